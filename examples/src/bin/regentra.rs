@@ -1,0 +1,2 @@
+//! regentra
+fn main() {}
