@@ -1,0 +1,73 @@
+//! What NinjaOne answers, as types.
+//!
+//! - Every field is optional: the API leaves out what is empty, sends `null` at times, and what one region sends another
+//!   does not. Fields that this version does not know are skipped.
+//! - Times are [`Timestamp`](crate::Timestamp)s, sizes are bytes unless a field says otherwise, ids are newtypes.
+//! - Vocabularies are open: a word that is new keeps its row.
+//! - `Debug` prints the name of the type and nothing of its content, because almost every model may hold a customer's
+//!   data. Serialise a model to look into it.
+//! - New fields come with minor versions: build a model with `..Default::default()`.
+
+/// Declares one model: every field optional, absent fields not written, `Debug` silent about the content.
+///
+/// Times stand apart because their `null` means *unreadable*, not *absent*.
+macro_rules! model {
+    (
+        $(#[$doc:meta])*
+        $name:ident {
+            $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
+        } $(times {
+            $($(#[$time_doc:meta])* $time:ident,)*
+        })?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(default, rename_all = "camelCase")]
+        pub struct $name {
+            $(
+                $(#[$field_doc])*
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub $field: Option<$type>,
+            )*
+            $($(
+                $(#[$time_doc])*
+                #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::timestamp::field")]
+                pub $time: Option<crate::Timestamp>,
+            )*)?
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+mod activity;
+mod activity_status;
+mod antivirus;
+mod backup;
+mod custom_field;
+mod device;
+mod organization;
+mod patch;
+mod policy;
+mod role;
+mod system;
+mod user;
+mod volume;
+
+pub use activity::*;
+pub use activity_status::*;
+pub use antivirus::*;
+pub use backup::*;
+pub use custom_field::*;
+pub use device::*;
+pub use organization::*;
+pub use patch::*;
+pub use policy::*;
+pub use role::*;
+pub use system::*;
+pub use user::*;
+pub use volume::*;

@@ -1,0 +1,123 @@
+//! Disk volumes and their encryption.
+
+use crate::DeviceId;
+use crate::open_enum::open_enum;
+
+model! {
+    /// A disk volume.
+    ///
+    /// Encryption comes only from the volumes report or the volumes of one device, and only when it was asked for
+    /// (`bitlocker()` on the parameters). Volumes of Mac and Linux carry no encryption at all in this API.
+    Volume {
+        /// The device: reports only.
+        device_id: DeviceId,
+        /// The device: inside a detailed device.
+        node_id: DeviceId,
+        /// Name, such as `C:`.
+        name: String,
+        /// Drive letter; absent inside a detailed device.
+        drive_letter: String,
+        /// Label, which anybody may have typed.
+        label: String,
+        /// Such as `Local Disk`.
+        device_type: VolumeDeviceType,
+        /// Such as `NTFS`.
+        file_system: String,
+        /// Whether it is mounted by itself.
+        auto_mount: bool,
+        /// Whether it is compressed.
+        compressed: bool,
+        /// Size in bytes.
+        capacity: i64,
+        /// Free bytes.
+        free_space: i64,
+        /// Serial number of the volume.
+        serial_number: String,
+        /// BitLocker, when it was asked for and the device can tell.
+        bit_locker_status: BitLockerStatus,
+    } times {
+        /// When the row was collected: reports only.
+        timestamp,
+    }
+}
+
+model! {
+    /// What Windows says of BitLocker on one volume.
+    ///
+    /// `FULLY_ENCRYPTED` with `UNPROTECTED` is a suspended volume, whose key lies in clear on the disk.
+    BitLockerStatus {
+        /// How far the content is encrypted.
+        conversion_status: ConversionStatus,
+        /// Algorithm and key size.
+        encryption_method: EncryptionMethod,
+        /// Whether volume and key are secured.
+        protection_status: ProtectionStatus,
+        /// Whether Windows can read it at this moment.
+        lock_status: LockStatus,
+        /// Whether it is prepared for protection.
+        initialized_for_protection: bool,
+    }
+}
+
+open_enum! {
+    /// How far the content of a volume is encrypted.
+    ConversionStatus {
+        FullyDecrypted = "FULLY_DECRYPTED",
+        FullyEncrypted = "FULLY_ENCRYPTED",
+        EncryptionInProgress = "ENCRYPTION_IN_PROGRESS",
+        DecryptionInProgress = "DECRYPTION_IN_PROGRESS",
+        EncryptionPaused = "ENCRYPTION_PAUSED",
+        DecryptionPaused = "DECRYPTION_PAUSED",
+        /// The device could not tell.
+        NotKnown = "UNKNOWN",
+    }
+}
+
+open_enum! {
+    /// Algorithm and key size of an encrypted volume.
+    EncryptionMethod {
+        None = "NONE",
+        Aes128WithDiffuser = "AES_128_WITH_DIFFUSER",
+        Aes256WithDiffuser = "AES_256_WITH_DIFFUSER",
+        Aes128 = "AES_128",
+        Aes256 = "AES_256",
+        HardwareEncryption = "HARDWARE_ENCRYPTION",
+        XtsAes128 = "XTS_AES_128",
+        XtsAes256 = "XTS_AES_256",
+        /// The device could not tell.
+        NotKnown = "UNKNOWN",
+    }
+}
+
+open_enum! {
+    /// Whether a volume and its key are secured.
+    ProtectionStatus {
+        Unprotected = "UNPROTECTED",
+        Protected = "PROTECTED",
+        /// The device could not tell.
+        NotKnown = "UNKNOWN",
+        Pending = "PENDING",
+    }
+}
+
+open_enum! {
+    /// Whether Windows can read a volume.
+    LockStatus {
+        /// The device could not tell.
+        NotKnown = "UNKNOWN",
+        Unlocked = "UNLOCKED",
+        Locked = "LOCKED",
+    }
+}
+
+open_enum! {
+    /// What a volume lies on, in the words of Windows. The vendor's document lists no values.
+    VolumeDeviceType {
+        LocalDisk = "Local Disk",
+        RemovableDisk = "Removable Disk",
+        NetworkDrive = "Network Drive",
+        CompactDisc = "Compact Disc",
+        CdRomDisc = "CD-ROM Disc",
+        RamDisk = "RAM Disk",
+    }
+}
