@@ -1,0 +1,419 @@
+//! Antivirus posture: is every computer protected, with fresh signatures?
+//!
+//! **Unit:** devices, any-of. A device is *on* if any row of a real product says ON, also when another row of the same product
+//! says OFF: Defender stands down beside a third-party product, and old registrations linger. It is *off* when it has rows,
+//! none is ON, and every real product is off, snoozed or expired (or there is no real product). It is *unmeasured* without a
+//! row, or when none is ON and a state has never been seen before.
+//!
+//! **Signatures** count over devices that are on, from the same row as the protection: among its ON rows the best of up to
+//! date, out of date, unknown. The vendor reports no signature date, and the row's own time is when it was collected, never a
+//! signature age. So up to date is fresh, and out of date ages from when it was first seen out of date, which the host keeps
+//! ([`SignatureHistory`]): fresh up to 7 days, aged up to 30, over 30. Exactly 7 days is fresh, exactly 30 days is aged; in
+//! seconds, not whole days. Without history the age is not reported.
+//!
+//! **Verdict:** fail when any device is off or any signature is over 30 days; pass when all are on and all are fresh; warning
+//! else; under the one rule of unmeasured devices, where the worst reading takes an unmeasured device as off.
+//!
+//! **Limits:** the security centre the vendor reads exists on Windows workstations only; servers may report nothing, and no
+//! row is not "no antivirus".
+//!
+//! ```
+//! use regentra_evidence::{
+//!     AntivirusPosture, Definitions, DeviceClass, DeviceFact, DeviceKey, Fleet, Product, ProductFact, ProtectionState,
+//!     ReportState, RowFate, Status, Vendor,
+//! };
+//! use time::macros::datetime;
+//!
+//! let now = datetime!(2026-11-23 06:30 UTC);
+//! let device = DeviceKey::new(1);
+//! let mut devices = Fleet::builder(now);
+//! devices.observe(DeviceFact {
+//!     device,
+//!     approved: true,
+//!     class: DeviceClass::WindowsWorkstation,
+//!     offline: Some(false),
+//!     last_contact: Some(now),
+//! });
+//!
+//! let mut antivirus = AntivirusPosture::new(devices.build());
+//! for (vendor, state) in [(Vendor::MicrosoftDefender, ProtectionState::Off), (Vendor::Sentinelone, ProtectionState::On)] {
+//!     let fate = antivirus.observe(ProductFact {
+//!         device,
+//!         product: Product::Real(vendor),
+//!         state,
+//!         definitions: Definitions::UpToDate,
+//!         collected_at: Some(now),
+//!     });
+//!     assert_eq!(fate, RowFate::Used);
+//! }
+//! assert_eq!(antivirus.finish(ReportState::answered(), None).status, Status::Pass);
+//! ```
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{
+    device::{DeviceClass, DeviceKey},
+    fleet::{Fleet, Scope, Standing, add_one},
+    reason::Reason,
+    report::{ReportState, RowFate},
+    signal::{Metadata, Signal, Status},
+    time::{believable, is_older_than},
+    vendor::Vendor,
+    verdict::{Grade, Grades, conclude, decide},
+};
+
+/// What product a row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// A product, by its maker.
+    Real(Vendor),
+    /// The row says that there is none.
+    None,
+}
+
+/// Whether a product protects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtectionState {
+    /// It does.
+    On,
+    /// It is off, snoozed or expired.
+    Off,
+    /// Absent, or a word never seen before.
+    Unknown,
+}
+
+/// How fresh a product says its signatures are, from worst to best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Definitions {
+    /// Absent, or a word never seen before.
+    Unknown,
+    /// Out of date; since when the vendor does not say.
+    OutOfDate,
+    /// Up to date.
+    UpToDate,
+}
+
+/// What one row of the antivirus report says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProductFact {
+    /// The device.
+    pub device: DeviceKey,
+    /// The product.
+    pub product: Product,
+    /// Whether it protects.
+    pub state: ProtectionState,
+    /// How fresh its signatures are.
+    pub definitions: Definitions,
+    /// When the row was collected, never a signature age; `None` when absent or unreadable: the row is ignored.
+    pub collected_at: Option<OffsetDateTime>,
+}
+
+/// Since when each device's signatures have been seen out of date.
+///
+/// The vendor does not say it, so the host keeps it: a device enters when a run first sees it out of date, and leaves when it is
+/// up to date again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignatureHistory {
+    first_seen: BTreeMap<DeviceKey, OffsetDateTime>,
+}
+
+impl SignatureHistory {
+    /// Since when this device has been seen out of date.
+    #[must_use]
+    pub fn first_seen(&self, device: DeviceKey) -> Option<OffsetDateTime> {
+        self.first_seen.get(&device).copied()
+    }
+}
+
+impl FromIterator<(DeviceKey, OffsetDateTime)> for SignatureHistory {
+    /// Of two times for one device the earlier counts.
+    fn from_iter<I: IntoIterator<Item = (DeviceKey, OffsetDateTime)>>(times: I) -> Self {
+        let mut history = Self::default();
+        history.extend(times);
+        history
+    }
+}
+
+impl Extend<(DeviceKey, OffsetDateTime)> for SignatureHistory {
+    fn extend<I: IntoIterator<Item = (DeviceKey, OffsetDateTime)>>(&mut self, times: I) {
+        for (device, time) in times {
+            self.first_seen
+                .entry(device)
+                .and_modify(|known| *known = time.min(*known))
+                .or_insert(time);
+        }
+    }
+}
+
+/// Where the ages of out-of-date signatures come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgeBasis {
+    /// Nowhere: only the status is known.
+    StatusOnly,
+    /// From when the host first saw them out of date.
+    FirstSeen,
+}
+
+/// Devices by protection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtectionCounts {
+    /// Protected.
+    pub on: u64,
+    /// Not protected.
+    pub off: u64,
+    /// Could not be judged.
+    pub unmeasured: u64,
+}
+
+/// Devices that are on, by the age of their signatures. The buckets add up to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignatureCounts {
+    /// Up to date, or out of date for at most 7 days.
+    pub fresh: u64,
+    /// Out of date for more than 7 and at most 30 days.
+    pub aged_7_to_30: u64,
+    /// Out of date for more than 30 days.
+    pub over_30: u64,
+    /// Out of date, since when is not known.
+    pub age_not_reported: u64,
+    /// The product does not say.
+    pub unmeasured: u64,
+}
+
+/// The aggregates behind the antivirus signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AntivirusPostureMetadata {
+    /// Devices.
+    pub scope: Scope,
+    /// Devices by protection.
+    pub devices: ProtectionCounts,
+    /// Devices that are on, by the age of their signatures.
+    pub signatures: SignatureCounts,
+    /// Devices that are on, by the vendor that protects them; vendors without any are left out.
+    pub vendors: BTreeMap<Vendor, u64>,
+    /// Where signature ages come from.
+    pub age_basis: AgeBasis,
+}
+
+/// What the rows of one device say together: a join, so that order, split and repetition change nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Protection {
+    /// The best ON row of a real product; at a tie the vendor that comes first in the alphabet.
+    on: Option<(Definitions, Reverse<Vendor>)>,
+    /// A real product is in a state never seen before.
+    unknown_state: bool,
+}
+
+impl Protection {
+    fn of(fact: &ProductFact) -> Self {
+        match (fact.product, fact.state) {
+            (Product::Real(vendor), ProtectionState::On) => Self {
+                on: Some((fact.definitions, Reverse(vendor))),
+                unknown_state: false,
+            },
+            (Product::Real(_), ProtectionState::Unknown) => Self {
+                on: None,
+                unknown_state: true,
+            },
+            (Product::Real(_), ProtectionState::Off) | (Product::None, _) => Self::default(),
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        self.on = self.on.max(other.on);
+        self.unknown_state |= other.unknown_state;
+    }
+}
+
+/// Judges antivirus posture; see the [module](self) for the rule.
+#[derive(Clone, Debug)]
+pub struct AntivirusPosture {
+    fleet: Arc<Fleet>,
+    devices: BTreeMap<DeviceKey, Protection>,
+}
+
+impl AntivirusPosture {
+    /// Starts with no row.
+    #[must_use]
+    pub const fn new(fleet: Arc<Fleet>) -> Self {
+        Self {
+            fleet,
+            devices: BTreeMap::new(),
+        }
+    }
+
+    /// Takes one row of the antivirus report.
+    pub fn observe(&mut self, fact: ProductFact) -> RowFate {
+        if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
+            return fate;
+        }
+        match self.fleet.collection_time(fact.collected_at) {
+            Ok(_) => {
+                self.devices
+                    .entry(fact.device)
+                    .or_default()
+                    .join(Protection::of(&fact));
+                RowFate::Used
+            }
+            Err(fate) => fate,
+        }
+    }
+
+    /// Adds what another evaluator of the same fleet has seen.
+    pub fn merge(&mut self, other: Self) {
+        for (device, protection) in other.devices {
+            self.devices.entry(device).or_default().join(protection);
+        }
+    }
+
+    /// Devices that are on and whose signatures are out of date: what a host puts into its [`SignatureHistory`].
+    pub fn out_of_date(&self) -> impl Iterator<Item = DeviceKey> {
+        self.with_definitions(Definitions::OutOfDate)
+    }
+
+    /// Devices that are on and whose signatures are up to date: what a host takes out of its [`SignatureHistory`].
+    pub fn up_to_date(&self) -> impl Iterator<Item = DeviceKey> {
+        self.with_definitions(Definitions::UpToDate)
+    }
+
+    fn with_definitions(&self, wanted: Definitions) -> impl Iterator<Item = DeviceKey> {
+        self.devices
+            .iter()
+            .filter(move |(_, protection)| {
+                protection
+                    .on
+                    .is_some_and(|(definitions, _)| definitions == wanted)
+            })
+            .map(|(device, _)| *device)
+    }
+
+    /// The signal. Without `history` the age of out-of-date signatures is not reported.
+    #[must_use]
+    pub fn finish(mut self, report: ReportState, history: Option<&SignatureHistory>) -> Signal {
+        if !report.has_rows() {
+            self.devices.clear();
+        }
+        let mut devices = ProtectionCounts::default();
+        let mut signatures = SignatureCounts::default();
+        let mut vendors = BTreeMap::new();
+        let mut reasons = BTreeSet::new();
+        for (device, class) in self.fleet.live_endpoints() {
+            match self.devices.get(&device) {
+                Some(Protection {
+                    on: Some((definitions, Reverse(vendor))),
+                    ..
+                }) => {
+                    add_one(&mut devices.on);
+                    add_one(vendors.entry(*vendor).or_default());
+                    let first_seen = history.and_then(|history| history.first_seen(device));
+                    self.count_signature(*definitions, first_seen, &mut signatures);
+                }
+                Some(Protection {
+                    on: None,
+                    unknown_state: false,
+                }) => add_one(&mut devices.off),
+                Some(Protection {
+                    on: None,
+                    unknown_state: true,
+                })
+                | None => {
+                    add_one(&mut devices.unmeasured);
+                    if class == DeviceClass::Unknown {
+                        reasons.insert(Reason::UnknownNodeClass);
+                    }
+                }
+            }
+        }
+
+        let scope = self
+            .fleet
+            .endpoint_scope(devices.on.saturating_add(devices.off), 0);
+        for (counter, reason) in [
+            (devices.off, Reason::ProtectionOff),
+            (signatures.aged_7_to_30, Reason::SignaturesAging),
+            (signatures.over_30, Reason::SignaturesOver30Days),
+            (signatures.age_not_reported, Reason::AgeNotReported),
+            (signatures.unmeasured, Reason::SignaturesUnmeasured),
+        ] {
+            if counter > 0 {
+                reasons.insert(reason);
+            }
+        }
+        let measured = if devices.off > 0 || signatures.over_30 > 0 {
+            Grade::Fail
+        } else if signatures.aged_7_to_30 > 0 || signatures.age_not_reported > 0 {
+            Grade::Warning
+        } else {
+            Grade::Pass
+        };
+        let worst = if devices.unmeasured > 0 || signatures.unmeasured > 0 {
+            Grade::Fail
+        } else {
+            measured
+        };
+        // A device or a signature that is unmeasured and taken as good adds nothing to what was measured.
+        let mut status = decide(
+            &scope,
+            Grades {
+                best: measured,
+                worst,
+                measured,
+            },
+            &mut reasons,
+        );
+        if !report.has_rows() {
+            status = Status::Unknown;
+        }
+        let metadata = AntivirusPostureMetadata {
+            scope,
+            devices,
+            signatures,
+            vendors,
+            age_basis: if history.is_some() {
+                AgeBasis::FirstSeen
+            } else {
+                AgeBasis::StatusOnly
+            },
+        };
+        conclude(
+            &self.fleet,
+            report,
+            status,
+            reasons,
+            Metadata::AntivirusPosture(metadata),
+        )
+    }
+
+    fn count_signature(
+        &self,
+        definitions: Definitions,
+        first_seen: Option<OffsetDateTime>,
+        signatures: &mut SignatureCounts,
+    ) {
+        let (now, rules) = (self.fleet.now(), self.fleet.rules());
+        let counter = match (definitions, believable(first_seen, now)) {
+            (Definitions::Unknown, _) => &mut signatures.unmeasured,
+            (Definitions::OutOfDate, None) => &mut signatures.age_not_reported,
+            (Definitions::OutOfDate, Some(since))
+                if is_older_than(since, rules.signatures_fail_after, now) =>
+            {
+                &mut signatures.over_30
+            }
+            (Definitions::OutOfDate, Some(since))
+                if is_older_than(since, rules.signatures_fresh_for, now) =>
+            {
+                &mut signatures.aged_7_to_30
+            }
+            (Definitions::UpToDate, _) | (Definitions::OutOfDate, Some(_)) => &mut signatures.fresh,
+        };
+        add_one(counter);
+    }
+}

@@ -1,0 +1,94 @@
+//! The internal controls that the signals are evidence for.
+
+use serde::{Deserialize, Serialize};
+
+/// One of the ten internal controls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ControlId {
+    /// IC-013 Protection from Malicious Software.
+    #[serde(rename = "IC-013")]
+    MaliciousSoftware,
+    /// IC-024 Encryption at Rest.
+    #[serde(rename = "IC-024")]
+    EncryptionAtRest,
+    /// IC-031 Asset Inventory.
+    #[serde(rename = "IC-031")]
+    AssetInventory,
+    /// IC-032 Asset Classification.
+    #[serde(rename = "IC-032")]
+    AssetClassification,
+    /// IC-038 Vulnerability Management.
+    #[serde(rename = "IC-038")]
+    VulnerabilityManagement,
+    /// IC-051 Endpoint Protection.
+    #[serde(rename = "IC-051")]
+    EndpointProtection,
+    /// IC-052 Endpoint Configuration.
+    #[serde(rename = "IC-052")]
+    EndpointConfiguration,
+    /// IC-053 Patch Management.
+    #[serde(rename = "IC-053")]
+    PatchManagement,
+    /// IC-060 Data Backup.
+    #[serde(rename = "IC-060")]
+    DataBackup,
+    /// IC-061 Backup Testing.
+    #[serde(rename = "IC-061")]
+    BackupTesting,
+}
+
+impl ControlId {
+    /// All ten, sorted.
+    pub const ALL: [Self; 10] = [
+        Self::MaliciousSoftware,
+        Self::EncryptionAtRest,
+        Self::AssetInventory,
+        Self::AssetClassification,
+        Self::VulnerabilityManagement,
+        Self::EndpointProtection,
+        Self::EndpointConfiguration,
+        Self::PatchManagement,
+        Self::DataBackup,
+        Self::BackupTesting,
+    ];
+
+    /// The identifier, such as `IC-024`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MaliciousSoftware => "IC-013",
+            Self::EncryptionAtRest => "IC-024",
+            Self::AssetInventory => "IC-031",
+            Self::AssetClassification => "IC-032",
+            Self::VulnerabilityManagement => "IC-038",
+            Self::EndpointProtection => "IC-051",
+            Self::EndpointConfiguration => "IC-052",
+            Self::PatchManagement => "IC-053",
+            Self::DataBackup => "IC-060",
+            Self::BackupTesting => "IC-061",
+        }
+    }
+
+    /// The control's name, such as `Encryption at Rest`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MaliciousSoftware => "Protection from Malicious Software",
+            Self::EncryptionAtRest => "Encryption at Rest",
+            Self::AssetInventory => "Asset Inventory",
+            Self::AssetClassification => "Asset Classification",
+            Self::VulnerabilityManagement => "Vulnerability Management",
+            Self::EndpointProtection => "Endpoint Protection",
+            Self::EndpointConfiguration => "Endpoint Configuration",
+            Self::PatchManagement => "Patch Management",
+            Self::DataBackup => "Data Backup",
+            Self::BackupTesting => "Backup Testing",
+        }
+    }
+}
+
+impl std::fmt::Display for ControlId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}

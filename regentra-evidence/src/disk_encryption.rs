@@ -1,0 +1,403 @@
+//! Disk encryption: are the fixed volumes of computers encrypted?
+//!
+//! **Unit:** the volumes of live devices in scope. In scope are fixed local volumes. Out are removable disks, network drives,
+//! compact discs and RAM disks; volumes of capacity zero; and volumes labelled as recovery or system partitions that are also
+//! smaller than 16 GiB (anybody can type a label). A live device whose volumes are all out is not applicable; one without any
+//! volume row counts as one unmeasured volume.
+//!
+//! **Buckets:** see [`VolumeBucket`]. Only `Encrypted` is good.
+//!
+//! **Verdict:** pass from 95 % encrypted, warning from 80 %, fail below, under the one rule of [`crate::Fleet`]'s scope: 95 of
+//! 100 pass, 94 of 100 warn, 80 of 100 warn, 79 of 100 fail, 189 of 199 warn. Compared as integers, never as a rounded
+//! percentage.
+//!
+//! **Limits:** the vendor reports BitLocker only. Mac and Linux volumes carry no encryption field: they are unmeasured, never
+//! "not encrypted".
+//!
+//! ```
+//! use regentra_evidence::{
+//!     Conversion, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Encryption, Fleet, Protection, ReportState, RowFate,
+//!     Status, VolumeFact, VolumeKey, VolumeLabel, VolumeType,
+//! };
+//! use time::macros::datetime;
+//!
+//! let now = datetime!(2026-11-23 06:30 UTC);
+//! let mut devices = Fleet::builder(now);
+//! devices.observe(DeviceFact {
+//!     device: DeviceKey::new(1),
+//!     approved: true,
+//!     class: DeviceClass::WindowsWorkstation,
+//!     offline: Some(false),
+//!     last_contact: Some(now),
+//! });
+//!
+//! let mut disk = DiskEncryption::new(devices.build());
+//! let fate = disk.observe(VolumeFact {
+//!     device: DeviceKey::new(1),
+//!     volume: VolumeKey::new(1),
+//!     volume_type: VolumeType::Fixed,
+//!     label: VolumeLabel::Other,
+//!     capacity: Some(500_000_000_000),
+//!     encryption: Some(Encryption { conversion: Conversion::FullyEncrypted, protection: Protection::Protected }),
+//!     collected_at: Some(now),
+//! });
+//! assert_eq!(fate, RowFate::Used);
+//! assert_eq!(disk.finish(ReportState::answered()).status, Status::Pass);
+//! ```
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{
+    device::{DeviceClass, DeviceKey},
+    fleet::{Fleet, Scope, Standing, add_one},
+    percent::Percent,
+    reason::Reason,
+    report::{ReportState, RowFate},
+    rules::Rules,
+    signal::{Metadata, Signal, Status},
+    verdict::{Grade, Grades, conclude, decide},
+};
+
+/// Volumes labelled as recovery or system partitions are out of scope only below this size: 16 GiB, in bytes.
+pub const RESERVED_PARTITION_CEILING: u64 = 16 * 1024 * 1024 * 1024;
+
+/// An opaque number that tells the volumes of one device apart. It never appears in any output.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VolumeKey(u128);
+
+impl VolumeKey {
+    /// Wraps a number that is unique among the volumes of one device.
+    #[must_use]
+    pub const fn new(key: u128) -> Self {
+        Self(key)
+    }
+}
+
+impl std::fmt::Debug for VolumeKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("VolumeKey(..)")
+    }
+}
+
+/// Whether a volume is of a type that encryption at rest is asked of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeType {
+    /// A fixed local disk, or a type that is unknown or absent.
+    Fixed,
+    /// A removable disk, network drive, compact disc or RAM disk.
+    NotFixed,
+}
+
+/// What a volume's label says it is. Labels are typed by people: only together with the size it decides anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeLabel {
+    /// A recovery, EFI or system reserved partition.
+    Reserved,
+    /// Anything else, or none.
+    Other,
+}
+
+/// How far a volume's data is converted to cipher text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conversion {
+    /// All of it.
+    FullyEncrypted,
+    /// Encryption is running or paused.
+    Encrypting,
+    /// None of it, or decryption is running or paused.
+    Decrypted,
+    /// Unknown, absent, or a word never seen before.
+    Unknown,
+}
+
+/// Whether the volume's key is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Protected.
+    Protected,
+    /// The key lies in clear on the disk.
+    Unprotected,
+    /// Protection is pending; until then the key lies in clear.
+    Pending,
+    /// Unknown, absent, or a word never seen before.
+    Unknown,
+}
+
+/// What a row says about a volume's encryption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    /// How far the data is converted.
+    pub conversion: Conversion,
+    /// Whether the key is protected.
+    pub protection: Protection,
+}
+
+/// What one row of the volumes report says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VolumeFact {
+    /// The volume's device.
+    pub device: DeviceKey,
+    /// Tells the volumes of the device apart.
+    pub volume: VolumeKey,
+    /// Fixed or not.
+    pub volume_type: VolumeType,
+    /// What the label says.
+    pub label: VolumeLabel,
+    /// In bytes; `None` when absent.
+    pub capacity: Option<u64>,
+    /// `None` when the row carries no encryption field at all.
+    pub encryption: Option<Encryption>,
+    /// When the row was collected; `None` when absent or unreadable: the row is ignored.
+    pub collected_at: Option<OffsetDateTime>,
+}
+
+/// The bucket a volume is counted in, from good to bad: at equal times the worse of two rows wins.
+///
+/// | conversion | protection | bucket |
+/// |---|---|---|
+/// | fully encrypted | protected | `Encrypted` |
+/// | fully encrypted | unprotected, pending | `Suspended` |
+/// | fully encrypted | else | `Unmeasured` |
+/// | encrypting | any | `InProgress` |
+/// | decrypted or decrypting | any | `NotEncrypted` |
+/// | unknown | unprotected | `NotEncrypted` |
+/// | unknown | else | `Unmeasured` |
+/// | no encryption field | | `Unmeasured` |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum VolumeBucket {
+    /// Not a volume that encryption is asked of.
+    Out,
+    /// Encrypted, and the key is protected.
+    Encrypted,
+    /// Could not be judged.
+    Unmeasured,
+    /// Encrypted, with the key in clear: worth nothing until protection resumes.
+    Suspended,
+    /// Encryption has begun and has not ended.
+    InProgress,
+    /// In clear.
+    NotEncrypted,
+}
+
+impl VolumeFact {
+    /// The bucket this row puts its volume in.
+    #[must_use]
+    pub const fn bucket(&self) -> VolumeBucket {
+        let reserved = matches!((self.label, self.capacity), (VolumeLabel::Reserved, Some(bytes)) if bytes < RESERVED_PARTITION_CEILING);
+        if matches!(self.volume_type, VolumeType::NotFixed)
+            || matches!(self.capacity, Some(0))
+            || reserved
+        {
+            return VolumeBucket::Out;
+        }
+        let Some(Encryption {
+            conversion,
+            protection,
+        }) = self.encryption
+        else {
+            return VolumeBucket::Unmeasured;
+        };
+        match (conversion, protection) {
+            (Conversion::FullyEncrypted, Protection::Protected) => VolumeBucket::Encrypted,
+            (Conversion::FullyEncrypted, Protection::Unprotected | Protection::Pending) => {
+                VolumeBucket::Suspended
+            }
+            (Conversion::Encrypting, _) => VolumeBucket::InProgress,
+            (Conversion::Decrypted, _) | (Conversion::Unknown, Protection::Unprotected) => {
+                VolumeBucket::NotEncrypted
+            }
+            (Conversion::FullyEncrypted | Conversion::Unknown, _) => VolumeBucket::Unmeasured,
+        }
+    }
+}
+
+/// Volumes in scope, by bucket. The buckets add up to `in_scope`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeCounts {
+    /// All volumes in scope; a live device without any volume row counts as one.
+    pub in_scope: u64,
+    /// Encrypted, key protected.
+    pub encrypted: u64,
+    /// Encrypted, key in clear.
+    pub suspended: u64,
+    /// Encryption running or paused.
+    pub in_progress: u64,
+    /// In clear.
+    pub not_encrypted: u64,
+    /// Could not be judged.
+    pub unmeasured: u64,
+}
+
+impl VolumeCounts {
+    const fn add(&mut self, bucket: VolumeBucket) {
+        let counter = match bucket {
+            VolumeBucket::Out => return,
+            VolumeBucket::Encrypted => &mut self.encrypted,
+            VolumeBucket::Unmeasured => &mut self.unmeasured,
+            VolumeBucket::Suspended => &mut self.suspended,
+            VolumeBucket::InProgress => &mut self.in_progress,
+            VolumeBucket::NotEncrypted => &mut self.not_encrypted,
+        };
+        add_one(counter);
+        add_one(&mut self.in_scope);
+    }
+
+    /// Volumes that could be judged.
+    const fn measured(&self) -> u64 {
+        self.in_scope.saturating_sub(self.unmeasured)
+    }
+}
+
+/// The aggregates behind the disk encryption signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskEncryptionMetadata {
+    /// Devices; measured means that at least one volume in scope was measured.
+    pub scope: Scope,
+    /// Volumes by bucket.
+    pub volumes: VolumeCounts,
+    /// Encrypted among the measured volumes, floored to a tenth; `None` when nothing was measured.
+    pub encrypted_percent: Option<Percent>,
+    /// Live devices with at least one volume in scope, all of them encrypted.
+    pub devices_fully_encrypted: u64,
+}
+
+/// Judges disk encryption; see the [module](self) for the rule.
+#[derive(Clone, Debug)]
+pub struct DiskEncryption {
+    fleet: Arc<Fleet>,
+    volumes: BTreeMap<(DeviceKey, VolumeKey), (OffsetDateTime, VolumeBucket)>,
+}
+
+impl DiskEncryption {
+    /// Starts with no row.
+    #[must_use]
+    pub const fn new(fleet: Arc<Fleet>) -> Self {
+        Self {
+            fleet,
+            volumes: BTreeMap::new(),
+        }
+    }
+
+    /// Takes one row of the volumes report. The same volume twice: the newest row wins, at a tie the worse.
+    pub fn observe(&mut self, fact: VolumeFact) -> RowFate {
+        if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
+            return fate;
+        }
+        match self.fleet.collection_time(fact.collected_at) {
+            Ok(time) => {
+                self.join((fact.device, fact.volume), (time, fact.bucket()));
+                RowFate::Used
+            }
+            Err(fate) => fate,
+        }
+    }
+
+    /// Adds what another evaluator of the same fleet has seen.
+    pub fn merge(&mut self, other: Self) {
+        for (key, state) in other.volumes {
+            self.join(key, state);
+        }
+    }
+
+    fn join(&mut self, key: (DeviceKey, VolumeKey), state: (OffsetDateTime, VolumeBucket)) {
+        self.volumes
+            .entry(key)
+            .and_modify(|known| *known = (*known).max(state))
+            .or_insert(state);
+    }
+
+    /// The signal.
+    #[must_use]
+    pub fn finish(mut self, report: ReportState) -> Signal {
+        if !report.has_rows() {
+            self.volumes.clear();
+        }
+        let mut volumes = VolumeCounts::default();
+        let mut measured_devices = 0;
+        let mut out_devices = 0;
+        let mut devices_fully_encrypted = 0;
+        let mut reasons = BTreeSet::new();
+        for (device, class) in self.fleet.live_endpoints() {
+            let mut own = VolumeCounts::default();
+            let rows = self
+                .volumes
+                .range((device, VolumeKey(u128::MIN))..=(device, VolumeKey(u128::MAX)));
+            let mut any = false;
+            for (_, (_, bucket)) in rows {
+                any = true;
+                own.add(*bucket);
+                volumes.add(*bucket);
+            }
+            if !any {
+                own.add(VolumeBucket::Unmeasured);
+                volumes.add(VolumeBucket::Unmeasured);
+            }
+            if own.in_scope == 0 {
+                add_one(&mut out_devices);
+            } else if own.measured() > 0 {
+                add_one(&mut measured_devices);
+            } else if class == DeviceClass::Unknown {
+                reasons.insert(Reason::UnknownNodeClass);
+            }
+            if own.in_scope > 0 && own.encrypted == own.in_scope {
+                add_one(&mut devices_fully_encrypted);
+            }
+        }
+
+        let rules = self.fleet.rules();
+        let scope = self.fleet.endpoint_scope(measured_devices, out_devices);
+        let grades = Grades {
+            best: grade(
+                volumes.encrypted.saturating_add(volumes.unmeasured),
+                volumes.in_scope,
+                &rules,
+            ),
+            worst: grade(volumes.encrypted, volumes.in_scope, &rules),
+            measured: grade(volumes.encrypted, volumes.measured(), &rules),
+        };
+        if volumes.unmeasured > 0 {
+            reasons.insert(Reason::UnmeasuredVolumes);
+        }
+        if volumes.measured() > 0 && grades.measured != Grade::Pass {
+            reasons.insert(Reason::BelowThreshold);
+        }
+        let mut status = decide(&scope, grades, &mut reasons);
+        if !report.has_rows() {
+            status = Status::Unknown;
+        }
+        let metadata = DiskEncryptionMetadata {
+            scope,
+            volumes,
+            encrypted_percent: Percent::floor(volumes.encrypted, volumes.measured()),
+            devices_fully_encrypted,
+        };
+        conclude(
+            &self.fleet,
+            report,
+            status,
+            reasons,
+            Metadata::DiskEncryption(metadata),
+        )
+    }
+}
+
+/// The plain verdict for `encrypted` of `total` volumes.
+fn grade(encrypted: u64, total: u64, rules: &Rules) -> Grade {
+    let at_least = |percent: u64| {
+        u128::from(encrypted).saturating_mul(100)
+            >= u128::from(percent).saturating_mul(u128::from(total))
+    };
+    if at_least(rules.disk_pass_percent) {
+        Grade::Pass
+    } else if at_least(rules.disk_warning_percent) {
+        Grade::Warning
+    } else {
+        Grade::Fail
+    }
+}

@@ -1,0 +1,285 @@
+//! The fleet: who is approved, in scope, stale and live. Built once from the device list and shared by all five evaluators.
+//!
+//! - *Approved* devices are judged; every other one is only counted (`not_approved`).
+//! - *In scope* of disk encryption, antivirus and patches are workstations and servers, and classes that are not known.
+//! - *Stale* is a device whose last contact lies more than 30 days before now (exactly 30 days is fresh): left out of the
+//!   verdict and counted. Without a readable last contact a device is not stale; its rows speak.
+//! - *Live* is a device in scope that is not stale.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{
+    device::{DeviceClass, DeviceFact, DeviceKey},
+    report::RowFate,
+    rules::Rules,
+    time::{believable, is_older_than},
+};
+
+/// How many devices a signal measured. `measured + unmeasured + stale + not_applicable == approved`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Approved devices.
+    pub approved: u64,
+    /// Devices that had at least one row to judge by.
+    pub measured: u64,
+    /// Live devices that had none.
+    pub unmeasured: u64,
+    /// Devices in scope without contact for more than 30 days.
+    pub stale: u64,
+    /// Devices this signal does not apply to.
+    pub not_applicable: u64,
+    /// Devices that are not approved; they stand beside the approved ones.
+    pub not_approved: u64,
+}
+
+/// What the fleet knows of one approved device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) class: DeviceClass,
+    pub(crate) stale: bool,
+    pub(crate) offline: Option<bool>,
+}
+
+impl Standing {
+    /// In scope of disk encryption, antivirus and patches, and not stale.
+    pub(crate) const fn is_live_endpoint(self) -> bool {
+        self.class.is_endpoint() && !self.stale
+    }
+}
+
+/// Collects the rows of the device list; [`FleetBuilder::build`] makes the [`Fleet`] of them.
+///
+/// The same device twice: the newest last contact wins, a readable one before an unreadable one; at a tie approved before
+/// not approved, then offline before unsaid before online. So any order, split and repetition of the rows gives the same fleet.
+#[derive(Clone, Debug)]
+pub struct FleetBuilder {
+    now: OffsetDateTime,
+    rules: Rules,
+    devices: BTreeMap<DeviceKey, DeviceFact>,
+    truncated: bool,
+    malformed: bool,
+}
+
+impl FleetBuilder {
+    /// Judges by these rules instead of the promise's.
+    #[must_use]
+    pub const fn rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Takes one row of the device list.
+    pub fn observe(&mut self, fact: DeviceFact) {
+        let fact = DeviceFact {
+            last_contact: believable(fact.last_contact, self.now),
+            ..fact
+        };
+        self.devices
+            .entry(fact.device)
+            .and_modify(|known| {
+                if rank(&fact) > rank(known) {
+                    *known = fact;
+                }
+            })
+            .or_insert(fact);
+    }
+
+    /// Says that the device list was cut at its ceiling: no signal can pass.
+    pub const fn truncated(&mut self) {
+        self.truncated = true;
+    }
+
+    /// Says that at least one row of the device list did not decode: no signal can pass.
+    pub const fn malformed_rows(&mut self) {
+        self.malformed = true;
+    }
+
+    /// Adds what another part of the same device list said.
+    pub fn merge(&mut self, other: Self) {
+        self.truncated |= other.truncated;
+        self.malformed |= other.malformed;
+        for fact in other.devices.into_values() {
+            self.observe(fact);
+        }
+    }
+
+    /// The fleet.
+    #[must_use]
+    pub fn build(self) -> Arc<Fleet> {
+        let mut approved = BTreeMap::new();
+        let mut not_approved = BTreeSet::new();
+        for fact in self.devices.into_values() {
+            if fact.approved {
+                let stale = fact.last_contact.is_some_and(|contact| {
+                    is_older_than(contact, self.rules.stale_after, self.now)
+                });
+                approved.insert(
+                    fact.device,
+                    Standing {
+                        class: fact.class,
+                        stale,
+                        offline: fact.offline,
+                    },
+                );
+            } else {
+                not_approved.insert(fact.device);
+            }
+        }
+        Arc::new(Fleet {
+            now: self.now,
+            rules: self.rules,
+            approved,
+            not_approved,
+            truncated: self.truncated,
+            malformed: self.malformed,
+        })
+    }
+}
+
+/// The total order by which the rows of one device are joined.
+fn rank(fact: &DeviceFact) -> (Option<OffsetDateTime>, bool, u8, DeviceClass) {
+    let offline = match fact.offline {
+        Some(true) => 2,
+        None => 1,
+        Some(false) => 0,
+    };
+    (fact.last_contact, fact.approved, offline, fact.class)
+}
+
+/// The devices of one customer at one moment, shared by the five evaluators.
+///
+/// ```
+/// use regentra_evidence::{DeviceClass, DeviceFact, DeviceKey, Fleet};
+/// use time::macros::datetime;
+///
+/// let mut fleet = Fleet::builder(datetime!(2026-11-23 06:30 UTC));
+/// fleet.observe(DeviceFact {
+///     device: DeviceKey::new(1),
+///     approved: true,
+///     class: DeviceClass::WindowsServer,
+///     offline: Some(false),
+///     last_contact: Some(datetime!(2026-11-23 06:29 UTC)),
+/// });
+/// assert_eq!(fleet.build().approved(), 1);
+/// ```
+#[derive(Debug)]
+pub struct Fleet {
+    pub(crate) now: OffsetDateTime,
+    pub(crate) rules: Rules,
+    pub(crate) approved: BTreeMap<DeviceKey, Standing>,
+    pub(crate) not_approved: BTreeSet<DeviceKey>,
+    pub(crate) truncated: bool,
+    pub(crate) malformed: bool,
+}
+
+impl Fleet {
+    /// Starts a fleet that is judged at `now`, by the promise's rules.
+    #[must_use]
+    pub fn builder(now: OffsetDateTime) -> FleetBuilder {
+        FleetBuilder {
+            now,
+            rules: Rules::default(),
+            devices: BTreeMap::new(),
+            truncated: false,
+            malformed: false,
+        }
+    }
+
+    /// The moment of judgement.
+    #[must_use]
+    pub const fn now(&self) -> OffsetDateTime {
+        self.now
+    }
+
+    /// The thresholds of judgement.
+    #[must_use]
+    pub const fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// How many devices are approved.
+    #[must_use]
+    pub fn approved(&self) -> u64 {
+        count(self.approved.len())
+    }
+
+    /// Whether the device list names this device, approved or not.
+    #[must_use]
+    pub fn contains(&self, device: DeviceKey) -> bool {
+        self.approved.contains_key(&device) || self.not_approved.contains(&device)
+    }
+
+    /// The devices disk encryption, antivirus and patches are judged on: in scope and not stale.
+    pub(crate) fn live_endpoints(&self) -> impl Iterator<Item = (DeviceKey, DeviceClass)> {
+        self.approved
+            .iter()
+            .filter(|(_, standing)| standing.is_live_endpoint())
+            .map(|(key, standing)| (*key, standing.class))
+    }
+
+    /// Why a row of a device that is judged only when `judged` says so is not used; `None` when it is.
+    pub(crate) fn refusal(
+        &self,
+        device: DeviceKey,
+        judged: impl FnOnce(Standing) -> bool,
+    ) -> Option<RowFate> {
+        match self.approved.get(&device) {
+            Some(standing) if judged(*standing) => None,
+            None if !self.not_approved.contains(&device) => Some(RowFate::UnknownDevice),
+            _ => Some(RowFate::NotJudged),
+        }
+    }
+
+    /// The time of a row that goes by its collection time, or why the row is not used.
+    pub(crate) fn collection_time(
+        &self,
+        collected_at: Option<OffsetDateTime>,
+    ) -> Result<OffsetDateTime, RowFate> {
+        let time = believable(collected_at, self.now).ok_or(RowFate::Unreadable)?;
+        if is_older_than(time, self.rules.stale_after, self.now) {
+            Err(RowFate::Stale)
+        } else {
+            Ok(time)
+        }
+    }
+
+    /// Scope counts of a signal judged on endpoints, of which `measured` were measured and `not_applicable` live ones turned
+    /// out not to be in scope.
+    pub(crate) fn endpoint_scope(&self, measured: u64, not_applicable: u64) -> Scope {
+        let mut scope = Scope {
+            approved: self.approved(),
+            not_approved: count(self.not_approved.len()),
+            measured,
+            not_applicable,
+            ..Scope::default()
+        };
+        let mut live = 0_u64;
+        for standing in self.approved.values() {
+            if !standing.class.is_endpoint() {
+                add_one(&mut scope.not_applicable);
+            } else if standing.stale {
+                add_one(&mut scope.stale);
+            } else {
+                add_one(&mut live);
+            }
+        }
+        scope.unmeasured = live.saturating_sub(measured).saturating_sub(not_applicable);
+        scope
+    }
+}
+
+/// A length as a count.
+pub(crate) fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+/// Counts one more.
+pub(crate) const fn add_one(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}
