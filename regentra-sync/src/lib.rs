@@ -1,1 +1,5 @@
 #![doc = include_str!("../README.md")]
+
+pub mod facts;
+
+pub use {ninjaone_client, regentra_evidence};

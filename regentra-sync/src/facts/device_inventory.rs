@@ -1,0 +1,121 @@
+//! Rows of the device list.
+
+use ninjaone_client::models::{ApprovalStatus, Device};
+use regentra_evidence::{DeviceClass, DeviceFact};
+
+use super::{Malformed, device_key, instant};
+
+/// What one row of the device list says.
+///
+/// # Errors
+///
+/// [`Malformed`] for a row without an id.
+pub fn device(row: &Device) -> Result<DeviceFact, Malformed> {
+    Ok(DeviceFact {
+        device: device_key(row.id.ok_or(Malformed { field: "id" })?),
+        approved: row.approval_status == Some(ApprovalStatus::Approved),
+        class: row
+            .node_class
+            .as_ref()
+            .map_or(DeviceClass::Unknown, |class| device_class(class.as_str())),
+        offline: row.offline,
+        last_contact: instant(row.last_contact),
+    })
+}
+
+/// The class behind the vendor's word. A word that was never seen is unknown, and so in scope; whole families are known by their
+/// first word.
+#[must_use]
+pub fn device_class(word: &str) -> DeviceClass {
+    match word {
+        "WINDOWS_WORKSTATION" => DeviceClass::WindowsWorkstation,
+        "WINDOWS_SERVER" => DeviceClass::WindowsServer,
+        "MAC" => DeviceClass::Mac,
+        "MAC_SERVER" => DeviceClass::MacServer,
+        "LINUX_WORKSTATION" => DeviceClass::LinuxWorkstation,
+        "LINUX_SERVER" => DeviceClass::LinuxServer,
+        "ANDROID" | "APPLE_IOS" | "APPLE_IPADOS" => DeviceClass::Mobile,
+        "CLOUD_MONITOR_TARGET" | "MANAGED_DEVICE" | "UNMANAGED_DEVICE" => DeviceClass::Other,
+        _ if word.starts_with("NMS_") => DeviceClass::Network,
+        _ if word.starts_with("VMWARE_") || word.starts_with("HYPERV_") => {
+            DeviceClass::Virtualization
+        }
+        _ => DeviceClass::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use regentra_evidence::DeviceFamily;
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(json: serde_json::Value) -> Device {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn every_class_of_the_vendors_document_is_known() {
+        use DeviceFamily::{Mobile, Network, Other, Server, Virtualization, Workstation};
+        let table = [
+            ("WINDOWS_SERVER", Server, true),
+            ("WINDOWS_WORKSTATION", Workstation, true),
+            ("LINUX_WORKSTATION", Workstation, true),
+            ("LINUX_SERVER", Server, true),
+            ("MAC", Workstation, true),
+            ("MAC_SERVER", Server, true),
+            ("ANDROID", Mobile, false),
+            ("APPLE_IOS", Mobile, false),
+            ("APPLE_IPADOS", Mobile, false),
+            ("VMWARE_VM_HOST", Virtualization, false),
+            ("VMWARE_VM_GUEST", Virtualization, false),
+            ("HYPERV_VMM_HOST", Virtualization, false),
+            ("HYPERV_VMM_GUEST", Virtualization, false),
+            ("CLOUD_MONITOR_TARGET", Other, false),
+            ("NMS_SWITCH", Network, false),
+            ("NMS_COMPUTER", Network, false),
+            ("NMS_SERVER", Network, false),
+            ("NMS_VIRTUAL_MACHINE", Network, false),
+            ("UNMANAGED_DEVICE", Other, false),
+            ("MANAGED_DEVICE", Other, false),
+            ("QUANTUM_WORKSTATION", Other, true),
+            ("windows_server", Other, true),
+        ];
+        for (word, family, in_scope) in table {
+            let class = device_class(word);
+            assert_eq!(
+                (class.family(), class.is_endpoint()),
+                (family, in_scope),
+                "{word}"
+            );
+        }
+        assert_eq!(
+            device(&row(json!({"id": 1}))).unwrap().class,
+            DeviceClass::Unknown
+        );
+    }
+
+    #[test]
+    fn only_approved_is_approved() {
+        for (status, approved) in [
+            ("APPROVED", true),
+            ("PENDING", false),
+            ("STAGED", false),
+            ("DECOMMISSIONED", false),
+            ("LOST", false),
+        ] {
+            let fact = device(&row(json!({"id": 1, "approvalStatus": status}))).unwrap();
+            assert_eq!(fact.approved, approved, "{status}");
+        }
+        assert!(!device(&row(json!({"id": 1}))).unwrap().approved);
+    }
+
+    #[test]
+    fn a_device_without_id_is_malformed() {
+        assert_eq!(
+            device(&row(json!({"offline": true}))),
+            Err(Malformed { field: "id" })
+        );
+    }
+}

@@ -1,0 +1,357 @@
+//! Rows of the four patch reports: pending patches and install attempts, of the operating system and of software.
+
+use ninjaone_client::models::{self, OsPatch, SoftwarePatch};
+use regentra_evidence::{
+    AttemptFact, DeviceKey, InstallOutcome, PatchKey, PatchKind, PatchSeverity, PatchSla,
+    PendingFact, RowFate,
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Malformed, instant, opaque, present, row_device};
+
+/// Which report a row comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatchReport {
+    /// What is pending now.
+    Pending,
+    /// What was attempted.
+    Installs,
+}
+
+/// What one row of a patch report says: up to one pending fact and one attempt, or merely that the device was scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PatchFacts {
+    device: DeviceKey,
+    kind: PatchKind,
+    collected_at: Option<OffsetDateTime>,
+    /// The patch waits, whatever was attempted.
+    pub pending: Option<PendingFact>,
+    /// The patch was attempted: rows that say `FAILED` or `INSTALLED`, whichever report they stand in.
+    pub attempt: Option<AttemptFact>,
+}
+
+impl PatchFacts {
+    /// Shows the facts to the evaluator.
+    pub fn observe(self, patches: &mut PatchSla) -> RowFate {
+        match (self.pending, self.attempt) {
+            (Some(pending), Some(attempt)) => {
+                let fate = patches.observe_pending(pending);
+                let attempted = patches.observe_attempt(attempt);
+                if fate == RowFate::Used {
+                    fate
+                } else {
+                    attempted
+                }
+            }
+            (Some(pending), None) => patches.observe_pending(pending),
+            (None, Some(attempt)) => patches.observe_attempt(attempt),
+            (None, None) => patches.observe_scan(self.device, self.kind, self.collected_at),
+        }
+    }
+}
+
+/// What one row of an operating system patch report says.
+///
+/// # Errors
+///
+/// [`Malformed`] for a row without a device.
+pub fn os_patch(row: &OsPatch, report: PatchReport) -> Result<PatchFacts, Malformed> {
+    Ok(Words {
+        device: row_device(row.device_id)?,
+        kind: PatchKind::Os,
+        identity: [
+            row.id.as_deref(),
+            row.kb_number.as_deref(),
+            row.name.as_deref(),
+        ],
+        severity: row.severity.as_ref().map(models::PatchSeverity::as_str),
+        status: row.status.as_ref().map(models::PatchStatus::as_str),
+        patch_type: row.r#type.as_ref().map(models::PatchType::as_str),
+        installed_at: instant(row.installed_at),
+        collected_at: instant(row.timestamp),
+    }
+    .read(report))
+}
+
+/// What one row of a software patch report says.
+///
+/// # Errors
+///
+/// [`Malformed`] for a row without a device.
+pub fn software_patch(row: &SoftwarePatch, report: PatchReport) -> Result<PatchFacts, Malformed> {
+    Ok(Words {
+        device: row_device(row.device_id)?,
+        kind: PatchKind::Software,
+        identity: [
+            row.id.as_deref(),
+            row.product_identifier.as_deref(),
+            row.title.as_deref(),
+        ],
+        severity: row.impact.as_ref().map(models::PatchImpact::as_str),
+        status: row.status.as_ref().map(models::PatchStatus::as_str),
+        patch_type: row.r#type.as_ref().map(models::PatchType::as_str),
+        installed_at: instant(row.installed_at),
+        collected_at: instant(row.timestamp),
+    }
+    .read(report))
+}
+
+/// The words of a row of either kind.
+struct Words<'a> {
+    device: DeviceKey,
+    kind: PatchKind,
+    identity: [Option<&'a str>; 3],
+    severity: Option<&'a str>,
+    status: Option<&'a str>,
+    patch_type: Option<&'a str>,
+    installed_at: Option<OffsetDateTime>,
+    collected_at: Option<OffsetDateTime>,
+}
+
+impl Words<'_> {
+    fn read(&self, report: PatchReport) -> PatchFacts {
+        let patch = self.patch_key();
+        let definition_update = self.is_type("DEFINITION_UPDATES");
+        let status = Status::of(self.status, report);
+        let pending = matches!(
+            status,
+            Status::Failed(PatchReport::Pending) | Status::Rejected | Status::Waiting
+        )
+        .then(|| PendingFact {
+            device: self.device,
+            kind: self.kind,
+            patch,
+            definition_update,
+            severity: self.severity(),
+            rejected: matches!(status, Status::Rejected),
+            collected_at: self.collected_at,
+        });
+        let outcome = match status {
+            Status::Failed(_) => Some(InstallOutcome::Failed),
+            Status::Installed => Some(InstallOutcome::Installed),
+            Status::Rejected | Status::Waiting | Status::Scanned => None,
+        };
+        let attempt = outcome.map(|outcome| AttemptFact {
+            device: self.device,
+            kind: self.kind,
+            patch,
+            definition_update,
+            outcome,
+            installed_at: self.installed_at,
+            collected_at: self.collected_at,
+        });
+        PatchFacts {
+            device: self.device,
+            kind: self.kind,
+            collected_at: self.collected_at,
+            pending,
+            attempt,
+        }
+    }
+
+    /// The patch's id, which all devices share. Rows without one are told apart by the next best thing they carry.
+    fn patch_key(&self) -> PatchKey {
+        let key = match self.identity.into_iter().find_map(present) {
+            Some(id) => Uuid::try_parse(id).map_or_else(|_| opaque([id]), |uuid| uuid.as_u128()),
+            None => {
+                opaque([self.severity, self.status, self.patch_type].map(Option::unwrap_or_default))
+            }
+        };
+        PatchKey::new(key)
+    }
+
+    fn is_type(&self, word: &str) -> bool {
+        self.patch_type
+            .is_some_and(|own| own.trim().eq_ignore_ascii_case(word))
+    }
+
+    /// Two vocabularies in any case; a word that neither has is judged by the patch's type.
+    fn severity(&self) -> PatchSeverity {
+        match self
+            .severity
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_uppercase()
+            .as_str()
+        {
+            "CRITICAL" => PatchSeverity::Critical,
+            // Mac and Linux lists name security fixes `security`.
+            "IMPORTANT" | "SECURITY" => PatchSeverity::Important,
+            "MODERATE" | "LOW" | "OPTIONAL" | "RECOMMENDED" | "NONE" => PatchSeverity::Low,
+            _ if ["SECURITY_UPDATES", "CRITICAL_UPDATES"]
+                .iter()
+                .any(|word| self.is_type(word)) =>
+            {
+                PatchSeverity::Important
+            }
+            _ if [
+                "DRIVER_UPDATES",
+                "FEATURE_UPDATES",
+                "FEATURE_PACKS",
+                "SERVICE_PACKS",
+            ]
+            .iter()
+            .any(|word| self.is_type(word)) =>
+            {
+                PatchSeverity::Low
+            }
+            _ => PatchSeverity::Unknown,
+        }
+    }
+}
+
+/// Where a patch stands, as far as the verdict cares.
+#[derive(Clone, Copy)]
+enum Status {
+    Failed(PatchReport),
+    Installed,
+    Rejected,
+    /// `MANUAL`, `APPROVED`, `DELAYED`, `PENDING`, absent, or a word never seen before.
+    Waiting,
+    /// A row of the install report that is no attempt.
+    Scanned,
+}
+
+impl Status {
+    fn of(word: Option<&str>, report: PatchReport) -> Self {
+        match (
+            word.unwrap_or_default()
+                .trim()
+                .to_ascii_uppercase()
+                .as_str(),
+            report,
+        ) {
+            ("FAILED", _) => Self::Failed(report),
+            ("INSTALLED", _) => Self::Installed,
+            (_, PatchReport::Installs) => Self::Scanned,
+            ("REJECTED", PatchReport::Pending) => Self::Rejected,
+            (_, PatchReport::Pending) => Self::Waiting,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn os(mut json: serde_json::Value, report: PatchReport) -> PatchFacts {
+        json["deviceId"] = json!(1);
+        os_patch(&serde_json::from_value(json).unwrap(), report).unwrap()
+    }
+
+    fn pending(json: serde_json::Value) -> PendingFact {
+        os(json, PatchReport::Pending).pending.unwrap()
+    }
+
+    #[test]
+    fn severities_of_both_vocabularies_are_read_in_any_case() {
+        use PatchSeverity::{Critical, Important, Low, Unknown};
+        let table = [
+            (Some("CRITICAL"), None, Critical),
+            (Some("critical"), Some("DRIVER_UPDATES"), Critical),
+            (Some("IMPORTANT"), None, Important),
+            (Some("security"), None, Important),
+            (Some("MODERATE"), Some("SECURITY_UPDATES"), Low),
+            (Some("LOW"), None, Low),
+            (Some("Optional"), None, Low),
+            (Some("recommended"), None, Low),
+            (Some("NONE"), None, Low),
+            (Some("UNSPECIFIED"), None, Unknown),
+            (Some("unknown"), Some("UNKNOWN"), Unknown),
+            (Some("unknown"), Some("UPDATE_ROLLUPS"), Unknown),
+            (Some("unknown"), Some("REGULAR_UPDATES"), Unknown),
+            (None, Some("SECURITY_UPDATES"), Important),
+            (None, Some("CRITICAL_UPDATES"), Important),
+            (Some(""), Some("DRIVER_UPDATES"), Low),
+            (None, Some("FEATURE_UPDATES"), Low),
+            (None, Some("FEATURE_PACKS"), Low),
+            (None, Some("SERVICE_PACKS"), Low),
+            (None, None, Unknown),
+        ];
+        for (severity, patch_type, expected) in table {
+            let fact = pending(json!({"id": "a", "severity": severity, "type": patch_type}));
+            assert_eq!(fact.severity, expected, "{severity:?} {patch_type:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_says_what_is_pending_and_what_was_attempted() {
+        use InstallOutcome::{Failed, Installed};
+        use PatchReport::{Installs, Pending};
+        // status, report -> pending (rejected?), attempt
+        let table = [
+            (Some("MANUAL"), Pending, Some(false), None),
+            (Some("APPROVED"), Pending, Some(false), None),
+            (Some("DELAYED"), Pending, Some(false), None),
+            (Some("PENDING"), Pending, Some(false), None),
+            (Some("LEVITATING"), Pending, Some(false), None),
+            (None, Pending, Some(false), None),
+            (Some("REJECTED"), Pending, Some(true), None),
+            (Some("FAILED"), Pending, Some(false), Some(Failed)),
+            (Some("INSTALLED"), Pending, None, Some(Installed)),
+            (Some("failed"), Installs, None, Some(Failed)),
+            (Some("installed"), Installs, None, Some(Installed)),
+            (Some("APPROVED"), Installs, None, None),
+            (None, Installs, None, None),
+        ];
+        for (status, report, rejected, outcome) in table {
+            let facts = os(json!({"id": "a", "status": status}), report);
+            assert_eq!(
+                facts.pending.map(|fact| fact.rejected),
+                rejected,
+                "{status:?} {report:?}"
+            );
+            assert_eq!(
+                facts.attempt.map(|fact| fact.outcome),
+                outcome,
+                "{status:?} {report:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_patch_is_known_by_its_id_on_every_device() {
+        let uuid = "0c2a4a8e-0000-4000-8000-00000000000a";
+        let key = pending(json!({"id": uuid, "kbNumber": "KB1"})).patch;
+        assert_eq!(
+            key,
+            pending(json!({"id": uuid.to_uppercase(), "kbNumber": "KB2"})).patch
+        );
+        assert_ne!(key, pending(json!({"id": "b", "kbNumber": "KB1"})).patch);
+        let by_number = pending(json!({"kbNumber": "KB1", "name": "x"})).patch;
+        assert_eq!(
+            by_number,
+            pending(json!({"kbNumber": "KB1", "name": "y"})).patch
+        );
+        assert_ne!(by_number, pending(json!({"kbNumber": "KB2"})).patch);
+    }
+
+    #[test]
+    fn definition_updates_are_recognised() {
+        assert!(pending(json!({"id": "a", "type": "DEFINITION_UPDATES"})).definition_update);
+        assert!(!pending(json!({"id": "a", "type": "SECURITY_UPDATES"})).definition_update);
+    }
+
+    #[test]
+    fn a_patch_without_device_is_malformed() {
+        let row = serde_json::from_value(json!({"id": "a"})).unwrap();
+        assert_eq!(
+            software_patch(&row, PatchReport::Pending),
+            Err(Malformed { field: "deviceId" })
+        );
+    }
+
+    #[test]
+    fn software_is_judged_by_its_impact() {
+        let row = serde_json::from_value(
+            json!({"deviceId": 1, "id": "a", "impact": "critical", "type": "PATCH"}),
+        )
+        .unwrap();
+        let facts = software_patch(&row, PatchReport::Pending).unwrap();
+        assert_eq!(facts.pending.unwrap().severity, PatchSeverity::Critical);
+        assert_eq!(facts.pending.unwrap().kind, PatchKind::Software);
+    }
+}
