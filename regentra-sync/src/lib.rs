@@ -1,5 +1,37 @@
 #![doc = include_str!("../README.md")]
 
-pub mod facts;
-
 pub use {ninjaone_client, regentra_evidence};
+
+pub mod asset;
+pub mod assessment;
+pub mod audit;
+pub mod authorization;
+pub mod budget;
+pub mod clock;
+pub mod company;
+pub mod credential;
+pub mod event;
+pub mod evidence_chain;
+pub mod facts;
+mod hex;
+pub mod id;
+pub mod mapping;
+pub mod private;
+pub mod region;
+pub mod run;
+pub mod seal;
+pub mod signature_history;
+pub mod store;
+pub mod tenant;
+pub mod ticket;
+
+pub use self::{
+    asset::AssetId,
+    audit::AuditId,
+    company::CompanyId,
+    credential::{CredentialId, Generation},
+    id::EventId,
+    mapping::MappingId,
+    run::WorkerId,
+    tenant::{ComplianceOrgId, MspOrgId},
+};

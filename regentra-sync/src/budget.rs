@@ -1,0 +1,38 @@
+//! The request budget of one NinjaOne tenant, shared by every process of a host through the store.
+
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+/// How many requests may start within any span of this length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The most requests that may start within `length`.
+    pub limit: u32,
+    /// The length of the span.
+    pub length: Duration,
+}
+
+/// NinjaOne's quota for one tenant: 200 requests in any 60 seconds and 1,500 in any hour.
+pub const NINJAONE_WINDOWS: [Window; 2] =
+    [Window { limit: 200, length: Duration::minutes(1) }, Window { limit: 1_500, length: Duration::hours(1) }];
+
+/// The answer to asking for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spend {
+    /// The request may start; it is counted.
+    Granted,
+    /// Some window is full; nothing is counted.
+    Exhausted {
+        /// When every window has room again, if nobody else takes it first.
+        retry_at: OffsetDateTime,
+    },
+}
+
+/// How much of a budget is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetUsage {
+    /// Requests started within the last minute.
+    pub last_minute: u32,
+    /// Requests started within the last hour.
+    pub last_hour: u32,
+}

@@ -1,0 +1,86 @@
+//! PSA assets.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::{CommitOutcome, Result};
+use crate::{
+    AssetId, CompanyId, CredentialId, EventId, MappingId, MspOrgId, asset::Asset, audit::AuditRow,
+    credential::CredentialGuard, id::Version, mapping::MappingGuard, run::Lease,
+};
+
+/// The assets of an MSP, from every source.
+#[async_trait]
+pub trait Assets: Debug + Send + Sync + 'static {
+    /// The assets that match, whatever their status, ordered by id.
+    async fn assets(&self, msp: MspOrgId, filter: AssetFilter) -> Result<Vec<Asset>>;
+
+    /// Writes assets.
+    ///
+    /// Guards, each only if it is given: the credential is active and of that generation, else [`Guard::Credential`]; the
+    /// mapping is mapped and has that version, else [`Guard::Mapping`]; the lease is held by that worker under that fence,
+    /// else [`Guard::Lease`]. And for every row: the stored version is `expected` (`None`: there is no row), else
+    /// [`Guard::Asset`].
+    ///
+    /// Writes: every row whole, the audit rows on the MSP's trail.
+    ///
+    /// [`Guard::Credential`]: super::Guard::Credential
+    /// [`Guard::Mapping`]: super::Guard::Mapping
+    /// [`Guard::Lease`]: super::Guard::Lease
+    /// [`Guard::Asset`]: super::Guard::Asset
+    async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome>;
+}
+
+/// Which assets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AssetFilter {
+    /// All of the MSP.
+    All,
+    /// Of one company.
+    Company(CompanyId),
+    /// Last seen through one mapping.
+    Mapping(MappingId),
+    /// These devices of one credential, in whatever company.
+    Devices {
+        /// The credential.
+        credential: CredentialId,
+        /// NinjaOne's ids of the devices.
+        devices: Vec<String>,
+    },
+}
+
+/// Everything that one sync of one mapping writes; also what a host's own sources write through.
+#[derive(Clone, Debug)]
+pub struct AssetCommit {
+    /// The run.
+    pub event: EventId,
+    /// The credential has to be connected still. `None` for a source that has none.
+    pub credential: Option<CredentialGuard>,
+    /// The mapping has to be as it was.
+    pub mapping: Option<MappingGuard>,
+    /// The lease has to be held still.
+    pub lease: Option<Lease>,
+    /// The rows.
+    pub writes: Vec<AssetWrite>,
+    /// Rows for the MSP's trail.
+    pub audit: Vec<AuditRow>,
+}
+
+/// One row to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetWrite {
+    /// The row as it shall be.
+    pub asset: Asset,
+    /// The version that was read; `None` when there was no row.
+    pub expected: Option<Version>,
+}
+
+impl AssetWrite {
+    /// The asset this write is about.
+    #[must_use]
+    pub const fn id(&self) -> AssetId {
+        self.asset.id
+    }
+}

@@ -1,0 +1,119 @@
+//! Credentials: connect, rotate, disconnect.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use super::{CommitOutcome, Result};
+use crate::{
+    CredentialId, EventId, Generation, MspOrgId,
+    audit::AuditRow,
+    authorization::{PendingAuthorization, StateDigest},
+    credential::{Credential, CredentialGuard, SealedSecrets},
+    id::Version,
+};
+
+/// The credentials of an MSP.
+#[async_trait]
+pub trait Connections: Debug + Send + Sync + 'static {
+    /// All credentials of this MSP, connected or not, ordered by region.
+    async fn credentials(&self, msp: MspOrgId) -> Result<Vec<Credential>>;
+
+    /// One credential of this MSP; `None` also when it is another MSP's.
+    async fn credential(&self, msp: MspOrgId, credential: CredentialId) -> Result<Option<Credential>>;
+
+    /// Writes a credential for the first time, or again.
+    ///
+    /// Guards: the stored generation is `expected` (`None`: there is no row), else [`Guard::Credential`]; unless
+    /// `allow_duplicate`, no *other* active credential, of any MSP, has the same fingerprint, else [`Guard::Fingerprint`].
+    ///
+    /// Writes: the credential, the audit rows on the MSP's trail.
+    ///
+    /// [`Guard::Credential`]: super::Guard::Credential
+    /// [`Guard::Fingerprint`]: super::Guard::Fingerprint
+    async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome>;
+
+    /// Rewrites the sealed columns of a connected credential: a rotated refresh token, or another sealing key.
+    ///
+    /// Guards: the credential is active and of that generation, and its secrets are of version `expected`, else
+    /// [`Guard::Credential`].
+    ///
+    /// Writes: the sealed columns, the secrets' version plus one, the audit rows on the MSP's trail.
+    ///
+    /// [`Guard::Credential`]: super::Guard::Credential
+    async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome>;
+
+    /// Disconnects a credential in one step.
+    ///
+    /// Guards: the credential is active and of that generation, else [`Guard::Credential`].
+    ///
+    /// Writes, for exactly this credential:
+    /// 1. every sealed column empty, `is_active` false, `disconnected_at` = `at`, the generation plus one;
+    /// 2. every active NinjaOne asset of it retired, its row kept, the version plus one, `updated_at` = `at`; every asset
+    ///    such a one had superseded active again, likewise;
+    /// 3. the signature history of its mappings deleted;
+    /// 4. one [`OutboxRow::note`](crate::ticket::OutboxRow::note) per open ticket of its mappings, with reason *disconnected*;
+    ///    tickets, mappings, signals and evidence stay as they are;
+    /// 5. the audit row on the MSP's trail, and on the trail of **every** compliance organization that a company mapped under
+    ///    this credential was promoted to, one [`AuditRow::customer_disconnected`] with the number of its mappings of this
+    ///    credential and of their signals that are the newest of their key and unexpired at `at`;
+    /// 6. its fingerprint is free for others.
+    ///
+    /// [`Guard::Credential`]: super::Guard::Credential
+    async fn commit_disconnect(&self, msp: MspOrgId, commit: DisconnectCommit) -> Result<CommitOutcome>;
+
+    /// Remembers an authorization that was begun, replacing one of the same state.
+    async fn begin_authorization(&self, msp: MspOrgId, pending: PendingAuthorization) -> Result<()>;
+
+    /// Takes a pending authorization out: once, and only before it expires. Of two calls at once one gets it.
+    async fn take_authorization(
+        &self,
+        msp: MspOrgId,
+        state: &StateDigest,
+        now: OffsetDateTime,
+    ) -> Result<Option<PendingAuthorization>>;
+}
+
+/// Everything that connecting writes.
+#[derive(Clone, Debug)]
+pub struct ConnectCommit {
+    /// The request.
+    pub event: EventId,
+    /// The whole new row.
+    pub credential: Credential,
+    /// The generation that was read; `None` when there was no row.
+    pub expected: Option<Generation>,
+    /// Whether the client id may be connected elsewhere too.
+    pub allow_duplicate: bool,
+    /// Rows for the MSP's trail.
+    pub audit: Vec<AuditRow>,
+}
+
+/// Everything that rewriting the sealed columns writes.
+#[derive(Clone, Debug)]
+pub struct SecretsCommit {
+    /// The request.
+    pub event: EventId,
+    /// The credential has to be connected still.
+    pub guard: CredentialGuard,
+    /// The version of the secrets that was read.
+    pub expected: Version,
+    /// The new columns.
+    pub secrets: SealedSecrets,
+    /// Rows for the MSP's trail.
+    pub audit: Vec<AuditRow>,
+}
+
+/// Everything that disconnecting starts from; what it writes, [`Connections::commit_disconnect`] says.
+#[derive(Clone, Debug)]
+pub struct DisconnectCommit {
+    /// The request.
+    pub event: EventId,
+    /// The credential has to be connected still.
+    pub guard: CredentialGuard,
+    /// When.
+    pub at: OffsetDateTime,
+    /// The row for the MSP's trail, from which the customers' are made.
+    pub audit: AuditRow,
+}

@@ -1,0 +1,148 @@
+//! Signals and evidence of a customer, and the one commit of a sweep.
+
+use std::{collections::BTreeMap, fmt::Debug};
+
+use async_trait::async_trait;
+use regentra_evidence::{Signal, SignalKind};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{CommitOutcome, Result};
+use crate::{
+    ComplianceOrgId, EventId, MappingId, MspOrgId,
+    audit::AuditRow,
+    credential::CredentialGuard,
+    evidence_chain::{ChainHead, EvidenceRow},
+    id::Version,
+    mapping::MappingGuard,
+    run::Lease,
+    signature_history::{SignatureChanges, SignatureHistory},
+    ticket::{OutboxRow, Ticket, TicketTick},
+};
+
+/// The signals and evidence of a customer's compliance organization.
+///
+/// A sweep writes on both sides at once, so its two methods take both tenants; every other method takes the customer alone.
+#[async_trait]
+pub trait Evidence: Debug + Send + Sync + 'static {
+    /// What a sweep of this mapping continues from. `tick` is the scheduled time whose ticket cap applies.
+    async fn sweep_state(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        event: EventId,
+        tick: OffsetDateTime,
+    ) -> Result<SweepState>;
+
+    /// Writes everything that one sweep of one mapping found.
+    ///
+    /// Guards: the credential is active and of that generation, else [`Guard::Credential`]; the mapping is mapped, has that
+    /// version, and its company was promoted to `customer`, else [`Guard::Mapping`]; the lease is held by that worker under
+    /// that fence, else [`Guard::Lease`]; every evidence row continues the head of its chain in the store, else
+    /// [`Guard::EvidenceChain`]; every ticket's stored version is `expected` (`None`: there is no row) and no other ticket is
+    /// open for its key, else [`Guard::Ticket`]; the tick's stored version, if a tick is written, is the given one (0: there
+    /// is no row), else [`Guard::TicketTick`].
+    ///
+    /// Writes on the customer's side: the signals (appended, never overwritten), the evidence rows, the audit row. On the
+    /// MSP's side: `first_evidence_synced_at` of the mapping if it is given and not stamped yet, the signature history,
+    /// tickets, outbox rows (a digest that exists and is undelivered is replaced), and the tick with its version plus one.
+    ///
+    /// [`Guard::Credential`]: super::Guard::Credential
+    /// [`Guard::Mapping`]: super::Guard::Mapping
+    /// [`Guard::Lease`]: super::Guard::Lease
+    /// [`Guard::EvidenceChain`]: super::Guard::EvidenceChain
+    /// [`Guard::Ticket`]: super::Guard::Ticket
+    /// [`Guard::TicketTick`]: super::Guard::TicketTick
+    async fn commit_sweep(&self, msp: MspOrgId, customer: ComplianceOrgId, commit: SweepCommit) -> Result<CommitOutcome>;
+
+    /// The newest signal of each (mapping, signal) that is not expired at `now`, ordered by that key. The newest is the one
+    /// collected last; one collected at the same time and committed later replaces it.
+    async fn current_signals(&self, customer: ComplianceOrgId, now: OffsetDateTime) -> Result<Vec<StoredSignal>>;
+
+    /// All signals of one (mapping, signal), newest first, at most `limit`.
+    async fn signal_history(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+        limit: u32,
+    ) -> Result<Vec<StoredSignal>>;
+
+    /// The records of one evidence chain after sequence `after`, in order, at most `limit`.
+    async fn evidence_chain(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<EvidenceRow>>;
+}
+
+/// A signal in a customer's tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredSignal {
+    /// The mapping it is about.
+    pub mapping: MappingId,
+    /// The sweep that wrote it.
+    pub event: EventId,
+    /// The signal.
+    #[serde(flatten)]
+    pub signal: Signal,
+}
+
+/// What a sweep of one mapping continues from.
+#[derive(Clone, Debug, Default)]
+pub struct SweepState {
+    /// Whether the event was committed before: then there is nothing to do.
+    pub seen: bool,
+    /// The heads of the evidence chains; a signal without a record is absent.
+    pub heads: BTreeMap<SignalKind, ChainHead>,
+    /// The open tickets of the mapping and customer.
+    pub open_tickets: BTreeMap<SignalKind, Ticket>,
+    /// The signature history of the mapping.
+    pub signature_history: SignatureHistory,
+    /// What was opened in the tick so far; `None` when nothing was.
+    pub tick: Option<TicketTick>,
+    /// The digest of the tick that is not delivered yet.
+    pub digest: Option<OutboxRow>,
+}
+
+/// Everything that one sweep writes, and what it relies on.
+#[derive(Clone, Debug)]
+pub struct SweepCommit {
+    /// The event.
+    pub event: EventId,
+    /// The credential has to be connected still.
+    pub credential: CredentialGuard,
+    /// The mapping has to be as it was.
+    pub mapping: MappingGuard,
+    /// The lease has to be held still.
+    pub lease: Lease,
+    /// The five signals.
+    pub signals: Vec<StoredSignal>,
+    /// One record for each.
+    pub evidence: Vec<EvidenceRow>,
+    /// The row for the customer's trail.
+    pub audit: AuditRow,
+    /// The time to stamp, when this sweep ends the dry run.
+    pub first_evidence_synced_at: Option<OffsetDateTime>,
+    /// What changes in the signature history.
+    pub signatures: SignatureChanges,
+    /// Tickets to write.
+    pub tickets: Vec<TicketWrite>,
+    /// What the bridge is to do.
+    pub outbox: Vec<OutboxRow>,
+    /// The tick, when tickets are opened or put into its digest: counts as they shall be, version as it was read.
+    pub tick: Option<TicketTick>,
+}
+
+/// One ticket to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketWrite {
+    /// The row as it shall be.
+    pub ticket: Ticket,
+    /// The version that was read; `None` when there was no row.
+    pub expected: Option<Version>,
+}
