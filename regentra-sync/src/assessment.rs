@@ -6,7 +6,10 @@ use regentra_evidence::Signal;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{audit::SweepCounts, evidence_chain::FactsDigest, mapping::ExternalOrgId, signature_history::SignatureAges};
+use crate::{
+    audit::SweepCounts, evidence_chain::FactsDigest, mapping::ExternalOrgId,
+    signature_history::SignatureAges,
+};
 
 /// One of the reports that a sweep asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -19,7 +19,10 @@ impl AssetId {
     /// The asset of this NinjaOne device; there is only one, whichever organization the device is in.
     #[must_use]
     pub fn of_device(credential: CredentialId, device: &str) -> Self {
-        Self(derive("asset", &[credential.as_uuid().as_bytes(), device.as_bytes()]))
+        Self(derive(
+            "asset",
+            &[credential.as_uuid().as_bytes(), device.as_bytes()],
+        ))
     }
 }
 
@@ -121,7 +124,16 @@ impl AssetContent {
     #[must_use]
     pub fn hash(&self) -> ContentHash {
         let mut hash = Sha256::new();
-        let Self { name, host_name, serial_number, entra_device_id, class, manufacturer, model, operating_system } = self;
+        let Self {
+            name,
+            host_name,
+            serial_number,
+            entra_device_id,
+            class,
+            manufacturer,
+            model,
+            operating_system,
+        } = self;
         let fields = [
             Some(name.as_str()),
             host_name.as_ref().map(Private::as_str),

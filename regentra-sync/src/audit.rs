@@ -25,7 +25,11 @@ impl AuditId {
     pub fn of(event: EventId, action: AuditAction, index: usize) -> Self {
         Self(derive(
             "audit",
-            &[event.as_uuid().as_bytes(), action.as_str().as_bytes(), &(index as u64).to_be_bytes()],
+            &[
+                event.as_uuid().as_bytes(),
+                action.as_str().as_bytes(),
+                &(index as u64).to_be_bytes(),
+            ],
         ))
     }
 }
@@ -48,7 +52,10 @@ pub enum Actor {
 /// What an audit row is about; the word of the promise for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(missing_docs, reason = "the names say it; what each row holds stands at the variants of AuditDetails")]
+#[expect(
+    missing_docs,
+    reason = "the names say it; what each row holds stands at the variants of AuditDetails"
+)]
 pub enum AuditAction {
     NinjaoneTested,
     NinjaoneConnected,
@@ -317,7 +324,14 @@ impl AuditRow {
     #[must_use]
     pub fn new(event: EventId, at: OffsetDateTime, actor: Actor, details: AuditDetails) -> Self {
         let action = details.action();
-        Self { id: AuditId::of(event, action, 0), event, at, actor, action, details }
+        Self {
+            id: AuditId::of(event, action, 0),
+            event,
+            at,
+            actor,
+            action,
+            details,
+        }
     }
 
     /// The row that a disconnect puts on the trail of one affected customer. Stores call it inside
@@ -330,8 +344,22 @@ impl AuditRow {
         mappings: u64,
         unexpired_signals: u64,
     ) -> Self {
-        let details = AuditDetails::Disconnected { credential, mappings, unexpired_signals: Some(unexpired_signals) };
-        let id = AuditId(derive("audit.customer", &[disconnect.id.as_uuid().as_bytes(), customer.as_uuid().as_bytes()]));
-        Self { id, details, ..disconnect.clone() }
+        let details = AuditDetails::Disconnected {
+            credential,
+            mappings,
+            unexpired_signals: Some(unexpired_signals),
+        };
+        let id = AuditId(derive(
+            "audit.customer",
+            &[
+                disconnect.id.as_uuid().as_bytes(),
+                customer.as_uuid().as_bytes(),
+            ],
+        ));
+        Self {
+            id,
+            details,
+            ..disconnect.clone()
+        }
     }
 }

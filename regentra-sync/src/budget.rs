@@ -13,8 +13,16 @@ pub struct Window {
 }
 
 /// NinjaOne's quota for one tenant: 200 requests in any 60 seconds and 1,500 in any hour.
-pub const NINJAONE_WINDOWS: [Window; 2] =
-    [Window { limit: 200, length: Duration::minutes(1) }, Window { limit: 1_500, length: Duration::hours(1) }];
+pub const NINJAONE_WINDOWS: [Window; 2] = [
+    Window {
+        limit: 200,
+        length: Duration::minutes(1),
+    },
+    Window {
+        limit: 1_500,
+        length: Duration::hours(1),
+    },
+];
 
 /// The answer to asking for one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,10 @@ pub trait Clock: Debug + Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock adapter, the one place that reads the time of day")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock adapter, the one place that reads the time of day"
+    )]
     fn now(&self) -> OffsetDateTime {
         to_micros(OffsetDateTime::now_utc())
     }
@@ -34,7 +37,9 @@ impl ManualClock {
     /// A clock that stands at `now`.
     #[must_use]
     pub fn at(now: OffsetDateTime) -> Self {
-        Self { now: Arc::new(Mutex::new(to_micros(now))) }
+        Self {
+            now: Arc::new(Mutex::new(to_micros(now))),
+        }
     }
 
     /// Moves the clock to `now`.
@@ -59,5 +64,6 @@ impl Clock for ManualClock {
 #[must_use]
 pub fn to_micros(time: OffsetDateTime) -> OffsetDateTime {
     let time = time.to_offset(UtcOffset::UTC);
-    time.replace_nanosecond(time.microsecond() * 1_000).unwrap_or(time)
+    time.replace_nanosecond(time.microsecond() * 1_000)
+        .unwrap_or(time)
 }

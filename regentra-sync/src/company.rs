@@ -19,7 +19,10 @@ impl CompanyId {
     /// create one.
     #[must_use]
     pub fn of_name(msp: MspOrgId, name: &str) -> Self {
-        Self(derive("company", &[msp.as_uuid().as_bytes(), fold_name(name).as_bytes()]))
+        Self(derive(
+            "company",
+            &[msp.as_uuid().as_bytes(), fold_name(name).as_bytes()],
+        ))
     }
 }
 
@@ -40,5 +43,8 @@ pub struct PortalCompany {
 /// A name as it is compared: trimmed, white space inside taken together, without regard to case.
 #[must_use]
 pub fn fold_name(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    name.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_lowercase()
 }

@@ -21,7 +21,10 @@ impl CredentialId {
     /// The credential of this MSP in this region; there is only one.
     #[must_use]
     pub fn of(msp: MspOrgId, region: &RegionKey) -> Self {
-        Self(derive("credential", &[msp.as_uuid().as_bytes(), region.as_str().as_bytes()]))
+        Self(derive(
+            "credential",
+            &[msp.as_uuid().as_bytes(), region.as_str().as_bytes()],
+        ))
     }
 }
 
@@ -80,7 +83,9 @@ impl Grant {
     /// The grant of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::ClientCredentials, Self::AuthorizationCode].into_iter().find(|grant| grant.as_str() == name)
+        [Self::ClientCredentials, Self::AuthorizationCode]
+            .into_iter()
+            .find(|grant| grant.as_str() == name)
     }
 }
 
@@ -124,7 +129,10 @@ impl Credential {
     /// What a commit has to find unchanged: the credential is active and of this generation.
     #[must_use]
     pub const fn guard(&self) -> CredentialGuard {
-        CredentialGuard { credential: self.id, generation: self.generation }
+        CredentialGuard {
+            credential: self.id,
+            generation: self.generation,
+        }
     }
 }
 

@@ -4,12 +4,19 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
-    ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, id::derive, mapping::ExternalOrgId, region::RegionKey,
+    ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, id::derive,
+    mapping::ExternalOrgId, region::RegionKey,
 };
 
 impl EventId {
     fn scheduled(kind: &str, subject: uuid::Uuid, scheduled_at: OffsetDateTime) -> Self {
-        Self::from_uuid(derive(kind, &[subject.as_bytes(), &scheduled_at.unix_timestamp_nanos().to_be_bytes()]))
+        Self::from_uuid(derive(
+            kind,
+            &[
+                subject.as_bytes(),
+                &scheduled_at.unix_timestamp_nanos().to_be_bytes(),
+            ],
+        ))
     }
 
     /// The sweep of this mapping at this scheduled time.
@@ -27,7 +34,10 @@ impl EventId {
     /// The part of this event that is about one mapping.
     #[must_use]
     pub fn for_mapping(self, mapping: MappingId) -> Self {
-        Self::from_uuid(derive("part", &[self.as_uuid().as_bytes(), mapping.as_uuid().as_bytes()]))
+        Self::from_uuid(derive(
+            "part",
+            &[self.as_uuid().as_bytes(), mapping.as_uuid().as_bytes()],
+        ))
     }
 }
 

@@ -60,7 +60,8 @@ impl Serialize for ChainHash {
 impl<'de> Deserialize<'de> for ChainHash {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::from_hex(&text).ok_or_else(|| serde::de::Error::custom("a chain hash is 64 hexadecimal digits"))
+        Self::from_hex(&text)
+            .ok_or_else(|| serde::de::Error::custom("a chain hash is 64 hexadecimal digits"))
     }
 }
 
@@ -76,7 +77,10 @@ pub struct ChainHead {
 
 impl ChainHead {
     /// The head of a chain without a record.
-    pub const EMPTY: Self = Self { length: 0, hash: ChainHash::GENESIS };
+    pub const EMPTY: Self = Self {
+        length: 0,
+        hash: ChainHash::GENESIS,
+    };
 }
 
 /// One record of the chain, as a store keeps it: never changed, never deleted.
@@ -102,17 +106,26 @@ impl EvidenceRow {
     /// The chain's head before this record.
     #[must_use]
     pub const fn continues(&self) -> ChainHead {
-        ChainHead { length: self.sequence.saturating_sub(1), hash: self.previous }
+        ChainHead {
+            length: self.sequence.saturating_sub(1),
+            hash: self.previous,
+        }
     }
 
     /// The chain's head after this record.
     #[must_use]
     pub const fn head(&self) -> ChainHead {
-        ChainHead { length: self.sequence, hash: self.hash }
+        ChainHead {
+            length: self.sequence,
+            hash: self.hash,
+        }
     }
 
     /// The next record of a chain that ends in `head`.
-    pub(crate) fn append(
+    ///
+    /// # Errors
+    /// When the signal does not serialise.
+    pub fn append(
         head: ChainHead,
         customer: ComplianceOrgId,
         mapping: MappingId,
@@ -120,11 +133,25 @@ impl EvidenceRow {
         signal: &Signal,
         facts: Option<&FactsDigest>,
     ) -> Result<Self, serde_json::Error> {
-        let record = Record { compliance_org_id: customer, mapping_id: mapping, event_id: event, signal, facts };
+        let record = Record {
+            compliance_org_id: customer,
+            mapping_id: mapping,
+            event_id: event,
+            signal,
+            facts,
+        };
         let record = canonical_json(&serde_json::to_value(record)?);
         let hash = link(head.hash, &record);
         let (sequence, previous) = (head.length.saturating_add(1), head.hash);
-        Ok(Self { mapping, signal: signal.kind(), sequence, event, record, previous, hash })
+        Ok(Self {
+            mapping,
+            signal: signal.kind(),
+            sequence,
+            event,
+            record,
+            previous,
+            hash,
+        })
     }
 }
 
@@ -179,7 +206,10 @@ pub enum ChainFault {
 ///
 /// # Errors
 /// The first fault found.
-pub fn verify_chain(rows: &[EvidenceRow], anchored: Option<ChainHead>) -> Result<ChainHead, ChainFault> {
+pub fn verify_chain(
+    rows: &[EvidenceRow],
+    anchored: Option<ChainHead>,
+) -> Result<ChainHead, ChainFault> {
     let mut head = ChainHead::EMPTY;
     let mut at_anchor = anchored.is_none_or(|anchor| anchor == head);
     for row in rows {
@@ -193,7 +223,13 @@ pub fn verify_chain(rows: &[EvidenceRow], anchored: Option<ChainHead>) -> Result
         head = row.head();
         at_anchor |= anchored == Some(head);
     }
-    if at_anchor { Ok(head) } else { Err(ChainFault::HeadDiffers { length: head.length }) }
+    if at_anchor {
+        Ok(head)
+    } else {
+        Err(ChainFault::HeadDiffers {
+            length: head.length,
+        })
+    }
 }
 
 /// JSON with sorted keys and no white space, whatever features of `serde_json` a host has switched on.
@@ -203,11 +239,22 @@ fn canonical_json(value: &serde_json::Value) -> String {
         Value::Object(fields) => {
             let mut keys: Vec<_> = fields.iter().collect();
             keys.sort_by(|a, b| a.0.cmp(b.0));
-            let fields: Vec<_> =
-                keys.into_iter().map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical_json(value))).collect();
+            let fields: Vec<_> = keys
+                .into_iter()
+                .map(|(key, value)| {
+                    format!("{}:{}", Value::from(key.as_str()), canonical_json(value))
+                })
+                .collect();
             format!("{{{}}}", fields.join(","))
         }
-        Value::Array(items) => format!("[{}]", items.iter().map(canonical_json).collect::<Vec<_>>().join(",")),
+        Value::Array(items) => format!(
+            "[{}]",
+            items
+                .iter()
+                .map(canonical_json)
+                .collect::<Vec<_>>()
+                .join(",")
+        ),
         other => other.to_string(),
     }
 }

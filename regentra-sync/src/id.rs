@@ -126,7 +126,11 @@ impl EventId {
     #[must_use]
     pub fn new(now: time::OffsetDateTime) -> Self {
         let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
-        Self(Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, now.nanosecond())))
+        Self(Uuid::new_v7(uuid::Timestamp::from_unix(
+            uuid::NoContext,
+            seconds,
+            now.nanosecond(),
+        )))
     }
 }
 

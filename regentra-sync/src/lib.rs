@@ -2,8 +2,8 @@
 
 pub use {ninjaone_client, regentra_evidence};
 
-pub mod asset;
 pub mod assessment;
+pub mod asset;
 pub mod audit;
 pub mod authorization;
 pub mod budget;

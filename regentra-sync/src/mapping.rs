@@ -18,7 +18,13 @@ impl MappingId {
     /// The mapping of this organization; there is only one.
     #[must_use]
     pub fn of(credential: CredentialId, organization: ExternalOrgId) -> Self {
-        Self(derive("mapping", &[credential.as_uuid().as_bytes(), &organization.get().to_be_bytes()]))
+        Self(derive(
+            "mapping",
+            &[
+                credential.as_uuid().as_bytes(),
+                &organization.get().to_be_bytes(),
+            ],
+        ))
     }
 }
 
@@ -121,7 +127,10 @@ impl Mapping {
     /// What a commit has to find unchanged: the decision it worked under.
     #[must_use]
     pub const fn guard(&self) -> MappingGuard {
-        MappingGuard { mapping: self.id, version: self.version }
+        MappingGuard {
+            mapping: self.id,
+            version: self.version,
+        }
     }
 }
 

@@ -89,7 +89,9 @@ impl RunKind {
     /// The kind of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Discovery, Self::AssetSync, Self::EvidenceSweep].into_iter().find(|kind| kind.as_str() == name)
+        [Self::Discovery, Self::AssetSync, Self::EvidenceSweep]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
     }
 }
 

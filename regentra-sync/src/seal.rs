@@ -16,7 +16,10 @@ use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::{CredentialId, MspOrgId, credential::Fingerprint, region::RegionKey, signature_history::DeviceDigest};
+use crate::{
+    CredentialId, MspOrgId, credential::Fingerprint, region::RegionKey,
+    signature_history::DeviceDigest,
+};
 
 const NONCE_BYTES: usize = 24;
 
@@ -48,7 +51,10 @@ impl MasterKey {
 
     /// A key for one purpose, derived from this one.
     fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(hmac_sha256(self.expose(), &[b"regentra-sync", purpose.as_bytes()]))
+        Zeroizing::new(hmac_sha256(
+            self.expose(),
+            &[b"regentra-sync", purpose.as_bytes()],
+        ))
     }
 }
 
@@ -69,8 +75,13 @@ impl KeyId {
     /// [`SealError::KeyName`] when the text is not 1 to 32 of `a-z`, `0-9`, `-` and `_`.
     pub fn new(text: impl Into<String>) -> Result<Self, SealError> {
         let text = text.into();
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-        if (1..=32).contains(&text.len()) && text.bytes().all(allowed) { Ok(Self(text)) } else { Err(SealError::KeyName) }
+        let allowed =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+        if (1..=32).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text))
+        } else {
+            Err(SealError::KeyName)
+        }
     }
 
     /// The text.
@@ -91,10 +102,14 @@ impl fmt::Display for KeyId {
 #[non_exhaustive]
 pub enum SealError {
     /// The sealed value names a key that the keyring does not have.
-    #[error("the value is sealed under key `{0}`, which this host does not have: restore that key, or connect again")]
+    #[error(
+        "the value is sealed under key `{0}`, which this host does not have: restore that key, or connect again"
+    )]
     UnknownKey(KeyId),
     /// The sealed value is not what was sealed for this MSP, region and field.
-    #[error("the sealed value does not open for this organization and region: it was changed or moved; connect again")]
+    #[error(
+        "the sealed value does not open for this organization and region: it was changed or moved; connect again"
+    )]
     Refused,
     /// What is stored is not a sealed value at all.
     #[error("the stored value is not a sealed value; connect again")]
@@ -129,7 +144,9 @@ impl Sealed {
         let (Some("1"), Some(key), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(SealError::Malformed);
         };
-        let body = URL_SAFE_NO_PAD.decode(body).map_err(|_| SealError::Malformed)?;
+        let body = URL_SAFE_NO_PAD
+            .decode(body)
+            .map_err(|_| SealError::Malformed)?;
         Ok((KeyId::new(key).map_err(|_| SealError::Malformed)?, body))
     }
 }
@@ -178,7 +195,11 @@ impl Keyring {
     /// A keyring that seals under `key`.
     #[must_use]
     pub fn new(id: KeyId, key: MasterKey, identity: MasterKey) -> Self {
-        Self { current: id.clone(), keys: BTreeMap::from([(id, key)]), identity }
+        Self {
+            current: id.clone(),
+            keys: BTreeMap::from([(id, key)]),
+            identity,
+        }
     }
 
     /// Adds an older key that still opens what was sealed under it.
@@ -204,16 +225,31 @@ impl Keyring {
     ///
     /// # Errors
     /// [`SealError::NoRandomness`].
-    pub fn seal(&self, msp: MspOrgId, region: &RegionKey, field: Field, secret: &SecretString) -> Result<Sealed, SealError> {
+    pub fn seal(
+        &self,
+        msp: MspOrgId,
+        region: &RegionKey,
+        field: Field,
+        secret: &SecretString,
+    ) -> Result<Sealed, SealError> {
         let mut nonce = [0_u8; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
         let aad = associated_data(msp, region, field);
-        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: &aad };
-        let ciphertext =
-            self.cipher(&self.current)?.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Refused)?;
+        let payload = Payload {
+            msg: secret.expose_secret().as_bytes(),
+            aad: &aad,
+        };
+        let ciphertext = self
+            .cipher(&self.current)?
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| SealError::Refused)?;
         let mut body = nonce.to_vec();
         body.extend_from_slice(&ciphertext);
-        Ok(Sealed(format!("1.{}.{}", self.current, URL_SAFE_NO_PAD.encode(body))))
+        Ok(Sealed(format!(
+            "1.{}.{}",
+            self.current,
+            URL_SAFE_NO_PAD.encode(body)
+        )))
     }
 
     /// Opens what was sealed for this MSP, region and field.
@@ -228,11 +264,19 @@ impl Keyring {
         sealed: &Sealed,
     ) -> Result<SecretString, SealError> {
         let (key, body) = sealed.parts()?;
-        let (nonce, ciphertext) = body.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::Malformed)?;
+        let (nonce, ciphertext) = body
+            .split_first_chunk::<NONCE_BYTES>()
+            .ok_or(SealError::Malformed)?;
         let aad = associated_data(msp, region, field);
         let opened = self
             .cipher(&key)?
-            .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: &aad })
+            .decrypt(
+                &XNonce::from(*nonce),
+                Payload {
+                    msg: ciphertext,
+                    aad: &aad,
+                },
+            )
             .map(Zeroizing::new)
             .map_err(|_| SealError::Refused)?;
         let text = std::str::from_utf8(&opened).map_err(|_| SealError::Malformed)?;
@@ -240,7 +284,10 @@ impl Keyring {
     }
 
     fn cipher(&self, id: &KeyId) -> Result<XChaCha20Poly1305, SealError> {
-        let key = self.keys.get(id).ok_or_else(|| SealError::UnknownKey(id.clone()))?;
+        let key = self
+            .keys
+            .get(id)
+            .ok_or_else(|| SealError::UnknownKey(id.clone()))?;
         Ok(XChaCha20Poly1305::new((&*key.derive("seal")).into()))
     }
 
@@ -256,7 +303,9 @@ impl Keyring {
     #[must_use]
     pub fn device_digester(&self, credential: CredentialId) -> DeviceDigester {
         let key = self.identity.derive("device");
-        DeviceDigester { key: Zeroizing::new(hmac_sha256(&*key, &[credential.as_uuid().as_bytes()])) }
+        DeviceDigester {
+            key: Zeroizing::new(hmac_sha256(&*key, &[credential.as_uuid().as_bytes()])),
+        }
     }
 }
 
@@ -269,7 +318,10 @@ impl DeviceDigester {
     /// The keyed id of this NinjaOne device.
     #[must_use]
     pub fn digest(&self, device: i64) -> DeviceDigest {
-        DeviceDigest::from_hex(crate::hex::encode(&hmac_sha256(&*self.key, &[&device.to_be_bytes()])))
+        DeviceDigest::from_hex(crate::hex::encode(&hmac_sha256(
+            &*self.key,
+            &[&device.to_be_bytes()],
+        )))
     }
 }
 
@@ -281,7 +333,11 @@ impl fmt::Debug for DeviceDigester {
 
 fn associated_data(msp: MspOrgId, region: &RegionKey, field: Field) -> Vec<u8> {
     let mut data = Vec::with_capacity(64);
-    for part in [msp.as_uuid().as_bytes().as_slice(), region.as_str().as_bytes(), field.as_str().as_bytes()] {
+    for part in [
+        msp.as_uuid().as_bytes().as_slice(),
+        region.as_str().as_bytes(),
+        field.as_str().as_bytes(),
+    ] {
         data.extend_from_slice(&(part.len() as u64).to_be_bytes());
         data.extend_from_slice(part);
     }
@@ -290,7 +346,8 @@ fn associated_data(msp: MspOrgId, region: &RegionKey, field: Field) -> Vec<u8> {
 
 #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
 fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key)
+        .expect("HMAC takes a key of any length");
     for part in parts {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part);
@@ -318,14 +375,24 @@ mod tests {
     fn a_sealed_value_opens_only_for_its_msp_region_and_field() {
         let ring = ring("a", 1);
         let us = RegionKey::from_stored("us");
-        let sealed = ring.seal(msp(1), &us, Field::ClientSecret, &"hunter2".into()).unwrap();
-        assert_eq!(ring.open(msp(1), &us, Field::ClientSecret, &sealed).unwrap().expose_secret(), "hunter2");
+        let sealed = ring
+            .seal(msp(1), &us, Field::ClientSecret, &"hunter2".into())
+            .unwrap();
+        assert_eq!(
+            ring.open(msp(1), &us, Field::ClientSecret, &sealed)
+                .unwrap()
+                .expose_secret(),
+            "hunter2"
+        );
         for (msp, region, field) in [
             (msp(2), us.clone(), Field::ClientSecret),
             (msp(1), RegionKey::from_stored("eu"), Field::ClientSecret),
             (msp(1), us.clone(), Field::ClientId),
         ] {
-            assert_eq!(ring.open(msp, &region, field, &sealed).unwrap_err(), SealError::Refused);
+            assert_eq!(
+                ring.open(msp, &region, field, &sealed).unwrap_err(),
+                SealError::Refused
+            );
         }
     }
 
@@ -333,32 +400,62 @@ mod tests {
     fn a_changed_value_does_not_open() {
         let ring = ring("a", 1);
         let us = RegionKey::from_stored("us");
-        let sealed = ring.seal(msp(1), &us, Field::ClientId, &"id".into()).unwrap();
+        let sealed = ring
+            .seal(msp(1), &us, Field::ClientId, &"id".into())
+            .unwrap();
         let mut bytes = sealed.as_str().to_owned().into_bytes();
-        *bytes.last_mut().unwrap() = if bytes.last() == Some(&b'A') { b'B' } else { b'A' };
-        for text in [String::from_utf8(bytes).unwrap(), "1.a.".into(), "nonsense".into(), "2.a.AAAA".into()] {
-            assert!(ring.open(msp(1), &us, Field::ClientId, &Sealed::from_stored(text)).is_err());
+        *bytes.last_mut().unwrap() = if bytes.last() == Some(&b'A') {
+            b'B'
+        } else {
+            b'A'
+        };
+        for text in [
+            String::from_utf8(bytes).unwrap(),
+            "1.a.".into(),
+            "nonsense".into(),
+            "2.a.AAAA".into(),
+        ] {
+            assert!(
+                ring.open(msp(1), &us, Field::ClientId, &Sealed::from_stored(text))
+                    .is_err()
+            );
         }
     }
 
     #[test]
     fn a_rotated_key_still_opens_what_the_old_one_sealed() {
         let us = RegionKey::from_stored("us");
-        let old = ring("old", 1).seal(msp(1), &us, Field::ClientId, &"id".into()).unwrap();
+        let old = ring("old", 1)
+            .seal(msp(1), &us, Field::ClientId, &"id".into())
+            .unwrap();
         let rotated = ring("new", 2).with_retired(KeyId::new("old").unwrap(), key(1));
         assert!(!rotated.is_current(&old));
-        assert_eq!(rotated.open(msp(1), &us, Field::ClientId, &old).unwrap().expose_secret(), "id");
-        let new = rotated.seal(msp(1), &us, Field::ClientId, &"id".into()).unwrap();
+        assert_eq!(
+            rotated
+                .open(msp(1), &us, Field::ClientId, &old)
+                .unwrap()
+                .expose_secret(),
+            "id"
+        );
+        let new = rotated
+            .seal(msp(1), &us, Field::ClientId, &"id".into())
+            .unwrap();
         assert!(rotated.is_current(&new));
         let without = ring("new", 2);
-        assert!(matches!(without.open(msp(1), &us, Field::ClientId, &old), Err(SealError::UnknownKey(_))));
+        assert!(matches!(
+            without.open(msp(1), &us, Field::ClientId, &old),
+            Err(SealError::UnknownKey(_))
+        ));
     }
 
     #[test]
     fn the_same_secret_is_sealed_differently_each_time() {
         let ring = ring("a", 1);
         let us = RegionKey::from_stored("us");
-        let seal = || ring.seal(msp(1), &us, Field::ClientId, &"id".into()).unwrap();
+        let seal = || {
+            ring.seal(msp(1), &us, Field::ClientId, &"id".into())
+                .unwrap()
+        };
         assert_ne!(seal(), seal());
     }
 
@@ -366,17 +463,33 @@ mod tests {
     fn fingerprints_tell_hosts_and_clients_apart_and_survive_rotation() {
         let a = ring("a", 1);
         let id = SecretString::from("client");
-        assert_eq!(a.fingerprint("app", &id), ring("b", 2).fingerprint("app", &id));
+        assert_eq!(
+            a.fingerprint("app", &id),
+            ring("b", 2).fingerprint("app", &id)
+        );
         assert_ne!(a.fingerprint("app", &id), a.fingerprint("eu", &id));
-        assert_ne!(a.fingerprint("app", &id), a.fingerprint("app", &"other".into()));
+        assert_ne!(
+            a.fingerprint("app", &id),
+            a.fingerprint("app", &"other".into())
+        );
         assert!(!a.fingerprint("app", &id).as_str().contains("client"));
     }
 
     #[test]
     fn nothing_prints_a_key_or_a_sealed_value() {
         let ring = ring("a", 7);
-        let sealed = ring.seal(msp(1), &RegionKey::from_stored("us"), Field::ClientId, &"id".into()).unwrap();
+        let sealed = ring
+            .seal(
+                msp(1),
+                &RegionKey::from_stored("us"),
+                Field::ClientId,
+                &"id".into(),
+            )
+            .unwrap();
         let printed = format!("{ring:?} {sealed:?}");
-        assert!(!printed.contains("7, 7") && !printed.contains(sealed.as_str()), "{printed}");
+        assert!(
+            !printed.contains("7, 7") && !printed.contains(sealed.as_str()),
+            "{printed}"
+        );
     }
 }

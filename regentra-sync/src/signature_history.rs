@@ -87,13 +87,23 @@ impl SignatureAges {
     /// When this NinjaOne device was first seen out of date; `None` without history.
     #[must_use]
     pub fn out_of_date_since(&self, device: i64) -> Option<OffsetDateTime> {
-        if self.history.is_empty() { None } else { self.history.get(&self.digester.digest(device)).copied() }
+        if self.history.is_empty() {
+            None
+        } else {
+            self.history.get(&self.digester.digest(device)).copied()
+        }
     }
 
     /// What a sweep at `now` changes, given which devices it saw out of date (`true`) or up to date (`false`).
     #[must_use]
-    pub fn changes(&self, sightings: &BTreeMap<i64, bool>, now: OffsetDateTime) -> SignatureChanges {
-        let sightings = sightings.iter().map(|(device, out_of_date)| (self.digester.digest(*device), *out_of_date));
+    pub fn changes(
+        &self,
+        sightings: &BTreeMap<i64, bool>,
+        now: OffsetDateTime,
+    ) -> SignatureChanges {
+        let sightings = sightings
+            .iter()
+            .map(|(device, out_of_date)| (self.digester.digest(*device), *out_of_date));
         SignatureChanges::between(&self.history, sightings, now)
     }
 }

@@ -43,7 +43,16 @@ pub trait Store:
 }
 
 impl<T> Store for T where
-    T: Connections + Mappings + Assets + Evidence + Tickets + AuditTrail + Runs + Budget + Planner + ?Sized
+    T: Connections
+        + Mappings
+        + Assets
+        + Evidence
+        + Tickets
+        + AuditTrail
+        + Runs
+        + Budget
+        + Planner
+        + ?Sized
 {
 }
 
@@ -117,8 +126,14 @@ pub struct StoreError {
 
 impl StoreError {
     /// An error of this kind. The source may be an error or a plain text, and must hold no stored value.
-    pub fn new(kind: StoreErrorKind, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { kind, source: source.into() }
+    pub fn new(
+        kind: StoreErrorKind,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            kind,
+            source: source.into(),
+        }
     }
 
     /// What kind of trouble.
@@ -143,7 +158,10 @@ impl fmt::Display for StoreError {
 
 impl Debug for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreError").field("kind", &self.kind).field("source", &self.source).finish()
+        f.debug_struct("StoreError")
+            .field("kind", &self.kind)
+            .field("source", &self.source)
+            .finish()
     }
 }
 

@@ -60,7 +60,9 @@ impl TicketState {
     /// The state of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Open, Self::Closed].into_iter().find(|state| state.as_str() == name)
+        [Self::Open, Self::Closed]
+            .into_iter()
+            .find(|state| state.as_str() == name)
     }
 }
 
@@ -99,7 +101,10 @@ impl TicketId {
     /// The ticket that this event opens about this signal.
     #[must_use]
     pub fn opened_by(event: EventId, signal: SignalKind) -> Self {
-        Self(derive("ticket", &[event.as_uuid().as_bytes(), signal.as_str().as_bytes()]))
+        Self(derive(
+            "ticket",
+            &[event.as_uuid().as_bytes(), signal.as_str().as_bytes()],
+        ))
     }
 }
 
@@ -193,14 +198,20 @@ impl OutboxId {
     /// The row that this event writes about this ticket.
     #[must_use]
     pub fn of(event: EventId, ticket: TicketId) -> Self {
-        Self(derive("outbox", &[event.as_uuid().as_bytes(), ticket.as_uuid().as_bytes()]))
+        Self(derive(
+            "outbox",
+            &[event.as_uuid().as_bytes(), ticket.as_uuid().as_bytes()],
+        ))
     }
 
     /// The `part`-th digest of a tick; a tick has a second one only when its first was delivered too early.
     #[must_use]
     pub fn digest(msp: crate::MspOrgId, tick: OffsetDateTime, part: u32) -> Self {
         let tick = tick.unix_timestamp_nanos().to_be_bytes();
-        Self(derive("digest", &[msp.as_uuid().as_bytes(), &tick, &part.to_be_bytes()]))
+        Self(derive(
+            "digest",
+            &[msp.as_uuid().as_bytes(), &tick, &part.to_be_bytes()],
+        ))
     }
 }
 
@@ -211,7 +222,10 @@ impl OutboxRow {
         Self {
             id: OutboxId::of(event, ticket.id),
             ticket: Some(ticket.id),
-            action: OutboxAction::Note { key: ticket.key, reason },
+            action: OutboxAction::Note {
+                key: ticket.key,
+                reason,
+            },
             created_at: at,
             due_at: at,
             delivered_at: None,
@@ -237,6 +251,11 @@ impl TicketTick {
     /// A tick in which nothing was opened yet.
     #[must_use]
     pub const fn new(scheduled_at: OffsetDateTime) -> Self {
-        Self { scheduled_at, version: Version::from_u32(0), opened: 0, digests: 0 }
+        Self {
+            scheduled_at,
+            version: Version::from_u32(0),
+            opened: 0,
+            digests: 0,
+        }
     }
 }

@@ -15,11 +15,20 @@ pub trait AuditTrail: Debug + Send + Sync + 'static {
     async fn msp_audit(&self, msp: MspOrgId, page: AuditPage) -> Result<Vec<AuditRow>>;
 
     /// A customer's trail, newest first (by time, then id).
-    async fn customer_audit(&self, customer: ComplianceOrgId, page: AuditPage) -> Result<Vec<AuditRow>>;
+    async fn customer_audit(
+        &self,
+        customer: ComplianceOrgId,
+        page: AuditPage,
+    ) -> Result<Vec<AuditRow>>;
 
     /// Appends rows to an MSP's trail that belong to no other write: a tested connection, a low budget, secrets that do not
     /// open.
-    async fn commit_audit(&self, msp: MspOrgId, event: EventId, rows: Vec<AuditRow>) -> Result<CommitOutcome>;
+    async fn commit_audit(
+        &self,
+        msp: MspOrgId,
+        event: EventId,
+        rows: Vec<AuditRow>,
+    ) -> Result<CommitOutcome>;
 }
 
 /// Which part of a trail.
@@ -35,12 +44,18 @@ impl AuditPage {
     /// The newest `limit` rows.
     #[must_use]
     pub const fn newest(limit: u32) -> Self {
-        Self { before: None, limit }
+        Self {
+            before: None,
+            limit,
+        }
     }
 
     /// The page after one that ended with `last`.
     #[must_use]
     pub const fn after(last: &AuditRow, limit: u32) -> Self {
-        Self { before: Some((last.at, last.id)), limit }
+        Self {
+            before: Some((last.at, last.id)),
+            limit,
+        }
     }
 }

@@ -19,7 +19,12 @@ pub trait Budget: Debug + Send + Sync + 'static {
     /// Exact: of any number of calls at once, none lets a window overflow. Nothing is counted when the answer is
     /// [`Spend::Exhausted`]; its time is the earliest at which every window has room again. Requests older than an hour may be
     /// forgotten.
-    async fn spend(&self, tenant: &Fingerprint, now: OffsetDateTime, windows: &[Window]) -> Result<Spend>;
+    async fn spend(
+        &self,
+        tenant: &Fingerprint,
+        now: OffsetDateTime,
+        windows: &[Window],
+    ) -> Result<Spend>;
 
     /// How many requests started within the last minute and hour before `now`.
     async fn budget_usage(&self, tenant: &Fingerprint, now: OffsetDateTime) -> Result<BudgetUsage>;

@@ -21,7 +21,11 @@ pub trait Connections: Debug + Send + Sync + 'static {
     async fn credentials(&self, msp: MspOrgId) -> Result<Vec<Credential>>;
 
     /// One credential of this MSP; `None` also when it is another MSP's.
-    async fn credential(&self, msp: MspOrgId, credential: CredentialId) -> Result<Option<Credential>>;
+    async fn credential(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+    ) -> Result<Option<Credential>>;
 
     /// Writes a credential for the first time, or again.
     ///
@@ -61,10 +65,15 @@ pub trait Connections: Debug + Send + Sync + 'static {
     /// 6. its fingerprint is free for others.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
-    async fn commit_disconnect(&self, msp: MspOrgId, commit: DisconnectCommit) -> Result<CommitOutcome>;
+    async fn commit_disconnect(
+        &self,
+        msp: MspOrgId,
+        commit: DisconnectCommit,
+    ) -> Result<CommitOutcome>;
 
     /// Remembers an authorization that was begun, replacing one of the same state.
-    async fn begin_authorization(&self, msp: MspOrgId, pending: PendingAuthorization) -> Result<()>;
+    async fn begin_authorization(&self, msp: MspOrgId, pending: PendingAuthorization)
+    -> Result<()>;
 
     /// Takes a pending authorization out: once, and only before it expires. Of two calls at once one gets it.
     async fn take_authorization(

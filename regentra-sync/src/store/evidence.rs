@@ -54,11 +54,20 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     /// [`Guard::EvidenceChain`]: super::Guard::EvidenceChain
     /// [`Guard::Ticket`]: super::Guard::Ticket
     /// [`Guard::TicketTick`]: super::Guard::TicketTick
-    async fn commit_sweep(&self, msp: MspOrgId, customer: ComplianceOrgId, commit: SweepCommit) -> Result<CommitOutcome>;
+    async fn commit_sweep(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        commit: SweepCommit,
+    ) -> Result<CommitOutcome>;
 
     /// The newest signal of each (mapping, signal) that is not expired at `now`, ordered by that key. The newest is the one
     /// collected last; one collected at the same time and committed later replaces it.
-    async fn current_signals(&self, customer: ComplianceOrgId, now: OffsetDateTime) -> Result<Vec<StoredSignal>>;
+    async fn current_signals(
+        &self,
+        customer: ComplianceOrgId,
+        now: OffsetDateTime,
+    ) -> Result<Vec<StoredSignal>>;
 
     /// All signals of one (mapping, signal), newest first, at most `limit`.
     async fn signal_history(

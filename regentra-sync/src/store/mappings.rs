@@ -41,7 +41,11 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     /// and `missing_since`, and nothing else; the audit rows on the MSP's trail.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
-    async fn commit_discovery(&self, msp: MspOrgId, commit: DiscoveryCommit) -> Result<CommitOutcome>;
+    async fn commit_discovery(
+        &self,
+        msp: MspOrgId,
+        commit: DiscoveryCommit,
+    ) -> Result<CommitOutcome>;
 
     /// Writes a person's decision about one organization.
     ///
@@ -65,7 +69,11 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     /// Writes: `converted_to`; the audit rows on the MSP's trail.
     ///
     /// [`Guard::Company`]: super::Guard::Company
-    async fn commit_promotion(&self, msp: MspOrgId, commit: PromotionCommit) -> Result<CommitOutcome>;
+    async fn commit_promotion(
+        &self,
+        msp: MspOrgId,
+        commit: PromotionCommit,
+    ) -> Result<CommitOutcome>;
 }
 
 /// Everything that discovery writes.

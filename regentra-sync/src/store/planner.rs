@@ -5,17 +5,27 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use super::Result;
-use crate::{ComplianceOrgId, CredentialId, MappingId, MspOrgId, mapping::ExternalOrgId, region::RegionKey};
+use crate::{
+    ComplianceOrgId, CredentialId, MappingId, MspOrgId, mapping::ExternalOrgId, region::RegionKey,
+};
 
 /// Lists work over all MSPs. It reads ids and nothing else: no secret, no name, no signal.
 #[async_trait]
 pub trait Planner: Debug + Send + Sync + 'static {
     /// Active credentials with an id after `after`, ordered by id, at most `limit`.
-    async fn active_credentials(&self, after: Option<CredentialId>, limit: u32) -> Result<Vec<ActiveCredential>>;
+    async fn active_credentials(
+        &self,
+        after: Option<CredentialId>,
+        limit: u32,
+    ) -> Result<Vec<ActiveCredential>>;
 
     /// Mapped organizations of active credentials whose company was promoted, with an id after `after`, ordered by id, at
     /// most `limit`.
-    async fn promoted_mappings(&self, after: Option<MappingId>, limit: u32) -> Result<Vec<PromotedMapping>>;
+    async fn promoted_mappings(
+        &self,
+        after: Option<MappingId>,
+        limit: u32,
+    ) -> Result<Vec<PromotedMapping>>;
 }
 
 /// One credential to sync assets with.

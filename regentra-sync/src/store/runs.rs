@@ -40,7 +40,12 @@ pub trait Runs: Debug + Send + Sync + 'static {
 
     /// Releases a lease and keeps the records of the runs made under it, each replacing the one of its subject. If the lease
     /// was lost, nothing is released and nothing is recorded. The fence is kept: the next taking raises it.
-    async fn release_lease(&self, msp: MspOrgId, lease: &Lease, records: Vec<RunRecord>) -> Result<()>;
+    async fn release_lease(
+        &self,
+        msp: MspOrgId,
+        lease: &Lease,
+        records: Vec<RunRecord>,
+    ) -> Result<()>;
 
     /// The last run of every subject, ordered by subject.
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>>;

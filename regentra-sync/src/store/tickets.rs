@@ -16,16 +16,26 @@ use crate::{
 #[async_trait]
 pub trait Tickets: Debug + Send + Sync + 'static {
     /// All tickets, of one customer or of all, newest first.
-    async fn tickets(&self, msp: MspOrgId, customer: Option<ComplianceOrgId>) -> Result<Vec<Ticket>>;
+    async fn tickets(
+        &self,
+        msp: MspOrgId,
+        customer: Option<ComplianceOrgId>,
+    ) -> Result<Vec<Ticket>>;
 
     /// Outbox rows that are due at `now` and not delivered, in the order they were committed, at most `limit`.
-    async fn outbox(&self, msp: MspOrgId, now: OffsetDateTime, limit: u32) -> Result<Vec<OutboxRow>>;
+    async fn outbox(
+        &self,
+        msp: MspOrgId,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<OutboxRow>>;
 
     /// Remembers that the bridge delivered a row, and the ticket system's reference for its ticket. A row that does not exist
     /// or was delivered before is left as it is ([`CommitOutcome::AlreadyCommitted`]).
     ///
     /// Writes: `delivered_at`; with a reference, the ticket's reference and its version plus one.
-    async fn commit_delivery(&self, msp: MspOrgId, commit: DeliveryCommit) -> Result<CommitOutcome>;
+    async fn commit_delivery(&self, msp: MspOrgId, commit: DeliveryCommit)
+    -> Result<CommitOutcome>;
 }
 
 /// Everything that a delivery writes.
