@@ -6,7 +6,8 @@
 //!
 //! **Verdict:** pass when every device with activity has a success (warnings count as success); fail when 10 % of them or more
 //! have none (1 of 10 fails, 1 of 11 warns); warning when some have none, or when a device's only successes carry warnings.
-//! No device with activity at all is unknown, never a pass.
+//! No device with activity at all is unknown, never a pass; so is a fleet of which more devices are stale than have activity, as
+//! nobody can tell which of the stale ones should have had any.
 //!
 //! **Limits:** `ShadowProtect` and `ImageManager` have no success code, so their silence proves nothing; and a device whose backups
 //! stop silently leaves the denominator. `without_any_backup` shows what the denominator hides.
@@ -281,6 +282,8 @@ impl BackupActivity {
             reasons.insert(Reason::NoBackupActivity);
             if scope.stale == scope.approved {
                 reasons.insert(Reason::FleetDark);
+            } else if scope.stale > 0 {
+                reasons.insert(Reason::CoverageBelowHalf);
             }
             Status::Unknown
         } else {

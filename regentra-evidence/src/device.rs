@@ -89,6 +89,15 @@ impl DeviceClass {
         }
     }
 
+    /// Whether BitLocker can say anything about a device of this class; on Mac and Linux it cannot.
+    #[must_use]
+    pub const fn may_have_bitlocker(self) -> bool {
+        !matches!(
+            self,
+            Self::Mac | Self::MacServer | Self::LinuxWorkstation | Self::LinuxServer
+        )
+    }
+
     /// The family the inventory counts this class in.
     #[must_use]
     pub const fn family(self) -> DeviceFamily {

@@ -168,7 +168,7 @@ pub struct VolumeFact {
 /// | decrypted or decrypting | any | `NotEncrypted` |
 /// | unknown | unprotected | `NotEncrypted` |
 /// | unknown | else | `Unmeasured` |
-/// | no encryption field | | `Unmeasured` |
+/// | no encryption field, or a Mac or Linux device | | `Unmeasured` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VolumeBucket {
     /// Not a volume that encryption is asked of.
@@ -186,9 +186,9 @@ pub enum VolumeBucket {
 }
 
 impl VolumeFact {
-    /// The bucket this row puts its volume in.
+    /// The bucket this row puts a volume of a device of this class in.
     #[must_use]
-    pub const fn bucket(&self) -> VolumeBucket {
+    pub const fn bucket(&self, class: DeviceClass) -> VolumeBucket {
         let reserved = matches!((self.label, self.capacity), (VolumeLabel::Reserved, Some(bytes)) if bytes < RESERVED_PARTITION_CEILING);
         if matches!(self.volume_type, VolumeType::NotFixed)
             || matches!(self.capacity, Some(0))
@@ -203,6 +203,10 @@ impl VolumeFact {
         else {
             return VolumeBucket::Unmeasured;
         };
+        // What is reported is BitLocker: on a system that has none, whatever it says means nothing.
+        if !class.may_have_bitlocker() {
+            return VolumeBucket::Unmeasured;
+        }
         match (conversion, protection) {
             (Conversion::FullyEncrypted, Protection::Protected) => VolumeBucket::Encrypted,
             (Conversion::FullyEncrypted, Protection::Unprotected | Protection::Pending) => {
@@ -291,7 +295,8 @@ impl DiskEncryption {
         }
         match self.fleet.collection_time(fact.collected_at) {
             Ok(time) => {
-                self.join((fact.device, fact.volume), (time, fact.bucket()));
+                let bucket = fact.bucket(self.fleet.class(fact.device));
+                self.join((fact.device, fact.volume), (time, bucket));
                 RowFate::Used
             }
             Err(fate) => fate,

@@ -215,6 +215,13 @@ impl Fleet {
         self.approved.contains_key(&device) || self.not_approved.contains(&device)
     }
 
+    /// The class of an approved device.
+    pub(crate) fn class(&self, device: DeviceKey) -> DeviceClass {
+        self.approved
+            .get(&device)
+            .map_or(DeviceClass::Unknown, |standing| standing.class)
+    }
+
     /// The devices disk encryption, antivirus and patches are judged on: in scope and not stale.
     pub(crate) fn live_endpoints(&self) -> impl Iterator<Item = (DeviceKey, DeviceClass)> {
         self.approved

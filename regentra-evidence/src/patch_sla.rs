@@ -5,7 +5,8 @@
 //! prove that a device was scanned.
 //!
 //! **Attempts:** the latest one of a patch wins, at equal times the failure. The time is the installation's own; without one
-//! a failure counts at the row's time (without either: now) and a success before everything else. Exactly 45 days old is in.
+//! a failure counts at the row's time (without either: now) and a success before everything else, which is to say for nothing:
+//! it beats no other attempt, clears no pending patch, and is no proof that the device was patched lately. Exactly 45 days old is in.
 //!
 //! **Pending:** a patch is missing if its severity counts and nobody rejected it. A rejected one is an accepted risk:
 //! counted, not missing. A patch whose latest attempt is a dated success strictly newer than the pending row is nothing of
@@ -187,8 +188,7 @@ impl Pending {
 #[derive(Clone, Copy, Debug, Default)]
 struct Patch {
     pending: Option<(OffsetDateTime, Pending)>,
-    /// `None` as a time lies before everything else.
-    latest: Option<(Option<OffsetDateTime>, InstallOutcome)>,
+    latest: Option<(OffsetDateTime, InstallOutcome)>,
 }
 
 impl Patch {
@@ -203,7 +203,7 @@ impl Patch {
 
     fn still_pending(&self) -> Pending {
         match (self.pending, self.latest) {
-            (Some((collected, _)), Some((Some(installed), InstallOutcome::Installed)))
+            (Some((collected, _)), Some((installed, InstallOutcome::Installed)))
                 if installed > collected =>
             {
                 Pending::Nothing
@@ -307,13 +307,11 @@ impl PatchSla {
         }
         let (now, rules) = (self.fleet.now(), self.fleet.rules());
         let time = match (believable(fact.installed_at, now), fact.outcome) {
-            (Some(time), _) => Some(time),
-            (None, InstallOutcome::Failed) => {
-                Some(believable(fact.collected_at, now).unwrap_or(now))
-            }
-            (None, InstallOutcome::Installed) => None,
+            (Some(time), _) => time,
+            (None, InstallOutcome::Failed) => believable(fact.collected_at, now).unwrap_or(now),
+            (None, InstallOutcome::Installed) => return RowFate::Unreadable,
         };
-        if time.is_some_and(|time| is_older_than(time, rules.attempts_window, now)) {
+        if is_older_than(time, rules.attempts_window, now) {
             return RowFate::Stale;
         }
         self.scanned.insert((fact.device, fact.kind));

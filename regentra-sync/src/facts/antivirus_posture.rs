@@ -33,7 +33,7 @@ pub fn product(row: &AntivirusStatus) -> Result<ProductFact, Malformed> {
 fn product_name(name: &str) -> Product {
     match present(Some(name)) {
         None => Product::None,
-        Some(name) if name.eq_ignore_ascii_case("none") => Product::None,
+        Some(name) if name.trim().eq_ignore_ascii_case("none") => Product::None,
         Some(name) => Product::Real(vendor(name)),
     }
 }

@@ -33,19 +33,19 @@ pub fn volume(row: &Volume) -> Result<VolumeFact, Malformed> {
 
 /// Tells the volumes of a device apart by name, else drive letter, else serial number.
 fn volume_key(row: &Volume) -> VolumeKey {
-    let identity = [&row.name, &row.drive_letter, &row.serial_number]
-        .into_iter()
-        .find_map(|word| present(word.as_deref()));
+    let identity = [
+        ("name", &row.name),
+        ("driveLetter", &row.drive_letter),
+        ("serialNumber", &row.serial_number),
+    ]
+    .into_iter()
+    .find_map(|(field, word)| Some([field, present(word.as_deref())?]));
     VolumeKey::new(match identity {
-        Some(word) => opaque([word]),
-        // Without any of the three, what else the row says still keeps two volumes apart.
+        Some(words) => opaque(words),
+        // Without any of the three, two rows that differ in anything are two volumes: merging them could hide a bad one.
         None => opaque([
-            row.label.as_deref().unwrap_or_default(),
-            row.file_system.as_deref().unwrap_or_default(),
-            row.capacity
-                .map(|bytes| bytes.to_string())
-                .unwrap_or_default()
-                .as_str(),
+            "row",
+            serde_json::to_string(row).unwrap_or_default().as_str(),
         ]),
     })
 }
@@ -105,6 +105,7 @@ fn protection(word: &str) -> Protection {
 
 #[cfg(test)]
 mod tests {
+    use regentra_evidence::DeviceClass;
     use regentra_evidence::disk_encryption::{RESERVED_PARTITION_CEILING, VolumeBucket};
     use serde_json::json;
 
@@ -165,12 +166,20 @@ mod tests {
                 let status =
                     json!({"conversionStatus": conversion, "protectionStatus": protection});
                 let fact = read(json!({"name": "C:", "bitLockerStatus": status}));
-                assert_eq!(fact.bucket(), expected, "{conversion:?} {protection:?}");
+                assert_eq!(
+                    fact.bucket(DeviceClass::WindowsWorkstation),
+                    expected,
+                    "{conversion:?} {protection:?}"
+                );
             }
         }
-        assert_eq!(read(json!({"name": "C:"})).bucket(), Unmeasured);
         assert_eq!(
-            read(json!({"name": "C:", "bitLockerStatus": null})).bucket(),
+            read(json!({"name": "C:"})).bucket(DeviceClass::WindowsWorkstation),
+            Unmeasured
+        );
+        assert_eq!(
+            read(json!({"name": "C:", "bitLockerStatus": null}))
+                .bucket(DeviceClass::WindowsWorkstation),
             Unmeasured
         );
     }
@@ -203,7 +212,7 @@ mod tests {
         ];
         for (row, out) in table {
             assert_eq!(
-                read(row.clone()).bucket() == VolumeBucket::Out,
+                read(row.clone()).bucket(DeviceClass::WindowsWorkstation) == VolumeBucket::Out,
                 out,
                 "{row}"
             );

@@ -43,7 +43,7 @@ fn instant(timestamp: Option<Timestamp>) -> Option<OffsetDateTime> {
 
 /// A word that is there: neither absent nor blank.
 fn present(word: Option<&str>) -> Option<&str> {
-    word.map(str::trim).filter(|word| !word.is_empty())
+    word.filter(|word| !word.trim().is_empty())
 }
 
 /// A number that stands for these words and cannot be turned back into them.

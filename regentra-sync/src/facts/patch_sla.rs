@@ -55,16 +55,12 @@ impl PatchFacts {
 ///
 /// # Errors
 ///
-/// [`Malformed`] for a row without a device.
+/// [`Malformed`] for a row without a device, or without anything to know the patch by.
 pub fn os_patch(row: &OsPatch, report: PatchReport) -> Result<PatchFacts, Malformed> {
     Ok(Words {
         device: row_device(row.device_id)?,
         kind: PatchKind::Os,
-        identity: [
-            row.id.as_deref(),
-            row.kb_number.as_deref(),
-            row.name.as_deref(),
-        ],
+        patch: patch_key(&[&row.id, &row.kb_number])?,
         severity: row.severity.as_ref().map(models::PatchSeverity::as_str),
         status: row.status.as_ref().map(models::PatchStatus::as_str),
         patch_type: row.r#type.as_ref().map(models::PatchType::as_str),
@@ -78,16 +74,12 @@ pub fn os_patch(row: &OsPatch, report: PatchReport) -> Result<PatchFacts, Malfor
 ///
 /// # Errors
 ///
-/// [`Malformed`] for a row without a device.
+/// [`Malformed`] for a row without a device, or without anything to know the patch by.
 pub fn software_patch(row: &SoftwarePatch, report: PatchReport) -> Result<PatchFacts, Malformed> {
     Ok(Words {
         device: row_device(row.device_id)?,
         kind: PatchKind::Software,
-        identity: [
-            row.id.as_deref(),
-            row.product_identifier.as_deref(),
-            row.title.as_deref(),
-        ],
+        patch: patch_key(&[&row.id, &row.product_identifier])?,
         severity: row.impact.as_ref().map(models::PatchImpact::as_str),
         status: row.status.as_ref().map(models::PatchStatus::as_str),
         patch_type: row.r#type.as_ref().map(models::PatchType::as_str),
@@ -101,7 +93,7 @@ pub fn software_patch(row: &SoftwarePatch, report: PatchReport) -> Result<PatchF
 struct Words<'a> {
     device: DeviceKey,
     kind: PatchKind,
-    identity: [Option<&'a str>; 3],
+    patch: PatchKey,
     severity: Option<&'a str>,
     status: Option<&'a str>,
     patch_type: Option<&'a str>,
@@ -109,9 +101,20 @@ struct Words<'a> {
     collected_at: Option<OffsetDateTime>,
 }
 
+/// The patch's id, which all devices share; a row without one is known by its number in the maker's knowledge base, or by its
+/// product.
+fn patch_key(identity: &[&Option<String>]) -> Result<PatchKey, Malformed> {
+    let id = identity
+        .iter()
+        .find_map(|word| present(word.as_deref()))
+        .ok_or(Malformed { field: "id" })?;
+    Ok(PatchKey::new(
+        Uuid::try_parse(id).map_or_else(|_| opaque([id]), |uuid| uuid.as_u128()),
+    ))
+}
+
 impl Words<'_> {
     fn read(&self, report: PatchReport) -> PatchFacts {
-        let patch = self.patch_key();
         let definition_update = self.is_type("DEFINITION_UPDATES");
         let status = Status::of(self.status, report);
         let pending = matches!(
@@ -121,7 +124,7 @@ impl Words<'_> {
         .then(|| PendingFact {
             device: self.device,
             kind: self.kind,
-            patch,
+            patch: self.patch,
             definition_update,
             severity: self.severity(),
             rejected: matches!(status, Status::Rejected),
@@ -135,7 +138,7 @@ impl Words<'_> {
         let attempt = outcome.map(|outcome| AttemptFact {
             device: self.device,
             kind: self.kind,
-            patch,
+            patch: self.patch,
             definition_update,
             outcome,
             installed_at: self.installed_at,
@@ -148,17 +151,6 @@ impl Words<'_> {
             pending,
             attempt,
         }
-    }
-
-    /// The patch's id, which all devices share. Rows without one are told apart by the next best thing they carry.
-    fn patch_key(&self) -> PatchKey {
-        let key = match self.identity.into_iter().find_map(present) {
-            Some(id) => Uuid::try_parse(id).map_or_else(|_| opaque([id]), |uuid| uuid.as_u128()),
-            None => {
-                opaque([self.severity, self.status, self.patch_type].map(Option::unwrap_or_default))
-            }
-        };
-        PatchKey::new(key)
     }
 
     fn is_type(&self, word: &str) -> bool {
@@ -321,10 +313,10 @@ mod tests {
             pending(json!({"id": uuid.to_uppercase(), "kbNumber": "KB2"})).patch
         );
         assert_ne!(key, pending(json!({"id": "b", "kbNumber": "KB1"})).patch);
-        let by_number = pending(json!({"kbNumber": "KB1", "name": "x"})).patch;
+        let by_number = pending(json!({"kbNumber": "KB1"})).patch;
         assert_eq!(
             by_number,
-            pending(json!({"kbNumber": "KB1", "name": "y"})).patch
+            pending(json!({"id": " ", "kbNumber": "KB1"})).patch
         );
         assert_ne!(by_number, pending(json!({"kbNumber": "KB2"})).patch);
     }
@@ -336,7 +328,12 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_without_device_is_malformed() {
+    fn a_patch_without_device_or_identity_is_malformed() {
+        let row = serde_json::from_value(json!({"deviceId": 1, "name": "Update"})).unwrap();
+        assert_eq!(
+            os_patch(&row, PatchReport::Pending),
+            Err(Malformed { field: "id" })
+        );
         let row = serde_json::from_value(json!({"id": "a"})).unwrap();
         assert_eq!(
             software_patch(&row, PatchReport::Pending),
