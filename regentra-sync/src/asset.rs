@@ -192,3 +192,38 @@ pub struct Asset {
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
 }
+
+/// Lets assets come back whose winner is gone. Of those that gave way to the same winner, the one of the highest source (then
+/// the smallest id) is active again and the others give way to it. Stores call it where a commit's contract retires
+/// assets; each row's version grows by one and its `updated_at` becomes `at`.
+#[must_use]
+pub fn come_back(superseded: Vec<Asset>, at: OffsetDateTime) -> Vec<Asset> {
+    let mut winners = std::collections::BTreeMap::new();
+    for asset in &superseded {
+        if let Some(gone) = asset.status.superseded_by() {
+            let rank = (asset.source, asset.id);
+            winners
+                .entry(gone)
+                .and_modify(|best| *best = rank.min(*best))
+                .or_insert(rank);
+        }
+    }
+    let come_back = |mut asset: Asset| {
+        if let Some((_, winner)) = asset
+            .status
+            .superseded_by()
+            .and_then(|gone| winners.get(&gone))
+        {
+            let status = AssetStatus::Superseded { by: *winner };
+            asset.status = if *winner == asset.id {
+                AssetStatus::Active
+            } else {
+                status
+            };
+            asset.version = asset.version.next();
+            asset.updated_at = at;
+        }
+        asset
+    };
+    superseded.into_iter().map(come_back).collect()
+}

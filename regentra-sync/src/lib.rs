@@ -9,6 +9,7 @@ pub mod authorization;
 pub mod budget;
 pub mod clock;
 pub mod company;
+pub mod conformance;
 pub mod credential;
 pub mod event;
 pub mod evidence_chain;
@@ -16,6 +17,7 @@ pub mod facts;
 mod hex;
 pub mod id;
 pub mod mapping;
+pub mod memory;
 pub mod private;
 pub mod region;
 pub mod run;
@@ -32,6 +34,7 @@ pub use self::{
     credential::{CredentialId, Generation},
     id::EventId,
     mapping::MappingId,
+    memory::MemoryStore,
     run::WorkerId,
     tenant::{ComplianceOrgId, MspOrgId},
 };

@@ -54,8 +54,8 @@ pub trait Connections: Debug + Send + Sync + 'static {
     ///
     /// Writes, for exactly this credential:
     /// 1. every sealed column empty, `is_active` false, `disconnected_at` = `at`, the generation plus one;
-    /// 2. every active NinjaOne asset of it retired, its row kept, the version plus one, `updated_at` = `at`; every asset
-    ///    such a one had superseded active again, likewise;
+    /// 2. every active NinjaOne asset of its mappings retired, rows kept, the version plus one, `updated_at` = `at`; assets that
+    ///    such a one had superseded as [`come_back`](crate::asset::come_back) says;
     /// 3. the signature history of its mappings deleted;
     /// 4. one [`OutboxRow::note`](crate::ticket::OutboxRow::note) per open ticket of its mappings, with reason *disconnected*;
     ///    tickets, mappings, signals and evidence stay as they are;

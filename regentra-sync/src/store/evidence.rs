@@ -102,7 +102,7 @@ pub struct StoredSignal {
 }
 
 /// What a sweep of one mapping continues from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SweepState {
     /// Whether the event was committed before: then there is nothing to do.
     pub seen: bool,

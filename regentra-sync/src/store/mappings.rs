@@ -54,8 +54,8 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     ///
     /// Writes: the company, if there is one; of the mapping the state, the version plus one, no suggestion, no
     /// `first_evidence_synced_at`; the audit rows on the MSP's trail. If the mapping was mapped before, besides: every active
-    /// NinjaOne asset of the mapping retired and every asset such a one had superseded active again (version plus one,
-    /// `updated_at` = `at`); its signature history deleted; one note with reason *unmapped* per open ticket of the mapping.
+    /// NinjaOne asset of the mapping retired (version plus one, `updated_at` = `at`) and assets that such a one had superseded
+    /// as [`come_back`](crate::asset::come_back) says; its signature history deleted; one note with reason *unmapped* per open ticket of the mapping.
     ///
     /// [`Guard::Mapping`]: super::Guard::Mapping
     /// [`Guard::Company`]: super::Guard::Company

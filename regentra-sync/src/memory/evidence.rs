@@ -1,0 +1,247 @@
+use async_trait::async_trait;
+use regentra_evidence::SignalKind;
+use time::OffsetDateTime;
+
+use super::{MemoryStore, State, holds, outcome};
+use crate::{
+    ComplianceOrgId, EventId, MappingId, MspOrgId,
+    evidence_chain::{ChainHead, EvidenceRow},
+    id::Version,
+    store::{CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState},
+    ticket::{OutboxAction, OutboxId, TicketState},
+};
+
+impl State {
+    fn head(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+    ) -> Option<ChainHead> {
+        self.evidence
+            .get(&(customer, mapping, signal))?
+            .last()
+            .map(EvidenceRow::head)
+    }
+
+    /// The newest unexpired signal of each key, in the order of keys.
+    pub(super) fn current(
+        &self,
+        customer: ComplianceOrgId,
+        now: OffsetDateTime,
+    ) -> Vec<StoredSignal> {
+        let of_customer = self
+            .signals
+            .iter()
+            .filter(|((owner, ..), _)| *owner == customer);
+        let newest = of_customer.filter_map(|(_, signals)| {
+            // Of equal times `max_by_key` takes the last, which was committed last.
+            signals
+                .iter()
+                .filter(|stored| !stored.signal.is_expired(now))
+                .max_by_key(|stored| stored.signal.collected_at)
+        });
+        newest.cloned().collect()
+    }
+}
+
+#[async_trait]
+impl Evidence for MemoryStore {
+    async fn sweep_state(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        event: EventId,
+        tick: OffsetDateTime,
+    ) -> Result<SweepState> {
+        self.with(|state| {
+            let tick = state.ticks.get(&(msp, tick)).cloned();
+            let digest = tick.as_ref().and_then(|tick| {
+                let id = OutboxId::digest(msp, tick.scheduled_at, tick.digests);
+                state
+                    .outbox_row(msp, id)
+                    .filter(|row| row.delivered_at.is_none())
+                    .cloned()
+            });
+            let heads = SignalKind::ALL
+                .into_iter()
+                .filter_map(|signal| Some((signal, state.head(customer, mapping, signal)?)));
+            let heads = heads.collect();
+            let is_open = |key: &crate::ticket::SignalKey| {
+                key.compliance_org == customer && key.mapping == mapping
+            };
+            let open_tickets = state
+                .tickets
+                .iter()
+                .filter(|((owner, _), t)| {
+                    *owner == msp && t.state == TicketState::Open && is_open(&t.key)
+                })
+                .map(|(_, ticket)| (ticket.key.signal, ticket.clone()))
+                .collect();
+            Ok(SweepState {
+                seen: state.events.contains(&(msp, event)),
+                heads,
+                open_tickets,
+                signature_history: state
+                    .signatures
+                    .get(&(msp, mapping))
+                    .cloned()
+                    .unwrap_or_default(),
+                tick,
+                digest,
+            })
+        })
+        .await
+    }
+
+    async fn commit_sweep(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        commit: SweepCommit,
+    ) -> Result<CommitOutcome> {
+        self.with(|state| {
+            Ok(outcome((|| {
+                state.unseen(msp, commit.event)?;
+                state.credential_holds(msp, commit.credential)?;
+                let company = state.mapping_holds(msp, commit.mapping)?;
+                let company = state.companies.get(&(msp, company));
+                holds(
+                    company.is_some_and(|company| company.converted_to == Some(customer)),
+                    Guard::Mapping,
+                )?;
+                state.lease_holds(msp, &commit.lease)?;
+                let continues = |row: &EvidenceRow| {
+                    state
+                        .head(customer, row.mapping, row.signal)
+                        .unwrap_or(ChainHead::EMPTY)
+                        == row.continues()
+                };
+                holds(commit.evidence.iter().all(continues), Guard::EvidenceChain)?;
+                let tickets_hold = commit.tickets.iter().all(|write| {
+                    let ticket = &write.ticket;
+                    let another = state.tickets.values().any(|other| {
+                        other.state == TicketState::Open
+                            && other.key == ticket.key
+                            && other.id != ticket.id
+                    });
+                    let stored = state
+                        .tickets
+                        .get(&(msp, ticket.id))
+                        .map(|stored| stored.version);
+                    stored == write.expected && !(another && ticket.state == TicketState::Open)
+                });
+                holds(tickets_hold, Guard::Ticket)?;
+                if let Some(tick) = &commit.tick {
+                    let stored = state
+                        .ticks
+                        .get(&(msp, tick.scheduled_at))
+                        .map_or(Version::default(), |tick| tick.version);
+                    holds(stored == tick.version, Guard::TicketTick)?;
+                }
+
+                for stored in commit.signals {
+                    let key = (customer, stored.mapping, stored.signal.kind());
+                    state.signals.entry(key).or_default().push(stored);
+                }
+                for row in commit.evidence {
+                    state
+                        .evidence
+                        .entry((customer, row.mapping, row.signal))
+                        .or_default()
+                        .push(row);
+                }
+                state
+                    .customer_audit
+                    .entry(customer)
+                    .or_default()
+                    .push(commit.audit);
+                if let Some(mapping) = state.mappings.get_mut(&(msp, commit.mapping.mapping)) {
+                    mapping.first_evidence_synced_at = mapping
+                        .first_evidence_synced_at
+                        .or(commit.first_evidence_synced_at);
+                }
+                let history = state
+                    .signatures
+                    .entry((msp, commit.mapping.mapping))
+                    .or_default();
+                history.extend(commit.signatures.first_seen);
+                for device in commit.signatures.cleared {
+                    history.remove(&device);
+                }
+                for write in commit.tickets {
+                    state.tickets.insert((msp, write.ticket.id), write.ticket);
+                }
+                for row in commit.outbox {
+                    match state.outbox_row(msp, row.id) {
+                        Some(stored) if matches!(row.action, OutboxAction::Digest { .. }) => {
+                            *stored = row;
+                        }
+                        Some(_) => {}
+                        None => state.outbox.entry(msp).or_default().push(row),
+                    }
+                }
+                if let Some(mut tick) = commit.tick {
+                    tick.version = tick.version.next();
+                    state.ticks.insert((msp, tick.scheduled_at), tick);
+                }
+                Ok(state.committed(msp, commit.event))
+            })()))
+        })
+        .await
+    }
+
+    async fn current_signals(
+        &self,
+        customer: ComplianceOrgId,
+        now: OffsetDateTime,
+    ) -> Result<Vec<StoredSignal>> {
+        self.with(|state| Ok(state.current(customer, now))).await
+    }
+
+    async fn signal_history(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+        limit: u32,
+    ) -> Result<Vec<StoredSignal>> {
+        self.with(|state| {
+            let mut signals = state
+                .signals
+                .get(&(customer, mapping, signal))
+                .cloned()
+                .unwrap_or_default();
+            signals.reverse();
+            signals.sort_by_key(|stored| std::cmp::Reverse(stored.signal.collected_at));
+            signals.truncate(limit as usize);
+            Ok(signals)
+        })
+        .await
+    }
+
+    async fn evidence_chain(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<EvidenceRow>> {
+        self.with(|state| {
+            let rows = state
+                .evidence
+                .get(&(customer, mapping, signal))
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            Ok(rows
+                .iter()
+                .filter(|row| row.sequence > after)
+                .take(limit as usize)
+                .cloned()
+                .collect())
+        })
+        .await
+    }
+}
