@@ -1,1 +1,31 @@
-//! A simulated NinjaOne tenant.
+#![doc = include_str!("../README.md")]
+
+mod activities;
+mod answer;
+mod builder;
+mod canary;
+mod clock;
+mod endpoints;
+mod fault;
+mod filter;
+mod fleet;
+pub mod front;
+mod list;
+mod oauth;
+mod preset;
+mod quota;
+mod report;
+mod request;
+mod seed;
+mod table;
+mod tenant;
+mod wire;
+
+pub use answer::{Answer, Delivery, ErrorShape, Trickle};
+pub use builder::TenantBuilder;
+pub use clock::Clock;
+pub use fault::{Fault, FaultRule, Malformed, NotAvailable, RetryAfter};
+pub use preset::{Character, Preset, UnknownPreset};
+pub use report::Report;
+pub use request::Request;
+pub use tenant::{LoggedRequest, Tenant};

@@ -1,0 +1,159 @@
+//! The activity feed: newest first, walked back by id.
+
+use serde::Deserialize;
+
+use crate::answer::Answer;
+use crate::fault::Changes;
+use crate::report::{device_filter, moment};
+use crate::request::Request;
+use crate::table::{Devices, Row, Table};
+
+/// What the feed is asked for. `activityType` and `statusCode` are no parameters of `/v2/activities`: the vendor ignores them.
+#[derive(Debug, Default)]
+struct Wanted {
+    older_than: Option<i64>,
+    newer_than: Option<i64>,
+    before: Option<f64>,
+    after: Option<f64>,
+    types: Vec<String>,
+    codes: Vec<String>,
+    series: Option<String>,
+    source: Option<String>,
+    user: Option<i64>,
+}
+
+/// What is read of a row to judge it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Facts {
+    activity_time: serde_json::Value,
+    activity_type: serde_json::Value,
+    status_code: serde_json::Value,
+    series_uid: serde_json::Value,
+    source_config_uid: serde_json::Value,
+    user_id: serde_json::Value,
+}
+
+/// `/v2/activities`, or with a device `/v2/device/{id}/activities`, which unlike the other does know `activityType`.
+pub(crate) fn answer(
+    request: &Request,
+    table: &Table,
+    devices: &Devices,
+    of: Option<i64>,
+    changes: &Changes,
+) -> Answer {
+    let filter = match device_filter(request, changes) {
+        Ok(filter) => filter,
+        Err(refusal) => return refusal,
+    };
+    let wanted = Wanted::of(request, of.is_some(), changes);
+    let filtered = filter != crate::filter::Filter::default();
+    let admits = |row: &&Row| {
+        let known = row.device.and_then(|id| devices.get(id));
+        // Events of the console belong to no device: a device filter leaves them out.
+        let passes =
+            !filtered || !row.keyed || (row.device.is_some() && filter.admits(row.device, known));
+        passes && of.is_none_or(|device| row.device == Some(device)) && wanted.admits(row)
+    };
+    let size = crate::report::page_size(request, 200).clamp(10, 1000);
+    let rows = table.rows();
+    let start = wanted
+        .older_than
+        .map_or(0, |id| rows.partition_point(|row| row.id >= id));
+    let page: Vec<&Row> = rows
+        .get(start..)
+        .unwrap_or_default()
+        .iter()
+        .filter(admits)
+        .take(size)
+        .collect();
+    let texts: Vec<&str> = page.iter().map(|row| row.text(true)).collect();
+    let activities = changes.rows(&texts);
+    if changes.bare_array {
+        return Answer::json_text(activities);
+    }
+    let last = page.iter().find(|row| row.keyed).map_or(0, |row| row.id);
+    let of_node = of.map_or_else(String::new, |_| format!(r#","lastNodeActivityId":{last}"#));
+    Answer::json_text(format!(
+        r#"{{"lastActivityId":{last}{of_node},"activities":{activities}}}"#
+    ))
+}
+
+impl Wanted {
+    fn of(request: &Request, of_device: bool, changes: &Changes) -> Self {
+        let text = |name| request.parameter(name).filter(|value| !value.is_empty());
+        let id = |name| text(name).and_then(|value| value.parse().ok());
+        let place = Self {
+            older_than: id("olderThan"),
+            newer_than: id("newerThan"),
+            ..Self::default()
+        };
+        if changes.filters_ignored {
+            return place;
+        }
+        Self {
+            before: text("before").and_then(moment),
+            after: text("after").and_then(moment),
+            types: text(if of_device { "activityType" } else { "type" })
+                .map(words)
+                .unwrap_or_default(),
+            codes: text("status").map(words).unwrap_or_default(),
+            series: text("seriesUid").map(str::to_owned),
+            source: text("sourceConfigUid").map(str::to_owned),
+            user: id("user"),
+            ..place
+        }
+    }
+
+    fn admits(&self, row: &Row) -> bool {
+        if self.newer_than.is_some_and(|id| row.id <= id) {
+            return false;
+        }
+        let by_content = self.before.is_some()
+            || self.after.is_some()
+            || !self.types.is_empty()
+            || !self.codes.is_empty()
+            || self.series.is_some()
+            || self.source.is_some()
+            || self.user.is_some();
+        if !by_content {
+            return true;
+        }
+        let Ok(facts) = serde_json::from_str::<Facts>(&row.text) else {
+            return true;
+        };
+        let time = facts.activity_time.as_f64();
+        let one_of = |wanted: &[String], value: &serde_json::Value| {
+            wanted.is_empty()
+                || value
+                    .as_str()
+                    .is_some_and(|value| wanted.iter().any(|word| word == value))
+        };
+        let same = |wanted: &Option<String>, value: &serde_json::Value| {
+            wanted.is_none() || wanted.as_deref() == value.as_str()
+        };
+        self.before
+            .is_none_or(|before| time.is_none_or(|time| time < before))
+            && self
+                .after
+                .is_none_or(|after| time.is_none_or(|time| time >= after))
+            && one_of(&self.types, &facts.activity_type)
+            && one_of(&self.codes, &facts.status_code)
+            && same(&self.series, &facts.series_uid)
+            && same(&self.source, &facts.source_config_uid)
+            && (self.user.is_none() || self.user == facts.user_id.as_i64())
+    }
+}
+
+/// One word, or several as `in (A, B)`.
+fn words(text: &str) -> Vec<String> {
+    let inside = text
+        .trim()
+        .strip_prefix("in")
+        .and_then(|rest| rest.trim().strip_prefix('(')?.strip_suffix(')'));
+    inside
+        .unwrap_or(text)
+        .split(',')
+        .map(|word| word.trim().to_owned())
+        .collect()
+}

@@ -1,0 +1,448 @@
+//! The reports under `/v2/queries` and the backup jobs: rows behind a cursor that lives on the server.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
+
+use crate::answer::{Answer, ErrorShape};
+use crate::fault::Changes;
+use crate::filter::Filter;
+use crate::request::Request;
+use crate::seed::Dice;
+use crate::table::{Devices, Row, Table};
+use crate::wire;
+
+/// A report: rows of many devices, paged by a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is the vendor's report of the same name")]
+pub enum Report {
+    AntivirusStatus,
+    AntivirusThreats,
+    BackupIntegrityCheckJobs,
+    BackupJobs,
+    BackupUsage,
+    ComputerSystems,
+    CustomFields,
+    CustomFieldsDetailed,
+    DeviceHealth,
+    Disks,
+    LoggedOnUsers,
+    NetworkInterfaces,
+    OperatingSystems,
+    OsPatchInstalls,
+    OsPatches,
+    PolicyOverrides,
+    Processors,
+    RaidControllers,
+    RaidDrives,
+    ScopedCustomFields,
+    ScopedCustomFieldsDetailed,
+    Software,
+    SoftwarePatchInstalls,
+    SoftwarePatches,
+    Volumes,
+    WindowsServices,
+}
+
+impl Report {
+    /// Every report.
+    pub const ALL: [Self; 26] = [
+        Self::AntivirusStatus,
+        Self::AntivirusThreats,
+        Self::BackupIntegrityCheckJobs,
+        Self::BackupJobs,
+        Self::BackupUsage,
+        Self::ComputerSystems,
+        Self::CustomFields,
+        Self::CustomFieldsDetailed,
+        Self::DeviceHealth,
+        Self::Disks,
+        Self::LoggedOnUsers,
+        Self::NetworkInterfaces,
+        Self::OperatingSystems,
+        Self::OsPatchInstalls,
+        Self::OsPatches,
+        Self::PolicyOverrides,
+        Self::Processors,
+        Self::RaidControllers,
+        Self::RaidDrives,
+        Self::ScopedCustomFields,
+        Self::ScopedCustomFieldsDetailed,
+        Self::Software,
+        Self::SoftwarePatchInstalls,
+        Self::SoftwarePatches,
+        Self::Volumes,
+        Self::WindowsServices,
+    ];
+
+    /// The path it is asked at.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::AntivirusStatus => "/v2/queries/antivirus-status",
+            Self::AntivirusThreats => "/v2/queries/antivirus-threats",
+            Self::BackupIntegrityCheckJobs => "/v2/backup/integrity-check-jobs",
+            Self::BackupJobs => "/v2/backup/jobs",
+            Self::BackupUsage => "/v2/queries/backup/usage",
+            Self::ComputerSystems => "/v2/queries/computer-systems",
+            Self::CustomFields => "/v2/queries/custom-fields",
+            Self::CustomFieldsDetailed => "/v2/queries/custom-fields-detailed",
+            Self::DeviceHealth => "/v2/queries/device-health",
+            Self::Disks => "/v2/queries/disks",
+            Self::LoggedOnUsers => "/v2/queries/logged-on-users",
+            Self::NetworkInterfaces => "/v2/queries/network-interfaces",
+            Self::OperatingSystems => "/v2/queries/operating-systems",
+            Self::OsPatchInstalls => "/v2/queries/os-patch-installs",
+            Self::OsPatches => "/v2/queries/os-patches",
+            Self::PolicyOverrides => "/v2/queries/policy-overrides",
+            Self::Processors => "/v2/queries/processors",
+            Self::RaidControllers => "/v2/queries/raid-controllers",
+            Self::RaidDrives => "/v2/queries/raid-drives",
+            Self::ScopedCustomFields => "/v2/queries/scoped-custom-fields",
+            Self::ScopedCustomFieldsDetailed => "/v2/queries/scoped-custom-fields-detailed",
+            Self::Software => "/v2/queries/software",
+            Self::SoftwarePatchInstalls => "/v2/queries/software-patch-installs",
+            Self::SoftwarePatches => "/v2/queries/software-patches",
+            Self::Volumes => "/v2/queries/volumes",
+            Self::WindowsServices => "/v2/queries/windows-services",
+        }
+    }
+
+    /// The report of a path.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|report| report.path() == path)
+    }
+
+    /// The rows of an answer without `pageSize`: undeclared by the vendor for most reports, and small where anybody looked.
+    const fn default_page(self) -> usize {
+        match self {
+            Self::BackupJobs | Self::BackupIntegrityCheckJobs => 10_000,
+            Self::CustomFields
+            | Self::CustomFieldsDetailed
+            | Self::ScopedCustomFields
+            | Self::ScopedCustomFieldsDetailed
+            | Self::LoggedOnUsers
+            | Self::PolicyOverrides
+            | Self::WindowsServices => 1_000,
+            _ => 100,
+        }
+    }
+
+    /// `backup/usage` takes no device filter at all, and the scoped fields are not about devices.
+    const fn filtered(self) -> bool {
+        !matches!(
+            self,
+            Self::BackupUsage | Self::ScopedCustomFields | Self::ScopedCustomFieldsDetailed
+        )
+    }
+}
+
+/// The cursors that clients hold: state of the server, so that an answer that got lost has moved its cursor all the same.
+#[derive(Debug, Default)]
+pub(crate) struct Cursors {
+    open: BTreeMap<String, Cursor>,
+    opened: u64,
+}
+
+#[derive(Debug)]
+struct Cursor {
+    report: Report,
+    rows: Vec<u32>,
+    bitlocker: bool,
+    offset: usize,
+    expires: f64,
+}
+
+/// What a report is asked against.
+pub(crate) struct Source<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) devices: &'a Devices,
+    pub(crate) seed: u64,
+    pub(crate) cursor_seconds: f64,
+    pub(crate) cursor_on_one_page: bool,
+}
+
+impl Cursors {
+    /// Cursors a client could still use.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Answers one page of a report.
+    pub(crate) fn answer(
+        &mut self,
+        report: Report,
+        request: &Request,
+        source: &Source<'_>,
+        changes: &Changes,
+        now: OffsetDateTime,
+    ) -> Answer {
+        let now = wire::seconds(now);
+        self.open.retain(|_, cursor| cursor.expires > now);
+        let size = page_size(request, report.default_page());
+        let name = match request.parameter("cursor").filter(|name| !name.is_empty()) {
+            Some(name) => {
+                if changes.cursor_expired {
+                    self.open.remove(name);
+                }
+                if self
+                    .open
+                    .get(name)
+                    .is_none_or(|cursor| cursor.report != report)
+                {
+                    return Answer::error(
+                        400,
+                        ErrorShape::ResultCode,
+                        "INVALID_CURSOR",
+                        "Cursor not found or expired",
+                    );
+                }
+                name.to_owned()
+            }
+            None => {
+                let rows = match select(report, request, source, changes) {
+                    Ok(rows) => rows,
+                    Err(refusal) => return refusal,
+                };
+                let bitlocker = request
+                    .parameter("include")
+                    .is_some_and(|include| include.split(',').any(|part| part == "bl"));
+                let whole = rows.len() <= size
+                    && changes.count_too_large == 0
+                    && !source.cursor_on_one_page;
+                if whole || changes.bare_array {
+                    return whole_report(&rows, bitlocker, source.table, changes);
+                }
+                self.opened += 1;
+                let name = Dice::new(source.seed, (2 << 56) + self.opened).uuid();
+                let expires = now + source.cursor_seconds;
+                self.open.insert(
+                    name.clone(),
+                    Cursor {
+                        report,
+                        rows,
+                        bitlocker,
+                        offset: 0,
+                        expires,
+                    },
+                );
+                name
+            }
+        };
+        self.page(&name, size, source.table, changes)
+    }
+
+    fn page(&mut self, name: &str, size: usize, table: &Table, changes: &Changes) -> Answer {
+        let Some(cursor) = self.open.get_mut(name) else {
+            return Answer::not_found();
+        };
+        let offset = cursor.offset;
+        let numbers = cursor.rows.get(offset..).unwrap_or_default();
+        let page: Vec<&str> = numbers
+            .iter()
+            .take(size)
+            .filter_map(|number| text(table, *number, cursor.bitlocker))
+            .collect();
+        let state = json!({
+            "name": name,
+            "offset": offset,
+            "count": cursor.rows.len() + changes.count_too_large,
+            "expires": cursor.expires,
+        });
+        if !changes.stalled_cursor {
+            cursor.offset = offset + page.len();
+        }
+        let results = changes.rows(&page);
+        Answer::json_text(format!(
+            r#"{{"cursor":{},"results":{results}}}"#,
+            wire::text(&state)
+        ))
+    }
+}
+
+/// A report that fits on one page has no cursor at all (`samples/real/queries.device-health.json`).
+fn whole_report(rows: &[u32], bitlocker: bool, table: &Table, changes: &Changes) -> Answer {
+    let page: Vec<&str> = rows
+        .iter()
+        .filter_map(|number| text(table, *number, bitlocker))
+        .collect();
+    let results = changes.rows(&page);
+    Answer::json_text(if changes.bare_array {
+        results
+    } else {
+        format!(r#"{{"results":{results}}}"#)
+    })
+}
+
+fn text(table: &Table, number: u32, bitlocker: bool) -> Option<&str> {
+    table
+        .rows()
+        .get(usize::try_from(number).ok()?)
+        .map(|row| row.text(bitlocker))
+}
+
+/// The page size asked for, within the vendor's bounds.
+pub(crate) fn page_size(request: &Request, default: usize) -> usize {
+    request
+        .parameter("pageSize")
+        .and_then(|size| size.parse().ok())
+        .filter(|size| *size > 0)
+        .unwrap_or(default)
+        .min(10_000)
+}
+
+/// The device filter of a request, unless it is to be ignored.
+pub(crate) fn device_filter(request: &Request, changes: &Changes) -> Result<Filter, Answer> {
+    let text = if changes.filters_ignored {
+        ""
+    } else {
+        request.parameter("df").unwrap_or("")
+    };
+    Filter::parse(text).map_err(|_| {
+        Answer::error(
+            400,
+            ErrorShape::Described,
+            "invalid_filter",
+            "Invalid device filter",
+        )
+    })
+}
+
+fn select(
+    report: Report,
+    request: &Request,
+    source: &Source<'_>,
+    changes: &Changes,
+) -> Result<Vec<u32>, Answer> {
+    let filter = if report.filtered() {
+        device_filter(request, changes)?
+    } else {
+        Filter::default()
+    };
+    let wanted = if changes.filters_ignored {
+        Wanted::default()
+    } else {
+        Wanted::of(request)
+    };
+    let admits = |row: &Row| {
+        let device = row.device.and_then(|id| source.devices.get(id));
+        filter.admits(row.device, device) && wanted.admits(row)
+    };
+    let rows = source.table.rows();
+    let candidates: &mut dyn Iterator<Item = u32> = match filter.organization() {
+        Some(id) => &mut source
+            .table
+            .of_organization(id, source.devices)
+            .iter()
+            .copied(),
+        None => &mut (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)),
+    };
+    let row = |number: u32| {
+        usize::try_from(number)
+            .ok()
+            .and_then(|number| rows.get(number))
+    };
+    Ok(candidates
+        .filter(|number| row(*number).is_some_and(admits))
+        .collect())
+}
+
+/// The parameters of single reports that the vendor declares, beside the device filter.
+#[derive(Debug, Default)]
+struct Wanted {
+    words: Vec<(&'static str, String)>,
+    installed_after: Option<f64>,
+    installed_before: Option<f64>,
+}
+
+/// What [`Wanted`] reads of a row.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Facts {
+    status: Value,
+    r#type: Value,
+    severity: Value,
+    impact: Value,
+    product_state: Value,
+    product_name: Value,
+    product_identifier: Value,
+    installed_at: Value,
+    timestamp: Value,
+}
+
+impl Wanted {
+    fn of(request: &Request) -> Self {
+        let names = [
+            "status",
+            "type",
+            "severity",
+            "impact",
+            "productState",
+            "productName",
+            "productIdentifier",
+        ];
+        let word = |name| {
+            request
+                .parameter(name)
+                .filter(|value| !value.is_empty())
+                .map(|value| (name, value.to_owned()))
+        };
+        Self {
+            words: names.into_iter().filter_map(word).collect(),
+            installed_after: request.parameter("installedAfter").and_then(moment),
+            installed_before: request.parameter("installedBefore").and_then(moment),
+        }
+    }
+
+    fn admits(&self, row: &Row) -> bool {
+        if self.words.is_empty()
+            && self.installed_after.is_none()
+            && self.installed_before.is_none()
+        {
+            return true;
+        }
+        // A row that is no object cannot be filtered, and must be seen by whoever tests malformed rows.
+        let Ok(facts) = serde_json::from_str::<Facts>(&row.text) else {
+            return true;
+        };
+        let word = |name: &str| match name {
+            "status" => &facts.status,
+            "type" => &facts.r#type,
+            "severity" => &facts.severity,
+            "impact" => &facts.impact,
+            "productState" => &facts.product_state,
+            "productName" => &facts.product_name,
+            _ => &facts.product_identifier,
+        };
+        // Some installs have no time of their own; the time of collection stands in for it.
+        let time = facts.installed_at.as_f64().or(facts.timestamp.as_f64());
+        self.words.iter().all(|(name, wanted)| {
+            word(name)
+                .as_str()
+                .is_some_and(|value| value.eq_ignore_ascii_case(wanted))
+        }) && self
+            .installed_after
+            .is_none_or(|after| time.is_none_or(|time| time >= after))
+            && self
+                .installed_before
+                .is_none_or(|before| time.is_none_or(|time| time <= before))
+    }
+}
+
+/// A moment in a query: Unix seconds, or a day as `2026-11-23` or `20261123`.
+pub(crate) fn moment(text: &str) -> Option<f64> {
+    let day = |date: Date| wire::seconds(date.midnight().assume_utc());
+    if let Ok(date) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
+        return Some(day(date));
+    }
+    if text.len() == 8
+        && let Ok(date) = Date::parse(text, format_description!("[year][month][day]"))
+    {
+        return Some(day(date));
+    }
+    text.parse().ok()
+}
