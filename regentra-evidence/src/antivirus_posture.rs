@@ -11,6 +11,10 @@
 //! ([`SignatureHistory`]): fresh up to 7 days, aged up to 30, over 30. Exactly 7 days is fresh, exactly 30 days is aged; in
 //! seconds, not whole days. Without history the age is not reported.
 //!
+//! **Custom fields:** for a device without any row, servers above all, a custom field of the host may say whether it is
+//! protected ([`AntivirusPosture::observe_custom_protection`]), and another whether its signatures are up to date
+//! ([`AntivirusPosture::observe_custom_definitions`]). They never override a row. Such a device counts under the vendor `other`.
+//!
 //! **Verdict:** fail when any device is off or any signature is over 30 days; pass when all are on and all are fresh; warning
 //! else; under the one rule of unmeasured devices, where the worst reading takes an unmeasured device as off.
 //!
@@ -59,11 +63,13 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
+    custom_field::{CustomAnswer, CustomAnswers, CustomFact},
     device::{DeviceClass, DeviceKey},
-    fleet::{Fleet, Scope, Standing, add_one},
+    digest::{DigestKey, FactsDigest, FactsHasher},
+    fleet::{Fleet, OtherFleet, Scope, Standing, add_one, count},
     reason::Reason,
     report::{ReportState, RowFate},
-    signal::{Metadata, Signal, Status},
+    signal::{Metadata, Signal, SignalKind, Status},
     time::{believable, is_older_than},
     vendor::Vendor,
     verdict::{Grade, Grades, conclude, decide},
@@ -89,7 +95,7 @@ pub enum ProtectionState {
     Unknown,
 }
 
-/// How fresh a product says its signatures are, from worst to best.
+/// How fresh a product says its signatures are, from worst to best. The order is part of the facts digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Definitions {
     /// Absent, or a word never seen before.
@@ -238,6 +244,8 @@ impl Protection {
 pub struct AntivirusPosture {
     fleet: Arc<Fleet>,
     devices: BTreeMap<DeviceKey, Protection>,
+    custom_protection: CustomAnswers,
+    custom_definitions: CustomAnswers,
 }
 
 impl AntivirusPosture {
@@ -247,6 +255,8 @@ impl AntivirusPosture {
         Self {
             fleet,
             devices: BTreeMap::new(),
+            custom_protection: CustomAnswers::new(),
+            custom_definitions: CustomAnswers::new(),
         }
     }
 
@@ -267,11 +277,46 @@ impl AntivirusPosture {
         }
     }
 
+    /// Takes one device's answer of a custom field to "is it protected?".
+    ///
+    /// It counts for a device without any row in the report. Of two answers *no* counts. When the report of the custom fields
+    /// failed, the state of this signal's reports says so: [`ReportState::and`].
+    pub fn observe_custom_protection(&mut self, fact: CustomFact) -> RowFate {
+        self.observe_custom(fact, |evaluator| &mut evaluator.custom_protection)
+    }
+
+    /// Takes one device's answer of a custom field to "are its signatures up to date?".
+    ///
+    /// It counts for a device that is protected by the answer of a custom field. Of two answers *no* counts.
+    pub fn observe_custom_definitions(&mut self, fact: CustomFact) -> RowFate {
+        self.observe_custom(fact, |evaluator| &mut evaluator.custom_definitions)
+    }
+
+    fn observe_custom(
+        &mut self,
+        fact: CustomFact,
+        answers: impl FnOnce(&mut Self) -> &mut CustomAnswers,
+    ) -> RowFate {
+        if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
+            return fate;
+        }
+        answers(self).join(fact);
+        RowFate::Used
+    }
+
     /// Adds what another evaluator of the same fleet has seen.
-    pub fn merge(&mut self, other: Self) {
+    ///
+    /// # Errors
+    ///
+    /// [`OtherFleet`] when the other evaluator is of another fleet: nothing was added.
+    pub fn merge(&mut self, other: Self) -> Result<(), OtherFleet> {
+        self.fleet.same(&other.fleet)?;
         for (device, protection) in other.devices {
             self.devices.entry(device).or_default().join(protection);
         }
+        self.custom_protection.merge(other.custom_protection);
+        self.custom_definitions.merge(other.custom_definitions);
+        Ok(())
     }
 
     /// Devices that are on and whose signatures are out of date: what a host puts into its [`SignatureHistory`].
@@ -285,36 +330,107 @@ impl AntivirusPosture {
     }
 
     fn with_definitions(&self, wanted: Definitions) -> impl Iterator<Item = DeviceKey> {
-        self.devices
-            .iter()
-            .filter(move |(_, protection)| {
-                protection
-                    .on
+        self.fleet
+            .live_endpoints()
+            .map(|(device, _)| device)
+            .filter(move |device| {
+                self.protection(*device)
+                    .and_then(|protection| protection.on)
                     .is_some_and(|(definitions, _)| definitions == wanted)
             })
-            .map(|(device, _)| *device)
+    }
+
+    /// What is known of a device: its rows, or, without any, what custom fields answer.
+    fn protection(&self, device: DeviceKey) -> Option<Protection> {
+        if let Some(protection) = self.devices.get(&device) {
+            return Some(*protection);
+        }
+        let definitions = match self.custom_definitions.get(device) {
+            Some(CustomAnswer::Yes) => Definitions::UpToDate,
+            Some(CustomAnswer::No) => Definitions::OutOfDate,
+            None => Definitions::Unknown,
+        };
+        self.custom_protection.get(device).map(|answer| Protection {
+            on: (answer == CustomAnswer::Yes).then_some((definitions, Reverse(Vendor::Other))),
+            unknown_state: false,
+        })
     }
 
     /// The signal. Without `history` the age of out-of-date signatures is not reported.
     #[must_use]
     pub fn finish(mut self, report: ReportState, history: Option<&SignatureHistory>) -> Signal {
+        self.forget_unusable(report);
+        self.judge(report, history)
+    }
+
+    /// The signal, and the keyed digest of the facts it was judged from.
+    #[must_use]
+    pub fn finish_with_digest(
+        mut self,
+        report: ReportState,
+        history: Option<&SignatureHistory>,
+        key: &DigestKey,
+    ) -> (Signal, FactsDigest) {
+        self.forget_unusable(report);
+        (
+            self.judge(report, history),
+            self.digest(report, history, key),
+        )
+    }
+
+    fn forget_unusable(&mut self, report: ReportState) {
         if !report.has_rows() {
             self.devices.clear();
+            self.custom_protection.clear();
+            self.custom_definitions.clear();
         }
+    }
+
+    fn digest(
+        &self,
+        report: ReportState,
+        history: Option<&SignatureHistory>,
+        key: &DigestKey,
+    ) -> FactsDigest {
+        let mut facts = key.hasher(SignalKind::AntivirusPosture);
+        self.fleet.digest(&mut facts);
+        report.digest(&mut facts);
+        facts.number(count(self.devices.len()));
+        for (device, protection) in &self.devices {
+            facts.number(device.get());
+            facts.option(protection.on, |facts, (definitions, Reverse(vendor))| {
+                facts.tag(definitions as u8);
+                facts.text(vendor.as_str());
+            });
+            facts.flag(protection.unknown_state);
+        }
+        self.custom_protection.digest(&mut facts);
+        self.custom_definitions.digest(&mut facts);
+        // Of the history only what the verdict reads.
+        facts.option(history, |facts, history| {
+            for device in self.out_of_date() {
+                facts.number(device.get());
+                facts.option(history.first_seen(device), FactsHasher::time);
+            }
+        });
+        facts.finish()
+    }
+
+    fn judge(&self, report: ReportState, history: Option<&SignatureHistory>) -> Signal {
         let mut devices = ProtectionCounts::default();
         let mut signatures = SignatureCounts::default();
         let mut vendors = BTreeMap::new();
         let mut reasons = BTreeSet::new();
         for (device, class) in self.fleet.live_endpoints() {
-            match self.devices.get(&device) {
+            match self.protection(device) {
                 Some(Protection {
                     on: Some((definitions, Reverse(vendor))),
                     ..
                 }) => {
                     add_one(&mut devices.on);
-                    add_one(vendors.entry(*vendor).or_default());
+                    add_one(vendors.entry(vendor).or_default());
                     let first_seen = history.and_then(|history| history.first_seen(device));
-                    self.count_signature(*definitions, first_seen, &mut signatures);
+                    self.count_signature(definitions, first_seen, &mut signatures);
                 }
                 Some(Protection {
                     on: None,

@@ -51,10 +51,12 @@ use time::OffsetDateTime;
 
 use crate::{
     device::{DeviceFamily, DeviceKey},
-    fleet::{Fleet, Scope, add_one, count},
+    digest::{DigestKey, FactsDigest},
+    fleet::{Fleet, OtherFleet, Scope, add_one, count},
     reason::Reason,
     report::{ReportState, RowFate},
-    signal::{Metadata, Signal, Status},
+    rules::BACKUP_WINDOW,
+    signal::{Metadata, Signal, SignalKind, Status},
     time::believable,
     verdict::{Grade, Grades, conclude, decide},
 };
@@ -77,7 +79,8 @@ impl std::fmt::Debug for ActivityKey {
     }
 }
 
-/// What an activity says about backups. The order is from good to bad, for two rows that contradict each other.
+/// What an activity says about backups. The order is from good to bad, for two rows that contradict each other, and part of the
+/// facts digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BackupEvent {
     /// A restore completed. No backup activity.
@@ -192,12 +195,12 @@ impl BackupActivity {
         if let Some(fate) = self.fleet.refusal(fact.device, |standing| !standing.stale) {
             return fate;
         }
-        let (now, rules) = (self.fleet.now(), self.fleet.rules());
+        let now = self.fleet.now();
         let Some(at) = believable(fact.at, now) else {
             return RowFate::Unreadable;
         };
         if now
-            .checked_sub(rules.backup_window)
+            .checked_sub(BACKUP_WINDOW)
             .is_some_and(|start| at <= start)
         {
             return RowFate::Stale;
@@ -207,10 +210,16 @@ impl BackupActivity {
     }
 
     /// Adds what another evaluator of the same fleet has seen.
-    pub fn merge(&mut self, other: Self) {
+    ///
+    /// # Errors
+    ///
+    /// [`OtherFleet`] when the other evaluator is of another fleet: nothing was added.
+    pub fn merge(&mut self, other: Self) -> Result<(), OtherFleet> {
+        self.fleet.same(&other.fleet)?;
         for (activity, occurrence) in other.activities {
             self.join(activity, occurrence);
         }
+        Ok(())
     }
 
     fn join(&mut self, activity: ActivityKey, occurrence: Occurrence) {
@@ -223,9 +232,42 @@ impl BackupActivity {
     /// The signal.
     #[must_use]
     pub fn finish(mut self, report: ReportState) -> Signal {
+        self.forget_unusable(report);
+        self.judge(report)
+    }
+
+    /// The signal, and the keyed digest of the facts it was judged from.
+    #[must_use]
+    pub fn finish_with_digest(
+        mut self,
+        report: ReportState,
+        key: &DigestKey,
+    ) -> (Signal, FactsDigest) {
+        self.forget_unusable(report);
+        (self.judge(report), self.digest(report, key))
+    }
+
+    fn forget_unusable(&mut self, report: ReportState) {
         if !report.has_rows() {
             self.activities.clear();
         }
+    }
+
+    fn digest(&self, report: ReportState, key: &DigestKey) -> FactsDigest {
+        let mut facts = key.hasher(SignalKind::BackupActivity);
+        self.fleet.digest(&mut facts);
+        report.digest(&mut facts);
+        facts.number(count(self.activities.len()));
+        for (ActivityKey(key), (at, event, device)) in &self.activities {
+            facts.number(key.cast_unsigned());
+            facts.time(*at);
+            facts.tag(*event as u8);
+            facts.number(device.get());
+        }
+        facts.finish()
+    }
+
+    fn judge(&self, report: ReportState) -> Signal {
         let mut integrity_checks = IntegrityChecks::default();
         let mut restores_completed = 0;
         let mut runs: BTreeMap<DeviceKey, Runs> = BTreeMap::new();
@@ -306,7 +348,7 @@ impl BackupActivity {
             devices,
             integrity_checks,
             restores_completed,
-            window_days: u64::try_from(rules.backup_window.whole_days()).unwrap_or(0),
+            window_days: BACKUP_WINDOW.whole_days().unsigned_abs(),
         };
         conclude(
             &self.fleet,

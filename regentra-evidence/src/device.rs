@@ -27,7 +27,7 @@ impl std::fmt::Debug for DeviceKey {
     }
 }
 
-/// What kind of device a node is. The order of the variants has no meaning beyond being total.
+/// What kind of device a node is. The order of the variants has no meaning, and is part of the facts digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeviceClass {
     /// A Windows workstation.

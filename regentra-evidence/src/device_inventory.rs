@@ -25,10 +25,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     device::DeviceFamily,
+    digest::{DigestKey, FactsDigest},
     fleet::{Fleet, Scope, add_one, count},
     reason::Reason,
     report::ReportState,
-    signal::{Metadata, Signal, Status},
+    signal::{Metadata, Signal, SignalKind, Status},
     verdict::conclude,
 };
 
@@ -69,6 +70,14 @@ pub struct DeviceInventoryMetadata {
     pub devices: InventoryCounts,
     /// Devices by family.
     pub by_family: FamilyCounts,
+}
+
+/// The signal, and the keyed digest of the facts it was judged from.
+#[must_use]
+pub fn finish_with_digest(fleet: &Fleet, key: &DigestKey) -> (Signal, FactsDigest) {
+    let mut facts = key.hasher(SignalKind::DeviceInventory);
+    fleet.digest(&mut facts);
+    (finish(fleet), facts.finish())
 }
 
 /// The signal. It needs the device list alone.

@@ -11,8 +11,12 @@
 //! 100 pass, 94 of 100 warn, 80 of 100 warn, 79 of 100 fail, 189 of 199 warn. Compared as integers, never as a rounded
 //! percentage.
 //!
+//! **Custom fields:** where the vendor's rows carry no encryption field at all, a custom field of the host may answer for the
+//! device ([`DiskEncryption::observe_custom`]). It never overrides what the vendor reports.
+//!
 //! **Limits:** the vendor reports BitLocker only. Mac and Linux volumes carry no encryption field: they are unmeasured, never
-//! "not encrypted".
+//! "not encrypted". A custom field answers for all of a device's volumes at once, so it should be filled by a script that looks
+//! at all of them.
 //!
 //! ```
 //! use regentra_evidence::{
@@ -54,13 +58,15 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
+    custom_field::{CustomAnswer, CustomAnswers, CustomFact},
     device::{DeviceClass, DeviceKey},
-    fleet::{Fleet, Scope, Standing, add_one},
+    digest::{DigestKey, FactsDigest},
+    fleet::{Fleet, OtherFleet, Scope, Standing, add_one, count},
     percent::Percent,
     reason::Reason,
     report::{ReportState, RowFate},
     rules::Rules,
-    signal::{Metadata, Signal, Status},
+    signal::{Metadata, Signal, SignalKind, Status},
     verdict::{Grade, Grades, conclude, decide},
 };
 
@@ -157,7 +163,8 @@ pub struct VolumeFact {
     pub collected_at: Option<OffsetDateTime>,
 }
 
-/// The bucket a volume is counted in, from good to bad: at equal times the worse of two rows wins.
+/// The bucket a volume is counted in, from good to bad: at equal times the worse of two rows wins. The order is part of the
+/// facts digest.
 ///
 /// | conversion | protection | bucket |
 /// |---|---|---|
@@ -252,6 +259,15 @@ impl VolumeCounts {
         add_one(&mut self.in_scope);
     }
 
+    const fn add_all(&mut self, other: Self) {
+        self.in_scope = self.in_scope.saturating_add(other.in_scope);
+        self.encrypted = self.encrypted.saturating_add(other.encrypted);
+        self.suspended = self.suspended.saturating_add(other.suspended);
+        self.in_progress = self.in_progress.saturating_add(other.in_progress);
+        self.not_encrypted = self.not_encrypted.saturating_add(other.not_encrypted);
+        self.unmeasured = self.unmeasured.saturating_add(other.unmeasured);
+    }
+
     /// Volumes that could be judged.
     const fn measured(&self) -> u64 {
         self.in_scope.saturating_sub(self.unmeasured)
@@ -271,11 +287,41 @@ pub struct DiskEncryptionMetadata {
     pub devices_fully_encrypted: u64,
 }
 
+/// What the rows of one volume say together: the maximum, so that order, split and repetition change nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Volume {
+    collected_at: OffsetDateTime,
+    bucket: VolumeBucket,
+    /// The vendor's row has an encryption field that means something on this device, so that no custom field may answer instead.
+    reported: bool,
+}
+
+impl Volume {
+    /// The bucket, where a custom field may answer what the vendor cannot.
+    const fn judged(self, answer: Option<CustomAnswer>) -> VolumeBucket {
+        if self.reported {
+            self.bucket
+        } else {
+            unreported(self.bucket, answer)
+        }
+    }
+}
+
+/// The bucket of a volume that the vendor says nothing about the encryption of.
+const fn unreported(bucket: VolumeBucket, answer: Option<CustomAnswer>) -> VolumeBucket {
+    match (bucket, answer) {
+        (VolumeBucket::Unmeasured, Some(CustomAnswer::Yes)) => VolumeBucket::Encrypted,
+        (VolumeBucket::Unmeasured, Some(CustomAnswer::No)) => VolumeBucket::NotEncrypted,
+        _ => bucket,
+    }
+}
+
 /// Judges disk encryption; see the [module](self) for the rule.
 #[derive(Clone, Debug)]
 pub struct DiskEncryption {
     fleet: Arc<Fleet>,
-    volumes: BTreeMap<(DeviceKey, VolumeKey), (OffsetDateTime, VolumeBucket)>,
+    volumes: BTreeMap<(DeviceKey, VolumeKey), Volume>,
+    custom: CustomAnswers,
 }
 
 impl DiskEncryption {
@@ -285,6 +331,7 @@ impl DiskEncryption {
         Self {
             fleet,
             volumes: BTreeMap::new(),
+            custom: CustomAnswers::new(),
         }
     }
 
@@ -294,35 +341,96 @@ impl DiskEncryption {
             return fate;
         }
         match self.fleet.collection_time(fact.collected_at) {
-            Ok(time) => {
-                let bucket = fact.bucket(self.fleet.class(fact.device));
-                self.join((fact.device, fact.volume), (time, bucket));
+            Ok(collected_at) => {
+                let class = self.fleet.class(fact.device);
+                let volume = Volume {
+                    collected_at,
+                    bucket: fact.bucket(class),
+                    reported: fact.encryption.is_some() && class.may_have_bitlocker(),
+                };
+                self.join((fact.device, fact.volume), volume);
                 RowFate::Used
             }
             Err(fate) => fate,
         }
     }
 
-    /// Adds what another evaluator of the same fleet has seen.
-    pub fn merge(&mut self, other: Self) {
-        for (key, state) in other.volumes {
-            self.join(key, state);
+    /// Takes one device's answer of a custom field to "are its volumes encrypted?", such as one for `FileVault` or `LUKS`.
+    ///
+    /// It counts for volumes in scope without any encryption field, and for a device without any volume row. Of two answers
+    /// *no* counts. When the report of the custom fields failed, the state of this signal's reports says so:
+    /// [`ReportState::and`].
+    pub fn observe_custom(&mut self, fact: CustomFact) -> RowFate {
+        if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
+            return fate;
         }
+        self.custom.join(fact);
+        RowFate::Used
     }
 
-    fn join(&mut self, key: (DeviceKey, VolumeKey), state: (OffsetDateTime, VolumeBucket)) {
+    /// Adds what another evaluator of the same fleet has seen.
+    ///
+    /// # Errors
+    ///
+    /// [`OtherFleet`] when the other evaluator is of another fleet: nothing was added.
+    pub fn merge(&mut self, other: Self) -> Result<(), OtherFleet> {
+        self.fleet.same(&other.fleet)?;
+        for (key, volume) in other.volumes {
+            self.join(key, volume);
+        }
+        self.custom.merge(other.custom);
+        Ok(())
+    }
+
+    fn join(&mut self, key: (DeviceKey, VolumeKey), volume: Volume) {
         self.volumes
             .entry(key)
-            .and_modify(|known| *known = (*known).max(state))
-            .or_insert(state);
+            .and_modify(|known| *known = (*known).max(volume))
+            .or_insert(volume);
     }
 
     /// The signal.
     #[must_use]
     pub fn finish(mut self, report: ReportState) -> Signal {
+        self.forget_unusable(report);
+        self.judge(report)
+    }
+
+    /// The signal, and the keyed digest of the facts it was judged from.
+    #[must_use]
+    pub fn finish_with_digest(
+        mut self,
+        report: ReportState,
+        key: &DigestKey,
+    ) -> (Signal, FactsDigest) {
+        self.forget_unusable(report);
+        (self.judge(report), self.digest(report, key))
+    }
+
+    fn forget_unusable(&mut self, report: ReportState) {
         if !report.has_rows() {
             self.volumes.clear();
+            self.custom.clear();
         }
+    }
+
+    fn digest(&self, report: ReportState, key: &DigestKey) -> FactsDigest {
+        let mut facts = key.hasher(SignalKind::DiskEncryption);
+        self.fleet.digest(&mut facts);
+        report.digest(&mut facts);
+        facts.number(count(self.volumes.len()));
+        for ((device, VolumeKey(key)), volume) in &self.volumes {
+            facts.number(device.get());
+            facts.wide(*key);
+            facts.time(volume.collected_at);
+            facts.tag(volume.bucket as u8);
+            facts.flag(volume.reported);
+        }
+        self.custom.digest(&mut facts);
+        facts.finish()
+    }
+
+    fn judge(&self, report: ReportState) -> Signal {
         let mut volumes = VolumeCounts::default();
         let mut measured_devices = 0;
         let mut out_devices = 0;
@@ -333,16 +441,16 @@ impl DiskEncryption {
             let rows = self
                 .volumes
                 .range((device, VolumeKey(u128::MIN))..=(device, VolumeKey(u128::MAX)));
+            let answer = self.custom.get(device);
             let mut any = false;
-            for (_, (_, bucket)) in rows {
+            for (_, volume) in rows {
                 any = true;
-                own.add(*bucket);
-                volumes.add(*bucket);
+                own.add(volume.judged(answer));
             }
             if !any {
-                own.add(VolumeBucket::Unmeasured);
-                volumes.add(VolumeBucket::Unmeasured);
+                own.add(unreported(VolumeBucket::Unmeasured, answer));
             }
+            volumes.add_all(own);
             if own.in_scope == 0 {
                 add_one(&mut out_devices);
             } else if own.measured() > 0 {

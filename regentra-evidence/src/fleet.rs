@@ -16,8 +16,9 @@ use time::OffsetDateTime;
 
 use crate::{
     device::{DeviceClass, DeviceFact, DeviceKey},
+    digest::FactsHasher,
     report::RowFate,
-    rules::Rules,
+    rules::{ROW_LIFETIME, Rules},
     time::{believable, is_older_than},
 };
 
@@ -101,12 +102,20 @@ impl FleetBuilder {
     }
 
     /// Adds what another part of the same device list said.
-    pub fn merge(&mut self, other: Self) {
+    ///
+    /// # Errors
+    ///
+    /// [`OtherFleet`] when the other part is judged at another time or by other rules: nothing was added.
+    pub fn merge(&mut self, other: Self) -> Result<(), OtherFleet> {
+        if (self.now, self.rules) != (other.now, other.rules) {
+            return Err(OtherFleet);
+        }
         self.truncated |= other.truncated;
         self.malformed |= other.malformed;
         for fact in other.devices.into_values() {
             self.observe(fact);
         }
+        Ok(())
     }
 
     /// The fleet.
@@ -152,6 +161,13 @@ fn rank(fact: &DeviceFact) -> (Option<OffsetDateTime>, bool, u8, DeviceClass) {
     (fact.last_contact, fact.approved, offline, fact.class)
 }
 
+/// Two parts that do not belong to one fleet were to be merged: nothing was.
+///
+/// Otherwise one customer's rows would be judged as another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what was seen of different fleets cannot be merged")]
+pub struct OtherFleet;
+
 /// The devices of one customer at one moment, shared by the five evaluators.
 ///
 /// ```
@@ -168,7 +184,7 @@ fn rank(fact: &DeviceFact) -> (Option<OffsetDateTime>, bool, u8, DeviceClass) {
 /// });
 /// assert_eq!(fleet.build().approved(), 1);
 /// ```
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Fleet {
     pub(crate) now: OffsetDateTime,
     pub(crate) rules: Rules,
@@ -222,6 +238,15 @@ impl Fleet {
             .map_or(DeviceClass::Unknown, |standing| standing.class)
     }
 
+    /// Refuses to merge what was seen of another fleet.
+    pub(crate) fn same(self: &Arc<Self>, other: &Arc<Self>) -> Result<(), OtherFleet> {
+        if Arc::ptr_eq(self, other) || self == other {
+            Ok(())
+        } else {
+            Err(OtherFleet)
+        }
+    }
+
     /// The devices disk encryption, antivirus and patches are judged on: in scope and not stale.
     pub(crate) fn live_endpoints(&self) -> impl Iterator<Item = (DeviceKey, DeviceClass)> {
         self.approved
@@ -249,10 +274,27 @@ impl Fleet {
         collected_at: Option<OffsetDateTime>,
     ) -> Result<OffsetDateTime, RowFate> {
         let time = believable(collected_at, self.now).ok_or(RowFate::Unreadable)?;
-        if is_older_than(time, self.rules.stale_after, self.now) {
+        if is_older_than(time, ROW_LIFETIME, self.now) {
             Err(RowFate::Stale)
         } else {
             Ok(time)
+        }
+    }
+
+    /// Takes in who is approved, of what class, stale and offline.
+    pub(crate) fn digest(&self, facts: &mut FactsHasher) {
+        facts.flag(self.truncated);
+        facts.flag(self.malformed);
+        facts.number(self.approved());
+        for (device, standing) in &self.approved {
+            facts.number(device.get());
+            facts.tag(standing.class as u8);
+            facts.flag(standing.stale);
+            facts.option(standing.offline, FactsHasher::flag);
+        }
+        facts.number(count(self.not_approved.len()));
+        for device in &self.not_approved {
+            facts.number(device.get());
         }
     }
 

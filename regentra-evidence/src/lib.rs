@@ -1,17 +1,23 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod antivirus_posture;
 pub mod backup_activity;
+pub mod chain;
 mod control;
+mod custom_field;
 mod device;
 pub mod device_inventory;
+pub mod digest;
 pub mod disk_encryption;
 pub mod fleet;
+mod hash;
 pub mod patch_sla;
 mod percent;
 mod reason;
+pub mod record;
 mod report;
-mod rules;
+pub mod rules;
 mod signal;
 mod time;
 mod vendor;
@@ -21,20 +27,25 @@ pub use antivirus_posture::{
     AntivirusPosture, Definitions, Product, ProductFact, ProtectionState, SignatureHistory,
 };
 pub use backup_activity::{ActivityKey, BackupActivity, BackupEvent, BackupFact};
+pub use chain::{ChainFault, ChainHead, ChainLink, verify_chain};
 pub use control::ControlId;
+pub use custom_field::{CustomAnswer, CustomFact};
 pub use device::{DeviceClass, DeviceFact, DeviceFamily, DeviceKey};
+pub use digest::{DigestKey, DigestKeyError, FactsDigest, KeyId};
 pub use disk_encryption::{
     Conversion, DiskEncryption, Encryption, Protection, VolumeFact, VolumeKey, VolumeLabel,
     VolumeType,
 };
-pub use fleet::{Fleet, FleetBuilder, Scope};
+pub use fleet::{Fleet, FleetBuilder, OtherFleet, Scope};
+pub use hash::{Hash256, NotAHash};
 pub use patch_sla::{
     AttemptFact, InstallOutcome, PatchKey, PatchKind, PatchSeverity, PatchSla, PendingFact,
 };
 pub use percent::Percent;
 pub use reason::Reason;
+pub use record::{EvidenceRecord, RecordError};
 pub use report::{ReportState, RowFate};
-pub use rules::{RULES_VERSION, Rules};
+pub use rules::{RULES_VERSION, Rules, RulesUsed, WeakerRule, Window};
 pub use signal::{Metadata, SIGNAL_LIFETIME, Signal, SignalKind, Status};
 pub use time::{FUTURE_TOLERANCE, believable};
 pub use vendor::Vendor;

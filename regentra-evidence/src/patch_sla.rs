@@ -65,11 +65,12 @@ use time::OffsetDateTime;
 
 use crate::{
     device::{DeviceClass, DeviceKey},
-    fleet::{Fleet, Scope, Standing, add_one, count},
+    digest::{DigestKey, FactsDigest},
+    fleet::{Fleet, OtherFleet, Scope, Standing, add_one, count},
     reason::Reason,
     report::{ReportState, RowFate},
-    rules::Rules,
-    signal::{Metadata, Signal, Status},
+    rules::{ATTEMPTS_WINDOW, Rules},
+    signal::{Metadata, Signal, SignalKind, Status},
     time::{believable, is_older_than},
     verdict::{Grade, Grades, conclude, decide},
 };
@@ -305,13 +306,13 @@ impl PatchSla {
         if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
             return fate;
         }
-        let (now, rules) = (self.fleet.now(), self.fleet.rules());
+        let now = self.fleet.now();
         let time = match (believable(fact.installed_at, now), fact.outcome) {
             (Some(time), _) => time,
             (None, InstallOutcome::Failed) => believable(fact.collected_at, now).unwrap_or(now),
             (None, InstallOutcome::Installed) => return RowFate::Unreadable,
         };
-        if is_older_than(time, rules.attempts_window, now) {
+        if is_older_than(time, ATTEMPTS_WINDOW, now) {
             return RowFate::Stale;
         }
         self.scanned.insert((fact.device, fact.kind));
@@ -347,11 +348,17 @@ impl PatchSla {
     }
 
     /// Adds what another evaluator of the same fleet has seen.
-    pub fn merge(&mut self, other: Self) {
+    ///
+    /// # Errors
+    ///
+    /// [`OtherFleet`] when the other evaluator is of another fleet: nothing was added.
+    pub fn merge(&mut self, other: Self) -> Result<(), OtherFleet> {
+        self.fleet.same(&other.fleet)?;
         self.scanned.extend(other.scanned);
         for (key, patch) in other.patches {
             self.join(key, patch);
         }
+        Ok(())
     }
 
     fn join(&mut self, key: (DeviceKey, PatchKind, PatchKey), patch: Patch) {
@@ -389,13 +396,59 @@ impl PatchSla {
     /// The signal. Each kind has two reports, pending patches and install attempts: see [`ReportState::and`].
     #[must_use]
     pub fn finish(mut self, os: ReportState, software: ReportState) -> Signal {
+        self.forget_unusable(os, software);
+        self.judge(os, software)
+    }
+
+    /// The signal, and the keyed digest of the facts it was judged from.
+    #[must_use]
+    pub fn finish_with_digest(
+        mut self,
+        os: ReportState,
+        software: ReportState,
+        key: &DigestKey,
+    ) -> (Signal, FactsDigest) {
+        self.forget_unusable(os, software);
+        (self.judge(os, software), self.digest(os, software, key))
+    }
+
+    fn forget_unusable(&mut self, os: ReportState, software: ReportState) {
         let has_rows = |kind: PatchKind| match kind {
             PatchKind::Os => os.has_rows(),
             PatchKind::Software => software.has_rows(),
         };
         self.patches.retain(|(_, kind, _), _| has_rows(*kind));
         self.scanned.retain(|(_, kind)| has_rows(*kind));
+    }
 
+    fn digest(&self, os: ReportState, software: ReportState, key: &DigestKey) -> FactsDigest {
+        let mut facts = key.hasher(SignalKind::PatchSla);
+        self.fleet.digest(&mut facts);
+        os.digest(&mut facts);
+        software.digest(&mut facts);
+        facts.number(count(self.patches.len()));
+        for ((device, kind, PatchKey(key)), patch) in &self.patches {
+            facts.number(device.get());
+            facts.tag(*kind as u8);
+            facts.wide(*key);
+            facts.option(patch.pending, |facts, (time, pending)| {
+                facts.time(time);
+                facts.tag(pending as u8);
+            });
+            facts.option(patch.latest, |facts, (time, outcome)| {
+                facts.time(time);
+                facts.tag(outcome as u8);
+            });
+        }
+        facts.number(count(self.scanned.len()));
+        for (device, kind) in &self.scanned {
+            facts.number(device.get());
+            facts.tag(*kind as u8);
+        }
+        facts.finish()
+    }
+
+    fn judge(&self, os: ReportState, software: ReportState) -> Signal {
         let Tally {
             os: mut os_counts,
             software: mut software_counts,

@@ -1,5 +1,7 @@
 //! How a report ended: what an evaluator has to know about the answer besides its rows.
 
+use crate::digest::FactsHasher;
+
 /// How one report, or the reports of one kind, ended.
 ///
 /// A report that failed, or that the tenant cannot have, is judged by no row at all, wherever it broke off: rows that are
@@ -62,6 +64,14 @@ impl ReportState {
     #[must_use]
     pub const fn has_rows(self) -> bool {
         !self.failed && !self.not_available
+    }
+}
+
+impl ReportState {
+    pub(crate) fn digest(self, facts: &mut FactsHasher) {
+        facts.flag(self.failed);
+        facts.flag(self.not_available);
+        facts.flag(self.malformed);
     }
 }
 

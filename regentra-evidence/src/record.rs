@@ -1,0 +1,94 @@
+//! The evidence record: what an auditor reads, and what the chain covers.
+//!
+//! A record says which verdict was reached on what scope and when ([`Signal`]), by which rules and thresholds ([`RulesUsed`]),
+//! on facts of which age ([`Window`]), and commits to the facts without showing them ([`FactsDigest`]). It names no customer,
+//! no device and no person.
+//!
+//! [`EvidenceRecord::canonical`] is its one text form: JSON by RFC 8785 (the JSON Canonicalization Scheme), which anybody can
+//! reproduce in any language from the parsed record, whatever a database did to the order of keys.
+//!
+//! ```
+//! use regentra_evidence::{ChainHead, DigestKey, EvidenceRecord, Fleet, KeyId, Rules, SignalKind, device_inventory, verify_chain};
+//! use time::macros::datetime;
+//!
+//! let key = DigestKey::new(KeyId::new("2026-11")?, &[7; 32])?; // 32 random bytes, kept by the host
+//! let fleet = Fleet::builder(datetime!(2026-11-23 06:30 UTC)).build();
+//! let (signal, facts) = device_inventory::finish_with_digest(&fleet, &key);
+//!
+//! let record = EvidenceRecord::new(signal, &Rules::default(), facts);
+//! let start = ChainHead::start("customer 42, mapping 7", SignalKind::DeviceInventory);
+//! let link = start.append(record.canonical()?);
+//! assert_eq!(verify_chain(start, [&link], &[link.head()]), Ok(link.head()));
+//! assert_eq!(EvidenceRecord::parse(&link.record)?, record);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    digest::FactsDigest,
+    rules::{Rules, RulesUsed, Window},
+    signal::Signal,
+};
+
+/// The shape of the records written here. It changes when a field changes its meaning.
+pub const RECORD_VERSION: u32 = 1;
+
+/// One verdict, by which rules, on which facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceRecord {
+    /// [`RECORD_VERSION`] at the time.
+    pub record_version: u32,
+    /// The verdict with its scope, completeness and times.
+    pub signal: Signal,
+    /// The rules and thresholds it was judged by.
+    pub rules: RulesUsed,
+    /// From when to when its facts may date.
+    pub window: Window,
+    /// The keyed digest of its facts.
+    pub facts: FactsDigest,
+}
+
+/// A record that could not be written or read. Its text is never part of the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// A time of the record lies outside the years that RFC 3339 can say.
+    #[error("the record cannot be written: a time lies outside the years 0 to 9999")]
+    Unwritable,
+    /// The text is not an evidence record.
+    #[error("the text is not an evidence record that this version can read")]
+    Unreadable,
+}
+
+impl EvidenceRecord {
+    /// The record of a verdict that was judged by `rules` from these facts.
+    #[must_use]
+    pub fn new(signal: Signal, rules: &Rules, facts: FactsDigest) -> Self {
+        Self {
+            record_version: RECORD_VERSION,
+            rules: RulesUsed::from(rules),
+            window: Window::of(signal.kind(), signal.collected_at),
+            signal,
+            facts,
+        }
+    }
+
+    /// The record as canonical JSON (RFC 8785): what the chain's hash covers, byte by byte.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Unwritable`] when a time cannot be written.
+    pub fn canonical(&self) -> Result<String, RecordError> {
+        serde_json_canonicalizer::to_string(self).map_err(|_| RecordError::Unwritable)
+    }
+
+    /// Reads a record from its canonical or any other JSON form.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Unreadable`] for anything else.
+    pub fn parse(json: &str) -> Result<Self, RecordError> {
+        serde_json::from_str(json).map_err(|_| RecordError::Unreadable)
+    }
+}
