@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use crate::answer::Answer;
 use crate::fault::Changes;
-use crate::report::{device_filter, moment};
+use crate::filter::{BadFilter, Filter};
+use crate::report::{device_filter, moment, page_size};
 use crate::request::Request;
 use crate::table::{Devices, Row, Table};
 
@@ -44,10 +45,10 @@ pub(crate) fn answer(
 ) -> Answer {
     let filter = match device_filter(request, changes) {
         Ok(filter) => filter,
-        Err(refusal) => return refusal,
+        Err(BadFilter) => return BadFilter::answer(),
     };
     let wanted = Wanted::of(request, of.is_some(), changes);
-    let filtered = filter != crate::filter::Filter::default();
+    let filtered = filter != Filter::default();
     let admits = |row: &&Row| {
         let known = row.device.and_then(|id| devices.get(id));
         // Events of the console belong to no device: a device filter leaves them out.
@@ -55,7 +56,7 @@ pub(crate) fn answer(
             !filtered || !row.keyed || (row.device.is_some() && filter.admits(row.device, known));
         passes && of.is_none_or(|device| row.device == Some(device)) && wanted.admits(row)
     };
-    let size = crate::report::page_size(request, 200).clamp(10, 1000);
+    let size = page_size(request, 200).clamp(10, 1000);
     let rows = table.rows();
     let start = wanted
         .older_than

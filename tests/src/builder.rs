@@ -60,7 +60,7 @@ impl TenantBuilder {
             canaries: false,
             oauth: Oauth::new(),
             client: None,
-            cursor_lifetime: Duration::from_secs(3600),
+            cursor_lifetime: Duration::from_hours(1),
             cursor_on_one_page: false,
             quota: None,
             organizations: None,
@@ -241,10 +241,9 @@ impl TenantBuilder {
         self.report(Report::CustomFields, rows)
     }
 
-    /// The tenant.
-    #[must_use]
-    pub fn build(self) -> Tenant {
-        let mut rows = match self.plan {
+    /// The rows of the preset, or empty tables.
+    fn furnished(&self) -> Rows {
+        match self.plan {
             Some((preset, devices)) => {
                 let organizations = self
                     .organization_count
@@ -259,27 +258,18 @@ impl TenantBuilder {
                 fleet::generate(&plan, self.canaries)
             }
             None => Rows {
+                // The reports that repeat the device list are made on demand; the others are what was given, or empty.
+                reports: fleet::FACTS.map(|report| (report, Table::default())).into(),
                 canaries: self.canaries.then(Canaries::default),
                 ..Rows::default()
             },
-        };
-        // Reports that repeat the device list are made on demand; those a test speaks of are either given or empty.
-        if self.plan.is_none() {
-            let given = [
-                Report::AntivirusStatus,
-                Report::BackupIntegrityCheckJobs,
-                Report::BackupJobs,
-                Report::CustomFields,
-                Report::CustomFieldsDetailed,
-                Report::OsPatchInstalls,
-                Report::OsPatches,
-                Report::SoftwarePatchInstalls,
-                Report::SoftwarePatches,
-                Report::Volumes,
-            ];
-            rows.reports
-                .extend(given.map(|report| (report, Table::default())));
         }
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub fn build(self) -> Tenant {
+        let mut rows = self.furnished();
         let mut masked = |given: Vec<Value>| -> Vec<Value> {
             match &mut rows.canaries {
                 Some(canaries) => given.iter().map(|row| canaries.replace(row)).collect(),

@@ -358,6 +358,10 @@ impl FaultRule {
 
 /// What the faults of one request change about how it is processed.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one flag a fault; any of them may come with any other"
+)]
 pub(crate) struct Changes {
     pub(crate) filters_ignored: bool,
     pub(crate) stalled_cursor: bool,
@@ -434,10 +438,10 @@ pub(crate) fn instead(fault: &Fault, now: OffsetDateTime) -> Option<Answer> {
             );
             match after {
                 RetryAfter::Seconds(seconds) => {
-                    answer.set_header("retry-after", &seconds.to_string())
+                    answer.set_header("retry-after", &seconds.to_string());
                 }
                 RetryAfter::HttpDate(wait) => {
-                    answer.set_header("retry-after", &http_date(now + *wait))
+                    answer.set_header("retry-after", &http_date(now + *wait));
                 }
                 RetryAfter::Missing => {}
             }

@@ -3,6 +3,7 @@
 use time::Date;
 use time::macros::format_description;
 
+use crate::answer::{Answer, ErrorShape};
 use crate::table::Device;
 
 /// A parsed device filter.
@@ -12,6 +13,18 @@ pub(crate) struct Filter(Vec<Clause>);
 /// A filter the vendor would not understand.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadFilter;
+
+impl BadFilter {
+    /// What the vendor answers.
+    pub(crate) fn answer() -> Answer {
+        Answer::error(
+            400,
+            ErrorShape::Described,
+            "invalid_filter",
+            "Invalid device filter",
+        )
+    }
+}
 
 #[derive(Debug, PartialEq)]
 enum Clause {
@@ -154,7 +167,8 @@ impl Clause {
                 },
                 _,
             ) => id.is_none_or(|id| values.contains(&id) == *wanted),
-            (_, None) => true,
+            // Every device is a member of every group here: membership is the vendor's own evaluation.
+            (_, None) | (Self::Group, _) => true,
             (
                 Self::Number {
                     field,
@@ -189,8 +203,6 @@ impl Clause {
                 .created
                 .is_some_and(|created| if *after { created > *at } else { created < *at }),
             (Self::Offline(wanted), Some(device)) => device.offline == Some(*wanted),
-            // Every device is a member of every group here; group membership is the vendor's own evaluation.
-            (Self::Group, Some(_)) => true,
         }
     }
 }

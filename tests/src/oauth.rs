@@ -16,9 +16,9 @@ use crate::request::Request;
 use crate::seed::Dice;
 
 /// An authorization code is valid for a minute and once.
-const CODE_LIFETIME: Duration = Duration::from_secs(60);
+const CODE_LIFETIME: Duration = Duration::from_mins(1);
 /// A refresh token nobody uses dies after about a month.
-const REFRESH_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+const REFRESH_LIFETIME: Duration = Duration::from_hours(720);
 
 /// The client app of the tenant, and what was issued to it.
 pub(crate) struct Oauth {
@@ -53,7 +53,7 @@ impl Oauth {
             public: false,
             scopes: vec!["monitoring".to_owned()],
             redirect_uris: vec!["http://127.0.0.1/callback".to_owned()],
-            token_lifetime: Duration::from_secs(3600),
+            token_lifetime: Duration::from_hours(1),
             echo_scope: true,
             seed: 0,
             issued: 0,

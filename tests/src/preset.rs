@@ -77,13 +77,12 @@ impl Preset {
     #[must_use]
     pub fn character(self, place: usize) -> Character {
         match self {
-            Self::Healthy => Character::Healthy,
             Self::Failing => Character::Failing,
             Self::MacOnly => Character::MacOnly,
             Self::NetworkOnly => Character::NetworkOnly,
             Self::Dark => Character::Dark,
             Self::Empty if place == 0 => Character::Empty,
-            Self::Empty => Character::Healthy,
+            Self::Healthy | Self::Empty => Character::Healthy,
             Self::Mixed => match place % 12 {
                 1 | 7 | 9 => Character::Healthy,
                 2 | 8 => Character::Failing,

@@ -9,7 +9,7 @@ use time::{Date, OffsetDateTime};
 
 use crate::answer::{Answer, ErrorShape};
 use crate::fault::Changes;
-use crate::filter::Filter;
+use crate::filter::{BadFilter, Filter};
 use crate::request::Request;
 use crate::seed::Dice;
 use crate::table::{Devices, Row, Table};
@@ -184,54 +184,50 @@ impl Cursors {
         let now = wire::seconds(now);
         self.open.retain(|_, cursor| cursor.expires > now);
         let size = page_size(request, report.default_page());
-        let name = match request.parameter("cursor").filter(|name| !name.is_empty()) {
-            Some(name) => {
-                if changes.cursor_expired {
-                    self.open.remove(name);
-                }
-                if self
-                    .open
-                    .get(name)
-                    .is_none_or(|cursor| cursor.report != report)
-                {
-                    return Answer::error(
-                        400,
-                        ErrorShape::ResultCode,
-                        "INVALID_CURSOR",
-                        "Cursor not found or expired",
-                    );
-                }
-                name.to_owned()
+        let name = if let Some(name) = request.parameter("cursor").filter(|name| !name.is_empty()) {
+            if changes.cursor_expired {
+                self.open.remove(name);
             }
-            None => {
-                let rows = match select(report, request, source, changes) {
-                    Ok(rows) => rows,
-                    Err(refusal) => return refusal,
-                };
-                let bitlocker = request
-                    .parameter("include")
-                    .is_some_and(|include| include.split(',').any(|part| part == "bl"));
-                let whole = rows.len() <= size
-                    && changes.count_too_large == 0
-                    && !source.cursor_on_one_page;
-                if whole || changes.bare_array {
-                    return whole_report(&rows, bitlocker, source.table, changes);
-                }
-                self.opened += 1;
-                let name = Dice::new(source.seed, (2 << 56) + self.opened).uuid();
-                let expires = now + source.cursor_seconds;
-                self.open.insert(
-                    name.clone(),
-                    Cursor {
-                        report,
-                        rows,
-                        bitlocker,
-                        offset: 0,
-                        expires,
-                    },
+            if self
+                .open
+                .get(name)
+                .is_none_or(|cursor| cursor.report != report)
+            {
+                return Answer::error(
+                    400,
+                    ErrorShape::ResultCode,
+                    "INVALID_CURSOR",
+                    "Cursor not found or expired",
                 );
-                name
             }
+            name.to_owned()
+        } else {
+            let rows = match select(report, request, source, changes) {
+                Ok(rows) => rows,
+                Err(BadFilter) => return BadFilter::answer(),
+            };
+            let bitlocker = request
+                .parameter("include")
+                .is_some_and(|include| include.split(',').any(|part| part == "bl"));
+            let whole =
+                rows.len() <= size && changes.count_too_large == 0 && !source.cursor_on_one_page;
+            if whole || changes.bare_array {
+                return whole_report(&rows, bitlocker, source.table, changes);
+            }
+            self.opened += 1;
+            let name = Dice::new(source.seed, (2 << 56) + self.opened).uuid();
+            let expires = now + source.cursor_seconds;
+            self.open.insert(
+                name.clone(),
+                Cursor {
+                    report,
+                    rows,
+                    bitlocker,
+                    offset: 0,
+                    expires,
+                },
+            );
+            name
         };
         self.page(&name, size, source.table, changes)
     }
@@ -296,20 +292,13 @@ pub(crate) fn page_size(request: &Request, default: usize) -> usize {
 }
 
 /// The device filter of a request, unless it is to be ignored.
-pub(crate) fn device_filter(request: &Request, changes: &Changes) -> Result<Filter, Answer> {
+pub(crate) fn device_filter(request: &Request, changes: &Changes) -> Result<Filter, BadFilter> {
     let text = if changes.filters_ignored {
         ""
     } else {
         request.parameter("df").unwrap_or("")
     };
-    Filter::parse(text).map_err(|_| {
-        Answer::error(
-            400,
-            ErrorShape::Described,
-            "invalid_filter",
-            "Invalid device filter",
-        )
-    })
+    Filter::parse(text)
 }
 
 fn select(
@@ -317,7 +306,7 @@ fn select(
     request: &Request,
     source: &Source<'_>,
     changes: &Changes,
-) -> Result<Vec<u32>, Answer> {
+) -> Result<Vec<u32>, BadFilter> {
     let filter = if report.filtered() {
         device_filter(request, changes)?
     } else {

@@ -44,12 +44,9 @@ impl Dice {
 
     /// `digits` hexadecimal digits.
     pub(crate) fn hex(&mut self, digits: usize) -> String {
-        let mut text = String::with_capacity(digits + 16);
-        while text.len() < digits {
-            text.push_str(&format!("{:016x}", self.next()));
-        }
-        text.truncate(digits);
-        text
+        (0..digits)
+            .filter_map(|_| char::from_digit(self.below(16), 16))
+            .collect()
     }
 
     /// A version 4 UUID.

@@ -11,7 +11,7 @@ use crate::answer::Answer;
 use crate::builder::TenantBuilder;
 use crate::endpoints;
 use crate::fault::{self, Changes, Fault, FaultRule};
-use crate::filter::Filter;
+use crate::filter::{BadFilter, Filter};
 use crate::fleet::{self, Present, Rows};
 use crate::list;
 use crate::oauth::Oauth;
@@ -91,7 +91,6 @@ impl Tenant {
     }
 
     /// A tenant to be furnished: other rows, scopes, lifetimes.
-    #[must_use]
     pub fn builder(now: OffsetDateTime) -> TenantBuilder {
         TenantBuilder::new(now)
     }
@@ -419,7 +418,7 @@ impl Tenant {
                 };
                 list::page(request, table, &self.devices, &filter, changes)
             }
-            Err(refusal) => refusal,
+            Err(BadFilter) => BadFilter::answer(),
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) fn add(rows: &mut Rows, machine: &Machine, now: Present) {
         Character::Failing if machine.every(3, 1) => put(DEFENDER, "ON", "Out-of-Date", collected),
         Character::Warning if machine.every(7, 0) => put(DEFENDER, "ON", "Out-of-Date", collected),
         Character::Warning if machine.every(9, 8) => {
-            put(SENTINEL, "HIBERNATING", current, collected)
+            put(SENTINEL, "HIBERNATING", current, collected);
         }
         Character::Warning if machine.every(7, 1) => {
             put(DEFENDER, "ON", current, collected);

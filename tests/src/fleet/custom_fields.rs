@@ -32,14 +32,14 @@ pub(super) fn add(rows: &mut Rows, machine: &Machine) {
     );
     let by = json!({ "source": "SCRIPT" });
     let updated = machine.collected;
-    let entry = |name: &str, value: serde_json::Value| json!({ "name": name, "value": value, "updated": updated, "updateTime": updated, "updatedBy": by });
+    let field_of = |name: &str, value: serde_json::Value| json!({ "name": name, "value": value, "updated": updated, "updateTime": updated, "updatedBy": by });
     rows.report(
         Report::CustomFieldsDetailed,
         &json!({
             "deviceId": machine.id, "entityType": "NODE", "entityId": machine.id,
             "fields": [
-                entry(field, json!(encrypted)), entry("assetTag", json!(tag)), entry("purchaseDate", json!(bought)),
-                entry("entraDeviceId", json!(entra)),
+                field_of(field, json!(encrypted)), field_of("assetTag", json!(tag)), field_of("purchaseDate", json!(bought)),
+                field_of("entraDeviceId", json!(entra)),
             ],
         }),
     );

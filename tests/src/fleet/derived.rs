@@ -79,7 +79,7 @@ pub(crate) fn rows(report: Report, device: &Row, seed: u64, now: Present) -> Vec
             "name": "EICAR-Test-File", "quarantineId": dice.uuid(), "status": "QUARANTINED", "type": "FILE",
             "threatId": 2_147_519_003_i64, "category": "Virus", "level": "Severe", "deviceId": id, "timestamp": collected,
         })],
-        Report::BackupUsage => vec![usage(row, id)],
+        Report::BackupUsage => vec![usage(&row, id)],
         Report::ScopedCustomFields => vec![json!({
             "scope": "NODE", "entityId": id, "fields": { "assetTag": format!("AT-{id}"), "rack": null },
         })],
@@ -120,9 +120,9 @@ fn health(device: &Value, id: i64) -> Value {
 }
 
 /// Every device has a row, those without any backup one of zeros.
-fn usage(device: Value, id: i64) -> Value {
+fn usage(device: &Value, id: i64) -> Value {
     let size = if id % 4 == 0 { 40_802_189_312_u64 } else { 0 };
-    let row = super::devices::summary(&device);
+    let row = super::devices::summary(device);
     let usage = json!({
         "revisionsCurrentSize": size, "revisionsPreviousSize": 0, "revisionsDeletedSize": 0, "localFileFolderSize": 0,
         "localImageSize": 0, "localImageV2Size": 0, "cloudFileFolderSize": 0, "cloudImageSize": size, "cloudImageV2Size": 0,

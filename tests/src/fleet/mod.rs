@@ -31,6 +31,20 @@ pub(crate) const UNHEARD_OF: &str = "unheardOfField";
 /// Devices that rows still speak of and no list contains: their ids are below those of every device.
 pub(crate) const FIRST_DEVICE: i64 = 400;
 
+/// The reports that say more than the device list does.
+pub(crate) const FACTS: [Report; 10] = [
+    Report::AntivirusStatus,
+    Report::BackupIntegrityCheckJobs,
+    Report::BackupJobs,
+    Report::CustomFields,
+    Report::CustomFieldsDetailed,
+    Report::OsPatchInstalls,
+    Report::OsPatches,
+    Report::SoftwarePatchInstalls,
+    Report::SoftwarePatches,
+    Report::Volumes,
+];
+
 /// What to make a fleet of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -106,20 +120,8 @@ pub(crate) fn generate(plan: &Plan, canaries: bool) -> Rows {
         canaries: canaries.then(Canaries::default),
         ..Rows::default()
     };
-    for report in [
-        Report::Volumes,
-        Report::AntivirusStatus,
-        Report::OsPatches,
-        Report::OsPatchInstalls,
-        Report::SoftwarePatches,
-        Report::SoftwarePatchInstalls,
-        Report::CustomFields,
-        Report::CustomFieldsDetailed,
-        Report::BackupJobs,
-        Report::BackupIntegrityCheckJobs,
-    ] {
-        rows.reports.insert(report, Table::default());
-    }
+    rows.reports
+        .extend(FACTS.map(|report| (report, Table::default())));
     let characters: Vec<Character> = (0..plan.organizations)
         .map(|place| plan.preset.character(place))
         .collect();

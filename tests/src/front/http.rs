@@ -48,7 +48,6 @@ impl Front {
     }
 
     /// The tenant. Requests wait while it is held.
-    #[must_use]
     pub fn tenant(&self) -> MutexGuard<'_, Tenant> {
         self.shared.lock()
     }

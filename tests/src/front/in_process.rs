@@ -36,7 +36,6 @@ impl Front {
     }
 
     /// The tenant. Requests wait while it is held.
-    #[must_use]
     pub fn tenant(&self) -> MutexGuard<'_, Tenant> {
         self.0.lock()
     }

@@ -73,7 +73,6 @@ impl Front {
     }
 
     /// The tenant. Requests wait while it is held.
-    #[must_use]
     pub fn tenant(&self) -> MutexGuard<'_, Tenant> {
         self.shared.lock()
     }
@@ -181,12 +180,12 @@ async fn deliver(stream: &mut TcpStream, answer: Answer, framing: Framing) -> io
     let bodyless = answer.status == 204 || answer.status == 304;
     let mut head = format!("HTTP/1.1 {} {}\r\n", answer.status, reason(answer.status));
     for (name, value) in &answer.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value, "\r\n"]);
     }
     match framing {
         _ if bodyless => {}
         Framing::ContentLength => {
-            head.push_str(&format!("content-length: {}\r\n", answer.body.len()))
+            head.extend(["content-length: ", &answer.body.len().to_string(), "\r\n"]);
         }
         Framing::Chunked => head.push_str("transfer-encoding: chunked\r\n"),
     }
