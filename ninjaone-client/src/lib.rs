@@ -1,9 +1,43 @@
 #![doc = include_str!("../README.md")]
 
+mod answer;
+mod api;
+mod builder;
+mod client;
+#[cfg(test)]
+mod client_tests;
+mod clock;
+mod error;
+mod filter;
 mod id;
+mod limit;
 pub mod models;
+mod oauth;
+mod observer;
 mod open_enum;
+mod paging;
+mod region;
+mod request;
+mod retry;
+mod retry_after;
+#[cfg(test)]
+mod scripted;
 mod timestamp;
+mod transport;
+mod vendor_error;
 
+pub use api::{Names, activities, custom_fields, devices, organizations, queries, users};
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use error::{Error, ErrorKind};
+pub use filter::DeviceFilter;
 pub use id::*;
+pub use limit::{BudgetError, BudgetKey, BudgetUse, Grant, Lane, Limiter, RateLimit, SharedBudget};
+pub use oauth::{Credentials, Scope, Scopes};
+pub use observer::{Event, Observer, WaitReason};
+pub use paging::{Collected, Completeness, MalformedRow, Page, Pager};
+pub use region::{BaseUrl, Region};
+pub use request::{Endpoint, Paging, Request};
+pub use retry::RetryPolicy;
 pub use timestamp::Timestamp;
+pub use transport::{Transport, TransportError, TransportErrorKind};

@@ -22,7 +22,7 @@ macro_rules! open_enum {
 
         impl $name {
             /// Every word this version knows, in the order of the vendor's document.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            pub const KNOWN: &'static [Self] = &[$(Self::$variant),+];
 
             /// The word as NinjaOne sends it.
             #[must_use]
@@ -102,7 +102,7 @@ macro_rules! code {
             )*
 
             /// Every word this version has a constant for.
-            pub const ALL: &'static [Self] = &[$(Self::$constant),*];
+            pub const KNOWN: &'static [Self] = &[$(Self::$constant),*];
 
             /// The word as NinjaOne sends it.
             #[must_use]
@@ -110,10 +110,10 @@ macro_rules! code {
                 &self.0
             }
 
-            /// Whether the word is one of [`Self::ALL`]; case counts.
+            /// Whether the word is one of [`Self::KNOWN`]; case counts.
             #[must_use]
             pub fn is_known(&self) -> bool {
-                Self::ALL.contains(self)
+                Self::KNOWN.contains(self)
             }
         }
 

@@ -1,0 +1,602 @@
+//! From an HTTP answer to its body, or to an error that says what to do.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
+
+use crate::paging::Unreadable;
+use crate::retry::Outcome;
+use crate::transport::{TransportError, TransportErrorKind};
+use crate::vendor_error::{VendorError, identifier};
+use crate::{Error, ErrorKind, clock, retry_after};
+
+/// What was asked: the same status means different things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A token, with client credentials.
+    ClientToken,
+    /// A token, with a refresh token or an authorization code.
+    UserToken,
+    /// An endpoint that every tenant has, or an entity by its id.
+    Entity,
+    /// A list or report that a tenant may not have.
+    Module,
+}
+
+/// A failed attempt.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) outcome: Outcome,
+}
+
+impl Failure {
+    /// It would fail again.
+    pub(crate) fn lasting(error: Error) -> Self {
+        Self {
+            error,
+            outcome: Outcome::Final,
+        }
+    }
+
+    /// It may succeed later.
+    pub(crate) fn passing(error: Error) -> Self {
+        Self {
+            error,
+            outcome: Outcome::Again { retry_after: None },
+        }
+    }
+
+    fn after(error: Error, retry_after: Option<Duration>) -> Self {
+        Self {
+            error,
+            outcome: Outcome::Again { retry_after },
+        }
+    }
+}
+
+/// The body of an answer that succeeded.
+pub(crate) fn body_of(asked: Asked, answer: Response<Bytes>) -> Result<Bytes, Failure> {
+    let status = answer.status();
+    let retry_after = retry_after_of(answer.headers());
+    if status.is_success() {
+        if is_html(answer.headers(), answer.body()) {
+            // Observed: the throttle page is HTML with status 200.
+            let error = Error::new(
+                ErrorKind::RateLimited { retry_after },
+                "a web page came instead of data: too many requests, or the base URL is not the API's address",
+            );
+            return Err(Failure::after(
+                error.with_status(status.as_u16()),
+                retry_after,
+            ));
+        }
+        return Ok(answer.into_body());
+    }
+    let said = VendorError::read(answer.body());
+    let (kind, reason, again) = classify(
+        asked,
+        status,
+        &said,
+        retry_after,
+        is_html(answer.headers(), answer.body()),
+    );
+    let incident = said.incident_id.clone().or_else(|| {
+        answer
+            .headers()
+            .get("x-nj-request-id")
+            .and_then(|id| identifier(id.to_str().ok()?))
+    });
+    let error = Error::new(kind, reason)
+        .with_status(status.as_u16())
+        .with_vendor(said.code(), incident);
+    Err(if again {
+        Failure::after(error, retry_after)
+    } else {
+        Failure::lasting(error)
+    })
+}
+
+/// A body that came with a status of success and cannot be read.
+pub(crate) fn unreadable(
+    asked: Asked,
+    status: StatusCode,
+    why: Unreadable,
+    body: &[u8],
+) -> Failure {
+    match why {
+        Unreadable::BrokenOff => Failure::passing(
+            Error::new(ErrorKind::Connect, "the answer broke off: try again later")
+                .with_status(status.as_u16()),
+        ),
+        Unreadable::Garbled => Failure::passing(
+            Error::new(
+                ErrorKind::Decode,
+                "the answer is no JSON: check that the base URL is the API's address",
+            )
+            .with_status(status.as_u16()),
+        ),
+        Unreadable::Shape(field) => {
+            let field = field
+                .map(|field| format!(" (field {field})"))
+                .unwrap_or_default();
+            let reason = format!(
+                "the answer has another shape than expected{field}: this version may be too old for it"
+            );
+            Failure::lasting(Error::new(ErrorKind::Decode, reason).with_status(status.as_u16()))
+        }
+        Unreadable::VendorError => {
+            let said = VendorError::read(body);
+            // An error with a status of success means what its words mean, or that something failed.
+            let (kind, reason, again) =
+                classify(asked, StatusCode::INTERNAL_SERVER_ERROR, &said, None, false);
+            let error = Error::new(kind, reason)
+                .with_status(status.as_u16())
+                .with_vendor(said.code(), said.incident_id.clone());
+            if again {
+                Failure::passing(error)
+            } else {
+                Failure::lasting(error)
+            }
+        }
+    }
+}
+
+/// A request that got no answer.
+pub(crate) fn no_answer(error: TransportError) -> Failure {
+    let (kind, reason, again) = match error.kind() {
+        TransportErrorKind::Connect => (
+            ErrorKind::Connect,
+            "no connection: check the network, the proxy and the base URL",
+            true,
+        ),
+        TransportErrorKind::Timeout => (
+            ErrorKind::Timeout,
+            "no answer in time: try again later, or with smaller pages",
+            true,
+        ),
+        TransportErrorKind::Incomplete => (
+            ErrorKind::Connect,
+            "the answer broke off: try again later",
+            true,
+        ),
+        TransportErrorKind::TooLarge => (
+            ErrorKind::Decode,
+            "the answer is larger than the client accepts: ask for smaller pages",
+            false,
+        ),
+        TransportErrorKind::Other => (
+            ErrorKind::Connect,
+            "the request failed: try again later",
+            true,
+        ),
+    };
+    let error = Error::new(kind, reason).caused_by(error);
+    if again {
+        Failure::passing(error)
+    } else {
+        Failure::lasting(error)
+    }
+}
+
+/// Requests left, when NinjaOne says so.
+pub(crate) fn remaining(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get("x-ratelimit-remaining")?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+}
+
+fn retry_after_of(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    retry_after::read(text(header::RETRY_AFTER)?, || {
+        // The other side's clock wrote the date, so the other side's clock reads it.
+        text(header::DATE)
+            .and_then(retry_after::http_date)
+            .unwrap_or_else(clock::now)
+    })
+}
+
+fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
+    let html = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| {
+            value
+                .trim_start()
+                .to_ascii_lowercase()
+                .starts_with("text/html")
+        });
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    first == Some(&b'<') || (html && !matches!(first, Some(b'{' | b'[')))
+}
+
+/// Kind, what to do, and whether to try again.
+fn classify(
+    asked: Asked,
+    status: StatusCode,
+    said: &VendorError,
+    retry_after: Option<Duration>,
+    is_html: bool,
+) -> (ErrorKind, &'static str, bool) {
+    let lasting = |kind, reason| (kind, reason, false);
+    if status == StatusCode::TOO_MANY_REQUESTS || said.says("rate_limit_exceeded") {
+        let reason = "too many requests: wait before asking again, and lower the rate limit if this happens often";
+        return (ErrorKind::RateLimited { retry_after }, reason, true);
+    }
+    match asked {
+        Asked::ClientToken | Asked::UserToken => {
+            if let Some(refusal) = token_refusal(asked, status, said, is_html) {
+                return refusal;
+            }
+        }
+        Asked::Entity | Asked::Module => {
+            if said.says("user_context_required") {
+                return lasting(
+                    ErrorKind::UserContextRequired,
+                    "this works only with a user's token: connect by the authorization code flow",
+                );
+            }
+            if said.says("permission_denied") || status == StatusCode::FORBIDDEN {
+                return if asked == Asked::Module {
+                    lasting(
+                        ErrorKind::NotAvailable,
+                        "not available to these credentials: the module is not licensed or the permission is missing",
+                    )
+                } else {
+                    lasting(
+                        ErrorKind::Forbidden,
+                        "the credentials may not read this: check the API client's scopes and the user's role",
+                    )
+                };
+            }
+            if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+                return if asked == Asked::Module {
+                    lasting(
+                        ErrorKind::NotAvailable,
+                        "not available in this tenant: the module is not licensed, or the region runs an older version",
+                    )
+                } else {
+                    lasting(
+                        ErrorKind::NotFound,
+                        "there is no such entity, or the base URL is not the API's address",
+                    )
+                };
+            }
+        }
+    }
+    match status {
+        StatusCode::UNAUTHORIZED => lasting(
+            ErrorKind::Unauthenticated,
+            "NinjaOne refuses the token: check that the API client still exists and that its secret is current",
+        ),
+        StatusCode::FORBIDDEN => lasting(
+            ErrorKind::Forbidden,
+            "NinjaOne refuses access: check the API client and any address allow-list",
+        ),
+        StatusCode::NOT_FOUND => {
+            lasting(ErrorKind::NotFound, "nothing is there: check the base URL")
+        }
+        StatusCode::CONFLICT => lasting(
+            ErrorKind::Conflict,
+            "somebody else changed it first: read it again",
+        ),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => (
+            ErrorKind::Timeout,
+            "no answer in time: try again later",
+            true,
+        ),
+        status if status.is_server_error() => (
+            ErrorKind::Server,
+            "NinjaOne failed: try again later, and quote the incident to its support",
+            true,
+        ),
+        status if status.is_redirection() => lasting(
+            ErrorKind::Config,
+            "NinjaOne answers with a redirect, which is not followed: check the base URL",
+        ),
+        _ => lasting(
+            ErrorKind::InvalidRequest,
+            "NinjaOne refuses the parameters: check filters, ids and page size",
+        ),
+    }
+}
+
+/// What the token endpoint refuses. Anything else (server errors, time-outs) is judged as everywhere.
+fn token_refusal(
+    asked: Asked,
+    status: StatusCode,
+    said: &VendorError,
+    is_html: bool,
+) -> Option<(ErrorKind, &'static str, bool)> {
+    let (kind, reason) = if said.says("Client app not exist") {
+        (
+            ErrorKind::WrongRegionOrClient,
+            "the client id is unknown there: either it is wrong, or the tenant lives in another region",
+        )
+    } else if said.says("invalid_scope") {
+        (
+            ErrorKind::ScopeNotGranted,
+            "the API client was not granted a scope that was asked for: grant it in NinjaOne, or ask for fewer",
+        )
+    } else if said.says("unauthorized_client") || said.says("unsupported_grant_type") {
+        (
+            ErrorKind::Unauthenticated,
+            "the API client does not allow this grant: its type must be API Services for client credentials",
+        )
+    } else if asked == Asked::UserToken
+        && ["invalid_token", "expired_token", "invalid_grant"]
+            .iter()
+            .any(|word| said.says(word))
+    {
+        (
+            ErrorKind::AuthorizeAgain,
+            "the refresh token or authorization code is no longer valid: authorize again",
+        )
+    } else if said.says("invalid_client")
+        || said.says("invalid_grant")
+        || status == StatusCode::UNAUTHORIZED
+    {
+        (
+            ErrorKind::Unauthenticated,
+            "NinjaOne refuses the credentials: check client id and secret",
+        )
+    } else if status == StatusCode::NOT_FOUND && is_html {
+        (
+            ErrorKind::WrongRegionOrClient,
+            "no token endpoint there: check that the base URL is the region's address",
+        )
+    } else if status == StatusCode::NOT_FOUND {
+        (
+            ErrorKind::WrongRegionOrClient,
+            "the client id is unknown there: either it is wrong, or the tenant lives in another region",
+        )
+    } else {
+        return None;
+    };
+    Some((kind, reason, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(asked: Asked, status: u16, headers: &[(&str, &str)], body: &'static str) -> Failure {
+        let mut answer = Response::builder().status(status);
+        for (name, value) in headers {
+            answer = answer.header(*name, *value);
+        }
+        body_of(
+            asked,
+            answer.body(Bytes::from_static(body.as_bytes())).unwrap(),
+        )
+        .unwrap_err()
+    }
+
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
+    fn the_table_of_refusals() {
+        use Asked::{ClientToken, Entity, Module, UserToken};
+        for (asked, status, body, kind) in [
+            (
+                ClientToken,
+                404,
+                r#"{"resultCode":"Client app not exist","incidentId":"WEB-1"}"#,
+                ErrorKind::WrongRegionOrClient,
+            ),
+            (
+                ClientToken,
+                400,
+                r#"{"resultCode":"Client app not exist"}"#,
+                ErrorKind::WrongRegionOrClient,
+            ),
+            (
+                ClientToken,
+                404,
+                "<html>nginx</html>",
+                ErrorKind::WrongRegionOrClient,
+            ),
+            (
+                ClientToken,
+                400,
+                r#"{"error":"invalid_scope"}"#,
+                ErrorKind::ScopeNotGranted,
+            ),
+            (
+                ClientToken,
+                401,
+                r#"{"error":"invalid_client"}"#,
+                ErrorKind::Unauthenticated,
+            ),
+            (ClientToken, 401, "", ErrorKind::Unauthenticated),
+            (
+                ClientToken,
+                400,
+                r#"{"error":"unauthorized_client"}"#,
+                ErrorKind::Unauthenticated,
+            ),
+            (
+                ClientToken,
+                400,
+                r#"{"error":"invalid_request"}"#,
+                ErrorKind::InvalidRequest,
+            ),
+            (
+                UserToken,
+                400,
+                r#"{"error":"invalid_token"}"#,
+                ErrorKind::AuthorizeAgain,
+            ),
+            (
+                UserToken,
+                400,
+                r#"{"error":"expired_token"}"#,
+                ErrorKind::AuthorizeAgain,
+            ),
+            (
+                UserToken,
+                400,
+                r#"{"error":"invalid_grant"}"#,
+                ErrorKind::AuthorizeAgain,
+            ),
+            (
+                UserToken,
+                400,
+                r#"{"error":"invalid_request"}"#,
+                ErrorKind::InvalidRequest,
+            ),
+            (
+                Entity,
+                400,
+                r#"{"error":"invalid_header","error_code":1}"#,
+                ErrorKind::InvalidRequest,
+            ),
+            (
+                Entity,
+                401,
+                r#"{"error":"not_authenticated"}"#,
+                ErrorKind::Unauthenticated,
+            ),
+            (Entity, 403, "", ErrorKind::Forbidden),
+            (Module, 403, "", ErrorKind::NotAvailable),
+            (Module, 404, "", ErrorKind::NotAvailable),
+            (
+                Entity,
+                404,
+                r#"{"resultCode":"FAILURE"}"#,
+                ErrorKind::NotFound,
+            ),
+            (
+                Module,
+                403,
+                r#"{"resultCode":"user_context_required"}"#,
+                ErrorKind::UserContextRequired,
+            ),
+            (
+                Module,
+                500,
+                r#"{"resultCode":"FAILURE","errorMessage":{"code":"permission_denied"}}"#,
+                ErrorKind::NotAvailable,
+            ),
+            (
+                Entity,
+                500,
+                r#"{"resultCode":"permission_denied"}"#,
+                ErrorKind::Forbidden,
+            ),
+            (Entity, 409, "", ErrorKind::Conflict),
+            (Entity, 302, "", ErrorKind::Config),
+        ] {
+            let failure = failure(asked, status, &[], body);
+            assert_eq!(
+                (failure.error.kind(), failure.outcome),
+                (kind, Outcome::Final),
+                "{asked:?} {status} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_table_of_what_is_tried_again() {
+        let wait = Some(Duration::from_secs(7));
+        for (status, headers, body, kind, retry_after) in [
+            (
+                429,
+                vec![],
+                "",
+                ErrorKind::RateLimited { retry_after: None },
+                None,
+            ),
+            (
+                429,
+                vec![("retry-after", "7")],
+                "",
+                ErrorKind::RateLimited { retry_after: wait },
+                wait,
+            ),
+            (
+                400,
+                vec![],
+                r#"{"error":"rate_limit_exceeded"}"#,
+                ErrorKind::RateLimited { retry_after: None },
+                None,
+            ),
+            (
+                200,
+                vec![("content-type", "text/html; charset=utf-8")],
+                "Too many requests",
+                ErrorKind::RateLimited { retry_after: None },
+                None,
+            ),
+            (
+                200,
+                vec![],
+                " <html><body>Too many requests</body></html>",
+                ErrorKind::RateLimited { retry_after: None },
+                None,
+            ),
+            (
+                500,
+                vec![],
+                r#"{"resultCode":"FAILURE","errorMessage":"NullPointerException"}"#,
+                ErrorKind::Server,
+                None,
+            ),
+            (503, vec![("retry-after", "7")], "", ErrorKind::Server, wait),
+            (504, vec![], "<html>", ErrorKind::Server, None),
+            (408, vec![], "", ErrorKind::Timeout, None),
+        ] {
+            let failure = failure(Asked::Entity, status, &headers, body);
+            assert_eq!(
+                (failure.error.kind(), failure.outcome),
+                (kind, Outcome::Again { retry_after }),
+                "{status} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_retry_after_date_is_read_by_the_other_sides_clock() {
+        let headers = [
+            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"),
+        ];
+        let failure = failure(Asked::Entity, 429, &headers, "");
+        assert_eq!(
+            failure.outcome,
+            Outcome::Again {
+                retry_after: Some(Duration::from_secs(30))
+            }
+        );
+    }
+
+    #[test]
+    fn json_under_an_html_content_type_is_json() {
+        let answer = Response::builder()
+            .header("content-type", "text/html")
+            .body(Bytes::from_static(b"[]"))
+            .unwrap();
+        assert!(body_of(Asked::Entity, answer).is_ok());
+    }
+
+    #[test]
+    fn error_texts_say_what_to_do_and_nothing_that_was_sent() {
+        let body = r#"{"error":"invalid_request","error_description":"user jane@example.com","incidentId":"WEB-1"}"#;
+        let error = failure(Asked::Entity, 400, &[], body).error;
+        let text = format!("{error} {error:?}");
+        assert!(
+            text.contains("WEB-1") && text.contains("invalid_request") && !text.contains("jane"),
+            "{text}"
+        );
+        let error = failure(Asked::Entity, 400, &[], r#"{"error":"jane_doe"}"#).error;
+        assert!(
+            !format!("{error} {error:?}").contains("jane"),
+            "only well-known codes are printed"
+        );
+        assert_eq!(error.code(), Some("jane_doe"));
+    }
+}

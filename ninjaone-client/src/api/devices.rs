@@ -1,0 +1,54 @@
+//! Devices.
+
+use super::{endpoint, group, params};
+use crate::models::Device;
+use crate::paging::{Pager, Walk};
+use crate::request::{Endpoint, Request};
+use crate::{DeviceFilter, DeviceId};
+
+group! {
+    /// Devices: lists of all of them, and everything about one.
+    Devices, devices
+}
+
+params! {
+    /// Which devices.
+    DevicesParams = endpoint!("devices.list" "/v2/devices" ById);
+    page_size 1000 in 1..=1000;
+    {
+        /// Only devices that match.
+        filter: DeviceFilter = "df";
+        /// Resumes after this device.
+        after: DeviceId = "after";
+    }
+}
+
+const DETAILED: Endpoint = endpoint!("devices.detailed" "/v2/devices-detailed" ById);
+
+impl DevicesParams {
+    /// The request for the first page of the detailed list, without I/O.
+    #[must_use]
+    pub fn request_detailed(&self) -> Request {
+        self.fill(Request::new(DETAILED))
+    }
+
+    fn walk(&self) -> Walk<Device> {
+        Walk::by_id(
+            self.after.map(DeviceId::get),
+            self.page_size,
+            |row: &Device| row.id.map(DeviceId::get),
+        )
+    }
+}
+
+impl Devices<'_> {
+    /// Devices in short, by id.
+    pub fn list(&self, params: DevicesParams) -> Pager<Device> {
+        self.0.pager(params.request(), params.walk())
+    }
+
+    /// Devices with hardware, operating system, volumes and last user, by id.
+    pub fn detailed(&self, params: DevicesParams) -> Pager<Device> {
+        self.0.pager(params.request_detailed(), params.walk())
+    }
+}

@@ -1,0 +1,180 @@
+//! Building a client.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::client::Inner;
+use crate::limit::{BudgetKey, Lane, Limiter, RateLimit, SharedBudget, limiter_of};
+use crate::oauth::{Credentials, TokenCache};
+use crate::transport::ReqwestTransport;
+use crate::{BaseUrl, Client, Error, Observer, RetryPolicy, Transport};
+
+/// Builds a [`Client`]. Every setting has a sensible default.
+#[must_use = "call build()"]
+pub struct ClientBuilder {
+    base: BaseUrl,
+    credentials: Credentials,
+    limit: RateLimit,
+    limiter: Option<Arc<Limiter>>,
+    shared: Option<Arc<dyn SharedBudget>>,
+    lane: Lane,
+    retry: RetryPolicy,
+    timeout: Duration,
+    connect_timeout: Duration,
+    largest_answer: usize,
+    http_client: Option<reqwest::Client>,
+    transport: Option<Arc<dyn Transport>>,
+    observer: Option<Arc<dyn Observer>>,
+    user_agent: Option<String>,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(base: BaseUrl, credentials: Credentials) -> Self {
+        Self {
+            base,
+            credentials,
+            limit: RateLimit::default(),
+            limiter: None,
+            shared: None,
+            lane: Lane::Interactive,
+            retry: RetryPolicy::default(),
+            timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+            largest_answer: 64 << 20,
+            http_client: None,
+            transport: None,
+            observer: None,
+            user_agent: None,
+        }
+    }
+
+    /// How many requests it allows itself. Default: 200 a minute and 1,500 an hour.
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Counts requests in this limiter, instead of the one that all clients of the same host and client id share in this
+    /// process. For hosts that know better which clients belong to one tenant.
+    pub fn limiter(mut self, limiter: Arc<Limiter>) -> Self {
+        self.limiter = Some(limiter);
+        self
+    }
+
+    /// Draws every request from a budget shared between processes, too.
+    pub fn shared_budget(mut self, budget: Arc<dyn SharedBudget>) -> Self {
+        self.shared = Some(budget);
+        self
+    }
+
+    /// The lane of its requests. Default: [`Lane::Interactive`]. See [`Client::in_lane`].
+    pub fn lane(mut self, lane: Lane) -> Self {
+        self.lane = lane;
+        self
+    }
+
+    /// When a request is sent again.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// How long one attempt may take, its whole answer included. Default: 60 seconds.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long connecting may take. Default: 10 seconds. Without effect on an HTTP client or transport of your own.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The largest answer it reads, in bytes. Default: 64 MiB. Without effect on a transport of your own.
+    pub fn largest_answer(mut self, bytes: usize) -> Self {
+        self.largest_answer = bytes;
+        self
+    }
+
+    /// Sends through a reqwest client of yours: its proxy, its certificates, its connections.
+    ///
+    /// Build it with `redirect(Policy::none())` and `retry(reqwest::retry::never())`; this crate cannot check that, and a
+    /// redirect that is followed carries the client secret to wherever it points.
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(client);
+        self
+    }
+
+    /// Sends through something else than reqwest.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Is told what the client does.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Names your product in front of this crate in the `User-Agent`, such as `acme-sync/1.4`.
+    pub fn user_agent(mut self, product: impl Into<String>) -> Self {
+        self.user_agent = Some(product.into());
+        self
+    }
+
+    /// Builds the client. Nothing is sent before its first request.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when credentials or settings cannot work.
+    pub fn build(self) -> Result<Client, Error> {
+        self.credentials.validate()?;
+        let own = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+        let user_agent = match self.user_agent {
+            Some(product) => HeaderValue::try_from(format!("{product} {own}")).map_err(|_| {
+                Error::config("the user agent holds characters that cannot stand in a header")
+            })?,
+            None => HeaderValue::from_static(own),
+        };
+        let transport = match (self.transport, self.http_client) {
+            (Some(transport), _) => transport,
+            (None, Some(client)) => {
+                Arc::new(ReqwestTransport::of_client(client, self.largest_answer))
+            }
+            (None, None) => Arc::new(ReqwestTransport::new(
+                &self.base,
+                self.connect_timeout,
+                self.largest_answer,
+            )?),
+        };
+        let key = BudgetKey::new(self.base.limit_host(), self.credentials.client_id());
+        let limiter = self.limiter.unwrap_or_else(|| limiter_of(&key));
+        let inner = Inner {
+            base: self.base,
+            credentials: self.credentials,
+            tokens: TokenCache::default(),
+            transport,
+            limit: self.limit,
+            limiter,
+            shared: self.shared,
+            key,
+            retry: self.retry,
+            timeout: self.timeout,
+            user_agent,
+            observer: self.observer,
+        };
+        Ok(Client::of(inner, self.lane))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("base_url", &self.base.to_string())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,492 @@
+//! The client: one pipeline for every request.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::answer::{self, Asked, Failure};
+use crate::builder::ClientBuilder;
+use crate::limit::{BudgetKey, BudgetUse, Grant, Lane, Limiter, RateLimit, SharedBudget};
+use crate::oauth::{Credentials, TOKEN_PATH, Token, TokenAnswer, TokenCache};
+use crate::observer::{Event, Observer, WaitReason};
+use crate::paging::RawPage;
+use crate::paging::{Pager, Unreadable, Walk, read_page, read_single};
+use crate::request::{Endpoint, Paging, Request};
+use crate::retry::{Decision, Outcome, RetryPolicy};
+use crate::{BaseUrl, Error, ErrorKind, Transport};
+
+/// Requests left below which the client warns.
+const FEW_REQUESTS: u64 = 100;
+
+/// No pause that NinjaOne asks for holds other requests back longer than its longest window.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// A client of one NinjaOne tenant.
+///
+/// Cheap to clone; clones share the token and the rate limit. Every request runs through the same pipeline: wait for the
+/// budget, take a token, send, judge, retry.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+    lane: Lane,
+}
+
+pub(crate) struct Inner {
+    pub(crate) base: BaseUrl,
+    pub(crate) credentials: Credentials,
+    pub(crate) tokens: TokenCache,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) limit: RateLimit,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) shared: Option<Arc<dyn SharedBudget>>,
+    pub(crate) key: BudgetKey,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) timeout: Duration,
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+}
+
+impl Client {
+    /// Begins a client of the tenant at `base` (a [`Region`](crate::Region) or a [`BaseUrl`]).
+    ///
+    /// ```
+    /// use ninjaone_client::{Client, Credentials, Region};
+    /// let client = Client::builder(Region::Eu, Credentials::client_credentials("id", "secret")).build()?;
+    /// # Ok::<(), ninjaone_client::Error>(())
+    /// ```
+    pub fn builder(base: impl Into<BaseUrl>, credentials: Credentials) -> ClientBuilder {
+        ClientBuilder::new(base.into(), credentials)
+    }
+
+    pub(crate) fn of(inner: Inner, lane: Lane) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            lane,
+        }
+    }
+
+    /// The same client with its requests in another lane of the rate limit.
+    #[must_use]
+    pub fn in_lane(&self, lane: Lane) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            lane,
+        }
+    }
+
+    /// The address it talks to.
+    #[must_use]
+    pub fn base_url(&self) -> &BaseUrl {
+        &self.inner.base
+    }
+
+    /// How much of the rate limit is used at this moment, by all clients of the tenant in this process.
+    #[must_use]
+    pub fn budget(&self) -> BudgetUse {
+        self.inner.limiter.used(&self.inner.limit)
+    }
+
+    /// Gets a token, unless a fresh one is there, and says what is wrong when it cannot.
+    ///
+    /// # Errors
+    /// [`WrongRegionOrClient`](ErrorKind::WrongRegionOrClient), [`Unauthenticated`](ErrorKind::Unauthenticated),
+    /// [`ScopeNotGranted`](ErrorKind::ScopeNotGranted), [`AuthorizeAgain`](ErrorKind::AuthorizeAgain), or whatever keeps a
+    /// request from being answered.
+    pub async fn authenticate(&self) -> Result<(), Error> {
+        self.token().await.map(drop)
+    }
+
+    /// Asks any GET endpoint that has no method of its own, under the same policies.
+    ///
+    /// `path` begins with `/v2/`; the query is encoded here. `T` is your own type, or `serde_json::Value`.
+    ///
+    /// ```no_run
+    /// # async fn example(client: ninjaone_client::Client) -> Result<(), ninjaone_client::Error> {
+    /// let boards: Vec<serde_json::Value> = client.get("/v2/ticketing/trigger/boards", &[]).await?;
+    /// let documents: serde_json::Value =
+    ///     client.get("/v2/organization/documents", &[("groupBy", "TEMPLATE")]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As every request; [`NotFound`](ErrorKind::NotFound) and [`Forbidden`](ErrorKind::Forbidden) also when the module is
+    /// not licensed, because nothing is known about a path that the caller made up.
+    pub async fn get<T: DeserializeOwned + Send + 'static>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, Error> {
+        self.single(&Request::hatch(path, query)).await
+    }
+
+    /// One object, or one whole list.
+    pub(crate) async fn single<T: DeserializeOwned + Send + 'static>(
+        &self,
+        request: &Request,
+    ) -> Result<T, Error> {
+        let read = |status: StatusCode, body: &Bytes| {
+            if status == StatusCode::NO_CONTENT {
+                // Nothing there is a valid answer for whoever expects an option or a unit.
+                return serde_json::from_slice(b"null").map_err(|_| Unreadable::Shape(None));
+            }
+            read_single(body)
+        };
+        self.call(request, &read).await.map(|(value, _)| value)
+    }
+
+    pub(crate) fn pager<T: DeserializeOwned + Send + 'static>(
+        &self,
+        first: Request,
+        walk: Walk<T>,
+    ) -> Pager<T> {
+        Pager::new(self.clone(), first, walk)
+    }
+
+    /// A page, and how often its request was sent.
+    pub(crate) async fn page<T: DeserializeOwned + Send + 'static>(
+        &self,
+        request: &Request,
+    ) -> Result<(RawPage<T>, u32), Error> {
+        let read = |status: StatusCode, body: &Bytes| {
+            if status == StatusCode::NO_CONTENT {
+                return read_page(&Bytes::from_static(b"[]"));
+            }
+            read_page(body)
+        };
+        self.call(request, &read).await
+    }
+
+    pub(crate) fn tell(&self, event: &Event) {
+        if let Some(observer) = &self.inner.observer {
+            observer.event(event);
+        }
+    }
+
+    async fn call<T: Send>(
+        &self,
+        request: &Request,
+        read: &Reader<'_, T>,
+    ) -> Result<(T, u32), Error> {
+        request.validate()?;
+        let endpoint = request.endpoint();
+        let call = Call {
+            operation: endpoint.operation,
+            asked: if endpoint.is_module() {
+                Asked::Module
+            } else {
+                Asked::Entity
+            },
+            url: self.inner.base.join(&request.path_and_query()),
+            form: None,
+        };
+        let span = tracing::info_span!("ninjaone.operation", operation = call.operation);
+        self.run(&call, read).instrument(span).await
+    }
+
+    /// The current token, or a new one.
+    async fn token(&self) -> Result<Arc<Token>, Error> {
+        self.inner.tokens.get(|| self.new_token()).await
+    }
+
+    /// Boxed, because a token request runs through the same pipeline as the request that needs the token.
+    fn new_token(&self) -> futures_util::future::BoxFuture<'_, Result<TokenAnswer, Error>> {
+        Box::pin(async move {
+            let call = Call {
+                operation: "oauth.token",
+                asked: Asked::ClientToken,
+                url: self.inner.base.join(TOKEN_PATH),
+                form: Some(Bytes::from(self.inner.credentials.token_request())),
+            };
+            let read = |_, body: &Bytes| {
+                TokenAnswer::read(body).ok_or_else(|| {
+                    if crate::vendor_error::VendorError::is_error_object(body) {
+                        Unreadable::VendorError
+                    } else {
+                        Unreadable::Shape(Some("access_token".to_owned()))
+                    }
+                })
+            };
+            let span = tracing::info_span!("ninjaone.operation", operation = call.operation);
+            let (answer, _) = self.run(&call, &read).instrument(span).await?;
+            self.tell(&Event::Token {
+                valid_for: answer.lifetime(),
+            });
+            Ok(answer)
+        })
+    }
+
+    /// Attempts until one succeeds or the policy gives up.
+    async fn run<T: Send>(&self, call: &Call, read: &Reader<'_, T>) -> Result<(T, u32), Error> {
+        let mut attempt = 0;
+        let mut spent = Duration::ZERO;
+        let mut renewed = false;
+        loop {
+            self.permit(call.operation).await?;
+            // After the permit: waiting for it may take longer than a token lives.
+            let token = if call.form.is_none() {
+                Some(self.token().await?)
+            } else {
+                None
+            };
+            attempt += 1;
+            let began = Instant::now();
+            let span =
+                tracing::debug_span!("ninjaone.attempt", attempt, status = tracing::field::Empty);
+            let result = self
+                .attempt(call, token.as_deref(), attempt, read)
+                .instrument(span)
+                .await;
+            spent += began.elapsed();
+            let failure = match result {
+                Ok(value) => return Ok((value, attempt)),
+                Err(failure) => failure,
+            };
+            if failure.error.status() == Some(401)
+                && let Some(token) = &token
+                && !renewed
+            {
+                renewed = true;
+                self.inner.tokens.refused(token.generation);
+                continue;
+            }
+            let asked_to_wait = match failure.outcome {
+                Outcome::Again { retry_after } => retry_after,
+                Outcome::Final => None,
+            };
+            if let Some(wait) = asked_to_wait
+                && !self.inner.limit.is_unlimited()
+            {
+                self.inner.limiter.pause(wait.min(LONGEST_PAUSE));
+            }
+            match self
+                .inner
+                .retry
+                .decide(failure.outcome, attempt, spent, jitter())
+            {
+                Decision::Stop => {
+                    return Err(failure.error.of(call.operation).after_attempts(attempt));
+                }
+                Decision::After(wait) => {
+                    let reason = if asked_to_wait.is_some_and(|asked| asked >= wait) {
+                        WaitReason::RetryAfter
+                    } else {
+                        WaitReason::Backoff
+                    };
+                    tracing::debug!(kind = ?failure.error.kind(), ?wait, "trying again");
+                    self.tell(&Event::Wait {
+                        operation: call.operation,
+                        reason,
+                        expected: wait,
+                    });
+                    tokio::time::sleep(wait).await;
+                    spent += wait;
+                }
+            }
+        }
+    }
+
+    /// Waits for the budget: the process's own, then the one shared between processes.
+    async fn permit(&self, operation: &'static str) -> Result<(), Error> {
+        let inner = &*self.inner;
+        if inner.limit.is_unlimited() {
+            return Ok(());
+        }
+        let waiting = |expected| {
+            self.tell(&Event::Wait {
+                operation,
+                reason: WaitReason::Budget,
+                expected,
+            });
+        };
+        let refused =
+            |wait| {
+                Error::new(
+                ErrorKind::RateLimited { retry_after: Some(wait) },
+                "the request budget is spent for longer than this call may wait: try again later",
+            )
+            .of(operation)
+            };
+        inner
+            .limiter
+            .acquire(&inner.limit, self.lane, waiting)
+            .await
+            .map_err(refused)?;
+        let Some(shared) = &inner.shared else {
+            return Ok(());
+        };
+        let began = Instant::now();
+        loop {
+            let grant = shared
+                .take(&inner.key, &inner.limit, self.lane)
+                .await
+                .map_err(|error| {
+                    Error::new(
+                        ErrorKind::Budget,
+                        "the request budget shared between processes could not be asked",
+                    )
+                    .of(operation)
+                    .caused_by(error)
+                })?;
+            match grant {
+                Grant::Granted => return Ok(()),
+                Grant::Wait(wait) => {
+                    if inner
+                        .limit
+                        .wait_at_most()
+                        .is_some_and(|most| began.elapsed() + wait > most)
+                    {
+                        return Err(refused(wait));
+                    }
+                    waiting(wait);
+                    // A store that says "zero" must not be asked in a tight loop.
+                    tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
+                }
+            }
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        call: &Call,
+        token: Option<&Token>,
+        attempt: u32,
+        read: &Reader<'_, T>,
+    ) -> Result<T, Failure> {
+        let began = Instant::now();
+        let mut status = None;
+        let result = self.send(call, token, read, &mut status).await;
+        if let Some(status) = status {
+            tracing::Span::current().record("status", status);
+        }
+        let error = result.as_ref().err().map(|failure| failure.error.kind());
+        let elapsed = began.elapsed();
+        tracing::debug!(?elapsed, ?error, "attempt");
+        self.tell(&Event::Attempt {
+            operation: call.operation,
+            attempt,
+            status,
+            error,
+            elapsed,
+        });
+        result
+    }
+
+    async fn send<T>(
+        &self,
+        call: &Call,
+        token: Option<&Token>,
+        read: &Reader<'_, T>,
+        status: &mut Option<u16>,
+    ) -> Result<T, Failure> {
+        let inner = &*self.inner;
+        let request = call
+            .request(token, &inner.user_agent)
+            .map_err(Failure::lasting)?;
+        let answer = tokio::time::timeout(inner.timeout, inner.transport.send(request))
+            .await
+            .unwrap_or_else(|_| {
+                Err(crate::TransportError::new(
+                    crate::TransportErrorKind::Timeout,
+                ))
+            })
+            .map_err(answer::no_answer)?;
+        let answered = answer.status();
+        *status = Some(answered.as_u16());
+        if let Some(requests) = answer::remaining(answer.headers()) {
+            if requests < FEW_REQUESTS {
+                tracing::warn!(
+                    requests,
+                    "few requests left until NinjaOne limits this tenant"
+                );
+            }
+            self.tell(&Event::Remaining { requests });
+        }
+        let body = answer::body_of(call.asked, answer)?;
+        read(answered, &body).map_err(|why| answer::unreadable(call.asked, answered, why, &body))
+    }
+}
+
+/// Reads a body that came with a status of success.
+type Reader<'a, T> = dyn Fn(StatusCode, &Bytes) -> Result<T, Unreadable> + Sync + 'a;
+
+/// One request of the pipeline, ready to be sent any number of times.
+struct Call {
+    operation: &'static str,
+    asked: Asked,
+    url: String,
+    /// A form to post (tokens); everything else is a GET.
+    form: Option<Bytes>,
+}
+
+impl Call {
+    fn request(
+        &self,
+        token: Option<&Token>,
+        user_agent: &HeaderValue,
+    ) -> Result<http::Request<Bytes>, Error> {
+        let mut request = http::Request::builder()
+            .uri(&self.url)
+            .header(header::ACCEPT, "application/json")
+            .header(header::USER_AGENT, user_agent);
+        if let Some(token) = token {
+            let mut bearer =
+                HeaderValue::try_from(format!("Bearer {}", token.access.expose_secret())).map_err(
+                    |_| Error::new(ErrorKind::Decode, "the token cannot stand in a header"),
+                )?;
+            bearer.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, bearer);
+        }
+        let request = match &self.form {
+            Some(form) => request
+                .method(Method::POST)
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form.clone()),
+            None => request.method(Method::GET).body(Bytes::new()),
+        };
+        request.map_err(|_| Error::new(ErrorKind::InvalidRequest, "the path cannot stand in a URL"))
+    }
+}
+
+impl Request {
+    /// A request to a path of the caller's own.
+    fn hatch(path: &str, query: &[(&str, &str)]) -> Self {
+        const HATCH: Endpoint = Endpoint {
+            operation: "get",
+            path: "",
+            paging: Paging::Single,
+        };
+        let well_formed = path.starts_with('/')
+            && !path.split('/').any(|part| part == "..")
+            && path
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\'));
+        let problem = (!well_formed)
+            .then_some("the path must begin with a slash, be percent-encoded and carry no query: hand the query in apart");
+        let request = Self::of_path(HATCH, path).refused(problem);
+        query
+            .iter()
+            .fold(request, |request, (name, value)| request.with(name, value))
+    }
+}
+
+fn jitter() -> f64 {
+    // Without randomness the wait is the longest one: late is safe.
+    getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX))
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base_url", &self.inner.base.to_string())
+            .field("lane", &self.lane)
+            .finish_non_exhaustive()
+    }
+}

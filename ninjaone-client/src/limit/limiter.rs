@@ -1,0 +1,346 @@
+//! The queue in front of the windows: two lanes, first come first served within each.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::policy::{Lane, RateLimit, Window};
+use super::window::History;
+
+/// Counts the requests of one NinjaOne tenant and lets them through in turn.
+///
+/// Every client of the process with the same host and client id shares one; a host hands in its own with
+/// [`ClientBuilder::limiter`](crate::ClientBuilder::limiter) to draw the line elsewhere.
+#[derive(Default)]
+pub struct Limiter {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    history: History,
+    /// Nobody sends before this: NinjaOne asked for a pause.
+    paused_until: Option<Instant>,
+    interactive: VecDeque<Arc<Notify>>,
+    sweep: VecDeque<Arc<Notify>>,
+}
+
+/// How much of a budget is used, for an operator's display.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BudgetUse {
+    /// For each window of the policy: requests sent within it, requests allowed, its length. Empty when unlimited.
+    pub windows: Vec<(usize, usize, Duration)>,
+    /// People's requests that wait.
+    pub interactive_waiting: usize,
+    /// Sweeps' requests that wait.
+    pub sweep_waiting: usize,
+    /// How long NinjaOne asked everybody to pause, as seen from now.
+    pub paused_for: Duration,
+}
+
+impl Limiter {
+    /// A limiter with an empty history.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Waits until one request may be sent, and counts it.
+    ///
+    /// Dropping the future gives the place in the queue up and counts nothing.
+    ///
+    /// # Errors
+    /// The wait that would be needed, when it is longer than the policy's longest.
+    pub(crate) async fn acquire(
+        &self,
+        limit: &RateLimit,
+        lane: Lane,
+        mut waiting: impl FnMut(Duration),
+    ) -> Result<(), Duration> {
+        let windows = limit.lane(lane);
+        if windows.is_empty() {
+            return Ok(());
+        }
+        let place = {
+            let mut state = self.lock();
+            let now = Instant::now();
+            if state.queue_is_clear(lane) {
+                let fits = state.fits(&windows, now);
+                if fits <= now {
+                    state.history.note(&windows, now);
+                    return Ok(());
+                }
+                if limit.wait_at_most().is_some_and(|most| fits - now > most) {
+                    return Err(fits - now);
+                }
+            }
+            let place = Place {
+                limiter: self,
+                lane,
+                notify: Arc::new(Notify::new()),
+            };
+            state.lane(lane).push_back(Arc::clone(&place.notify));
+            place
+        };
+        let began = Instant::now();
+        let mut told = None;
+        loop {
+            let fits = {
+                let mut state = self.lock();
+                let now = Instant::now();
+                let fits = state.fits(&windows, now);
+                if !state.is_first(lane, &place.notify) {
+                    None
+                } else if fits <= now {
+                    state.history.note(&windows, now);
+                    drop(state);
+                    // The place is given up by its drop, which wakes the next in line.
+                    return Ok(());
+                } else {
+                    if limit.wait_at_most().is_some_and(|most| fits - began > most) {
+                        return Err(fits - now);
+                    }
+                    Some(fits)
+                }
+            };
+            match fits {
+                Some(fits) => {
+                    if told != Some(fits) {
+                        waiting(fits - Instant::now());
+                        told = Some(fits);
+                    }
+                    // Either the time has come or the queue has moved: look again in both cases.
+                    let _ = tokio::time::timeout_at(fits, place.notify.notified()).await;
+                }
+                None => match limit.wait_at_most() {
+                    Some(most) => {
+                        if tokio::time::timeout_at(began + most, place.notify.notified())
+                            .await
+                            .is_err()
+                        {
+                            let now = Instant::now();
+                            return Err(self.lock().fits(&windows, now) - now);
+                        }
+                    }
+                    None => place.notify.notified().await,
+                },
+            }
+        }
+    }
+
+    /// Stops everybody for `wait`: NinjaOne said so to one of us.
+    pub(crate) fn pause(&self, wait: Duration) {
+        let mut state = self.lock();
+        let until = Instant::now().checked_add(wait);
+        state.paused_until = state.paused_until.max(until);
+        state.wake();
+    }
+
+    pub(crate) fn used(&self, limit: &RateLimit) -> BudgetUse {
+        let state = self.lock();
+        let now = Instant::now();
+        BudgetUse {
+            windows: limit
+                .lane(Lane::Interactive)
+                .into_iter()
+                .map(|window| {
+                    (
+                        state.history.within(window.period, now),
+                        window.requests,
+                        window.period,
+                    )
+                })
+                .collect(),
+            interactive_waiting: state.interactive.len(),
+            sweep_waiting: state.sweep.len(),
+            paused_for: state
+                .paused_until
+                .map_or(Duration::ZERO, |until| until.saturating_duration_since(now)),
+        }
+    }
+
+    /// Whether nothing of its history matters any more.
+    pub(crate) fn is_idle(&self) -> bool {
+        let mut state = self.lock();
+        let now = Instant::now();
+        state.history.forget(now);
+        state.history.is_empty() && state.paused_until.is_none_or(|until| until <= now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is consistent between any two statements: a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn lane(&mut self, lane: Lane) -> &mut VecDeque<Arc<Notify>> {
+        match lane {
+            Lane::Interactive => &mut self.interactive,
+            Lane::Sweep => &mut self.sweep,
+        }
+    }
+
+    /// Whether a newcomer of this lane need not queue.
+    fn queue_is_clear(&self, lane: Lane) -> bool {
+        self.interactive.is_empty() && (lane == Lane::Interactive || self.sweep.is_empty())
+    }
+
+    fn is_first(&self, lane: Lane, me: &Arc<Notify>) -> bool {
+        let queue = match lane {
+            Lane::Interactive => &self.interactive,
+            Lane::Sweep if self.interactive.is_empty() => &self.sweep,
+            Lane::Sweep => return false,
+        };
+        queue.front().is_some_and(|first| Arc::ptr_eq(first, me))
+    }
+
+    fn fits(&self, windows: &[Window], now: Instant) -> Instant {
+        self.history
+            .next(windows, now)
+            .max(self.paused_until.unwrap_or(now))
+    }
+
+    /// Wakes whoever is first now.
+    fn wake(&self) {
+        for first in [self.interactive.front(), self.sweep.front()]
+            .into_iter()
+            .flatten()
+        {
+            first.notify_one();
+        }
+    }
+}
+
+/// A place in the queue, given up on drop.
+struct Place<'a> {
+    limiter: &'a Limiter,
+    lane: Lane,
+    notify: Arc<Notify>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = self.limiter.lock();
+        let me = &self.notify;
+        state
+            .lane(self.lane)
+            .retain(|other| !Arc::ptr_eq(other, me));
+        state.wake();
+    }
+}
+
+impl fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Limiter")
+            .field("interactive_waiting", &state.interactive.len())
+            .field("sweep_waiting", &state.sweep.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit() -> RateLimit {
+        RateLimit::default().windows([
+            (10, Duration::from_secs(60)),
+            (100, Duration::from_secs(3600)),
+        ])
+    }
+
+    async fn take(limiter: &Limiter, lane: Lane) {
+        limiter.acquire(&limit(), lane, |_| {}).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_person_is_not_starved_by_a_sweep() {
+        let limiter = Arc::new(Limiter::new());
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let limiter = Arc::clone(&limiter);
+            tasks.spawn(async move { take(&limiter, Lane::Sweep).await });
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let before = Instant::now();
+        take(&limiter, Lane::Interactive).await;
+        assert_eq!(
+            before.elapsed(),
+            Duration::ZERO,
+            "a sweep of 50 left the person's tenth free"
+        );
+        // The person's second request of the minute finds the window full and is still the next to be served.
+        let second = Instant::now();
+        take(&limiter, Lane::Interactive).await;
+        assert!(second.elapsed() <= Duration::from_secs(60));
+        assert_eq!(limiter.used(&limit()).sweep_waiting, 41);
+        tasks.join_all().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn within_a_lane_first_come_is_first_served() {
+        let limiter = Arc::new(Limiter::new());
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..60 {
+            let (limiter, order) = (Arc::clone(&limiter), Arc::clone(&order));
+            tasks.spawn(async move {
+                take(&limiter, Lane::Sweep).await;
+                order.lock().unwrap().push(number);
+            });
+        }
+        tasks.join_all().await;
+        assert_eq!(*order.lock().unwrap(), (0..60).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_request_gives_its_place_up() {
+        let limiter = Arc::new(Limiter::new());
+        for _ in 0..10 {
+            take(&limiter, Lane::Interactive).await;
+        }
+        let gives_up =
+            tokio::time::timeout(Duration::from_secs(5), take(&limiter, Lane::Interactive));
+        assert!(gives_up.await.is_err());
+        assert_eq!(limiter.used(&limit()).interactive_waiting, 0);
+        take(&limiter, Lane::Sweep).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_everybody_back() {
+        let limiter = Limiter::new();
+        limiter.pause(Duration::from_secs(30));
+        let before = Instant::now();
+        take(&limiter, Lane::Interactive).await;
+        assert!(before.elapsed() >= Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_would_wait_too_long_is_refused_with_the_wait() {
+        let limiter = Limiter::new();
+        let limit = limit().longest_wait(Duration::from_secs(10));
+        for _ in 0..10 {
+            limiter
+                .acquire(&limit, Lane::Interactive, |_| {})
+                .await
+                .unwrap();
+        }
+        let wait = limiter
+            .acquire(&limit, Lane::Interactive, |_| {})
+            .await
+            .unwrap_err();
+        assert!(
+            wait > Duration::from_secs(59) && wait < Duration::from_secs(61),
+            "{wait:?}"
+        );
+        assert!(!limiter.is_idle());
+        tokio::time::sleep(Duration::from_secs(3601)).await;
+        assert!(limiter.is_idle());
+    }
+}

@@ -1,0 +1,13 @@
+//! Rate limits: exact sliding windows, counted per NinjaOne tenant, shared by every client of the process.
+
+mod limiter;
+mod policy;
+mod registry;
+mod shared;
+mod window;
+
+pub use limiter::{BudgetUse, Limiter};
+pub use policy::{Lane, RateLimit};
+pub use shared::{BudgetError, BudgetKey, Grant, SharedBudget};
+
+pub(crate) use registry::limiter_of;

@@ -1,0 +1,168 @@
+//! How many requests a client allows itself.
+
+use std::time::Duration;
+
+/// Who waits for a request.
+///
+/// People go first: while a person's request waits, no sweep is served, and a sweep leaves a share of the budget free
+/// so that a person rarely has to wait at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// Somebody is looking at it.
+    Interactive,
+    /// Background work that has hours.
+    Sweep,
+}
+
+/// How many requests a client allows itself.
+///
+/// The default is NinjaOne's limit as known from operators, 200 in any minute and 1,500 in any hour per tenant, with a
+/// tenth left free by sweeps. Both windows slide and are exact: at no time have more than 200 requests been sent within
+/// the minute before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RateLimit {
+    windows: Option<Vec<Window>>,
+    left_free: f64,
+    longest_wait: Option<Duration>,
+}
+
+/// At most `requests` within any `period`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) requests: usize,
+    pub(crate) period: Duration,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self {
+            windows: Some(vec![
+                Window {
+                    requests: 200,
+                    period: Duration::from_secs(60),
+                },
+                Window {
+                    requests: 1500,
+                    period: Duration::from_secs(3600),
+                },
+            ]),
+            left_free: 0.1,
+            longest_wait: None,
+        }
+    }
+}
+
+impl RateLimit {
+    /// No limit at all: for private gateways that limit by themselves, and for benchmarks.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self {
+            windows: None,
+            ..Self::default()
+        }
+    }
+
+    /// Other windows than the default ones: (requests, period) each. None means [`Self::unlimited`], zero requests count
+    /// as one.
+    #[must_use]
+    pub fn windows(mut self, windows: impl IntoIterator<Item = (usize, Duration)>) -> Self {
+        let windows: Vec<_> = windows
+            .into_iter()
+            .map(|(requests, period)| Window {
+                requests: requests.max(1),
+                period,
+            })
+            .collect();
+        self.windows = (!windows.is_empty()).then_some(windows);
+        self
+    }
+
+    /// The share of every window that [`Lane::Sweep`] leaves free, from 0 to 1. Default 0.1.
+    #[must_use]
+    pub fn left_free(mut self, share: f64) -> Self {
+        self.left_free = if share.is_finite() {
+            share.clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
+        self
+    }
+
+    /// Refuses at once, with [`RateLimited`](crate::ErrorKind::RateLimited), what would wait longer than this for the
+    /// budget. Default: waits as long as it takes.
+    #[must_use]
+    pub fn longest_wait(mut self, wait: Duration) -> Self {
+        self.longest_wait = Some(wait);
+        self
+    }
+
+    /// Whether there is no limit.
+    #[must_use]
+    pub fn is_unlimited(&self) -> bool {
+        self.windows.is_none()
+    }
+
+    /// The windows as one lane may fill them: (requests, period) each; none when unlimited.
+    #[must_use]
+    pub fn windows_of(&self, lane: Lane) -> Vec<(usize, Duration)> {
+        self.lane(lane)
+            .into_iter()
+            .map(|window| (window.requests, window.period))
+            .collect()
+    }
+
+    pub(crate) fn lane(&self, lane: Lane) -> Vec<Window> {
+        let share = match lane {
+            Lane::Interactive => 0.0,
+            Lane::Sweep => self.left_free,
+        };
+        self.windows
+            .iter()
+            .flatten()
+            .map(|window| Window {
+                // At least one request, or a small window would shut sweeps out for ever.
+                requests: (window.requests - part(window.requests, share)).max(1),
+                period: window.period,
+            })
+            .collect()
+    }
+
+    pub(crate) fn wait_at_most(&self) -> Option<Duration> {
+        self.longest_wait
+    }
+}
+
+/// The part of `whole` that `share` is, rounded up, never more than the whole.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a share between 0 and 1 of a window of some thousand requests"
+)]
+fn part(whole: usize, share: f64) -> usize {
+    ((whole as f64 * share).ceil() as usize).min(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_leaves_a_tenth_free() {
+        let limit = RateLimit::default();
+        let requests = |lane| {
+            limit
+                .windows_of(lane)
+                .into_iter()
+                .map(|(requests, _)| requests)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(requests(Lane::Interactive), [200, 1500]);
+        assert_eq!(requests(Lane::Sweep), [180, 1350]);
+        assert!(RateLimit::unlimited().windows_of(Lane::Sweep).is_empty());
+        let tiny = RateLimit::default()
+            .windows([(1, Duration::from_secs(1))])
+            .left_free(1.0);
+        assert_eq!(tiny.windows_of(Lane::Sweep), [(1, Duration::from_secs(1))]);
+    }
+}

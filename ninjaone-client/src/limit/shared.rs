@@ -1,0 +1,99 @@
+//! The request budget shared between processes.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Lane, RateLimit};
+
+/// Whose budget it is: NinjaOne counts per tenant, which host and client id stand for.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BudgetKey {
+    host: String,
+    client_id: String,
+}
+
+impl BudgetKey {
+    /// Of a host (see [`BaseUrl::limit_host`](crate::BaseUrl::limit_host)) and a client id.
+    #[must_use]
+    pub fn new(host: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            client_id: client_id.into(),
+        }
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The client id. No secret, and yet nothing for logs: store a keyed digest of it.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+}
+
+impl fmt::Debug for BudgetKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BudgetKey")
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request budget that several processes draw from, typically kept in their database.
+///
+/// It is asked before every request, after the process's own limiter let it pass. It is never asked under an unlimited
+/// policy.
+#[async_trait]
+pub trait SharedBudget: fmt::Debug + Send + Sync + 'static {
+    /// Takes one request from the budget, or says how long to wait.
+    ///
+    /// Counting and taking must be one atomic step, by one clock for all processes (the store's). The windows to keep are
+    /// `limit.windows_of(lane)`, counted over the requests of both lanes.
+    ///
+    /// # Errors
+    /// When the budget cannot be asked. Nothing is sent then.
+    async fn take(
+        &self,
+        key: &BudgetKey,
+        limit: &RateLimit,
+        lane: Lane,
+    ) -> Result<Grant, BudgetError>;
+}
+
+/// Answer of a [`SharedBudget`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    /// One request was taken.
+    Granted,
+    /// Nothing was taken: ask again after this long.
+    Wait(Duration),
+}
+
+/// A [`SharedBudget`] that cannot be asked.
+#[derive(Debug)]
+pub struct BudgetError(Box<dyn std::error::Error + Send + Sync>);
+
+impl BudgetError {
+    /// With its cause.
+    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
+
+impl fmt::Display for BudgetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the shared request budget could not be asked")
+    }
+}
+
+impl std::error::Error for BudgetError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}

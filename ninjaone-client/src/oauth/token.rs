@@ -1,0 +1,162 @@
+//! Answers of the token endpoint.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+use tokio::time::Instant;
+
+/// What NinjaOne says when it says nothing: an hour.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// How long before its end a token is renewed.
+const RENEW_EARLY: Duration = Duration::from_secs(60);
+
+/// A token answer on the wire.
+#[derive(Deserialize)]
+pub(crate) struct TokenAnswer {
+    #[serde(deserialize_with = "secret")]
+    pub(crate) access_token: SecretString,
+    #[serde(default, deserialize_with = "seconds")]
+    expires_in: Option<Duration>,
+    #[serde(default, deserialize_with = "optional_secret")]
+    pub(crate) refresh_token: Option<SecretString>,
+}
+
+impl TokenAnswer {
+    /// Reads an answer; the texts of serde's errors may quote it and are dropped.
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
+        let answer: Self = serde_json::from_slice(body).ok()?;
+        let token = answer.access_token.expose_secret();
+        // What cannot stand in a header is no token.
+        (!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())).then_some(answer)
+    }
+
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.expires_in.unwrap_or(DEFAULT_LIFETIME)
+    }
+}
+
+/// An access token in use.
+pub(crate) struct Token {
+    pub(crate) access: SecretString,
+    /// Tells one token from the next without comparing secrets.
+    pub(crate) generation: u64,
+    renew_at: Instant,
+}
+
+impl Token {
+    pub(crate) fn new(
+        access: SecretString,
+        lifetime: Duration,
+        generation: u64,
+        now: Instant,
+    ) -> Self {
+        // A token that lives shorter than two minutes is used for half its life, not for none of it.
+        let useful = lifetime.saturating_sub(RENEW_EARLY).max(lifetime / 2);
+        let renew_at = now
+            .checked_add(useful)
+            .unwrap_or_else(|| now + DEFAULT_LIFETIME);
+        Self {
+            access,
+            generation,
+            renew_at,
+        }
+    }
+
+    pub(crate) fn is_fresh(&self, now: Instant) -> bool {
+        now < self.renew_at
+    }
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
+}
+
+fn optional_secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    let secret = Option::<String>::deserialize(deserializer)?;
+    Ok(secret
+        .filter(|secret| !secret.is_empty())
+        .map(SecretString::from))
+}
+
+/// Seconds as number or text; what is neither counts as not said.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let seconds = value
+        .as_f64()
+        .or_else(|| value.as_str()?.trim().parse().ok());
+    Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lifetime(json: &str) -> Duration {
+        TokenAnswer::read(json.as_bytes()).unwrap().lifetime()
+    }
+
+    #[test]
+    fn lifetimes_in_every_form() {
+        assert_eq!(
+            lifetime(r#"{"access_token":"a","expires_in":60,"token_type":"Bearer"}"#),
+            Duration::from_secs(60)
+        );
+        assert_eq!(
+            lifetime(r#"{"access_token":"a","expires_in":"60"}"#),
+            Duration::from_secs(60)
+        );
+        for odd in ["null", "-1", "\"soon\"", "1e300", "{}"] {
+            let json = format!(r#"{{"access_token":"a","expires_in":{odd}}}"#);
+            assert_eq!(lifetime(&json), DEFAULT_LIFETIME, "{odd}");
+        }
+        assert_eq!(lifetime(r#"{"access_token":"a"}"#), DEFAULT_LIFETIME);
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for json in [
+            "",
+            "{}",
+            "[]",
+            r#"{"access_token":""}"#,
+            r#"{"access_token":"a b"}"#,
+            r#"{"access_token":"a\nb"}"#,
+        ] {
+            assert!(TokenAnswer::read(json.as_bytes()).is_none(), "{json}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn renewed_a_minute_early() {
+        let now = Instant::now();
+        let fresh = |lifetime, after| {
+            Token::new(
+                SecretString::from("a"),
+                Duration::from_secs(lifetime),
+                1,
+                now,
+            )
+            .is_fresh(now + Duration::from_secs(after))
+        };
+        assert!(fresh(3600, 3539));
+        assert!(!fresh(3600, 3540));
+        assert!(fresh(60, 29));
+        assert!(!fresh(60, 30));
+        assert!(!fresh(0, 0));
+        assert!(fresh(u64::MAX, 3599));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..200), lifetime in any::<f64>()) {
+            let _ = TokenAnswer::read(&body);
+            let _ = TokenAnswer::read(format!(r#"{{"access_token":"a","expires_in":{lifetime}}}"#).as_bytes())
+                .map(|answer| Token::new(answer.access_token.clone(), answer.lifetime(), 1, Instant::now()));
+        }
+    }
+}

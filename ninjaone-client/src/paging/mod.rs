@@ -1,0 +1,15 @@
+//! Complete lists, or an error that says they are not.
+
+mod cursor;
+mod decode;
+mod pager;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use decode::MalformedRow;
+pub use pager::{Collected, Completeness, Page, Pager};
+
+pub(crate) use decode::{RawPage, Unreadable, read_page, read_single};
+pub(crate) use walk::{Stop, Walk};

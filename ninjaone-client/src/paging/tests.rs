@@ -1,0 +1,602 @@
+//! Walks over a scripted transport: complete, or an error that says so.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::activities::ActivitiesParams;
+use crate::devices::DevicesParams;
+use crate::queries::{AntivirusStatusParams, VolumesParams};
+use crate::scripted::{Answer, Scripted, answer, parameter, with_token};
+use crate::{
+    Completeness, Error, ErrorKind, Event, RetryPolicy, TransportError, TransportErrorKind,
+};
+
+fn page(rows: impl IntoIterator<Item = Value>) -> Answer {
+    answer(
+        200,
+        serde_json::to_vec(&Value::Array(rows.into_iter().collect())).unwrap(),
+    )
+}
+
+/// A list of devices 1..=n, paged as NinjaOne does.
+fn devices(count: i64) -> Arc<Scripted> {
+    with_token(move |path| {
+        let after = parameter(path, "after").map_or(0, |after| after.parse().unwrap());
+        let size: i64 = parameter(path, "pageSize").unwrap().parse().unwrap();
+        page((after + 1..=count.min(after + size)).map(|id| json!({"id": id})))
+    })
+}
+
+async fn read(script: &Arc<Scripted>, size: u32) -> Result<(Vec<i64>, usize, Completeness), Error> {
+    let params = DevicesParams::default().page_size(size);
+    let read = script.client().devices().list(params).collect().await?;
+    Ok((
+        read.rows
+            .iter()
+            .filter_map(|row| row.id)
+            .map(crate::DeviceId::get)
+            .collect(),
+        read.malformed.len(),
+        read.completeness,
+    ))
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_row_of_a_list_exactly_once() {
+    for count in [0, 1, 9, 10, 11, 20, 95] {
+        let script = devices(count);
+        let (ids, malformed, completeness) = read(&script, 10).await.unwrap();
+        assert_eq!(ids, (1..=count).collect::<Vec<_>>());
+        assert_eq!((malformed, completeness), (0, Completeness::Complete));
+        assert_eq!(
+            script.asked().len(),
+            usize::try_from(count).unwrap() / 10 + 1
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_page_is_not_the_whole_list() {
+    // Public fault: clients waited for a Link header that never comes and took 100 devices for all of them.
+    let (ids, ..) = read(&devices(1115), 100).await.unwrap();
+    assert_eq!(ids.len(), 1115);
+}
+
+#[tokio::test(start_paused = true)]
+async fn exactly_the_ceiling_is_complete_and_one_more_is_not() {
+    for (count, completeness) in [
+        (100, Completeness::Complete),
+        (101, Completeness::TruncatedAtCeiling { ceiling: 100 }),
+    ] {
+        let script = devices(count);
+        let pager = script
+            .client()
+            .devices()
+            .list(DevicesParams::default().page_size(50))
+            .with_ceiling(100);
+        let read = pager.collect().await.unwrap();
+        assert_eq!((read.rows.len(), read.completeness), (100, completeness));
+    }
+    let script = devices(101);
+    let pager = script
+        .client()
+        .devices()
+        .list(DevicesParams::default().page_size(50))
+        .with_ceiling(100);
+    let rows: Vec<_> = pager.into_stream().collect().await;
+    assert_eq!(rows.len(), 101);
+    let error = rows.last().unwrap().as_ref().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.is_retryable()),
+        (ErrorKind::Truncated, false)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_advanced_by_its_largest_id_whatever_the_order() {
+    let script = with_token(|path| {
+        let after = parameter(path, "after").map_or(0, |after| after.parse::<i64>().unwrap());
+        page(
+            (after + 1..=7.min(after + 3))
+                .rev()
+                .map(|id| json!({"id": id})),
+        )
+    });
+    let (ids, ..) = read(&script, 3).await.unwrap();
+    assert_eq!(ids, [3, 2, 1, 6, 5, 4, 7]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_sent_twice_is_delivered_once() {
+    let script = with_token(|path| match parameter(path, "after").as_deref() {
+        None => page([1, 2, 2, 3].map(|id| json!({"id": id}))),
+        Some("3") => page([3, 4, 4, 5].map(|id| json!({"id": id}))),
+        _ => page([5].map(|id| json!({"id": id}))),
+    });
+    let (ids, ..) = read(&script, 4).await.unwrap();
+    assert_eq!(ids, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_ignores_after_is_an_error_and_no_endless_loop() {
+    let script = with_token(|_| page((1..=10).map(|id| json!({"id": id}))));
+    assert_eq!(
+        read(&script, 10).await.unwrap_err().kind(),
+        ErrorKind::Truncated
+    );
+    assert_eq!(script.asked().len(), 2);
+    // Everything at once, twice: that is everything.
+    let script = with_token(|_| page((1..=25).map(|id| json!({"id": id}))));
+    assert_eq!(read(&script, 10).await.unwrap().0.len(), 25);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_out_of_order_is_an_error() {
+    let script = with_token(|path| match parameter(path, "after") {
+        None => page([5, 9].map(|id| json!({"id": id}))),
+        _ => page([3, 12].map(|id| json!({"id": id}))),
+    });
+    assert_eq!(
+        read(&script, 2).await.unwrap_err().kind(),
+        ErrorKind::Truncated
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn malformed_rows_are_counted_and_paged_over() {
+    let script = with_token(|path| match parameter(path, "after").as_deref() {
+        None => page([
+            json!({"id": 1}),
+            json!({"id": 2, "offline": "yes"}),
+            json!({"id": 3, "offline": 7}),
+        ]),
+        Some("3") => page([json!({"id": 4}), json!({"systemName": "x"})]),
+        other => panic!("{other:?}"),
+    });
+    let pager = script
+        .client()
+        .devices()
+        .list(DevicesParams::default().page_size(3));
+    let read = pager.collect().await.unwrap();
+    assert_eq!(read.rows.len(), 2);
+    let named: Vec<_> = read
+        .malformed
+        .iter()
+        .map(|row| (row.position, row.field.as_deref()))
+        .collect();
+    assert_eq!(
+        named,
+        [(1, Some("offline")), (2, Some("offline")), (4, Some("id"))]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_page_is_fetched_without_demand() {
+    let script = devices(1000);
+    let client = script.client();
+    let mut pager = client
+        .devices()
+        .list(DevicesParams::default().page_size(10));
+    assert!(script.sent().is_empty());
+    pager.next_page().await.unwrap().unwrap();
+    assert_eq!(
+        (script.asked().len(), pager.position(), pager.completeness()),
+        (1, Some(10), None)
+    );
+    let mut rows = std::pin::pin!(
+        client
+            .devices()
+            .list(DevicesParams::default().page_size(10))
+            .into_stream()
+    );
+    for _ in 0..10 {
+        rows.next().await.unwrap().unwrap();
+    }
+    assert_eq!(script.asked().len(), 2);
+    // A list is resumed from where it stood.
+    let after = pager.position().unwrap();
+    let rest = client
+        .devices()
+        .list(DevicesParams::default().page_size(10).after(after));
+    assert_eq!(rest.collect().await.unwrap().rows.len(), 990);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pager_stands_where_it_stood_after_an_error_or_a_dropped_future() {
+    let mut calls = 0;
+    let script = with_token(move |path| {
+        calls += 1;
+        if calls % 2 == 0 {
+            return answer(503, "");
+        }
+        let after = parameter(path, "after").map_or(0, |after| after.parse::<i64>().unwrap());
+        page((after + 1..=6.min(after + 2)).map(|id| json!({"id": id})))
+    });
+    let client = script.builder().retry(RetryPolicy::none()).build().unwrap();
+    let mut pager = client.devices().list(DevicesParams::default().page_size(2));
+    let mut ids = Vec::new();
+    loop {
+        drop(pager.next_page());
+        match pager.next_page().await {
+            Ok(Some(page)) => ids.extend(page.rows.into_iter().map(|row| row.id.unwrap().get())),
+            Ok(None) => break,
+            Err(error) => assert!(error.is_retryable()),
+        }
+    }
+    assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
+}
+
+/// A report as NinjaOne keeps it: one name, an offset that advances with every page served.
+#[derive(Clone)]
+struct Report {
+    rows: usize,
+    offset: usize,
+    expires_after: usize,
+    served: usize,
+    names: usize,
+}
+
+impl Report {
+    fn of(rows: usize) -> Self {
+        Self {
+            rows,
+            offset: 0,
+            expires_after: usize::MAX,
+            served: 0,
+            names: 0,
+        }
+    }
+
+    fn answer(&mut self, path: &str) -> Answer {
+        let size: usize = parameter(path, "pageSize").unwrap().parse().unwrap();
+        match parameter(path, "cursor") {
+            None => {
+                self.names += 1;
+                self.offset = 0;
+                self.served = 0;
+            }
+            Some(name)
+                if name != format!("c-{}", self.names) || self.served >= self.expires_after =>
+            {
+                self.expires_after = usize::MAX;
+                return answer(404, r#"{"resultCode":"FAILURE"}"#);
+            }
+            Some(_) => {}
+        }
+        self.served += 1;
+        let here = self.offset..self.rows.min(self.offset + size);
+        let rows: Vec<_> = here
+            .clone()
+            .map(|id| json!({"deviceId": id, "name": "C:"}))
+            .collect();
+        let mut body = json!({"results": rows});
+        if self.rows > size {
+            body["cursor"] = json!({"name": format!("c-{}", self.names), "offset": here.start, "count": self.rows, "expires": 1_787_901_861.0});
+        }
+        self.offset = here.end;
+        answer(200, serde_json::to_vec(&body).unwrap())
+    }
+}
+
+fn report(
+    report: &Arc<Mutex<Report>>,
+    mut fault: impl FnMut(&str, usize, &mut Report) -> Option<Answer> + Send + 'static,
+) -> Arc<Scripted> {
+    let report = Arc::clone(report);
+    let mut requests = 0;
+    with_token(move |path| {
+        requests += 1;
+        let mut report = report.lock().unwrap();
+        fault(path, requests, &mut report).unwrap_or_else(|| report.answer(path))
+    })
+}
+
+async fn volumes(script: &Arc<Scripted>) -> Result<Vec<i64>, Error> {
+    let pager = script
+        .client()
+        .queries()
+        .volumes(VolumesParams::default().page_size(10));
+    let mut pager = std::pin::pin!(pager.into_stream());
+    let mut ids = Vec::new();
+    while let Some(row) = pager.next().await {
+        ids.push(row?.device_id.unwrap().get());
+    }
+    Ok(ids)
+}
+
+fn whole(rows: i64) -> Vec<i64> {
+    (0..rows).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn cursor_name_never_changes() {
+    // Public fault: clients looped for ever, or stopped after two pages, because the name stays the same.
+    for rows in [0, 1, 10, 11, 20, 45] {
+        let state = Arc::new(Mutex::new(Report::of(rows)));
+        let script = report(&state, |_, _, _| None);
+        assert_eq!(
+            volumes(&script).await.unwrap(),
+            whole(i64::try_from(rows).unwrap())
+        );
+        assert_eq!(
+            script.asked().len(),
+            rows.div_ceil(10).max(1),
+            "{rows} rows"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_page_reports_and_bare_arrays_have_no_cursor() {
+    for body in [
+        r#"{"results":[{"deviceId":1}]}"#,
+        r#"{"results":[{"deviceId":1}],"cursor":""}"#,
+        r#"{"results":[{"deviceId":1}],"cursor":null}"#,
+        r#"{"results":[{"deviceId":1}],"cursor":{"name":"c","offset":0,"count":1}}"#,
+        r#"[{"deviceId":1}]"#,
+    ] {
+        let script = with_token(move |_| answer(200, body));
+        let read = script
+            .client()
+            .queries()
+            .antivirus_status(AntivirusStatusParams::default())
+            .collect()
+            .await
+            .unwrap();
+        assert_eq!((read.rows.len(), script.asked().len()), (1, 1), "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_cursor_is_an_error_and_no_short_list() {
+    let state = Arc::new(Mutex::new(Report::of(45)));
+    let script = report(&state, |_, requests, report| {
+        if requests > 3 {
+            report.offset -= 10;
+        }
+        None
+    });
+    assert_eq!(
+        volumes(&script).await.unwrap_err().kind(),
+        ErrorKind::Truncated
+    );
+    // The same without any offset: the same page again and again.
+    let script = with_token(|_| {
+        let rows: Vec<_> = (0..10).map(|id| json!({"deviceId": id})).collect();
+        answer(
+            200,
+            json!({"cursor": {"name": "c", "count": 40}, "results": rows}).to_string(),
+        )
+    });
+    assert_eq!(
+        volumes(&script).await.unwrap_err().kind(),
+        ErrorKind::Truncated
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn fewer_rows_than_announced_are_an_error() {
+    let empty_end = with_token(|path| {
+        match parameter(path, "cursor") {
+        None => answer(200, json!({"cursor": {"name": "c", "offset": 0, "count": 12}, "results": (0..10).map(|id| json!({"deviceId": id})).collect::<Vec<_>>()}).to_string()),
+        Some(_) => answer(200, r#"{"results":[],"cursor":{"name":"c","offset":10,"count":12}}"#),
+    }
+    });
+    assert_eq!(
+        volumes(&empty_end).await.unwrap_err().kind(),
+        ErrorKind::Truncated
+    );
+    let no_cursor =
+        with_token(|_| answer(200, r#"{"results":[{"deviceId":1}],"cursor":{"count":12}}"#));
+    assert_eq!(
+        volumes(&no_cursor).await.unwrap_err().kind(),
+        ErrorKind::Truncated
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_cursor_restarts_the_report_once() {
+    let state = Arc::new(Mutex::new(Report {
+        expires_after: 2,
+        ..Report::of(45)
+    }));
+    let script = report(&state, |_, _, _| None);
+    assert_eq!(volumes(&script).await.unwrap(), whole(45), "each row once");
+    assert_eq!(state.lock().unwrap().names, 2);
+
+    let state = Arc::new(Mutex::new(Report::of(45)));
+    let script = report(&state, |path, _, _| {
+        parameter(path, "cursor").map(|_| answer(404, "{}"))
+    });
+    let error = volumes(&script).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.is_retryable(), script.asked().len()),
+        (ErrorKind::Truncated, true, 4)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_changed_before_its_restart_is_an_error_unless_nobody_saw_a_row() {
+    let changing = || {
+        let state = Arc::new(Mutex::new(Report {
+            expires_after: 2,
+            ..Report::of(45)
+        }));
+        report(&state, |path, requests, report| {
+            if requests > 3 && parameter(path, "cursor").is_none() {
+                report.rows = 46;
+                // A row was inserted in front: every later page is another one.
+                return Some(report.answer(path).map(|answer| {
+                    answer.map(|body| {
+                        bytes::Bytes::from(
+                            String::from_utf8_lossy(&body).replace("\"C:\"", "\"D:\""),
+                        )
+                    })
+                }));
+            }
+            None
+        })
+    };
+    assert_eq!(
+        volumes(&changing()).await.unwrap_err().kind(),
+        ErrorKind::Truncated
+    );
+    let pager = changing()
+        .client()
+        .queries()
+        .volumes(VolumesParams::default().page_size(10));
+    assert_eq!(
+        pager.collect().await.unwrap().rows.len(),
+        46,
+        "collect had shown nothing yet"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_lost_on_the_way_is_noticed_by_its_offset() {
+    // The answer is lost after the server moved its cursor on; the retry would skip a page.
+    let state = Arc::new(Mutex::new(Report::of(45)));
+    let script = report(&state, |path, requests, report| {
+        (requests == 3).then(|| {
+            report.answer(path).unwrap();
+            Err(TransportError::new(TransportErrorKind::Incomplete))
+        })
+    });
+    assert_eq!(volumes(&script).await.unwrap(), whole(45));
+    assert_eq!(state.lock().unwrap().names, 2, "restarted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_not_licensed_is_not_available_and_not_an_expired_cursor() {
+    for status in [403, 404] {
+        let script = with_token(move |_| answer(status, "{}"));
+        assert_eq!(
+            volumes(&script).await.unwrap_err().kind(),
+            ErrorKind::NotAvailable
+        );
+        assert_eq!(script.asked().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_say_where_they_stand() {
+    #[derive(Debug, Default)]
+    struct Pages(Mutex<Vec<(usize, Option<usize>)>>);
+    impl crate::Observer for Pages {
+        fn event(&self, event: &Event) {
+            if let Event::Page { so_far, total, .. } = event {
+                self.0.lock().unwrap().push((*so_far, *total));
+            }
+        }
+    }
+    let state = Arc::new(Mutex::new(Report::of(25)));
+    let script = report(&state, |_, _, _| None);
+    let pages = Arc::new(Pages::default());
+    let client = script.builder().observer(pages.clone()).build().unwrap();
+    let pager = client
+        .queries()
+        .volumes(VolumesParams::default().page_size(10));
+    assert_eq!(pager.collect().await.unwrap().rows.len(), 25);
+    assert_eq!(
+        *pages.0.lock().unwrap(),
+        [(10, Some(25)), (20, Some(25)), (25, Some(25))]
+    );
+}
+
+/// The log of activities 1..=n, one a minute, newest first; every seventh reports an hour late.
+fn log(count: i64) -> Arc<Scripted> {
+    with_token(move |path| {
+        let older: i64 = parameter(path, "olderThan").map_or(count + 1, |id| id.parse().unwrap());
+        let size: i64 = parameter(path, "pageSize").unwrap().parse().unwrap();
+        let activities: Vec<_> = ((older - size).max(1)..older)
+            .rev()
+            .map(|id| json!({"id": id, "activityTime": time_of(id)}))
+            .collect();
+        answer(
+            200,
+            json!({"lastActivityId": count, "activities": activities}).to_string(),
+        )
+    })
+}
+
+fn time_of(id: i64) -> i64 {
+    let late = if id % 7 == 0 { 3600 } else { 0 };
+    1_700_000_000 + id * 60 - late
+}
+
+#[tokio::test(start_paused = true)]
+async fn activities_walk_back_by_id_and_stop_at_a_time() {
+    for (count, until) in [(0, 0), (5, 0), (100, 0), (250, 100), (250, 249), (250, 400)] {
+        let script = log(count);
+        let until_time = 1_700_000_000 + until * 60;
+        let params = ActivitiesParams::default()
+            .page_size(10)
+            .until(OffsetDateTime::from_unix_timestamp(until_time).unwrap());
+        let read = script
+            .client()
+            .activities()
+            .list(params)
+            .collect()
+            .await
+            .unwrap();
+        let ids: Vec<_> = read.rows.iter().map(|row| row.id.unwrap().get()).collect();
+        let expected: Vec<_> = (1..=count)
+            .rev()
+            .filter(|id| time_of(*id) >= until_time)
+            .collect();
+        assert_eq!(ids, expected, "{count} until {until}");
+        assert_eq!(read.completeness, Completeness::Complete);
+        assert!(script.asked().len() <= usize::try_from((count - until).max(0)).unwrap() / 10 + 8);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn activities_walk_back_to_what_is_known() {
+    let script = log(95);
+    let pager = script
+        .client()
+        .activities()
+        .list(ActivitiesParams::default().page_size(10).known(72));
+    let read = pager.collect().await.unwrap();
+    assert_eq!(
+        read.rows
+            .iter()
+            .map(|row| row.id.unwrap().get())
+            .collect::<Vec<_>>(),
+        (73..=95).rev().collect::<Vec<_>>()
+    );
+    assert_eq!(script.asked().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn older_than_that_walks_forward_is_an_error() {
+    // The vendor's document swaps olderThan and newerThan; a server that believed it would never come to an end.
+    let script = with_token(|path| {
+        let from: i64 = parameter(path, "olderThan").map_or(0, |id| id.parse().unwrap());
+        page((from + 1..=from + 10).map(|id| json!({"id": id, "activityTime": 1_700_000_000})))
+    });
+    let pager = script
+        .client()
+        .activities()
+        .list(ActivitiesParams::default().page_size(10));
+    assert_eq!(
+        pager.collect().await.unwrap_err().kind(),
+        ErrorKind::Truncated
+    );
+    assert_eq!(script.asked().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_size_out_of_range_is_refused_before_it_is_sent() {
+    let script = devices(1);
+    for size in [0, 1001] {
+        assert_eq!(
+            read(&script, size).await.unwrap_err().kind(),
+            ErrorKind::InvalidRequest
+        );
+    }
+    assert!(script.sent().is_empty());
+}

@@ -1,0 +1,220 @@
+//! Requests without I/O: an endpoint, a path, a query. A test compares them as strings.
+
+use std::fmt::{self, Write as _};
+
+use crate::Error;
+
+/// What an endpoint answers, as far as paging goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Paging {
+    /// One object.
+    Single,
+    /// A bare array, all of it at once.
+    Whole,
+    /// A bare array paged by the largest id (`after`).
+    ById,
+    /// A report paged by a cursor object.
+    ByCursor,
+    /// The activity log, walked back by id (`olderThan`).
+    Backwards,
+}
+
+/// One GET endpoint of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its name in this crate: group and method, such as `queries.volumes`.
+    pub operation: &'static str,
+    /// Its path as the vendor's document writes it, such as `/v2/device/{id}`.
+    pub path: &'static str,
+    /// How it is paged.
+    pub paging: Paging,
+}
+
+impl Endpoint {
+    /// Whether a refusal means that the tenant does not have this: a module without a licence, a permission missing.
+    ///
+    /// Organizations, devices and locations every tenant has; an entity named by its id is missing, not its module.
+    pub(crate) fn is_module(&self) -> bool {
+        const CORE: [&str; 6] = [
+            "/v2/organizations",
+            "/v2/organizations-detailed",
+            "/v2/devices",
+            "/v2/devices-detailed",
+            "/v2/devices/search",
+            "/v2/locations",
+        ];
+        self.path.starts_with("/v2/") && !self.path.contains('{') && !CORE.contains(&self.path)
+    }
+}
+
+/// A GET request: validated, encoded, not yet sent. `Display` is path and query.
+///
+/// Spaces are written `%20`, because NinjaOne's filters were seen to misread `+`.
+///
+/// ```
+/// use ninjaone_client::{DeviceFilter, OrganizationId};
+/// use ninjaone_client::queries::VolumesParams;
+/// let filter = DeviceFilter::organization(OrganizationId::new(7));
+/// let request = VolumesParams::default().filter(filter).bitlocker().request();
+/// assert_eq!(request.to_string(), "/v2/queries/volumes?df=org%20%3D%207&pageSize=1000&include=bl");
+/// ```
+#[derive(Clone)]
+pub struct Request {
+    endpoint: Endpoint,
+    path: String,
+    query: Vec<(String, String)>,
+    problem: Option<&'static str>,
+}
+
+impl Request {
+    /// A request to an endpoint whose path has no placeholders.
+    #[must_use]
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self::of_path(endpoint, endpoint.path)
+    }
+
+    /// A request to a path that is already filled in and encoded.
+    pub(crate) fn of_path(endpoint: Endpoint, path: &str) -> Self {
+        Self {
+            endpoint,
+            path: path.to_owned(),
+            query: Vec::new(),
+            problem: None,
+        }
+    }
+
+    /// Fills the next placeholder of the path.
+    pub(crate) fn at(mut self, value: impl fmt::Display) -> Self {
+        if let (Some(open), Some(close)) = (self.path.find('{'), self.path.find('}')) {
+            let value = value.to_string();
+            if value.trim().is_empty() {
+                self.problem.get_or_insert("a name in the path is empty");
+            }
+            self.path.replace_range(open..=close, &encode(&value));
+        }
+        self
+    }
+
+    /// Adds a parameter.
+    pub(crate) fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.query.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Sets a parameter, in its place if it is there already.
+    pub(crate) fn set(mut self, name: &str, value: impl fmt::Display) -> Self {
+        match self.query.iter_mut().find(|(there, _)| there == name) {
+            Some((_, there)) => {
+                *there = value.to_string();
+                self
+            }
+            None => self.with(name, value),
+        }
+    }
+
+    /// Adds a parameter if there is a value.
+    pub(crate) fn with_some(self, name: &str, value: Option<impl fmt::Display>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Refuses the request when it would be sent.
+    pub(crate) fn refused(mut self, problem: Option<&'static str>) -> Self {
+        self.problem = self.problem.or(problem);
+        self
+    }
+
+    /// Refuses a page size outside of what the vendor allows.
+    pub(crate) fn page_size(self, size: u32, least: u32, most: u32) -> Self {
+        let problem = (!(least..=most).contains(&size))
+            .then_some("the page size is out of the endpoint's range");
+        self.refused(problem).with("pageSize", size)
+    }
+
+    /// The endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// Path and query as they are sent, below the base URL.
+    #[must_use]
+    pub fn path_and_query(&self) -> String {
+        self.to_string()
+    }
+
+    /// Whether it can be sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) with what is wrong with the parameters.
+    pub fn validate(&self) -> Result<(), Error> {
+        match self.problem {
+            Some(problem) => {
+                Err(Error::new(crate::ErrorKind::InvalidRequest, problem)
+                    .of(self.endpoint.operation))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        for (position, (name, value)) in self.query.iter().enumerate() {
+            let separator = if position == 0 { '?' } else { '&' };
+            write!(f, "{separator}{}={}", encode(name), encode(value))?;
+        }
+        Ok(())
+    }
+}
+
+// A path or query may name a customer's entity: only `Display`, which is asked for, shows them.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("operation", &self.endpoint.operation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Percent-encodes everything but unreserved characters.
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Endpoint = Endpoint {
+        operation: "test.one",
+        path: "/v2/thing/{id}/part/{name}",
+        paging: Paging::Single,
+    };
+
+    #[test]
+    fn a_value_cannot_leave_its_place() {
+        let request = Request::new(ONE)
+            .at(7)
+            .at("a/../b?c#d")
+            .with("q", "x&y=z w+");
+        assert_eq!(
+            request.to_string(),
+            "/v2/thing/7/part/a%2F..%2Fb%3Fc%23d?q=x%26y%3Dz%20w%2B"
+        );
+        assert!(Request::new(ONE).at(7).at(" ").validate().is_err());
+        assert!(!format!("{request:?}").contains("thing"));
+    }
+}

@@ -1,0 +1,164 @@
+//! When a request is sent again: a pure decision, so that a table of cases can cover it.
+
+use std::time::Duration;
+
+/// How often and how long a request is tried. Only reads and token requests are ever sent twice.
+///
+/// Defaults: 5 attempts, waits doubling from half a second up to 30 seconds with jitter, never shorter than a
+/// `Retry-After`, and all of it within 5 minutes. Time spent waiting for the rate limit does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    max_attempts: u32,
+    base: Duration,
+    longest: Duration,
+    deadline: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            max_attempts: 5,
+            base: Duration::from_millis(500),
+            longest: Duration::from_secs(30),
+            deadline: Duration::from_secs(300),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Sends everything once, for hosts with retries of their own.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default().max_attempts(1)
+    }
+
+    /// How often a request is sent at most, at least once.
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// The wait after the first failure; it doubles with every further one up to `longest`.
+    #[must_use]
+    pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.base = first;
+        self.longest = longest.max(first);
+        self
+    }
+
+    /// How long attempts and the waits between them may take together.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Decides after attempt number `attempt` (from 1) failed, `elapsed` after the first one began.
+    ///
+    /// `jitter` is between 0 and 1 and spreads the own wait over its upper half; a `Retry-After` is never undercut.
+    pub(crate) fn decide(
+        self,
+        outcome: Outcome,
+        attempt: u32,
+        elapsed: Duration,
+        jitter: f64,
+    ) -> Decision {
+        let Outcome::Again { retry_after } = outcome else {
+            return Decision::Stop;
+        };
+        if attempt >= self.max_attempts {
+            return Decision::Stop;
+        }
+        let doubled = self
+            .base
+            .saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
+        let own = doubled
+            .min(self.longest)
+            .mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0);
+        let wait = own.max(retry_after.unwrap_or_default());
+        if elapsed.saturating_add(wait) > self.deadline {
+            return Decision::Stop;
+        }
+        Decision::After(wait)
+    }
+}
+
+/// How an attempt failed, as far as the decision cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It would fail again.
+    Final,
+    /// It may succeed, not before `retry_after` if the other side said so.
+    Again {
+        /// What the other side asked to wait.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Give up.
+    Stop,
+    /// Wait, then send again.
+    After(Duration),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const AGAIN: Outcome = Outcome::Again { retry_after: None };
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_table() {
+        let policy = RetryPolicy::default();
+        let asked = |secs| Outcome::Again {
+            retry_after: Some(seconds(secs)),
+        };
+        for (outcome, attempt, elapsed, decision) in [
+            (Outcome::Final, 1, 0, Decision::Stop),
+            (AGAIN, 1, 0, Decision::After(Duration::from_millis(500))),
+            (AGAIN, 2, 1, Decision::After(seconds(1))),
+            (AGAIN, 4, 1, Decision::After(seconds(4))),
+            (AGAIN, 5, 1, Decision::Stop),
+            (asked(60), 1, 0, Decision::After(seconds(60))),
+            (asked(0), 3, 0, Decision::After(seconds(2))),
+            (asked(60), 1, 240, Decision::After(seconds(60))),
+            (asked(61), 1, 240, Decision::Stop),
+            (asked(u64::MAX), 1, 0, Decision::Stop),
+        ] {
+            assert_eq!(
+                policy.decide(outcome, attempt, seconds(elapsed), 1.0),
+                decision,
+                "{outcome:?} {attempt} {elapsed}"
+            );
+        }
+        assert_eq!(
+            RetryPolicy::none().decide(AGAIN, 1, Duration::ZERO, 0.5),
+            Decision::Stop
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn never_before_retry_after_and_never_past_the_deadline(
+            retry_after in proptest::option::of(0_u64..10_000),
+            attempt in 1_u32..100, elapsed in 0_u64..1000, jitter in any::<f64>(), deadline in 0_u64..1000,
+        ) {
+            let policy = RetryPolicy::default().max_attempts(50).deadline(seconds(deadline));
+            let outcome = Outcome::Again { retry_after: retry_after.map(seconds) };
+            if let Decision::After(wait) = policy.decide(outcome, attempt, seconds(elapsed), jitter) {
+                prop_assert!(wait >= seconds(retry_after.unwrap_or(0)));
+                prop_assert!(seconds(elapsed) + wait <= seconds(deadline));
+                prop_assert!(attempt < 50);
+            }
+        }
+    }
+}

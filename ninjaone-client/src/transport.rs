@@ -1,0 +1,183 @@
+//! The seam between the client's policies and the network.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+
+use crate::{BaseUrl, Error};
+
+/// Sends one HTTP request and reads the whole answer. Everything above it (limits, token, retries, paging) is the
+/// client's.
+///
+/// The client uses reqwest; a host may bring something else, a test a script.
+///
+/// An implementation
+/// - must not follow redirects, or the token would travel to wherever they point;
+/// - must not retry by itself;
+/// - must be cancel-safe: when the future is dropped, the request is abandoned;
+/// - must not log headers or bodies.
+#[async_trait]
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// Sends `request` (absolute URI) and reads the answer to its end.
+    ///
+    /// # Errors
+    /// When there was no answer, or it broke off. Any HTTP status is an answer.
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError>;
+}
+
+#[async_trait]
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        (**self).send(request).await
+    }
+}
+
+/// How a request failed below HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// No connection: name not found, refused, TLS not agreed.
+    Connect,
+    /// No answer in time.
+    Timeout,
+    /// The connection broke off before the answer was complete.
+    Incomplete,
+    /// The answer is larger than the client accepts.
+    TooLarge,
+    /// Anything else.
+    Other,
+}
+
+/// A failure below HTTP. Its texts name no URL: a query may hold a customer's data.
+#[derive(Debug)]
+pub struct TransportError {
+    kind: TransportErrorKind,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl TransportError {
+    /// Of a kind, without a cause.
+    #[must_use]
+    pub fn new(kind: TransportErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    /// With its cause, whose texts must name neither URL nor header nor body.
+    #[must_use]
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// How it failed.
+    #[must_use]
+    pub fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            TransportErrorKind::Connect => "no connection",
+            TransportErrorKind::Timeout => "no answer in time",
+            TransportErrorKind::Incomplete => "the answer broke off",
+            TransportErrorKind::TooLarge => "the answer is too large",
+            TransportErrorKind::Other => "the request failed",
+        })
+    }
+}
+
+impl std::error::Error for TransportError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// The transport over reqwest.
+pub(crate) struct ReqwestTransport {
+    client: reqwest::Client,
+    max_body: usize,
+}
+
+impl ReqwestTransport {
+    pub(crate) fn new(
+        base: &BaseUrl,
+        connect_timeout: Duration,
+        max_body: usize,
+    ) -> Result<Self, Error> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(connect_timeout);
+        if base.is_plain_http() {
+            // Plain http is loopback: no proxy may carry the secret elsewhere.
+            builder = builder.no_proxy();
+        } else {
+            builder = builder.https_only(true);
+        }
+        let client = builder.build().map_err(|error| {
+            Error::config("the HTTP client could not be built").caused_by(error.without_url())
+        })?;
+        Ok(Self::of_client(client, max_body))
+    }
+
+    pub(crate) fn of_client(client: reqwest::Client, max_body: usize) -> Self {
+        Self { client, max_body }
+    }
+}
+
+impl fmt::Debug for ReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestTransport").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Transport for ReqwestTransport {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let request = reqwest::Request::try_from(request).map_err(of_reqwest)?;
+        let mut answer = self.client.execute(request).await.map_err(of_reqwest)?;
+        let expected = answer
+            .content_length()
+            .and_then(|length| usize::try_from(length).ok());
+        if expected.is_some_and(|length| length > self.max_body) {
+            return Err(TransportError::new(TransportErrorKind::TooLarge));
+        }
+        // One buffer of the announced size: collecting the chunks first would hold every page twice.
+        let mut body = BytesMut::with_capacity(expected.unwrap_or(0));
+        while let Some(chunk) = answer.chunk().await.map_err(of_reqwest)? {
+            if body.len() + chunk.len() > self.max_body {
+                return Err(TransportError::new(TransportErrorKind::TooLarge));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut response = Response::new(body.freeze());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = std::mem::take(answer.headers_mut());
+        Ok(response)
+    }
+}
+
+fn of_reqwest(error: reqwest::Error) -> TransportError {
+    let kind = if error.is_timeout() {
+        TransportErrorKind::Timeout
+    } else if error.is_connect() {
+        TransportErrorKind::Connect
+    } else if error.is_body() || error.is_decode() || error.is_request() {
+        TransportErrorKind::Incomplete
+    } else {
+        TransportErrorKind::Other
+    };
+    TransportError::new(kind).caused_by(error.without_url())
+}
