@@ -5,16 +5,17 @@
 //! mod conformance {
 //!     use regentra_sync::MemoryStore;
 //!
-//!     async fn new_store() -> MemoryStore {
-//!         MemoryStore::new()
+//!     async fn new_store() -> (MemoryStore, ()) {
+//!         (MemoryStore::new(), ())
 //!     }
 //!
 //!     regentra_sync::conformance!(new_store);
 //! }
 //! ```
 //!
-//! The argument is an async function without arguments that returns a new, empty store each time. The macro expands to one
-//! `#[tokio::test]` per law, named as the law, so the crate that uses it needs `tokio` with the features `macros` and `rt`.
+//! The argument is an async function without arguments that returns a new, empty store each time, and whatever has to live as
+//! long as the store does: a temporary folder, a database schema, or `()`. The macro expands to one `#[tokio::test]` per law,
+//! named as the law, so the crate that uses it needs `tokio` with the features `macros` and `rt`.
 #![expect(
     clippy::missing_panics_doc,
     clippy::unwrap_used,
@@ -108,7 +109,7 @@ macro_rules! conformance {
         $(
             #[::tokio::test]
             async fn $law() {
-                let store = $new_store().await;
+                let (store, _kept) = $new_store().await;
                 $crate::conformance::$module::$law(&store).await;
             }
         )+
@@ -119,8 +120,8 @@ macro_rules! conformance {
 mod tests {
     crate::conformance!(new_memory_store);
 
-    async fn new_memory_store() -> crate::MemoryStore {
-        std::future::ready(crate::MemoryStore::new()).await
+    async fn new_memory_store() -> (crate::MemoryStore, ()) {
+        std::future::ready((crate::MemoryStore::new(), ())).await
     }
 
     /// A law that the macro does not name would never run.

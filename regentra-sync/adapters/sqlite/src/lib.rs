@@ -1,1 +1,114 @@
 #![doc = include_str!("../README.md")]
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use regentra_sync::store::{Result, StoreError, StoreErrorKind};
+use sqlx::{
+    SqlitePool, Transaction,
+    sqlite::{
+        Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    },
+};
+
+mod assets;
+mod audit;
+mod budget;
+mod column;
+mod commit;
+mod connections;
+mod evidence;
+mod failure;
+mod mappings;
+mod planner;
+mod runs;
+mod schema;
+mod tickets;
+
+pub use schema::SCHEMA_VERSION;
+
+use failure::Failure;
+
+/// How long a writer waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A store in one SQLite file, in write-ahead mode. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    /// One connection: SQLite has one writer, and waiting in a queue is fairer than being told that it is busy.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    path: PathBuf,
+}
+
+impl SqliteStore {
+    /// Opens a database of this program's schema.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Misconfigured`] when there is no such file, it is not a database, holds another program's tables, or
+    /// has an older or newer schema; [`StoreErrorKind::ReadOnly`] when it may not be written. The source says which, and what
+    /// to do. The file stays as it was.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let store = Self::connect(path.as_ref(), false).await?;
+        schema::check(&store.writer, &store.path).await?;
+        Ok(store)
+    }
+
+    /// Creates the database, or brings its schema up to date, and opens it. Several processes may do so at once.
+    ///
+    /// # Errors
+    /// As [`Self::open`], but neither a missing file nor an older schema is an error.
+    pub async fn migrate(path: impl AsRef<Path>) -> Result<Self> {
+        let store = Self::connect(path.as_ref(), true).await?;
+        schema::migrate(&store.writer, &store.path).await?;
+        Ok(store)
+    }
+
+    async fn connect(path: &Path, create: bool) -> Result<Self> {
+        if !create && !path.exists() {
+            let text = format!(
+                "there is no database at {}; migrate it first",
+                path.display()
+            );
+            return Err(StoreError::new(StoreErrorKind::Misconfigured, text));
+        }
+        // Nothing may be changed in a file that turns out to be another program's, so what is written into the file itself
+        // (the journal mode) comes only after that is known.
+        schema::refuse_foreign(path).await?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = |connections| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .connect_lazy_with(options.clone())
+        };
+        Ok(Self {
+            writer: pool(1),
+            readers: pool(4),
+            path: path.to_owned(),
+        })
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits for what is under way and closes the file. A store that is dropped closes it too, in the background.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// A transaction that writes: it holds the write lock from the start, so that what it reads stays true until it commits.
+    async fn begin(&self) -> std::result::Result<Transaction<'static, Sqlite>, Failure> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}

@@ -1,0 +1,419 @@
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use regentra_sync::{
+    ComplianceOrgId, EventId, MappingId, MspOrgId,
+    evidence_chain::{ChainHead, EvidenceRow},
+    id::Version,
+    regentra_evidence::SignalKind,
+    signature_history::{DeviceDigest, SignatureChanges},
+    store::{
+        CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
+    },
+    ticket::{OutboxId, TicketState, TicketTick},
+};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use time::OffsetDateTime;
+
+use crate::{
+    SqliteStore,
+    column::{Columns as _, from_json, json, micros, signal_kind},
+    commit::{append_customer_audit, credential_holds, finish, lease_holds, mapping_holds, unseen},
+    failure::{Failure, Stop, holds},
+    tickets::{insert_outbox, outbox_row, ticket, write_ticket},
+};
+
+fn stored_signal(row: &SqliteRow) -> std::result::Result<StoredSignal, Failure> {
+    Ok(StoredSignal {
+        mapping: MappingId::from_uuid(row.id("mapping")?),
+        event: EventId::from_uuid(row.id("event")?),
+        signal: from_json(&row.text("body")?, "body")?,
+    })
+}
+
+fn evidence_row(row: &SqliteRow) -> std::result::Result<EvidenceRow, Failure> {
+    Ok(EvidenceRow {
+        mapping: MappingId::from_uuid(row.id("mapping")?),
+        signal: signal_kind(&row.text("signal")?)?,
+        sequence: row.number("sequence")?,
+        event: EventId::from_uuid(row.id("event")?),
+        record: row.text("record")?,
+        previous: row.hash("previous")?,
+        hash: row.hash("hash")?,
+    })
+}
+
+async fn heads(
+    db: &mut SqliteConnection,
+    customer: ComplianceOrgId,
+    mapping: MappingId,
+) -> std::result::Result<BTreeMap<SignalKind, ChainHead>, Failure> {
+    let mut heads = BTreeMap::new();
+    for signal in SignalKind::ALL {
+        let last = "SELECT sequence, hash FROM evidence WHERE compliance_org = ?1 AND mapping = ?2 AND signal = ?3 \
+                    ORDER BY sequence DESC LIMIT 1";
+        let row = sqlx::query(last)
+            .bind(customer.as_uuid())
+            .bind(mapping.as_uuid())
+            .bind(signal.as_str())
+            .fetch_optional(&mut *db)
+            .await?;
+        if let Some(row) = row {
+            heads.insert(
+                signal,
+                ChainHead {
+                    length: row.number("sequence")?,
+                    hash: row.hash("hash")?,
+                },
+            );
+        }
+    }
+    Ok(heads)
+}
+
+async fn read_state(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    customer: ComplianceOrgId,
+    mapping: MappingId,
+    event: EventId,
+    tick: OffsetDateTime,
+) -> std::result::Result<SweepState, Failure> {
+    let seen = sqlx::query("SELECT 1 FROM event WHERE msp = ?1 AND id = ?2")
+        .bind(msp.as_uuid())
+        .bind(event.as_uuid())
+        .fetch_optional(&mut *db)
+        .await?;
+    let open = "SELECT * FROM ticket WHERE msp = ?1 AND mapping = ?2 AND compliance_org = ?3 AND state = 'open'";
+    let open = sqlx::query(open)
+        .bind(msp.as_uuid())
+        .bind(mapping.as_uuid())
+        .bind(customer.as_uuid())
+        .fetch_all(&mut *db)
+        .await?;
+    let open = open
+        .iter()
+        .map(|row| ticket(row).map(|ticket| (ticket.key.signal, ticket)));
+    let history =
+        sqlx::query("SELECT device, first_seen_at FROM signature WHERE msp = ?1 AND mapping = ?2")
+            .bind(msp.as_uuid())
+            .bind(mapping.as_uuid())
+            .fetch_all(&mut *db)
+            .await?;
+    let history = history.iter().map(|row| {
+        Ok::<_, Failure>((
+            DeviceDigest::from_hex(row.text("device")?),
+            row.time("first_seen_at")?,
+        ))
+    });
+    let open_tickets = open.collect::<std::result::Result<_, _>>()?;
+    let signature_history = history.collect::<std::result::Result<_, _>>()?;
+    let row = sqlx::query(
+        "SELECT version, opened, digests FROM ticket_tick WHERE msp = ?1 AND scheduled_at = ?2",
+    )
+    .bind(msp.as_uuid())
+    .bind(micros(tick))
+    .fetch_optional(&mut *db)
+    .await?;
+    let tick = row.map(|row| {
+        Ok::<_, Failure>(TicketTick {
+            scheduled_at: tick,
+            version: Version::from_u32(row.number("version")?),
+            opened: row.number("opened")?,
+            digests: row.number("digests")?,
+        })
+    });
+    let tick = tick.transpose()?;
+    let digest = match &tick {
+        None => None,
+        Some(tick) => {
+            sqlx::query("SELECT * FROM outbox WHERE msp = ?1 AND id = ?2 AND delivered_at IS NULL")
+                .bind(msp.as_uuid())
+                .bind(OutboxId::digest(msp, tick.scheduled_at, tick.digests).as_uuid())
+                .fetch_optional(&mut *db)
+                .await?
+        }
+    };
+    Ok(SweepState {
+        seen: seen.is_some(),
+        heads: heads(db, customer, mapping).await?,
+        open_tickets,
+        signature_history,
+        tick,
+        digest: digest.as_ref().map(outbox_row).transpose()?,
+    })
+}
+
+async fn append_signal(
+    db: &mut SqliteConnection,
+    customer: ComplianceOrgId,
+    stored: &StoredSignal,
+) -> std::result::Result<(), Failure> {
+    let insert = "INSERT INTO signal (compliance_org, mapping, signal, event, status, collected_at, expires_at, body) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let signal = &stored.signal;
+    sqlx::query(insert)
+        .bind(customer.as_uuid())
+        .bind(stored.mapping.as_uuid())
+        .bind(signal.kind().as_str())
+        .bind(stored.event.as_uuid())
+        .bind(signal.status.as_str())
+        .bind(micros(signal.collected_at))
+        .bind(micros(signal.expires_at))
+        .bind(json(signal)?)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn append_evidence(
+    db: &mut SqliteConnection,
+    customer: ComplianceOrgId,
+    row: &EvidenceRow,
+) -> std::result::Result<(), Failure> {
+    let insert = "INSERT INTO evidence (compliance_org, mapping, signal, sequence, event, record, previous, hash) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    sqlx::query(insert)
+        .bind(customer.as_uuid())
+        .bind(row.mapping.as_uuid())
+        .bind(row.signal.as_str())
+        .bind(i64::try_from(row.sequence).map_err(|_| Failure::corrupt("sequence"))?)
+        .bind(row.event.as_uuid())
+        .bind(&row.record)
+        .bind(row.previous.as_bytes().as_slice())
+        .bind(row.hash.as_bytes().as_slice())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn write_signatures(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    mapping: MappingId,
+    changes: &SignatureChanges,
+) -> std::result::Result<(), Failure> {
+    for (device, at) in &changes.first_seen {
+        let insert = "INSERT OR REPLACE INTO signature (msp, mapping, device, first_seen_at) VALUES (?1, ?2, ?3, ?4)";
+        sqlx::query(insert)
+            .bind(msp.as_uuid())
+            .bind(mapping.as_uuid())
+            .bind(device.as_str())
+            .bind(micros(*at))
+            .execute(&mut *db)
+            .await?;
+    }
+    for device in &changes.cleared {
+        sqlx::query("DELETE FROM signature WHERE msp = ?1 AND mapping = ?2 AND device = ?3")
+            .bind(msp.as_uuid())
+            .bind(mapping.as_uuid())
+            .bind(device.as_str())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn write_tick(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    tick: &TicketTick,
+) -> std::result::Result<(), Stop> {
+    let stored =
+        sqlx::query("SELECT version FROM ticket_tick WHERE msp = ?1 AND scheduled_at = ?2")
+            .bind(msp.as_uuid())
+            .bind(micros(tick.scheduled_at))
+            .fetch_optional(&mut *db)
+            .await?;
+    let stored = stored
+        .map(|row| row.number("version"))
+        .transpose()?
+        .unwrap_or(0);
+    holds(stored == tick.version.as_u32(), Guard::TicketTick)?;
+    let insert = "INSERT OR REPLACE INTO ticket_tick (msp, scheduled_at, version, opened, digests) \
+                  VALUES (?1, ?2, ?3, ?4, ?5)";
+    sqlx::query(insert)
+        .bind(msp.as_uuid())
+        .bind(micros(tick.scheduled_at))
+        .bind(tick.version.next().as_u32())
+        .bind(tick.opened)
+        .bind(tick.digests)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn ticket_holds(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    write: &TicketWrite,
+) -> std::result::Result<(), Stop> {
+    if write.ticket.state != TicketState::Open {
+        return Ok(());
+    }
+    let key = write.ticket.key;
+    let another = "SELECT 1 FROM ticket WHERE msp = ?1 AND mapping = ?2 AND compliance_org = ?3 AND signal = ?4 \
+                   AND state = 'open' AND id <> ?5";
+    let another = sqlx::query(another)
+        .bind(msp.as_uuid())
+        .bind(key.mapping.as_uuid())
+        .bind(key.compliance_org.as_uuid())
+        .bind(key.signal.as_str())
+        .bind(write.ticket.id.as_uuid())
+        .fetch_optional(db)
+        .await?;
+    holds(another.is_none(), Guard::Ticket)
+}
+
+async fn write_sweep(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    customer: ComplianceOrgId,
+    commit: &SweepCommit,
+) -> std::result::Result<(), Stop> {
+    let mapping = commit.mapping.mapping;
+    unseen(db, msp, commit.event).await?;
+    credential_holds(db, msp, commit.credential).await?;
+    let company = mapping_holds(db, msp, commit.mapping).await?;
+    let is_theirs =
+        sqlx::query("SELECT 1 FROM company WHERE msp = ?1 AND id = ?2 AND converted_to = ?3")
+            .bind(msp.as_uuid())
+            .bind(company.as_uuid())
+            .bind(customer.as_uuid())
+            .fetch_optional(&mut *db)
+            .await?;
+    holds(is_theirs.is_some(), Guard::Mapping)?;
+    lease_holds(db, msp, &commit.lease).await?;
+    let heads = heads(db, customer, mapping).await?;
+    let continues = |row: &EvidenceRow| {
+        row.mapping == mapping
+            && heads.get(&row.signal).copied().unwrap_or(ChainHead::EMPTY) == row.continues()
+    };
+    holds(commit.evidence.iter().all(continues), Guard::EvidenceChain)?;
+
+    for write in &commit.tickets {
+        ticket_holds(db, msp, write).await?;
+        holds(write_ticket(db, msp, write).await?, Guard::Ticket)?;
+    }
+    if let Some(tick) = &commit.tick {
+        write_tick(db, msp, tick).await?;
+    }
+    for stored in &commit.signals {
+        append_signal(db, customer, stored).await?;
+    }
+    for row in &commit.evidence {
+        append_evidence(db, customer, row).await?;
+    }
+    append_customer_audit(db, customer, &commit.audit).await?;
+    let stamp = "UPDATE mapping SET first_evidence_synced_at = ?1 \
+                 WHERE msp = ?2 AND id = ?3 AND first_evidence_synced_at IS NULL";
+    sqlx::query(stamp)
+        .bind(commit.first_evidence_synced_at.map(micros))
+        .bind(msp.as_uuid())
+        .bind(mapping.as_uuid())
+        .execute(&mut *db)
+        .await?;
+    write_signatures(db, msp, mapping, &commit.signatures).await?;
+    for row in &commit.outbox {
+        insert_outbox(db, msp, row).await?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Evidence for SqliteStore {
+    async fn sweep_state(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        event: EventId,
+        tick: OffsetDateTime,
+    ) -> Result<SweepState> {
+        // One transaction, so that all of it is of one moment.
+        let mut db = self.readers.begin().await.map_err(Failure::from)?;
+        Ok(read_state(&mut db, msp, customer, mapping, event, tick).await?)
+    }
+
+    async fn commit_sweep(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        commit: SweepCommit,
+    ) -> Result<CommitOutcome> {
+        let mut db = self.begin().await?;
+        let written = write_sweep(&mut db, msp, customer, &commit).await;
+        finish(db, written).await
+    }
+
+    async fn current_signals(
+        &self,
+        customer: ComplianceOrgId,
+        now: OffsetDateTime,
+    ) -> Result<Vec<StoredSignal>> {
+        let newest = "SELECT mapping, event, body FROM (\
+                        SELECT *, row_number() OVER \
+                          (PARTITION BY mapping, signal ORDER BY collected_at DESC, position DESC) AS place \
+                        FROM signal WHERE compliance_org = ?1 AND expires_at > ?2) WHERE place = 1";
+        let rows = sqlx::query(newest)
+            .bind(customer.as_uuid())
+            .bind(micros(now))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        let mut signals: Vec<_> = rows
+            .iter()
+            .map(stored_signal)
+            .collect::<std::result::Result<_, _>>()?;
+        signals.sort_by_key(|stored| (stored.mapping, stored.signal.kind()));
+        Ok(signals)
+    }
+
+    async fn signal_history(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+        limit: u32,
+    ) -> Result<Vec<StoredSignal>> {
+        let select = "SELECT mapping, event, body FROM signal WHERE compliance_org = ?1 AND mapping = ?2 AND signal = ?3 \
+                      ORDER BY collected_at DESC, position DESC LIMIT ?4";
+        let rows = sqlx::query(select)
+            .bind(customer.as_uuid())
+            .bind(mapping.as_uuid())
+            .bind(signal.as_str())
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(rows
+            .iter()
+            .map(stored_signal)
+            .collect::<std::result::Result<_, _>>()?)
+    }
+
+    async fn evidence_chain(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<EvidenceRow>> {
+        let select = "SELECT * FROM evidence WHERE compliance_org = ?1 AND mapping = ?2 AND signal = ?3 \
+                      AND sequence > ?4 ORDER BY sequence LIMIT ?5";
+        let rows = sqlx::query(select)
+            .bind(customer.as_uuid())
+            .bind(mapping.as_uuid())
+            .bind(signal.as_str())
+            .bind(i64::try_from(after).unwrap_or(i64::MAX))
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(rows
+            .iter()
+            .map(evidence_row)
+            .collect::<std::result::Result<_, _>>()?)
+    }
+}

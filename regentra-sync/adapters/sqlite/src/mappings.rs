@@ -1,0 +1,295 @@
+use async_trait::async_trait;
+use regentra_sync::{
+    CompanyId, ComplianceOrgId, CredentialId, MappingId, MspOrgId,
+    company::PortalCompany,
+    id::Version,
+    mapping::{ExternalOrgId, Mapping, MappingState},
+    store::{
+        CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
+    },
+    ticket::NoteReason,
+};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+use crate::{
+    SqliteStore,
+    assets::{LetGo, let_go},
+    column::{Columns as _, micros},
+    commit::{append_msp_audit, credential_holds, finish, unseen},
+    failure::{Failure, Stop, holds},
+};
+
+fn mapping(row: &SqliteRow) -> std::result::Result<Mapping, Failure> {
+    let company = row.optional_id("company")?.map(CompanyId::from_uuid);
+    let state = match (row.text("state")?.as_str(), company) {
+        ("pending_review", None) => MappingState::PendingReview,
+        ("mapped", Some(company)) => MappingState::Mapped { company },
+        ("ignored", None) => MappingState::Ignored,
+        _ => return Err(Failure::corrupt("state")),
+    };
+    Ok(Mapping {
+        id: MappingId::from_uuid(row.id("id")?),
+        credential: CredentialId::from_uuid(row.id("credential")?),
+        external_org_id: ExternalOrgId::new(row.number("external_org_id")?),
+        name: row.text("name")?.into(),
+        state,
+        suggestion: row.optional_id("suggestion")?.map(CompanyId::from_uuid),
+        version: Version::from_u32(row.number("version")?),
+        discovered_at: row.time("discovered_at")?,
+        missing_since: row.optional_time("missing_since")?,
+        first_evidence_synced_at: row.optional_time("first_evidence_synced_at")?,
+    })
+}
+
+fn company(row: &SqliteRow) -> std::result::Result<PortalCompany, Failure> {
+    Ok(PortalCompany {
+        id: CompanyId::from_uuid(row.id("id")?),
+        name: row.text("name")?.into(),
+        converted_to: row
+            .optional_id("converted_to")?
+            .map(ComplianceOrgId::from_uuid),
+        created_at: row.time("created_at")?,
+    })
+}
+
+/// Adds a company; `false` when it exists.
+async fn insert_company(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    company: &PortalCompany,
+) -> std::result::Result<bool, Failure> {
+    let insert = "INSERT INTO company (msp, id, name, converted_to, created_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+                  ON CONFLICT (msp, id) DO NOTHING";
+    let inserted = sqlx::query(insert)
+        .bind(msp.as_uuid())
+        .bind(company.id.as_uuid())
+        .bind(company.name.as_str())
+        .bind(company.converted_to.map(ComplianceOrgId::as_uuid))
+        .bind(micros(company.created_at))
+        .execute(db)
+        .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+async fn insert_mapping(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    new: &Mapping,
+) -> std::result::Result<(), Failure> {
+    let insert = "INSERT INTO mapping (msp, id, credential, external_org_id, name, state, company, suggestion, version, \
+                  discovered_at, missing_since, first_evidence_synced_at) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING";
+    sqlx::query(insert)
+        .bind(msp.as_uuid())
+        .bind(new.id.as_uuid())
+        .bind(new.credential.as_uuid())
+        .bind(new.external_org_id.get())
+        .bind(new.name.as_str())
+        .bind(new.state.as_str())
+        .bind(new.state.company().map(CompanyId::as_uuid))
+        .bind(new.suggestion.map(CompanyId::as_uuid))
+        .bind(new.version.as_u32())
+        .bind(micros(new.discovered_at))
+        .bind(new.missing_since.map(micros))
+        .bind(new.first_evidence_synced_at.map(micros))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn write_discovery(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    commit: &DiscoveryCommit,
+) -> std::result::Result<(), Stop> {
+    let DiscoveryCommit {
+        event,
+        guard,
+        added,
+        seen,
+        audit,
+    } = commit;
+    unseen(db, msp, *event).await?;
+    credential_holds(db, msp, *guard).await?;
+    for new in added {
+        insert_mapping(db, msp, new).await?;
+    }
+    for organization in seen {
+        let update = "UPDATE mapping SET name = ?1, suggestion = ?2, missing_since = ?3 WHERE msp = ?4 AND id = ?5";
+        sqlx::query(update)
+            .bind(organization.name.as_str())
+            .bind(organization.suggestion.map(CompanyId::as_uuid))
+            .bind(organization.missing_since.map(micros))
+            .bind(msp.as_uuid())
+            .bind(organization.mapping.as_uuid())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(append_msp_audit(db, msp, audit).await?)
+}
+
+async fn write_decision(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    commit: &MappingCommit,
+) -> std::result::Result<(), Stop> {
+    let MappingCommit {
+        event,
+        guard,
+        state,
+        company,
+        at,
+        audit,
+    } = commit;
+    unseen(db, msp, *event).await?;
+    let stored =
+        sqlx::query("SELECT state FROM mapping WHERE msp = ?1 AND id = ?2 AND version = ?3")
+            .bind(msp.as_uuid())
+            .bind(guard.mapping.as_uuid())
+            .bind(guard.version.as_u32())
+            .fetch_optional(&mut *db)
+            .await?;
+    let Some(stored) = stored else {
+        return holds(false, Guard::Mapping);
+    };
+    let was_mapped = stored.text("state")? == "mapped";
+    if let Some(company) = company {
+        holds(insert_company(db, msp, company).await?, Guard::Company)?;
+    }
+    if let Some(company) = state.company() {
+        let exists = sqlx::query("SELECT 1 FROM company WHERE msp = ?1 AND id = ?2")
+            .bind(msp.as_uuid())
+            .bind(company.as_uuid())
+            .fetch_optional(&mut *db)
+            .await?;
+        holds(exists.is_some(), Guard::Company)?;
+    }
+    if was_mapped {
+        let_go(
+            db,
+            msp,
+            LetGo::Mapping(guard.mapping),
+            *event,
+            NoteReason::Unmapped,
+            *at,
+        )
+        .await?;
+    }
+    let update = "UPDATE mapping SET state = ?1, company = ?2, version = ?3, suggestion = NULL, \
+                  first_evidence_synced_at = NULL WHERE msp = ?4 AND id = ?5";
+    sqlx::query(update)
+        .bind(state.as_str())
+        .bind(state.company().map(CompanyId::as_uuid))
+        .bind(guard.version.next().as_u32())
+        .bind(msp.as_uuid())
+        .bind(guard.mapping.as_uuid())
+        .execute(&mut *db)
+        .await?;
+    Ok(append_msp_audit(db, msp, audit).await?)
+}
+
+async fn write_promotion(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    commit: &PromotionCommit,
+) -> std::result::Result<(), Stop> {
+    let PromotionCommit {
+        event,
+        company,
+        compliance_org,
+        audit,
+    } = commit;
+    unseen(db, msp, *event).await?;
+    let update = "UPDATE company SET converted_to = ?1 WHERE msp = ?2 AND id = ?3 AND converted_to IS NULL \
+                  AND NOT EXISTS (SELECT 1 FROM company WHERE converted_to = ?1)";
+    let updated = sqlx::query(update)
+        .bind(compliance_org.as_uuid())
+        .bind(msp.as_uuid())
+        .bind(company.as_uuid())
+        .execute(&mut *db)
+        .await?;
+    holds(updated.rows_affected() == 1, Guard::Company)?;
+    Ok(append_msp_audit(db, msp, audit).await?)
+}
+
+#[async_trait]
+impl Mappings for SqliteStore {
+    async fn mappings(&self, msp: MspOrgId, credential: CredentialId) -> Result<Vec<Mapping>> {
+        let rows = sqlx::query(
+            "SELECT * FROM mapping WHERE msp = ?1 AND credential = ?2 ORDER BY external_org_id",
+        )
+        .bind(msp.as_uuid())
+        .bind(credential.as_uuid())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(Failure::from)?;
+        Ok(rows
+            .iter()
+            .map(mapping)
+            .collect::<std::result::Result<_, _>>()?)
+    }
+
+    async fn mapping(&self, msp: MspOrgId, id: MappingId) -> Result<Option<Mapping>> {
+        let row = sqlx::query("SELECT * FROM mapping WHERE msp = ?1 AND id = ?2")
+            .bind(msp.as_uuid())
+            .bind(id.as_uuid())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(row.as_ref().map(mapping).transpose()?)
+    }
+
+    async fn companies(&self, msp: MspOrgId) -> Result<Vec<PortalCompany>> {
+        let rows = sqlx::query("SELECT * FROM company WHERE msp = ?1 ORDER BY id")
+            .bind(msp.as_uuid())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(rows
+            .iter()
+            .map(company)
+            .collect::<std::result::Result<_, _>>()?)
+    }
+
+    async fn company(&self, msp: MspOrgId, id: CompanyId) -> Result<Option<PortalCompany>> {
+        let row = sqlx::query("SELECT * FROM company WHERE msp = ?1 AND id = ?2")
+            .bind(msp.as_uuid())
+            .bind(id.as_uuid())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(row.as_ref().map(company).transpose()?)
+    }
+
+    async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()> {
+        let mut db = self.writer.acquire().await.map_err(Failure::from)?;
+        insert_company(&mut db, msp, &company).await?;
+        Ok(())
+    }
+
+    async fn commit_discovery(
+        &self,
+        msp: MspOrgId,
+        commit: DiscoveryCommit,
+    ) -> Result<CommitOutcome> {
+        let mut db = self.begin().await?;
+        let written = write_discovery(&mut db, msp, &commit).await;
+        finish(db, written).await
+    }
+
+    async fn commit_mapping(&self, msp: MspOrgId, commit: MappingCommit) -> Result<CommitOutcome> {
+        let mut db = self.begin().await?;
+        let written = write_decision(&mut db, msp, &commit).await;
+        finish(db, written).await
+    }
+
+    async fn commit_promotion(
+        &self,
+        msp: MspOrgId,
+        commit: PromotionCommit,
+    ) -> Result<CommitOutcome> {
+        let mut db = self.begin().await?;
+        let written = write_promotion(&mut db, msp, &commit).await;
+        finish(db, written).await
+    }
+}

@@ -1,0 +1,195 @@
+use async_trait::async_trait;
+use regentra_sync::{
+    CompanyId, ComplianceOrgId, MappingId, MspOrgId,
+    id::Version,
+    private::Private,
+    store::{CommitOutcome, DeliveryCommit, Result, TicketWrite, Tickets},
+    ticket::{OutboxAction, OutboxId, OutboxRow, SignalKey, Ticket, TicketId, TicketState},
+};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use time::OffsetDateTime;
+
+use crate::{
+    SqliteStore,
+    column::{Columns as _, from_json, json, micros, signal_kind},
+    commit::{finish, unseen},
+    failure::{Failure, Stop},
+};
+
+pub(crate) fn ticket(row: &SqliteRow) -> std::result::Result<Ticket, Failure> {
+    Ok(Ticket {
+        id: TicketId::from_uuid(row.id("id")?),
+        key: SignalKey {
+            compliance_org: ComplianceOrgId::from_uuid(row.id("compliance_org")?),
+            mapping: MappingId::from_uuid(row.id("mapping")?),
+            signal: signal_kind(&row.text("signal")?)?,
+        },
+        company: CompanyId::from_uuid(row.id("company")?),
+        state: TicketState::from_name(&row.text("state")?)
+            .ok_or_else(|| Failure::corrupt("state"))?,
+        version: Version::from_u32(row.number("version")?),
+        opened_at: row.time("opened_at")?,
+        last_failed_at: row.time("last_failed_at")?,
+        passes: row.number("passes")?,
+        said: row.text("said")?,
+        reference: row.optional_text("reference")?.map(Private::new),
+        closed_at: row.optional_time("closed_at")?,
+    })
+}
+
+pub(crate) fn outbox_row(row: &SqliteRow) -> std::result::Result<OutboxRow, Failure> {
+    Ok(OutboxRow {
+        id: OutboxId::from_uuid(row.id("id")?),
+        ticket: row.optional_id("ticket")?.map(TicketId::from_uuid),
+        action: from_json(&row.text("action")?, "action")?,
+        created_at: row.time("created_at")?,
+        due_at: row.time("due_at")?,
+        delivered_at: row.optional_time("delivered_at")?,
+    })
+}
+
+/// Writes one ticket whole; `false` when the stored version is not the expected one.
+pub(crate) async fn write_ticket(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    write: &TicketWrite,
+) -> std::result::Result<bool, Failure> {
+    let insert = "INSERT INTO ticket (msp, id, compliance_org, mapping, signal, company, state, version, opened_at, \
+                  last_failed_at, passes, said, reference, closed_at) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (msp, id) DO NOTHING";
+    let update = "UPDATE ticket SET compliance_org = ?3, mapping = ?4, signal = ?5, company = ?6, state = ?7, \
+                  version = ?8, opened_at = ?9, last_failed_at = ?10, passes = ?11, said = ?12, reference = ?13, \
+                  closed_at = ?14 WHERE msp = ?1 AND id = ?2 AND version = ?15";
+    let TicketWrite { ticket, expected } = write;
+    let query = sqlx::query(if expected.is_none() { insert } else { update })
+        .bind(msp.as_uuid())
+        .bind(ticket.id.as_uuid())
+        .bind(ticket.key.compliance_org.as_uuid())
+        .bind(ticket.key.mapping.as_uuid())
+        .bind(ticket.key.signal.as_str())
+        .bind(ticket.company.as_uuid())
+        .bind(ticket.state.as_str())
+        .bind(ticket.version.as_u32())
+        .bind(micros(ticket.opened_at))
+        .bind(micros(ticket.last_failed_at))
+        .bind(ticket.passes)
+        .bind(&ticket.said)
+        .bind(ticket.reference.as_ref().map(Private::as_str))
+        .bind(ticket.closed_at.map(micros));
+    let query = match expected {
+        None => query,
+        Some(expected) => query.bind(expected.as_u32()),
+    };
+    Ok(query.execute(db).await?.rows_affected() == 1)
+}
+
+/// Adds a row; one that exists stays as it is, except that a digest is replaced until it is delivered.
+pub(crate) async fn insert_outbox(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    row: &OutboxRow,
+) -> std::result::Result<(), Failure> {
+    let insert = "INSERT INTO outbox (msp, id, ticket, action, created_at, due_at, delivered_at) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (msp, id) DO UPDATE \
+                  SET action = excluded.action, due_at = excluded.due_at WHERE ?8 AND delivered_at IS NULL";
+    sqlx::query(insert)
+        .bind(msp.as_uuid())
+        .bind(row.id.as_uuid())
+        .bind(row.ticket.map(TicketId::as_uuid))
+        .bind(json(&row.action)?)
+        .bind(micros(row.created_at))
+        .bind(micros(row.due_at))
+        .bind(row.delivered_at.map(micros))
+        .bind(matches!(row.action, OutboxAction::Digest { .. }))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn write_delivery(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    commit: &DeliveryCommit,
+) -> std::result::Result<(), Stop> {
+    let DeliveryCommit {
+        event,
+        row,
+        reference,
+        at,
+    } = commit;
+    unseen(db, msp, *event).await?;
+    let deliver = "UPDATE outbox SET delivered_at = ?1 WHERE msp = ?2 AND id = ?3 AND delivered_at IS NULL RETURNING ticket";
+    let delivered = sqlx::query(deliver)
+        .bind(micros(*at))
+        .bind(msp.as_uuid())
+        .bind(row.as_uuid())
+        .fetch_optional(&mut *db)
+        .await?;
+    let Some(delivered) = delivered else {
+        return Err(Stop::Outcome(CommitOutcome::AlreadyCommitted));
+    };
+    if let (Some(ticket), Some(reference)) = (delivered.optional_id("ticket")?, reference) {
+        sqlx::query(
+            "UPDATE ticket SET reference = ?1, version = version + 1 WHERE msp = ?2 AND id = ?3",
+        )
+        .bind(reference.as_str())
+        .bind(msp.as_uuid())
+        .bind(ticket)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Tickets for SqliteStore {
+    async fn tickets(
+        &self,
+        msp: MspOrgId,
+        customer: Option<ComplianceOrgId>,
+    ) -> Result<Vec<Ticket>> {
+        let select = "SELECT * FROM ticket WHERE msp = ?1 AND (?2 IS NULL OR compliance_org = ?2) \
+                      ORDER BY opened_at DESC, id";
+        let rows = sqlx::query(select)
+            .bind(msp.as_uuid())
+            .bind(customer.map(ComplianceOrgId::as_uuid))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(rows
+            .iter()
+            .map(ticket)
+            .collect::<std::result::Result<_, _>>()?)
+    }
+
+    async fn outbox(
+        &self,
+        msp: MspOrgId,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<OutboxRow>> {
+        let select = "SELECT * FROM outbox WHERE msp = ?1 AND delivered_at IS NULL AND due_at <= ?2 \
+                      ORDER BY position LIMIT ?3";
+        let rows = sqlx::query(select)
+            .bind(msp.as_uuid())
+            .bind(micros(now))
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(rows
+            .iter()
+            .map(outbox_row)
+            .collect::<std::result::Result<_, _>>()?)
+    }
+
+    async fn commit_delivery(
+        &self,
+        msp: MspOrgId,
+        commit: DeliveryCommit,
+    ) -> Result<CommitOutcome> {
+        let mut db = self.begin().await?;
+        let written = write_delivery(&mut db, msp, &commit).await;
+        finish(db, written).await
+    }
+}

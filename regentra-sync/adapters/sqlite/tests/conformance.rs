@@ -1,0 +1,15 @@
+//! SQLite keeps every law of the store traits.
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+use regentra_sync_sqlite::SqliteStore;
+use tempfile::TempDir;
+
+async fn new_store() -> (SqliteStore, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::migrate(folder.path().join("regentra.db"))
+        .await
+        .unwrap();
+    (store, folder)
+}
+
+regentra_sync::conformance!(new_store);
