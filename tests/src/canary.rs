@@ -67,8 +67,15 @@ const VOCABULARY: [&str; 39] = [
     "userType",
 ];
 
-/// Labels by which a rule tells system partitions from data.
-const SYSTEM_LABELS: [&str; 5] = ["Recovery", "WinRE", "EFI", "ESP", "System Reserved"];
+/// Words in fields of free text by which a rule decides: system partitions, and the product that is no product.
+const RULE_WORDS: [(&str, &str); 6] = [
+    ("label", "Recovery"),
+    ("label", "WinRE"),
+    ("label", "EFI"),
+    ("label", "ESP"),
+    ("label", "System Reserved"),
+    ("productName", "NONE"),
+];
 
 impl Canaries {
     /// The row with every free text replaced.
@@ -136,7 +143,7 @@ fn keeps(key: &str, text: &str) -> bool {
     };
     text.is_empty()
         || VOCABULARY.contains(&key)
-        || (key == "label" && SYSTEM_LABELS.contains(&text))
+        || RULE_WORDS.contains(&(key, text))
         || (matches!(key, "status" | "type") && shouted())
 }
 

@@ -1,5 +1,12 @@
 //! Lists, reports and the feed of the simulated tenant page as the vendor's do.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -224,7 +231,7 @@ fn a_report_of_one_page_has_no_cursor() {
 fn a_cursor_expires_and_belongs_to_one_report() {
     let tenant = Tenant::builder(NOW)
         .preset(Preset::Healthy, 3, 120)
-        .cursor_lifetime(Duration::from_secs(60))
+        .cursor_lifetime(Duration::from_mins(1))
         .build();
     let mut visit = Visit::of(tenant);
     let first = visit.get("/v2/queries/volumes?pageSize=50");
@@ -248,7 +255,7 @@ fn a_cursor_expires_and_belongs_to_one_report() {
     assert_eq!(
         visit
             .tenant
-            .answer(&request, NOW + Duration::from_secs(60))
+            .answer(&request, NOW + Duration::from_mins(1))
             .status,
         400
     );

@@ -1,5 +1,12 @@
 //! Who gets a token of the simulated tenant, and for how long.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::time::Duration;
 
 use base64::Engine;
