@@ -138,7 +138,7 @@ pub struct SweepCounts {
     pub malformed_rows: u64,
     /// Rows collected too long ago, or at a time that cannot be read.
     pub stale_rows: u64,
-    /// Requests made.
+    /// Requests made, retries and token requests not counted.
     pub requests: u64,
 }
 

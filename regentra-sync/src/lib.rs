@@ -8,6 +8,7 @@ pub mod audit;
 pub mod authorization;
 pub mod budget;
 pub mod clock;
+pub mod collect;
 pub mod company;
 pub mod conformance;
 pub mod credential;

@@ -1,0 +1,59 @@
+//! The client's credentials: from the environment or from standard input, never from arguments, which other users of the machine
+//! can read.
+
+use std::io::{BufRead, IsTerminal};
+
+use anyhow::{Context as _, bail};
+use ninjaone_client::Credentials;
+use secrecy::zeroize::Zeroizing;
+
+/// The variable that holds the client id.
+pub const CLIENT_ID: &str = "NINJAONE_CLIENT_ID";
+/// The variable that holds the client secret.
+pub const CLIENT_SECRET: &str = "NINJAONE_CLIENT_SECRET";
+
+/// Client id and secret from [`CLIENT_ID`] and [`CLIENT_SECRET`]; what is not set there is read from standard input, a line each, the
+/// id first.
+///
+/// # Errors
+///
+/// When neither has it.
+pub fn read() -> anyhow::Result<Credentials> {
+    let stdin = std::io::stdin();
+    if (variable(CLIENT_ID).is_none() || variable(CLIENT_SECRET).is_none()) && stdin.is_terminal() {
+        bail!(
+            "no credentials: set {CLIENT_ID} and {CLIENT_SECRET}, or send both on standard input, a line each. \
+             A system administrator creates them in NinjaOne under Administration > Apps > API: \
+             an API Services (machine-to-machine) client with the `monitoring` scope"
+        );
+    }
+    let mut lines = stdin.lock();
+    let id = variable_or_line(CLIENT_ID, &mut lines)?;
+    let secret = variable_or_line(CLIENT_SECRET, &mut lines)?;
+    Ok(Credentials::client_credentials(
+        id.as_str(),
+        secret.as_str(),
+    ))
+}
+
+fn variable(name: &str) -> Option<Zeroizing<String>> {
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.trim().is_empty())
+        .map(Zeroizing::new)
+}
+
+fn variable_or_line(name: &str, lines: &mut impl BufRead) -> anyhow::Result<Zeroizing<String>> {
+    if let Some(value) = variable(name) {
+        return Ok(value);
+    }
+    let mut line = Zeroizing::new(String::new());
+    lines
+        .read_line(&mut line)
+        .context("standard input cannot be read")?;
+    let value = Zeroizing::new(line.trim().to_owned());
+    if value.is_empty() {
+        bail!("{name} is neither set nor on standard input");
+    }
+    Ok(value)
+}

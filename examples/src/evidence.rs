@@ -1,0 +1,200 @@
+//! `regentra evidence`: one organization's five verdicts, straight from NinjaOne, nothing stored.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use ninjaone_client::{
+    BaseUrl, Client, Credentials, OrganizationId, Region, organizations::OrganizationsParams,
+};
+use ninjaone_simulator::{Preset, Tenant, front};
+use regentra_sync::{
+    assessment::{AssessmentRequest, Report, ReportOutcome},
+    clock::{Clock as _, SystemClock},
+    collect::{self, Collected},
+    mapping::ExternalOrgId,
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{credentials, progress::Waits, verdict};
+
+/// Organizations that are walked at the most when looking for one.
+const ORGANIZATION_CEILING: usize = 5_000;
+/// Devices of the simulated tenant that `--demo` starts.
+const DEMO_DEVICES: usize = 400;
+
+/// Arguments of `regentra evidence`.
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// The organization's id, as in NinjaOne's address bar. Not needed with --demo.
+    #[arg(long, value_name = "ID", required_unless_present = "demo")]
+    org: Option<i64>,
+
+    /// The region you sign in at: us, us2, eu, ca, oc or fed.
+    #[arg(long, default_value = "us", conflicts_with_all = ["base_url", "demo"])]
+    region: Region,
+
+    /// Another base URL, such as a branded host; http is accepted for loopback only.
+    #[arg(long, value_name = "URL", conflicts_with = "demo")]
+    base_url: Option<String>,
+
+    /// Judge as of this time instead of now (RFC 3339, such as 2026-11-23T06:30:00Z).
+    #[arg(long, value_name = "RFC3339", value_parser = parse_time)]
+    now: Option<OffsetDateTime>,
+
+    /// Print the five signals as a JSON array.
+    #[arg(long)]
+    json: bool,
+
+    /// Start a simulated tenant in this process and ask that one.
+    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1")]
+    demo: Option<u64>,
+}
+
+fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| "not a time like 2026-11-23T06:30:00Z".to_owned())
+}
+
+/// Asks, and prints what came of it: the signals on standard output, everything else on standard error.
+///
+/// # Errors
+///
+/// When it could not ask: no credentials, no connection, an organization that is not visible, a device list that failed.
+pub async fn run(args: EvidenceArgs) -> anyhow::Result<()> {
+    let now = args.now.unwrap_or_else(|| SystemClock.now());
+    let Some(seed) = args.demo else {
+        let base = match &args.base_url {
+            Some(url) => BaseUrl::parse(url)?,
+            None => args.region.into(),
+        };
+        let organization = args.org.context("--org is missing")?;
+        return ask(base, credentials::read()?, organization, now, args.json).await;
+    };
+
+    let tenant = Tenant::preset(Preset::Mixed, seed, DEMO_DEVICES, now);
+    let credentials = Credentials::client_credentials(tenant.client_id(), tenant.client_secret());
+    let organization = match args.org {
+        Some(id) => id,
+        None => tenant
+            .organizations()
+            .iter()
+            .find_map(|row| row.get("id")?.as_i64())
+            .context("the simulated tenant has no organization")?,
+    };
+    let server = front::http::serve(tenant).await;
+    eprintln!(
+        "simulated tenant (seed {seed}) at {}, organization {organization}",
+        server.url()
+    );
+    ask(
+        BaseUrl::parse(&server.url())?,
+        credentials,
+        organization,
+        now,
+        args.json,
+    )
+    .await
+}
+
+async fn ask(
+    base: BaseUrl,
+    credentials: Credentials,
+    organization: i64,
+    now: OffsetDateTime,
+    json: bool,
+) -> anyhow::Result<()> {
+    let client = Client::builder(base, credentials)
+        .observer(Arc::new(Waits))
+        .build()?;
+    ensure_visible(&client, OrganizationId::new(organization)).await?;
+
+    let request = AssessmentRequest {
+        organization: ExternalOrgId::new(organization),
+        now,
+        signature_ages: None,
+    };
+    let collected = collect::organization(&client, request, &BTreeSet::new())
+        .await
+        .with_context(|| format!("the devices of organization {organization} could not be read"))?;
+    tell(&collected);
+    let signals = &collected.assessment.signals;
+    if json {
+        println!("{}", serde_json::to_string(signals)?);
+    } else {
+        println!(
+            "NinjaOne organization {organization}, as of {}\n",
+            now.format(&Rfc3339)?
+        );
+        print!("{}", verdict::page(signals));
+    }
+    Ok(())
+}
+
+/// An organization that does not exist and one that has no device look the same in the reports, so the list is asked first.
+async fn ensure_visible(client: &Client, wanted: OrganizationId) -> anyhow::Result<()> {
+    let mut visible = BTreeSet::new();
+    let mut pages = client
+        .organizations()
+        .list(OrganizationsParams::default())
+        .with_ceiling(ORGANIZATION_CEILING);
+    while let Some(page) = pages.next_page().await? {
+        visible.extend(page.rows.iter().filter_map(|organization| organization.id));
+        if visible.contains(&wanted) {
+            return Ok(());
+        }
+    }
+    if visible.is_empty() {
+        bail!(
+            "no organization is visible to this client: give the API client's user or role access to organizations in NinjaOne"
+        );
+    }
+    let mut some: Vec<_> = visible.iter().take(10).map(ToString::to_string).collect();
+    if visible.len() > some.len() {
+        some.push("and others".to_owned());
+    }
+    bail!(
+        "organization {wanted} is not visible to this client, which sees {}: {}. The id stands in NinjaOne's address bar",
+        visible.len(),
+        some.join(", ")
+    )
+}
+
+/// What was dropped and what failed, on standard error.
+fn tell(collected: &Collected) {
+    for (report, error) in &collected.failures {
+        let what = match collected.assessment.reports.get(report) {
+            Some(ReportOutcome::NotAvailable) => "is not available",
+            _ => "failed",
+        };
+        eprintln!("report {} {what}: {error}", name(*report));
+    }
+    let counts = collected.assessment.counts;
+    let dropped = [
+        (counts.foreign_rows, "of other organizations"),
+        (counts.orphan_rows, "of devices that no longer exist"),
+        (counts.malformed_rows, "that did not decode"),
+        (
+            counts.stale_rows,
+            "collected too long ago or at an unreadable time",
+        ),
+    ];
+    for (rows, what) in dropped.into_iter().filter(|(rows, _)| *rows > 0) {
+        eprintln!("left out: {rows} rows {what}");
+    }
+}
+
+/// The report's name as the vendor's API spells it.
+const fn name(report: Report) -> &'static str {
+    match report {
+        Report::Devices => "devices-detailed",
+        Report::Volumes => "queries/volumes",
+        Report::AntivirusStatus => "queries/antivirus-status",
+        Report::OsPatches => "queries/os-patches",
+        Report::OsPatchInstalls => "queries/os-patch-installs",
+        Report::SoftwarePatches => "queries/software-patches",
+        Report::SoftwarePatchInstalls => "queries/software-patch-installs",
+        Report::Activities => "activities",
+        Report::CustomFields => "queries/custom-fields",
+    }
+}

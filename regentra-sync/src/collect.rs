@@ -1,0 +1,394 @@
+//! Pulls one organization's reports and judges them: wire rows become facts, facts become five signals.
+//!
+//! Nine walks, one after the other, each a page at a time: the device list, which says who belongs to the organization, and then
+//! the reports, whose rows are joined to those devices. The vendor ignores filters at times and answers with the whole fleet, so
+//! every row is checked again here: a device of another organization is *foreign*, one that is known nowhere an *orphan*; both
+//! are dropped and counted, never judged.
+//!
+//! A report that fails makes its own signal unknown and leaves the others alone. Without the device list nothing can be judged:
+//! that is the one error of [`organization`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use ninjaone_client::{
+    Client, DeviceFilter, DeviceId, Error, ErrorKind, OrganizationId, Pager,
+    activities::ActivitiesParams,
+    devices::DevicesParams,
+    models::{OsPatch, SoftwarePatch},
+    queries::{
+        AntivirusStatusParams, OsPatchInstallsParams, OsPatchesParams, SoftwarePatchInstallsParams,
+        SoftwarePatchesParams, VolumesParams,
+    },
+};
+use regentra_evidence::{
+    AntivirusPosture, BackupActivity, DeviceKey, DiskEncryption, Fleet, PatchSla, ReportState,
+    RowFate, SignatureHistory, device_inventory,
+};
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    assessment::{Assessment, AssessmentRequest, Report, ReportOutcome},
+    audit::SweepCounts,
+    facts::{self, Malformed, patch_sla::PatchReport},
+};
+
+/// Devices of one organization that are walked at the most; seeing one more is a truncated list. Exactly this many is complete.
+pub const DEVICE_CEILING: usize = 10_000;
+
+/// How far back install attempts are asked for: the 45 days that count, and a day for what the vendor makes of time zones.
+const ATTEMPTS_ASKED_FOR: Duration = Duration::days(46);
+
+/// How far back activities are asked for: the 7 days that count.
+const ACTIVITIES_ASKED_FOR: Duration = Duration::days(7);
+
+/// What one organization's reports say, and what went wrong on the way.
+#[derive(Debug)]
+pub struct Collected {
+    /// The five signals and everything a sweep commits of them.
+    pub assessment: Assessment,
+    /// What became of the rows of each report.
+    pub rows: BTreeMap<Report, RowTally>,
+    /// The reports that failed or are not available, and why.
+    pub failures: BTreeMap<Report, Error>,
+}
+
+/// What became of the rows of one report. What they became adds up to `rows`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowTally {
+    /// Rows in the answer.
+    pub rows: u64,
+    /// Pages in the answer: requests made, retries not counted.
+    pub pages: u64,
+    /// Rows that are part of the verdict.
+    pub used: u64,
+    /// Rows of devices that the signal does not judge: not approved, stale, out of its scope; and activities about other things.
+    pub not_judged: u64,
+    /// Rows collected too long ago.
+    pub stale: u64,
+    /// Rows whose time cannot be read.
+    pub unreadable: u64,
+    /// Rows of devices of another organization, dropped.
+    pub foreign: u64,
+    /// Rows of devices known nowhere, dropped.
+    pub orphan: u64,
+    /// Rows that did not decode, or do not say what they are about.
+    pub malformed: u64,
+}
+
+impl RowTally {
+    const fn count(&mut self, fate: RowFate, is_foreign: bool) {
+        let counter = match fate {
+            RowFate::Used => &mut self.used,
+            RowFate::NotJudged => &mut self.not_judged,
+            RowFate::Stale => &mut self.stale,
+            RowFate::Unreadable => &mut self.unreadable,
+            RowFate::UnknownDevice if is_foreign => &mut self.foreign,
+            RowFate::UnknownDevice => &mut self.orphan,
+        };
+        *counter += 1;
+        self.rows += 1;
+    }
+
+    const fn page(&mut self, malformed: usize) {
+        self.pages += 1;
+        self.malformed(malformed as u64);
+    }
+
+    const fn malformed(&mut self, rows: u64) {
+        self.malformed += rows;
+        self.rows += rows;
+    }
+}
+
+/// Pulls the reports of one organization through `client` and judges them at `request.now`.
+///
+/// `known_elsewhere` names devices that the host knows in other organizations of the same NinjaOne tenant, so that their rows are
+/// counted as foreign rather than orphans; what the device list itself says of other organizations is added to it.
+///
+/// # Errors
+///
+/// When the device list could not be read to its end. Any other report that fails is named in [`Collected::failures`].
+#[tracing::instrument(level = "debug", skip_all, fields(organization = %request.organization))]
+pub async fn organization(
+    client: &Client,
+    request: AssessmentRequest<'_>,
+    known_elsewhere: &BTreeSet<DeviceId>,
+) -> Result<Collected, Error> {
+    let organization = OrganizationId::new(request.organization.get());
+    let mut devices = device_list(client, organization, request.now).await?;
+    devices.foreign.extend(known_elsewhere.iter().copied());
+    let mut run = Run {
+        client,
+        now: request.now,
+        filter: DeviceFilter::organization(organization),
+        fleet: devices.fleet,
+        foreign: devices.foreign,
+        rows: BTreeMap::from([(Report::Devices, devices.tally)]),
+        outcomes: BTreeMap::from([(Report::Devices, ReportOutcome::Answered)]),
+        failures: BTreeMap::new(),
+    };
+
+    let disk = run.disk_encryption().await;
+    let (antivirus, signatures_out_of_date) = run.antivirus_posture(&request).await;
+    let patches = run.patch_sla().await;
+    let backups = run.backup_activity().await;
+    let inventory = device_inventory::finish(&run.fleet);
+
+    let mut counts = SweepCounts::default();
+    for tally in run.rows.values() {
+        counts.foreign_rows += tally.foreign;
+        counts.orphan_rows += tally.orphan;
+        counts.malformed_rows += tally.malformed;
+        counts.stale_rows += tally.stale + tally.unreadable;
+        counts.requests += tally.pages;
+    }
+    Ok(Collected {
+        assessment: Assessment {
+            signals: vec![disk, antivirus, patches, backups, inventory],
+            reports: run.outcomes,
+            counts,
+            signatures_out_of_date,
+            facts: BTreeMap::new(),
+        },
+        rows: run.rows,
+        failures: run.failures,
+    })
+}
+
+/// The devices of one organization.
+struct DeviceList {
+    fleet: Arc<Fleet>,
+    foreign: BTreeSet<DeviceId>,
+    tally: RowTally,
+}
+
+async fn device_list(
+    client: &Client,
+    organization: OrganizationId,
+    now: OffsetDateTime,
+) -> Result<DeviceList, Error> {
+    let params = DevicesParams::default().filter(DeviceFilter::organization(organization));
+    let mut pages = client.devices().detailed(params);
+    let mut fleet = Fleet::builder(now);
+    let mut foreign = BTreeSet::new();
+    let mut tally = RowTally::default();
+    let mut own = BTreeSet::new();
+    'walk: while let Some(page) = pages.next_page().await? {
+        tally.page(page.malformed.len());
+        for row in &page.rows {
+            match (
+                row.id,
+                row.organization_id,
+                facts::device_inventory::device(row),
+            ) {
+                (Some(id), Some(of), Ok(fact)) if of == organization => {
+                    if own.len() == DEVICE_CEILING && !own.contains(&id) {
+                        fleet.truncated();
+                        break 'walk;
+                    }
+                    own.insert(id);
+                    fleet.observe(fact);
+                    tally.count(RowFate::Used, false);
+                }
+                (Some(id), Some(_), Ok(_)) => {
+                    foreign.insert(id);
+                    tally.count(RowFate::UnknownDevice, true);
+                }
+                // A device that does not say whose it is cannot be taken for this customer's.
+                _ => tally.malformed(1),
+            }
+        }
+    }
+    if tally.malformed > 0 {
+        fleet.malformed_rows();
+    }
+    foreign.retain(|id| !own.contains(id));
+    Ok(DeviceList {
+        fleet: fleet.build(),
+        foreign,
+        tally,
+    })
+}
+
+/// One organization's run through the reports.
+struct Run<'a> {
+    client: &'a Client,
+    now: OffsetDateTime,
+    filter: DeviceFilter,
+    fleet: Arc<Fleet>,
+    foreign: BTreeSet<DeviceId>,
+    rows: BTreeMap<Report, RowTally>,
+    outcomes: BTreeMap<Report, ReportOutcome>,
+    failures: BTreeMap<Report, Error>,
+}
+
+impl Run<'_> {
+    async fn disk_encryption(&mut self) -> regentra_evidence::Signal {
+        let mut disk = DiskEncryption::new(Arc::clone(&self.fleet));
+        let params = VolumesParams::default()
+            .filter(self.filter.clone())
+            .bitlocker();
+        let pages = self.client.queries().volumes(params);
+        let state = self
+            .read(Report::Volumes, pages, |row| {
+                let fact = facts::disk_encryption::volume(row)?;
+                Ok((row.device_id, disk.observe(fact)))
+            })
+            .await;
+        disk.finish(state)
+    }
+
+    async fn antivirus_posture(
+        &mut self,
+        request: &AssessmentRequest<'_>,
+    ) -> (regentra_evidence::Signal, BTreeMap<i64, bool>) {
+        let mut antivirus = AntivirusPosture::new(Arc::clone(&self.fleet));
+        let params = AntivirusStatusParams::default().filter(self.filter.clone());
+        let pages = self.client.queries().antivirus_status(params);
+        let state = self
+            .read(Report::AntivirusStatus, pages, |row| {
+                let fact = facts::antivirus_posture::product(row)?;
+                Ok((row.device_id, antivirus.observe(fact)))
+            })
+            .await;
+        let mut sightings = BTreeMap::new();
+        if state.has_rows() {
+            let id = |device: DeviceKey| device.get().cast_signed();
+            sightings.extend(antivirus.out_of_date().map(|device| (id(device), true)));
+            sightings.extend(antivirus.up_to_date().map(|device| (id(device), false)));
+        }
+        let history = request.signature_ages.map(|ages| {
+            let out_of_date = sightings.iter().filter(|(_, out_of_date)| **out_of_date);
+            out_of_date
+                .filter_map(|(id, _)| {
+                    Some((
+                        facts::device_key(DeviceId::new(*id)),
+                        ages.out_of_date_since(*id)?,
+                    ))
+                })
+                .collect::<SignatureHistory>()
+        });
+        (antivirus.finish(state, history.as_ref()), sightings)
+    }
+
+    async fn patch_sla(&mut self) -> regentra_evidence::Signal {
+        let mut patches = PatchSla::new(Arc::clone(&self.fleet));
+        let queries = self.client.queries();
+        let since = self.now.saturating_sub(ATTEMPTS_ASKED_FOR);
+
+        let pending = queries.os_patches(OsPatchesParams::default().filter(self.filter.clone()));
+        let installs = queries.os_patch_installs(
+            OsPatchInstallsParams::default()
+                .filter(self.filter.clone())
+                .installed_after(since),
+        );
+        let mut os = ReportState::answered();
+        for (report, half, pages) in [
+            (Report::OsPatches, PatchReport::Pending, pending),
+            (Report::OsPatchInstalls, PatchReport::Installs, installs),
+        ] {
+            let take = |row: &OsPatch| {
+                let fact = facts::patch_sla::os_patch(row, half)?;
+                Ok((row.device_id, fact.observe(&mut patches)))
+            };
+            os = os.and(self.read(report, pages, take).await);
+        }
+
+        let pending =
+            queries.software_patches(SoftwarePatchesParams::default().filter(self.filter.clone()));
+        let installs = queries.software_patch_installs(
+            SoftwarePatchInstallsParams::default()
+                .filter(self.filter.clone())
+                .installed_after(since),
+        );
+        let mut software = ReportState::answered();
+        for (report, half, pages) in [
+            (Report::SoftwarePatches, PatchReport::Pending, pending),
+            (
+                Report::SoftwarePatchInstalls,
+                PatchReport::Installs,
+                installs,
+            ),
+        ] {
+            let take = |row: &SoftwarePatch| {
+                let fact = facts::patch_sla::software_patch(row, half)?;
+                Ok((row.device_id, fact.observe(&mut patches)))
+            };
+            software = software.and(self.read(report, pages, take).await);
+        }
+        patches.finish(os, software)
+    }
+
+    async fn backup_activity(&mut self) -> regentra_evidence::Signal {
+        let mut backups = BackupActivity::new(Arc::clone(&self.fleet));
+        let params = ActivitiesParams::default()
+            .filter(self.filter.clone())
+            .until(self.now.saturating_sub(ACTIVITIES_ASKED_FOR));
+        let pages = self.client.activities().list(params);
+        let state = self
+            .read(Report::Activities, pages, |row| {
+                let fate = match facts::backup_activity::backup(row)? {
+                    Some(fact) => backups.observe(fact),
+                    None => RowFate::NotJudged,
+                };
+                Ok((row.device_id, fate))
+            })
+            .await;
+        backups.finish(state)
+    }
+
+    /// Reads a report to its end, a page at a time, and says how it ended.
+    async fn read<T>(
+        &mut self,
+        report: Report,
+        mut pages: Pager<T>,
+        mut take: impl FnMut(&T) -> Result<(Option<DeviceId>, RowFate), Malformed>,
+    ) -> ReportState
+    where
+        T: serde::de::DeserializeOwned + Send + 'static,
+    {
+        let mut tally = RowTally::default();
+        let end = loop {
+            match pages.next_page().await {
+                Ok(Some(page)) => {
+                    tally.page(page.malformed.len());
+                    for row in &page.rows {
+                        match take(row) {
+                            Ok((device, fate)) => {
+                                tally.count(
+                                    fate,
+                                    device.is_some_and(|id| self.foreign.contains(&id)),
+                                );
+                            }
+                            Err(Malformed { .. }) => tally.malformed(1),
+                        }
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        self.rows.insert(report, tally);
+        let (outcome, state) = match end {
+            Ok(()) if tally.malformed > 0 => {
+                (ReportOutcome::Answered, ReportState::with_malformed_rows())
+            }
+            Ok(()) => (ReportOutcome::Answered, ReportState::answered()),
+            Err(error) => {
+                tracing::warn!(?report, %error, "a report did not answer");
+                let not_available = error.kind() == ErrorKind::NotAvailable;
+                self.failures.insert(report, error);
+                if not_available {
+                    (ReportOutcome::NotAvailable, ReportState::not_available())
+                } else {
+                    (ReportOutcome::Failed, ReportState::failed())
+                }
+            }
+        };
+        self.outcomes.insert(report, outcome);
+        state
+    }
+}
