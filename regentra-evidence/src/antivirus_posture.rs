@@ -297,11 +297,11 @@ impl AntivirusPosture {
         fact: CustomFact,
         answers: impl FnOnce(&mut Self) -> &mut CustomAnswers,
     ) -> RowFate {
-        if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
-            return fate;
+        let fate = self.fleet.answer_fate(fact.device);
+        if fate == RowFate::Used {
+            answers(self).join(fact);
         }
-        answers(self).join(fact);
-        RowFate::Used
+        fate
     }
 
     /// Adds what another evaluator of the same fleet has seen.
@@ -533,3 +533,6 @@ impl AntivirusPosture {
         add_one(counter);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -395,3 +395,6 @@ const fn grade(devices: &BackupDeviceCounts, fail_percent: u64) -> Grade {
         Grade::Pass
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ pub enum CustomAnswer {
     No,
 }
 
-/// One device's answer. Reports of custom fields carry no collection time: an answer is as of now.
+/// One device's answer. Reports of custom fields carry no collection time: an answer is as old as the device's last contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CustomFact {
     /// The device.

@@ -150,3 +150,6 @@ pub fn finish(fleet: &Fleet) -> Signal {
         Metadata::DeviceInventory(metadata),
     )
 }
+
+#[cfg(test)]
+mod tests;

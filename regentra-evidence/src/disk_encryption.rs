@@ -361,11 +361,11 @@ impl DiskEncryption {
     /// *no* counts. When the report of the custom fields failed, the state of this signal's reports says so:
     /// [`ReportState::and`].
     pub fn observe_custom(&mut self, fact: CustomFact) -> RowFate {
-        if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
-            return fate;
+        let fate = self.fleet.answer_fate(fact.device);
+        if fate == RowFate::Used {
+            self.custom.join(fact);
         }
-        self.custom.join(fact);
-        RowFate::Used
+        fate
     }
 
     /// Adds what another evaluator of the same fleet has seen.
@@ -514,3 +514,6 @@ fn grade(encrypted: u64, total: u64, rules: &Rules) -> Grade {
         Grade::Fail
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,6 +44,8 @@ pub struct Scope {
 pub(crate) struct Standing {
     pub(crate) class: DeviceClass,
     pub(crate) stale: bool,
+    /// The last contact, where it is known, is recent enough for a row to count.
+    pub(crate) in_contact: bool,
     pub(crate) offline: Option<bool>,
 }
 
@@ -125,14 +127,16 @@ impl FleetBuilder {
         let mut not_approved = BTreeSet::new();
         for fact in self.devices.into_values() {
             if fact.approved {
-                let stale = fact.last_contact.is_some_and(|contact| {
-                    is_older_than(contact, self.rules.stale_after, self.now)
-                });
+                let silent_for = |age| {
+                    fact.last_contact
+                        .is_some_and(|contact| is_older_than(contact, age, self.now))
+                };
                 approved.insert(
                     fact.device,
                     Standing {
                         class: fact.class,
-                        stale,
+                        stale: silent_for(self.rules.stale_after),
+                        in_contact: !silent_for(ROW_LIFETIME),
                         offline: fact.offline,
                     },
                 );
@@ -268,6 +272,16 @@ impl Fleet {
         }
     }
 
+    /// What becomes of a custom field's answer. It carries no time of its own: nobody wrote it after the device's last contact,
+    /// so it is as old as that, and ignored like any row of that age.
+    pub(crate) fn answer_fate(&self, device: DeviceKey) -> RowFate {
+        match self.refusal(device, Standing::is_live_endpoint) {
+            Some(fate) => fate,
+            None if self.approved.get(&device).is_some_and(|own| own.in_contact) => RowFate::Used,
+            None => RowFate::Stale,
+        }
+    }
+
     /// The time of a row that goes by its collection time, or why the row is not used.
     pub(crate) fn collection_time(
         &self,
@@ -290,6 +304,7 @@ impl Fleet {
             facts.number(device.get());
             facts.tag(standing.class as u8);
             facts.flag(standing.stale);
+            facts.flag(standing.in_contact);
             facts.option(standing.offline, FactsHasher::flag);
         }
         facts.number(count(self.not_approved.len()));
@@ -332,3 +347,6 @@ pub(crate) fn count(len: usize) -> u64 {
 pub(crate) const fn add_one(counter: &mut u64) {
     *counter = counter.saturating_add(1);
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@ mod device;
 pub mod device_inventory;
 pub mod digest;
 pub mod disk_encryption;
+#[cfg(test)]
+mod fixture;
 pub mod fleet;
 mod hash;
 pub mod patch_sla;
@@ -46,6 +48,6 @@ pub use reason::Reason;
 pub use record::{EvidenceRecord, RecordError};
 pub use report::{ReportState, RowFate};
 pub use rules::{RULES_VERSION, Rules, RulesUsed, WeakerRule, Window};
-pub use signal::{Metadata, SIGNAL_LIFETIME, Signal, SignalKind, Status};
+pub use signal::{Metadata, SIGNAL_LIFETIME, Signal, SignalKind, Status, UnknownName};
 pub use time::{FUTURE_TOLERANCE, believable};
 pub use vendor::Vendor;

@@ -546,3 +546,6 @@ const fn grade(missing: u64, failed: u64, severity_unknown: u64, rules: &Rules) 
         Grade::Pass
     }
 }
+
+#[cfg(test)]
+mod tests;

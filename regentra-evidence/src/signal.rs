@@ -74,6 +74,28 @@ impl SignalKind {
     }
 }
 
+/// A word that names none of a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not {what}: {allowed}")]
+pub struct UnknownName {
+    what: &'static str,
+    allowed: &'static str,
+}
+
+impl std::str::FromStr for SignalKind {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+            .ok_or(UnknownName {
+                what: "a signal",
+                allowed: "disk_encryption, antivirus_posture, patch_sla, backup_activity, device_inventory",
+            })
+    }
+}
+
 impl std::fmt::Display for SignalKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.as_str())
@@ -99,7 +121,30 @@ pub enum Status {
     NotApplicable,
 }
 
+impl std::str::FromStr for Status {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == name)
+            .ok_or(UnknownName {
+                what: "a status",
+                allowed: "pass, warning, fail, unknown, not_applicable",
+            })
+    }
+}
+
 impl Status {
+    /// All five.
+    pub const ALL: [Self; 5] = [
+        Self::Pass,
+        Self::Warning,
+        Self::Fail,
+        Self::Unknown,
+        Self::NotApplicable,
+    ];
+
     /// The name used in JSON and stores, such as `not_applicable`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -236,3 +281,6 @@ impl Serialize for Signal {
         out.end()
     }
 }
+
+#[cfg(test)]
+mod tests;

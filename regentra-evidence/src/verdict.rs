@@ -126,3 +126,6 @@ pub(crate) fn conclude(
 fn utc(time: OffsetDateTime) -> OffsetDateTime {
     time.to_offset(time::UtcOffset::UTC)
 }
+
+#[cfg(test)]
+mod tests;

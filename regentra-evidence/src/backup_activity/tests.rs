@@ -1,0 +1,416 @@
+use BackupEvent::{
+    Cancelled, Failure, IntegrityFailed, IntegrityPassed, RestoreCompleted, Success,
+    SuccessWithWarning,
+};
+use time::Duration;
+
+use super::*;
+use crate::{
+    device::DeviceClass,
+    fixture::{
+        NOW, days_ago, device, digest_key, fleet, not_approved, reasons, stale, workstation,
+        workstations,
+    },
+    rules::Rules,
+};
+
+const ANSWERED: ReportState = ReportState::answered();
+
+fn fact(device: u64, activity: i64, event: BackupEvent) -> BackupFact {
+    BackupFact {
+        device: DeviceKey::new(device),
+        activity: ActivityKey::new(activity),
+        event,
+        at: Some(days_ago(1)),
+    }
+}
+
+fn at(time: OffsetDateTime, fact: BackupFact) -> BackupFact {
+    BackupFact {
+        at: Some(time),
+        ..fact
+    }
+}
+
+fn evaluator(fleet: &Arc<Fleet>, facts: impl IntoIterator<Item = BackupFact>) -> BackupActivity {
+    let mut backups = BackupActivity::new(Arc::clone(fleet));
+    for fact in facts {
+        let _ = backups.observe(fact);
+    }
+    backups
+}
+
+fn finished(signal: Signal) -> (Signal, BackupActivityMetadata) {
+    let Metadata::BackupActivity(metadata) = signal.metadata else {
+        panic!("{signal:?}")
+    };
+    (signal, metadata)
+}
+
+fn judge(
+    fleet: &Arc<Fleet>,
+    facts: impl IntoIterator<Item = BackupFact>,
+) -> (Signal, BackupActivityMetadata) {
+    finished(evaluator(fleet, facts).finish(ANSWERED))
+}
+
+/// `failing` of `all` devices without a success.
+fn failing(failing: u64, all: u64) -> Vec<BackupFact> {
+    (1..=all)
+        .zip(1..)
+        .map(|(device, activity)| {
+            fact(
+                device,
+                activity,
+                if device <= failing { Failure } else { Success },
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_tenth_without_success_fails() {
+    let table = [
+        (0, 10, Status::Pass, ""),
+        (1, 10, Status::Fail, "backups_failing"),
+        (1, 11, Status::Warning, "backups_failing"),
+        (2, 20, Status::Fail, "backups_failing"),
+        (2, 21, Status::Warning, "backups_failing"),
+        (1, 1, Status::Fail, "backups_failing"),
+        (9, 10, Status::Fail, "backups_failing"),
+    ];
+    for (without, all, status, codes) in table {
+        let (signal, metadata) = judge(&workstations(all), failing(without, all));
+        assert_eq!(
+            (signal.status, reasons(&signal).as_str()),
+            (status, codes),
+            "{without} of {all}"
+        );
+        assert_eq!(metadata.devices.with_activity, all);
+        assert_eq!(metadata.devices.without_success, without);
+        assert_eq!(metadata.devices.with_success, all - without);
+    }
+}
+
+#[test]
+fn what_runs_of_one_device_add_up_to() {
+    // events in the order of their time -> status, success, warnings only, latest failed
+    let table: [(&[BackupEvent], Status, u64, u64, u64); 10] = [
+        (&[Success], Status::Pass, 1, 0, 0),
+        (&[SuccessWithWarning], Status::Warning, 1, 1, 0),
+        (&[SuccessWithWarning, Success], Status::Pass, 1, 0, 0),
+        (&[Success, SuccessWithWarning], Status::Pass, 1, 0, 0),
+        (&[Success, Failure], Status::Pass, 1, 0, 1),
+        (&[Failure, Success], Status::Pass, 1, 0, 0),
+        (&[Cancelled], Status::Fail, 0, 0, 0),
+        (&[Failure, Cancelled], Status::Fail, 0, 0, 0),
+        (&[Failure], Status::Fail, 0, 0, 1),
+        (&[SuccessWithWarning, Failure], Status::Warning, 1, 1, 1),
+    ];
+    for (events, status, success, warnings_only, latest_failed) in table {
+        let facts = events
+            .iter()
+            .zip(1..)
+            .map(|(event, index)| at(days_ago(2) + Duration::hours(index), fact(1, index, *event)));
+        let (signal, metadata) = judge(&workstations(1), facts);
+        assert_eq!(signal.status, status, "{events:?}");
+        assert_eq!(metadata.devices.with_success, success, "{events:?}");
+        assert_eq!(metadata.devices.without_success, 1 - success, "{events:?}");
+        assert_eq!(metadata.devices.warnings_only, warnings_only, "{events:?}");
+        assert_eq!(
+            metadata.devices.latest_run_failed, latest_failed,
+            "{events:?}"
+        );
+        assert_eq!(
+            signal.reasons.contains(&Reason::WarningsOnly),
+            warnings_only > 0,
+            "{events:?}"
+        );
+    }
+}
+
+#[test]
+fn of_two_runs_at_the_same_time_the_higher_id_is_the_later() {
+    let (_, metadata) = judge(&workstations(1), [fact(1, 1, Success), fact(1, 2, Failure)]);
+    assert_eq!(metadata.devices.latest_run_failed, 1);
+    let (_, metadata) = judge(&workstations(1), [fact(1, 2, Success), fact(1, 1, Failure)]);
+    assert_eq!(metadata.devices.latest_run_failed, 0);
+}
+
+#[test]
+fn checks_and_restores_are_counted_and_are_no_activity() {
+    let facts = [
+        fact(1, 1, IntegrityPassed),
+        fact(1, 2, IntegrityPassed),
+        fact(1, 3, IntegrityFailed),
+        fact(1, 4, RestoreCompleted),
+    ];
+    let (signal, metadata) = judge(&workstations(1), facts);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Unknown, "no_backup_activity")
+    );
+    assert_eq!(
+        metadata.integrity_checks,
+        IntegrityChecks {
+            passed: 2,
+            failed: 1
+        }
+    );
+    assert_eq!(metadata.restores_completed, 1);
+    assert_eq!(metadata.devices.with_activity, 0);
+    // Nor do they make a last run.
+    let later = at(NOW, fact(1, 9, IntegrityFailed));
+    let (_, metadata) = judge(&workstations(1), [fact(1, 1, Success), later]);
+    assert_eq!(metadata.devices.latest_run_failed, 0);
+}
+
+#[test]
+fn the_window_is_open_at_its_start() {
+    let start = days_ago(7);
+    let table = [
+        (start, RowFate::Stale),
+        (start + Duration::NANOSECOND, RowFate::Used),
+        (NOW, RowFate::Used),
+        (NOW + Duration::minutes(5), RowFate::Used),
+        (
+            NOW + Duration::minutes(5) + Duration::NANOSECOND,
+            RowFate::Unreadable,
+        ),
+        (OffsetDateTime::UNIX_EPOCH, RowFate::Unreadable),
+    ];
+    for (time, fate) in table {
+        let mut backups = BackupActivity::new(workstations(1));
+        assert_eq!(
+            backups.observe(at(time, fact(1, 1, Success))),
+            fate,
+            "{time}"
+        );
+        assert_eq!(
+            backups.finish(ANSWERED).status == Status::Pass,
+            fate == RowFate::Used,
+            "{time}"
+        );
+    }
+    let mut backups = BackupActivity::new(workstations(1));
+    let unsaid = BackupFact {
+        at: None,
+        ..fact(1, 1, Success)
+    };
+    assert_eq!(backups.observe(unsaid), RowFate::Unreadable);
+}
+
+#[test]
+fn approved_devices_of_any_class_count_and_stale_ones_stay_out() {
+    let devices = fleet([
+        device(1, DeviceClass::Virtualization),
+        device(2, DeviceClass::Unknown),
+        stale(3),
+        not_approved(4),
+    ]);
+    let mut backups = BackupActivity::new(Arc::clone(&devices));
+    for (key, fate) in [
+        (1, RowFate::Used),
+        (2, RowFate::Used),
+        (3, RowFate::NotJudged),
+        (4, RowFate::NotJudged),
+        (5, RowFate::UnknownDevice),
+    ] {
+        let fact = fact(key, i64::try_from(key).unwrap(), Success);
+        assert_eq!(backups.observe(fact), fate, "{key}");
+    }
+    let (signal, metadata) = finished(backups.finish(ANSWERED));
+    assert_eq!(signal.status, Status::Pass);
+    assert_eq!(
+        metadata.scope,
+        Scope {
+            approved: 3,
+            measured: 2,
+            unmeasured: 0,
+            stale: 1,
+            not_applicable: 0,
+            not_approved: 1,
+        }
+    );
+}
+
+#[test]
+fn what_the_denominator_hides_is_shown() {
+    let devices = fleet([
+        workstation(1),
+        workstation(2),
+        device(3, DeviceClass::LinuxServer),
+        device(4, DeviceClass::Mobile),
+        device(5, DeviceClass::Unknown),
+        device(6, DeviceClass::Network),
+        stale(7),
+    ]);
+    let (signal, metadata) = judge(&devices, [fact(1, 1, Success)]);
+    assert_eq!(signal.status, Status::Pass);
+    assert_eq!(metadata.devices.without_any_backup, 2);
+    assert_eq!(metadata.scope.not_applicable, 5);
+    assert_eq!(metadata.window_days, 7);
+}
+
+#[test]
+fn no_activity_is_never_a_pass() {
+    let table = [
+        (fleet([]), "no_devices"),
+        (fleet([not_approved(1)]), "no_devices"),
+        (workstations(2), "no_backup_activity"),
+        (
+            fleet([device(1, DeviceClass::Network)]),
+            "no_backup_activity",
+        ),
+        (fleet([stale(1), stale(2)]), "fleet_dark no_backup_activity"),
+        (
+            fleet([stale(1), workstation(2)]),
+            "coverage_below_half no_backup_activity",
+        ),
+    ];
+    for (fleet, codes) in table {
+        let (signal, metadata) = judge(&fleet, [fact(1, 1, IntegrityPassed)]);
+        assert_eq!(
+            (signal.status, reasons(&signal).as_str()),
+            (Status::Unknown, codes)
+        );
+        assert_eq!(metadata.devices.with_activity, 0);
+    }
+}
+
+#[test]
+fn more_stale_devices_than_devices_with_activity_is_unknown() {
+    let devices = |stale_ones: u64| {
+        fleet(
+            (1..=2)
+                .map(workstation)
+                .chain((10..10 + stale_ones).map(stale)),
+        )
+    };
+    let good = || [fact(1, 1, Success), fact(2, 2, Success)];
+    assert_eq!(judge(&devices(2), good()).0.status, Status::Pass);
+    let (signal, _) = judge(&devices(3), good());
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Unknown, "coverage_below_half")
+    );
+    // What is shown to fail fails, whatever is missing.
+    let bad = [fact(1, 1, Failure), fact(2, 2, Success)];
+    let (signal, _) = judge(&devices(3), bad);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Fail, "backups_failing coverage_below_half")
+    );
+}
+
+#[test]
+fn the_same_activity_twice_counts_once() {
+    let facts = [fact(1, 1, IntegrityPassed), fact(1, 1, IntegrityPassed)];
+    assert_eq!(judge(&workstations(1), facts).1.integrity_checks.passed, 1);
+    // Two rows that contradict each other: the newest, at a tie the worse, in either order.
+    let order = [
+        Failure,
+        Cancelled,
+        SuccessWithWarning,
+        Success,
+        IntegrityFailed,
+        IntegrityPassed,
+        RestoreCompleted,
+    ];
+    for (index, worse) in order.into_iter().enumerate() {
+        for better in order.into_iter().skip(index) {
+            let (worse, better) = (fact(1, 1, worse), fact(1, 1, better));
+            let expected = judge(&workstations(1), [worse]);
+            assert_eq!(judge(&workstations(1), [worse, better]), expected);
+            assert_eq!(judge(&workstations(1), [better, worse]), expected);
+            let newer = at(NOW, better);
+            let expected = judge(&workstations(1), [newer]);
+            assert_eq!(judge(&workstations(1), [worse, newer]), expected);
+            assert_eq!(judge(&workstations(1), [newer, worse]), expected);
+        }
+    }
+}
+
+#[test]
+fn a_report_that_failed_judges_nothing_by_its_rows() {
+    for (report, code, complete) in [
+        (ReportState::failed(), Reason::ReportFailed, false),
+        (ReportState::not_available(), Reason::NotAvailable, true),
+    ] {
+        let (signal, metadata) =
+            finished(evaluator(&workstations(1), [fact(1, 1, Failure)]).finish(report));
+        assert_eq!(signal.status, Status::Unknown);
+        assert!(signal.reasons.contains(&code));
+        assert_eq!(signal.complete, complete);
+        assert_eq!(metadata.devices.with_activity, 0);
+    }
+}
+
+#[test]
+fn evaluators_of_one_fleet_merge_and_others_do_not() {
+    let devices = workstations(2);
+    let mut first = evaluator(&devices, [fact(1, 1, Success)]);
+    first
+        .merge(evaluator(&devices, [fact(2, 2, Failure)]))
+        .unwrap();
+    let (signal, metadata) = finished(first.clone().finish(ANSWERED));
+    assert_eq!(signal.status, Status::Fail);
+    assert_eq!(metadata.devices.with_activity, 2);
+    let before = first.clone().finish(ANSWERED);
+    let foreign = evaluator(&workstations(3), [fact(1, 9, Failure)]);
+    assert_eq!(first.merge(foreign), Err(OtherFleet));
+    assert_eq!(first.finish(ANSWERED), before);
+}
+
+#[test]
+fn stricter_thresholds_hold_the_verdict_back() {
+    let judge = |percent| {
+        let rules = Rules::default().with_backup_fail_percent(percent).unwrap();
+        let mut devices = Fleet::builder(NOW).rules(rules);
+        for key in 1..=100 {
+            devices.observe(workstation(key));
+        }
+        judge(&devices.build(), failing(5, 100)).0.status
+    };
+    assert_eq!(judge(10), Status::Warning);
+    assert_eq!(judge(6), Status::Warning);
+    assert_eq!(judge(5), Status::Fail);
+    assert_eq!(judge(0), Status::Fail);
+}
+
+#[test]
+fn the_digest_covers_every_fact_the_verdict_reads() {
+    let key = digest_key();
+    let devices = workstations(2);
+    let digest = |facts: &[BackupFact], report| {
+        let backups = evaluator(&devices, facts.iter().copied());
+        let (signal, digest) = backups.clone().finish_with_digest(report, &key);
+        assert_eq!(signal, backups.finish(report));
+        digest.hmac_sha256.to_string()
+    };
+    let base = [fact(1, 1, Success), fact(2, 2, Failure)];
+    let expected = digest(&base, ANSWERED);
+    assert_eq!(digest(&[base[1], base[0], base[1]], ANSWERED), expected);
+    let others = [
+        digest(&base[..1], ANSWERED),
+        digest(&[fact(2, 1, Success), base[1]], ANSWERED),
+        digest(&[fact(1, 3, Success), base[1]], ANSWERED),
+        digest(&[fact(1, -1, Success), base[1]], ANSWERED),
+        digest(&[fact(1, 1, Cancelled), base[1]], ANSWERED),
+        digest(&[at(NOW, base[0]), base[1]], ANSWERED),
+        digest(&base, ReportState::with_malformed_rows()),
+        digest(&base, ReportState::failed()),
+    ];
+    let mut all: BTreeSet<_> = others.iter().cloned().collect();
+    all.insert(expected);
+    assert_eq!(
+        all.len(),
+        others.len() + 1,
+        "two different states share a digest"
+    );
+}
+
+#[test]
+fn an_activity_is_not_traceable_through_debug_output() {
+    assert_eq!(format!("{:?}", ActivityKey::new(4711)), "ActivityKey(..)");
+}

@@ -1,0 +1,781 @@
+use time::Duration;
+
+use super::*;
+use crate::device::DeviceFact;
+use crate::fixture::{
+    NOW, days_ago, device, digest_key, fleet, not_approved, reasons, stale, workstation,
+    workstations,
+};
+
+const ANSWERED: ReportState = ReportState::answered();
+const GIB: u64 = 1024 * 1024 * 1024;
+
+fn encryption(conversion: Conversion, protection: Protection) -> Encryption {
+    Encryption {
+        conversion,
+        protection,
+    }
+}
+
+fn encrypted(device: u64, volume: u128) -> VolumeFact {
+    VolumeFact {
+        device: DeviceKey::new(device),
+        volume: VolumeKey::new(volume),
+        volume_type: VolumeType::Fixed,
+        label: VolumeLabel::Other,
+        capacity: Some(500 * GIB),
+        encryption: Some(encryption(
+            Conversion::FullyEncrypted,
+            Protection::Protected,
+        )),
+        collected_at: Some(NOW),
+    }
+}
+
+fn in_clear(device: u64, volume: u128) -> VolumeFact {
+    VolumeFact {
+        encryption: Some(encryption(Conversion::Decrypted, Protection::Unprotected)),
+        ..encrypted(device, volume)
+    }
+}
+
+fn unmeasured(device: u64, volume: u128) -> VolumeFact {
+    VolumeFact {
+        encryption: None,
+        ..encrypted(device, volume)
+    }
+}
+
+fn removable(device: u64, volume: u128) -> VolumeFact {
+    VolumeFact {
+        volume_type: VolumeType::NotFixed,
+        ..encrypted(device, volume)
+    }
+}
+
+fn answer(device: u64, answer: CustomAnswer) -> CustomFact {
+    CustomFact {
+        device: DeviceKey::new(device),
+        answer,
+    }
+}
+
+fn evaluator(fleet: &Arc<Fleet>, facts: impl IntoIterator<Item = VolumeFact>) -> DiskEncryption {
+    let mut disk = DiskEncryption::new(Arc::clone(fleet));
+    for fact in facts {
+        let _ = disk.observe(fact);
+    }
+    disk
+}
+
+fn judge(
+    fleet: &Arc<Fleet>,
+    facts: impl IntoIterator<Item = VolumeFact>,
+) -> (Signal, DiskEncryptionMetadata) {
+    finished(evaluator(fleet, facts).finish(ANSWERED))
+}
+
+fn finished(signal: Signal) -> (Signal, DiskEncryptionMetadata) {
+    let Metadata::DiskEncryption(metadata) = signal.metadata else {
+        panic!("{signal:?}")
+    };
+    (signal, metadata)
+}
+
+/// One device with `good` encrypted volumes, `bad` ones in clear, and `open` ones that are not measured.
+fn shares(good: u128, bad: u128, open: u128) -> (Signal, DiskEncryptionMetadata) {
+    let facts = (0..good)
+        .map(|volume| encrypted(1, volume))
+        .chain((0..bad).map(|volume| in_clear(1, 1000 + volume)))
+        .chain((0..open).map(|volume| unmeasured(1, 2000 + volume)));
+    judge(&workstations(1), facts)
+}
+
+#[test]
+fn every_pair_of_conversion_and_protection_has_its_bucket() {
+    use Conversion::{Decrypted, Encrypting, FullyEncrypted};
+    use Protection::{Pending, Protected, Unprotected};
+    use VolumeBucket::{Encrypted, InProgress, NotEncrypted, Suspended, Unmeasured};
+    let table = [
+        (FullyEncrypted, Protected, Encrypted),
+        (FullyEncrypted, Unprotected, Suspended),
+        (FullyEncrypted, Pending, Suspended),
+        (FullyEncrypted, Protection::Unknown, Unmeasured),
+        (Encrypting, Protected, InProgress),
+        (Encrypting, Unprotected, InProgress),
+        (Encrypting, Pending, InProgress),
+        (Encrypting, Protection::Unknown, InProgress),
+        (Decrypted, Protected, NotEncrypted),
+        (Decrypted, Unprotected, NotEncrypted),
+        (Decrypted, Pending, NotEncrypted),
+        (Decrypted, Protection::Unknown, NotEncrypted),
+        (Conversion::Unknown, Protected, Unmeasured),
+        (Conversion::Unknown, Unprotected, NotEncrypted),
+        (Conversion::Unknown, Pending, Unmeasured),
+        (Conversion::Unknown, Protection::Unknown, Unmeasured),
+    ];
+    for (conversion, protection, expected) in table {
+        let fact = VolumeFact {
+            encryption: Some(encryption(conversion, protection)),
+            ..encrypted(1, 1)
+        };
+        assert_eq!(
+            fact.bucket(DeviceClass::WindowsWorkstation),
+            expected,
+            "{conversion:?} {protection:?}"
+        );
+        for class in [
+            DeviceClass::Mac,
+            DeviceClass::MacServer,
+            DeviceClass::LinuxWorkstation,
+            DeviceClass::LinuxServer,
+        ] {
+            assert_eq!(fact.bucket(class), Unmeasured, "{class:?}");
+        }
+        for class in [DeviceClass::WindowsServer, DeviceClass::Unknown] {
+            assert_eq!(fact.bucket(class), expected, "{class:?}");
+        }
+    }
+    assert_eq!(
+        unmeasured(1, 1).bucket(DeviceClass::WindowsWorkstation),
+        Unmeasured
+    );
+}
+
+#[test]
+fn what_is_not_a_fixed_volume_of_some_size_is_out() {
+    let fact = encrypted(1, 1);
+    let table = [
+        (fact, false),
+        (removable(1, 1), true),
+        (
+            VolumeFact {
+                capacity: Some(0),
+                ..fact
+            },
+            true,
+        ),
+        (
+            VolumeFact {
+                capacity: Some(1),
+                ..fact
+            },
+            false,
+        ),
+        (
+            VolumeFact {
+                capacity: None,
+                ..fact
+            },
+            false,
+        ),
+    ];
+    for (fact, out) in table {
+        assert_eq!(
+            fact.bucket(DeviceClass::WindowsWorkstation) == VolumeBucket::Out,
+            out,
+            "{fact:?}"
+        );
+    }
+}
+
+#[test]
+fn a_reserved_label_excuses_only_what_is_under_sixteen_gib() {
+    for (capacity, out) in [
+        (Some(1), true),
+        (Some(16 * GIB - 1), true),
+        (Some(16 * GIB), false),
+        (None, false),
+    ] {
+        let fact = VolumeFact {
+            label: VolumeLabel::Reserved,
+            capacity,
+            ..in_clear(1, 1)
+        };
+        assert_eq!(
+            fact.bucket(DeviceClass::WindowsWorkstation) == VolumeBucket::Out,
+            out,
+            "{capacity:?}"
+        );
+    }
+}
+
+#[test]
+fn the_thresholds_are_exact() {
+    let table = [
+        (95, 5, Status::Pass),
+        (94, 6, Status::Warning),
+        (80, 20, Status::Warning),
+        (79, 21, Status::Fail),
+        (189, 10, Status::Warning),
+        (190, 10, Status::Pass),
+        (1, 0, Status::Pass),
+        (0, 1, Status::Fail),
+        (199, 1, Status::Pass),
+        (19, 1, Status::Pass),
+        (4, 1, Status::Warning),
+        (3, 1, Status::Fail),
+    ];
+    for (good, bad, status) in table {
+        let (signal, _) = shares(good, bad, 0);
+        assert_eq!(signal.status, status, "{good} of {}", good + bad);
+        let expected = if status == Status::Pass {
+            ""
+        } else {
+            "below_threshold"
+        };
+        assert_eq!(reasons(&signal), expected, "{good} of {}", good + bad);
+    }
+}
+
+#[test]
+fn unmeasured_volumes_hold_back_a_pass_and_hide_no_failure() {
+    let table = [
+        // good, bad, unmeasured: even if all the unmeasured were in clear, 95 %
+        (95, 0, 5, Status::Pass, "unmeasured_volumes"),
+        (94, 0, 6, Status::Warning, "unmeasured_volumes"),
+        // of the measured ones all, some, too few
+        (1, 0, 999, Status::Warning, "unmeasured_volumes"),
+        (
+            80,
+            6,
+            14,
+            Status::Warning,
+            "below_threshold unmeasured_volumes",
+        ),
+        (
+            79,
+            20,
+            1,
+            Status::Fail,
+            "below_threshold unmeasured_volumes",
+        ),
+        // even if all the unmeasured were encrypted, 79 %
+        (
+            0,
+            21,
+            79,
+            Status::Fail,
+            "below_threshold unmeasured_volumes",
+        ),
+    ];
+    for (good, bad, open, status, codes) in table {
+        let (signal, metadata) = shares(good, bad, open);
+        assert_eq!(signal.status, status, "{good} {bad} {open}");
+        assert_eq!(reasons(&signal), codes, "{good} {bad} {open}");
+        assert_eq!(
+            u128::from(metadata.volumes.in_scope),
+            good + bad + open,
+            "{good} {bad} {open}"
+        );
+    }
+}
+
+#[test]
+fn best_is_fail_whatever_is_missing() {
+    // One of ten devices measured: all nine others encrypted would be 9 of 12.
+    let facts = [in_clear(1, 1), in_clear(1, 2), in_clear(1, 3)];
+    let (signal, metadata) = judge(&workstations(10), facts);
+    assert_eq!(signal.status, Status::Fail);
+    assert_eq!(
+        reasons(&signal),
+        "below_threshold coverage_below_half unmeasured_devices unmeasured_volumes"
+    );
+    assert_eq!(metadata.volumes.in_scope, 12);
+    // Without the third volume it would be 9 of 11, 81 %: nobody can tell.
+    let (signal, _) = judge(&workstations(10), facts.into_iter().take(2));
+    assert_eq!(signal.status, Status::Unknown);
+}
+
+#[test]
+fn fewer_than_half_of_the_devices_measured_is_unknown() {
+    let good = |devices| (1..=devices).map(|device| encrypted(device, 1));
+    for (measured, devices, status) in [
+        (0, 1, Status::Unknown),
+        (4, 9, Status::Unknown),
+        (5, 10, Status::Warning),
+        (95, 100, Status::Pass),
+        (94, 100, Status::Warning),
+    ] {
+        let (signal, _) = judge(&workstations(devices), good(measured));
+        assert_eq!(signal.status, status, "{measured} of {devices}");
+    }
+    // Stale devices count among those in scope.
+    let devices = fleet((1..=2).map(workstation).chain((3..=5).map(stale)));
+    let (signal, metadata) = judge(&devices, good(2));
+    assert_eq!(signal.status, Status::Unknown);
+    assert_eq!(reasons(&signal), "coverage_below_half");
+    assert_eq!((metadata.scope.measured, metadata.scope.stale), (2, 3));
+    let devices = fleet((1..=2).map(workstation).chain((3..=4).map(stale)));
+    assert_eq!(judge(&devices, good(2)).0.status, Status::Pass);
+}
+
+#[test]
+fn a_device_without_any_volume_row_is_one_unmeasured_volume() {
+    let (signal, metadata) = judge(&workstations(2), [encrypted(1, 1)]);
+    assert_eq!(signal.status, Status::Warning);
+    assert_eq!(metadata.volumes.in_scope, 2);
+    assert_eq!(metadata.volumes.unmeasured, 1);
+    assert_eq!((metadata.scope.measured, metadata.scope.unmeasured), (1, 1));
+}
+
+#[test]
+fn a_device_whose_volumes_are_all_out_leaves_the_count() {
+    let facts = [
+        encrypted(1, 1),
+        removable(2, 1),
+        removable(2, 2),
+        removable(3, 1),
+    ];
+    let (signal, metadata) = judge(&workstations(3), facts);
+    assert_eq!(signal.status, Status::Pass);
+    assert_eq!(metadata.volumes.in_scope, 1);
+    assert_eq!(
+        (
+            metadata.scope.measured,
+            metadata.scope.unmeasured,
+            metadata.scope.not_applicable
+        ),
+        (1, 0, 2)
+    );
+    assert_eq!(metadata.devices_fully_encrypted, 1);
+}
+
+#[test]
+fn no_volume_in_scope_is_not_applicable() {
+    let (signal, metadata) = judge(&workstations(1), [removable(1, 1)]);
+    assert_eq!(signal.status, Status::NotApplicable);
+    assert_eq!(metadata.encrypted_percent, None);
+    assert_eq!(reasons(&signal), "");
+
+    let phones = fleet([
+        device(1, DeviceClass::Mobile),
+        device(2, DeviceClass::Network),
+    ]);
+    let (signal, metadata) = judge(&phones, [encrypted(1, 1)]);
+    assert_eq!(signal.status, Status::NotApplicable);
+    assert_eq!(metadata.scope.not_applicable, 2);
+}
+
+#[test]
+fn nobody_there_and_nobody_awake() {
+    let (signal, _) = judge(&fleet([not_approved(1)]), [encrypted(1, 1)]);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Unknown, "no_devices")
+    );
+    let (signal, metadata) = judge(&fleet([stale(1)]), [encrypted(1, 1)]);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Unknown, "fleet_dark")
+    );
+    assert_eq!(metadata.volumes, VolumeCounts::default());
+}
+
+#[test]
+fn of_two_rows_of_a_volume_the_newest_wins_and_at_a_tie_the_worse() {
+    let suspended = VolumeFact {
+        encryption: Some(encryption(
+            Conversion::FullyEncrypted,
+            Protection::Unprotected,
+        )),
+        ..encrypted(1, 1)
+    };
+    let in_progress = VolumeFact {
+        encryption: Some(encryption(Conversion::Encrypting, Protection::Unprotected)),
+        ..encrypted(1, 1)
+    };
+    // From worse to better.
+    let order = [
+        in_clear(1, 1),
+        in_progress,
+        suspended,
+        unmeasured(1, 1),
+        encrypted(1, 1),
+        removable(1, 1),
+    ];
+    for (index, worse) in order.iter().enumerate() {
+        for better in &order[index..] {
+            let expected = judge(&workstations(1), [*worse]);
+            assert_eq!(judge(&workstations(1), [*worse, *better]), expected);
+            assert_eq!(judge(&workstations(1), [*better, *worse]), expected);
+
+            let newer = VolumeFact {
+                collected_at: Some(NOW),
+                ..*better
+            };
+            let outdated = VolumeFact {
+                collected_at: Some(NOW - Duration::NANOSECOND),
+                ..*worse
+            };
+            let expected = judge(&workstations(1), [newer]);
+            assert_eq!(judge(&workstations(1), [outdated, newer]), expected);
+            assert_eq!(judge(&workstations(1), [newer, outdated]), expected);
+        }
+    }
+}
+
+#[test]
+fn rows_that_are_not_used_say_why() {
+    let devices = fleet([
+        workstation(1),
+        stale(2),
+        not_approved(3),
+        device(4, DeviceClass::Network),
+    ]);
+    let mut disk = DiskEncryption::new(devices);
+    let at = |collected_at| VolumeFact {
+        collected_at,
+        ..encrypted(1, 1)
+    };
+    let table = [
+        (encrypted(1, 1), RowFate::Used),
+        (encrypted(2, 1), RowFate::NotJudged),
+        (encrypted(3, 1), RowFate::NotJudged),
+        (encrypted(4, 1), RowFate::NotJudged),
+        (encrypted(5, 1), RowFate::UnknownDevice),
+        (at(Some(days_ago(30))), RowFate::Used),
+        (at(Some(days_ago(31))), RowFate::Stale),
+        (at(Some(NOW + Duration::hours(1))), RowFate::Unreadable),
+        (at(None), RowFate::Unreadable),
+    ];
+    for (fact, fate) in table {
+        assert_eq!(disk.observe(fact), fate, "{fact:?}");
+    }
+}
+
+#[test]
+fn old_rows_leave_a_volume_unmeasured() {
+    let old = VolumeFact {
+        collected_at: Some(days_ago(31)),
+        ..encrypted(1, 1)
+    };
+    let (signal, metadata) = judge(&workstations(1), [old]);
+    assert_eq!(signal.status, Status::Unknown);
+    assert_eq!(metadata.volumes.unmeasured, 1);
+}
+
+#[test]
+fn percentages_are_of_the_measured_volumes_and_floored() {
+    let (_, metadata) = shares(199, 1, 50);
+    assert_eq!(metadata.encrypted_percent.unwrap().tenths(), 995);
+    let (_, metadata) = shares(1999, 1, 0);
+    assert_eq!(metadata.encrypted_percent.unwrap().tenths(), 999);
+    let (_, metadata) = shares(0, 0, 3);
+    assert_eq!(metadata.encrypted_percent, None);
+}
+
+#[test]
+fn fully_encrypted_devices_have_nothing_but_encrypted_volumes() {
+    let facts = [
+        encrypted(1, 1),
+        encrypted(1, 2),
+        removable(1, 3),
+        encrypted(2, 1),
+        in_clear(2, 2),
+        encrypted(3, 1),
+        unmeasured(3, 2),
+    ];
+    let (_, metadata) = judge(&workstations(4), facts);
+    assert_eq!(metadata.devices_fully_encrypted, 1);
+    assert_eq!(metadata.scope.measured, 3);
+}
+
+#[test]
+fn a_class_we_do_not_know_is_in_scope_and_measured_by_its_rows() {
+    let devices = fleet([workstation(1), device(2, DeviceClass::Unknown)]);
+    let (signal, metadata) = judge(&devices, [encrypted(1, 1)]);
+    assert_eq!(signal.status, Status::Warning);
+    assert_eq!(
+        reasons(&signal),
+        "unknown_node_class unmeasured_devices unmeasured_volumes"
+    );
+    assert_eq!(metadata.scope.unmeasured, 1);
+    let (signal, _) = judge(&devices, [encrypted(1, 1), encrypted(2, 1)]);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Pass, "")
+    );
+    let (signal, _) = judge(&devices, [encrypted(1, 1), unmeasured(2, 1)]);
+    assert!(signal.reasons.contains(&Reason::UnknownNodeClass));
+    let (signal, _) = judge(&devices, [encrypted(1, 1), removable(2, 1)]);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Pass, "")
+    );
+}
+
+#[test]
+fn a_report_that_failed_judges_nothing_by_its_rows() {
+    let facts = || (1..=100).map(|volume| in_clear(1, volume));
+    for (report, code, complete) in [
+        (ReportState::failed(), Reason::ReportFailed, false),
+        (ReportState::not_available(), Reason::NotAvailable, true),
+    ] {
+        let mut disk = evaluator(&workstations(1), facts());
+        let _ = disk.observe_custom(answer(1, CustomAnswer::No));
+        let (signal, metadata) = finished(disk.finish(report));
+        assert_eq!(signal.status, Status::Unknown);
+        assert!(signal.reasons.contains(&code));
+        assert_eq!(signal.complete, complete);
+        assert_eq!(metadata.volumes.unmeasured, 1);
+        assert_eq!(metadata.encrypted_percent, None);
+    }
+    let phones = fleet([device(1, DeviceClass::Mobile)]);
+    let signal = DiskEncryption::new(phones).finish(ReportState::failed());
+    assert_eq!(signal.status, Status::Unknown);
+}
+
+#[test]
+fn a_custom_field_answers_where_the_vendor_cannot() {
+    let macs = fleet([
+        device(1, DeviceClass::Mac),
+        device(2, DeviceClass::LinuxServer),
+    ]);
+    let judge = |answers: &[CustomFact]| {
+        let mut disk = evaluator(&macs, [unmeasured(1, 1), unmeasured(1, 2)]);
+        for fact in answers {
+            assert_eq!(disk.observe_custom(*fact), RowFate::Used);
+        }
+        finished(disk.finish(ANSWERED))
+    };
+    let (yes, no) = (CustomAnswer::Yes, CustomAnswer::No);
+    assert_eq!(judge(&[]).0.status, Status::Unknown);
+    let (signal, metadata) = judge(&[answer(1, yes), answer(2, yes)]);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Pass, "")
+    );
+    assert_eq!(metadata.volumes.encrypted, 3);
+    assert_eq!(metadata.devices_fully_encrypted, 2);
+    let (signal, metadata) = judge(&[answer(1, no), answer(2, yes)]);
+    assert_eq!(signal.status, Status::Fail);
+    assert_eq!(metadata.volumes.not_encrypted, 2);
+    // Of two answers the worse counts, in either order.
+    assert_eq!(
+        judge(&[answer(1, no), answer(1, yes)]),
+        judge(&[answer(1, yes), answer(1, no)])
+    );
+    assert_eq!(
+        judge(&[answer(1, no), answer(1, yes)]),
+        judge(&[answer(1, no)])
+    );
+}
+
+#[test]
+fn a_custom_field_never_overrides_what_the_vendor_reports() {
+    let silent = VolumeFact {
+        encryption: Some(encryption(Conversion::Unknown, Protection::Unknown)),
+        ..encrypted(1, 1)
+    };
+    for (fact, said) in [
+        (in_clear(1, 1), CustomAnswer::Yes),
+        (silent, CustomAnswer::Yes),
+        (silent, CustomAnswer::No),
+        (encrypted(1, 1), CustomAnswer::No),
+        (removable(1, 1), CustomAnswer::No),
+    ] {
+        let mut disk = evaluator(&workstations(1), [fact]);
+        let _ = disk.observe_custom(answer(1, said));
+        assert_eq!(
+            finished(disk.finish(ANSWERED)),
+            judge(&workstations(1), [fact])
+        );
+    }
+    // At the same time a row with an encryption field and one without: the field stands.
+    for facts in [[silent, unmeasured(1, 1)], [unmeasured(1, 1), silent]] {
+        let mut disk = evaluator(&workstations(1), facts);
+        let _ = disk.observe_custom(answer(1, CustomAnswer::Yes));
+        assert_eq!(disk.finish(ANSWERED).status, Status::Unknown);
+    }
+}
+
+#[test]
+fn a_meaningless_bitlocker_field_on_a_mac_keeps_no_custom_field_from_answering() {
+    let mac = fleet([device(1, DeviceClass::Mac)]);
+    let mut disk = evaluator(&mac, [in_clear(1, 1)]);
+    let _ = disk.observe_custom(answer(1, CustomAnswer::Yes));
+    assert_eq!(disk.finish(ANSWERED).status, Status::Pass);
+}
+
+#[test]
+fn answers_for_devices_that_are_not_judged_are_refused() {
+    let devices = fleet([workstation(1), stale(2), not_approved(3)]);
+    let mut disk = DiskEncryption::new(devices);
+    for (key, fate) in [
+        (1, RowFate::Used),
+        (2, RowFate::NotJudged),
+        (3, RowFate::NotJudged),
+        (4, RowFate::UnknownDevice),
+    ] {
+        assert_eq!(
+            disk.observe_custom(answer(key, CustomAnswer::Yes)),
+            fate,
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn evaluators_of_one_fleet_merge_and_others_do_not() {
+    let devices = workstations(2);
+    let mut first = evaluator(&devices, [encrypted(1, 1)]);
+    let mut second = evaluator(&devices, [in_clear(1, 1)]);
+    let _ = second.observe_custom(answer(2, CustomAnswer::Yes));
+    first.merge(second).unwrap();
+    let (signal, metadata) = finished(first.clone().finish(ANSWERED));
+    assert_eq!(signal.status, Status::Fail);
+    assert_eq!(
+        (metadata.volumes.not_encrypted, metadata.volumes.encrypted),
+        (1, 1)
+    );
+
+    // The same devices again are the same fleet; others are not.
+    assert!(first.merge(DiskEncryption::new(workstations(2))).is_ok());
+    let before = first.clone().finish(ANSWERED);
+    let foreign = evaluator(&workstations(3), [in_clear(1, 9)]);
+    assert_eq!(first.merge(foreign), Err(OtherFleet));
+    assert_eq!(first.finish(ANSWERED), before);
+}
+
+#[test]
+fn stricter_thresholds_hold_the_verdict_back() {
+    let judge = |rules: Rules| {
+        let mut devices = Fleet::builder(NOW).rules(rules);
+        devices.observe(workstation(1));
+        let facts = (0..96)
+            .map(|volume| encrypted(1, volume))
+            .chain((96..100).map(|volume| in_clear(1, volume)));
+        evaluator(&devices.build(), facts).finish(ANSWERED).status
+    };
+    let rules = Rules::default();
+    assert_eq!(judge(rules), Status::Pass);
+    assert_eq!(
+        judge(rules.with_disk_pass_percent(96).unwrap()),
+        Status::Pass
+    );
+    assert_eq!(
+        judge(rules.with_disk_pass_percent(97).unwrap()),
+        Status::Warning
+    );
+    let strictest = rules
+        .with_disk_pass_percent(97)
+        .and_then(|rules| rules.with_disk_warning_percent(97))
+        .unwrap();
+    assert_eq!(judge(strictest), Status::Fail);
+}
+
+fn digest(
+    fleet: &Arc<Fleet>,
+    facts: &[VolumeFact],
+    answers: &[CustomFact],
+    report: ReportState,
+) -> String {
+    let mut disk = evaluator(fleet, facts.iter().copied());
+    for fact in answers {
+        let _ = disk.observe_custom(*fact);
+    }
+    let (_, digest) = disk.finish_with_digest(report, &digest_key());
+    digest.hmac_sha256.to_string()
+}
+
+#[test]
+fn the_digest_covers_the_fleet() {
+    let fleets = [
+        fleet([workstation(1), workstation(2), not_approved(3)]),
+        fleet([workstation(1), workstation(2)]),
+        fleet([workstation(1), workstation(2), not_approved(4)]),
+        fleet([
+            workstation(1),
+            device(2, DeviceClass::WindowsServer),
+            not_approved(3),
+        ]),
+        fleet([
+            workstation(1),
+            workstation(2),
+            workstation(4),
+            not_approved(3),
+        ]),
+        fleet([workstation(1), workstation(2), stale(4), not_approved(3)]),
+        fleet([
+            DeviceFact {
+                offline: None,
+                ..workstation(1)
+            },
+            workstation(2),
+            not_approved(3),
+        ]),
+        fleet([
+            DeviceFact {
+                offline: Some(true),
+                ..workstation(1)
+            },
+            workstation(2),
+            not_approved(3),
+        ]),
+    ];
+    let all: BTreeSet<_> = fleets
+        .iter()
+        .map(|fleet| digest(fleet, &[encrypted(1, 1)], &[], ANSWERED))
+        .collect();
+    assert_eq!(
+        all.len(),
+        fleets.len(),
+        "two different fleets share a digest"
+    );
+}
+
+/// Facts of which every part was changed once: each change has to show in the digest, and nothing else may.
+#[test]
+fn the_digest_covers_every_fact_the_verdict_reads() {
+    let devices = workstations(2);
+    let base = [encrypted(1, 1), in_clear(2, 2)];
+    let yes = [answer(1, CustomAnswer::Yes)];
+    let expected = digest(&devices, &base, &yes, ANSWERED);
+    let repeated = [base[1], base[0], base[1]];
+    assert_eq!(
+        digest(&devices, &repeated, &[yes[0], yes[0]], ANSWERED),
+        expected
+    );
+
+    let first = |fact| digest(&devices, &[fact, in_clear(2, 2)], &yes, ANSWERED);
+    let others = [
+        first(in_clear(2, 2)),
+        first(VolumeFact {
+            collected_at: Some(days_ago(1)),
+            ..encrypted(1, 1)
+        }),
+        first(encrypted(1, 2)),
+        first(in_clear(1, 1)),
+        first(encrypted(2, 1)),
+        first(removable(1, 1)),
+        first(VolumeFact {
+            encryption: None,
+            ..removable(1, 1)
+        }),
+        digest(&devices, &base, &[], ANSWERED),
+        digest(&devices, &base, &[answer(1, CustomAnswer::No)], ANSWERED),
+        digest(&devices, &base, &[answer(2, CustomAnswer::Yes)], ANSWERED),
+        digest(&devices, &base, &yes, ReportState::with_malformed_rows()),
+        digest(&devices, &base, &yes, ReportState::failed()),
+        digest(&devices, &base, &yes, ReportState::not_available()),
+    ];
+    let mut all: BTreeSet<_> = others.iter().cloned().collect();
+    all.insert(expected);
+    assert_eq!(
+        all.len(),
+        others.len() + 1,
+        "two different states share a digest"
+    );
+}
+
+#[test]
+fn the_digest_belongs_to_the_signal_and_the_key() {
+    let key = digest_key();
+    let disk = evaluator(&workstations(1), [encrypted(1, 1)]);
+    let (signal, digest) = disk.clone().finish_with_digest(ANSWERED, &key);
+    assert_eq!(signal, disk.clone().finish(ANSWERED));
+    assert_eq!(&digest.key_id, key.id());
+    let other = DigestKey::new(key.id().clone(), &[8; 32]).unwrap();
+    assert_ne!(disk.finish_with_digest(ANSWERED, &other).1, digest);
+}

@@ -1,0 +1,81 @@
+//! Small fleets that the tests of several files judge.
+
+use std::sync::Arc;
+
+use time::{Duration, OffsetDateTime, macros::datetime};
+
+use crate::{
+    device::{DeviceClass, DeviceFact, DeviceKey},
+    digest::{DigestKey, KeyId},
+    fleet::Fleet,
+    reason::Reason,
+    signal::Signal,
+};
+
+pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
+
+/// A day before [`NOW`], or several.
+pub(crate) fn days_ago(days: i64) -> OffsetDateTime {
+    NOW - Duration::days(days)
+}
+
+/// An approved Windows workstation, online and in contact.
+pub(crate) fn workstation(key: u64) -> DeviceFact {
+    DeviceFact {
+        device: DeviceKey::new(key),
+        approved: true,
+        class: DeviceClass::WindowsWorkstation,
+        offline: Some(false),
+        last_contact: Some(NOW),
+    }
+}
+
+/// A device of this class, like [`workstation`] in everything else.
+pub(crate) fn device(key: u64, class: DeviceClass) -> DeviceFact {
+    DeviceFact {
+        class,
+        ..workstation(key)
+    }
+}
+
+/// A workstation that has been silent for 31 days.
+pub(crate) fn stale(key: u64) -> DeviceFact {
+    DeviceFact {
+        last_contact: Some(days_ago(31)),
+        ..workstation(key)
+    }
+}
+
+pub(crate) fn not_approved(key: u64) -> DeviceFact {
+    DeviceFact {
+        approved: false,
+        ..workstation(key)
+    }
+}
+
+pub(crate) fn fleet(devices: impl IntoIterator<Item = DeviceFact>) -> Arc<Fleet> {
+    let mut fleet = Fleet::builder(NOW);
+    for device in devices {
+        fleet.observe(device);
+    }
+    fleet.build()
+}
+
+/// Workstations with the keys 1 to `count`.
+pub(crate) fn workstations(count: u64) -> Arc<Fleet> {
+    fleet((1..=count).map(workstation))
+}
+
+/// The reasons' codes, separated by spaces.
+pub(crate) fn reasons(signal: &Signal) -> String {
+    let codes: Vec<_> = signal
+        .reasons
+        .iter()
+        .map(|reason| Reason::as_str(*reason))
+        .collect();
+    codes.join(" ")
+}
+
+pub(crate) fn digest_key() -> DigestKey {
+    DigestKey::new(KeyId::new("k").unwrap(), &[7; 32]).unwrap()
+}

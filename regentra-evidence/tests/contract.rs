@@ -1,0 +1,243 @@
+//! The public JSON contract: what each signal looks like, to the byte.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::sync::Arc;
+
+use regentra_evidence::{
+    ActivityKey, AntivirusPosture, AttemptFact, BackupActivity, BackupEvent, BackupFact,
+    Conversion, Definitions, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Encryption, Fleet,
+    InstallOutcome, PatchKey, PatchKind, PatchSeverity, PatchSla, PendingFact, Product,
+    ProductFact, Protection, ProtectionState, ReportState, Signal, Vendor, VolumeFact, VolumeKey,
+    VolumeLabel, VolumeType, device_inventory,
+};
+use time::{Duration, OffsetDateTime, macros::datetime};
+
+const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
+const ANSWERED: ReportState = ReportState::answered();
+
+/// 100 approved devices: 80 live computers (keys 1 to 80), three stale ones, 17 of other kinds; four not approved.
+fn fleet() -> Arc<Fleet> {
+    use DeviceClass::{Mobile, Network, Other, Virtualization, WindowsServer, WindowsWorkstation};
+    let classes = std::iter::repeat_n(WindowsWorkstation, 70)
+        .chain(std::iter::repeat_n(WindowsServer, 10))
+        .chain(std::iter::repeat_n(WindowsServer, 2))
+        .chain(std::iter::repeat_n(Mobile, 6))
+        .chain(std::iter::repeat_n(Network, 8))
+        .chain(std::iter::repeat_n(Virtualization, 2))
+        .chain([Virtualization, Other]);
+    let mut fleet = Fleet::builder(NOW);
+    for (key, class) in (1..).zip(classes) {
+        let stale = (81..=82).contains(&key);
+        fleet.observe(DeviceFact {
+            device: DeviceKey::new(key),
+            approved: true,
+            class,
+            offline: Some(key <= 7),
+            last_contact: Some(if stale { NOW - Duration::days(31) } else { NOW }),
+        });
+    }
+    for key in 1001..=1004 {
+        fleet.observe(DeviceFact {
+            device: DeviceKey::new(key),
+            approved: false,
+            class: WindowsWorkstation,
+            offline: None,
+            last_contact: None,
+        });
+    }
+    fleet.build()
+}
+
+fn json(signal: &Signal) -> String {
+    let json = serde_json::to_string(signal).unwrap();
+    assert_eq!(&serde_json::from_str::<Signal>(&json).unwrap(), signal);
+    json
+}
+
+#[test]
+fn disk_encryption() {
+    use Conversion::{Decrypted, Encrypting, FullyEncrypted};
+    let mut disk = DiskEncryption::new(fleet());
+    let mut volume = 0;
+    let mut observe = |device, conversion, protection| {
+        volume += 1;
+        let _ = disk.observe(VolumeFact {
+            device: DeviceKey::new(device),
+            volume: VolumeKey::new(volume),
+            volume_type: VolumeType::Fixed,
+            label: VolumeLabel::Other,
+            capacity: Some(500_000_000_000),
+            encryption: Some(Encryption {
+                conversion,
+                protection,
+            }),
+            collected_at: Some(NOW),
+        });
+    };
+    for device in 1..=74 {
+        observe(device, FullyEncrypted, Protection::Protected);
+        observe(device, FullyEncrypted, Protection::Protected);
+    }
+    for device in 75..=78 {
+        observe(device, FullyEncrypted, Protection::Protected);
+        observe(device, FullyEncrypted, Protection::Unknown);
+        observe(device, Decrypted, Protection::Unprotected);
+    }
+    observe(75, FullyEncrypted, Protection::Unprotected);
+    observe(76, Encrypting, Protection::Unprotected);
+    assert_eq!(
+        json(&disk.finish(ANSWERED)),
+        concat!(
+            r#"{"signal":"disk_encryption","status":"warning","complete":true,"#,
+            r#""reasons":["unmeasured_devices","unmeasured_volumes"],"controls":["IC-024","IC-052"],"#,
+            r#""collected_at":"2026-11-23T06:30:00Z","expires_at":"2026-11-30T06:30:00Z","metadata":{"#,
+            r#""scope":{"approved":100,"measured":78,"unmeasured":2,"stale":2,"not_applicable":18,"not_approved":4},"#,
+            r#""volumes":{"in_scope":164,"encrypted":152,"suspended":1,"in_progress":1,"not_encrypted":4,"unmeasured":6},"#,
+            r#""encrypted_percent":96.2,"devices_fully_encrypted":74}}"#
+        )
+    );
+    assert!(
+        json(&DiskEncryption::new(fleet()).finish(ANSWERED))
+            .contains(r#""encrypted_percent":null"#)
+    );
+}
+
+#[test]
+fn antivirus_posture() {
+    let mut antivirus = AntivirusPosture::new(fleet());
+    for device in 1..=78 {
+        let _ = antivirus.observe(ProductFact {
+            device: DeviceKey::new(device),
+            product: Product::Real(match device {
+                1..=70 => Vendor::MicrosoftDefender,
+                71..=76 => Vendor::Sentinelone,
+                _ => Vendor::Other,
+            }),
+            state: ProtectionState::On,
+            definitions: if device <= 3 {
+                Definitions::OutOfDate
+            } else {
+                Definitions::UpToDate
+            },
+            collected_at: Some(NOW),
+        });
+    }
+    assert_eq!(
+        json(&antivirus.finish(ANSWERED, None)),
+        concat!(
+            r#"{"signal":"antivirus_posture","status":"warning","complete":true,"#,
+            r#""reasons":["age_not_reported","unmeasured_devices"],"controls":["IC-013","IC-051"],"#,
+            r#""collected_at":"2026-11-23T06:30:00Z","expires_at":"2026-11-30T06:30:00Z","metadata":{"#,
+            r#""scope":{"approved":100,"measured":78,"unmeasured":2,"stale":2,"not_applicable":18,"not_approved":4},"#,
+            r#""devices":{"on":78,"off":0,"unmeasured":2},"#,
+            r#""signatures":{"fresh":75,"aged_7_to_30":0,"over_30":0,"age_not_reported":3,"unmeasured":0},"#,
+            r#""vendors":{"microsoft_defender":70,"other":2,"sentinelone":6},"age_basis":"status_only"}}"#
+        )
+    );
+}
+
+#[test]
+fn patch_sla() {
+    let mut patches = PatchSla::new(fleet());
+    for device in 1..=80 {
+        let kinds = if device <= 71 {
+            &[PatchKind::Os, PatchKind::Software][..]
+        } else {
+            &[PatchKind::Os]
+        };
+        for kind in kinds {
+            let _ = patches.observe_scan(DeviceKey::new(device), *kind, Some(NOW));
+        }
+    }
+    let mut pending = |device, severity, rejected| {
+        let _ = patches.observe_pending(PendingFact {
+            device: DeviceKey::new(device),
+            kind: PatchKind::Os,
+            patch: PatchKey::new(u128::from(device)),
+            definition_update: false,
+            severity,
+            rejected,
+            collected_at: Some(NOW),
+        });
+    };
+    pending(1, PatchSeverity::Critical, false);
+    pending(2, PatchSeverity::Important, false);
+    pending(3, PatchSeverity::Important, false);
+    for device in 4..=6 {
+        pending(device, PatchSeverity::Critical, true);
+    }
+    for device in 7..=10 {
+        pending(device, PatchSeverity::Unknown, false);
+    }
+    let _ = patches.observe_attempt(AttemptFact {
+        device: DeviceKey::new(11),
+        kind: PatchKind::Software,
+        patch: PatchKey::new(1),
+        definition_update: false,
+        outcome: InstallOutcome::Failed,
+        installed_at: Some(NOW),
+        collected_at: Some(NOW),
+    });
+    assert_eq!(
+        json(&patches.finish(ANSWERED, ANSWERED)),
+        concat!(
+            r#"{"signal":"patch_sla","status":"fail","complete":true,"#,
+            r#""reasons":["installs_failed","patches_missing","severity_unknown"],"controls":["IC-038","IC-053"],"#,
+            r#""collected_at":"2026-11-23T06:30:00Z","expires_at":"2026-11-30T06:30:00Z","metadata":{"#,
+            r#""scope":{"approved":100,"measured":80,"unmeasured":0,"stale":2,"not_applicable":18,"not_approved":4},"#,
+            r#""os":{"devices_measured":80,"missing_critical":1,"missing_important":2,"failed_installs":0,"rejected":3,"severity_unknown":4},"#,
+            r#""software":{"devices_measured":71,"missing_critical":0,"missing_important":0,"failed_installs":1,"rejected":0,"severity_unknown":0},"#,
+            r#""devices_with_missing":3,"devices_with_failed":1}}"#
+        )
+    );
+}
+
+#[test]
+fn backup_activity() {
+    let mut backups = BackupActivity::new(fleet());
+    let mut observe = |device, activity, event| {
+        let _ = backups.observe(BackupFact {
+            device: DeviceKey::new(device),
+            activity: ActivityKey::new(activity),
+            event,
+            at: Some(NOW - Duration::hours(activity)),
+        });
+    };
+    for device in 1..=12 {
+        observe(
+            device,
+            20 + i64::try_from(device).unwrap(),
+            BackupEvent::Success,
+        );
+    }
+    observe(1, 1, BackupEvent::Failure);
+    observe(1, 2, BackupEvent::IntegrityPassed);
+    observe(1, 3, BackupEvent::IntegrityPassed);
+    assert_eq!(
+        json(&backups.finish(ANSWERED)),
+        concat!(
+            r#"{"signal":"backup_activity","status":"pass","complete":true,"#,
+            r#""reasons":[],"controls":["IC-060","IC-061"],"#,
+            r#""collected_at":"2026-11-23T06:30:00Z","expires_at":"2026-11-30T06:30:00Z","metadata":{"#,
+            r#""scope":{"approved":100,"measured":12,"unmeasured":0,"stale":2,"not_applicable":86,"not_approved":4},"#,
+            r#""devices":{"with_activity":12,"with_success":12,"without_success":0,"warnings_only":0,"#,
+            r#""latest_run_failed":1,"without_any_backup":68},"#,
+            r#""integrity_checks":{"passed":2,"failed":0},"restores_completed":0,"window_days":7}}"#
+        )
+    );
+}
+
+#[test]
+fn inventory() {
+    assert_eq!(
+        json(&device_inventory::finish(&fleet())),
+        concat!(
+            r#"{"signal":"device_inventory","status":"pass","complete":true,"#,
+            r#""reasons":[],"controls":["IC-031","IC-032"],"#,
+            r#""collected_at":"2026-11-23T06:30:00Z","expires_at":"2026-11-30T06:30:00Z","metadata":{"#,
+            r#""scope":{"approved":100,"measured":100,"unmeasured":0,"stale":0,"not_applicable":0,"not_approved":4},"#,
+            r#""devices":{"approved":100,"offline":7,"stale":2},"#,
+            r#""by_family":{"workstation":70,"server":12,"mobile":6,"network":8,"virtualization":3,"other":1}}}"#
+        )
+    );
+}

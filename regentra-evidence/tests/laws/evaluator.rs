@@ -1,0 +1,47 @@
+//! What the four evaluators that take rows have in common.
+
+use std::{fmt::Debug, sync::Arc};
+
+use proptest::prelude::*;
+use regentra_evidence::{DeviceClass, DeviceKey, FactsDigest, Fleet, ReportState, Signal};
+use time::OffsetDateTime;
+
+use crate::world::ANSWERED;
+
+/// What the four evaluators that take rows have in common.
+pub(crate) trait Evaluator: Clone {
+    type Fact: Clone + Debug;
+
+    fn new(fleet: Arc<Fleet>) -> Self;
+    fn observe(&mut self, fact: &Self::Fact);
+    fn merge(&mut self, other: Self);
+    fn finish(self, report: ReportState) -> (Signal, FactsDigest);
+
+    fn facts() -> BoxedStrategy<Vec<Self::Fact>>;
+    /// A row that says something good and nothing bad.
+    fn good() -> BoxedStrategy<Self::Fact>;
+    /// A row that says something bad and nothing good.
+    fn bad() -> BoxedStrategy<Self::Fact>;
+    /// Whether rows of a device of this class can be good or bad.
+    fn can_tell(class: DeviceClass) -> bool {
+        let _ = class;
+        true
+    }
+
+    /// No row is newer than its device's last contact, as it is in the world.
+    fn not_after(fact: &mut Self::Fact, contact: impl Fn(DeviceKey) -> Option<OffsetDateTime>);
+
+    fn judge(fleet: &Arc<Fleet>, facts: &[Self::Fact]) -> Signal {
+        let mut evaluator = Self::new(Arc::clone(fleet));
+        for fact in facts {
+            evaluator.observe(fact);
+        }
+        evaluator.finish(ANSWERED).0
+    }
+}
+
+pub(crate) fn clamp(time: &mut Option<OffsetDateTime>, contact: Option<OffsetDateTime>) {
+    if let (Some(own), Some(contact)) = (*time, contact) {
+        *time = Some(own.min(contact));
+    }
+}

@@ -1,0 +1,101 @@
+//! What has to add up in a signal, and what a pass says, read from the published numbers alone.
+
+use regentra_evidence::{Metadata, Signal, Status};
+
+/// Everything that adds up, in every signal.
+pub(crate) fn check_sums(signal: &Signal) {
+    let scope = signal.metadata.scope();
+    assert_eq!(
+        scope.measured + scope.unmeasured + scope.stale + scope.not_applicable,
+        scope.approved
+    );
+    match &signal.metadata {
+        Metadata::DiskEncryption(m) => {
+            let v = m.volumes;
+            assert_eq!(
+                v.encrypted + v.suspended + v.in_progress + v.not_encrypted + v.unmeasured,
+                v.in_scope
+            );
+            assert_eq!(m.encrypted_percent.is_none(), v.in_scope == v.unmeasured);
+            assert!(m.devices_fully_encrypted <= scope.measured);
+        }
+        Metadata::AntivirusPosture(m) => {
+            let (d, s) = (m.devices, m.signatures);
+            assert_eq!(
+                (d.on + d.off, d.unmeasured),
+                (scope.measured, scope.unmeasured)
+            );
+            assert_eq!(
+                s.fresh + s.aged_7_to_30 + s.over_30 + s.age_not_reported + s.unmeasured,
+                d.on
+            );
+            assert_eq!(m.vendors.values().sum::<u64>(), d.on);
+            assert!(m.vendors.values().all(|count| *count > 0));
+        }
+        Metadata::PatchSla(m) => {
+            assert!(m.os.devices_measured <= scope.measured);
+            assert!(m.software.devices_measured <= scope.measured);
+            assert!(m.os.devices_measured + m.software.devices_measured >= scope.measured);
+            assert!(m.devices_with_missing <= scope.measured);
+            assert!(m.devices_with_failed <= scope.measured);
+        }
+        Metadata::BackupActivity(m) => {
+            let d = m.devices;
+            assert_eq!(d.with_activity, scope.measured);
+            assert_eq!(d.with_success + d.without_success, d.with_activity);
+            assert!(d.warnings_only <= d.with_success);
+            assert!(d.latest_run_failed <= d.with_activity);
+            assert!(d.without_any_backup <= scope.not_applicable);
+        }
+        Metadata::DeviceInventory(m) => {
+            let f = m.by_family;
+            assert_eq!(
+                f.workstation + f.server + f.mobile + f.network + f.virtualization + f.other,
+                scope.approved
+            );
+            assert_eq!(m.devices.approved, scope.approved);
+        }
+    }
+}
+
+/// What a pass says, read from the published numbers alone.
+pub(crate) fn check_pass(signal: &Signal) {
+    if signal.status != Status::Pass {
+        return;
+    }
+    assert!(signal.complete);
+    let scope = signal.metadata.scope();
+    assert!(scope.measured > 0);
+    match &signal.metadata {
+        Metadata::DiskEncryption(m) => {
+            assert!(m.volumes.encrypted * 100 >= m.volumes.in_scope * 95);
+        }
+        Metadata::AntivirusPosture(m) => {
+            assert_eq!((m.devices.off, m.devices.unmeasured), (0, 0));
+            assert_eq!(m.signatures.fresh, m.devices.on);
+        }
+        Metadata::PatchSla(m) => {
+            assert_eq!(scope.unmeasured, 0);
+            for counts in [m.os, m.software] {
+                assert!(counts.devices_measured > 0);
+                assert_eq!(
+                    counts.missing_critical
+                        + counts.missing_important
+                        + counts.failed_installs
+                        + counts.severity_unknown,
+                    0
+                );
+            }
+        }
+        Metadata::BackupActivity(m) => {
+            assert_eq!((m.devices.without_success, m.devices.warnings_only), (0, 0));
+        }
+        Metadata::DeviceInventory(m) => {
+            assert!((m.devices.offline + scope.unmeasured) * 2 < scope.approved);
+        }
+    }
+    if !matches!(signal.metadata, Metadata::DeviceInventory(_)) {
+        let in_scope = scope.measured + scope.unmeasured + scope.stale;
+        assert!(scope.measured * 2 >= in_scope);
+    }
+}
