@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use regentra_evidence::Signal;
+use regentra_evidence::{DigestKey, FactsDigest, Rules, Signal};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{
-    audit::SweepCounts, evidence_chain::FactsDigest, mapping::ExternalOrgId,
-    signature_history::SignatureAges,
-};
+use crate::{audit::SweepCounts, mapping::ExternalOrgId, signature_history::SignatureAges};
 
 /// One of the reports that a sweep asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,14 +24,19 @@ pub enum Report {
     CustomFields,
 }
 
-/// What to assess.
+/// What to assess, and by which rules.
 #[derive(Clone, Copy, Debug)]
 pub struct AssessmentRequest<'a> {
     /// Which organization.
     pub organization: ExternalOrgId,
     /// The time to judge by.
     pub now: OffsetDateTime,
-    /// Since when devices' antivirus signatures have been out of date; `None` for a host without history.
+    /// The thresholds.
+    pub rules: &'a Rules,
+    /// The key of the facts digests.
+    pub digest_key: &'a DigestKey,
+    /// Since when devices' antivirus signatures have been out of date. A device that is out of date and not in it is out of
+    /// date from `now` on. `None` for a host that keeps no history: then no age is reported.
     pub signature_ages: Option<&'a SignatureAges>,
 }
 
@@ -58,19 +60,26 @@ impl ReportOutcome {
     }
 }
 
+/// One signal, and the keyed digest of the facts it was judged from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The signal.
+    pub signal: Signal,
+    /// The digest.
+    pub facts: FactsDigest,
+}
+
 /// What one organization's reports say.
 #[derive(Clone, Debug)]
 pub struct Assessment {
     /// The five signals.
-    pub signals: Vec<Signal>,
+    pub verdicts: Vec<Verdict>,
     /// How each report went.
     pub reports: BTreeMap<Report, ReportOutcome>,
     /// What was dropped and spent.
     pub counts: SweepCounts,
     /// Devices (NinjaOne ids) whose signatures were seen out of date (`true`) or up to date (`false`).
     pub signatures_out_of_date: BTreeMap<i64, bool>,
-    /// A keyed digest over the facts behind each signal, where one was taken.
-    pub facts: BTreeMap<regentra_evidence::SignalKind, FactsDigest>,
 }
 
 impl Assessment {

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use regentra_evidence::{SignalKind, Status};
+use regentra_evidence::{ChainHead, SignalKind, Status};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
     CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId,
-    evidence_chain::ChainHash,
     id::{derive, opaque_id},
     region::RegionKey,
 };
@@ -150,9 +149,7 @@ pub struct SweptSignal {
     /// Whether the answer behind it was complete.
     pub complete: bool,
     /// The head of its evidence chain after this sweep: whoever holds the audit row notices a chain whose tail was cut.
-    pub chain_head: ChainHash,
-    /// How many records the chain has.
-    pub chain_length: u64,
+    pub chain_head: ChainHead,
 }
 
 /// What an audit row says.

@@ -12,6 +12,8 @@ use chacha20poly1305::{
     aead::{Aead as _, KeyInit as _, Payload},
 };
 use hmac::{Hmac, Mac as _};
+use regentra_evidence::DigestKey;
+pub use regentra_evidence::KeyId;
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -64,39 +66,6 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// The name of a key: 1 to 32 of `a-z`, `0-9`, `-` and `_`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(String);
-
-impl KeyId {
-    /// The key id with this text.
-    ///
-    /// # Errors
-    /// [`SealError::KeyName`] when the text is not 1 to 32 of `a-z`, `0-9`, `-` and `_`.
-    pub fn new(text: impl Into<String>) -> Result<Self, SealError> {
-        let text = text.into();
-        let allowed =
-            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-        if (1..=32).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text))
-        } else {
-            Err(SealError::KeyName)
-        }
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
 /// Why something cannot be sealed or opened. Nothing of the value or the key is in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -114,9 +83,6 @@ pub enum SealError {
     /// What is stored is not a sealed value at all.
     #[error("the stored value is not a sealed value; connect again")]
     Malformed,
-    /// A key's name is not acceptable.
-    #[error("a key id is 1 to 32 of a-z, 0-9, `-` and `_`")]
-    KeyName,
     /// The system gave no random bytes.
     #[error("the system's source of randomness does not answer")]
     NoRandomness,
@@ -289,6 +255,24 @@ impl Keyring {
             .get(id)
             .ok_or_else(|| SealError::UnknownKey(id.clone()))?;
         Ok(XChaCha20Poly1305::new((&*key.derive("seal")).into()))
+    }
+
+    /// The key of the facts digests in evidence records, derived from the current key and named as it is.
+    ///
+    /// # Panics
+    /// Never: the derived key has the length that a digest key needs.
+    #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "the current key is among the keys, and a derived key has 32 bytes"
+    )]
+    pub fn digest_key(&self) -> DigestKey {
+        let key = self
+            .keys
+            .get(&self.current)
+            .expect("the current key is among the keys")
+            .derive("facts");
+        DigestKey::new(self.current.clone(), &*key).expect("a derived key has 32 bytes")
     }
 
     /// The keyed fingerprint of (host, client id).

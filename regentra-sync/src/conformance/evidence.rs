@@ -1,13 +1,13 @@
 //! Laws of [`Evidence`](crate::store::Evidence).
 
 use futures_util::future::join;
-use regentra_evidence::{SIGNAL_LIFETIME, SignalKind, Status};
+use regentra_evidence::{SIGNAL_LIFETIME, SignalKind, Status, verify_chain};
 use time::Duration;
 
 use super::world::{World, at, committed, signal};
 use crate::{
     ComplianceOrgId, WorkerId,
-    evidence_chain::{ChainHead, verify_chain},
+    evidence_chain::chain_start,
     id::Version,
     signature_history::{DeviceDigest, SignatureChanges, SignatureHistory},
     store::{AuditPage, CommitOutcome, Guard, Store, StoredSignal, SweepCommit, TicketWrite},
@@ -77,7 +77,7 @@ pub async fn a_sweep_commits_everything_together(store: &dyn Store) {
         commit
             .evidence
             .iter()
-            .map(|row| (row.signal, row.head()))
+            .map(|row| (row.signal, row.link.head()))
             .collect()
     );
     assert_eq!(state.signature_history, commit.signatures.first_seen);
@@ -143,10 +143,15 @@ pub async fn a_sweep_whose_guard_fails_writes_nothing(store: &dyn Store) {
     stale.lease.worker = WorkerId::from_uuid(uuid::Uuid::from_u128(9));
     cases.push((stale, Guard::Lease));
     let mut stale = fresh.clone();
-    stale.evidence[4].previous = ChainHead::EMPTY.hash;
+    stale.evidence[4].link.previous = chain_start(
+        world.customer,
+        world.mapping.id,
+        SignalKind::DeviceInventory,
+    )
+    .hash;
     cases.push((stale, Guard::EvidenceChain));
     let mut stale = fresh.clone();
-    stale.evidence[0].sequence += 1;
+    stale.evidence[0].link.sequence += 1;
     cases.push((stale, Guard::EvidenceChain));
     let mut stale = fresh.clone();
     stale.tickets[0].expected = Some(Version::FIRST);
@@ -277,9 +282,11 @@ pub async fn the_signal_history_is_newest_first(store: &dyn Store) {
         .evidence_chain(world.customer, world.mapping.id, kind, 0, 9)
         .await
         .unwrap();
+    let head = world.sweep_state("state").await.heads[&kind];
+    let start = chain_start(world.customer, world.mapping.id, kind);
     assert_eq!(
-        verify_chain(&rows, None).unwrap(),
-        world.sweep_state("state").await.heads[&kind]
+        verify_chain(start, rows.iter().map(|row| &row.link), &[head]),
+        Ok(head)
     );
     let part = store
         .evidence_chain(world.customer, world.mapping.id, kind, 2, 2)

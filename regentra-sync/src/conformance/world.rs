@@ -1,6 +1,6 @@
 //! The fixtures of the laws: an MSP with a connected credential, a company, and an organization mapped to it.
 
-use regentra_evidence::{Signal, SignalKind, Status};
+use regentra_evidence::{FactsDigest, Hash256, KeyId, Rules, Signal, SignalKind, Status};
 use serde_json::json;
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::{
     audit::{Actor, AuditDetails, AuditRow, SweepCounts},
     company::PortalCompany,
     credential::{Credential, Fingerprint, Grant, SealedSecrets},
-    evidence_chain::{ChainHead, EvidenceRow},
+    evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     mapping::{ExternalOrgId, Mapping, MappingState},
     region::RegionKey,
@@ -68,6 +68,15 @@ pub fn signal(kind: SignalKind, status: Status, collected_at: OffsetDateTime) ->
     signal.collected_at = collected_at;
     signal.expires_at = collected_at + regentra_evidence::SIGNAL_LIFETIME;
     signal
+}
+
+/// A digest of some facts.
+#[must_use]
+pub fn facts() -> FactsDigest {
+    FactsDigest {
+        key_id: KeyId::new("key").unwrap(),
+        hmac_sha256: Hash256::from_bytes([7; 32]),
+    }
 }
 
 /// One MSP with one customer in the store under test.
@@ -387,12 +396,13 @@ impl<'a> World<'a> {
         let state = self.sweep_state(label).await;
         let signals = SignalKind::ALL.map(|kind| signal(kind, Status::Pass, at(minutes)));
         let evidence = signals.iter().map(|signal| {
+            let kind = signal.kind();
             let head = state
                 .heads
-                .get(&signal.kind())
+                .get(&kind)
                 .copied()
-                .unwrap_or(ChainHead::EMPTY);
-            EvidenceRow::append(head, self.customer, mapping, event, signal, None).unwrap()
+                .unwrap_or_else(|| chain_start(self.customer, mapping, kind));
+            EvidenceRow::append(head, mapping, event, signal, &Rules::default(), facts()).unwrap()
         });
         let details = AuditDetails::Swept {
             mapping,

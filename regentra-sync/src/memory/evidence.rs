@@ -1,11 +1,11 @@
 use async_trait::async_trait;
-use regentra_evidence::SignalKind;
+use regentra_evidence::{ChainHead, SignalKind};
 use time::OffsetDateTime;
 
 use super::{MemoryStore, State, holds, outcome};
 use crate::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
-    evidence_chain::{ChainHead, EvidenceRow},
+    evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     store::{CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState},
     ticket::{OutboxAction, OutboxId, TicketState},
@@ -21,7 +21,7 @@ impl State {
         self.evidence
             .get(&(customer, mapping, signal))?
             .last()
-            .map(EvidenceRow::head)
+            .map(|row| row.link.head())
     }
 
     /// The newest unexpired signal of each key, in the order of keys.
@@ -113,10 +113,9 @@ impl Evidence for MemoryStore {
                 )?;
                 state.lease_holds(msp, &commit.lease)?;
                 let continues = |row: &EvidenceRow| {
-                    state
-                        .head(customer, row.mapping, row.signal)
-                        .unwrap_or(ChainHead::EMPTY)
-                        == row.continues()
+                    let head = state.head(customer, row.mapping, row.signal);
+                    row.link.continues()
+                        == head.unwrap_or_else(|| chain_start(customer, row.mapping, row.signal))
                 };
                 holds(commit.evidence.iter().all(continues), Guard::EvidenceChain)?;
                 let tickets_hold = commit.tickets.iter().all(|write| {
@@ -237,7 +236,7 @@ impl Evidence for MemoryStore {
                 .unwrap_or_default();
             Ok(rows
                 .iter()
-                .filter(|row| row.sequence > after)
+                .filter(|row| row.link.sequence > after)
                 .take(limit as usize)
                 .cloned()
                 .collect())

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Debug};
 
 use async_trait::async_trait;
-use regentra_evidence::{Signal, SignalKind};
+use regentra_evidence::{ChainHead, Signal, SignalKind};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -12,7 +12,7 @@ use crate::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
     audit::AuditRow,
     credential::CredentialGuard,
-    evidence_chain::{ChainHead, EvidenceRow},
+    evidence_chain::EvidenceRow,
     id::Version,
     mapping::MappingGuard,
     run::Lease,
@@ -39,7 +39,8 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     ///
     /// Guards: the credential is active and of that generation, else [`Guard::Credential`]; the mapping is mapped, has that
     /// version, and its company was promoted to `customer`, else [`Guard::Mapping`]; the lease is held by that worker under
-    /// that fence, else [`Guard::Lease`]; every evidence row continues the head of its chain in the store, else
+    /// that fence, else [`Guard::Lease`]; every evidence row continues the head of its chain in the store (the first
+    /// continues [`chain_start`](crate::evidence_chain::chain_start)), else
     /// [`Guard::EvidenceChain`]; every ticket's stored version is `expected` (`None`: there is no row) and no other ticket is
     /// open for its key, else [`Guard::Ticket`]; the tick's stored version, if a tick is written, is the given one (0: there
     /// is no row), else [`Guard::TicketTick`].

@@ -1,6 +1,6 @@
 //! How values look in columns.
 
-use regentra_sync::{evidence_chain::ChainHash, regentra_evidence::SignalKind};
+use regentra_sync::regentra_evidence::{Hash256, SignalKind};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Row as _, sqlite::SqliteRow};
 use time::{Duration, OffsetDateTime};
@@ -41,7 +41,7 @@ pub(crate) trait Columns {
     fn optional_time(&self, column: &'static str) -> Result<Option<OffsetDateTime>>;
     fn number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T>;
     fn flag(&self, column: &'static str) -> Result<bool>;
-    fn hash(&self, column: &'static str) -> Result<ChainHash>;
+    fn hash(&self, column: &'static str) -> Result<Hash256>;
 }
 
 impl Columns for SqliteRow {
@@ -79,11 +79,11 @@ impl Columns for SqliteRow {
         Ok(self.try_get::<i64, _>(column)? != 0)
     }
 
-    fn hash(&self, column: &'static str) -> Result<ChainHash> {
+    fn hash(&self, column: &'static str) -> Result<Hash256> {
         let bytes: Vec<u8> = self.try_get(column)?;
         bytes
             .try_into()
-            .map(ChainHash::from_bytes)
+            .map(Hash256::from_bytes)
             .map_err(|_| Failure::corrupt(column))
     }
 }

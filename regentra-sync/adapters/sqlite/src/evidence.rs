@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use regentra_sync::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
-    evidence_chain::{ChainHead, EvidenceRow},
+    evidence_chain::{EvidenceRow, chain_start},
     id::Version,
-    regentra_evidence::SignalKind,
+    regentra_evidence::{ChainHead, ChainLink, SignalKind},
     signature_history::{DeviceDigest, SignatureChanges},
     store::{
         CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
@@ -35,11 +35,13 @@ fn evidence_row(row: &SqliteRow) -> std::result::Result<EvidenceRow, Failure> {
     Ok(EvidenceRow {
         mapping: MappingId::from_uuid(row.id("mapping")?),
         signal: signal_kind(&row.text("signal")?)?,
-        sequence: row.number("sequence")?,
         event: EventId::from_uuid(row.id("event")?),
-        record: row.text("record")?,
-        previous: row.hash("previous")?,
-        hash: row.hash("hash")?,
+        link: ChainLink {
+            sequence: row.number("sequence")?,
+            previous: row.hash("previous")?,
+            record: row.text("record")?,
+            hash: row.hash("hash")?,
+        },
     })
 }
 
@@ -177,11 +179,11 @@ async fn append_evidence(
         .bind(customer.as_uuid())
         .bind(row.mapping.as_uuid())
         .bind(row.signal.as_str())
-        .bind(i64::try_from(row.sequence).map_err(|_| Failure::corrupt("sequence"))?)
+        .bind(i64::try_from(row.link.sequence).map_err(|_| Failure::corrupt("sequence"))?)
         .bind(row.event.as_uuid())
-        .bind(&row.record)
-        .bind(row.previous.as_bytes().as_slice())
-        .bind(row.hash.as_bytes().as_slice())
+        .bind(&row.link.record)
+        .bind(row.link.previous.as_bytes().as_slice())
+        .bind(row.link.hash.as_bytes().as_slice())
         .execute(db)
         .await?;
     Ok(())
@@ -286,8 +288,10 @@ async fn write_sweep(
     lease_holds(db, msp, &commit.lease).await?;
     let heads = heads(db, customer, mapping).await?;
     let continues = |row: &EvidenceRow| {
+        let head = heads.get(&row.signal).copied();
         row.mapping == mapping
-            && heads.get(&row.signal).copied().unwrap_or(ChainHead::EMPTY) == row.continues()
+            && row.link.continues()
+                == head.unwrap_or_else(|| chain_start(customer, mapping, row.signal))
     };
     holds(commit.evidence.iter().all(continues), Guard::EvidenceChain)?;
 
