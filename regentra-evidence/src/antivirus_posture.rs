@@ -70,6 +70,7 @@ use crate::{
     reason::Reason,
     report::{ReportState, RowFate},
     signal::{Metadata, Signal, SignalKind, Status},
+    signature_history::SignatureHistory,
     time::{believable, is_older_than},
     vendor::Vendor,
     verdict::{Grade, Grades, conclude, decide},
@@ -119,43 +120,6 @@ pub struct ProductFact {
     pub definitions: Definitions,
     /// When the row was collected, never a signature age; `None` when absent or unreadable: the row is ignored.
     pub collected_at: Option<OffsetDateTime>,
-}
-
-/// Since when each device's signatures have been seen out of date.
-///
-/// The vendor does not say it, so the host keeps it: a device enters when a run first sees it out of date, and leaves when it is
-/// up to date again.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SignatureHistory {
-    first_seen: BTreeMap<DeviceKey, OffsetDateTime>,
-}
-
-impl SignatureHistory {
-    /// Since when this device has been seen out of date.
-    #[must_use]
-    pub fn first_seen(&self, device: DeviceKey) -> Option<OffsetDateTime> {
-        self.first_seen.get(&device).copied()
-    }
-}
-
-impl FromIterator<(DeviceKey, OffsetDateTime)> for SignatureHistory {
-    /// Of two times for one device the earlier counts.
-    fn from_iter<I: IntoIterator<Item = (DeviceKey, OffsetDateTime)>>(times: I) -> Self {
-        let mut history = Self::default();
-        history.extend(times);
-        history
-    }
-}
-
-impl Extend<(DeviceKey, OffsetDateTime)> for SignatureHistory {
-    fn extend<I: IntoIterator<Item = (DeviceKey, OffsetDateTime)>>(&mut self, times: I) {
-        for (device, time) in times {
-            self.first_seen
-                .entry(device)
-                .and_modify(|known| *known = time.min(*known))
-                .or_insert(time);
-        }
-    }
 }
 
 /// Where the ages of out-of-date signatures come from.
@@ -317,6 +281,11 @@ impl AntivirusPosture {
         self.custom_protection.merge(other.custom_protection);
         self.custom_definitions.merge(other.custom_definitions);
         Ok(())
+    }
+
+    /// The moment of judgement.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.fleet.now()
     }
 
     /// Devices that are on and whose signatures are out of date: what a host puts into its [`SignatureHistory`].

@@ -16,18 +16,19 @@ pub mod fleet;
 mod hash;
 pub mod patch_sla;
 mod percent;
+pub mod posture;
+pub mod public_view;
 mod reason;
 pub mod record;
 mod report;
 pub mod rules;
 mod signal;
+pub mod signature_history;
 mod time;
 mod vendor;
 mod verdict;
 
-pub use antivirus_posture::{
-    AntivirusPosture, Definitions, Product, ProductFact, ProtectionState, SignatureHistory,
-};
+pub use antivirus_posture::{AntivirusPosture, Definitions, Product, ProductFact, ProtectionState};
 pub use backup_activity::{ActivityKey, BackupActivity, BackupEvent, BackupFact};
 pub use chain::{ChainFault, ChainHead, ChainLink, verify_chain};
 pub use control::ControlId;
@@ -44,10 +45,13 @@ pub use patch_sla::{
     AttemptFact, InstallOutcome, PatchKey, PatchKind, PatchSeverity, PatchSla, PendingFact,
 };
 pub use percent::Percent;
+pub use posture::{Posture, posture};
+pub use public_view::PublicView;
 pub use reason::Reason;
 pub use record::{EvidenceRecord, RecordError};
 pub use report::{ReportState, RowFate};
 pub use rules::{RULES_VERSION, Rules, RulesUsed, WeakerRule, Window};
 pub use signal::{Metadata, SIGNAL_LIFETIME, Signal, SignalKind, Status, UnknownName};
+pub use signature_history::SignatureHistory;
 pub use time::{FUTURE_TOLERANCE, believable};
 pub use vendor::Vendor;

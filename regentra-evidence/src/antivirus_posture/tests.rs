@@ -561,17 +561,6 @@ fn evaluators_of_one_fleet_merge_and_others_do_not() {
 }
 
 #[test]
-fn the_history_of_two_times_keeps_the_earlier() {
-    for times in [[days_ago(9), days_ago(3)], [days_ago(3), days_ago(9)]] {
-        let history: SignatureHistory = times
-            .map(|time| (DeviceKey::new(1), time))
-            .into_iter()
-            .collect();
-        assert_eq!(history.first_seen(DeviceKey::new(1)), Some(days_ago(9)));
-    }
-}
-
-#[test]
 fn who_is_out_of_date_and_who_is_up_to_date() {
     let facts = [
         on(1),
