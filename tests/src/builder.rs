@@ -317,6 +317,9 @@ impl TenantBuilder {
             faults: Vec::new(),
             log: Vec::new(),
         };
+        if let Some(given) = devices {
+            tenant.set_devices(&given);
+        }
         for (report, given) in reports {
             tenant.set_report(report, &given);
         }
@@ -331,9 +334,6 @@ impl TenantBuilder {
         }
         if let Some(given) = activities {
             tenant.set_activities(&given);
-        }
-        if let Some(given) = devices {
-            tenant.set_devices(&given);
         }
         tenant
     }

@@ -161,3 +161,13 @@ impl fmt::Debug for Request {
             .finish_non_exhaustive()
     }
 }
+
+impl From<http::Request<Bytes>> for Request {
+    fn from(request: http::Request<Bytes>) -> Self {
+        let (head, body) = request.into_parts();
+        let asked = Self::new(head.method.as_str(), &head.uri.to_string()).body(body);
+        head.headers.iter().fold(asked, |asked, (name, value)| {
+            asked.header(name.as_str(), value.to_str().unwrap_or_default())
+        })
+    }
+}

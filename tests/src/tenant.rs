@@ -207,7 +207,8 @@ impl Tenant {
         self.rows.organizations = Table::ascending(rows);
     }
 
-    /// Replaces the devices, given as `devices-detailed` sends them.
+    /// Replaces the devices, given as `devices-detailed` sends them. Cursors that are open end, and reports that only repeat the
+    /// device list are made anew.
     pub fn set_devices(&mut self, rows: &[Value]) {
         self.rows.devices = Table::ascending(rows);
         let summaries: Vec<Value> = self
@@ -219,6 +220,9 @@ impl Tenant {
             .collect();
         self.rows.summaries = Table::of(&summaries);
         self.devices = Devices::of(&self.rows.devices);
+        self.rows
+            .reports
+            .retain(|report, _| fleet::FACTS.contains(report));
         // What a row belongs to depends on its device.
         for table in self.rows.reports.values_mut() {
             table.forget_organizations();

@@ -68,6 +68,39 @@ impl Front {
             },
         })
     }
+
+    /// Sends a request and waits for the whole answer, in the types of the `http` crate that a client's transport may speak.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use ninjaone_simulator::{Preset, Tenant, front::in_process};
+    /// use time::macros::datetime;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let now = datetime!(2026-11-23 06:30 UTC);
+    /// let front = in_process::serve(Tenant::preset(Preset::Healthy, 1, 3, now));
+    /// let request = http::Request::get(format!("{}/v2/organizations", front.url())).body(Bytes::new())?;
+    /// assert_eq!(front.call(request).await?.status(), 401);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Broken`], as the connection may be.
+    pub async fn call(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, Broken> {
+        let reply = self.send(&request.into()).await?;
+        let mut head = http::Response::builder().status(reply.status);
+        for (name, value) in &reply.headers {
+            head = head.header(name, value);
+        }
+        let body = reply.body.all().await?;
+        // Status and headers are the tenant's own and always well-formed.
+        head.body(body).map_err(|_| Broken::Reset)
+    }
 }
 
 /// The head of an answer, and a body still to come.
