@@ -8,6 +8,7 @@ use ninjaone_client::{
     BaseUrl, Client, Credentials, OrganizationId, Region, organizations::OrganizationsParams,
 };
 use ninjaone_simulator::{Preset, Tenant, front};
+use regentra_evidence::{DigestKey, KeyId, Rules};
 use regentra_sync::{
     assessment::{AssessmentRequest, Report, ReportOutcome},
     clock::{Clock as _, SystemClock},
@@ -109,18 +110,21 @@ async fn ask(
         .build()?;
     ensure_visible(&client, OrganizationId::new(organization)).await?;
 
+    let (rules, digest_key) = (Rules::default(), throwaway_key()?);
     let request = AssessmentRequest {
         organization: ExternalOrgId::new(organization),
         now,
+        rules: &rules,
+        digest_key: &digest_key,
         signature_ages: None,
     };
     let collected = collect::organization(&client, request, &BTreeSet::new())
         .await
         .with_context(|| format!("the devices of organization {organization} could not be read"))?;
     tell(&collected);
-    let signals = &collected.assessment.signals;
+    let signals: Vec<_> = collected.assessment.signals().collect();
     if json {
-        println!("{}", serde_json::to_string(signals)?);
+        println!("{}", serde_json::to_string(&signals)?);
     } else {
         println!(
             "NinjaOne organization {organization}, as of {}\n",
@@ -158,6 +162,14 @@ async fn ensure_visible(client: &Client, wanted: OrganizationId) -> anyhow::Resu
         visible.len(),
         some.join(", ")
     )
+}
+
+/// Nothing is stored, so nobody will ever compare these digests.
+fn throwaway_key() -> anyhow::Result<DigestKey> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)
+        .map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
+    Ok(DigestKey::new(KeyId::new("throwaway")?, &secret)?)
 }
 
 /// What was dropped and what failed, on standard error.

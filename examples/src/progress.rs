@@ -28,7 +28,7 @@ impl Observer for Waits {
                 eprintln!("{operation}: waiting {} s {why}", expected.as_secs());
             }
             Event::Restart { operation, .. } => {
-                eprintln!("{operation}: the cursor expired, reading it again")
+                eprintln!("{operation}: the cursor expired, reading it again");
             }
             _ => {}
         }

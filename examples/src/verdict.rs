@@ -164,7 +164,7 @@ pub const fn reason(reason: Reason) -> &'static str {
 
 /// The signals as an operator reads them.
 #[must_use]
-pub fn page(signals: &[Signal]) -> String {
+pub fn page<'a>(signals: impl IntoIterator<Item = &'a Signal>) -> String {
     let mut text = String::new();
     for signal in signals {
         let _ = writeln!(text, "{:<8} {}", word(signal.status), title(signal.kind()));

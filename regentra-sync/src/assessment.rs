@@ -83,6 +83,11 @@ pub struct Assessment {
 }
 
 impl Assessment {
+    /// The five signals, without the digests beside them.
+    pub fn signals(&self) -> impl Iterator<Item = &Signal> {
+        self.verdicts.iter().map(|verdict| &verdict.signal)
+    }
+
     /// Whether every report answered: what makes a first sweep end the dry run.
     #[must_use]
     pub fn answered(&self) -> bool {

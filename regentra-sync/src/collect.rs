@@ -24,13 +24,13 @@ use ninjaone_client::{
     },
 };
 use regentra_evidence::{
-    AntivirusPosture, BackupActivity, DeviceKey, DiskEncryption, Fleet, PatchSla, ReportState,
-    RowFate, SignatureHistory, device_inventory,
+    AntivirusPosture, BackupActivity, DeviceKey, DiskEncryption, FactsDigest, Fleet, PatchSla,
+    ReportState, RowFate, Signal, SignatureHistory, device_inventory,
 };
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use crate::{
-    assessment::{Assessment, AssessmentRequest, Report, ReportOutcome},
+    assessment::{Assessment, AssessmentRequest, Report, ReportOutcome, Verdict},
     audit::SweepCounts,
     facts::{self, Malformed, patch_sla::PatchReport},
 };
@@ -118,11 +118,11 @@ pub async fn organization(
     known_elsewhere: &BTreeSet<DeviceId>,
 ) -> Result<Collected, Error> {
     let organization = OrganizationId::new(request.organization.get());
-    let mut devices = device_list(client, organization, request.now).await?;
+    let mut devices = device_list(client, organization, &request).await?;
     devices.foreign.extend(known_elsewhere.iter().copied());
     let mut run = Run {
         client,
-        now: request.now,
+        request,
         filter: DeviceFilter::organization(organization),
         fleet: devices.fleet,
         foreign: devices.foreign,
@@ -132,10 +132,10 @@ pub async fn organization(
     };
 
     let disk = run.disk_encryption().await;
-    let (antivirus, signatures_out_of_date) = run.antivirus_posture(&request).await;
+    let (antivirus, signatures_out_of_date) = run.antivirus_posture().await;
     let patches = run.patch_sla().await;
     let backups = run.backup_activity().await;
-    let inventory = device_inventory::finish(&run.fleet);
+    let inventory = device_inventory::finish_with_digest(&run.fleet, request.digest_key);
 
     let mut counts = SweepCounts::default();
     for tally in run.rows.values() {
@@ -147,11 +147,13 @@ pub async fn organization(
     }
     Ok(Collected {
         assessment: Assessment {
-            signals: vec![disk, antivirus, patches, backups, inventory],
+            verdicts: [disk, antivirus, patches, backups, inventory]
+                .into_iter()
+                .map(|(signal, facts)| Verdict { signal, facts })
+                .collect(),
             reports: run.outcomes,
             counts,
             signatures_out_of_date,
-            facts: BTreeMap::new(),
         },
         rows: run.rows,
         failures: run.failures,
@@ -168,11 +170,11 @@ struct DeviceList {
 async fn device_list(
     client: &Client,
     organization: OrganizationId,
-    now: OffsetDateTime,
+    request: &AssessmentRequest<'_>,
 ) -> Result<DeviceList, Error> {
     let params = DevicesParams::default().filter(DeviceFilter::organization(organization));
     let mut pages = client.devices().detailed(params);
-    let mut fleet = Fleet::builder(now);
+    let mut fleet = Fleet::builder(request.now).rules(*request.rules);
     let mut foreign = BTreeSet::new();
     let mut tally = RowTally::default();
     let mut own = BTreeSet::new();
@@ -216,7 +218,7 @@ async fn device_list(
 /// One organization's run through the reports.
 struct Run<'a> {
     client: &'a Client,
-    now: OffsetDateTime,
+    request: AssessmentRequest<'a>,
     filter: DeviceFilter,
     fleet: Arc<Fleet>,
     foreign: BTreeSet<DeviceId>,
@@ -226,7 +228,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn disk_encryption(&mut self) -> regentra_evidence::Signal {
+    async fn disk_encryption(&mut self) -> (Signal, FactsDigest) {
         let mut disk = DiskEncryption::new(Arc::clone(&self.fleet));
         let params = VolumesParams::default()
             .filter(self.filter.clone())
@@ -238,13 +240,10 @@ impl Run<'_> {
                 Ok((row.device_id, disk.observe(fact)))
             })
             .await;
-        disk.finish(state)
+        disk.finish_with_digest(state, self.request.digest_key)
     }
 
-    async fn antivirus_posture(
-        &mut self,
-        request: &AssessmentRequest<'_>,
-    ) -> (regentra_evidence::Signal, BTreeMap<i64, bool>) {
+    async fn antivirus_posture(&mut self) -> ((Signal, FactsDigest), BTreeMap<i64, bool>) {
         let mut antivirus = AntivirusPosture::new(Arc::clone(&self.fleet));
         let params = AntivirusStatusParams::default().filter(self.filter.clone());
         let pages = self.client.queries().antivirus_status(params);
@@ -260,24 +259,24 @@ impl Run<'_> {
             sightings.extend(antivirus.out_of_date().map(|device| (id(device), true)));
             sightings.extend(antivirus.up_to_date().map(|device| (id(device), false)));
         }
-        let history = request.signature_ages.map(|ages| {
+        let history = self.request.signature_ages.map(|ages| {
+            // A device seen out of date for the first time is out of date from now on.
+            let since = |id| ages.out_of_date_since(id).unwrap_or(self.request.now);
             let out_of_date = sightings.iter().filter(|(_, out_of_date)| **out_of_date);
             out_of_date
-                .filter_map(|(id, _)| {
-                    Some((
-                        facts::device_key(DeviceId::new(*id)),
-                        ages.out_of_date_since(*id)?,
-                    ))
-                })
+                .map(|(id, _)| (facts::device_key(DeviceId::new(*id)), since(*id)))
                 .collect::<SignatureHistory>()
         });
-        (antivirus.finish(state, history.as_ref()), sightings)
+        (
+            antivirus.finish_with_digest(state, history.as_ref(), self.request.digest_key),
+            sightings,
+        )
     }
 
-    async fn patch_sla(&mut self) -> regentra_evidence::Signal {
+    async fn patch_sla(&mut self) -> (Signal, FactsDigest) {
         let mut patches = PatchSla::new(Arc::clone(&self.fleet));
         let queries = self.client.queries();
-        let since = self.now.saturating_sub(ATTEMPTS_ASKED_FOR);
+        let since = self.request.now.saturating_sub(ATTEMPTS_ASKED_FOR);
 
         let pending = queries.os_patches(OsPatchesParams::default().filter(self.filter.clone()));
         let installs = queries.os_patch_installs(
@@ -319,14 +318,14 @@ impl Run<'_> {
             };
             software = software.and(self.read(report, pages, take).await);
         }
-        patches.finish(os, software)
+        patches.finish_with_digest(os, software, self.request.digest_key)
     }
 
-    async fn backup_activity(&mut self) -> regentra_evidence::Signal {
+    async fn backup_activity(&mut self) -> (Signal, FactsDigest) {
         let mut backups = BackupActivity::new(Arc::clone(&self.fleet));
         let params = ActivitiesParams::default()
             .filter(self.filter.clone())
-            .until(self.now.saturating_sub(ACTIVITIES_ASKED_FOR));
+            .until(self.request.now.saturating_sub(ACTIVITIES_ASKED_FOR));
         let pages = self.client.activities().list(params);
         let state = self
             .read(Report::Activities, pages, |row| {
@@ -337,7 +336,7 @@ impl Run<'_> {
                 Ok((row.device_id, fate))
             })
             .await;
-        backups.finish(state)
+        backups.finish_with_digest(state, self.request.digest_key)
     }
 
     /// Reads a report to its end, a page at a time, and says how it ended.

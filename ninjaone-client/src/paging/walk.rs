@@ -370,8 +370,16 @@ impl ByCursor {
                 return Err(stalled("cursor"));
             }
         }
-        if received == 0 && count.is_some_and(|count| self.received < count) {
-            return Err(too_few());
+        // The end, as this page would have it, before all the rows that were announced.
+        let goes_on = cursor.is_some_and(|cursor| cursor.name.is_some());
+        let total = self.received + received;
+        if (received == 0 || !goes_on) && count.is_some_and(|count| total < count) {
+            // A lost answer may have taken the last rows with it: the cursor moved on without us.
+            return if resent && !self.began_anew {
+                Ok(Step::Restart)
+            } else {
+                Err(too_few())
+            };
         }
         let again = match self.delivered.get(self.seen_again) {
             Some(known) if *known == (fingerprint, received) => true,
@@ -393,9 +401,6 @@ impl ByCursor {
         self.name = cursor.and_then(|cursor| cursor.name.clone());
         let over = match (self.name.is_some(), count) {
             _ if received == 0 => true,
-            (false, count) if count.is_some_and(|count| self.received < count) => {
-                return Err(too_few());
-            }
             (false, _) => true,
             (true, Some(count)) if self.received == count => true,
             (true, Some(count)) if self.received < count => false,
