@@ -4,9 +4,7 @@
 pub mod antivirus_posture;
 pub mod backup_activity;
 pub mod chain;
-pub mod claim;
 mod control;
-pub mod crosswalk;
 mod custom_field;
 mod device;
 pub mod device_inventory;
@@ -15,7 +13,6 @@ pub mod disk_encryption;
 #[cfg(test)]
 mod fixture;
 pub mod fleet;
-mod framework;
 mod hash;
 pub mod patch_sla;
 mod percent;
@@ -34,9 +31,7 @@ mod verdict;
 pub use antivirus_posture::{AntivirusPosture, Definitions, Product, ProductFact, ProtectionState};
 pub use backup_activity::{ActivityKey, BackupActivity, BackupEvent, BackupFact};
 pub use chain::{ChainFault, ChainHead, ChainLink, verify_chain};
-pub use claim::Claim;
-pub use control::{ControlId, UnknownControl};
-pub use crosswalk::{Link, Strength};
+pub use control::ControlId;
 pub use custom_field::{CustomAnswer, CustomFact};
 pub use device::{DeviceClass, DeviceFact, DeviceFamily, DeviceKey};
 pub use digest::{DigestKey, DigestKeyError, FactsDigest, KeyId};
@@ -45,7 +40,6 @@ pub use disk_encryption::{
     VolumeType,
 };
 pub use fleet::{Fleet, FleetBuilder, OtherFleet, Scope};
-pub use framework::{Framework, UnknownFramework};
 pub use hash::{Hash256, NotAHash};
 pub use patch_sla::{
     AttemptFact, InstallOutcome, PatchKey, PatchKind, PatchSeverity, PatchSla, PendingFact,

@@ -1,0 +1,271 @@
+//! `antivirus_posture` (section 4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::fleet::{self, Fleet};
+use super::one_rule::{self, Answers, Plain, Signal, Verdicts, hold};
+use super::reading::{self, DAY, Fields, Kind};
+use super::tenant::Report;
+
+const PRODUCT: Fields = &[
+    ("deviceId", Kind::Key),
+    ("productName", Kind::Text),
+    ("productState", Kind::Text),
+    ("definitionStatus", Kind::Text),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protection {
+    On,
+    Off,
+    Unmeasured,
+}
+
+/// Of the best row that is on. Ordered: the earlier is the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Definitions {
+    UpToDate,
+    OutOfDate,
+    Unknown,
+}
+
+#[derive(Default)]
+struct Signatures {
+    fresh: usize,
+    aged_7_to_30: usize,
+    over_30: usize,
+    age_not_reported: usize,
+    unmeasured: usize,
+}
+
+impl Signatures {
+    /// Counts one device: its best definitions, and for how long they have been seen out of date.
+    fn count(&mut self, definitions: Definitions, age: Option<i64>) {
+        let count = match (definitions, age) {
+            (Definitions::UpToDate, _) => &mut self.fresh,
+            (Definitions::Unknown, _) => &mut self.unmeasured,
+            (Definitions::OutOfDate, None) => &mut self.age_not_reported,
+            (Definitions::OutOfDate, Some(age)) if age <= 7 * DAY => &mut self.fresh,
+            (Definitions::OutOfDate, Some(age)) if age <= 30 * DAY => &mut self.aged_7_to_30,
+            (Definitions::OutOfDate, Some(_)) => &mut self.over_30,
+        };
+        *count += 1;
+    }
+
+    /// The reasons that these counts give.
+    fn reasons(&self, reasons: &mut BTreeSet<&'static str>) {
+        hold(reasons, "signatures_aging", self.aged_7_to_30 > 0);
+        hold(reasons, "signatures_over_30_days", self.over_30 > 0);
+        hold(reasons, "age_not_reported", self.age_not_reported > 0);
+        hold(reasons, "signatures_unmeasured", self.unmeasured > 0);
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "fresh": self.fresh,
+            "aged_7_to_30": self.aged_7_to_30,
+            "over_30": self.over_30,
+            "age_not_reported": self.age_not_reported,
+            "unmeasured": self.unmeasured,
+        })
+    }
+}
+
+pub(crate) fn evaluate(
+    fleet: &Fleet,
+    report: &Report,
+    history: Option<&BTreeMap<i64, OffsetDateTime>>,
+) -> Value {
+    let (rows, malformed) = fleet::rows(report, PRODUCT);
+
+    let (mut on, mut off, mut unmeasured) = (0, 0, 0);
+    let mut unknown_class = false;
+    let mut signatures = Signatures::default();
+    let mut vendors: BTreeMap<&str, usize> = BTreeMap::new();
+    for device in fleet.live() {
+        let rows: Vec<&Value> = Fleet::rows_of(device, &rows)
+            .into_iter()
+            .filter(|row| reading::collected(row, fleet.now).is_some())
+            .collect();
+        match protection(&rows) {
+            Protection::Off => off += 1,
+            Protection::Unmeasured => {
+                unmeasured += 1;
+                unknown_class |= device.class == fleet::Class::Unknown;
+            }
+            Protection::On => {
+                on += 1;
+                let (definitions, vendor) = best_row(&rows);
+                *vendors.entry(vendor).or_default() += 1;
+                let age = history
+                    .and_then(|history| history.get(&device.id))
+                    .and_then(|time| reading::believed(reading::microseconds(*time), fleet.now))
+                    .map(|first_seen| fleet.now - first_seen);
+                signatures.count(definitions, age);
+            }
+        }
+    }
+
+    let plain = |off: usize, fresh: usize, over_30: usize| {
+        if off > 0 || over_30 > 0 {
+            Plain::Fail
+        } else if fresh == on + unmeasured {
+            Plain::Pass
+        } else {
+            Plain::Warning
+        }
+    };
+    let scope = fleet.scope(on + off, unmeasured, 0);
+    let verdicts = Verdicts {
+        // Unmeasured devices as on and fresh, unmeasured signatures as fresh.
+        best: plain(
+            off,
+            signatures.fresh + signatures.unmeasured + unmeasured,
+            signatures.over_30,
+        ),
+        // Unmeasured devices as off, unmeasured signatures as the oldest.
+        worst: plain(
+            off + unmeasured,
+            signatures.fresh,
+            signatures.over_30 + signatures.unmeasured,
+        ),
+        measured: Some(plain(
+            off,
+            signatures.fresh + unmeasured,
+            signatures.over_30,
+        )),
+    };
+    let answers = Answers::of(&[report], malformed);
+
+    let mut reasons = BTreeSet::new();
+    one_rule::scope_reasons(&scope, &mut reasons);
+    hold(&mut reasons, "unknown_node_class", unknown_class);
+    hold(&mut reasons, "protection_off", off > 0);
+    signatures.reasons(&mut reasons);
+
+    Signal {
+        name: "antivirus_posture",
+        controls: ["IC-013", "IC-051"],
+        status: if answers.all() {
+            one_rule::decide(&scope, verdicts)
+        } else {
+            "unknown"
+        },
+        answers,
+        reasons,
+        metadata: json!({
+            "scope": scope.json(),
+            "devices": { "on": on, "off": off, "unmeasured": unmeasured },
+            "signatures": signatures.json(),
+            "vendors": vendors,
+            "age_basis": if history.is_some() { "first_seen" } else { "status_only" },
+        }),
+    }
+    .finish(fleet)
+}
+
+/// A row that names a product. Open: a row without a name is taken as blank, so it protects nobody.
+fn real(row: &Value) -> bool {
+    reading::text(row, "productName").is_some_and(|name| !name.trim().eq_ignore_ascii_case("NONE"))
+}
+
+fn state(row: &Value) -> String {
+    reading::text(row, "productState")
+        .map(reading::folded)
+        .unwrap_or_default()
+}
+
+fn protection(rows: &[&Value]) -> Protection {
+    let products: Vec<&&Value> = rows.iter().filter(|row| real(row)).collect();
+    if rows.is_empty() {
+        Protection::Unmeasured
+    } else if products.iter().any(|row| state(row) == "on") {
+        Protection::On
+    } else if products
+        .iter()
+        .all(|row| ["off", "snoozed", "expired"].contains(&state(row).as_str()))
+    {
+        Protection::Off
+    } else {
+        Protection::Unmeasured
+    }
+}
+
+/// Among the rows that are on: the best definitions, and whose they are (ties: the first vendor in the alphabet).
+fn best_row(rows: &[&Value]) -> (Definitions, &'static str) {
+    rows.iter()
+        .filter(|row| real(row) && state(row) == "on")
+        .map(|row| {
+            (
+                definitions(row),
+                vendor(reading::text(row, "productName").unwrap_or_default()),
+            )
+        })
+        .min()
+        .expect("a device that is on has a row that is on")
+}
+
+fn definitions(row: &Value) -> Definitions {
+    match reading::text(row, "definitionStatus")
+        .map(reading::folded)
+        .as_deref()
+    {
+        Some("uptodate") => Definitions::UpToDate,
+        Some("outofdate") => Definitions::OutOfDate,
+        _ => Definitions::Unknown,
+    }
+}
+
+/// Open: the rules name the vendors, not the product names. A vendor is known by a word its products carry.
+fn vendor(product: &str) -> &'static str {
+    const KNOWN_BY: &[(&str, &[&str])] = &[
+        ("microsoft_defender", &["defender"]),
+        (
+            "sentinelone",
+            &["sentinelone", "sentinel one", "sentinel agent"],
+        ),
+        ("crowdstrike", &["crowdstrike"]),
+        ("bitdefender", &["bitdefender"]),
+        ("sophos", &["sophos"]),
+        ("eset", &["eset"]),
+        ("webroot", &["webroot"]),
+        ("trend_micro", &["trend micro", "trendmicro"]),
+        ("malwarebytes", &["malwarebytes"]),
+        ("trellix", &["trellix"]),
+        ("symantec", &["symantec"]),
+        ("kaspersky", &["kaspersky"]),
+        ("cylance", &["cylance"]),
+        ("carbon_black", &["carbon black"]),
+        ("huntress", &["huntress"]),
+        ("norton", &["norton"]),
+        ("avast", &["avast"]),
+        ("avg", &["avg"]),
+        ("withsecure", &["withsecure"]),
+        ("watchguard", &["watchguard"]),
+        ("cisco", &["cisco"]),
+        ("palo_alto", &["palo alto", "cortex xdr"]),
+        ("fortinet", &["fortinet", "forticlient"]),
+        ("deep_instinct", &["deep instinct"]),
+        ("apple_xprotect", &["xprotect"]),
+        ("clamav", &["clamav"]),
+    ];
+    // Words start after a blank: "Bitdefender" is not a defender, "Reset Shield" not from ESET.
+    let words: String = product
+        .chars()
+        .map(|c| {
+            if c.is_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                ' '
+            }
+        })
+        .collect();
+    let words = format!(" {words}");
+    KNOWN_BY
+        .iter()
+        .find(|(_, names)| names.iter().any(|name| words.contains(&format!(" {name}"))))
+        .map_or("other", |(vendor, _)| vendor)
+}

@@ -1,0 +1,278 @@
+//! A second opinion agrees with ours on every one of a great many generated customers.
+
+#[path = "oracle/fleets/mod.rs"]
+#[cfg(test)]
+mod fleets;
+#[path = "oracle/minimise.rs"]
+#[cfg(test)]
+mod minimise;
+#[cfg(test)]
+mod oracle;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::oracle::tenant::Tenant;
+
+/// More with `FLEETS=20000 cargo test ...`.
+fn seeds() -> std::ops::Range<u64> {
+    let fleets = std::env::var("FLEETS")
+        .ok()
+        .and_then(|fleets| fleets.parse().ok())
+        .unwrap_or(1_500);
+    0..fleets
+}
+
+/// Signals of a tenant by name.
+fn by_name(signals: &Value) -> BTreeMap<String, Value> {
+    let signals = signals.as_array().cloned().unwrap_or_default();
+    signals
+        .into_iter()
+        .map(|signal| {
+            (
+                signal
+                    .get("signal")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned(),
+                signal,
+            )
+        })
+        .collect()
+}
+
+/// The generated customers are worth agreeing on: every outcome and every reason of every signal occurs, and often.
+#[test]
+fn generated_fleets_reach_every_outcome_and_every_reason() {
+    let mut outcomes: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut reasons: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for seed in seeds() {
+        for (name, signal) in by_name(&oracle::evaluate(&fleets::tenant(seed))) {
+            let status = signal["status"].as_str().expect("a status").to_owned();
+            *outcomes.entry((name.clone(), status)).or_default() += 1;
+            for reason in signal["reasons"].as_array().expect("reasons") {
+                *reasons
+                    .entry((name.clone(), reason.as_str().expect("a code").to_owned()))
+                    .or_default() += 1;
+            }
+        }
+    }
+    println!("{outcomes:#?}\n{reasons:#?}");
+    let all = ["pass", "warning", "fail", "unknown", "not_applicable"];
+    for (signal, reachable) in [
+        ("disk_encryption", &all[..]),
+        ("antivirus_posture", &all[..]),
+        ("patch_sla", &all[..]),
+        ("backup_activity", &all[..4]),
+        ("device_inventory", &all[..2]),
+    ] {
+        for status in all {
+            let seen = outcomes
+                .get(&(signal.to_owned(), status.to_owned()))
+                .copied()
+                .unwrap_or(0);
+            if reachable.contains(&status) {
+                assert!(seen >= 50, "{signal} was {status} only {seen} times");
+            } else {
+                assert_eq!(seen, 0, "{signal} cannot be {status}");
+            }
+        }
+    }
+    let everywhere = [
+        "no_devices",
+        "unmeasured_devices",
+        "truncated",
+        "malformed_rows",
+    ];
+    let by_coverage = [
+        "fleet_dark",
+        "coverage_below_half",
+        "report_failed",
+        "not_available",
+    ];
+    for (signal, own) in [
+        (
+            "disk_encryption",
+            &[
+                "unmeasured_volumes",
+                "unknown_node_class",
+                "below_threshold",
+            ][..],
+        ),
+        (
+            "antivirus_posture",
+            &[
+                "unknown_node_class",
+                "protection_off",
+                "age_not_reported",
+                "signatures_unmeasured",
+                "signatures_aging",
+                "signatures_over_30_days",
+            ][..],
+        ),
+        (
+            "patch_sla",
+            &[
+                "unknown_node_class",
+                "patches_missing",
+                "installs_failed",
+                "severity_unknown",
+                "no_patch_data",
+            ][..],
+        ),
+        (
+            "backup_activity",
+            &["backups_failing", "warnings_only", "no_backup_activity"][..],
+        ),
+        ("device_inventory", &["mostly_offline"][..]),
+    ] {
+        let inventory = signal == "device_inventory";
+        let backup = signal == "backup_activity";
+        let expected = everywhere
+            .iter()
+            .filter(|reason| !(backup && **reason == "unmeasured_devices"))
+            .chain(by_coverage.iter().filter(|_| !inventory))
+            .chain(own);
+        for reason in expected {
+            let seen = reasons
+                .get(&(signal.to_owned(), (*reason).to_owned()))
+                .copied()
+                .unwrap_or(0);
+            assert!(seen >= 10, "{signal} gave {reason} only {seen} times");
+        }
+    }
+}
+
+/// What has to hold of any evaluator, here of the second opinion: a law it broke would make agreement worthless.
+#[test]
+fn the_second_opinion_keeps_the_laws() {
+    for seed in seeds() {
+        let tenant = fleets::tenant(seed);
+        let signals = oracle::evaluate(&tenant);
+
+        // Order and repetition change nothing.
+        let mut turned = tenant.clone();
+        for report in turned.reports_mut() {
+            report.rows.reverse();
+            report.rows.extend(report.rows.clone());
+        }
+        assert_eq!(oracle::evaluate(&turned), signals, "seed {seed}");
+
+        for (name, signal) in by_name(&signals) {
+            let scope = &signal["metadata"]["scope"];
+            let count = |field: &str| scope[field].as_u64().expect("a count");
+            let parts =
+                count("measured") + count("unmeasured") + count("stale") + count("not_applicable");
+            assert_eq!(parts, count("approved"), "seed {seed}, {name}");
+            if signal["status"] == "pass" {
+                assert_eq!(signal["complete"], true, "seed {seed}, {name}");
+                assert!(count("measured") > 0, "seed {seed}, {name}");
+            }
+        }
+    }
+}
+
+/// The smallest tenant is found, and is one on which the thing still happens.
+#[test]
+fn a_tenant_is_made_small() {
+    let off = |tenant: &Tenant| {
+        by_name(&oracle::evaluate(tenant))["antivirus_posture"]["status"] == "fail"
+    };
+    let tenant = seeds()
+        .map(fleets::tenant)
+        .find(|tenant| off(tenant) && tenant.devices.rows.len() > 5)
+        .expect("one that fails");
+    let smallest = minimise::minimise(&tenant, off);
+    assert!(off(&smallest), "{}", minimise::describe(&smallest));
+    assert_eq!(
+        smallest.devices.rows.len(),
+        1,
+        "{}",
+        minimise::describe(&smallest)
+    );
+    assert_eq!(
+        smallest.antivirus.rows.len(),
+        1,
+        "{}",
+        minimise::describe(&smallest)
+    );
+    assert_eq!(
+        smallest.volumes.rows.len(),
+        0,
+        "{}",
+        minimise::describe(&smallest)
+    );
+}
+
+/// Both say the same of every customer; where they do not, the smallest customer that shows it is printed.
+#[test]
+fn the_second_opinion_agrees_with_ours() {
+    let differ =
+        |tenant: &Tenant| differences(&oracle::evaluate(tenant), &oracle::ours::ours(tenant));
+    let mut kinds: BTreeMap<String, (usize, Tenant)> = BTreeMap::new();
+    for seed in seeds() {
+        let tenant = fleets::tenant(seed);
+        // One example of each field that differs is enough.
+        for field in differ(&tenant).into_keys() {
+            kinds
+                .entry(field)
+                .and_modify(|(count, _)| *count += 1)
+                .or_insert((1, tenant.clone()));
+        }
+    }
+    let report: Vec<String> = kinds
+        .iter()
+        .take(12)
+        .map(|(field, (count, tenant))| {
+            let smallest = minimise::minimise(tenant, |tenant| differ(tenant).contains_key(field));
+            let (expected, found) = differ(&smallest).remove(field).expect("it still differs");
+            format!(
+                "{field} differs {count} times: the second opinion says {expected}, ours {found}, of\n{}",
+                minimise::describe(&smallest)
+            )
+        })
+        .collect();
+    assert!(
+        report.is_empty(),
+        "{} fields differ:\n\n{}",
+        kinds.len(),
+        report.join("\n\n")
+    );
+}
+
+/// Where two answers differ: signal and field, what the one says and what the other.
+fn differences(expected: &Value, found: &Value) -> BTreeMap<String, (Value, Value)> {
+    fn walk(
+        expected: &Value,
+        found: &Value,
+        path: &str,
+        differences: &mut BTreeMap<String, (Value, Value)>,
+    ) {
+        match (expected, found) {
+            (Value::Object(expected), Value::Object(found)) => {
+                for field in expected.keys().chain(found.keys()) {
+                    let of = |object: &serde_json::Map<String, Value>| {
+                        object.get(field).cloned().unwrap_or(Value::Null)
+                    };
+                    walk(
+                        &of(expected),
+                        &of(found),
+                        &format!("{path}/{field}"),
+                        differences,
+                    );
+                }
+            }
+            _ if expected == found => {}
+            _ => drop(differences.insert(path.to_owned(), (expected.clone(), found.clone()))),
+        }
+    }
+    let mut differences = BTreeMap::new();
+    let (expected, found) = (by_name(expected), by_name(found));
+    for name in expected.keys().chain(found.keys()) {
+        let of =
+            |signals: &BTreeMap<String, Value>| signals.get(name).cloned().unwrap_or(Value::Null);
+        walk(&of(&expected), &of(&found), name, &mut differences);
+    }
+    differences
+}
