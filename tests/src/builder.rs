@@ -38,7 +38,6 @@ pub struct TenantBuilder {
     seed: u64,
     canaries: bool,
     oauth: Oauth,
-    client: Option<(String, String)>,
     cursor_lifetime: Duration,
     cursor_on_one_page: bool,
     quota: Option<Quota>,
@@ -59,7 +58,6 @@ impl TenantBuilder {
             seed: 0,
             canaries: false,
             oauth: Oauth::new(),
-            client: None,
             cursor_lifetime: Duration::from_hours(1),
             cursor_on_one_page: false,
             quota: None,
@@ -99,11 +97,10 @@ impl TenantBuilder {
     }
 
     /// Client id and secret of the app, instead of those made from the seed.
-    pub fn client(self, id: &str, secret: &str) -> Self {
-        Self {
-            client: Some((id.to_owned(), secret.to_owned())),
-            ..self
-        }
+    pub fn client(mut self, id: &str, secret: &str) -> Self {
+        id.clone_into(&mut self.oauth.client_id);
+        secret.clone_into(&mut self.oauth.client_secret);
+        self
     }
 
     /// Makes the app a native one, which has no secret and proves itself by PKCE.
@@ -298,11 +295,7 @@ impl TenantBuilder {
             .into_iter()
             .map(|(report, given)| (report, masked(given)))
             .collect();
-        let mut oauth = self.oauth.seeded(self.seed);
-        if let Some((id, secret)) = self.client {
-            oauth.client_id = id;
-            oauth.client_secret = secret;
-        }
+        let oauth = self.oauth.seeded(self.seed);
         let devices_index = Devices::of(&rows.devices);
         let mut tenant = Tenant {
             now: self.now,

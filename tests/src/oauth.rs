@@ -63,16 +63,15 @@ impl Oauth {
         }
     }
 
-    /// The app with client id, secret and tokens made from a seed.
-    pub(crate) fn seeded(self, seed: u64) -> Self {
+    /// The app with tokens made from a seed, and client id and secret too unless it has its own.
+    pub(crate) fn seeded(mut self, seed: u64) -> Self {
         let mut dice = Dice::new(seed, 1 << 56);
-        let client_id = format!("client-{}", dice.hex(20));
-        Self {
-            client_id,
-            client_secret: format!("secret-{}", dice.hex(32)),
-            seed,
-            ..self
+        let (id, secret) = (dice.hex(20), dice.hex(32));
+        if self.client_id.is_empty() {
+            self.client_id = format!("client-{id}");
+            self.client_secret = format!("secret-{secret}");
         }
+        Self { seed, ..self }
     }
 
     /// Whether an access token is good.

@@ -463,3 +463,44 @@ async fn every_survivable_fault_can_be_survived() {
         "of {rules} rules only the one of another report did not strike"
     );
 }
+
+#[tokio::test]
+async fn the_program_prints_where_it_serves_and_for_whom() {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_ninjaone-simulator"))
+        .args([
+            "--devices",
+            "8",
+            "--organizations",
+            "2",
+            "--seed",
+            "3",
+            "--preset",
+            "healthy",
+        ])
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let mut line = async || lines.next_line().await.unwrap().unwrap();
+    let (url, id, secret) = (line().await, line().await, line().await);
+    let fields = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let request = format!(
+        "POST /ws/oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{fields}",
+        fields.len()
+    );
+    let heard = say(&url, &request).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&heard.body).unwrap();
+    let organizations = get(
+        &url,
+        "/v2/organizations",
+        body["access_token"].as_str().unwrap(),
+    )
+    .await
+    .unwrap();
+    let organizations: Vec<serde_json::Value> =
+        serde_json::from_slice(&organizations.body).unwrap();
+    assert_eq!(organizations.len(), 2);
+}

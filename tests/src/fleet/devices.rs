@@ -145,6 +145,8 @@ fn computer(machine: &Machine) -> Map<String, Value> {
             format!("2001:db8:{third:x}::{fourth:x}"),
         ],
         "macAddresses": [first_mac, second_mac],
+        "netbiosName": machine.name.chars().take(15).collect::<String>(),
+        "notes": [{ "text": format!("Handed over to {} on {}; keep the charger", machine.domain, machine.location) }],
         "publicIP": format!("203.0.113.{fourth}"),
         "os": {
             "manufacturer": manufacturer, "name": system, "architecture": "64-bit",
@@ -154,6 +156,7 @@ fn computer(machine: &Machine) -> Map<String, Value> {
         },
         "system": {
             "name": machine.name, "manufacturer": maker, "model": model, "biosSerialNumber": serial, "serialNumber": serial,
+            "assetSerialNumber": format!("ASSET-{}", machine.id),
             "domain": machine.domain, "domainRole": domain_role, "numberOfProcessors": 1, "totalPhysicalMemory": memory,
             "virtualMachine": model == "Virtual Machine", "chassisType": if machine.is_server() { "DESKTOP" } else { "LAPTOP" },
         },

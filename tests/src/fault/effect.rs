@@ -1,0 +1,180 @@
+//! What a fault does to a request and its answer.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::{Fault, Malformed, NotAvailable, RetryAfter};
+use crate::answer::{Answer, ErrorShape};
+use crate::wire;
+
+/// What the faults of one request change about how it is processed.
+#[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one flag a fault; any of them may come with any other"
+)]
+pub(crate) struct Changes {
+    pub(crate) filters_ignored: bool,
+    pub(crate) stalled_cursor: bool,
+    pub(crate) count_too_large: usize,
+    pub(crate) cursor_expired: bool,
+    pub(crate) bare_array: bool,
+    malformed: Option<Malformed>,
+}
+
+impl Changes {
+    /// The changes that a request's faults ask for.
+    pub(crate) fn of(faults: &[Fault]) -> Self {
+        let mut changes = Self::default();
+        for fault in faults {
+            match fault {
+                Fault::FiltersIgnored => changes.filters_ignored = true,
+                Fault::StalledCursor => changes.stalled_cursor = true,
+                Fault::CountTooLarge { by } => changes.count_too_large = *by,
+                Fault::CursorExpired => changes.cursor_expired = true,
+                Fault::BareArray => changes.bare_array = true,
+                Fault::MalformedRow(how) => changes.malformed = Some(*how),
+                _ => {}
+            }
+        }
+        changes
+    }
+
+    /// Rows as a JSON array.
+    pub(crate) fn rows(&self, rows: &[&str]) -> String {
+        let mut text =
+            String::with_capacity(rows.iter().map(|row| row.len() + 1).sum::<usize>() + 2);
+        text.push('[');
+        for (number, row) in rows.iter().enumerate() {
+            if number > 0 {
+                text.push(',');
+            }
+            match self.malformed {
+                Some(how) if number == 0 => text.push_str(&how.breaks(row)),
+                _ => text.push_str(row),
+            }
+        }
+        text.push(']');
+        text
+    }
+}
+
+impl Malformed {
+    fn breaks(self, row: &str) -> String {
+        let mut value: Value = serde_json::from_str(row).unwrap_or(Value::Null);
+        match (self, value.as_object_mut()) {
+            (Self::WrongType, Some(fields)) => {
+                let key = if fields.contains_key("deviceId") {
+                    "deviceId"
+                } else {
+                    "id"
+                };
+                fields.insert(key.to_owned(), Value::String("seven".to_owned()));
+                wire::text(&value)
+            }
+            _ => "\"row\"".to_owned(),
+        }
+    }
+}
+
+/// The answer a fault gives instead of the tenant's own.
+pub(crate) fn instead(fault: &Fault, now: OffsetDateTime) -> Option<Answer> {
+    let answer = match fault {
+        Fault::TooManyRequests(after) => {
+            let mut answer = Answer::error(
+                429,
+                ErrorShape::Described,
+                "rate_limit_exceeded",
+                "Request rate limit exceeded",
+            );
+            match after {
+                RetryAfter::Seconds(seconds) => {
+                    answer.set_header("retry-after", &seconds.to_string());
+                }
+                RetryAfter::HttpDate(wait) => {
+                    answer.set_header("retry-after", &http_date(now + *wait));
+                }
+                RetryAfter::Missing => {}
+            }
+            answer
+        }
+        Fault::ServiceUnavailable => Answer::error(503, ErrorShape::Html, "", ""),
+        Fault::Error { status, shape } => {
+            Answer::error(*status, *shape, "FAILURE", "Internal Server Error")
+        }
+        Fault::ThrottlePage => Answer::html(200, "<html><body>Too many requests</body></html>\n"),
+        Fault::TokenDies => Answer::not_authenticated(),
+        Fault::NotAvailable(how) => match how {
+            NotAvailable::Forbidden => Answer::error(
+                403,
+                ErrorShape::ResultCode,
+                "permission_denied",
+                "Permission denied",
+            ),
+            NotAvailable::NotLicensed => Answer::error(
+                404,
+                ErrorShape::ResultCode,
+                "NOT_FOUND",
+                "Module not licensed",
+            ),
+            NotAvailable::ServerError => {
+                Answer::error(500, ErrorShape::ResultCode, "FAILURE", "permission_denied")
+            }
+            NotAvailable::UserContext => Answer::json(
+                403,
+                &serde_json::json!({ "resultCode": "user_context_required" }),
+            ),
+        },
+        _ => return None,
+    };
+    Some(answer)
+}
+
+/// What a fault does to an answer on its way.
+pub(crate) fn spoil(fault: &Fault, answer: &mut Answer) {
+    match fault {
+        Fault::Slow(delay) => answer.delivery.delay += *delay,
+        Fault::CutBody { after } => {
+            let middle = answer.body.len() / 2;
+            answer.delivery.cut_after = Some(if *after < answer.body.len() {
+                *after
+            } else {
+                middle
+            });
+        }
+        Fault::Trickle(pieces) => answer.delivery.trickle = Some(*pieces),
+        Fault::ConnectionReset => answer.delivery.reset = true,
+        Fault::WrongContentType => answer.set_header("content-type", "text/plain"),
+        Fault::EmptyBody => {
+            answer.body.clear();
+            answer.headers.retain(|(name, _)| name != "content-type");
+        }
+        _ => {}
+    }
+}
+
+/// A date as HTTP writes it.
+pub(crate) fn http_date(time: OffsetDateTime) -> String {
+    let form = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    time.to_offset(time::UtcOffset::UTC)
+        .format(&form)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::http_date;
+
+    #[test]
+    fn dates_are_written_as_http_has_them() {
+        assert_eq!(
+            http_date(datetime!(2026-11-03 06:05:09 UTC)),
+            "Tue, 03 Nov 2026 06:05:09 GMT"
+        );
+    }
+}
