@@ -8,7 +8,7 @@ use http::HeaderValue;
 
 use crate::client::Inner;
 use crate::limit::{BudgetKey, Lane, Limiter, RateLimit, SharedBudget, limiter_of};
-use crate::oauth::{Credentials, TokenCache};
+use crate::oauth::{Credentials, Rotation, TokenCache};
 use crate::transport::ReqwestTransport;
 use crate::{BaseUrl, Client, Error, Observer, RetryPolicy, Transport};
 
@@ -157,6 +157,7 @@ impl ClientBuilder {
             base: self.base,
             credentials: self.credentials,
             tokens: TokenCache::default(),
+            rotation: Rotation::default(),
             transport,
             limit: self.limit,
             limiter,

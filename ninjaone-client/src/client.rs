@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, StatusCode, header};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
@@ -14,12 +15,13 @@ use tracing::Instrument;
 use crate::answer::{self, Asked, Failure};
 use crate::builder::ClientBuilder;
 use crate::limit::{BudgetKey, BudgetUse, Grant, Lane, Limiter, RateLimit, SharedBudget};
-use crate::oauth::{Credentials, TOKEN_PATH, Token, TokenAnswer, TokenCache};
+use crate::oauth::{Credentials, Rotation, TOKEN_PATH, Token, TokenAnswer, TokenCache};
 use crate::observer::{Event, Observer, WaitReason};
 use crate::paging::RawPage;
 use crate::paging::{Pager, Unreadable, Walk, read_page, read_single};
 use crate::request::{Endpoint, Paging, Request};
 use crate::retry::{Decision, Outcome, RetryPolicy};
+use crate::vendor_error::VendorError;
 use crate::{BaseUrl, Error, ErrorKind, Transport};
 
 /// Requests left below which the client warns.
@@ -34,14 +36,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// budget, take a token, send, judge, retry.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
-    lane: Lane,
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) lane: Lane,
 }
 
 pub(crate) struct Inner {
     pub(crate) base: BaseUrl,
     pub(crate) credentials: Credentials,
     pub(crate) tokens: TokenCache,
+    pub(crate) rotation: Rotation,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) limit: RateLimit,
     pub(crate) limiter: Arc<Limiter>,
@@ -196,18 +199,24 @@ impl Client {
         self.inner.tokens.get(|| self.new_token()).await
     }
 
+    /// Posts a form to the token endpoint.
+    ///
     /// Boxed, because a token request runs through the same pipeline as the request that needs the token.
-    fn new_token(&self) -> futures_util::future::BoxFuture<'_, Result<TokenAnswer, Error>> {
+    pub(crate) fn ask_for_token(
+        &self,
+        asked: Asked,
+        form: String,
+    ) -> BoxFuture<'_, Result<TokenAnswer, Error>> {
         Box::pin(async move {
             let call = Call {
                 operation: "oauth.token",
-                asked: Asked::ClientToken,
+                asked,
                 url: self.inner.base.join(TOKEN_PATH),
-                form: Some(Bytes::from(self.inner.credentials.token_request())),
+                form: Some(Bytes::from(form)),
             };
             let read = |_, body: &Bytes| {
                 TokenAnswer::read(body).ok_or_else(|| {
-                    if crate::vendor_error::VendorError::is_error_object(body) {
+                    if VendorError::is_error_object(body) {
                         Unreadable::VendorError
                     } else {
                         Unreadable::Shape(Some("access_token".to_owned()))

@@ -7,8 +7,10 @@ mod client;
 #[cfg(test)]
 mod client_tests;
 mod clock;
+mod diagnosis;
 mod error;
 mod filter;
+mod grants;
 mod id;
 mod limit;
 pub mod models;
@@ -26,14 +28,22 @@ mod timestamp;
 mod transport;
 mod vendor_error;
 
-pub use api::{Names, activities, custom_fields, devices, organizations, queries, users};
+pub use api::{
+    Names, OneOf, activities, alerts, backup, contacts, custom_fields, device, devices, endpoints,
+    groups, jobs, locations, organizations, policies, queries, roles, software, tags, users,
+    vulnerabilities,
+};
 pub use builder::ClientBuilder;
 pub use client::Client;
+pub use diagnosis::Diagnosis;
 pub use error::{Error, ErrorKind};
 pub use filter::DeviceFilter;
 pub use id::*;
 pub use limit::{BudgetError, BudgetKey, BudgetUse, Grant, Lane, Limiter, RateLimit, SharedBudget};
-pub use oauth::{Credentials, Scope, Scopes};
+pub use oauth::{
+    Authorization, AuthorizationCode, Credentials, MemoryTokenStore, PendingAuthorization,
+    RefreshToken, Scope, Scopes, TokenStore, TokenStoreError,
+};
 pub use observer::{Event, Observer, WaitReason};
 pub use paging::{Collected, Completeness, MalformedRow, Page, Pager};
 pub use region::{BaseUrl, Region};

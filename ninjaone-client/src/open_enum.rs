@@ -33,6 +33,12 @@ macro_rules! open_enum {
                 }
             }
 
+            /// Whether this version knows the word.
+            #[must_use]
+            pub fn is_known(&self) -> bool {
+                !matches!(self, Self::Unknown(_))
+            }
+
             fn known(word: &str) -> Option<Self> {
                 match word {
                     $($text => Some(Self::$variant),)+

@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
-use super::{Parameter, endpoint, group, params};
-use crate::models::{Activity, ActivityStatus, ActivityType};
+use super::{OneOf, all, endpoint, group, params};
+use crate::models::{Activity, ActivityClass, ActivityStatus, ActivityType};
 use crate::paging::{Pager, Stop, Walk};
 use crate::{ActivityId, DeviceFilter};
 
@@ -20,16 +20,18 @@ params! {
     ActivitiesParams = endpoint!("activities.list" "/v2/activities" Backwards);
     page_size 1000 in 10..=1000;
     {
-        /// Only activities of this class: `SYSTEM`, `DEVICE`, `USER` or `ALL`.
-        class: String = "class";
+        /// Only activities of this class. Default: all.
+        class: ActivityClass = "class";
         /// Only activities before this time.
         before: OffsetDateTime = "before";
+        /// Only activities after this time. Not every region was seen to honour it: set [`Self::until`] besides.
+        after: OffsetDateTime = "after";
         /// Begins before this activity.
         older_than: ActivityId = "olderThan";
         /// Only activities of this type.
         r#type: ActivityType = "type";
         /// Only activities of these status codes.
-        statuses: Statuses = "status";
+        statuses: OneOf<ActivityStatus> = "status";
         /// Only activities of this user.
         user: String = "user";
         /// Only activities of this series (UUID).
@@ -51,53 +53,7 @@ params! {
     }
 }
 
-/// One or several status codes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Statuses(Vec<ActivityStatus>);
-
-impl From<ActivityStatus> for Statuses {
-    fn from(status: ActivityStatus) -> Self {
-        Self(vec![status])
-    }
-}
-
-impl<const N: usize> From<[ActivityStatus; N]> for Statuses {
-    fn from(statuses: [ActivityStatus; N]) -> Self {
-        Self(statuses.into())
-    }
-}
-
-impl From<Vec<ActivityStatus>> for Statuses {
-    fn from(statuses: Vec<ActivityStatus>) -> Self {
-        Self(statuses)
-    }
-}
-
-impl Parameter for Statuses {
-    fn text(&self) -> Option<String> {
-        match self.0.as_slice() {
-            [one] => Some(one.to_string()),
-            // Seen live: the log understands a list in this form.
-            several => {
-                let codes: Vec<_> = several.iter().map(ActivityStatus::as_str).collect();
-                Some(format!("in ({})", codes.join(", ")))
-            }
-        }
-    }
-
-    fn problem(&self) -> Option<&'static str> {
-        let fits = |status: &ActivityStatus| {
-            !status.as_str().is_empty()
-                && status
-                    .as_str()
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        };
-        (self.0.is_empty() || !self.0.iter().all(fits)).then_some(
-            "the status codes are none at all, or one is not of the vendor's form (A-Z, 0-9, _)",
-        )
-    }
-}
+all! { &[]; ActivitiesParams::ENDPOINT }
 
 impl ActivitiesParams {
     fn walk(&self) -> Walk<Activity> {

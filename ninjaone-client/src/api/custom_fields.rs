@@ -1,6 +1,6 @@
 //! Definitions of custom fields.
 
-use super::{endpoint, group, params};
+use super::{Names, all, endpoint, group, methods, params};
 use crate::models::CustomFieldDefinition;
 use crate::paging::{Pager, Walk};
 
@@ -16,7 +16,35 @@ params! {
     {}
 }
 
+params! {
+    /// Which custom fields of devices.
+    DeviceCustomFieldDefinitionsParams =
+        endpoint!("custom_fields.of_devices" "/v2/device-custom-fields" Whole);
+    {
+        /// Only fields of these scopes: `all`, `node`, `location`, `organization`.
+        scopes: Names = "scopes";
+    }
+}
+
+methods! {
+    CustomFields {
+        /// Definition of one custom field, by its name.
+        Single get(name: &str) -> CustomFieldDefinition
+            = "custom_fields.get" "/v2/custom-fields/field-name/{fieldName}";
+    }
+}
+
+all! { PLAIN; CustomFieldDefinitionsParams::ENDPOINT, DeviceCustomFieldDefinitionsParams::ENDPOINT }
+
 impl CustomFields<'_> {
+    /// Definitions of the custom fields that devices have, all at once.
+    pub fn of_devices(
+        &self,
+        params: DeviceCustomFieldDefinitionsParams,
+    ) -> Pager<CustomFieldDefinition> {
+        self.0.pager(params.request(), Walk::Whole)
+    }
+
     /// Definitions of all custom fields.
     pub fn list(&self, params: CustomFieldDefinitionsParams) -> Pager<CustomFieldDefinition> {
         self.0.pager(

@@ -1,10 +1,10 @@
-//! Devices.
+//! Lists of devices. What can be asked about one device is in [`device`](super::device).
 
-use super::{endpoint, group, params};
-use crate::models::Device;
+use super::{all, endpoint, group, params};
+use crate::models::{Device, DeviceSearchResults};
 use crate::paging::{Pager, Walk};
 use crate::request::{Endpoint, Request};
-use crate::{DeviceFilter, DeviceId};
+use crate::{DeviceFilter, DeviceId, Error};
 
 group! {
     /// Devices: lists of all of them, and everything about one.
@@ -24,6 +24,19 @@ params! {
 }
 
 const DETAILED: Endpoint = endpoint!("devices.detailed" "/v2/devices-detailed" ById);
+
+params! {
+    /// What to search for.
+    DeviceSearchParams = endpoint!("devices.search" "/v2/devices/search" Single);
+    {
+        /// Name, user, IP address and so on.
+        query: String = "q";
+        /// Most devices to return.
+        limit: u32 = "limit";
+    }
+}
+
+all! { &[]; DevicesParams::ENDPOINT, DETAILED, DeviceSearchParams::ENDPOINT }
 
 impl DevicesParams {
     /// The request for the first page of the detailed list, without I/O.
@@ -50,5 +63,13 @@ impl Devices<'_> {
     /// Devices with hardware, operating system, volumes and last user, by id.
     pub fn detailed(&self, params: DevicesParams) -> Pager<Device> {
         self.0.pager(params.request_detailed(), params.walk())
+    }
+
+    /// Devices that match a search term.
+    ///
+    /// # Errors
+    /// As every request: see [`ErrorKind`](crate::ErrorKind).
+    pub async fn search(&self, params: DeviceSearchParams) -> Result<DeviceSearchResults, Error> {
+        self.0.single(&params.request()).await
     }
 }

@@ -8,13 +8,59 @@
 use time::OffsetDateTime;
 
 use crate::DeviceFilter;
+use crate::request::Endpoint;
 
 pub mod activities;
+pub mod alerts;
+pub mod backup;
+pub mod contacts;
 pub mod custom_fields;
+pub mod device;
 pub mod devices;
+pub mod groups;
+pub mod jobs;
+pub mod locations;
+mod one_of;
 pub mod organizations;
+pub mod policies;
 pub mod queries;
+pub mod roles;
+pub mod software;
+pub mod tags;
 pub mod users;
+pub mod vulnerabilities;
+
+pub use one_of::OneOf;
+
+/// Every endpoint that has a method of its own, group by group.
+///
+/// All others are reached by [`Client::get`](crate::Client::get).
+pub fn endpoints() -> impl Iterator<Item = Endpoint> {
+    [
+        activities::ENDPOINTS,
+        alerts::ENDPOINTS,
+        backup::ENDPOINTS,
+        contacts::ENDPOINTS,
+        custom_fields::ENDPOINTS,
+        device::ENDPOINTS,
+        devices::ENDPOINTS,
+        groups::ENDPOINTS,
+        jobs::ENDPOINTS,
+        locations::ENDPOINTS,
+        organizations::ENDPOINTS,
+        policies::ENDPOINTS,
+        queries::ENDPOINTS,
+        roles::ENDPOINTS,
+        software::ENDPOINTS,
+        tags::ENDPOINTS,
+        users::ENDPOINTS,
+        vulnerabilities::ENDPOINTS,
+    ]
+    .into_iter()
+    .flatten()
+    .flatten()
+    .copied()
+}
 
 /// A value of a query parameter.
 pub(crate) trait Parameter {
@@ -79,15 +125,18 @@ plain_parameters!(
     crate::DeviceId,
     crate::LocationId,
     crate::OrganizationId,
-    crate::models::ActivityStatus,
     crate::models::ActivityType,
-    crate::models::DefinitionStatus,
+    crate::models::HealthStatus,
     crate::models::PatchImpact,
     crate::models::PatchSeverity,
     crate::models::PatchStatus,
     crate::models::PatchType,
     crate::models::ProductState,
+    crate::models::ServiceState,
+    crate::models::SourceType,
     crate::models::UserType,
+    crate::models::ActivityClass,
+    crate::models::DeviceInclusion,
 );
 
 /// A list of names for a parameter, such as `["bitlocker", "filevault"]`.
@@ -257,4 +306,42 @@ macro_rules! group {
     };
 }
 
-pub(crate) use {endpoint, group, params};
+/// Declares methods without parameters of their own: `Single` answers one object, `Whole` a list that comes all at once.
+macro_rules! methods {
+    ($group:ident {$(
+        $(#[$doc:meta])*
+        $kind:ident $method:ident($($place:ident: $place_type:ty),*) -> $row:ty = $operation:literal $path:literal;
+    )*}) => {
+        const PLAIN: &[$crate::request::Endpoint] = &[$($crate::api::endpoint!($operation $path $kind)),*];
+
+        impl $group<'_> {$(
+            $crate::api::methods!(@$kind [$(#[$doc])*] $method($($place: $place_type),*) -> $row = $operation $path);
+        )*}
+    };
+    (@Single [$(#[$doc:meta])*] $method:ident($($place:ident: $place_type:ty),*) -> $row:ty = $operation:literal $path:literal) => {
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// As every request: see [`ErrorKind`](crate::ErrorKind).
+        pub async fn $method(&self, $($place: $place_type),*) -> Result<$row, $crate::Error> {
+            const ENDPOINT: $crate::request::Endpoint = $crate::api::endpoint!($operation $path Single);
+            self.0.single(&$crate::request::Request::new(ENDPOINT)$(.at($place))*).await
+        }
+    };
+    (@Whole [$(#[$doc:meta])*] $method:ident($($place:ident: $place_type:ty),*) -> $row:ty = $operation:literal $path:literal) => {
+        $(#[$doc])*
+        pub fn $method(&self, $($place: $place_type),*) -> $crate::Pager<$row> {
+            const ENDPOINT: $crate::request::Endpoint = $crate::api::endpoint!($operation $path Whole);
+            self.0.pager($crate::request::Request::new(ENDPOINT)$(.at($place))*, $crate::paging::Walk::Whole)
+        }
+    };
+}
+
+/// Puts the lists of one group's endpoints together.
+macro_rules! all {
+    ($plain:expr; $($endpoint:expr),* $(,)?) => {
+        pub(super) const ENDPOINTS: [&[$crate::request::Endpoint]; 2] = [$plain, &[$($endpoint),*]];
+    };
+}
+
+pub(crate) use {all, endpoint, group, methods, params};

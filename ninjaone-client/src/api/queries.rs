@@ -6,11 +6,14 @@
 
 use time::OffsetDateTime;
 
-use super::{Names, endpoint, group, params};
+use super::{Names, all, endpoint, group, params};
 use crate::DeviceFilter;
 use crate::models::{
-    AntivirusStatus, DeviceCustomFields, OsPatch, PatchImpact, PatchSeverity, PatchStatus,
-    PatchType, ProductState, SoftwarePatch, Volume,
+    AntivirusStatus, AntivirusThreat, ComputerSystem, Device, DeviceCustomFields,
+    DeviceCustomFieldsDetailed, DeviceHealth, Disk, HealthStatus, LoggedOnUser, NetworkInterface,
+    OperatingSystem, OsPatch, PatchImpact, PatchSeverity, PatchStatus, PatchType, PolicyOverrides,
+    Processor, ProductState, RaidController, RaidDrive, ScopedCustomFields,
+    ScopedCustomFieldsDetailed, ServiceState, Software, SoftwarePatch, Volume, WindowsService,
 };
 use crate::paging::{Pager, Walk};
 
@@ -144,9 +147,229 @@ params! {
     }
 }
 
+params! {
+    /// Which threats.
+    AntivirusThreatsParams = endpoint!("queries.antivirus_threats" "/v2/queries/antivirus-threats" ByCursor);
+    page_size 1000 in 1..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+        /// Monitoring timestamp filter, in the vendor's undocumented syntax.
+        ts: String = "ts";
+    }
+}
+
+params! {
+    /// Which sizes of backups. The vendor has no device filter here: pick your rows by their organization.
+    BackupUsageParams = endpoint!("queries.backup_usage" "/v2/queries/backup/usage" ByCursor);
+    page_size 1000 in 1..=10000;
+    {
+        /// Whether deleted devices count.
+        include_deleted_devices: bool = "includeDeletedDevices";
+    }
+    flags {
+        /// Asks for the times of the last successful and the last failed job. Seen live, not in the vendor's document.
+        with_last_job_times = "includeLastBackupJobTimes" "true";
+    }
+}
+
+params! {
+    /// Which computers.
+    ComputerSystemsParams = endpoint!("queries.computer_systems" "/v2/queries/computer-systems" ByCursor);
+    page_size 1000 in 1..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+        /// Monitoring timestamp filter, in the vendor's undocumented syntax.
+        ts: String = "ts";
+    }
+}
+
+params! {
+    /// Which custom field values, with who wrote them.
+    CustomFieldsDetailedParams =
+        endpoint!("queries.custom_fields_detailed" "/v2/queries/custom-fields-detailed" ByCursor);
+    page_size 1000 in 10..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+        /// Only values written after this time.
+        updated_after: OffsetDateTime = "updatedAfter";
+        /// Only these fields.
+        fields: Names = "fields";
+        /// Whether secure values come in clear. Default: no.
+        show_secure_values: bool = "showSecureValues";
+    }
+}
+
+params! {
+    /// Which custom field values of devices, locations and organizations.
+    ScopedCustomFieldsParams = endpoint!("queries.scoped_custom_fields" "/v2/queries/scoped-custom-fields" ByCursor);
+    page_size 1000 in 10..=10000;
+    {
+        /// Only values written after this time.
+        updated_after: OffsetDateTime = "updatedAfter";
+        /// Only these fields.
+        fields: Names = "fields";
+        /// Only these scopes: `all`, `node`, `location`, `organization`.
+        scopes: Names = "scopes";
+        /// Whether secure values come in clear. Default: no.
+        show_secure_values: bool = "showSecureValues";
+    }
+}
+
+params! {
+    /// Which custom field values of devices, locations and organizations, with who wrote them.
+    ScopedCustomFieldsDetailedParams =
+        endpoint!("queries.scoped_custom_fields_detailed" "/v2/queries/scoped-custom-fields-detailed" ByCursor);
+    page_size 1000 in 10..=10000;
+    {
+        /// Only values written after this time.
+        updated_after: OffsetDateTime = "updatedAfter";
+        /// Only these fields.
+        fields: Names = "fields";
+        /// Only these scopes: `all`, `node`, `location`, `organization`.
+        scopes: Names = "scopes";
+        /// Whether secure values come in clear. Default: no.
+        show_secure_values: bool = "showSecureValues";
+    }
+}
+
+params! {
+    /// Health of which devices.
+    DeviceHealthParams = endpoint!("queries.device_health" "/v2/queries/device-health" ByCursor);
+    page_size 1000 in 1..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+        /// Only devices of this verdict.
+        health: HealthStatus = "health";
+    }
+}
+
+params! {
+    /// Which disks.
+    DisksParams = endpoint!("queries.disks" "/v2/queries/disks" ByCursor);
+    page_size 1000 in 1..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+        /// Monitoring timestamp filter, in the vendor's undocumented syntax.
+        ts: String = "ts";
+    }
+}
+
+params! {
+    /// Last users of which devices.
+    LoggedOnUsersParams = endpoint!("queries.logged_on_users" "/v2/queries/logged-on-users" ByCursor);
+    page_size 1000 in 10..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+    }
+}
+
+params! {
+    /// Which network interfaces.
+    NetworkInterfacesParams = endpoint!("queries.network_interfaces" "/v2/queries/network-interfaces" ByCursor);
+    page_size 1000 in 1..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+    }
+}
+
+params! {
+    /// Which operating systems.
+    OperatingSystemsParams = endpoint!("queries.operating_systems" "/v2/queries/operating-systems" ByCursor);
+    page_size 1000 in 1..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+        /// Monitoring timestamp filter, in the vendor's undocumented syntax.
+        ts: String = "ts";
+    }
+}
+
+params! {
+    /// Overrides of which devices.
+    PolicyOverridesParams = endpoint!("queries.policy_overrides" "/v2/queries/policy-overrides" ByCursor);
+    page_size 1000 in 10..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+    }
+}
+
+params! {
+    /// Which processors.
+    ProcessorsParams = endpoint!("queries.processors" "/v2/queries/processors" ByCursor);
+    page_size 1000 in 1..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+        /// Monitoring timestamp filter, in the vendor's undocumented syntax.
+        ts: String = "ts";
+    }
+}
+
+params! {
+    /// Which RAID controllers.
+    RaidControllersParams = endpoint!("queries.raid_controllers" "/v2/queries/raid-controllers" ByCursor);
+    page_size 1000 in 1..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+        /// Monitoring timestamp filter, in the vendor's undocumented syntax.
+        ts: String = "ts";
+    }
+}
+
+params! {
+    /// Which drives at RAID controllers.
+    RaidDrivesParams = endpoint!("queries.raid_drives" "/v2/queries/raid-drives" ByCursor);
+    page_size 1000 in 1..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+        /// Monitoring timestamp filter, in the vendor's undocumented syntax.
+        ts: String = "ts";
+    }
+}
+
+params! {
+    /// Which software.
+    SoftwareParams = endpoint!("queries.software" "/v2/queries/software" ByCursor);
+    page_size 1000 in 1..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+        /// Only software installed before this time.
+        installed_before: OffsetDateTime = "installedBefore";
+        /// Only software installed after this time.
+        installed_after: OffsetDateTime = "installedAfter";
+    }
+}
+
+params! {
+    /// Which Windows services.
+    WindowsServicesParams = endpoint!("queries.windows_services" "/v2/queries/windows-services" ByCursor);
+    page_size 1000 in 10..=10000;
+    {
+        /// Only rows of devices that match.
+        filter: DeviceFilter = "df";
+        /// Only services of this name.
+        name: String = "name";
+        /// Only services in this state.
+        state: ServiceState = "state";
+    }
+}
+
 /// Declares the methods of the reports.
 macro_rules! reports {
     ($($(#[$doc:meta])* $method:ident($params:ident) -> $row:ty;)*) => {
+        all! { &[]; $($params::ENDPOINT),* }
+
         impl Queries<'_> {$(
             $(#[$doc])*
             pub fn $method(&self, params: $params) -> Pager<$row> {
@@ -172,4 +395,38 @@ reports! {
     software_patch_installs(SoftwarePatchInstallsParams) -> SoftwarePatch;
     /// Custom field values of devices.
     custom_fields(CustomFieldsParams) -> DeviceCustomFields;
+    /// Custom field values of devices, with who wrote them and when.
+    custom_fields_detailed(CustomFieldsDetailedParams) -> DeviceCustomFieldsDetailed;
+    /// Custom field values of devices, locations and organizations.
+    scoped_custom_fields(ScopedCustomFieldsParams) -> ScopedCustomFields;
+    /// Custom field values of devices, locations and organizations, with who wrote them and when.
+    scoped_custom_fields_detailed(ScopedCustomFieldsDetailedParams) -> ScopedCustomFieldsDetailed;
+    /// Threats that antivirus products found.
+    antivirus_threats(AntivirusThreatsParams) -> AntivirusThreat;
+    /// Sizes of backups, below `references` of each device; a device without backup is listed with zeros.
+    backup_usage(BackupUsageParams) -> Device;
+    /// Hardware and domains.
+    computer_systems(ComputerSystemsParams) -> ComputerSystem;
+    /// Health, in numbers.
+    device_health(DeviceHealthParams) -> DeviceHealth;
+    /// Physical disks.
+    disks(DisksParams) -> Disk;
+    /// Who logged on last.
+    logged_on_users(LoggedOnUsersParams) -> LoggedOnUser;
+    /// Network interfaces.
+    network_interfaces(NetworkInterfacesParams) -> NetworkInterface;
+    /// Operating systems.
+    operating_systems(OperatingSystemsParams) -> OperatingSystem;
+    /// Which sections of its policy each device overrides.
+    policy_overrides(PolicyOverridesParams) -> PolicyOverrides;
+    /// Processors.
+    processors(ProcessorsParams) -> Processor;
+    /// RAID controllers.
+    raid_controllers(RaidControllersParams) -> RaidController;
+    /// Drives at RAID controllers.
+    raid_drives(RaidDrivesParams) -> RaidDrive;
+    /// Installed software.
+    software(SoftwareParams) -> Software;
+    /// Windows services.
+    windows_services(WindowsServicesParams) -> WindowsService;
 }

@@ -48,6 +48,16 @@ model! {
 }
 
 open_enum! {
+    /// What activities are about.
+    ActivityClass {
+        System = "SYSTEM",
+        Device = "DEVICE",
+        User = "USER",
+        All = "ALL",
+    }
+}
+
+open_enum! {
     /// How severe an activity is.
     ActivitySeverity {
         None = "NONE",

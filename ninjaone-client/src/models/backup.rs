@@ -1,6 +1,6 @@
 //! Backups: jobs and sizes.
 
-use crate::open_enum::code;
+use crate::open_enum::{code, open_enum};
 use crate::{DeviceId, LocationId, OrganizationId};
 
 model! {
@@ -193,5 +193,15 @@ code! {
     BackupPlanType {
         IMAGE = "IMAGE",
         FILE_FOLDER = "FILE_FOLDER",
+    }
+}
+
+open_enum! {
+    /// Which devices backup jobs are listed of.
+    DeviceInclusion {
+        /// The default:
+        Active = "active",
+        Deleted = "deleted",
+        All = "all",
     }
 }

@@ -183,3 +183,16 @@ open_enum! {
         Expired = "EXPIRED",
     }
 }
+
+model! {
+    /// Who logged on to a device last.
+    LoggedOnUser {
+        /// Reports only: the device.
+        device_id: DeviceId,
+        /// Name of the user.
+        user_name: String,
+    } times {
+        /// When.
+        logon_time,
+    }
+}

@@ -47,26 +47,33 @@ impl TokenCache {
             return Err(failure);
         }
         match fetch().await {
-            Ok(answer) => {
-                renewal.tokens += 1;
-                renewal.last_failure = None;
-                let lifetime = answer.lifetime();
-                let token = Arc::new(Token::new(
-                    answer.access_token,
-                    lifetime,
-                    renewal.tokens,
-                    Instant::now(),
-                ));
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) =
-                    Some(Arc::clone(&token));
-                Ok(token)
-            }
+            Ok(answer) => Ok(self.install(&mut renewal, answer)),
             Err(error) => {
                 renewal.last_failure = Some(error.clone());
                 self.failures.fetch_add(1, Ordering::Release);
                 Err(error)
             }
         }
+    }
+
+    /// Puts a token in that was got in another way.
+    pub(crate) async fn put(&self, answer: TokenAnswer) {
+        let mut renewal = self.renewal.lock().await;
+        self.install(&mut renewal, answer);
+    }
+
+    fn install(&self, renewal: &mut Renewal, answer: TokenAnswer) -> Arc<Token> {
+        renewal.tokens += 1;
+        renewal.last_failure = None;
+        let lifetime = answer.lifetime();
+        let token = Arc::new(Token::new(
+            answer.access_token,
+            lifetime,
+            renewal.tokens,
+            Instant::now(),
+        ));
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&token));
+        token
     }
 
     /// Forgets a token that was refused, unless it has been replaced since.

@@ -1,10 +1,11 @@
 //! What a client authenticates with.
 
 use std::fmt;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Scope, Scopes, form};
+use super::{AuthorizationCode, RefreshToken, Scope, Scopes, TokenStore, form};
 use crate::Error;
 
 /// What a client authenticates with.
@@ -14,14 +15,25 @@ use crate::Error;
 pub struct Credentials {
     client_id: String,
     grant: Grant,
-    scopes: Scopes,
 }
 
 /// How tokens are got.
 #[derive(Clone)]
 pub(crate) enum Grant {
     /// The API client stands for itself.
-    ClientCredentials { client_secret: SecretString },
+    ClientCredentials {
+        /// Its secret.
+        client_secret: SecretString,
+        /// What is asked for.
+        scopes: Scopes,
+    },
+    /// A user let the API client act for them.
+    RefreshToken {
+        /// The secret of a confidential client; public ones have none.
+        client_secret: Option<SecretString>,
+        /// Where the refresh token is kept.
+        store: Arc<dyn TokenStore>,
+    },
 }
 
 impl Credentials {
@@ -35,15 +47,45 @@ impl Credentials {
             client_id: client_id.into().trim().to_owned(),
             grant: Grant::ClientCredentials {
                 client_secret: SecretString::from(client_secret.into()),
+                scopes: Scopes::default(),
             },
-            scopes: Scopes::default(),
         }
     }
 
-    /// Asks for other scopes than `monitoring`. Ask for no more than needed: one that was not granted fails them all.
+    /// An API client that a user authorized (see [`Authorization`](super::Authorization)), by the refresh token in `store`.
+    /// What it may do was decided then.
+    ///
+    /// A client of the type *Web* has a secret: add it with [`Self::client_secret`]. A public one (*Native*) has none.
     #[must_use]
-    pub fn scopes(mut self, scopes: Scopes) -> Self {
-        self.scopes = scopes;
+    pub fn refresh_token(client_id: impl Into<String>, store: Arc<dyn TokenStore>) -> Self {
+        Self {
+            client_id: client_id.into().trim().to_owned(),
+            grant: Grant::RefreshToken {
+                client_secret: None,
+                store,
+            },
+        }
+    }
+
+    /// Sets the client secret.
+    #[must_use]
+    pub fn client_secret(mut self, secret: impl Into<String>) -> Self {
+        let secret = SecretString::from(secret.into());
+        match &mut self.grant {
+            Grant::ClientCredentials { client_secret, .. } => *client_secret = secret,
+            Grant::RefreshToken { client_secret, .. } => *client_secret = Some(secret),
+        }
+        self
+    }
+
+    /// Asks for other scopes than `monitoring`. Ask for no more than needed: one that was not granted fails them all.
+    ///
+    /// Without effect on [`Self::refresh_token`], whose scopes were granted by the user.
+    #[must_use]
+    pub fn scopes(mut self, asked: Scopes) -> Self {
+        if let Grant::ClientCredentials { scopes, .. } = &mut self.grant {
+            *scopes = asked;
+        }
         self
     }
 
@@ -53,49 +95,88 @@ impl Credentials {
         &self.client_id
     }
 
+    pub(crate) fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
     pub(crate) fn validate(&self) -> Result<(), Error> {
         if self.client_id.is_empty() {
             return Err(Error::config("the client id is empty"));
         }
-        if self.scopes.is_empty() {
+        let Grant::ClientCredentials {
+            client_secret,
+            scopes,
+        } = &self.grant
+        else {
+            return Ok(());
+        };
+        if scopes.is_empty() {
             return Err(Error::config(
                 "no scope is asked for: monitoring is the least",
             ));
         }
-        match &self.grant {
-            Grant::ClientCredentials { client_secret } => {
-                if client_secret.expose_secret().trim().is_empty() {
-                    return Err(Error::config("the client secret is empty"));
-                }
-                if self.scopes.contains(Scope::OfflineAccess) {
-                    // Observed: the EU region refuses the whole request.
-                    return Err(Error::config(
-                        "offline_access has no meaning with client credentials: leave it out",
-                    ));
-                }
-            }
+        if client_secret.expose_secret().trim().is_empty() {
+            return Err(Error::config("the client secret is empty"));
+        }
+        if scopes.contains(Scope::OfflineAccess) {
+            // Observed: the EU region refuses the whole request.
+            return Err(Error::config(
+                "offline_access has no meaning with client credentials: leave it out",
+            ));
         }
         Ok(())
     }
 
-    /// Body of the request for a token.
-    pub(crate) fn token_request(&self) -> String {
-        match &self.grant {
-            Grant::ClientCredentials { client_secret } => form(&[
-                ("grant_type", "client_credentials"),
-                ("client_id", &self.client_id),
-                ("client_secret", client_secret.expose_secret()),
-                ("scope", &self.scopes.to_string()),
-            ]),
-        }
+    /// Body of a request for a token with client credentials.
+    pub(crate) fn client_token_request(
+        &self,
+        client_secret: &SecretString,
+        scopes: &Scopes,
+    ) -> String {
+        form(&[
+            ("grant_type", "client_credentials"),
+            ("client_id", &self.client_id),
+            ("client_secret", client_secret.expose_secret()),
+            ("scope", &scopes.to_string()),
+        ])
+    }
+
+    /// Body of a request for a token with a refresh token.
+    pub(crate) fn refresh_request(
+        &self,
+        client_secret: Option<&SecretString>,
+        token: &RefreshToken,
+    ) -> String {
+        let mut pairs = vec![
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token.expose_secret()),
+            ("client_id", &*self.client_id),
+        ];
+        pairs.extend(client_secret.map(|secret| ("client_secret", secret.expose_secret())));
+        form(&pairs)
+    }
+
+    /// Body of a request for a token with an authorization code.
+    pub(crate) fn code_request(
+        &self,
+        client_secret: Option<&SecretString>,
+        code: &AuthorizationCode,
+    ) -> String {
+        let mut pairs = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code.code()),
+            ("redirect_uri", code.redirect_uri()),
+            ("code_verifier", code.verifier()),
+            ("client_id", &*self.client_id),
+        ];
+        pairs.extend(client_secret.map(|secret| ("client_secret", secret.expose_secret())));
+        form(&pairs)
     }
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("scopes", &self.scopes)
-            .finish_non_exhaustive()
+        f.debug_struct("Credentials").finish_non_exhaustive()
     }
 }
 
@@ -105,9 +186,16 @@ mod tests {
 
     #[test]
     fn only_monitoring_is_asked_for() {
-        let body = Credentials::client_credentials(" id ", "s&c=r t").token_request();
+        let credentials = Credentials::client_credentials(" id ", "s&c=r t");
+        let Grant::ClientCredentials {
+            client_secret,
+            scopes,
+        } = credentials.grant()
+        else {
+            panic!("client credentials");
+        };
         assert_eq!(
-            body,
+            credentials.client_token_request(client_secret, scopes),
             "grant_type=client_credentials&client_id=id&client_secret=s%26c%3Dr+t&scope=monitoring"
         );
     }

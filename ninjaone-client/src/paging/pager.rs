@@ -86,6 +86,8 @@ pub struct Pager<T> {
     /// Rows delivered so far, malformed ones included.
     delivered: usize,
     completeness: Option<Completeness>,
+    /// The request for the next page may have been sent before: by a call that failed, or whose future was dropped.
+    in_doubt: bool,
 }
 
 impl<T: DeserializeOwned + Send + 'static> Pager<T> {
@@ -97,6 +99,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             ceiling: None,
             delivered: 0,
             completeness: None,
+            in_doubt: false,
         }
     }
 
@@ -185,15 +188,17 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         }
         let operation = self.first.endpoint().operation;
         let request = self.walk.request(&self.first);
+        let resent = std::mem::replace(&mut self.in_doubt, true);
         let (mut page, attempts) = match self.client.page::<T>(&request).await {
             Ok(answer) => answer,
             Err(error) => return self.begin_anew_after(error),
         };
+        self.in_doubt = false;
         let received = page.received();
         let total = page.cursor.as_ref().and_then(|cursor| cursor.count);
         let step = self
             .walk
-            .take(&mut page, attempts > 1)
+            .take(&mut page, resent || attempts > 1)
             .map_err(|error| error.of(operation))?;
         let Step::Taken { again, over } = step else {
             return Ok(self.begin_anew());
@@ -252,6 +257,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         if let Walk::ByCursor(walk) = &mut self.walk {
             walk.begin_anew();
         }
+        self.in_doubt = false;
         self.client.tell(&Event::Restart {
             operation: self.first.endpoint().operation,
         });

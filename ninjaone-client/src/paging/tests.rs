@@ -494,14 +494,14 @@ async fn pages_say_where_they_stand() {
     }
     let state = Arc::new(Mutex::new(Report::of(25)));
     let script = report(&state, |_, _, _| None);
-    let pages = Arc::new(Pages::default());
-    let client = script.builder().observer(pages.clone()).build().unwrap();
+    let recorder = Arc::new(Pages::default());
+    let client = script.builder().observer(recorder.clone()).build().unwrap();
     let pager = client
         .queries()
         .volumes(VolumesParams::default().page_size(10));
     assert_eq!(pager.collect().await.unwrap().rows.len(), 25);
     assert_eq!(
-        *pages.0.lock().unwrap(),
+        *recorder.0.lock().unwrap(),
         [(10, Some(25)), (20, Some(25)), (25, Some(25))]
     );
 }

@@ -401,6 +401,10 @@ impl ByCursor {
         self.name = cursor.and_then(|cursor| cursor.name.clone());
         let over = match (self.name.is_some(), count) {
             _ if received == 0 => true,
+            // Custom field definitions announce a cursor that no answer was seen to carry: a full page is no end.
+            (false, _) if self.parameter == "cursorName" && received >= self.page_size => {
+                return Err(stalled("cursorName"));
+            }
             (false, _) => true,
             (true, Some(count)) if self.received == count => true,
             (true, Some(count)) if self.received < count => false,

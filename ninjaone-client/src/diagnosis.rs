@@ -1,0 +1,195 @@
+//! Wrong region, or wrong client? NinjaOne gives the same answer to both.
+
+use std::sync::Arc;
+
+use crate::answer::Asked;
+use crate::client::Inner;
+use crate::limit::{BudgetKey, limiter_of};
+use crate::oauth::{Grant, Rotation, TokenCache};
+use crate::{BaseUrl, Client, Error, ErrorKind, RetryPolicy};
+
+/// What [`Client::diagnose`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Diagnosis {
+    /// The client id is known where the client looks for it. If it does not work, it is not for the region.
+    RightHere,
+    /// The client id is known elsewhere: that is the tenant's region.
+    LivesAt(BaseUrl),
+    /// The client id is known nowhere: it is mistyped, or was deleted.
+    UnknownEverywhere,
+    /// Known nowhere so far, but these could not be asked.
+    Undecided(Vec<BaseUrl>),
+}
+
+impl Client {
+    /// Asks other regions whether they know the client id, to tell a wrong region from a wrong client.
+    ///
+    /// Opt-in, because it sends client id and secret to every candidate: hand in regions of NinjaOne
+    /// ([`Region::ALL`](crate::Region::ALL)), nothing a user typed. One token request goes to each, until one knows the id.
+    ///
+    /// ```no_run
+    /// # async fn example(client: ninjaone_client::Client) -> Result<(), ninjaone_client::Error> {
+    /// use ninjaone_client::{Diagnosis, ErrorKind, Region};
+    /// match client.authenticate().await {
+    ///     Err(error) if error.kind() == ErrorKind::WrongRegionOrClient => match client.diagnose(Region::ALL).await? {
+    ///         Diagnosis::LivesAt(base) => println!("your tenant is at {base}"),
+    ///         _ => println!("check the client id"),
+    ///     },
+    ///     other => other?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for credentials of a user, whose authorization names its region by itself.
+    pub async fn diagnose(
+        &self,
+        candidates: impl IntoIterator<Item = impl Into<BaseUrl>>,
+    ) -> Result<Diagnosis, Error> {
+        let Grant::ClientCredentials {
+            client_secret,
+            scopes,
+        } = self.inner.credentials.grant()
+        else {
+            return Err(Error::config(
+                "only client credentials can be looked for in other regions",
+            ));
+        };
+        let form = self
+            .inner
+            .credentials
+            .client_token_request(client_secret, scopes);
+        let here = self.inner.base.clone();
+        let elsewhere = candidates
+            .into_iter()
+            .map(Into::into)
+            .filter(|base| base.limit_host() != here.limit_host());
+        let mut unreached = Vec::new();
+        for base in std::iter::once(here.clone()).chain(elsewhere) {
+            let asked = self
+                .at(base.clone())
+                .ask_for_token(Asked::ClientToken, form.clone())
+                .await;
+            match asked.map_err(|error| error.kind()) {
+                Err(ErrorKind::WrongRegionOrClient) => {}
+                // Whoever refuses the secret or the scope knows the client.
+                Ok(_) | Err(ErrorKind::Unauthenticated | ErrorKind::ScopeNotGranted) => {
+                    return Ok(if base == here {
+                        Diagnosis::RightHere
+                    } else {
+                        Diagnosis::LivesAt(base)
+                    });
+                }
+                Err(_) => unreached.push(base),
+            }
+        }
+        Ok(if unreached.is_empty() {
+            Diagnosis::UnknownEverywhere
+        } else {
+            Diagnosis::Undecided(unreached)
+        })
+    }
+
+    /// The same client at another address, for one token request without retries.
+    fn at(&self, base: BaseUrl) -> Self {
+        let inner = &*self.inner;
+        let key = BudgetKey::new(base.limit_host(), inner.credentials.client_id());
+        let inner = Inner {
+            credentials: inner.credentials.clone(),
+            tokens: TokenCache::default(),
+            rotation: Rotation::default(),
+            transport: Arc::clone(&inner.transport),
+            limit: inner.limit.clone(),
+            limiter: limiter_of(&key),
+            shared: inner.shared.clone(),
+            key,
+            retry: RetryPolicy::none(),
+            timeout: inner.timeout,
+            user_agent: inner.user_agent.clone(),
+            observer: inner.observer.clone(),
+            base,
+        };
+        Self::of(inner, self.lane)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::scripted::{Answer, answer, token};
+    use crate::{Credentials, Region, TransportError, TransportErrorKind};
+
+    /// Knows the client at one host, and cannot be reached at another.
+    #[derive(Debug)]
+    struct World {
+        lives_at: &'static str,
+        secret_is_wrong: bool,
+        unreachable: &'static str,
+    }
+
+    #[async_trait]
+    impl crate::Transport for World {
+        async fn send(&self, request: http::Request<bytes::Bytes>) -> Answer {
+            let host = request.uri().host().unwrap();
+            if host == self.unreachable {
+                return Err(TransportError::new(TransportErrorKind::Connect));
+            }
+            if host != self.lives_at {
+                return answer(404, r#"{"resultCode":"Client app not exist"}"#);
+            }
+            if self.secret_is_wrong {
+                answer(401, r#"{"error":"invalid_client"}"#)
+            } else {
+                token()
+            }
+        }
+    }
+
+    async fn diagnose(
+        lives_at: &'static str,
+        secret_is_wrong: bool,
+        unreachable: &'static str,
+    ) -> Diagnosis {
+        Client::builder(
+            Region::Eu,
+            Credentials::client_credentials("diagnosed", "secret"),
+        )
+        .transport(Arc::new(World {
+            lives_at,
+            secret_is_wrong,
+            unreachable,
+        }))
+        .build()
+        .unwrap()
+        .diagnose(Region::ALL)
+        .await
+        .unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_region_is_told_from_a_wrong_client() {
+        assert_eq!(
+            diagnose("eu.ninjarmm.com", true, "").await,
+            Diagnosis::RightHere
+        );
+        let oceania = Diagnosis::LivesAt(Region::Oc.into());
+        assert_eq!(diagnose("oc.ninjarmm.com", false, "").await, oceania);
+        assert_eq!(
+            diagnose("oc.ninjarmm.com", true, "ca.ninjarmm.com").await,
+            oceania
+        );
+        assert_eq!(
+            diagnose("nowhere", false, "").await,
+            Diagnosis::UnknownEverywhere
+        );
+        let undecided = Diagnosis::Undecided(vec![Region::Fed.into()]);
+        assert_eq!(
+            diagnose("nowhere", false, "fed.ninjarmm.com").await,
+            undecided
+        );
+    }
+}

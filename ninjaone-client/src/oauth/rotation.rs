@@ -1,0 +1,72 @@
+//! Rotation of refresh tokens: none is used before its successor is safe.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{RefreshToken, TokenAnswer, TokenStore};
+use crate::{Error, ErrorKind};
+
+/// Answers whose refresh token has not reached the store yet.
+///
+/// The access token of such an answer is not used: were it, a process that dies would lose the only refresh token that is
+/// still good. The answer survives a store that fails and a future that is dropped.
+#[derive(Default)]
+pub(crate) struct Rotation(Mutex<Option<Unstored>>);
+
+struct Unstored {
+    spent: Option<RefreshToken>,
+    next: RefreshToken,
+    answer: TokenAnswer,
+}
+
+impl Rotation {
+    /// Takes an answer in; `spent` is the refresh token it was got with.
+    pub(crate) fn take_in(
+        &self,
+        spent: Option<RefreshToken>,
+        mut answer: TokenAnswer,
+    ) -> Option<TokenAnswer> {
+        let next = answer
+            .refresh_token
+            .take()
+            .map(|token| RefreshToken::new(secrecy::ExposeSecret::expose_secret(&token)));
+        match next {
+            Some(next) if !spent.as_ref().is_some_and(|spent| spent.is(&next)) => {
+                *self.lock() = Some(Unstored {
+                    spent,
+                    next,
+                    answer,
+                });
+                None
+            }
+            // Not rotated: nothing to store.
+            _ => Some(answer),
+        }
+    }
+
+    /// Stores what has not been stored yet, and gives its answer free.
+    pub(crate) async fn settle(
+        &self,
+        store: &Arc<dyn TokenStore>,
+    ) -> Result<Option<TokenAnswer>, Error> {
+        let Some((spent, next)) = self
+            .lock()
+            .as_ref()
+            .map(|unstored| (unstored.spent.clone(), unstored.next.clone()))
+        else {
+            return Ok(None);
+        };
+        store.store(spent.as_ref(), &next).await.map_err(|error| {
+            Error::new(
+                ErrorKind::TokenStore,
+                "the new refresh token could not be stored: it is kept in memory and stored at the next request",
+            )
+            .of("oauth.token")
+            .caused_by(error)
+        })?;
+        Ok(self.lock().take().map(|unstored| unstored.answer))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Unstored>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
