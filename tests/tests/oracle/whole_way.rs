@@ -43,13 +43,17 @@ pub(crate) fn as_served(tenant: &Tenant) -> Tenant {
             .extend((0..report.malformed).map(|_| json!("no row")));
         report.malformed = 0;
     }
-    // A list is paged by id, and the client delivers each id once.
+    // A list is paged by id: the client delivers each id once, and refuses an activity without one whatever its code.
     for report in [&mut served.devices, &mut served.activities] {
         let mut delivered = BTreeSet::new();
         report
             .rows
             .retain(|row| row["id"].as_i64().is_none_or(|id| delivered.insert(id)));
     }
+    served
+        .activities
+        .rows
+        .retain(|row| !row.is_object() || row["id"].is_i64());
     served
 }
 
