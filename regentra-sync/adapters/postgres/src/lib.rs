@@ -1,1 +1,97 @@
 #![doc = include_str!("../README.md")]
+
+use std::{fmt, str::FromStr as _, time::Duration};
+
+use regentra_sync::store::Result;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+mod assets;
+mod audit;
+mod budget;
+mod column;
+mod commit;
+mod connections;
+mod evidence;
+mod failure;
+mod let_go;
+mod mappings;
+mod planner;
+mod runs;
+mod schema;
+mod tickets;
+mod transaction;
+
+pub use schema::{SCHEMA_VERSION, migrate};
+
+/// How long a call waits for a connection before the store is called unavailable.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A store in a PostgreSQL database, under row-level security. Clones share its connections.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+impl PostgresStore {
+    /// Connects with at most ten connections, as a role that row-level security binds.
+    ///
+    /// The URL is `postgres://ROLE:PASSWORD@HOST/DATABASE?sslmode=verify-full&sslrootcert=...`; what it leaves out comes from
+    /// the usual `PG...` variables of the environment.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Misconfigured`](regentra_sync::store::StoreErrorKind::Misconfigured) when the URL is none; when the
+    /// role is a superuser, has `BYPASSRLS` or owns tables; when the schema is missing, another program's, older or newer; or
+    /// when row-level security was switched off. The source says which, and what to do.
+    /// [`StoreErrorKind::Unavailable`](regentra_sync::store::StoreErrorKind::Unavailable) when the server does not answer.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let options = options(url)?;
+        let pool = PgPoolOptions::new()
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(failure::failed)?;
+        Self::from_pool(pool).await
+    }
+
+    /// Uses a pool of the host's own: for other numbers of connections, time-outs, or ways to log in. The pool is the store's
+    /// alone; give it no hook that sets a role or leaves a transaction open.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn from_pool(pool: PgPool) -> Result<Self> {
+        let mut connection = pool.acquire().await.map_err(failure::failed)?;
+        schema::check(&mut connection).await?;
+        drop(connection);
+        Ok(Self { pool })
+    }
+
+    /// The connections. A query on them that does not say whose it is, as the store's transactions do, finds no row.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Waits for what is under way and closes the connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("connections", &self.pool.size())
+            .field("idle", &self.pool.num_idle())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The options in a URL. What is wrong with it is not said, because it may hold a password.
+fn options(url: &str) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| failure::misconfigured("this is not a postgres:// URL"))?;
+    Ok(options.application_name("regentra-sync"))
+}

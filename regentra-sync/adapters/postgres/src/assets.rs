@@ -1,0 +1,265 @@
+//! [`Assets`].
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use regentra_sync::{
+    AssetId, CompanyId, CredentialId, MappingId, MspOrgId,
+    asset::{Asset, AssetContent, AssetStatus, Source},
+    id::Version,
+    private::Private,
+    store::{
+        AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result, StoreError,
+        StoreErrorKind,
+    },
+};
+use sqlx::{
+    PgConnection, Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
+
+use crate::{
+    PostgresStore,
+    audit::append_msp_audit,
+    column::{Columns as _, column},
+    commit::{Lock, credential_holds, lease_holds, mapping_holds},
+    failure::{Stop, corrupt, holds},
+    transaction::Tenants,
+};
+
+#[async_trait]
+impl Assets for PostgresStore {
+    async fn assets(&self, msp: MspOrgId, filter: AssetFilter) -> Result<Vec<Asset>> {
+        let all = |statement: &'static str| sqlx::query(statement).bind(msp.as_uuid());
+        let query = match filter {
+            AssetFilter::All => {
+                all("SELECT * FROM regentra_sync.assets WHERE msp_org_id = $1 ORDER BY asset_id")
+            }
+            AssetFilter::Company(company) => all(
+                "SELECT * FROM regentra_sync.assets WHERE msp_org_id = $1 AND company_id = $2 ORDER BY asset_id",
+            )
+            .bind(company.as_uuid()),
+            AssetFilter::Mapping(mapping) => all(
+                "SELECT * FROM regentra_sync.assets WHERE msp_org_id = $1 AND mapping_id = $2 ORDER BY asset_id",
+            )
+            .bind(mapping.as_uuid()),
+            AssetFilter::Devices {
+                credential,
+                devices,
+            } => all("SELECT * FROM regentra_sync.assets \
+                 WHERE msp_org_id = $1 AND credential_id = $2 AND external_id = ANY ($3) ORDER BY asset_id")
+            .bind(credential.as_uuid())
+            .bind(devices),
+            _ => {
+                let text = "this version of the store does not know the filter";
+                return Err(StoreError::new(StoreErrorKind::Other, text));
+            }
+        };
+        self.rows(Tenants::msp(msp), query)
+            .await?
+            .iter()
+            .map(asset)
+            .collect()
+    }
+
+    async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome> {
+        self.commit(
+            Tenants::msp(msp),
+            msp,
+            commit.event,
+            &commit,
+            move |connection, commit| Box::pin(write(connection, msp, commit)),
+        )
+        .await
+    }
+}
+
+async fn write(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    commit: &AssetCommit,
+) -> Result<(), Stop> {
+    let AssetCommit {
+        event: _,
+        credential,
+        mapping,
+        lease,
+        writes,
+        audit,
+    } = commit;
+    if let Some(guard) = credential {
+        credential_holds(connection, msp, *guard, Lock::Share).await?;
+    }
+    if let Some(guard) = mapping {
+        mapping_holds(connection, msp, *guard, Lock::Share).await?;
+    }
+    if let Some(lease) = lease {
+        lease_holds(connection, msp, lease).await?;
+    }
+    let stored = versions(connection, msp, writes).await?;
+    let as_read = |write: &AssetWrite| stored.get(&write.id()).copied() == write.expected;
+    holds(writes.iter().all(as_read), Guard::Asset)?;
+
+    let (new, rewritten): (Vec<_>, Vec<_>) =
+        writes.iter().partition(|write| write.expected.is_none());
+    insert(connection, msp, column(&new, |write| &write.asset)).await?;
+    update(connection, msp, column(&rewritten, |write| &write.asset)).await?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+/// The versions of the rows that are to be written, locked in the order of their ids.
+async fn versions(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    writes: &[AssetWrite],
+) -> Result<BTreeMap<AssetId, Version>, Stop> {
+    if writes.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows = sqlx::query(
+        "SELECT asset_id, version FROM regentra_sync.assets \
+         WHERE msp_org_id = $1 AND asset_id = ANY ($2) ORDER BY asset_id FOR NO KEY UPDATE",
+    )
+    .bind(msp.as_uuid())
+    .bind(column(writes, |write| write.id().as_uuid()))
+    .fetch_all(connection)
+    .await?;
+    let version = |row: &PgRow| {
+        Ok((
+            row.id("asset_id", AssetId::from_uuid)?,
+            Version::from_u32(row.counter("version")?),
+        ))
+    };
+    Ok(rows.iter().map(version).collect::<Result<_>>()?)
+}
+
+/// Inserts rows that did not exist a moment ago; if somebody was faster, the commit begins again and finds them.
+async fn insert(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    assets: Vec<&Asset>,
+) -> Result<(), Stop> {
+    if assets.is_empty() {
+        return Ok(());
+    }
+    let statement = sqlx::query(
+        "INSERT INTO regentra_sync.assets (msp_org_id, asset_id, company_id, external_source, credential_id, mapping_id, \
+         external_id, status, superseded_by, name, host_name, serial_number, entra_device_id, class, manufacturer, model, \
+         operating_system, version, created_at, updated_at) \
+         SELECT $1, new.* FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::text[], \
+         $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], \
+         $17::text[], $18::bigint[], $19::timestamptz[], $20::timestamptz[]) AS new (id) ORDER BY id",
+    );
+    bind(statement, msp, assets).execute(connection).await?;
+    Ok(())
+}
+
+/// Rewrites rows that are locked.
+pub(crate) async fn update(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    assets: Vec<&Asset>,
+) -> Result<(), Stop> {
+    if assets.is_empty() {
+        return Ok(());
+    }
+    let statement = sqlx::query(
+        "UPDATE regentra_sync.assets SET company_id = new.company_id, external_source = new.external_source, \
+         credential_id = new.credential_id, mapping_id = new.mapping_id, external_id = new.external_id, \
+         status = new.status, superseded_by = new.superseded_by, name = new.name, host_name = new.host_name, \
+         serial_number = new.serial_number, entra_device_id = new.entra_device_id, class = new.class, \
+         manufacturer = new.manufacturer, model = new.model, operating_system = new.operating_system, \
+         version = new.version, created_at = new.created_at, updated_at = new.updated_at \
+         FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::text[], \
+         $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], \
+         $17::text[], $18::bigint[], $19::timestamptz[], $20::timestamptz[]) \
+         AS new (asset_id, company_id, external_source, credential_id, mapping_id, external_id, status, superseded_by, \
+         name, host_name, serial_number, entra_device_id, class, manufacturer, model, operating_system, version, \
+         created_at, updated_at) \
+         WHERE assets.msp_org_id = $1 AND assets.asset_id = new.asset_id",
+    );
+    bind(statement, msp, assets).execute(connection).await?;
+    Ok(())
+}
+
+/// Binds assets column by column, in the order of the table.
+fn bind(
+    statement: Query<'_, Postgres, PgArguments>,
+    msp: MspOrgId,
+    assets: Vec<&Asset>,
+) -> Query<'_, Postgres, PgArguments> {
+    let assets = assets.as_slice();
+    statement
+        .bind(msp.as_uuid())
+        .bind(column(assets, |asset| asset.id.as_uuid()))
+        .bind(column(assets, |asset| asset.company.as_uuid()))
+        .bind(column(assets, |asset| asset.source.as_str()))
+        .bind(column(assets, |asset| {
+            asset.credential.map(CredentialId::as_uuid)
+        }))
+        .bind(column(assets, |asset| {
+            asset.mapping.map(MappingId::as_uuid)
+        }))
+        .bind(column(assets, |asset| asset.external_id.as_str()))
+        .bind(column(assets, |asset| asset.status.as_str()))
+        .bind(column(assets, |asset| {
+            asset.status.superseded_by().map(AssetId::as_uuid)
+        }))
+        .bind(column(assets, |asset| asset.content.name.as_str()))
+        .bind(column(assets, |asset| private(&asset.content.host_name)))
+        .bind(column(assets, |asset| {
+            private(&asset.content.serial_number)
+        }))
+        .bind(column(assets, |asset| {
+            private(&asset.content.entra_device_id)
+        }))
+        .bind(column(assets, |asset| asset.content.class.as_deref()))
+        .bind(column(assets, |asset| {
+            asset.content.manufacturer.as_deref()
+        }))
+        .bind(column(assets, |asset| asset.content.model.as_deref()))
+        .bind(column(assets, |asset| {
+            asset.content.operating_system.as_deref()
+        }))
+        .bind(column(assets, |asset| i64::from(asset.version.as_u32())))
+        .bind(column(assets, |asset| asset.created_at))
+        .bind(column(assets, |asset| asset.updated_at))
+}
+
+fn private(text: &Option<Private>) -> Option<&str> {
+    text.as_ref().map(Private::as_str)
+}
+
+pub(crate) fn asset(row: &PgRow) -> Result<Asset> {
+    let by = row.id_if_any("superseded_by", AssetId::from_uuid)?;
+    let status = match (row.text("status")?.as_str(), by) {
+        ("ACTIVE", None) => AssetStatus::Active,
+        ("RETIRED", None) => AssetStatus::Retired,
+        ("RETIRED", Some(by)) => AssetStatus::Superseded { by },
+        _ => return Err(corrupt("status")),
+    };
+    let private = |column| Ok(row.text_if_any(column)?.map(Private::from));
+    Ok(Asset {
+        id: row.id("asset_id", AssetId::from_uuid)?,
+        company: row.id("company_id", CompanyId::from_uuid)?,
+        source: row.named("external_source", Source::from_name)?,
+        credential: row.id_if_any("credential_id", CredentialId::from_uuid)?,
+        mapping: row.id_if_any("mapping_id", MappingId::from_uuid)?,
+        external_id: row.text("external_id")?,
+        status,
+        content: AssetContent {
+            name: row.text("name")?.into(),
+            host_name: private("host_name")?,
+            serial_number: private("serial_number")?,
+            entra_device_id: private("entra_device_id")?,
+            class: row.text_if_any("class")?,
+            manufacturer: row.text_if_any("manufacturer")?,
+            model: row.text_if_any("model")?,
+            operating_system: row.text_if_any("operating_system")?,
+        },
+        version: Version::from_u32(row.counter("version")?),
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+    })
+}

@@ -1,0 +1,100 @@
+//! Columns, read and written. What cannot be read is an error that names the column and never shows the value.
+
+use regentra_sync::{
+    regentra_evidence::{Hash256, SignalKind},
+    store::Result,
+};
+use serde::de::DeserializeOwned;
+use sqlx::{
+    Postgres, Row as _,
+    postgres::PgRow,
+    types::{Uuid, time::OffsetDateTime},
+};
+
+use crate::failure::{corrupt, failed, unwritable};
+
+/// Typed columns of a row, by name.
+pub(crate) trait Columns {
+    fn value<'r, T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>>(
+        &'r self,
+        column: &str,
+    ) -> Result<T>;
+
+    fn id<T>(&self, column: &str, make: impl Fn(Uuid) -> T) -> Result<T> {
+        Ok(make(self.value(column)?))
+    }
+
+    fn id_if_any<T>(&self, column: &str, make: impl Fn(Uuid) -> T) -> Result<Option<T>> {
+        Ok(self.value::<Option<Uuid>>(column)?.map(make))
+    }
+
+    fn time(&self, column: &str) -> Result<OffsetDateTime> {
+        self.value(column)
+    }
+
+    fn time_if_any(&self, column: &str) -> Result<Option<OffsetDateTime>> {
+        self.value(column)
+    }
+
+    fn text(&self, column: &str) -> Result<String> {
+        self.value(column)
+    }
+
+    fn text_if_any(&self, column: &str) -> Result<Option<String>> {
+        self.value(column)
+    }
+
+    fn counter(&self, column: &str) -> Result<u32> {
+        u32::try_from(self.value::<i64>(column)?).map_err(|_| corrupt(column))
+    }
+
+    fn count(&self, column: &str) -> Result<u64> {
+        u64::try_from(self.value::<i64>(column)?).map_err(|_| corrupt(column))
+    }
+
+    fn named<T>(&self, column: &str, from_name: impl Fn(&str) -> Option<T>) -> Result<T> {
+        from_name(self.value(column)?).ok_or_else(|| corrupt(column))
+    }
+
+    fn signal_kind(&self, column: &str) -> Result<SignalKind> {
+        self.named(column, |name| {
+            SignalKind::ALL
+                .into_iter()
+                .find(|kind| kind.as_str() == name)
+        })
+    }
+
+    fn hash(&self, column: &str) -> Result<Hash256> {
+        let bytes = <[u8; 32]>::try_from(self.value::<&[u8]>(column)?);
+        Ok(Hash256::from_bytes(bytes.map_err(|_| corrupt(column))?))
+    }
+
+    /// A column selected as `::text`.
+    fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
+        serde_json::from_str(self.value(column)?).map_err(|_| corrupt(column))
+    }
+}
+
+impl Columns for PgRow {
+    fn value<'r, T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>>(
+        &'r self,
+        column: &str,
+    ) -> Result<T> {
+        self.try_get(column).map_err(failed)
+    }
+}
+
+/// One column of many rows, for a parameter that `unnest` turns into rows again.
+pub(crate) fn column<'r, R, V>(rows: &'r [R], of: impl Fn(&'r R) -> V) -> Vec<V> {
+    rows.iter().map(of).collect()
+}
+
+/// A value as JSON text, for a parameter that is cast to `jsonb`.
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|_| unwritable())
+}
+
+/// A count as a `bigint`.
+pub(crate) fn to_bigint(count: u64) -> Result<i64> {
+    i64::try_from(count).map_err(|_| unwritable())
+}

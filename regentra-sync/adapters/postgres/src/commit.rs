@@ -1,0 +1,207 @@
+//! What every commit does: its event first, its guards under locks, all or nothing.
+//!
+//! A guard locks the row it reads, so that what it found still holds when the commit ends. Locks are taken in one order
+//! everywhere (event, credential, mapping, company, lease, assets, tickets, tick, outbox), so that commits wait for each other
+//! and do not deadlock.
+
+use std::pin::Pin;
+
+use regentra_sync::{
+    CompanyId, EventId, Generation, MspOrgId, WorkerId,
+    credential::CredentialGuard,
+    id::Version,
+    mapping::MappingGuard,
+    run::{Fence, Lease},
+    store::{CommitOutcome, Guard, Result},
+};
+use sqlx::PgConnection;
+
+use crate::{
+    PostgresStore,
+    column::Columns as _,
+    failure::{Stop, failed, holds, is_lost_race},
+    transaction::Tenants,
+};
+
+/// How often a commit is begun again after it lost a race inside the database.
+const ATTEMPTS: usize = 5;
+
+/// What a commit does inside its transaction: check the guards, write.
+pub(crate) type Writing<'c> = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'c>>;
+
+impl PostgresStore {
+    /// Does `write` in one transaction, all or nothing, unless the event was seen before.
+    ///
+    /// The event is remembered first: a second delivery at the same time waits for the first one's end and then finds it.
+    /// A transaction that lost a race inside the database is begun again, and its guards then say what happened.
+    pub(crate) async fn commit<C: Sync>(
+        &self,
+        tenants: Tenants<'_>,
+        msp: MspOrgId,
+        event: EventId,
+        commit: &C,
+        write: impl for<'c> Fn(&'c mut PgConnection, &'c C) -> Writing<'c> + Send + Sync,
+    ) -> Result<CommitOutcome> {
+        let mut attempt = 1;
+        loop {
+            let stopped = match self.attempt(tenants, msp, event, commit, &write).await {
+                Ok(()) => return Ok(CommitOutcome::Committed),
+                Err(stopped) => stopped,
+            };
+            match stopped {
+                Stop::Answer(outcome) => return Ok(outcome),
+                Stop::Store(error) => return Err(error),
+                Stop::Database(error) if attempt < ATTEMPTS && is_lost_race(&error) => {
+                    tracing::debug!(attempt, "a commit lost a race inside the database");
+                    attempt += 1;
+                    tokio::task::yield_now().await;
+                }
+                Stop::Database(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    async fn attempt<C: Sync>(
+        &self,
+        tenants: Tenants<'_>,
+        msp: MspOrgId,
+        event: EventId,
+        commit: &C,
+        write: &(impl for<'c> Fn(&'c mut PgConnection, &'c C) -> Writing<'c> + Send + Sync),
+    ) -> Result<(), Stop> {
+        let mut transaction = self.write(tenants).await?;
+        let written = async {
+            remember(&mut transaction, msp, event).await?;
+            write(&mut transaction, commit).await
+        }
+        .await;
+        match written {
+            Ok(()) => Ok(transaction.commit().await?),
+            Err(stopped) => {
+                // Its locks are gone before the answer is given; when the connection broke, the server sees to that.
+                let _ = transaction.rollback().await;
+                Err(stopped)
+            }
+        }
+    }
+}
+
+async fn remember(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    event: EventId,
+) -> Result<(), Stop> {
+    let remembered = sqlx::query(
+        "INSERT INTO regentra_sync.events (msp_org_id, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+    )
+    .bind(msp.as_uuid())
+    .bind(event.as_uuid())
+    .execute(connection)
+    .await?;
+    if remembered.rows_affected() == 0 {
+        return Err(Stop::Answer(CommitOutcome::AlreadyCommitted));
+    }
+    Ok(())
+}
+
+/// How a guarded row is locked.
+#[derive(Clone, Copy)]
+pub(crate) enum Lock {
+    /// It may not change until the commit ends, and others may rely on it too.
+    Share,
+    /// This commit is going to change it.
+    Change,
+}
+
+/// The credential is active and of that generation.
+pub(crate) async fn credential_holds(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    guard: CredentialGuard,
+    lock: Lock,
+) -> Result<(), Stop> {
+    let row = sqlx::query(match lock {
+        Lock::Share => {
+            "SELECT is_active, generation FROM regentra_sync.credentials \
+             WHERE msp_org_id = $1 AND credential_id = $2 FOR SHARE"
+        }
+        Lock::Change => {
+            "SELECT is_active, generation FROM regentra_sync.credentials \
+             WHERE msp_org_id = $1 AND credential_id = $2 FOR NO KEY UPDATE"
+        }
+    })
+    .bind(msp.as_uuid())
+    .bind(guard.credential.as_uuid())
+    .fetch_optional(connection)
+    .await?;
+    let connected = match row {
+        None => false,
+        Some(row) => {
+            row.value::<bool>("is_active")?
+                && Generation::from_u32(row.counter("generation")?) == guard.generation
+        }
+    };
+    holds(connected, Guard::Credential)
+}
+
+/// The mapping has that version; the answer is the company it is mapped to.
+pub(crate) async fn mapping_version_holds(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    guard: MappingGuard,
+    lock: Lock,
+) -> Result<Option<CompanyId>, Stop> {
+    let row = sqlx::query(match lock {
+        Lock::Share => {
+            "SELECT version, company_id FROM regentra_sync.mappings WHERE msp_org_id = $1 AND mapping_id = $2 FOR SHARE"
+        }
+        Lock::Change => {
+            "SELECT version, company_id FROM regentra_sync.mappings \
+             WHERE msp_org_id = $1 AND mapping_id = $2 FOR NO KEY UPDATE"
+        }
+    })
+    .bind(msp.as_uuid())
+    .bind(guard.mapping.as_uuid())
+    .fetch_optional(connection)
+    .await?;
+    match row {
+        Some(row) if Version::from_u32(row.counter("version")?) == guard.version => {
+            Ok(row.id_if_any("company_id", CompanyId::from_uuid)?)
+        }
+        _ => Err(Stop::superseded(Guard::Mapping)),
+    }
+}
+
+/// The mapping is mapped and has that version; the answer is its company.
+pub(crate) async fn mapping_holds(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    guard: MappingGuard,
+    lock: Lock,
+) -> Result<CompanyId, Stop> {
+    let company = mapping_version_holds(connection, msp, guard, lock).await?;
+    company.ok_or_else(|| Stop::superseded(Guard::Mapping))
+}
+
+/// The lease is held by that worker under that fence.
+pub(crate) async fn lease_holds(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    lease: &Lease,
+) -> Result<(), Stop> {
+    let row = sqlx::query(
+        "SELECT worker_id, fence FROM regentra_sync.leases WHERE msp_org_id = $1 AND subject = $2 FOR SHARE",
+    )
+    .bind(msp.as_uuid())
+    .bind(lease.key.to_text())
+    .fetch_optional(connection)
+    .await?;
+    let held = match row {
+        None => false,
+        Some(row) => {
+            row.id_if_any("worker_id", WorkerId::from_uuid)? == Some(lease.worker)
+                && Fence::from_u32(row.counter("fence")?) == lease.fence
+        }
+    };
+    holds(held, Guard::Lease)
+}

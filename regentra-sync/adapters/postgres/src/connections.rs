@@ -1,0 +1,395 @@
+//! [`Connections`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use regentra_sync::{
+    ComplianceOrgId, CredentialId, Generation, MappingId, MspOrgId,
+    audit::AuditRow,
+    authorization::{PendingAuthorization, StateDigest},
+    credential::{Credential, Fingerprint, Grant, SealedSecrets},
+    id::Version,
+    region::RegionKey,
+    seal::Sealed,
+    store::{
+        CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
+    },
+    ticket::NoteReason,
+};
+use sqlx::{PgConnection, postgres::PgRow};
+use time::OffsetDateTime;
+
+use crate::{
+    PostgresStore,
+    audit::{append_customer_audit, append_msp_audit},
+    column::Columns as _,
+    commit::{Lock, credential_holds},
+    failure::{Stop, failed, holds},
+    let_go::let_go,
+    transaction::{Tenants, enter_customer},
+};
+
+#[async_trait]
+impl Connections for PostgresStore {
+    async fn credentials(&self, msp: MspOrgId) -> Result<Vec<Credential>> {
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.credentials WHERE msp_org_id = $1 ORDER BY region",
+        )
+        .bind(msp.as_uuid());
+        self.rows(Tenants::msp(msp), query)
+            .await?
+            .iter()
+            .map(credential)
+            .collect()
+    }
+
+    async fn credential(&self, msp: MspOrgId, id: CredentialId) -> Result<Option<Credential>> {
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.credentials WHERE msp_org_id = $1 AND credential_id = $2",
+        )
+        .bind(msp.as_uuid())
+        .bind(id.as_uuid());
+        let row = self.row(Tenants::msp(msp), query).await?;
+        row.as_ref().map(credential).transpose()
+    }
+
+    async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {
+        self.commit(
+            Tenants::msp(msp),
+            msp,
+            commit.event,
+            &commit,
+            move |connection, commit| Box::pin(connect(connection, msp, commit)),
+        )
+        .await
+    }
+
+    async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome> {
+        self.commit(
+            Tenants::msp(msp),
+            msp,
+            commit.event,
+            &commit,
+            move |connection, commit| Box::pin(rewrite_secrets(connection, msp, commit)),
+        )
+        .await
+    }
+
+    async fn commit_disconnect(
+        &self,
+        msp: MspOrgId,
+        commit: DisconnectCommit,
+    ) -> Result<CommitOutcome> {
+        self.commit(
+            Tenants::msp(msp),
+            msp,
+            commit.event,
+            &commit,
+            move |connection, commit| Box::pin(disconnect(connection, msp, commit)),
+        )
+        .await
+    }
+
+    async fn begin_authorization(
+        &self,
+        msp: MspOrgId,
+        pending: PendingAuthorization,
+    ) -> Result<()> {
+        let mut transaction = self.write(Tenants::msp(msp)).await?;
+        sqlx::query(
+            "INSERT INTO regentra_sync.authorizations (msp_org_id, state_digest, region, sealed, expires_at) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (msp_org_id, state_digest) DO UPDATE \
+             SET region = excluded.region, sealed = excluded.sealed, expires_at = excluded.expires_at",
+        )
+        .bind(msp.as_uuid())
+        .bind(pending.state.as_str())
+        .bind(pending.region.as_str())
+        .bind(pending.sealed.as_str())
+        .bind(pending.expires_at)
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    async fn take_authorization(
+        &self,
+        msp: MspOrgId,
+        state: &StateDigest,
+        now: OffsetDateTime,
+    ) -> Result<Option<PendingAuthorization>> {
+        let mut transaction = self.write(Tenants::msp(msp)).await?;
+        let row = sqlx::query(
+            "DELETE FROM regentra_sync.authorizations WHERE msp_org_id = $1 AND state_digest = $2 \
+             RETURNING region, sealed, expires_at",
+        )
+        .bind(msp.as_uuid())
+        .bind(state.as_str())
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        let Some(row) = row else { return Ok(None) };
+        let taken = PendingAuthorization {
+            state: state.clone(),
+            region: RegionKey::from_stored(row.text("region")?),
+            sealed: Sealed::from_stored(row.text("sealed")?),
+            expires_at: row.time("expires_at")?,
+        };
+        Ok(Some(taken).filter(|pending| now < pending.expires_at))
+    }
+}
+
+async fn connect(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    commit: &ConnectCommit,
+) -> Result<(), Stop> {
+    let ConnectCommit {
+        event: _,
+        credential,
+        expected,
+        allow_duplicate,
+        audit,
+    } = commit;
+    let stored = sqlx::query(
+        "SELECT generation FROM regentra_sync.credentials \
+         WHERE msp_org_id = $1 AND credential_id = $2 FOR NO KEY UPDATE",
+    )
+    .bind(msp.as_uuid())
+    .bind(credential.id.as_uuid())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let stored = stored
+        .map(|row| row.counter("generation").map(Generation::from_u32))
+        .transpose()?;
+    holds(stored == *expected, Guard::Credential)?;
+
+    // Of two MSPs that connect one client id at once, the second waits here for the first one's end and then finds it.
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('regentra.fingerprint ' || $1, 0))")
+        .bind(credential.fingerprint.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let taken: bool =
+        sqlx::query_scalar("SELECT regentra_sync.client_id_is_connected_elsewhere($1, $2, $3)")
+            .bind(credential.fingerprint.as_str())
+            .bind(msp.as_uuid())
+            .bind(credential.id.as_uuid())
+            .fetch_one(&mut *connection)
+            .await?;
+    holds(*allow_duplicate || !taken, Guard::Fingerprint)?;
+
+    write_credential(connection, msp, credential, stored.is_some()).await?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+/// Inserts the row, so that of two first connections at once the second fails and begins again, or rewrites the one that is
+/// locked.
+async fn write_credential(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    credential: &Credential,
+    exists: bool,
+) -> Result<(), Stop> {
+    let secrets = credential.secrets.as_ref();
+    sqlx::query(if exists {
+        "UPDATE regentra_sync.credentials SET region = $3, grant_name = $4, sealed_client_id = $5, \
+         sealed_client_secret = $6, sealed_refresh_token = $7, fingerprint = $8, is_active = $9, generation = $10, \
+         secrets_version = $11, connected_at = $12, disconnected_at = $13 WHERE msp_org_id = $1 AND credential_id = $2"
+    } else {
+        "INSERT INTO regentra_sync.credentials (msp_org_id, credential_id, region, grant_name, sealed_client_id, \
+         sealed_client_secret, sealed_refresh_token, fingerprint, is_active, generation, secrets_version, connected_at, \
+         disconnected_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+    })
+    .bind(msp.as_uuid())
+    .bind(credential.id.as_uuid())
+    .bind(credential.region.as_str())
+    .bind(credential.grant.as_str())
+    .bind(secrets.map(|secrets| secrets.client_id.as_str()))
+    .bind(secrets.and_then(|secrets| secrets.client_secret.as_ref()).map(Sealed::as_str))
+    .bind(secrets.and_then(|secrets| secrets.refresh_token.as_ref()).map(Sealed::as_str))
+    .bind(credential.fingerprint.as_str())
+    .bind(credential.is_active)
+    .bind(i64::from(credential.generation.as_u32()))
+    .bind(i64::from(credential.secrets_version.as_u32()))
+    .bind(credential.connected_at)
+    .bind(credential.disconnected_at)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn rewrite_secrets(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    commit: &SecretsCommit,
+) -> Result<(), Stop> {
+    let SecretsCommit {
+        event: _,
+        guard,
+        expected,
+        secrets,
+        audit,
+    } = commit;
+    let rewritten = sqlx::query(
+        "UPDATE regentra_sync.credentials SET sealed_client_id = $5, sealed_client_secret = $6, \
+         sealed_refresh_token = $7, secrets_version = $8 \
+         WHERE msp_org_id = $1 AND credential_id = $2 AND is_active AND generation = $3 AND secrets_version = $4",
+    )
+    .bind(msp.as_uuid())
+    .bind(guard.credential.as_uuid())
+    .bind(i64::from(guard.generation.as_u32()))
+    .bind(i64::from(expected.as_u32()))
+    .bind(secrets.client_id.as_str())
+    .bind(secrets.client_secret.as_ref().map(Sealed::as_str))
+    .bind(secrets.refresh_token.as_ref().map(Sealed::as_str))
+    .bind(i64::from(expected.next().as_u32()))
+    .execute(&mut *connection)
+    .await?;
+    holds(rewritten.rows_affected() > 0, Guard::Credential)?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+async fn disconnect(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    commit: &DisconnectCommit,
+) -> Result<(), Stop> {
+    let DisconnectCommit {
+        event,
+        guard,
+        at,
+        audit,
+    } = commit;
+    credential_holds(connection, msp, *guard, Lock::Change).await?;
+    sqlx::query(
+        "UPDATE regentra_sync.credentials SET sealed_client_id = NULL, sealed_client_secret = NULL, \
+         sealed_refresh_token = NULL, is_active = false, disconnected_at = $3, generation = $4 \
+         WHERE msp_org_id = $1 AND credential_id = $2",
+    )
+    .bind(msp.as_uuid())
+    .bind(guard.credential.as_uuid())
+    .bind(at)
+    .bind(i64::from(guard.generation.next().as_u32()))
+    .execute(&mut *connection)
+    .await?;
+
+    let (mappings, customers) = affected(connection, msp, guard.credential).await?;
+    let_go(
+        connection,
+        msp,
+        &mappings,
+        *event,
+        NoteReason::Disconnected,
+        *at,
+    )
+    .await?;
+    for (customer, mappings) in customers {
+        tell(
+            connection,
+            customer,
+            &mappings,
+            guard.credential,
+            audit,
+            *at,
+        )
+        .await?;
+    }
+    append_msp_audit(connection, msp, std::slice::from_ref(audit)).await
+}
+
+/// The mappings of a credential, and those of each customer under it. They are locked, so that no decision comes between.
+async fn affected(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    credential: CredentialId,
+) -> Result<
+    (
+        Vec<MappingId>,
+        BTreeMap<ComplianceOrgId, BTreeSet<MappingId>>,
+    ),
+    Stop,
+> {
+    let ids = sqlx::query(
+        "SELECT mapping_id FROM regentra_sync.mappings \
+         WHERE msp_org_id = $1 AND credential_id = $2 ORDER BY mapping_id FOR SHARE",
+    )
+    .bind(msp.as_uuid())
+    .bind(credential.as_uuid())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mappings = ids
+        .iter()
+        .map(|row| row.id("mapping_id", MappingId::from_uuid))
+        .collect::<Result<Vec<_>>>()?;
+    let promoted = sqlx::query(
+        "SELECT m.mapping_id, c.converted_to_organization_id FROM regentra_sync.mappings m \
+         JOIN regentra_sync.companies c ON c.msp_org_id = m.msp_org_id AND c.company_id = m.company_id \
+         WHERE m.msp_org_id = $1 AND m.credential_id = $2 AND c.converted_to_organization_id IS NOT NULL",
+    )
+    .bind(msp.as_uuid())
+    .bind(credential.as_uuid())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut customers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for row in &promoted {
+        let customer = row.id("converted_to_organization_id", ComplianceOrgId::from_uuid)?;
+        let mapping = row.id("mapping_id", MappingId::from_uuid)?;
+        customers.entry(customer).or_default().insert(mapping);
+    }
+    Ok((mappings, customers))
+}
+
+/// Tells one customer, on its own trail, in its own tenant.
+async fn tell(
+    connection: &mut PgConnection,
+    customer: ComplianceOrgId,
+    mappings: &BTreeSet<MappingId>,
+    credential: CredentialId,
+    disconnect: &AuditRow,
+    at: OffsetDateTime,
+) -> Result<(), Stop> {
+    enter_customer(connection, customer).await?;
+    let ids: Vec<_> = mappings.iter().map(|mapping| mapping.as_uuid()).collect();
+    let counted = sqlx::query(
+        "SELECT count(DISTINCT (mapping_id, signal)) AS unexpired FROM regentra_sync.signals \
+         WHERE compliance_org_id = $1 AND mapping_id = ANY ($2) AND expires_at > $3",
+    )
+    .bind(customer.as_uuid())
+    .bind(ids)
+    .bind(at)
+    .fetch_one(&mut *connection)
+    .await?;
+    let row = AuditRow::customer_disconnected(
+        disconnect,
+        customer,
+        credential,
+        mappings.len() as u64,
+        counted.count("unexpired")?,
+    );
+    append_customer_audit(connection, customer, &row).await
+}
+
+fn credential(row: &PgRow) -> Result<Credential> {
+    let sealed = |column| Ok(row.text_if_any(column)?.map(Sealed::from_stored));
+    let secrets = match sealed("sealed_client_id")? {
+        None => None,
+        Some(client_id) => Some(SealedSecrets {
+            client_id,
+            client_secret: sealed("sealed_client_secret")?,
+            refresh_token: sealed("sealed_refresh_token")?,
+        }),
+    };
+    Ok(Credential {
+        id: row.id("credential_id", CredentialId::from_uuid)?,
+        region: RegionKey::from_stored(row.text("region")?),
+        grant: row.named("grant_name", Grant::from_name)?,
+        secrets,
+        fingerprint: Fingerprint::from_hex(row.text("fingerprint")?),
+        is_active: row.value("is_active")?,
+        generation: Generation::from_u32(row.counter("generation")?),
+        secrets_version: Version::from_u32(row.counter("secrets_version")?),
+        connected_at: row.time("connected_at")?,
+        disconnected_at: row.time_if_any("disconnected_at")?,
+    })
+}

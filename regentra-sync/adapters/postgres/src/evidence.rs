@@ -1,0 +1,518 @@
+//! [`Evidence`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use regentra_sync::{
+    ComplianceOrgId, EventId, MappingId, MspOrgId,
+    evidence_chain::{EvidenceRow, chain_start},
+    id::Version,
+    regentra_evidence::{ChainHead, ChainLink, SignalKind},
+    signature_history::{DeviceDigest, SignatureChanges, SignatureHistory},
+    store::{
+        CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
+    },
+    ticket::{OutboxId, OutboxRow, Ticket, TicketId, TicketState, TicketTick},
+};
+use sqlx::{PgConnection, postgres::PgRow};
+use time::OffsetDateTime;
+
+use crate::{
+    PostgresStore,
+    audit::append_customer_audit,
+    column::{Columns as _, column, to_bigint, to_json},
+    commit::{Lock, credential_holds, lease_holds, mapping_holds},
+    failure::{Stop, failed, holds},
+    tickets::{append_outbox, open_tickets, outbox_row, write_ticket},
+    transaction::Tenants,
+};
+
+#[async_trait]
+impl Evidence for PostgresStore {
+    async fn sweep_state(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        event: EventId,
+        tick: OffsetDateTime,
+    ) -> Result<SweepState> {
+        let mut transaction = self.read(Tenants::both(msp, customer)).await?;
+        let state = sweep_state(&mut transaction, msp, customer, mapping, event, tick).await;
+        let state = state.map_err(Stop::into_error)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(state)
+    }
+
+    async fn commit_sweep(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        commit: SweepCommit,
+    ) -> Result<CommitOutcome> {
+        self.commit(
+            Tenants::both(msp, customer),
+            msp,
+            commit.event,
+            &commit,
+            move |connection, commit| Box::pin(sweep(connection, msp, customer, commit)),
+        )
+        .await
+    }
+
+    async fn current_signals(
+        &self,
+        customer: ComplianceOrgId,
+        now: OffsetDateTime,
+    ) -> Result<Vec<StoredSignal>> {
+        let query = sqlx::query(
+            "SELECT DISTINCT ON (mapping_id, signal) mapping_id, event_id, body::text FROM regentra_sync.signals \
+             WHERE compliance_org_id = $1 AND expires_at > $2 \
+             ORDER BY mapping_id, signal, collected_at DESC, position DESC",
+        )
+        .bind(customer.as_uuid())
+        .bind(now);
+        let rows = self.rows(Tenants::customer(customer), query).await?;
+        let mut signals = rows.iter().map(stored_signal).collect::<Result<Vec<_>>>()?;
+        signals.sort_by_key(|stored| (stored.mapping, stored.signal.kind()));
+        Ok(signals)
+    }
+
+    async fn signal_history(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+        limit: u32,
+    ) -> Result<Vec<StoredSignal>> {
+        let query = sqlx::query(
+            "SELECT mapping_id, event_id, body::text FROM regentra_sync.signals \
+             WHERE compliance_org_id = $1 AND mapping_id = $2 AND signal = $3 \
+             ORDER BY collected_at DESC, position DESC LIMIT $4",
+        )
+        .bind(customer.as_uuid())
+        .bind(mapping.as_uuid())
+        .bind(signal.as_str())
+        .bind(i64::from(limit));
+        self.rows(Tenants::customer(customer), query)
+            .await?
+            .iter()
+            .map(stored_signal)
+            .collect()
+    }
+
+    async fn evidence_chain(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<EvidenceRow>> {
+        // No chain is longer than a bigint counts.
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.evidence \
+             WHERE compliance_org_id = $1 AND mapping_id = $2 AND signal = $3 AND sequence > $4 \
+             ORDER BY sequence LIMIT $5",
+        )
+        .bind(customer.as_uuid())
+        .bind(mapping.as_uuid())
+        .bind(signal.as_str())
+        .bind(after)
+        .bind(i64::from(limit));
+        self.rows(Tenants::customer(customer), query)
+            .await?
+            .iter()
+            .map(evidence_row)
+            .collect()
+    }
+}
+
+async fn sweep_state(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    customer: ComplianceOrgId,
+    mapping: MappingId,
+    event: EventId,
+    tick: OffsetDateTime,
+) -> Result<SweepState, Stop> {
+    let seen = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM regentra_sync.events WHERE msp_org_id = $1 AND event_id = $2)",
+    )
+    .bind(msp.as_uuid())
+    .bind(event.as_uuid())
+    .fetch_one(&mut *connection)
+    .await?;
+    let chains = SignalKind::ALL.map(|signal| (mapping, signal));
+    let heads = heads(connection, customer, &chains).await?;
+    let open_tickets = open_tickets(connection, msp, &[mapping]).await?;
+    let tick = ticket_tick(connection, msp, tick).await?;
+    let digest = match &tick {
+        None => None,
+        Some(tick) => undelivered_digest(connection, msp, tick).await?,
+    };
+    Ok(SweepState {
+        seen,
+        heads: heads
+            .into_iter()
+            .map(|((_, signal), head)| (signal, head))
+            .collect(),
+        open_tickets: open_tickets
+            .into_iter()
+            .filter(|ticket| ticket.key.compliance_org == customer)
+            .map(|ticket| (ticket.key.signal, ticket))
+            .collect(),
+        signature_history: signature_history(connection, msp, mapping).await?,
+        tick,
+        digest,
+    })
+}
+
+async fn sweep(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    customer: ComplianceOrgId,
+    commit: &SweepCommit,
+) -> Result<(), Stop> {
+    let SweepCommit {
+        event: _,
+        credential,
+        mapping,
+        lease,
+        signals,
+        evidence,
+        audit,
+        first_evidence_synced_at,
+        signatures,
+        tickets,
+        outbox,
+        tick,
+    } = commit;
+    credential_holds(connection, msp, *credential, Lock::Share).await?;
+    let company = mapping_holds(connection, msp, *mapping, Lock::Change).await?;
+    let is_customer: Option<bool> = sqlx::query_scalar(
+        "SELECT converted_to_organization_id IS NOT DISTINCT FROM $3 FROM regentra_sync.companies \
+         WHERE msp_org_id = $1 AND company_id = $2",
+    )
+    .bind(msp.as_uuid())
+    .bind(company.as_uuid())
+    .bind(customer.as_uuid())
+    .fetch_optional(&mut *connection)
+    .await?;
+    holds(is_customer == Some(true), Guard::Mapping)?;
+    lease_holds(connection, msp, lease).await?;
+    chains_continue(connection, customer, evidence).await?;
+    tickets_hold(connection, msp, tickets).await?;
+    if let Some(tick) = tick {
+        write_tick(connection, msp, tick).await?;
+    }
+
+    append_signals(connection, customer, signals).await?;
+    append_evidence(connection, customer, evidence).await?;
+    append_customer_audit(connection, customer, audit).await?;
+    if let Some(at) = first_evidence_synced_at {
+        sqlx::query(
+            "UPDATE regentra_sync.mappings SET first_evidence_synced_at = $3 \
+             WHERE msp_org_id = $1 AND mapping_id = $2 AND first_evidence_synced_at IS NULL",
+        )
+        .bind(msp.as_uuid())
+        .bind(mapping.mapping.as_uuid())
+        .bind(at)
+        .execute(&mut *connection)
+        .await?;
+    }
+    change_signatures(connection, msp, mapping.mapping, signatures).await?;
+    for TicketWrite { ticket, expected } in tickets {
+        write_ticket(connection, msp, ticket, expected.is_some()).await?;
+    }
+    append_outbox(connection, msp, outbox).await
+}
+
+type Chain = (MappingId, SignalKind);
+
+/// The heads of these chains; one without a record is absent.
+async fn heads(
+    connection: &mut PgConnection,
+    customer: ComplianceOrgId,
+    chains: &[Chain],
+) -> Result<BTreeMap<Chain, ChainHead>, Stop> {
+    let rows = sqlx::query(
+        "SELECT chain.mapping_id, chain.signal, head.sequence, head.hash \
+         FROM unnest($2::uuid[], $3::text[]) AS chain (mapping_id, signal) \
+         CROSS JOIN LATERAL (SELECT sequence, hash FROM regentra_sync.evidence record \
+         WHERE record.compliance_org_id = $1 AND record.mapping_id = chain.mapping_id AND record.signal = chain.signal \
+         ORDER BY sequence DESC LIMIT 1) AS head",
+    )
+    .bind(customer.as_uuid())
+    .bind(column(chains, |(mapping, _)| mapping.as_uuid()))
+    .bind(column(chains, |(_, signal)| signal.as_str()))
+    .fetch_all(connection)
+    .await?;
+    let head = |row: &PgRow| {
+        let chain = (
+            row.id("mapping_id", MappingId::from_uuid)?,
+            row.signal_kind("signal")?,
+        );
+        let head = ChainHead {
+            length: row.count("sequence")?,
+            hash: row.hash("hash")?,
+        };
+        Ok((chain, head))
+    };
+    Ok(rows.iter().map(head).collect::<Result<_>>()?)
+}
+
+async fn chains_continue(
+    connection: &mut PgConnection,
+    customer: ComplianceOrgId,
+    evidence: &[EvidenceRow],
+) -> Result<(), Stop> {
+    let chains = column(evidence, |row| (row.mapping, row.signal));
+    let heads = heads(connection, customer, &chains).await?;
+    let continues = |row: &EvidenceRow| {
+        let head = heads.get(&(row.mapping, row.signal)).copied();
+        let start = || chain_start(customer, row.mapping, row.signal);
+        head.unwrap_or_else(start) == row.link.continues()
+    };
+    holds(evidence.iter().all(continues), Guard::EvidenceChain)
+}
+
+async fn tickets_hold(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    writes: &[TicketWrite],
+) -> Result<(), Stop> {
+    if writes.is_empty() {
+        return Ok(());
+    }
+    let rows = sqlx::query(
+        "SELECT ticket_id, version FROM regentra_sync.tickets \
+         WHERE msp_org_id = $1 AND ticket_id = ANY ($2) ORDER BY ticket_id FOR NO KEY UPDATE",
+    )
+    .bind(msp.as_uuid())
+    .bind(column(writes, |write| write.ticket.id.as_uuid()))
+    .fetch_all(&mut *connection)
+    .await?;
+    let version = |row: &PgRow| {
+        Ok((
+            row.id("ticket_id", TicketId::from_uuid)?,
+            Version::from_u32(row.counter("version")?),
+        ))
+    };
+    let stored = rows
+        .iter()
+        .map(version)
+        .collect::<Result<BTreeMap<_, _>>>()?;
+    let mappings: BTreeSet<_> = writes
+        .iter()
+        .map(|write| write.ticket.key.mapping)
+        .collect();
+    let mappings: Vec<_> = mappings.into_iter().collect();
+    let open = open_tickets(connection, msp, &mappings).await?;
+    let hold = |TicketWrite { ticket, expected }: &TicketWrite| {
+        let is_another = |other: &Ticket| other.key == ticket.key && other.id != ticket.id;
+        stored.get(&ticket.id).copied() == *expected
+            && !(ticket.state == TicketState::Open && open.iter().any(is_another))
+    };
+    holds(writes.iter().all(hold), Guard::Ticket)
+}
+
+/// Writes the tick with its version plus one, if the stored version is the given one.
+async fn write_tick(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    tick: &TicketTick,
+) -> Result<(), Stop> {
+    let written = sqlx::query(if tick.version == Version::default() {
+        "INSERT INTO regentra_sync.ticket_ticks (msp_org_id, scheduled_at, version, opened, digests) \
+         VALUES ($1, $2, $3 + 1, $4, $5) ON CONFLICT (msp_org_id, scheduled_at) DO NOTHING"
+    } else {
+        "UPDATE regentra_sync.ticket_ticks SET version = $3 + 1, opened = $4, digests = $5 \
+         WHERE msp_org_id = $1 AND scheduled_at = $2 AND version = $3"
+    })
+    .bind(msp.as_uuid())
+    .bind(tick.scheduled_at)
+    .bind(i64::from(tick.version.as_u32()))
+    .bind(i64::from(tick.opened))
+    .bind(i64::from(tick.digests))
+    .execute(connection)
+    .await?;
+    holds(written.rows_affected() > 0, Guard::TicketTick)
+}
+
+async fn ticket_tick(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    scheduled_at: OffsetDateTime,
+) -> Result<Option<TicketTick>, Stop> {
+    let row = sqlx::query(
+        "SELECT version, opened, digests FROM regentra_sync.ticket_ticks WHERE msp_org_id = $1 AND scheduled_at = $2",
+    )
+    .bind(msp.as_uuid())
+    .bind(scheduled_at)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(TicketTick {
+        scheduled_at,
+        version: Version::from_u32(row.counter("version")?),
+        opened: row.counter("opened")?,
+        digests: row.counter("digests")?,
+    }))
+}
+
+async fn undelivered_digest(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    tick: &TicketTick,
+) -> Result<Option<OutboxRow>, Stop> {
+    let row = sqlx::query(
+        "SELECT outbox_id, ticket_id, action::text, created_at, due_at, delivered_at FROM regentra_sync.outbox \
+         WHERE msp_org_id = $1 AND outbox_id = $2 AND delivered_at IS NULL",
+    )
+    .bind(msp.as_uuid())
+    .bind(OutboxId::digest(msp, tick.scheduled_at, tick.digests).as_uuid())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.as_ref().map(outbox_row).transpose()?)
+}
+
+async fn append_signals(
+    connection: &mut PgConnection,
+    customer: ComplianceOrgId,
+    signals: &[StoredSignal],
+) -> Result<(), Stop> {
+    let bodies = signals
+        .iter()
+        .map(|stored| to_json(&stored.signal))
+        .collect::<Result<Vec<_>>>()?;
+    sqlx::query(
+        "INSERT INTO regentra_sync.signals \
+         (compliance_org_id, mapping_id, signal, event_id, status, collected_at, expires_at, body) \
+         SELECT $1, mapping, signal, event, status, collected_at, expires_at, body::jsonb \
+         FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[]) \
+         WITH ORDINALITY AS new (mapping, signal, event, status, collected_at, expires_at, body, place) ORDER BY place",
+    )
+    .bind(customer.as_uuid())
+    .bind(column(signals, |stored| stored.mapping.as_uuid()))
+    .bind(column(signals, |stored| stored.signal.kind().as_str()))
+    .bind(column(signals, |stored| stored.event.as_uuid()))
+    .bind(column(signals, |stored| stored.signal.status.as_str()))
+    .bind(column(signals, |stored| stored.signal.collected_at))
+    .bind(column(signals, |stored| stored.signal.expires_at))
+    .bind(bodies)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn append_evidence(
+    connection: &mut PgConnection,
+    customer: ComplianceOrgId,
+    rows: &[EvidenceRow],
+) -> Result<(), Stop> {
+    let sequences = rows
+        .iter()
+        .map(|row| to_bigint(row.link.sequence))
+        .collect::<Result<Vec<_>>>()?;
+    sqlx::query(
+        "INSERT INTO regentra_sync.evidence \
+         (compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash) \
+         SELECT $1, new.* FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[], \
+         $8::bytea[]) AS new",
+    )
+    .bind(customer.as_uuid())
+    .bind(column(rows, |row| row.mapping.as_uuid()))
+    .bind(column(rows, |row| row.signal.as_str()))
+    .bind(sequences)
+    .bind(column(rows, |row| row.event.as_uuid()))
+    .bind(column(rows, |row| row.link.record.as_str()))
+    .bind(column(rows, |row| row.link.previous.as_bytes().as_slice()))
+    .bind(column(rows, |row| row.link.hash.as_bytes().as_slice()))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn signature_history(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    mapping: MappingId,
+) -> Result<SignatureHistory, Stop> {
+    let rows = sqlx::query(
+        "SELECT device_digest, first_seen_at FROM regentra_sync.signature_history WHERE msp_org_id = $1 AND mapping_id = $2",
+    )
+    .bind(msp.as_uuid())
+    .bind(mapping.as_uuid())
+    .fetch_all(connection)
+    .await?;
+    let entry = |row: &PgRow| {
+        let device = DeviceDigest::from_hex(row.text("device_digest")?);
+        Ok((device, row.time("first_seen_at")?))
+    };
+    Ok(rows.iter().map(entry).collect::<Result<_>>()?)
+}
+
+async fn change_signatures(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    mapping: MappingId,
+    changes: &SignatureChanges,
+) -> Result<(), Stop> {
+    let SignatureChanges {
+        first_seen,
+        cleared,
+    } = changes;
+    if !first_seen.is_empty() {
+        let (devices, times): (Vec<_>, Vec<_>) = first_seen
+            .iter()
+            .map(|(device, at)| (device.as_str(), *at))
+            .unzip();
+        sqlx::query(
+            "INSERT INTO regentra_sync.signature_history (msp_org_id, mapping_id, device_digest, first_seen_at) \
+             SELECT $1, $2, new.* FROM unnest($3::text[], $4::timestamptz[]) AS new \
+             ON CONFLICT (msp_org_id, mapping_id, device_digest) DO UPDATE SET first_seen_at = excluded.first_seen_at",
+        )
+        .bind(msp.as_uuid())
+        .bind(mapping.as_uuid())
+        .bind(devices)
+        .bind(times)
+        .execute(&mut *connection)
+        .await?;
+    }
+    if !cleared.is_empty() {
+        sqlx::query(
+            "DELETE FROM regentra_sync.signature_history \
+             WHERE msp_org_id = $1 AND mapping_id = $2 AND device_digest = ANY ($3)",
+        )
+        .bind(msp.as_uuid())
+        .bind(mapping.as_uuid())
+        .bind(column(cleared, DeviceDigest::as_str))
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}
+
+fn stored_signal(row: &PgRow) -> Result<StoredSignal> {
+    Ok(StoredSignal {
+        mapping: row.id("mapping_id", MappingId::from_uuid)?,
+        event: row.id("event_id", EventId::from_uuid)?,
+        signal: row.json("body")?,
+    })
+}
+
+fn evidence_row(row: &PgRow) -> Result<EvidenceRow> {
+    Ok(EvidenceRow {
+        mapping: row.id("mapping_id", MappingId::from_uuid)?,
+        signal: row.signal_kind("signal")?,
+        event: row.id("event_id", EventId::from_uuid)?,
+        link: ChainLink {
+            sequence: row.count("sequence")?,
+            previous: row.hash("previous")?,
+            record: row.text("record")?,
+            hash: row.hash("hash")?,
+        },
+    })
+}

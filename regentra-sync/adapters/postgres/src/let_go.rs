@@ -1,0 +1,68 @@
+//! What a disconnect and an un-mapping have in common: the mappings' assets, signature history and open tickets are let go.
+
+use regentra_sync::{
+    EventId, MappingId, MspOrgId,
+    asset::{Source, come_back},
+    store::Result,
+    ticket::{NoteReason, OutboxRow},
+};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::{
+    assets::{asset, update},
+    column::{Columns as _, column},
+    failure::Stop,
+    tickets::{append_outbox, open_tickets},
+};
+
+/// Takes the NinjaOne assets of these mappings out of count and lets come back what had given way to them, deletes the
+/// signature history, and puts a note on the open tickets.
+pub(crate) async fn let_go(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    mappings: &[MappingId],
+    event: EventId,
+    reason: NoteReason,
+    at: OffsetDateTime,
+) -> Result<(), Stop> {
+    let ids = column(mappings, |mapping| mapping.as_uuid());
+    let retired = sqlx::query(
+        "UPDATE regentra_sync.assets SET status = 'RETIRED', version = version + 1, updated_at = $4 \
+         WHERE msp_org_id = $1 AND external_source = $2 AND mapping_id = ANY ($3) AND status = 'ACTIVE' RETURNING asset_id",
+    )
+    .bind(msp.as_uuid())
+    .bind(Source::Ninjaone.as_str())
+    .bind(&ids)
+    .bind(at)
+    .fetch_all(&mut *connection)
+    .await?;
+    let retired = retired
+        .iter()
+        .map(|row| row.id("asset_id", |id| id))
+        .collect::<Result<Vec<_>>>()?;
+
+    let gave_way = sqlx::query(
+        "SELECT * FROM regentra_sync.assets \
+         WHERE msp_org_id = $1 AND superseded_by = ANY ($2) ORDER BY asset_id FOR NO KEY UPDATE",
+    )
+    .bind(msp.as_uuid())
+    .bind(retired)
+    .fetch_all(&mut *connection)
+    .await?;
+    let gave_way = gave_way.iter().map(asset).collect::<Result<Vec<_>>>()?;
+    let back = come_back(gave_way, at);
+    update(connection, msp, back.iter().collect()).await?;
+
+    sqlx::query(
+        "DELETE FROM regentra_sync.signature_history WHERE msp_org_id = $1 AND mapping_id = ANY ($2)",
+    )
+    .bind(msp.as_uuid())
+    .bind(&ids)
+    .execute(&mut *connection)
+    .await?;
+
+    let open = open_tickets(connection, msp, mappings).await?;
+    let notes = column(&open, |ticket| OutboxRow::note(event, ticket, reason, at));
+    append_outbox(connection, msp, &notes).await
+}

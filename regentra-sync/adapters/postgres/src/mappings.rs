@@ -1,0 +1,370 @@
+//! [`Mappings`].
+
+use async_trait::async_trait;
+use regentra_sync::{
+    CompanyId, ComplianceOrgId, CredentialId, MappingId, MspOrgId,
+    company::PortalCompany,
+    id::Version,
+    mapping::{ExternalOrgId, Mapping, MappingState},
+    store::{
+        CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
+        SeenOrganization,
+    },
+    ticket::NoteReason,
+};
+use sqlx::{PgConnection, postgres::PgRow};
+
+use crate::{
+    PostgresStore,
+    audit::append_msp_audit,
+    column::{Columns as _, column},
+    commit::{Lock, credential_holds, mapping_version_holds},
+    failure::{Stop, corrupt, failed, holds},
+    let_go::let_go,
+    transaction::Tenants,
+};
+
+#[async_trait]
+impl Mappings for PostgresStore {
+    async fn mappings(&self, msp: MspOrgId, credential: CredentialId) -> Result<Vec<Mapping>> {
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.mappings WHERE msp_org_id = $1 AND credential_id = $2 ORDER BY external_org_id",
+        )
+        .bind(msp.as_uuid())
+        .bind(credential.as_uuid());
+        self.rows(Tenants::msp(msp), query)
+            .await?
+            .iter()
+            .map(mapping)
+            .collect()
+    }
+
+    async fn mapping(&self, msp: MspOrgId, id: MappingId) -> Result<Option<Mapping>> {
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.mappings WHERE msp_org_id = $1 AND mapping_id = $2",
+        )
+        .bind(msp.as_uuid())
+        .bind(id.as_uuid());
+        let row = self.row(Tenants::msp(msp), query).await?;
+        row.as_ref().map(mapping).transpose()
+    }
+
+    async fn companies(&self, msp: MspOrgId) -> Result<Vec<PortalCompany>> {
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.companies WHERE msp_org_id = $1 ORDER BY company_id",
+        )
+        .bind(msp.as_uuid());
+        self.rows(Tenants::msp(msp), query)
+            .await?
+            .iter()
+            .map(company)
+            .collect()
+    }
+
+    async fn company(&self, msp: MspOrgId, id: CompanyId) -> Result<Option<PortalCompany>> {
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.companies WHERE msp_org_id = $1 AND company_id = $2",
+        )
+        .bind(msp.as_uuid())
+        .bind(id.as_uuid());
+        let row = self.row(Tenants::msp(msp), query).await?;
+        row.as_ref().map(company).transpose()
+    }
+
+    async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()> {
+        let mut transaction = self.write(Tenants::msp(msp)).await?;
+        sqlx::query(
+            "INSERT INTO regentra_sync.companies \
+             (msp_org_id, company_id, name, converted_to_organization_id, created_at) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (msp_org_id, company_id) DO NOTHING",
+        )
+        .bind(msp.as_uuid())
+        .bind(company.id.as_uuid())
+        .bind(company.name.as_str())
+        .bind(company.converted_to.map(ComplianceOrgId::as_uuid))
+        .bind(company.created_at)
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    async fn commit_discovery(
+        &self,
+        msp: MspOrgId,
+        commit: DiscoveryCommit,
+    ) -> Result<CommitOutcome> {
+        self.commit(
+            Tenants::msp(msp),
+            msp,
+            commit.event,
+            &commit,
+            move |connection, commit| Box::pin(discover(connection, msp, commit)),
+        )
+        .await
+    }
+
+    async fn commit_mapping(&self, msp: MspOrgId, commit: MappingCommit) -> Result<CommitOutcome> {
+        self.commit(
+            Tenants::msp(msp),
+            msp,
+            commit.event,
+            &commit,
+            move |connection, commit| Box::pin(decide(connection, msp, commit)),
+        )
+        .await
+    }
+
+    async fn commit_promotion(
+        &self,
+        msp: MspOrgId,
+        commit: PromotionCommit,
+    ) -> Result<CommitOutcome> {
+        self.commit(
+            Tenants::msp(msp),
+            msp,
+            commit.event,
+            &commit,
+            move |connection, commit| Box::pin(promote(connection, msp, commit)),
+        )
+        .await
+    }
+}
+
+async fn discover(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    commit: &DiscoveryCommit,
+) -> Result<(), Stop> {
+    let DiscoveryCommit {
+        event: _,
+        guard,
+        added,
+        seen,
+        audit,
+    } = commit;
+    credential_holds(connection, msp, *guard, Lock::Share).await?;
+    add(connection, msp, added).await?;
+    see(connection, msp, seen).await?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+/// Adds mappings; one that exists is left as it is.
+async fn add(connection: &mut PgConnection, msp: MspOrgId, added: &[Mapping]) -> Result<(), Stop> {
+    if added.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO regentra_sync.mappings (msp_org_id, mapping_id, credential_id, external_org_id, name, state, \
+         company_id, suggestion, version, discovered_at, missing_since, first_evidence_synced_at) \
+         SELECT $1, added.* FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], \
+         $8::uuid[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[]) AS added \
+         ON CONFLICT (msp_org_id, mapping_id) DO NOTHING",
+    )
+    .bind(msp.as_uuid())
+    .bind(column(added, |mapping| mapping.id.as_uuid()))
+    .bind(column(added, |mapping| mapping.credential.as_uuid()))
+    .bind(column(added, |mapping| mapping.external_org_id.get()))
+    .bind(column(added, |mapping| mapping.name.as_str()))
+    .bind(column(added, |mapping| mapping.state.as_str()))
+    .bind(column(added, |mapping| mapping.state.company().map(CompanyId::as_uuid)))
+    .bind(column(added, |mapping| mapping.suggestion.map(CompanyId::as_uuid)))
+    .bind(column(added, |mapping| i64::from(mapping.version.as_u32())))
+    .bind(column(added, |mapping| mapping.discovered_at))
+    .bind(column(added, |mapping| mapping.missing_since))
+    .bind(column(added, |mapping| mapping.first_evidence_synced_at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes what discovery owns of mappings that exist.
+async fn see(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    seen: &[SeenOrganization],
+) -> Result<(), Stop> {
+    if seen.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE regentra_sync.mappings \
+         SET name = seen.name, suggestion = seen.suggestion, missing_since = seen.missing_since \
+         FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[]) AS seen (id, name, suggestion, missing_since) \
+         WHERE mappings.msp_org_id = $1 AND mappings.mapping_id = seen.id",
+    )
+    .bind(msp.as_uuid())
+    .bind(column(seen, |seen| seen.mapping.as_uuid()))
+    .bind(column(seen, |seen| seen.name.as_str()))
+    .bind(column(seen, |seen| seen.suggestion.map(CompanyId::as_uuid)))
+    .bind(column(seen, |seen| seen.missing_since))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn decide(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    commit: &MappingCommit,
+) -> Result<(), Stop> {
+    let MappingCommit {
+        event,
+        guard,
+        state,
+        company: created,
+        at,
+        audit,
+    } = commit;
+    let was_mapped_to = mapping_version_holds(connection, msp, *guard, Lock::Change).await?;
+    if let Some(created) = created {
+        holds(
+            !company_exists(connection, msp, created.id).await?,
+            Guard::Company,
+        )?;
+    }
+    if let Some(company) = state.company() {
+        let is_created = created.as_ref().map(|created| created.id) == Some(company);
+        holds(
+            is_created || company_exists(connection, msp, company).await?,
+            Guard::Company,
+        )?;
+    }
+
+    if let Some(created) = created {
+        create_company(connection, msp, created).await?;
+    }
+    sqlx::query(
+        "UPDATE regentra_sync.mappings \
+         SET state = $3, company_id = $4, version = $5, suggestion = NULL, first_evidence_synced_at = NULL \
+         WHERE msp_org_id = $1 AND mapping_id = $2",
+    )
+    .bind(msp.as_uuid())
+    .bind(guard.mapping.as_uuid())
+    .bind(state.as_str())
+    .bind(state.company().map(CompanyId::as_uuid))
+    .bind(i64::from(guard.version.next().as_u32()))
+    .execute(&mut *connection)
+    .await?;
+    if was_mapped_to.is_some() {
+        let_go(
+            connection,
+            msp,
+            &[guard.mapping],
+            *event,
+            NoteReason::Unmapped,
+            *at,
+        )
+        .await?;
+    }
+    append_msp_audit(connection, msp, audit).await
+}
+
+async fn company_exists(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    company: CompanyId,
+) -> Result<bool, Stop> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM regentra_sync.companies WHERE msp_org_id = $1 AND company_id = $2)",
+    )
+    .bind(msp.as_uuid())
+    .bind(company.as_uuid())
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Inserts a company that did not exist a moment ago; if somebody was faster, the commit begins again and finds it.
+async fn create_company(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    company: &PortalCompany,
+) -> Result<(), Stop> {
+    sqlx::query(
+        "INSERT INTO regentra_sync.companies \
+         (msp_org_id, company_id, name, converted_to_organization_id, created_at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(msp.as_uuid())
+    .bind(company.id.as_uuid())
+    .bind(company.name.as_str())
+    .bind(company.converted_to.map(ComplianceOrgId::as_uuid))
+    .bind(company.created_at)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn promote(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    commit: &PromotionCommit,
+) -> Result<(), Stop> {
+    let PromotionCommit {
+        event: _,
+        company,
+        compliance_org,
+        audit,
+    } = commit;
+    let stored = sqlx::query(
+        "SELECT converted_to_organization_id FROM regentra_sync.companies \
+         WHERE msp_org_id = $1 AND company_id = $2 FOR NO KEY UPDATE",
+    )
+    .bind(msp.as_uuid())
+    .bind(company.as_uuid())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let may_be_promoted = match stored {
+        None => false,
+        Some(row) => row
+            .id_if_any("converted_to_organization_id", ComplianceOrgId::from_uuid)?
+            .is_none(),
+    };
+    holds(may_be_promoted, Guard::Company)?;
+    let taken: bool = sqlx::query_scalar("SELECT regentra_sync.compliance_org_is_taken($1)")
+        .bind(compliance_org.as_uuid())
+        .fetch_one(&mut *connection)
+        .await?;
+    holds(!taken, Guard::Company)?;
+
+    // Of two MSPs that promote to one organization at once, the unique index stops the second, which then begins again.
+    sqlx::query(
+        "UPDATE regentra_sync.companies SET converted_to_organization_id = $3 WHERE msp_org_id = $1 AND company_id = $2",
+    )
+    .bind(msp.as_uuid())
+    .bind(company.as_uuid())
+    .bind(compliance_org.as_uuid())
+    .execute(&mut *connection)
+    .await?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+fn company(row: &PgRow) -> Result<PortalCompany> {
+    Ok(PortalCompany {
+        id: row.id("company_id", CompanyId::from_uuid)?,
+        name: row.text("name")?.into(),
+        converted_to: row.id_if_any("converted_to_organization_id", ComplianceOrgId::from_uuid)?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+fn mapping(row: &PgRow) -> Result<Mapping> {
+    let company = row.id_if_any("company_id", CompanyId::from_uuid)?;
+    let state = match (row.text("state")?.as_str(), company) {
+        ("pending_review", None) => MappingState::PendingReview,
+        ("mapped", Some(company)) => MappingState::Mapped { company },
+        ("ignored", None) => MappingState::Ignored,
+        _ => return Err(corrupt("state")),
+    };
+    Ok(Mapping {
+        id: row.id("mapping_id", MappingId::from_uuid)?,
+        credential: row.id("credential_id", CredentialId::from_uuid)?,
+        external_org_id: ExternalOrgId::new(row.value("external_org_id")?),
+        name: row.text("name")?.into(),
+        state,
+        suggestion: row.id_if_any("suggestion", CompanyId::from_uuid)?,
+        version: Version::from_u32(row.counter("version")?),
+        discovered_at: row.time("discovered_at")?,
+        missing_since: row.time_if_any("missing_since")?,
+        first_evidence_synced_at: row.time_if_any("first_evidence_synced_at")?,
+    })
+}

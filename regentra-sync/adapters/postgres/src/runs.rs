@@ -1,0 +1,162 @@
+//! [`Runs`].
+
+use async_trait::async_trait;
+use regentra_sync::{
+    CredentialId, MappingId, MspOrgId, WorkerId,
+    run::{Fence, Lease, LeaseKey, RunKind, RunRecord, RunSubject},
+    store::{Result, Runs},
+};
+use sqlx::{PgConnection, postgres::PgRow};
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    PostgresStore,
+    column::{Columns as _, to_bigint, to_json},
+    failure::failed,
+    transaction::Tenants,
+};
+
+#[async_trait]
+impl Runs for PostgresStore {
+    async fn take_lease(
+        &self,
+        msp: MspOrgId,
+        key: LeaseKey,
+        worker: WorkerId,
+        now: OffsetDateTime,
+        length: Duration,
+    ) -> Result<Option<Lease>> {
+        let mut transaction = self.write(Tenants::msp(msp)).await?;
+        let row = sqlx::query(
+            "INSERT INTO regentra_sync.leases AS held (msp_org_id, subject, worker_id, fence, expires_at) \
+             VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (msp_org_id, subject) DO UPDATE \
+             SET worker_id = excluded.worker_id, fence = held.fence + 1, expires_at = excluded.expires_at \
+             WHERE held.worker_id IS NULL OR held.worker_id = excluded.worker_id OR held.expires_at <= $6 \
+             RETURNING fence, expires_at",
+        )
+        .bind(msp.as_uuid())
+        .bind(key.to_text())
+        .bind(worker.as_uuid())
+        .bind(i64::from(Fence::FIRST.as_u32()))
+        .bind(now.saturating_add(length))
+        .bind(now)
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        row.map(|row| {
+            Ok(Lease {
+                key,
+                worker,
+                fence: Fence::from_u32(row.counter("fence")?),
+                expires_at: row.time("expires_at")?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn renew_lease(
+        &self,
+        msp: MspOrgId,
+        lease: &Lease,
+        now: OffsetDateTime,
+        length: Duration,
+    ) -> Result<Option<Lease>> {
+        let mut transaction = self.write(Tenants::msp(msp)).await?;
+        let row = sqlx::query(
+            "UPDATE regentra_sync.leases SET expires_at = $5 \
+             WHERE msp_org_id = $1 AND subject = $2 AND worker_id = $3 AND fence = $4 RETURNING expires_at",
+        )
+        .bind(msp.as_uuid())
+        .bind(lease.key.to_text())
+        .bind(lease.worker.as_uuid())
+        .bind(i64::from(lease.fence.as_u32()))
+        .bind(now.saturating_add(length))
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        row.map(|row| {
+            Ok(Lease {
+                expires_at: row.time("expires_at")?,
+                ..*lease
+            })
+        })
+        .transpose()
+    }
+
+    async fn release_lease(
+        &self,
+        msp: MspOrgId,
+        lease: &Lease,
+        records: Vec<RunRecord>,
+    ) -> Result<()> {
+        let mut transaction = self.write(Tenants::msp(msp)).await?;
+        let released = sqlx::query(
+            "UPDATE regentra_sync.leases SET worker_id = NULL \
+             WHERE msp_org_id = $1 AND subject = $2 AND worker_id = $3 AND fence = $4",
+        )
+        .bind(msp.as_uuid())
+        .bind(lease.key.to_text())
+        .bind(lease.worker.as_uuid())
+        .bind(i64::from(lease.fence.as_u32()))
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        if released.rows_affected() > 0 {
+            for record in &records {
+                keep(&mut transaction, msp, record).await?;
+            }
+        }
+        transaction.commit().await.map_err(failed)
+    }
+
+    async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {
+        let query = sqlx::query(
+            "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome::text, requests \
+             FROM regentra_sync.runs WHERE msp_org_id = $1",
+        )
+        .bind(msp.as_uuid());
+        let rows = self.rows(Tenants::msp(msp), query).await?;
+        let mut runs = rows.iter().map(run_record).collect::<Result<Vec<_>>>()?;
+        runs.sort_by_key(|run| run.subject);
+        Ok(runs)
+    }
+}
+
+async fn keep(connection: &mut PgConnection, msp: MspOrgId, record: &RunRecord) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO regentra_sync.runs \
+         (msp_org_id, kind, credential_id, mapping_id, started_at, finished_at, outcome, requests) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8) \
+         ON CONFLICT ON CONSTRAINT one_record_per_subject DO UPDATE SET started_at = excluded.started_at, \
+         finished_at = excluded.finished_at, outcome = excluded.outcome, requests = excluded.requests",
+    )
+    .bind(msp.as_uuid())
+    .bind(record.subject.kind.as_str())
+    .bind(record.subject.credential.as_uuid())
+    .bind(record.subject.mapping.map(MappingId::as_uuid))
+    .bind(record.started_at)
+    .bind(record.finished_at)
+    .bind(to_json(&record.outcome)?)
+    .bind(to_bigint(record.requests)?)
+    .execute(connection)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+fn run_record(row: &PgRow) -> Result<RunRecord> {
+    Ok(RunRecord {
+        subject: RunSubject {
+            kind: row.named("kind", RunKind::from_name)?,
+            credential: row.id("credential_id", CredentialId::from_uuid)?,
+            mapping: row.id_if_any("mapping_id", MappingId::from_uuid)?,
+        },
+        started_at: row.time("started_at")?,
+        finished_at: row.time("finished_at")?,
+        outcome: row.json("outcome")?,
+        requests: row.count("requests")?,
+    })
+}

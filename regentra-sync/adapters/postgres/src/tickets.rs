@@ -1,0 +1,241 @@
+//! [`Tickets`].
+
+use async_trait::async_trait;
+use regentra_sync::{
+    CompanyId, ComplianceOrgId, MappingId, MspOrgId,
+    id::Version,
+    private::Private,
+    store::{CommitOutcome, DeliveryCommit, Result, Tickets},
+    ticket::{OutboxId, OutboxRow, SignalKey, Ticket, TicketId, TicketState},
+};
+use sqlx::{PgConnection, postgres::PgRow};
+use time::OffsetDateTime;
+
+use crate::{
+    PostgresStore,
+    column::{Columns as _, column, to_json},
+    failure::Stop,
+    transaction::Tenants,
+};
+
+#[async_trait]
+impl Tickets for PostgresStore {
+    async fn tickets(
+        &self,
+        msp: MspOrgId,
+        customer: Option<ComplianceOrgId>,
+    ) -> Result<Vec<Ticket>> {
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.tickets \
+             WHERE msp_org_id = $1 AND ($2::uuid IS NULL OR compliance_org_id = $2) ORDER BY opened_at DESC, ticket_id",
+        )
+        .bind(msp.as_uuid())
+        .bind(customer.map(ComplianceOrgId::as_uuid));
+        self.rows(Tenants::msp(msp), query)
+            .await?
+            .iter()
+            .map(ticket)
+            .collect()
+    }
+
+    async fn outbox(
+        &self,
+        msp: MspOrgId,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<OutboxRow>> {
+        let query = sqlx::query(
+            "SELECT outbox_id, ticket_id, action::text, created_at, due_at, delivered_at FROM regentra_sync.outbox \
+             WHERE msp_org_id = $1 AND delivered_at IS NULL AND due_at <= $2 ORDER BY position LIMIT $3",
+        )
+        .bind(msp.as_uuid())
+        .bind(now)
+        .bind(i64::from(limit));
+        self.rows(Tenants::msp(msp), query)
+            .await?
+            .iter()
+            .map(outbox_row)
+            .collect()
+    }
+
+    async fn commit_delivery(
+        &self,
+        msp: MspOrgId,
+        commit: DeliveryCommit,
+    ) -> Result<CommitOutcome> {
+        self.commit(
+            Tenants::msp(msp),
+            msp,
+            commit.event,
+            &commit,
+            move |connection, commit| Box::pin(deliver(connection, msp, commit)),
+        )
+        .await
+    }
+}
+
+async fn deliver(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    commit: &DeliveryCommit,
+) -> Result<(), Stop> {
+    let DeliveryCommit {
+        event: _,
+        row,
+        reference,
+        at,
+    } = commit;
+    let delivered = sqlx::query(
+        "UPDATE regentra_sync.outbox SET delivered_at = $3 \
+         WHERE msp_org_id = $1 AND outbox_id = $2 AND delivered_at IS NULL RETURNING ticket_id",
+    )
+    .bind(msp.as_uuid())
+    .bind(row.as_uuid())
+    .bind(at)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(delivered) = delivered else {
+        return Err(Stop::Answer(CommitOutcome::AlreadyCommitted));
+    };
+    let ticket = delivered.id_if_any("ticket_id", TicketId::from_uuid)?;
+    if let (Some(ticket), Some(reference)) = (ticket, reference) {
+        sqlx::query(
+            "UPDATE regentra_sync.tickets SET reference = $3, version = version + 1 \
+             WHERE msp_org_id = $1 AND ticket_id = $2",
+        )
+        .bind(msp.as_uuid())
+        .bind(ticket.as_uuid())
+        .bind(reference.as_str())
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Open tickets of these mappings, whichever customer they are of.
+pub(crate) async fn open_tickets(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    mappings: &[MappingId],
+) -> Result<Vec<Ticket>, Stop> {
+    let rows = sqlx::query(
+        "SELECT * FROM regentra_sync.tickets \
+         WHERE msp_org_id = $1 AND mapping_id = ANY ($2) AND state = 'open' ORDER BY ticket_id",
+    )
+    .bind(msp.as_uuid())
+    .bind(column(mappings, |mapping| mapping.as_uuid()))
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.iter().map(ticket).collect::<Result<_>>()?)
+}
+
+/// Writes a ticket whose stored version the commit has compared and locked.
+pub(crate) async fn write_ticket(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    ticket: &Ticket,
+    exists: bool,
+) -> Result<(), Stop> {
+    sqlx::query(if exists {
+        "UPDATE regentra_sync.tickets SET compliance_org_id = $3, mapping_id = $4, signal = $5, company_id = $6, \
+         state = $7, version = $8, opened_at = $9, last_failed_at = $10, passes = $11, said = $12, reference = $13, \
+         closed_at = $14 WHERE msp_org_id = $1 AND ticket_id = $2"
+    } else {
+        "INSERT INTO regentra_sync.tickets (msp_org_id, ticket_id, compliance_org_id, mapping_id, signal, company_id, \
+         state, version, opened_at, last_failed_at, passes, said, reference, closed_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+    })
+    .bind(msp.as_uuid())
+    .bind(ticket.id.as_uuid())
+    .bind(ticket.key.compliance_org.as_uuid())
+    .bind(ticket.key.mapping.as_uuid())
+    .bind(ticket.key.signal.as_str())
+    .bind(ticket.company.as_uuid())
+    .bind(ticket.state.as_str())
+    .bind(i64::from(ticket.version.as_u32()))
+    .bind(ticket.opened_at)
+    .bind(ticket.last_failed_at)
+    .bind(i64::from(ticket.passes))
+    .bind(ticket.said.as_str())
+    .bind(ticket.reference.as_ref().map(Private::as_str))
+    .bind(ticket.closed_at)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Appends outbox rows in this order. A digest that exists and is undelivered is replaced where it stands; any other row
+/// that exists is left.
+///
+/// The lock makes positions grow in the order of commits: no row becomes visible before one that is read already.
+pub(crate) async fn append_outbox(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    rows: &[OutboxRow],
+) -> Result<(), Stop> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let actions = rows
+        .iter()
+        .map(|row| to_json(&row.action))
+        .collect::<Result<Vec<_>>>()?;
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('regentra.outbox ' || $1, 0))")
+        .bind(msp.to_string())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "INSERT INTO regentra_sync.outbox AS stored \
+         (msp_org_id, outbox_id, ticket_id, action_name, action, created_at, due_at, delivered_at) \
+         SELECT $1, id, ticket, name, action::jsonb, created_at, due_at, delivered_at \
+         FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], \
+         $8::timestamptz[]) WITH ORDINALITY \
+         AS new (id, ticket, name, action, created_at, due_at, delivered_at, place) ORDER BY place \
+         ON CONFLICT (msp_org_id, outbox_id) DO UPDATE SET ticket_id = excluded.ticket_id, \
+         action_name = excluded.action_name, action = excluded.action, created_at = excluded.created_at, \
+         due_at = excluded.due_at, delivered_at = excluded.delivered_at \
+         WHERE excluded.action_name = 'digest' AND stored.delivered_at IS NULL",
+    )
+    .bind(msp.as_uuid())
+    .bind(column(rows, |row| row.id.as_uuid()))
+    .bind(column(rows, |row| row.ticket.map(TicketId::as_uuid)))
+    .bind(column(rows, |row| row.action.as_str()))
+    .bind(actions)
+    .bind(column(rows, |row| row.created_at))
+    .bind(column(rows, |row| row.due_at))
+    .bind(column(rows, |row| row.delivered_at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(crate) fn outbox_row(row: &PgRow) -> Result<OutboxRow> {
+    Ok(OutboxRow {
+        id: row.id("outbox_id", OutboxId::from_uuid)?,
+        ticket: row.id_if_any("ticket_id", TicketId::from_uuid)?,
+        action: row.json("action")?,
+        created_at: row.time("created_at")?,
+        due_at: row.time("due_at")?,
+        delivered_at: row.time_if_any("delivered_at")?,
+    })
+}
+
+fn ticket(row: &PgRow) -> Result<Ticket> {
+    Ok(Ticket {
+        id: row.id("ticket_id", TicketId::from_uuid)?,
+        key: SignalKey {
+            compliance_org: row.id("compliance_org_id", ComplianceOrgId::from_uuid)?,
+            mapping: row.id("mapping_id", MappingId::from_uuid)?,
+            signal: row.signal_kind("signal")?,
+        },
+        company: row.id("company_id", CompanyId::from_uuid)?,
+        state: row.named("state", TicketState::from_name)?,
+        version: Version::from_u32(row.counter("version")?),
+        opened_at: row.time("opened_at")?,
+        last_failed_at: row.time("last_failed_at")?,
+        passes: row.counter("passes")?,
+        said: row.text("said")?,
+        reference: row.text_if_any("reference")?.map(Private::from),
+        closed_at: row.time_if_any("closed_at")?,
+    })
+}

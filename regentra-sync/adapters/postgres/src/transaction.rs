@@ -1,0 +1,149 @@
+//! Transactions: whose they are, and what happens when nobody waits for them any more.
+
+use regentra_sync::{ComplianceOrgId, MspOrgId, credential::Fingerprint, store::Result};
+use sqlx::{
+    PgConnection, PgPool, Postgres, Transaction,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
+
+use crate::{PostgresStore, failure::failed};
+
+/// How long a statement waits for a lock, and how long a transaction may sit idle before the server ends it: a worker that
+/// froze in mid-commit holds up the others no longer than this.
+const LOCK_TIMEOUT: &str = "10s";
+const IDLE_TIMEOUT: &str = "60s";
+
+/// Whose a transaction is. Row-level security shows it the rows of these tenants and no others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tenants<'a> {
+    msp: Option<MspOrgId>,
+    customer: Option<ComplianceOrgId>,
+    fingerprint: Option<&'a Fingerprint>,
+}
+
+impl<'a> Tenants<'a> {
+    /// Nobody's: only the planner's functions answer.
+    pub(crate) const NONE: Self = Self {
+        msp: None,
+        customer: None,
+        fingerprint: None,
+    };
+
+    pub(crate) const fn msp(msp: MspOrgId) -> Self {
+        Self {
+            msp: Some(msp),
+            ..Self::NONE
+        }
+    }
+
+    pub(crate) const fn customer(customer: ComplianceOrgId) -> Self {
+        Self {
+            customer: Some(customer),
+            ..Self::NONE
+        }
+    }
+
+    pub(crate) const fn both(msp: MspOrgId, customer: ComplianceOrgId) -> Self {
+        Self {
+            msp: Some(msp),
+            customer: Some(customer),
+            fingerprint: None,
+        }
+    }
+
+    pub(crate) const fn budget_of(fingerprint: &'a Fingerprint) -> Self {
+        Self {
+            fingerprint: Some(fingerprint),
+            ..Self::NONE
+        }
+    }
+}
+
+impl PostgresStore {
+    /// Begins a transaction that sees one state of the database throughout.
+    pub(crate) async fn read(
+        &self,
+        tenants: Tenants<'_>,
+    ) -> Result<Transaction<'static, Postgres>> {
+        begin(
+            &self.pool,
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            tenants,
+        )
+        .await
+        .map_err(failed)
+    }
+
+    /// Begins a transaction that writes. Each of its statements sees what was committed before the statement, so that a guard
+    /// read under a row lock is the guard as it is.
+    pub(crate) async fn write(
+        &self,
+        tenants: Tenants<'_>,
+    ) -> Result<Transaction<'static, Postgres>> {
+        begin(&self.pool, "BEGIN ISOLATION LEVEL READ COMMITTED", tenants)
+            .await
+            .map_err(failed)
+    }
+
+    /// Reads rows with one statement.
+    pub(crate) async fn rows(
+        &self,
+        tenants: Tenants<'_>,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>> {
+        let mut transaction = self.read(tenants).await?;
+        let rows = query.fetch_all(&mut *transaction).await.map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(rows)
+    }
+
+    /// Reads at most one row with one statement.
+    pub(crate) async fn row(
+        &self,
+        tenants: Tenants<'_>,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Option<PgRow>> {
+        Ok(self.rows(tenants, query).await?.into_iter().next())
+    }
+}
+
+/// Begins a transaction and says whose it is.
+///
+/// `BEGIN` runs to its end in a task of its own. Were its future dropped half-way, the driver would take the connection for
+/// idle while the server has a transaction open on it, and the next user of the connection would work inside that one.
+async fn begin(
+    pool: &PgPool,
+    begin: &'static str,
+    tenants: Tenants<'_>,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let pool = pool.clone();
+    let mut transaction = tokio::spawn(async move { pool.begin_with(begin).await })
+        .await
+        .map_err(|_| sqlx::Error::WorkerCrashed)??;
+    sqlx::query(
+        "SELECT set_config('regentra.msp_org_id', $1, true), set_config('regentra.compliance_org_id', $2, true), \
+         set_config('regentra.fingerprint', $3, true), set_config('lock_timeout', $4, true), \
+         set_config('idle_in_transaction_session_timeout', $5, true)",
+    )
+    .bind(tenants.msp.map_or_else(String::new, |id| id.to_string()))
+    .bind(tenants.customer.map_or_else(String::new, |id| id.to_string()))
+    .bind(tenants.fingerprint.map_or("", Fingerprint::as_str))
+    .bind(LOCK_TIMEOUT)
+    .bind(IDLE_TIMEOUT)
+    .execute(&mut *transaction)
+    .await?;
+    Ok(transaction)
+}
+
+/// Turns a transaction of an MSP to one of its customers: what follows is that customer's.
+pub(crate) async fn enter_customer(
+    connection: &mut PgConnection,
+    customer: ComplianceOrgId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT set_config('regentra.compliance_org_id', $1, true)")
+        .bind(customer.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
