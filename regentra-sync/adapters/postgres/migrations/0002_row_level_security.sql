@@ -40,8 +40,8 @@ ALTER TABLE regentra_sync.requests ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SE
 CREATE POLICY ninjaone_tenant ON regentra_sync.requests USING (fingerprint = (SELECT regentra_sync.current_fingerprint()));
 
 -- Four questions cross tenants: what to plan, and whether a client id or a compliance organization is taken. Each is a
--- function that runs as the owner and returns ids or a yes or no. The owner itself sees other tenants' rows only while such
--- a function runs: the policies below ask for the owner's role and for a setting that only these functions make.
+-- function that runs as the owner and returns ids, or a yes or no. The owner sees other tenants' rows only while such a
+-- function runs: these policies ask for the owner's role and for a setting that the functions make and take back.
 CREATE POLICY planning ON regentra_sync.credentials FOR SELECT TO CURRENT_USER
     USING ((SELECT current_setting('regentra.planning', true)) = 'on');
 CREATE POLICY planning ON regentra_sync.mappings FOR SELECT TO CURRENT_USER
@@ -51,56 +51,74 @@ CREATE POLICY planning ON regentra_sync.companies FOR SELECT TO CURRENT_USER
 
 CREATE FUNCTION regentra_sync.active_credentials(after uuid, page bigint)
     RETURNS TABLE (msp_org_id uuid, credential_id uuid, region text)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    SET regentra.planning = 'on'
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT c.msp_org_id, c.credential_id, c.region
-    FROM regentra_sync.credentials c
-    WHERE c.is_active
-        AND c.credential_id >= coalesce(after, '00000000-0000-0000-0000-000000000000')
-        AND c.credential_id IS DISTINCT FROM after
-    ORDER BY c.credential_id
-    LIMIT page
+BEGIN
+    PERFORM set_config('regentra.planning', 'on', true);
+    RETURN QUERY
+        SELECT c.msp_org_id, c.credential_id, c.region
+        FROM regentra_sync.credentials c
+        WHERE c.is_active
+            AND c.credential_id >= coalesce(after, '00000000-0000-0000-0000-000000000000')
+            AND c.credential_id IS DISTINCT FROM after
+        ORDER BY c.credential_id
+        LIMIT page;
+    PERFORM set_config('regentra.planning', '', true);
+END
 $$;
 
 CREATE FUNCTION regentra_sync.promoted_mappings(after uuid, page bigint)
     RETURNS TABLE (msp_org_id uuid, compliance_org_id uuid, mapping_id uuid, region text, external_org_id bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    SET regentra.planning = 'on'
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT m.msp_org_id, p.converted_to_organization_id, m.mapping_id, c.region, m.external_org_id
-    FROM regentra_sync.mappings m
-    JOIN regentra_sync.credentials c ON c.msp_org_id = m.msp_org_id AND c.credential_id = m.credential_id
-    JOIN regentra_sync.companies p ON p.msp_org_id = m.msp_org_id AND p.company_id = m.company_id
-    WHERE m.state = 'mapped'
-        AND m.mapping_id >= coalesce(after, '00000000-0000-0000-0000-000000000000')
-        AND m.mapping_id IS DISTINCT FROM after
-        AND c.is_active
-        AND p.converted_to_organization_id IS NOT NULL
-    ORDER BY m.mapping_id
-    LIMIT page
+BEGIN
+    PERFORM set_config('regentra.planning', 'on', true);
+    RETURN QUERY
+        SELECT m.msp_org_id, p.converted_to_organization_id, m.mapping_id, c.region, m.external_org_id
+        FROM regentra_sync.mappings m
+        JOIN regentra_sync.credentials c ON c.msp_org_id = m.msp_org_id AND c.credential_id = m.credential_id
+        JOIN regentra_sync.companies p ON p.msp_org_id = m.msp_org_id AND p.company_id = m.company_id
+        WHERE m.state = 'mapped'
+            AND m.mapping_id >= coalesce(after, '00000000-0000-0000-0000-000000000000')
+            AND m.mapping_id IS DISTINCT FROM after
+            AND c.is_active
+            AND p.converted_to_organization_id IS NOT NULL
+        ORDER BY m.mapping_id
+        LIMIT page;
+    PERFORM set_config('regentra.planning', '', true);
+END
 $$;
 
 CREATE FUNCTION regentra_sync.client_id_is_connected_elsewhere(client_id_fingerprint text, msp uuid, credential uuid)
     RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    SET regentra.planning = 'on'
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT EXISTS (
+DECLARE
+    found_elsewhere boolean;
+BEGIN
+    PERFORM set_config('regentra.planning', 'on', true);
+    found_elsewhere := EXISTS (
         SELECT FROM regentra_sync.credentials c
         WHERE c.is_active AND c.fingerprint = client_id_fingerprint AND (c.msp_org_id, c.credential_id) <> (msp, credential)
-    )
+    );
+    PERFORM set_config('regentra.planning', '', true);
+    RETURN found_elsewhere;
+END
 $$;
 
 CREATE FUNCTION regentra_sync.compliance_org_is_taken(compliance_org uuid) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    SET regentra.planning = 'on'
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT EXISTS (SELECT FROM regentra_sync.companies c WHERE c.converted_to_organization_id = compliance_org)
+DECLARE
+    found_somewhere boolean;
+BEGIN
+    PERFORM set_config('regentra.planning', 'on', true);
+    found_somewhere := EXISTS (
+        SELECT FROM regentra_sync.companies c WHERE c.converted_to_organization_id = compliance_org
+    );
+    PERFORM set_config('regentra.planning', '', true);
+    RETURN found_somewhere;
+END
 $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA regentra_sync FROM PUBLIC;

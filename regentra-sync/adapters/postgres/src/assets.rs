@@ -24,7 +24,7 @@ use crate::{
     audit::append_msp_audit,
     column::{Columns as _, column},
     commit::{Lock, credential_holds, lease_holds, mapping_holds},
-    failure::{Stop, corrupt, holds},
+    failure::{Step, Stop, corrupt, holds},
     transaction::Tenants,
 };
 
@@ -75,11 +75,7 @@ impl Assets for PostgresStore {
     }
 }
 
-async fn write(
-    connection: &mut PgConnection,
-    msp: MspOrgId,
-    commit: &AssetCommit,
-) -> Result<(), Stop> {
+async fn write(connection: &mut PgConnection, msp: MspOrgId, commit: &AssetCommit) -> Step {
     let AssetCommit {
         event: _,
         credential,
@@ -103,8 +99,8 @@ async fn write(
 
     let (new, rewritten): (Vec<_>, Vec<_>) =
         writes.iter().partition(|write| write.expected.is_none());
-    insert(connection, msp, column(&new, |write| &write.asset)).await?;
-    update(connection, msp, column(&rewritten, |write| &write.asset)).await?;
+    insert(connection, msp, &column(&new, |write| &write.asset)).await?;
+    update(connection, msp, &column(&rewritten, |write| &write.asset)).await?;
     append_msp_audit(connection, msp, audit).await
 }
 
@@ -113,7 +109,7 @@ async fn versions(
     connection: &mut PgConnection,
     msp: MspOrgId,
     writes: &[AssetWrite],
-) -> Result<BTreeMap<AssetId, Version>, Stop> {
+) -> Step<BTreeMap<AssetId, Version>> {
     if writes.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -135,11 +131,7 @@ async fn versions(
 }
 
 /// Inserts rows that did not exist a moment ago; if somebody was faster, the commit begins again and finds them.
-async fn insert(
-    connection: &mut PgConnection,
-    msp: MspOrgId,
-    assets: Vec<&Asset>,
-) -> Result<(), Stop> {
+async fn insert(connection: &mut PgConnection, msp: MspOrgId, assets: &[&Asset]) -> Step {
     if assets.is_empty() {
         return Ok(());
     }
@@ -159,8 +151,8 @@ async fn insert(
 pub(crate) async fn update(
     connection: &mut PgConnection,
     msp: MspOrgId,
-    assets: Vec<&Asset>,
-) -> Result<(), Stop> {
+    assets: &[&Asset],
+) -> Step {
     if assets.is_empty() {
         return Ok(());
     }
@@ -184,12 +176,11 @@ pub(crate) async fn update(
 }
 
 /// Binds assets column by column, in the order of the table.
-fn bind(
-    statement: Query<'_, Postgres, PgArguments>,
+fn bind<'q>(
+    statement: Query<'q, Postgres, PgArguments>,
     msp: MspOrgId,
-    assets: Vec<&Asset>,
-) -> Query<'_, Postgres, PgArguments> {
-    let assets = assets.as_slice();
+    assets: &[&Asset],
+) -> Query<'q, Postgres, PgArguments> {
     statement
         .bind(msp.as_uuid())
         .bind(column(assets, |asset| asset.id.as_uuid()))

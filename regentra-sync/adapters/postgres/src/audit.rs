@@ -16,7 +16,7 @@ use sqlx::{
 use crate::{
     PostgresStore,
     column::{Columns as _, to_json},
-    failure::Stop,
+    failure::{Step, Stop},
     transaction::Tenants,
 };
 
@@ -138,7 +138,7 @@ pub(crate) async fn append_msp_audit(
     connection: &mut PgConnection,
     msp: MspOrgId,
     rows: &[AuditRow],
-) -> Result<(), Stop> {
+) -> Step {
     if rows.is_empty() {
         return Ok(());
     }
@@ -166,7 +166,7 @@ pub(crate) async fn append_customer_audit(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,
     row: &AuditRow,
-) -> Result<(), Stop> {
+) -> Step {
     let actor = match row.actor {
         Actor::Schedule => None,
         Actor::Operator(id) => Some(id.as_uuid()),

@@ -19,7 +19,7 @@ use sqlx::PgConnection;
 use crate::{
     PostgresStore,
     column::Columns as _,
-    failure::{Stop, failed, holds, is_lost_race},
+    failure::{Step, Stop, failed, holds, is_lost_race},
     transaction::Tenants,
 };
 
@@ -27,7 +27,7 @@ use crate::{
 const ATTEMPTS: usize = 5;
 
 /// What a commit does inside its transaction: check the guards, write.
-pub(crate) type Writing<'c> = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'c>>;
+pub(crate) type Writing<'c> = Pin<Box<dyn Future<Output = Step> + Send + 'c>>;
 
 impl PostgresStore {
     /// Does `write` in one transaction, all or nothing, unless the event was seen before.
@@ -68,7 +68,7 @@ impl PostgresStore {
         event: EventId,
         commit: &C,
         write: &(impl for<'c> Fn(&'c mut PgConnection, &'c C) -> Writing<'c> + Send + Sync),
-    ) -> Result<(), Stop> {
+    ) -> Step {
         let mut transaction = self.write(tenants).await?;
         let written = async {
             remember(&mut transaction, msp, event).await?;
@@ -86,11 +86,7 @@ impl PostgresStore {
     }
 }
 
-async fn remember(
-    connection: &mut PgConnection,
-    msp: MspOrgId,
-    event: EventId,
-) -> Result<(), Stop> {
+async fn remember(connection: &mut PgConnection, msp: MspOrgId, event: EventId) -> Step {
     let remembered = sqlx::query(
         "INSERT INTO regentra_sync.events (msp_org_id, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
     )
@@ -119,7 +115,7 @@ pub(crate) async fn credential_holds(
     msp: MspOrgId,
     guard: CredentialGuard,
     lock: Lock,
-) -> Result<(), Stop> {
+) -> Step {
     let row = sqlx::query(match lock {
         Lock::Share => {
             "SELECT is_active, generation FROM regentra_sync.credentials \
@@ -150,7 +146,7 @@ pub(crate) async fn mapping_version_holds(
     msp: MspOrgId,
     guard: MappingGuard,
     lock: Lock,
-) -> Result<Option<CompanyId>, Stop> {
+) -> Step<Option<CompanyId>> {
     let row = sqlx::query(match lock {
         Lock::Share => {
             "SELECT version, company_id FROM regentra_sync.mappings WHERE msp_org_id = $1 AND mapping_id = $2 FOR SHARE"
@@ -178,7 +174,7 @@ pub(crate) async fn mapping_holds(
     msp: MspOrgId,
     guard: MappingGuard,
     lock: Lock,
-) -> Result<CompanyId, Stop> {
+) -> Step<CompanyId> {
     let company = mapping_version_holds(connection, msp, guard, lock).await?;
     company.ok_or_else(|| Stop::superseded(Guard::Mapping))
 }
@@ -188,7 +184,7 @@ pub(crate) async fn lease_holds(
     connection: &mut PgConnection,
     msp: MspOrgId,
     lease: &Lease,
-) -> Result<(), Stop> {
+) -> Step {
     let row = sqlx::query(
         "SELECT worker_id, fence FROM regentra_sync.leases WHERE msp_org_id = $1 AND subject = $2 FOR SHARE",
     )

@@ -24,7 +24,7 @@ use crate::{
     audit::{append_customer_audit, append_msp_audit},
     column::Columns as _,
     commit::{Lock, credential_holds},
-    failure::{Stop, failed, holds},
+    failure::{Step, Stop, failed, holds},
     let_go::let_go,
     transaction::{Tenants, enter_customer},
 };
@@ -140,11 +140,7 @@ impl Connections for PostgresStore {
     }
 }
 
-async fn connect(
-    connection: &mut PgConnection,
-    msp: MspOrgId,
-    commit: &ConnectCommit,
-) -> Result<(), Stop> {
+async fn connect(connection: &mut PgConnection, msp: MspOrgId, commit: &ConnectCommit) -> Step {
     let ConnectCommit {
         event: _,
         credential,
@@ -190,7 +186,7 @@ async fn write_credential(
     msp: MspOrgId,
     credential: &Credential,
     exists: bool,
-) -> Result<(), Stop> {
+) -> Step {
     let secrets = credential.secrets.as_ref();
     sqlx::query(if exists {
         "UPDATE regentra_sync.credentials SET region = $3, grant_name = $4, sealed_client_id = $5, \
@@ -223,7 +219,7 @@ async fn rewrite_secrets(
     connection: &mut PgConnection,
     msp: MspOrgId,
     commit: &SecretsCommit,
-) -> Result<(), Stop> {
+) -> Step {
     let SecretsCommit {
         event: _,
         guard,
@@ -254,7 +250,7 @@ async fn disconnect(
     connection: &mut PgConnection,
     msp: MspOrgId,
     commit: &DisconnectCommit,
-) -> Result<(), Stop> {
+) -> Step {
     let DisconnectCommit {
         event,
         guard,
@@ -303,13 +299,10 @@ async fn affected(
     connection: &mut PgConnection,
     msp: MspOrgId,
     credential: CredentialId,
-) -> Result<
-    (
-        Vec<MappingId>,
-        BTreeMap<ComplianceOrgId, BTreeSet<MappingId>>,
-    ),
-    Stop,
-> {
+) -> Step<(
+    Vec<MappingId>,
+    BTreeMap<ComplianceOrgId, BTreeSet<MappingId>>,
+)> {
     let ids = sqlx::query(
         "SELECT mapping_id FROM regentra_sync.mappings \
          WHERE msp_org_id = $1 AND credential_id = $2 ORDER BY mapping_id FOR SHARE",
@@ -348,7 +341,7 @@ async fn tell(
     credential: CredentialId,
     disconnect: &AuditRow,
     at: OffsetDateTime,
-) -> Result<(), Stop> {
+) -> Step {
     enter_customer(connection, customer).await?;
     let ids: Vec<_> = mappings.iter().map(|mapping| mapping.as_uuid()).collect();
     let counted = sqlx::query(

@@ -22,7 +22,7 @@ use crate::{
     audit::append_customer_audit,
     column::{Columns as _, column, to_bigint, to_json},
     commit::{Lock, credential_holds, lease_holds, mapping_holds},
-    failure::{Stop, failed, holds},
+    failure::{Step, Stop, failed, holds},
     tickets::{append_outbox, open_tickets, outbox_row, write_ticket},
     transaction::Tenants,
 };
@@ -136,7 +136,7 @@ async fn sweep_state(
     mapping: MappingId,
     event: EventId,
     tick: OffsetDateTime,
-) -> Result<SweepState, Stop> {
+) -> Step<SweepState> {
     let seen = sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM regentra_sync.events WHERE msp_org_id = $1 AND event_id = $2)",
     )
@@ -174,7 +174,7 @@ async fn sweep(
     msp: MspOrgId,
     customer: ComplianceOrgId,
     commit: &SweepCommit,
-) -> Result<(), Stop> {
+) -> Step {
     let SweepCommit {
         event: _,
         credential,
@@ -236,7 +236,7 @@ async fn heads(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,
     chains: &[Chain],
-) -> Result<BTreeMap<Chain, ChainHead>, Stop> {
+) -> Step<BTreeMap<Chain, ChainHead>> {
     let rows = sqlx::query(
         "SELECT chain.mapping_id, chain.signal, head.sequence, head.hash \
          FROM unnest($2::uuid[], $3::text[]) AS chain (mapping_id, signal) \
@@ -267,7 +267,7 @@ async fn chains_continue(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,
     evidence: &[EvidenceRow],
-) -> Result<(), Stop> {
+) -> Step {
     let chains = column(evidence, |row| (row.mapping, row.signal));
     let heads = heads(connection, customer, &chains).await?;
     let continues = |row: &EvidenceRow| {
@@ -282,7 +282,7 @@ async fn tickets_hold(
     connection: &mut PgConnection,
     msp: MspOrgId,
     writes: &[TicketWrite],
-) -> Result<(), Stop> {
+) -> Step {
     if writes.is_empty() {
         return Ok(());
     }
@@ -319,11 +319,7 @@ async fn tickets_hold(
 }
 
 /// Writes the tick with its version plus one, if the stored version is the given one.
-async fn write_tick(
-    connection: &mut PgConnection,
-    msp: MspOrgId,
-    tick: &TicketTick,
-) -> Result<(), Stop> {
+async fn write_tick(connection: &mut PgConnection, msp: MspOrgId, tick: &TicketTick) -> Step {
     let written = sqlx::query(if tick.version == Version::default() {
         "INSERT INTO regentra_sync.ticket_ticks (msp_org_id, scheduled_at, version, opened, digests) \
          VALUES ($1, $2, $3 + 1, $4, $5) ON CONFLICT (msp_org_id, scheduled_at) DO NOTHING"
@@ -345,7 +341,7 @@ async fn ticket_tick(
     connection: &mut PgConnection,
     msp: MspOrgId,
     scheduled_at: OffsetDateTime,
-) -> Result<Option<TicketTick>, Stop> {
+) -> Step<Option<TicketTick>> {
     let row = sqlx::query(
         "SELECT version, opened, digests FROM regentra_sync.ticket_ticks WHERE msp_org_id = $1 AND scheduled_at = $2",
     )
@@ -366,7 +362,7 @@ async fn undelivered_digest(
     connection: &mut PgConnection,
     msp: MspOrgId,
     tick: &TicketTick,
-) -> Result<Option<OutboxRow>, Stop> {
+) -> Step<Option<OutboxRow>> {
     let row = sqlx::query(
         "SELECT outbox_id, ticket_id, action::text, created_at, due_at, delivered_at FROM regentra_sync.outbox \
          WHERE msp_org_id = $1 AND outbox_id = $2 AND delivered_at IS NULL",
@@ -382,7 +378,7 @@ async fn append_signals(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,
     signals: &[StoredSignal],
-) -> Result<(), Stop> {
+) -> Step {
     let bodies = signals
         .iter()
         .map(|stored| to_json(&stored.signal))
@@ -411,7 +407,7 @@ async fn append_evidence(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,
     rows: &[EvidenceRow],
-) -> Result<(), Stop> {
+) -> Step {
     let sequences = rows
         .iter()
         .map(|row| to_bigint(row.link.sequence))
@@ -439,7 +435,7 @@ async fn signature_history(
     connection: &mut PgConnection,
     msp: MspOrgId,
     mapping: MappingId,
-) -> Result<SignatureHistory, Stop> {
+) -> Step<SignatureHistory> {
     let rows = sqlx::query(
         "SELECT device_digest, first_seen_at FROM regentra_sync.signature_history WHERE msp_org_id = $1 AND mapping_id = $2",
     )
@@ -459,7 +455,7 @@ async fn change_signatures(
     msp: MspOrgId,
     mapping: MappingId,
     changes: &SignatureChanges,
-) -> Result<(), Stop> {
+) -> Step {
     let SignatureChanges {
         first_seen,
         cleared,

@@ -123,6 +123,9 @@ fn of_sqlstate(code: &str) -> (StoreErrorKind, &'static str) {
     }
 }
 
+/// A part of a transaction.
+pub(crate) type Step<T = ()> = Result<T, Stop>;
+
 /// Why a transaction stops before its commit.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -164,7 +167,7 @@ impl From<StoreError> for Stop {
 }
 
 /// Goes on only if the guard holds.
-pub(crate) fn holds(condition: bool, guard: Guard) -> Result<(), Stop> {
+pub(crate) fn holds(condition: bool, guard: Guard) -> Step {
     if condition {
         Ok(())
     } else {

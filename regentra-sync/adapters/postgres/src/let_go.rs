@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use crate::{
     assets::{asset, update},
     column::{Columns as _, column},
-    failure::Stop,
+    failure::{Step, Stop},
     tickets::{append_outbox, open_tickets},
 };
 
@@ -25,7 +25,7 @@ pub(crate) async fn let_go(
     event: EventId,
     reason: NoteReason,
     at: OffsetDateTime,
-) -> Result<(), Stop> {
+) -> Step {
     let ids = column(mappings, |mapping| mapping.as_uuid());
     let retired = sqlx::query(
         "UPDATE regentra_sync.assets SET status = 'RETIRED', version = version + 1, updated_at = $4 \
@@ -52,7 +52,7 @@ pub(crate) async fn let_go(
     .await?;
     let gave_way = gave_way.iter().map(asset).collect::<Result<Vec<_>>>()?;
     let back = come_back(gave_way, at);
-    update(connection, msp, back.iter().collect()).await?;
+    update(connection, msp, &column(&back, |asset| asset)).await?;
 
     sqlx::query(
         "DELETE FROM regentra_sync.signature_history WHERE msp_org_id = $1 AND mapping_id = ANY ($2)",

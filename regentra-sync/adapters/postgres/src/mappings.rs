@@ -19,7 +19,7 @@ use crate::{
     audit::append_msp_audit,
     column::{Columns as _, column},
     commit::{Lock, credential_holds, mapping_version_holds},
-    failure::{Stop, corrupt, failed, holds},
+    failure::{Step, Stop, corrupt, failed, holds},
     let_go::let_go,
     transaction::Tenants,
 };
@@ -131,11 +131,7 @@ impl Mappings for PostgresStore {
     }
 }
 
-async fn discover(
-    connection: &mut PgConnection,
-    msp: MspOrgId,
-    commit: &DiscoveryCommit,
-) -> Result<(), Stop> {
+async fn discover(connection: &mut PgConnection, msp: MspOrgId, commit: &DiscoveryCommit) -> Step {
     let DiscoveryCommit {
         event: _,
         guard,
@@ -150,7 +146,7 @@ async fn discover(
 }
 
 /// Adds mappings; one that exists is left as it is.
-async fn add(connection: &mut PgConnection, msp: MspOrgId, added: &[Mapping]) -> Result<(), Stop> {
+async fn add(connection: &mut PgConnection, msp: MspOrgId, added: &[Mapping]) -> Step {
     if added.is_empty() {
         return Ok(());
     }
@@ -179,11 +175,7 @@ async fn add(connection: &mut PgConnection, msp: MspOrgId, added: &[Mapping]) ->
 }
 
 /// Writes what discovery owns of mappings that exist.
-async fn see(
-    connection: &mut PgConnection,
-    msp: MspOrgId,
-    seen: &[SeenOrganization],
-) -> Result<(), Stop> {
+async fn see(connection: &mut PgConnection, msp: MspOrgId, seen: &[SeenOrganization]) -> Step {
     if seen.is_empty() {
         return Ok(());
     }
@@ -203,11 +195,7 @@ async fn see(
     Ok(())
 }
 
-async fn decide(
-    connection: &mut PgConnection,
-    msp: MspOrgId,
-    commit: &MappingCommit,
-) -> Result<(), Stop> {
+async fn decide(connection: &mut PgConnection, msp: MspOrgId, commit: &MappingCommit) -> Step {
     let MappingCommit {
         event,
         guard,
@@ -264,7 +252,7 @@ async fn company_exists(
     connection: &mut PgConnection,
     msp: MspOrgId,
     company: CompanyId,
-) -> Result<bool, Stop> {
+) -> Step<bool> {
     Ok(sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM regentra_sync.companies WHERE msp_org_id = $1 AND company_id = $2)",
     )
@@ -279,7 +267,7 @@ async fn create_company(
     connection: &mut PgConnection,
     msp: MspOrgId,
     company: &PortalCompany,
-) -> Result<(), Stop> {
+) -> Step {
     sqlx::query(
         "INSERT INTO regentra_sync.companies \
          (msp_org_id, company_id, name, converted_to_organization_id, created_at) VALUES ($1, $2, $3, $4, $5)",
@@ -294,11 +282,7 @@ async fn create_company(
     Ok(())
 }
 
-async fn promote(
-    connection: &mut PgConnection,
-    msp: MspOrgId,
-    commit: &PromotionCommit,
-) -> Result<(), Stop> {
+async fn promote(connection: &mut PgConnection, msp: MspOrgId, commit: &PromotionCommit) -> Step {
     let PromotionCommit {
         event: _,
         company,

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use crate::{
     PostgresStore,
     column::{Columns as _, column, to_json},
-    failure::Stop,
+    failure::{Step, Stop},
     transaction::Tenants,
 };
 
@@ -74,11 +74,7 @@ impl Tickets for PostgresStore {
     }
 }
 
-async fn deliver(
-    connection: &mut PgConnection,
-    msp: MspOrgId,
-    commit: &DeliveryCommit,
-) -> Result<(), Stop> {
+async fn deliver(connection: &mut PgConnection, msp: MspOrgId, commit: &DeliveryCommit) -> Step {
     let DeliveryCommit {
         event: _,
         row,
@@ -117,7 +113,7 @@ pub(crate) async fn open_tickets(
     connection: &mut PgConnection,
     msp: MspOrgId,
     mappings: &[MappingId],
-) -> Result<Vec<Ticket>, Stop> {
+) -> Step<Vec<Ticket>> {
     let rows = sqlx::query(
         "SELECT * FROM regentra_sync.tickets \
          WHERE msp_org_id = $1 AND mapping_id = ANY ($2) AND state = 'open' ORDER BY ticket_id",
@@ -135,7 +131,7 @@ pub(crate) async fn write_ticket(
     msp: MspOrgId,
     ticket: &Ticket,
     exists: bool,
-) -> Result<(), Stop> {
+) -> Step {
     sqlx::query(if exists {
         "UPDATE regentra_sync.tickets SET compliance_org_id = $3, mapping_id = $4, signal = $5, company_id = $6, \
          state = $7, version = $8, opened_at = $9, last_failed_at = $10, passes = $11, said = $12, reference = $13, \
@@ -172,7 +168,7 @@ pub(crate) async fn append_outbox(
     connection: &mut PgConnection,
     msp: MspOrgId,
     rows: &[OutboxRow],
-) -> Result<(), Stop> {
+) -> Step {
     if rows.is_empty() {
         return Ok(());
     }

@@ -116,7 +116,7 @@ async fn begin(
     pool: &PgPool,
     begin: &'static str,
     tenants: Tenants<'_>,
-) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+) -> std::result::Result<Transaction<'static, Postgres>, sqlx::Error> {
     let pool = pool.clone();
     let mut transaction = tokio::spawn(async move { pool.begin_with(begin).await })
         .await
@@ -140,7 +140,7 @@ async fn begin(
 pub(crate) async fn enter_customer(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,
-) -> Result<(), sqlx::Error> {
+) -> std::result::Result<(), sqlx::Error> {
     sqlx::query("SELECT set_config('regentra.compliance_org_id', $1, true)")
         .bind(customer.to_string())
         .execute(connection)
