@@ -1,5 +1,4 @@
 //! PostgreSQL keeps every law of the store traits, under a role that row-level security binds.
-#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod postgres;
 

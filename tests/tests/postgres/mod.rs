@@ -17,7 +17,7 @@ use std::{
     env,
     io::{self, BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{self, ChildStdin, Command, Stdio},
+    process::{self, Child, Command, Stdio},
     sync::{
         Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -59,8 +59,8 @@ cat >/dev/null
 #[derive(Debug)]
 pub(crate) struct Server {
     folder: PathBuf,
-    /// The server lives as long as this pipe is open.
-    _alive: ChildStdin,
+    /// It stops when its standard input ends, which is when this process does.
+    _keeper: Child,
 }
 
 impl Server {
@@ -95,7 +95,7 @@ impl Server {
         );
         Self {
             folder: PathBuf::from(folder.trim()),
-            _alive: keeper.stdin.take().unwrap(),
+            _keeper: keeper,
         }
     }
 

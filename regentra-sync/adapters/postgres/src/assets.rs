@@ -24,7 +24,7 @@ use crate::{
     audit::append_msp_audit,
     column::{Columns as _, column},
     commit::{Lock, credential_holds, lease_holds, mapping_holds},
-    failure::{Step, Stop, corrupt, holds},
+    failure::{Step, corrupt, holds},
     transaction::Tenants,
 };
 
@@ -198,12 +198,14 @@ fn bind<'q>(
             asset.status.superseded_by().map(AssetId::as_uuid)
         }))
         .bind(column(assets, |asset| asset.content.name.as_str()))
-        .bind(column(assets, |asset| private(&asset.content.host_name)))
         .bind(column(assets, |asset| {
-            private(&asset.content.serial_number)
+            private(asset.content.host_name.as_ref())
         }))
         .bind(column(assets, |asset| {
-            private(&asset.content.entra_device_id)
+            private(asset.content.serial_number.as_ref())
+        }))
+        .bind(column(assets, |asset| {
+            private(asset.content.entra_device_id.as_ref())
         }))
         .bind(column(assets, |asset| asset.content.class.as_deref()))
         .bind(column(assets, |asset| {
@@ -218,8 +220,8 @@ fn bind<'q>(
         .bind(column(assets, |asset| asset.updated_at))
 }
 
-fn private(text: &Option<Private>) -> Option<&str> {
-    text.as_ref().map(Private::as_str)
+fn private(text: Option<&Private>) -> Option<&str> {
+    text.map(Private::as_str)
 }
 
 pub(crate) fn asset(row: &PgRow) -> Result<Asset> {

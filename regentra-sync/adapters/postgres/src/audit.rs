@@ -16,7 +16,7 @@ use sqlx::{
 use crate::{
     PostgresStore,
     column::{Columns as _, to_json},
-    failure::{Step, Stop},
+    failure::Step,
     transaction::Tenants,
 };
 

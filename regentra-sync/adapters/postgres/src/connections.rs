@@ -24,7 +24,7 @@ use crate::{
     audit::{append_customer_audit, append_msp_audit},
     column::Columns as _,
     commit::{Lock, credential_holds},
-    failure::{Step, Stop, failed, holds},
+    failure::{Step, failed, holds},
     let_go::let_go,
     transaction::{Tenants, enter_customer},
 };

@@ -35,7 +35,7 @@ pub(crate) fn failed(error: sqlx::Error) -> StoreError {
         sqlx::Error::Database(error) => {
             let code = error
                 .code()
-                .map_or_else(String::new, |code| code.into_owned());
+                .map_or_else(String::new, std::borrow::Cow::into_owned);
             let (kind, advice) = of_sqlstate(&code);
             let place = match (error.table(), error.constraint()) {
                 (_, Some(constraint)) => format!(" at constraint {constraint}"),

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use crate::{
     assets::{asset, update},
     column::{Columns as _, column},
-    failure::{Step, Stop},
+    failure::Step,
     tickets::{append_outbox, open_tickets},
 };
 

@@ -91,7 +91,12 @@ impl fmt::Debug for PostgresStore {
 
 /// The options in a URL. What is wrong with it is not said, because it may hold a password.
 fn options(url: &str) -> Result<PgConnectOptions> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|_| failure::misconfigured("this is not a postgres:// URL"))?;
+    let is_ours = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
+    let options = is_ours.then(|| PgConnectOptions::from_str(url).ok());
+    let options = options
+        .flatten()
+        .ok_or_else(|| failure::misconfigured("this is not a postgres:// URL"))?;
     Ok(options.application_name("regentra-sync"))
 }

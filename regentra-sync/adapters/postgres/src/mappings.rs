@@ -19,7 +19,7 @@ use crate::{
     audit::append_msp_audit,
     column::{Columns as _, column},
     commit::{Lock, credential_holds, mapping_version_holds},
-    failure::{Step, Stop, corrupt, failed, holds},
+    failure::{Step, corrupt, failed, holds},
     let_go::let_go,
     transaction::Tenants,
 };

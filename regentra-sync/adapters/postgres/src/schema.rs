@@ -189,18 +189,20 @@ async fn refuse_old_server(connection: &mut PgConnection) -> Result<()> {
 }
 
 async fn refuse_unfit_grantee(connection: &mut PgConnection, role: &str) -> Result<()> {
-    let is_owner: Option<bool> = sqlx::query_scalar(
-        "SELECT pg_has_role(oid, current_user::regrole::oid, 'MEMBER') FROM pg_roles WHERE rolname = $1",
+    let is_unbound: Option<bool> = sqlx::query_scalar(
+        "SELECT pg_has_role(r.oid, current_user::regrole::oid, 'MEMBER') \
+         OR EXISTS (SELECT FROM pg_roles b WHERE b.rolbypassrls AND pg_has_role(r.oid, b.oid, 'MEMBER')) \
+         FROM pg_roles r WHERE r.rolname = $1",
     )
     .bind(role)
     .fetch_optional(connection)
     .await
     .map_err(failed)?;
-    match is_owner {
+    match is_unbound {
         Some(false) => Ok(()),
         Some(true) => Err(misconfigured(
-            "the store's role is the owner, a member of it, or a superuser, whom row-level security does not bind; \
-             create a role of its own (CREATE ROLE ... LOGIN NOSUPERUSER NOBYPASSRLS)",
+            "the store's role is the owner or a superuser, or has BYPASSRLS, or is a member of such a role, and row-level \
+             security would not bind it; create a role of its own (CREATE ROLE ... LOGIN NOSUPERUSER NOBYPASSRLS)",
         )),
         None => Err(misconfigured(
             "the store's role does not exist; create it (CREATE ROLE ... LOGIN NOSUPERUSER NOBYPASSRLS)",
