@@ -40,11 +40,8 @@ pub struct PortalCompany {
     pub created_at: OffsetDateTime,
 }
 
-/// A name as it is compared: trimmed, white space inside taken together, without regard to case.
+/// A name as it is compared: trimmed, and without regard to case.
 #[must_use]
 pub fn fold_name(name: &str) -> String {
-    name.split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .to_lowercase()
+    name.trim().to_lowercase()
 }

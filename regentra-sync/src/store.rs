@@ -141,6 +141,10 @@ impl StoreError {
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind
     }
+
+    pub(crate) fn into_source(self) -> Box<dyn std::error::Error + Send + Sync> {
+        self.source
+    }
 }
 
 impl fmt::Display for StoreError {

@@ -1,0 +1,382 @@
+//! The integration: every use case, over a host's store.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ninjaone_client::Lane;
+use time::OffsetDateTime;
+
+use crate::{
+    CredentialId, EventId, MspOrgId, WorkerId,
+    audit::{Actor, AuditDetails, AuditRow},
+    clock::{Clock, SystemClock},
+    credential::Credential,
+    error::{Error, ErrorKind, Result},
+    live::LiveNinjaOne,
+    ninjaone::{Access, NinjaOne},
+    policy::Policy,
+    progress::{Observer, Progress, Unobserved},
+    region::RegionKey,
+    run::{Lease, LeaseKey, RunRecord},
+    seal::{Field, Keyring},
+    store::Store,
+};
+
+mod asset_sync;
+mod audit;
+mod connect;
+mod connection_status;
+mod disconnect;
+mod discover;
+mod evidence_sweep;
+mod map;
+mod plan;
+mod posture;
+mod promote;
+mod rotate;
+mod test_connection;
+mod tickets;
+
+pub use self::{
+    asset_sync::{MappingSync, SyncOutcome},
+    connect::{Connect, Connected},
+    connection_status::{ConnectionStatus, CustomerStatus, DryRun, LastRun, OrganizationCounts},
+    disconnect::Disconnected,
+    discover::Discovery,
+    evidence_sweep::{SkipReason, SweepOutcome, SweepReport},
+    map::{Choice, Mapped},
+    plan::{Handled, PlanKind},
+    posture::CustomerPosture,
+    test_connection::{ConnectionTest, TestConnection},
+};
+
+/// How often work that lost a race for rows starts over before it gives up.
+const RACES: usize = 16;
+
+/// The integration of a host: every use case of it, over the host's store. A cheap clone; clones share everything.
+///
+/// ```
+/// use std::sync::Arc;
+/// use regentra_sync::{Integration, MemoryStore, seal::{KeyId, Keyring, MasterKey}};
+///
+/// // The host keeps these keys in its own secret store.
+/// let keyring = Keyring::new(KeyId::new("2026-11")?, MasterKey::generate()?, MasterKey::generate()?);
+/// let integration = Integration::builder(Arc::new(MemoryStore::new()), keyring).build();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Every future may be dropped at any point: what is not committed then was not done, what is committed is whole, and the same
+/// request or event can be handled again.
+#[derive(Clone, Debug)]
+pub struct Integration {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn Store>,
+    keyring: Arc<Keyring>,
+    ninjaone: Arc<dyn NinjaOne>,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    policy: Policy,
+    worker: WorkerId,
+    /// Subjects that this process works on; the store's lease is this worker's for all of them.
+    running: Mutex<BTreeSet<(MspOrgId, LeaseKey)>>,
+    known_devices: Mutex<BTreeMap<CredentialId, evidence_sweep::KnownDevices>>,
+}
+
+/// Puts an [`Integration`] together.
+#[derive(Debug)]
+pub struct IntegrationBuilder {
+    store: Arc<dyn Store>,
+    keyring: Keyring,
+    ninjaone: Option<Arc<dyn NinjaOne>>,
+    live: LiveNinjaOne,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    policy: Policy,
+}
+
+impl IntegrationBuilder {
+    /// Another way to NinjaOne than its API: a script, a recording, another strategy.
+    #[must_use]
+    pub fn ninjaone(mut self, ninjaone: Arc<dyn NinjaOne>) -> Self {
+        self.ninjaone = Some(ninjaone);
+        self
+    }
+
+    /// NinjaOne over its API with other settings than the default ones. Observer and shared budget are added by
+    /// [`build`](Self::build).
+    #[must_use]
+    pub fn live(mut self, live: LiveNinjaOne) -> Self {
+        self.live = live;
+        self
+    }
+
+    /// Another clock than the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Is told how work goes on.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// What the host decides otherwise than the promise.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The integration.
+    #[must_use]
+    pub fn build(self) -> Integration {
+        let Self {
+            store,
+            keyring,
+            ninjaone,
+            live,
+            clock,
+            observer,
+            policy,
+        } = self;
+        let keyring = Arc::new(keyring);
+        let ninjaone = ninjaone.unwrap_or_else(|| {
+            let (store, keyring, clock) =
+                (Arc::clone(&store), Arc::clone(&keyring), Arc::clone(&clock));
+            Arc::new(
+                live.observer(Arc::clone(&observer))
+                    .shared_budget(store, keyring, clock),
+            )
+        });
+        let worker = WorkerId::new(clock.now());
+        let (running, known_devices) = (Mutex::default(), Mutex::default());
+        let inner = Inner {
+            store,
+            keyring,
+            ninjaone,
+            clock,
+            observer,
+            policy,
+            worker,
+            running,
+            known_devices,
+        };
+        Integration {
+            inner: Arc::new(inner),
+        }
+    }
+}
+
+/// A subject that this process works on, until it is dropped.
+#[derive(Debug)]
+struct Running<'a> {
+    integration: &'a Integration,
+    subject: (MspOrgId, LeaseKey),
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.integration.running_subjects().remove(&self.subject);
+    }
+}
+
+/// A lease that is held, and the mark that this process holds it.
+#[derive(Debug)]
+struct Held<'a> {
+    lease: Lease,
+    _running: Running<'a>,
+}
+
+impl Integration {
+    /// Begins an integration over this store with these keys.
+    #[must_use]
+    pub fn builder(store: Arc<dyn Store>, keyring: Keyring) -> IntegrationBuilder {
+        IntegrationBuilder {
+            store,
+            keyring,
+            ninjaone: None,
+            live: LiveNinjaOne::new(),
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(Unobserved),
+            policy: Policy::default(),
+        }
+    }
+
+    /// The store, for a host's own screens.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.inner.clock.now()
+    }
+
+    fn tell(&self, progress: &Progress) {
+        self.inner.observer.progress(progress);
+    }
+
+    fn running_subjects(&self) -> std::sync::MutexGuard<'_, BTreeSet<(MspOrgId, LeaseKey)>> {
+        self.inner
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the lease on a subject; `None` while another run works on it, in this process or elsewhere.
+    async fn hold(&self, msp: MspOrgId, key: LeaseKey) -> Result<Option<Held<'_>>> {
+        if !self.running_subjects().insert((msp, key)) {
+            return Ok(None);
+        }
+        // From here on dropping marks the subject as free again.
+        let running = Running {
+            integration: self,
+            subject: (msp, key),
+        };
+        let (worker, length) = (self.inner.worker, self.inner.policy.lease_length);
+        let lease = self
+            .inner
+            .store
+            .take_lease(msp, key, worker, self.now(), length)
+            .await?;
+        Ok(lease.map(|lease| Held {
+            lease,
+            _running: running,
+        }))
+    }
+
+    /// Works, and renews the lease meanwhile. When the lease is lost the work goes on: its commit will be refused.
+    async fn holding<T>(&self, msp: MspOrgId, held: &Held<'_>, work: impl Future<Output = T>) -> T {
+        let length = self.inner.policy.lease_length;
+        let third: time::Duration = length / 3;
+        let renew = async {
+            loop {
+                tokio::time::sleep(third.unsigned_abs()).await;
+                match self
+                    .inner
+                    .store
+                    .renew_lease(msp, &held.lease, self.now(), length)
+                    .await
+                {
+                    Ok(Some(_)) => {}
+                    Ok(None) => {
+                        tracing::warn!(lease = %held.lease.key.to_text(), "the lease was taken over");
+                        std::future::pending::<()>().await;
+                    }
+                    Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
+                }
+            }
+        };
+        match futures_util::future::select(pin!(work), pin!(renew)).await {
+            futures_util::future::Either::Left((done, _)) => done,
+            futures_util::future::Either::Right(((), _)) => unreachable!("the renewal never ends"),
+        }
+    }
+
+    async fn release(&self, msp: MspOrgId, held: Held<'_>, records: Vec<RunRecord>) -> Result<()> {
+        Ok(self
+            .inner
+            .store
+            .release_lease(msp, &held.lease, records)
+            .await?)
+    }
+
+    /// The credential of this region; an error when it was never connected or is disconnected.
+    async fn connected(&self, msp: MspOrgId, credential: CredentialId) -> Result<Credential> {
+        let stored = self.inner.store.credential(msp, credential).await?;
+        stored
+            .filter(|credential| credential.is_active)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::NotConnected,
+                    "this NinjaOne region is not connected: connect it first",
+                )
+            })
+    }
+
+    /// Opens a credential. What does not open is audited, once for each state of the row.
+    async fn open(&self, msp: MspOrgId, credential: &Credential, lane: Lane) -> Result<Access> {
+        let opened = self.open_secrets(msp, credential, lane);
+        if let Err(error) = &opened
+            && error.kind() == ErrorKind::Sealing
+        {
+            let state = format!(
+                "{}/{}/{}",
+                credential.id, credential.generation, credential.secrets_version
+            );
+            let event = EventId::of_request("unsealing_failed", &state);
+            let details = AuditDetails::UnsealingFailed {
+                credential: credential.id,
+            };
+            let row = AuditRow::new(event, self.now(), Actor::Schedule, details);
+            let _ = self.inner.store.commit_audit(msp, event, vec![row]).await?;
+        }
+        opened
+    }
+
+    fn open_secrets(&self, msp: MspOrgId, credential: &Credential, lane: Lane) -> Result<Access> {
+        let keyring = &self.inner.keyring;
+        let secrets = credential.secrets.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotConnected,
+                "no credentials are saved for this NinjaOne region: connect it first",
+            )
+        })?;
+        let sealed_secret = secrets.client_secret.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotConnected,
+                "no client secret is saved for this NinjaOne region: connect it again",
+            )
+        })?;
+        Ok(Access {
+            base_url: credential.region.base_url()?,
+            fingerprint: credential.fingerprint.clone(),
+            client_id: keyring.open(
+                msp,
+                &credential.region,
+                Field::ClientId,
+                &secrets.client_id,
+            )?,
+            client_secret: keyring.open(
+                msp,
+                &credential.region,
+                Field::ClientSecret,
+                sealed_secret,
+            )?,
+            lane,
+        })
+    }
+
+    /// The address of a region, if the host allows it.
+    fn allowed(&self, region: &RegionKey) -> Result<ninjaone_client::BaseUrl> {
+        let base = region.base_url()?;
+        if (self.inner.policy.host_allowed)(&base) {
+            return Ok(base);
+        }
+        let message = "this address is not one of NinjaOne's and is not allowed here: use us, us2, eu, ca, oc, fed, or the \
+                       address you sign in at";
+        Err(Error::new(ErrorKind::Invalid, message))
+    }
+}
+
+fn superseded() -> Error {
+    let message =
+        "somebody else changed what this worked on, again and again; look at it, and try again";
+    Error::new(ErrorKind::Superseded, message)
+}
+
+fn busy(what: &'static str) -> Error {
+    Error::new(ErrorKind::Busy, what)
+}

@@ -1,0 +1,367 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use ninjaone_client::Lane;
+use serde::Serialize;
+
+use super::{Held, Integration, RACES, busy, superseded};
+use crate::{
+    AssetId, CompanyId, CredentialId, EventId, MappingId, MspOrgId,
+    asset::Asset,
+    assets::sync_plan::{SyncPlan, SyncTarget, sync_plan},
+    audit::{Actor, AuditDetails, AuditRow, SyncCounts},
+    credential::Credential,
+    error::{Error, ErrorKind, Result},
+    event::SyncEvent,
+    mapping::Mapping,
+    ninjaone::{Access, DeviceList},
+    policy::{DEVICE_CEILING, ORGANIZATION_CEILING},
+    progress::Progress,
+    region::RegionKey,
+    run::{LeaseKey, RunKind, RunOutcome, RunRecord, RunSubject},
+    store::{AssetCommit, AssetFilter, CommitOutcome, Guard},
+};
+
+/// What became of one organization in an asset sync.
+#[derive(Debug)]
+pub struct MappingSync {
+    /// Which mapping.
+    pub mapping: MappingId,
+    /// Whose assets.
+    pub company: CompanyId,
+    /// How it ended.
+    pub outcome: Result<SyncOutcome>,
+}
+
+/// How the sync of one organization ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum SyncOutcome {
+    /// What was listed is what is stored.
+    Synced {
+        /// What was done.
+        counts: SyncCounts,
+        /// The device list was cut at its ceiling; nothing was retired.
+        truncated: bool,
+        /// The list was empty while assets exist; they are held.
+        suspect_empty: bool,
+        /// Whether any row was written.
+        changed: bool,
+    },
+    /// NinjaOne no longer lists the organization; its assets are held.
+    Missing,
+    /// The organization was decided upon again, or the region disconnected, while it was pulled: nothing was written.
+    Superseded,
+}
+
+impl Integration {
+    /// Syncs the assets of every mapped organization of a region: one list of organizations, then one walk of devices each.
+    /// An organization that fails does not keep the others from being synced.
+    ///
+    /// # Errors
+    /// When no organization could be synced at all: [`ErrorKind::NotConnected`], [`ErrorKind::Sealing`], or
+    /// [`ErrorKind::Ninjaone`] from the list of organizations; [`ErrorKind::Store`].
+    #[tracing::instrument(name = "regentra.sync_assets", skip_all, fields(%msp, %region))]
+    pub async fn sync_assets(
+        &self,
+        msp: MspOrgId,
+        region: &RegionKey,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<Vec<MappingSync>> {
+        self.sync_region(
+            msp,
+            CredentialId::of(msp, region),
+            None,
+            actor,
+            event,
+            Lane::Interactive,
+        )
+        .await
+    }
+
+    /// Syncs the assets of one company, in whichever regions its organizations are. Somebody waits for it, so it goes before
+    /// the schedule's requests.
+    ///
+    /// # Errors
+    /// As [`Self::sync_assets`]; [`ErrorKind::NotFound`] when there is no such company or no organization is mapped to it.
+    #[tracing::instrument(name = "regentra.sync_company", skip_all, fields(%msp, %company))]
+    pub async fn sync_company(
+        &self,
+        msp: MspOrgId,
+        company: CompanyId,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<Vec<MappingSync>> {
+        let mut synced = Vec::new();
+        for credential in self.inner.store.credentials(msp).await? {
+            if credential.is_active {
+                let synced_here = self.sync_region(
+                    msp,
+                    credential.id,
+                    Some(company),
+                    actor,
+                    event,
+                    Lane::Interactive,
+                );
+                synced.extend(synced_here.await?);
+            }
+        }
+        if synced.is_empty() {
+            let message =
+                "no organization of a connected region is mapped to this company: map one first";
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        Ok(synced)
+    }
+
+    /// Handles a planned asset sync.
+    pub(super) async fn handle_sync(&self, event: &SyncEvent) -> Result<Vec<MappingSync>> {
+        let (msp, credential) = (event.msp_org_id, event.credential());
+        self.sync_region(
+            msp,
+            credential,
+            None,
+            Actor::Schedule,
+            event.id,
+            Lane::Sweep,
+        )
+        .await
+    }
+
+    async fn sync_region(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+        only: Option<CompanyId>,
+        actor: Actor,
+        event: EventId,
+        lane: Lane,
+    ) -> Result<Vec<MappingSync>> {
+        let credential = self.connected(msp, credential).await?;
+        let mappings = self.inner.store.mappings(msp, credential.id).await?;
+        let targets: Vec<_> = mappings
+            .into_iter()
+            .filter_map(|mapping| mapping.state.company().map(|company| (mapping, company)))
+            .filter(|(_, company)| only.is_none_or(|only| only == *company))
+            .collect();
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let access = self.open(msp, &credential, lane).await?;
+        let list = self
+            .inner
+            .ninjaone
+            .organizations(&access, ORGANIZATION_CEILING)
+            .await?;
+        self.take_in(msp, credential.guard(), &list, actor, event)
+            .await?;
+        let listed: BTreeSet<_> = list
+            .organizations
+            .iter()
+            .map(|organization| organization.id)
+            .collect();
+
+        self.tell(&Progress::Started {
+            kind: RunKind::AssetSync,
+            subjects: targets.len(),
+        });
+        let mut synced = Vec::with_capacity(targets.len());
+        for (mapping, company) in targets {
+            let is_missing = list.is_complete() && !listed.contains(&mapping.external_org_id);
+            let id = mapping.id;
+            let outcome = if is_missing {
+                Ok(SyncOutcome::Missing)
+            } else {
+                let run =
+                    Box::pin(self.sync_mapping(msp, &credential, &access, mapping, actor, event));
+                run.await
+            };
+            if let Err(error) = &outcome {
+                tracing::warn!(mapping = %id, %error, "an organization's assets were not synced");
+            }
+            let succeeded = matches!(outcome, Ok(SyncOutcome::Synced { .. }));
+            self.tell(&Progress::Done {
+                kind: RunKind::AssetSync,
+                mapping: id,
+                company: Some(company),
+                succeeded,
+            });
+            synced.push(MappingSync {
+                mapping: id,
+                company,
+                outcome,
+            });
+        }
+        Ok(synced)
+    }
+
+    async fn sync_mapping(
+        &self,
+        msp: MspOrgId,
+        credential: &Credential,
+        access: &Access,
+        mapping: Mapping,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<SyncOutcome> {
+        let held = self.hold(msp, LeaseKey::AssetSync(mapping.id)).await?;
+        let held = held.ok_or_else(|| {
+            busy("this organization's assets are being synced already; wait for it")
+        })?;
+        let started_at = self.now();
+        let devices = self
+            .inner
+            .ninjaone
+            .devices(access, mapping.external_org_id, DEVICE_CEILING);
+        let listed = self.holding(msp, &held, devices).await;
+        let requests = listed.as_ref().map_or(0, |list| list.requests);
+        let synced = match listed {
+            Ok(list) => {
+                self.write_assets(msp, credential, &mapping, &held, &list, actor, event)
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        let outcome = match &synced {
+            Ok(SyncOutcome::Synced {
+                counts,
+                truncated,
+                suspect_empty,
+                ..
+            }) => {
+                let is_partial = *truncated || *suspect_empty || counts.malformed_rows > 0;
+                if is_partial {
+                    RunOutcome::Partial
+                } else {
+                    RunOutcome::Succeeded
+                }
+            }
+            Ok(SyncOutcome::Missing | SyncOutcome::Superseded) => RunOutcome::Partial,
+            Err(error) => RunOutcome::Failed {
+                error: error.kind().as_str().to_owned(),
+            },
+        };
+        let subject = RunSubject {
+            kind: RunKind::AssetSync,
+            credential: credential.id,
+            mapping: Some(mapping.id),
+        };
+        let record = RunRecord {
+            subject,
+            started_at,
+            finished_at: self.now(),
+            outcome,
+            requests,
+        };
+        self.release(msp, held, vec![record]).await?;
+        synced
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one run, which nothing else keeps together"
+    )]
+    async fn write_assets(
+        &self,
+        msp: MspOrgId,
+        credential: &Credential,
+        mapping: &Mapping,
+        held: &Held<'_>,
+        list: &DeviceList,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<SyncOutcome> {
+        let Some(company) = mapping.state.company() else {
+            return Ok(SyncOutcome::Superseded);
+        };
+        let target = SyncTarget {
+            credential: credential.id,
+            mapping: mapping.id,
+            company,
+        };
+        let event = event.for_mapping(mapping.id);
+        for _ in 0..RACES {
+            let now = self.now();
+            let existing = self.concerned_assets(msp, target, list).await?;
+            let SyncPlan {
+                writes,
+                counts,
+                suspect_empty,
+            } = sync_plan(target, list, existing, now);
+            let changed = !writes.is_empty();
+            let synced = SyncOutcome::Synced {
+                counts,
+                truncated: list.truncated,
+                suspect_empty,
+                changed,
+            };
+            let has_news = changed
+                || list.truncated
+                || suspect_empty
+                || counts.foreign_rows + counts.malformed_rows > 0;
+            if !has_news {
+                return Ok(synced);
+            }
+            let details = AuditDetails::Synced {
+                mapping: mapping.id,
+                counts,
+                truncated_any: list.truncated,
+                suspect_empty,
+            };
+            let commit = AssetCommit {
+                event,
+                credential: Some(credential.guard()),
+                mapping: Some(mapping.guard()),
+                lease: Some(held.lease),
+                writes,
+                audit: vec![AuditRow::new(event, now, actor, details)],
+            };
+            match self.inner.store.commit_assets(msp, commit).await? {
+                CommitOutcome::Committed | CommitOutcome::AlreadyCommitted => return Ok(synced),
+                // Another source, or the sync of the organization that a device left, wrote one of the rows.
+                CommitOutcome::Superseded(Guard::Asset) => {}
+                CommitOutcome::Superseded(guard) => {
+                    tracing::info!(mapping = %mapping.id, ?guard, "superseded");
+                    return Ok(SyncOutcome::Superseded);
+                }
+            }
+        }
+        Err(superseded())
+    }
+
+    /// The company's assets, the listed devices' assets, and all assets of the companies those are in.
+    async fn concerned_assets(
+        &self,
+        msp: MspOrgId,
+        target: SyncTarget,
+        list: &DeviceList,
+    ) -> Result<Vec<Asset>> {
+        let store = &self.inner.store;
+        let mut concerned: BTreeMap<AssetId, Asset> = BTreeMap::new();
+        let of_company = store
+            .assets(msp, AssetFilter::Company(target.company))
+            .await?;
+        let known: BTreeSet<_> = of_company.iter().map(|asset| asset.id).collect();
+        concerned.extend(of_company.into_iter().map(|asset| (asset.id, asset)));
+        let elsewhere: Vec<_> = list
+            .devices
+            .iter()
+            .map(|device| device.id.to_string())
+            .filter(|device| !known.contains(&AssetId::of_device(target.credential, device)))
+            .collect();
+        if !elsewhere.is_empty() {
+            let filter = AssetFilter::Devices {
+                credential: target.credential,
+                devices: elsewhere,
+            };
+            let moved = store.assets(msp, filter).await?;
+            let companies: BTreeSet<_> = moved.iter().map(|asset| asset.company).collect();
+            for company in companies {
+                let left = store.assets(msp, AssetFilter::Company(company)).await?;
+                concerned.extend(left.into_iter().map(|asset| (asset.id, asset)));
+            }
+            concerned.extend(moved.into_iter().map(|asset| (asset.id, asset)));
+        }
+        Ok(concerned.into_values().collect())
+    }
+}

@@ -1,0 +1,235 @@
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::Integration;
+use crate::{
+    CompanyId, CredentialId, MappingId, MspOrgId,
+    budget::{BudgetUsage, NINJAONE_WINDOWS},
+    company::PortalCompany,
+    error::Result,
+    mapping::{ExternalOrgId, Mapping, MappingState},
+    private::Private,
+    region::RegionKey,
+    run::{RunKind, RunOutcome, RunRecord},
+};
+
+/// What an operator's card shows of one region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConnectionStatus {
+    /// Which credential.
+    pub credential: CredentialId,
+    /// Where.
+    pub region: RegionKey,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// When it was last connected.
+    #[serde(with = "time::serde::rfc3339")]
+    pub connected_at: OffsetDateTime,
+    /// When it was disconnected.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub disconnected_at: Option<OffsetDateTime>,
+    /// Organizations by what was decided about them.
+    pub organizations: OrganizationCounts,
+    /// The mapped ones, one by one.
+    pub customers: Vec<CustomerStatus>,
+    /// The last listing of organizations.
+    pub last_discovery: Option<LastRun>,
+    /// The asset sync that ended last.
+    pub last_asset_sync: Option<LastRun>,
+    /// The evidence sweep that ended last.
+    pub last_evidence_sweep: Option<LastRun>,
+    /// When asset syncs are due next; `None` while disconnected.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub next_asset_sync: Option<OffsetDateTime>,
+    /// When evidence sweeps are due next; `None` while disconnected.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub next_evidence_sweep: Option<OffsetDateTime>,
+    /// Requests used of the budget.
+    pub budget: BudgetUsage,
+    /// Requests allowed in any minute, and in any hour.
+    pub budget_limits: (u32, u32),
+    /// The last run that failed, unless a later one of its subject succeeded.
+    pub last_error: Option<LastRun>,
+}
+
+/// Organizations by what was decided about them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OrganizationCounts {
+    /// Nobody has decided yet.
+    pub pending_review: u64,
+    /// Mapped to a company.
+    pub mapped: u64,
+    /// Not synced.
+    pub ignored: u64,
+    /// No longer listed by NinjaOne, whatever was decided.
+    pub missing: u64,
+}
+
+/// One mapped organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CustomerStatus {
+    /// Which mapping.
+    pub mapping: MappingId,
+    /// The organization in NinjaOne.
+    pub external_org_id: ExternalOrgId,
+    /// Its name there.
+    pub organization: Private,
+    /// The company it is mapped to.
+    pub company: CompanyId,
+    /// The company's name.
+    pub company_name: Option<Private>,
+    /// Where its dry run stands.
+    pub dry_run: DryRun,
+    /// The last asset sync.
+    pub last_asset_sync: Option<LastRun>,
+    /// The last evidence sweep.
+    pub last_evidence_sweep: Option<LastRun>,
+}
+
+/// Where the dry run of a customer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "dry_run", rename_all = "snake_case")]
+pub enum DryRun {
+    /// The company was not promoted: it contributes assets only.
+    NotPromoted,
+    /// The first sweep has not succeeded yet: no ticket is opened.
+    Pending,
+    /// The first sweep succeeded: failing signals open tickets.
+    Over {
+        /// When.
+        #[serde(with = "time::serde::rfc3339")]
+        since: OffsetDateTime,
+    },
+}
+
+/// A run that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LastRun {
+    /// What kind of run.
+    pub kind: RunKind,
+    /// Which mapping; a listing of organizations has none.
+    pub mapping: Option<MappingId>,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// How.
+    #[serde(flatten)]
+    pub outcome: RunOutcome,
+}
+
+impl From<&RunRecord> for LastRun {
+    fn from(record: &RunRecord) -> Self {
+        Self {
+            kind: record.subject.kind,
+            mapping: record.subject.mapping,
+            at: record.finished_at,
+            outcome: record.outcome.clone(),
+        }
+    }
+}
+
+impl Integration {
+    /// What an operator's card shows, region by region.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store).
+    #[tracing::instrument(name = "regentra.connection_status", skip_all, fields(%msp))]
+    pub async fn connection_status(&self, msp: MspOrgId) -> Result<Vec<ConnectionStatus>> {
+        let (store, policy, now) = (&self.inner.store, &self.inner.policy, self.now());
+        let companies: BTreeMap<_, _> = store
+            .companies(msp)
+            .await?
+            .into_iter()
+            .map(|company| (company.id, company))
+            .collect();
+        let runs = store.runs(msp).await?;
+        let mut statuses = Vec::new();
+        for credential in store.credentials(msp).await? {
+            let mappings = store.mappings(msp, credential.id).await?;
+            let runs: Vec<_> = runs
+                .iter()
+                .filter(|record| record.subject.credential == credential.id)
+                .collect();
+            let last = |kind| {
+                let of_kind = runs.iter().filter(|record| record.subject.kind == kind);
+                of_kind
+                    .max_by_key(|record| record.finished_at)
+                    .map(|record| LastRun::from(*record))
+            };
+            let failed = runs
+                .iter()
+                .filter(|record| matches!(record.outcome, RunOutcome::Failed { .. }));
+            let customers = mappings
+                .iter()
+                .filter_map(|mapping| customer(mapping, &companies, &runs))
+                .collect();
+            statuses.push(ConnectionStatus {
+                credential: credential.id,
+                region: credential.region.clone(),
+                connected: credential.is_active,
+                connected_at: credential.connected_at,
+                disconnected_at: credential.disconnected_at,
+                organizations: organizations(&mappings),
+                customers,
+                last_discovery: last(RunKind::Discovery),
+                last_asset_sync: last(RunKind::AssetSync),
+                last_evidence_sweep: last(RunKind::EvidenceSweep),
+                next_asset_sync: credential.is_active.then(|| policy.asset_sync.next(now)),
+                next_evidence_sweep: credential
+                    .is_active
+                    .then(|| policy.evidence_sweep.next(now)),
+                budget: store.budget_usage(&credential.fingerprint, now).await?,
+                budget_limits: (NINJAONE_WINDOWS[0].limit, NINJAONE_WINDOWS[1].limit),
+                last_error: failed
+                    .max_by_key(|record| record.finished_at)
+                    .map(|record| LastRun::from(*record)),
+            });
+        }
+        Ok(statuses)
+    }
+}
+
+fn organizations(mappings: &[Mapping]) -> OrganizationCounts {
+    let mut counts = OrganizationCounts::default();
+    for mapping in mappings {
+        match mapping.state {
+            MappingState::PendingReview => counts.pending_review += 1,
+            MappingState::Mapped { .. } => counts.mapped += 1,
+            MappingState::Ignored => counts.ignored += 1,
+        }
+        counts.missing += u64::from(mapping.missing_since.is_some());
+    }
+    counts
+}
+
+fn customer(
+    mapping: &Mapping,
+    companies: &BTreeMap<CompanyId, PortalCompany>,
+    runs: &[&RunRecord],
+) -> Option<CustomerStatus> {
+    let company = mapping.state.company()?;
+    let stored = companies.get(&company);
+    let is_promoted = stored.is_some_and(|company| company.converted_to.is_some());
+    let last = |kind| {
+        let mut of_mapping = runs
+            .iter()
+            .filter(|run| run.subject.kind == kind && run.subject.mapping == Some(mapping.id));
+        of_mapping.next().map(|record| LastRun::from(*record))
+    };
+    Some(CustomerStatus {
+        mapping: mapping.id,
+        external_org_id: mapping.external_org_id,
+        organization: mapping.name.clone(),
+        company,
+        company_name: stored.map(|company| company.name.clone()),
+        dry_run: match mapping.first_evidence_synced_at {
+            _ if !is_promoted => DryRun::NotPromoted,
+            None => DryRun::Pending,
+            Some(since) => DryRun::Over { since },
+        },
+        last_asset_sync: last(RunKind::AssetSync),
+        last_evidence_sweep: last(RunKind::EvidenceSweep),
+    })
+}

@@ -1,0 +1,246 @@
+use std::collections::BTreeMap;
+
+use ninjaone_client::Lane;
+use time::OffsetDateTime;
+
+use super::{Integration, busy, superseded};
+use crate::{
+    CompanyId, CredentialId, EventId, MappingId, MspOrgId,
+    audit::{Actor, AuditDetails, AuditRow},
+    company::{PortalCompany, fold_name},
+    credential::CredentialGuard,
+    error::Result,
+    id::Version,
+    mapping::{Mapping, MappingState},
+    ninjaone::OrganizationList,
+    policy::ORGANIZATION_CEILING,
+    region::RegionKey,
+    run::{LeaseKey, RunKind, RunOutcome, RunRecord, RunSubject},
+    store::{CommitOutcome, DiscoveryCommit, SeenOrganization},
+};
+
+/// What a discovery saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// Organizations in the answer.
+    pub listed: u64,
+    /// New ones.
+    pub added: u64,
+    /// Renamed ones; their mapping is as it was.
+    pub renamed: u64,
+    /// No longer listed; flagged, not deleted.
+    pub missing: u64,
+    /// Listed again.
+    pub returned: u64,
+    /// The list was cut at the ceiling of 5,000.
+    pub truncated: bool,
+}
+
+impl Integration {
+    /// Lists a region's organizations: adds new ones as pending review, with a suggestion where exactly one company has that
+    /// name. Nothing that was decided changes, and nobody is asked again about an ignored one. A second discovery of the same
+    /// organizations writes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotConnected`](crate::ErrorKind::NotConnected), [`ErrorKind::Busy`](crate::ErrorKind::Busy),
+    /// [`ErrorKind::Sealing`](crate::ErrorKind::Sealing), [`ErrorKind::Ninjaone`](crate::ErrorKind::Ninjaone),
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store).
+    #[tracing::instrument(name = "regentra.discover", skip_all, fields(%msp, %region))]
+    pub async fn discover(
+        &self,
+        msp: MspOrgId,
+        region: &RegionKey,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<Discovery> {
+        let credential = self.connected(msp, CredentialId::of(msp, region)).await?;
+        let access = self.open(msp, &credential, Lane::Interactive).await?;
+        let held = self.hold(msp, LeaseKey::Discovery(credential.id)).await?;
+        let held =
+            held.ok_or_else(|| busy("the organizations are being listed already; wait for it"))?;
+        let started_at = self.now();
+        let listing = self
+            .inner
+            .ninjaone
+            .organizations(&access, ORGANIZATION_CEILING);
+        let listed = self.holding(msp, &held, listing).await;
+        let (outcome, requests) = match &listed {
+            Ok(list) if list.is_complete() => (RunOutcome::Succeeded, list.requests),
+            Ok(list) => (RunOutcome::Partial, list.requests),
+            Err(error) => (
+                RunOutcome::Failed {
+                    error: error.kind().as_str().to_owned(),
+                },
+                0,
+            ),
+        };
+        let discovery = match listed {
+            Ok(list) => {
+                self.take_in(msp, credential.guard(), &list, actor, event)
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        let subject = RunSubject {
+            kind: RunKind::Discovery,
+            credential: credential.id,
+            mapping: None,
+        };
+        let record = RunRecord {
+            subject,
+            started_at,
+            finished_at: self.now(),
+            outcome,
+            requests,
+        };
+        self.release(msp, held, vec![record]).await?;
+        discovery
+    }
+
+    /// Writes what a list of organizations changes.
+    pub(super) async fn take_in(
+        &self,
+        msp: MspOrgId,
+        guard: CredentialGuard,
+        list: &OrganizationList,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<Discovery> {
+        let known = self.inner.store.mappings(msp, guard.credential).await?;
+        let companies = self.inner.store.companies(msp).await?;
+        let now = self.now();
+        let changes = changes(guard.credential, list, &known, &companies, now);
+        if changes.added.is_empty() && changes.seen.is_empty() {
+            return Ok(changes.discovery);
+        }
+        let Discovery {
+            listed,
+            added,
+            renamed,
+            missing,
+            returned,
+            truncated,
+        } = changes.discovery;
+        let credential = guard.credential;
+        let details = AuditDetails::Discovered {
+            credential,
+            listed,
+            added,
+            renamed,
+            missing,
+            returned,
+            truncated,
+        };
+        let commit = DiscoveryCommit {
+            event,
+            guard,
+            added: changes.added,
+            seen: changes.seen,
+            audit: vec![AuditRow::new(event, now, actor, details)],
+        };
+        match self.inner.store.commit_discovery(msp, commit).await? {
+            CommitOutcome::Committed | CommitOutcome::AlreadyCommitted => Ok(changes.discovery),
+            CommitOutcome::Superseded(_) => {
+                // Disconnected, or reconnected with other credentials that may see other organizations.
+                self.connected(msp, guard.credential).await?;
+                Err(superseded())
+            }
+        }
+    }
+}
+
+struct Changes {
+    discovery: Discovery,
+    added: Vec<Mapping>,
+    seen: Vec<SeenOrganization>,
+}
+
+fn changes(
+    credential: CredentialId,
+    list: &OrganizationList,
+    known: &[Mapping],
+    companies: &[PortalCompany],
+    now: OffsetDateTime,
+) -> Changes {
+    let mut by_name: BTreeMap<String, Vec<CompanyId>> = BTreeMap::new();
+    for company in companies {
+        by_name
+            .entry(fold_name(company.name.as_str()))
+            .or_default()
+            .push(company.id);
+    }
+    let suggestion = |name: &str| match by_name.get(&fold_name(name)).map(Vec::as_slice) {
+        Some([company]) => Some(*company),
+        _ => None,
+    };
+    let mut discovery = Discovery {
+        listed: list.organizations.len() as u64,
+        truncated: list.truncated,
+        ..Discovery::default()
+    };
+    let (mut added, mut seen) = (Vec::new(), Vec::new());
+    let listed: BTreeMap<_, _> = list
+        .organizations
+        .iter()
+        .map(|listed| (listed.id, listed))
+        .collect();
+    let by_id: BTreeMap<_, _> = known
+        .iter()
+        .map(|mapping| (mapping.external_org_id, mapping))
+        .collect();
+
+    for organization in listed.values() {
+        if by_id.contains_key(&organization.id) {
+            continue;
+        }
+        discovery.added += 1;
+        added.push(Mapping {
+            id: MappingId::of(credential, organization.id),
+            credential,
+            external_org_id: organization.id,
+            name: organization.name.clone(),
+            state: MappingState::PendingReview,
+            suggestion: suggestion(organization.name.as_str()),
+            version: Version::FIRST,
+            discovered_at: now,
+            missing_since: None,
+            first_evidence_synced_at: None,
+        });
+    }
+    for mapping in known {
+        let listed = listed.get(&mapping.external_org_id);
+        let name = listed.map_or(&mapping.name, |listed| &listed.name);
+        let missing_since = match listed {
+            Some(_) => None,
+            // Only a complete list says that an organization is gone.
+            None if list.is_complete() => mapping.missing_since.or(Some(now)),
+            None => mapping.missing_since,
+        };
+        let is_pending = mapping.state == MappingState::PendingReview;
+        let suggestion = if is_pending {
+            suggestion(name.as_str())
+        } else {
+            mapping.suggestion
+        };
+        if *name == mapping.name
+            && missing_since == mapping.missing_since
+            && suggestion == mapping.suggestion
+        {
+            continue;
+        }
+        discovery.renamed += u64::from(*name != mapping.name);
+        discovery.missing += u64::from(missing_since.is_some() && mapping.missing_since.is_none());
+        discovery.returned += u64::from(missing_since.is_none() && mapping.missing_since.is_some());
+        seen.push(SeenOrganization {
+            mapping: mapping.id,
+            name: name.clone(),
+            suggestion,
+            missing_since,
+        });
+    }
+    Changes {
+        discovery,
+        added,
+        seen,
+    }
+}

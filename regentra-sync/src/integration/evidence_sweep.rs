@@ -1,0 +1,498 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, PoisonError},
+};
+
+use ninjaone_client::Lane;
+use regentra_evidence::SignalKind;
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
+
+use super::{Held, Integration, RACES, superseded};
+use crate::{
+    CredentialId, EventId, MappingId, MspOrgId,
+    assessment::{Assessment, AssessmentRequest},
+    asset::Source,
+    audit::{Actor, AuditDetails, AuditRow, SweepCounts, SweptSignal},
+    credential::Credential,
+    error::{Error, ErrorKind, Result},
+    event::SweepEvent,
+    evidence_chain::{EvidenceRow, chain_start},
+    mapping::Mapping,
+    ninjaone::Access,
+    progress::Progress,
+    run::{LeaseKey, RunKind, RunOutcome, RunRecord, RunSubject},
+    signature_history::SignatureAges,
+    store::{AssetFilter, CommitOutcome, Guard, StoredSignal, SweepCommit, SweepState},
+    ticket::OutboxAction,
+    ticket_plan::{Sweep, TicketPlan, ticket_plan},
+};
+
+/// How much of the hour's budget may be used before the audit trail says so, in percent.
+const BUDGET_LOW_PERCENT: u32 = 90;
+
+/// How a planned sweep ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SweepOutcome {
+    /// It is in the customer's tenant.
+    Committed(SweepReport),
+    /// This event was committed before.
+    AlreadyCommitted,
+    /// What it relied on changed meanwhile: nothing was written.
+    Superseded(Guard),
+    /// There is nothing to sweep any more.
+    Skipped(SkipReason),
+    /// Another run works on this customer: deliver the event again later.
+    Busy,
+}
+
+/// Why there is nothing to sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// The region was disconnected.
+    Disconnected,
+    /// The organization is not mapped any more.
+    NotMapped,
+    /// The company is not this customer's, or was not promoted.
+    NotPromoted,
+}
+
+/// What one sweep wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SweepReport {
+    /// The signals.
+    pub signals: Vec<StoredSignal>,
+    /// What was dropped and spent.
+    pub counts: SweepCounts,
+    /// Whether every report answered.
+    pub answered: bool,
+    /// Whether it was a dry run: signals land, tickets do not.
+    pub dry_run: bool,
+    /// Tickets opened.
+    pub opened: usize,
+    /// Tickets closed.
+    pub closed: usize,
+    /// Failing signals that went into the tick's digest, because its cap was reached.
+    pub digested: bool,
+}
+
+/// Which devices of a credential are known in which mapping, as of one tick.
+#[derive(Debug)]
+pub(super) struct KnownDevices {
+    tick: OffsetDateTime,
+    devices: Arc<BTreeMap<i64, MappingId>>,
+}
+
+/// What a sweep works on, as it was read under the lease.
+struct Subject {
+    credential: Credential,
+    mapping: Mapping,
+    company: crate::CompanyId,
+}
+
+impl Integration {
+    /// Handles one planned sweep: opens the MSP's credential, pulls the organization's reports, judges them, and commits into the
+    /// customer's tenant. The same event may be handled again, at any time and anywhere.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sealing`], [`ErrorKind::Ninjaone`] when not even the devices could be read, [`ErrorKind::Store`]. The event
+    /// can be delivered again.
+    #[tracing::instrument(
+        name = "regentra.sweep",
+        skip_all,
+        fields(
+            event = %event.id,
+            msp = %event.msp_credential_org_id,
+            customer = %event.customer_compliance_org_id,
+            mapping = %event.mapping_id
+        )
+    )]
+    pub async fn sweep(&self, event: &SweepEvent) -> Result<SweepOutcome> {
+        let msp = event.msp_credential_org_id;
+        let key = LeaseKey::EvidenceSweep(event.customer_compliance_org_id);
+        let Some(held) = self.hold(msp, key).await? else {
+            return Ok(SweepOutcome::Busy);
+        };
+        let started_at = self.now();
+        let swept = Box::pin(self.sweep_held(event, &held)).await;
+        let (outcome, requests) = match &swept {
+            Ok(SweepOutcome::Committed(report)) => {
+                let outcome = if report.answered {
+                    RunOutcome::Succeeded
+                } else {
+                    RunOutcome::Partial
+                };
+                (outcome, report.counts.requests)
+            }
+            Ok(SweepOutcome::AlreadyCommitted) => (RunOutcome::Succeeded, 0),
+            Ok(SweepOutcome::Superseded(_) | SweepOutcome::Skipped(_) | SweepOutcome::Busy) => {
+                (RunOutcome::Partial, 0)
+            }
+            Err(error) => (
+                RunOutcome::Failed {
+                    error: error.kind().as_str().to_owned(),
+                },
+                0,
+            ),
+        };
+        let credential = event.credential();
+        let subject = RunSubject {
+            kind: RunKind::EvidenceSweep,
+            credential,
+            mapping: Some(event.mapping_id),
+        };
+        let succeeded = matches!(
+            swept,
+            Ok(SweepOutcome::Committed(_) | SweepOutcome::AlreadyCommitted)
+        );
+        let record = RunRecord {
+            subject,
+            started_at,
+            finished_at: self.now(),
+            outcome,
+            requests,
+        };
+        self.release(msp, held, vec![record]).await?;
+        let kind = RunKind::EvidenceSweep;
+        self.tell(&Progress::Done {
+            kind,
+            mapping: event.mapping_id,
+            company: None,
+            succeeded,
+        });
+        swept
+    }
+
+    async fn sweep_held(&self, event: &SweepEvent, held: &Held<'_>) -> Result<SweepOutcome> {
+        let msp = event.msp_credential_org_id;
+        let state = self.state_of(event).await?;
+        if state.seen {
+            return Ok(SweepOutcome::AlreadyCommitted);
+        }
+        let subject = match self.subject_of(event).await? {
+            Ok(subject) => subject,
+            Err(reason) => return Ok(SweepOutcome::Skipped(reason)),
+        };
+        let access = self.open(msp, &subject.credential, Lane::Sweep).await?;
+        let digester = self.inner.keyring.device_digester(subject.credential.id);
+        let ages = SignatureAges::new(state.signature_history, digester);
+        let known = self.known_elsewhere(event).await?;
+        let digest_key = self.inner.keyring.digest_key();
+        let now = self.now();
+        let request = AssessmentRequest {
+            organization: event.external_org_id,
+            now,
+            rules: &self.inner.policy.rules,
+            digest_key: &digest_key,
+            signature_ages: Some(&ages),
+        };
+        let assess = self.inner.ninjaone.assess(&access, request, &known);
+        let assessment = self.holding(msp, held, assess).await?;
+        check(&assessment)?;
+        let outcome = self
+            .commit_sweep(event, held, &subject, &assessment, &ages, now)
+            .await?;
+        self.warn_of_low_budget(msp, &subject.credential, &access)
+            .await?;
+        Ok(outcome)
+    }
+
+    async fn state_of(&self, event: &SweepEvent) -> Result<SweepState> {
+        let (msp, customer) = (
+            event.msp_credential_org_id,
+            event.customer_compliance_org_id,
+        );
+        let store = &self.inner.store;
+        Ok(store
+            .sweep_state(
+                msp,
+                customer,
+                event.mapping_id,
+                event.id,
+                event.scheduled_at,
+            )
+            .await?)
+    }
+
+    /// What there is to sweep, as it is now and not as it was planned.
+    async fn subject_of(
+        &self,
+        event: &SweepEvent,
+    ) -> Result<std::result::Result<Subject, SkipReason>> {
+        let (msp, store) = (event.msp_credential_org_id, &self.inner.store);
+        let credential = store.credential(msp, event.credential()).await?;
+        let Some(credential) = credential.filter(|credential| credential.is_active) else {
+            return Ok(Err(SkipReason::Disconnected));
+        };
+        let mapping = store.mapping(msp, event.mapping_id).await?;
+        let mapped =
+            mapping.and_then(|mapping| mapping.state.company().map(|company| (mapping, company)));
+        let Some((mapping, company)) = mapped else {
+            return Ok(Err(SkipReason::NotMapped));
+        };
+        let promoted_to = store
+            .company(msp, company)
+            .await?
+            .and_then(|company| company.converted_to);
+        if promoted_to != Some(event.customer_compliance_org_id) {
+            return Ok(Err(SkipReason::NotPromoted));
+        }
+        Ok(Ok(Subject {
+            credential,
+            mapping,
+            company,
+        }))
+    }
+
+    async fn commit_sweep(
+        &self,
+        event: &SweepEvent,
+        held: &Held<'_>,
+        subject: &Subject,
+        assessment: &Assessment,
+        ages: &SignatureAges,
+        now: OffsetDateTime,
+    ) -> Result<SweepOutcome> {
+        let (msp, customer) = (
+            event.msp_credential_org_id,
+            event.customer_compliance_org_id,
+        );
+        for _ in 0..RACES {
+            // Read again each time: another customer's sweep may have opened tickets in this tick.
+            let state = self.state_of(event).await?;
+            if state.seen {
+                return Ok(SweepOutcome::AlreadyCommitted);
+            }
+            let (commit, report) =
+                self.sweep_commit(event, held, subject, assessment, ages, &state, now)?;
+            match self.inner.store.commit_sweep(msp, customer, commit).await? {
+                CommitOutcome::Committed => {
+                    tracing::info!(
+                        answered = report.answered,
+                        dry_run = report.dry_run,
+                        "swept"
+                    );
+                    return Ok(SweepOutcome::Committed(report));
+                }
+                CommitOutcome::AlreadyCommitted => return Ok(SweepOutcome::AlreadyCommitted),
+                CommitOutcome::Superseded(Guard::TicketTick | Guard::Ticket) => {}
+                CommitOutcome::Superseded(guard) => return Ok(SweepOutcome::Superseded(guard)),
+            }
+        }
+        Err(superseded())
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one commit, which nothing else keeps together"
+    )]
+    fn sweep_commit(
+        &self,
+        event: &SweepEvent,
+        held: &Held<'_>,
+        subject: &Subject,
+        assessment: &Assessment,
+        ages: &SignatureAges,
+        state: &SweepState,
+        now: OffsetDateTime,
+    ) -> Result<(SweepCommit, SweepReport)> {
+        let policy = &self.inner.policy;
+        let (customer, mapping) = (event.customer_compliance_org_id, event.mapping_id);
+        let dry_run = subject.mapping.first_evidence_synced_at.is_none();
+        let answered = assessment.answered();
+        let tickets = ticket_plan(
+            Sweep {
+                msp: event.msp_credential_org_id,
+                customer,
+                mapping,
+                company: subject.company,
+                event: event.id,
+                scheduled_at: event.scheduled_at,
+                digest_due_at: event.scheduled_at + policy.evidence_sweep.every,
+                now,
+                dry_run,
+                tickets_per_tick: policy.tickets_per_tick,
+            },
+            state,
+            assessment.verdicts.iter().map(|verdict| &verdict.signal),
+        );
+        let mut evidence = Vec::with_capacity(SignalKind::ALL.len());
+        let mut swept = BTreeMap::new();
+        for verdict in &assessment.verdicts {
+            let (signal, kind) = (&verdict.signal, verdict.signal.kind());
+            let continued = state.heads.get(&kind).copied();
+            let continued = continued.unwrap_or_else(|| chain_start(customer, mapping, kind));
+            let row = EvidenceRow::append(
+                continued,
+                mapping,
+                event.id,
+                signal,
+                &policy.rules,
+                verdict.facts.clone(),
+            );
+            let row = row.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+            let chain_head = row.link.head();
+            swept.insert(
+                kind,
+                SweptSignal {
+                    status: signal.status,
+                    complete: signal.complete,
+                    chain_head,
+                },
+            );
+            evidence.push(row);
+        }
+        let signals: Vec<_> = assessment
+            .verdicts
+            .iter()
+            .map(|verdict| StoredSignal {
+                mapping,
+                event: event.id,
+                signal: verdict.signal.clone(),
+            })
+            .collect();
+        let details = AuditDetails::Swept {
+            mapping,
+            signals: swept,
+            counts: assessment.counts,
+            answered,
+            dry_run,
+        };
+        let report = report(&tickets, &signals, assessment, dry_run);
+        let commit = SweepCommit {
+            event: event.id,
+            credential: subject.credential.guard(),
+            mapping: subject.mapping.guard(),
+            lease: held.lease,
+            signals,
+            evidence,
+            audit: AuditRow::new(event.id, now, Actor::Schedule, details),
+            first_evidence_synced_at: (answered && dry_run).then_some(now),
+            signatures: ages.changes(&assessment.signatures_out_of_date, now),
+            tickets: tickets.tickets,
+            outbox: tickets.outbox,
+            tick: tickets.tick,
+        };
+        Ok((commit, report))
+    }
+
+    /// NinjaOne ids of devices that asset sync knows in other organizations of the same credential. Read once per tick.
+    async fn known_elsewhere(&self, event: &SweepEvent) -> Result<BTreeSet<i64>> {
+        let (msp, credential, tick) = (
+            event.msp_credential_org_id,
+            event.credential(),
+            event.scheduled_at,
+        );
+        let devices = if let Some(devices) = self.cached_devices(credential, tick) {
+            devices
+        } else {
+            let assets = self.inner.store.assets(msp, AssetFilter::All).await?;
+            let ours = assets.iter().filter(|asset| {
+                asset.source == Source::Ninjaone && asset.credential == Some(credential)
+            });
+            let known: BTreeMap<_, _> = ours
+                .filter_map(|asset| Some((asset.external_id.parse().ok()?, asset.mapping?)))
+                .collect();
+            let devices = Arc::new(known);
+            let known = KnownDevices {
+                tick,
+                devices: Arc::clone(&devices),
+            };
+            let mut cache = self
+                .inner
+                .known_devices
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            cache.insert(credential, known);
+            drop(cache);
+            devices
+        };
+        let elsewhere = devices
+            .iter()
+            .filter(|(_, mapping)| **mapping != event.mapping_id);
+        Ok(elsewhere.map(|(device, _)| *device).collect())
+    }
+
+    fn cached_devices(
+        &self,
+        credential: CredentialId,
+        tick: OffsetDateTime,
+    ) -> Option<Arc<BTreeMap<i64, MappingId>>> {
+        let cache = self
+            .inner
+            .known_devices
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        cache
+            .get(&credential)
+            .filter(|known| known.tick == tick)
+            .map(|known| Arc::clone(&known.devices))
+    }
+
+    /// Says on the MSP's trail, at most once an hour, that little is left of the request budget.
+    async fn warn_of_low_budget(
+        &self,
+        msp: MspOrgId,
+        credential: &Credential,
+        access: &Access,
+    ) -> Result<()> {
+        let now = self.now();
+        let usage = self
+            .inner
+            .store
+            .budget_usage(&access.fingerprint, now)
+            .await?;
+        let limit = crate::budget::NINJAONE_WINDOWS[1].limit;
+        if u64::from(usage.last_hour) * 100 < u64::from(limit) * u64::from(BUDGET_LOW_PERCENT) {
+            return Ok(());
+        }
+        let hour = now.unix_timestamp() / Duration::HOUR.whole_seconds();
+        let event = EventId::of_request("budget_low", &format!("{}/{hour}", credential.id));
+        let (spent, limit) = (u64::from(usage.last_hour), u64::from(limit));
+        let details = AuditDetails::BudgetLow {
+            credential: credential.id,
+            spent,
+            limit,
+        };
+        let row = AuditRow::new(event, now, Actor::Schedule, details);
+        let _ = self.inner.store.commit_audit(msp, event, vec![row]).await?;
+        tracing::warn!(spent, limit, "little is left of the hour's request budget");
+        Ok(())
+    }
+}
+
+/// An assessment has one verdict of each kind, whoever made it.
+fn check(assessment: &Assessment) -> Result<()> {
+    let kinds: BTreeSet<_> = assessment
+        .verdicts
+        .iter()
+        .map(|verdict| verdict.signal.kind())
+        .collect();
+    if kinds.len() == SignalKind::ALL.len() && assessment.verdicts.len() == kinds.len() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Internal,
+        "an assessment must hold each of the five signals once",
+    ))
+}
+
+fn report(
+    tickets: &TicketPlan,
+    signals: &[StoredSignal],
+    assessment: &Assessment,
+    dry_run: bool,
+) -> SweepReport {
+    let count =
+        |is: fn(&OutboxAction) -> bool| tickets.outbox.iter().filter(|row| is(&row.action)).count();
+    SweepReport {
+        signals: signals.to_vec(),
+        counts: assessment.counts,
+        answered: assessment.answered(),
+        dry_run,
+        opened: count(|action| matches!(action, OutboxAction::Open { .. })),
+        closed: count(|action| matches!(action, OutboxAction::Close { .. })),
+        digested: count(|action| matches!(action, OutboxAction::Digest { .. })) > 0,
+    }
+}

@@ -1,0 +1,101 @@
+use super::{Integration, RACES, superseded};
+use crate::{
+    EventId, MspOrgId,
+    audit::{Actor, AuditDetails, AuditRow},
+    credential::{Credential, SealedSecrets},
+    error::Result,
+    seal::{Field, Sealed},
+    store::{CommitOutcome, SecretsCommit},
+};
+
+impl Integration {
+    /// Seals every connected credential of an MSP again under the current key, where it is sealed under an older one. Runs go on
+    /// meanwhile. Returns how many were sealed again; when that is 0 for every MSP, the older key can be dropped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sealing`](crate::ErrorKind::Sealing) when a value does not open; [`ErrorKind::Store`](crate::ErrorKind::Store).
+    #[tracing::instrument(name = "regentra.rotate_key", skip_all, fields(%msp))]
+    pub async fn rotate_key(&self, msp: MspOrgId, actor: Actor) -> Result<usize> {
+        let mut resealed = 0;
+        for credential in self.inner.store.credentials(msp).await? {
+            if self.reseal(msp, credential, actor).await? {
+                resealed += 1;
+            }
+        }
+        Ok(resealed)
+    }
+
+    async fn reseal(
+        &self,
+        msp: MspOrgId,
+        mut credential: Credential,
+        actor: Actor,
+    ) -> Result<bool> {
+        for _ in 0..RACES {
+            let Some(secrets) = credential.secrets.as_ref().filter(|_| credential.is_active) else {
+                return Ok(false);
+            };
+            let sealed = [
+                Some(&secrets.client_id),
+                secrets.client_secret.as_ref(),
+                secrets.refresh_token.as_ref(),
+            ];
+            if sealed
+                .into_iter()
+                .flatten()
+                .all(|sealed| self.inner.keyring.is_current(sealed))
+            {
+                return Ok(false);
+            }
+            let again = |field, sealed: &Sealed| -> Result<Sealed> {
+                let secret = self
+                    .inner
+                    .keyring
+                    .open(msp, &credential.region, field, sealed)?;
+                Ok(self
+                    .inner
+                    .keyring
+                    .seal(msp, &credential.region, field, &secret)?)
+            };
+            let secrets = SealedSecrets {
+                client_id: again(Field::ClientId, &secrets.client_id)?,
+                client_secret: secrets
+                    .client_secret
+                    .as_ref()
+                    .map(|s| again(Field::ClientSecret, s))
+                    .transpose()?,
+                refresh_token: secrets
+                    .refresh_token
+                    .as_ref()
+                    .map(|s| again(Field::RefreshToken, s))
+                    .transpose()?,
+            };
+            // Derived from what is rewritten, so that a rotation that is repeated after a crash is the same one.
+            let state = format!(
+                "{}/{}/{}",
+                credential.id, credential.generation, credential.secrets_version
+            );
+            let event = EventId::of_request("rotate_key", &state);
+            let details = AuditDetails::KeyRotated {
+                credential: credential.id,
+            };
+            let commit = SecretsCommit {
+                event,
+                guard: credential.guard(),
+                expected: credential.secrets_version,
+                secrets,
+                audit: vec![AuditRow::new(event, self.now(), actor, details)],
+            };
+            match self.inner.store.commit_secrets(msp, commit).await? {
+                CommitOutcome::Committed => return Ok(true),
+                CommitOutcome::AlreadyCommitted | CommitOutcome::Superseded(_) => {
+                    match self.inner.store.credential(msp, credential.id).await? {
+                        Some(stored) => credential = stored,
+                        None => return Ok(false),
+                    }
+                }
+            }
+        }
+        Err(superseded())
+    }
+}

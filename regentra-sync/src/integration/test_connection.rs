@@ -1,0 +1,139 @@
+use ninjaone_client::{ErrorKind as Vendor, Lane, Region};
+use secrecy::SecretString;
+
+use super::Integration;
+use crate::{
+    EventId, MspOrgId,
+    audit::{Actor, AuditDetails, AuditRow},
+    error::{Error, ErrorKind, Result},
+    ninjaone::Access,
+    policy::ORGANIZATION_CEILING,
+    region::RegionKey,
+};
+
+/// Credentials that are not saved yet.
+#[derive(Debug)]
+pub struct TestConnection {
+    /// The region, or the address of a branded host.
+    pub region: RegionKey,
+    /// The client id.
+    pub client_id: SecretString,
+    /// The client secret.
+    pub client_secret: SecretString,
+    /// Whether to ask the other regions, when the client id is unknown in this one. Each is sent the client id and secret, so
+    /// this is somebody's explicit wish.
+    pub try_other_regions: bool,
+    /// Who asks.
+    pub actor: Actor,
+}
+
+/// A connection that works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionTest {
+    /// How many organizations the client sees.
+    pub organizations_visible: u64,
+    /// There are more than could be counted.
+    pub truncated: bool,
+    /// What to do, when it works and will be of no use.
+    pub warning: Option<&'static str>,
+}
+
+const NOTHING_VISIBLE: &str = "the credentials work, but no organization is visible to them: in NinjaOne, open Administration > \
+     Apps > API and give this client's user or role access to the organizations";
+
+impl Integration {
+    /// Tries credentials before they are saved: authenticates, and counts the organizations that they see. Seeing none is a
+    /// success with a warning.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for an address that is not allowed; [`ErrorKind::Ninjaone`] with what is wrong. A wrong region
+    /// looks like an unknown client, so that error says both.
+    #[tracing::instrument(name = "regentra.test_connection", skip_all, fields(%msp, region = %request.region))]
+    pub async fn test_connection(
+        &self,
+        msp: MspOrgId,
+        request: TestConnection,
+    ) -> Result<ConnectionTest> {
+        let base_url = self.allowed(&request.region)?;
+        let fingerprint = self
+            .inner
+            .keyring
+            .fingerprint(&base_url.limit_host(), &request.client_id);
+        let access = Access {
+            base_url,
+            fingerprint,
+            client_id: request.client_id,
+            client_secret: request.client_secret,
+            lane: Lane::Interactive,
+        };
+        let listed = self
+            .inner
+            .ninjaone
+            .organizations(&access, ORGANIZATION_CEILING)
+            .await;
+        let visible = listed
+            .as_ref()
+            .ok()
+            .map(|list| list.organizations.len() as u64);
+
+        let now = self.now();
+        let event = EventId::new(now);
+        let details = AuditDetails::Tested {
+            region: request.region.clone(),
+            organizations_visible: visible,
+        };
+        let row = AuditRow::new(event, now, request.actor, details);
+        let _ = self.inner.store.commit_audit(msp, event, vec![row]).await?;
+
+        match listed {
+            Ok(list) => Ok(ConnectionTest {
+                organizations_visible: list.organizations.len() as u64,
+                truncated: list.truncated,
+                warning: list.organizations.is_empty().then_some(NOTHING_VISIBLE),
+            }),
+            Err(error) if error.kind() == ErrorKind::Ninjaone(Vendor::WrongRegionOrClient) => {
+                let found = if request.try_other_regions {
+                    self.region_of(&access).await
+                } else {
+                    None
+                };
+                Err(wrong_region(&request.region, &access, found, error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The region that knows the client, if another one does.
+    async fn region_of(&self, access: &Access) -> Option<Region> {
+        for region in Region::ALL {
+            if access.base_url.region() == Some(region) {
+                continue;
+            }
+            let elsewhere = Access {
+                base_url: region.into(),
+                ..access.clone()
+            };
+            if self.inner.ninjaone.authenticate(&elsewhere).await.is_ok() {
+                return Some(region);
+            }
+        }
+        None
+    }
+}
+
+fn wrong_region(region: &RegionKey, access: &Access, found: Option<Region>, error: Error) -> Error {
+    let host = access.base_url.host();
+    let message = match found {
+        Some(other) => {
+            let other_host = other.host();
+            format!(
+                "{host} does not know this client id, but region {other} ({other_host}) does: connect that region"
+            )
+        }
+        None => format!(
+            "{host} does not know this client id: either the client id is wrong, or region {region} is (the region is part of \
+             the address you sign in at, and {host} serves {region})"
+        ),
+    };
+    Error::new(error.kind(), message).caused_by(error)
+}

@@ -1,0 +1,341 @@
+//! NinjaOne over its API.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use ninjaone_client::{
+    BudgetError, BudgetKey, Client, Credentials, DeviceFilter, DeviceId, Grant, Lane,
+    OrganizationId, RateLimit, RetryPolicy, SharedBudget,
+    devices::DevicesParams,
+    models::{ApprovalStatus, Device},
+    organizations::OrganizationsParams,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::{
+    assessment::{Assessment, AssessmentRequest},
+    asset::AssetContent,
+    assets::identity::serial_key,
+    budget::{Spend, Window},
+    clock::Clock,
+    collect,
+    credential::Fingerprint,
+    error::Result,
+    mapping::ExternalOrgId,
+    ninjaone::{Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList},
+    private::Private,
+    progress::{Observer, Progress},
+    seal::Keyring,
+    store::Store,
+};
+
+/// NinjaOne over its API, with one client per credential, so that tokens are reused.
+#[derive(Debug)]
+pub struct LiveNinjaOne {
+    limit: RateLimit,
+    retry: RetryPolicy,
+    observer: Option<Arc<dyn Observer>>,
+    budget: Option<Arc<dyn SharedBudget>>,
+    clients: Mutex<BTreeMap<Fingerprint, Cached>>,
+}
+
+/// A client, and what it was built with: a reconnect with a new secret builds another.
+struct Cached {
+    base: String,
+    secret: SecretString,
+    client: Client,
+}
+
+impl std::fmt::Debug for Cached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cached")
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for LiveNinjaOne {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LiveNinjaOne {
+    /// NinjaOne under the vendor's limits and the default retries.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            limit: RateLimit::default(),
+            retry: RetryPolicy::default(),
+            observer: None,
+            budget: None,
+            clients: Mutex::default(),
+        }
+    }
+
+    /// Another rate limit than the vendor's.
+    #[must_use]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Another retry policy than the default.
+    #[must_use]
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Tells how requests go on.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Draws every request from the budget in the store too, which all processes of the host share.
+    #[must_use]
+    pub fn shared_budget(
+        mut self,
+        store: Arc<dyn Store>,
+        keyring: Arc<Keyring>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        self.budget = Some(Arc::new(StoreBudget {
+            store,
+            keyring,
+            clock,
+        }));
+        self
+    }
+
+    fn client(&self, access: &Access) -> Result<Client> {
+        let base = access.base_url.to_string();
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = clients.get(&access.fingerprint).filter(|cached| {
+            cached.base == base
+                && cached.secret.expose_secret() == access.client_secret.expose_secret()
+        });
+        if let Some(cached) = cached {
+            return Ok(cached.client.in_lane(access.lane));
+        }
+        let credentials = Credentials::client_credentials(
+            access.client_id.expose_secret().to_owned(),
+            access.client_secret.expose_secret().to_owned(),
+        );
+        let mut builder = Client::builder(access.base_url.clone(), credentials)
+            .rate_limit(self.limit.clone())
+            .retry(self.retry);
+        if let Some(observer) = &self.observer {
+            builder = builder.observer(Arc::new(Listener(Arc::clone(observer))));
+        }
+        if let Some(budget) = &self.budget {
+            builder = builder.shared_budget(Arc::clone(budget));
+        }
+        let client = builder.build()?;
+        let cached = Cached {
+            base,
+            secret: access.client_secret.clone(),
+            client: client.clone(),
+        };
+        clients.insert(access.fingerprint.clone(), cached);
+        Ok(client.in_lane(access.lane))
+    }
+}
+
+#[async_trait]
+impl NinjaOne for LiveNinjaOne {
+    async fn authenticate(&self, access: &Access) -> Result<()> {
+        Ok(self.client(access)?.authenticate().await?)
+    }
+
+    async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {
+        let client = self.client(access)?;
+        client.authenticate().await?;
+        let mut pages = client
+            .organizations()
+            .list(OrganizationsParams::default())
+            .with_ceiling(ceiling);
+        let mut list = OrganizationList::default();
+        while let Some(page) = pages.next_page().await? {
+            list.requests += 1;
+            list.malformed_rows += page.malformed.len() as u64;
+            for row in page.rows {
+                match (row.id, row.name) {
+                    (Some(id), Some(name)) => {
+                        let (id, name) = (ExternalOrgId::new(id.get()), Private::new(name));
+                        list.organizations.push(ListedOrganization { id, name });
+                    }
+                    _ => list.malformed_rows += 1,
+                }
+            }
+        }
+        list.truncated = pages.completeness().is_some_and(|end| !end.is_complete());
+        Ok(list)
+    }
+
+    async fn devices(
+        &self,
+        access: &Access,
+        organization: ExternalOrgId,
+        ceiling: usize,
+    ) -> Result<DeviceList> {
+        let organization = OrganizationId::new(organization.get());
+        let client = self.client(access)?;
+        let params = DevicesParams::default().filter(DeviceFilter::organization(organization));
+        let mut pages = client.devices().detailed(params);
+        let mut list = DeviceList::default();
+        // The ceiling is counted here, over the organization's own devices: when NinjaOne ignores the filter and sends the
+        // whole fleet, foreign rows must not use it up.
+        let mut own = BTreeSet::new();
+        'walk: while let Some(page) = pages.next_page().await? {
+            list.requests += 1;
+            list.malformed_rows += page.malformed.len() as u64;
+            for row in page.rows {
+                match (row.id, row.organization_id) {
+                    (Some(_), Some(other)) if other != organization => list.foreign_rows += 1,
+                    (Some(id), Some(_)) => {
+                        if own.contains(&id) {
+                            continue;
+                        }
+                        if own.len() == ceiling {
+                            list.truncated = true;
+                            break 'walk;
+                        }
+                        own.insert(id);
+                        if row.approval_status == Some(ApprovalStatus::Approved) {
+                            list.devices.push(ListedDevice {
+                                id: id.get(),
+                                content: content(&row),
+                            });
+                        }
+                    }
+                    _ => list.malformed_rows += 1,
+                }
+            }
+        }
+        Ok(list)
+    }
+
+    async fn assess(
+        &self,
+        access: &Access,
+        request: AssessmentRequest<'_>,
+        known_elsewhere: &BTreeSet<i64>,
+    ) -> Result<Assessment> {
+        let client = self.client(access)?;
+        let known: BTreeSet<_> = known_elsewhere.iter().copied().map(DeviceId::new).collect();
+        Ok(collect::organization(&client, request, &known)
+            .await?
+            .assessment)
+    }
+}
+
+/// What the asset says of a device: nothing that changes from hour to hour.
+fn content(device: &Device) -> AssetContent {
+    let text = |text: Option<&String>| {
+        text.map(|text| text.trim())
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
+    let system = device.system.as_ref();
+    // Virtual machines and Macs fill one of the two; the one that identifies the machine is taken.
+    let serials = [
+        system.and_then(|system| text(system.bios_serial_number.as_ref())),
+        system.and_then(|system| text(system.serial_number.as_ref())),
+        text(device.service_tag.as_ref()),
+    ];
+    let serial = serials
+        .iter()
+        .flatten()
+        .find(|serial| serial_key(serial).is_some())
+        .or(serials.iter().flatten().next());
+    let name = device.best_name().unwrap_or_default();
+    AssetContent {
+        name: Private::new(name),
+        host_name: text(device.system_name.as_ref().or(device.dns_name.as_ref())).map(Private::new),
+        serial_number: serial.map(|serial| Private::new(serial.as_str())),
+        entra_device_id: None,
+        class: device
+            .node_class
+            .as_ref()
+            .map(|class| class.as_str().to_owned()),
+        manufacturer: system
+            .and_then(|system| text(system.manufacturer.as_ref()))
+            .or_else(|| text(device.vendor.as_ref())),
+        model: system
+            .and_then(|system| text(system.model.as_ref()))
+            .or_else(|| text(device.model.as_ref())),
+        operating_system: device.os.as_ref().and_then(|os| text(os.name.as_ref())),
+    }
+}
+
+/// Hands on what the client tells.
+#[derive(Debug)]
+struct Listener(Arc<dyn Observer>);
+
+impl ninjaone_client::Observer for Listener {
+    fn event(&self, event: &ninjaone_client::Event) {
+        use ninjaone_client::Event;
+        match event {
+            Event::Attempt { operation, .. } => self.0.progress(&Progress::Request { operation }),
+            Event::Wait {
+                reason, expected, ..
+            } => {
+                self.0.progress(&Progress::Waiting {
+                    reason: *reason,
+                    expected: *expected,
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The budget in the store, as the client asks for it.
+#[derive(Debug)]
+struct StoreBudget {
+    store: Arc<dyn Store>,
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl SharedBudget for StoreBudget {
+    async fn take(
+        &self,
+        key: &BudgetKey,
+        limit: &RateLimit,
+        lane: Lane,
+    ) -> std::result::Result<Grant, BudgetError> {
+        let tenant = self
+            .keyring
+            .fingerprint(key.host(), &SecretString::from(key.client_id()));
+        let windows: Vec<_> = limit
+            .windows_of(lane)
+            .into_iter()
+            .map(|(requests, length)| Window {
+                limit: u32::try_from(requests).unwrap_or(u32::MAX),
+                length: length.try_into().unwrap_or(time::Duration::MAX),
+            })
+            .collect();
+        let now = self.clock.now();
+        match self
+            .store
+            .spend(&tenant, now, &windows)
+            .await
+            .map_err(BudgetError::new)?
+        {
+            Spend::Granted => Ok(Grant::Granted),
+            Spend::Exhausted { retry_at } => {
+                // At least a moment, so that two clocks that differ do not make anybody ask in a circle.
+                let wait = (retry_at - now).max(time::Duration::milliseconds(10));
+                Ok(Grant::Wait(wait.unsigned_abs()))
+            }
+        }
+    }
+}
