@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::signal::SignalKind;
+
 /// One of the ten internal controls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ControlId {
@@ -87,8 +89,65 @@ impl ControlId {
     }
 }
 
+impl ControlId {
+    /// The signal that is evidence for this control.
+    #[must_use]
+    pub const fn signal(self) -> SignalKind {
+        match self {
+            Self::EncryptionAtRest | Self::EndpointConfiguration => SignalKind::DiskEncryption,
+            Self::MaliciousSoftware | Self::EndpointProtection => SignalKind::AntivirusPosture,
+            Self::VulnerabilityManagement | Self::PatchManagement => SignalKind::PatchSla,
+            Self::DataBackup | Self::BackupTesting => SignalKind::BackupActivity,
+            Self::AssetInventory | Self::AssetClassification => SignalKind::DeviceInventory,
+        }
+    }
+}
+
+/// An id that names none of the ten controls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not one of the ten internal controls, such as IC-024")]
+pub struct UnknownControl;
+
+impl std::str::FromStr for ControlId {
+    type Err = UnknownControl;
+
+    fn from_str(id: &str) -> Result<Self, UnknownControl> {
+        Self::ALL
+            .into_iter()
+            .find(|control| control.as_str() == id)
+            .ok_or(UnknownControl)
+    }
+}
+
 impl std::fmt::Display for ControlId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_back_and_are_sorted() {
+        assert!(ControlId::ALL.is_sorted());
+        assert!(ControlId::ALL.map(ControlId::as_str).is_sorted());
+        for control in ControlId::ALL {
+            assert_eq!(control.as_str().parse(), Ok(control));
+            assert_eq!(control.to_string(), control.as_str());
+            assert_eq!(serde_json::to_value(control).unwrap(), control.as_str());
+            assert!(!control.name().is_empty());
+        }
+        assert_eq!("IC-025".parse::<ControlId>(), Err(UnknownControl));
+    }
+
+    #[test]
+    fn controls_and_signals_agree() {
+        for signal in SignalKind::ALL {
+            for control in signal.controls() {
+                assert_eq!(control.signal(), signal, "{control}");
+            }
+        }
     }
 }

@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use time::OffsetDateTime;
 
-use crate::{fleet::count, hash::Hash256, signal::SignalKind};
+use crate::{fleet::count, guard::Guard, hash::Hash256, signal::SignalKind};
 
 /// What a digest starts with: another layout of the facts would be another number.
 const LAYOUT: &[u8] = b"regentra-evidence facts 1\n";
 
 /// The name of a [`DigestKey`], which stands beside each digest, so that keys can be rotated.
 ///
-/// One to 32 lower-case letters, digits and hyphens, such as `2026-11`.
+/// One to 32 lower-case letters, digits and hyphens, such as `2026-11`, and nothing that [`Guard`] would refuse to publish.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId(String);
@@ -35,7 +35,8 @@ impl KeyId {
         let id = id.into();
         let allowed =
             |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-        if (1..=32).contains(&id.len()) && id.chars().all(allowed) {
+        let plain = Guard::new().scan_text(&id).is_empty();
+        if (1..=32).contains(&id.len()) && id.chars().all(allowed) && plain {
             Ok(Self(id))
         } else {
             Err(DigestKeyError::Id)
@@ -74,7 +75,9 @@ impl std::fmt::Display for KeyId {
 #[non_exhaustive]
 pub enum DigestKeyError {
     /// The key's name is of another form.
-    #[error("a key id is 1 to 32 lower-case letters, digits and hyphens")]
+    #[error(
+        "a key id is 1 to 32 lower-case letters, digits and hyphens, and does not look like a serial number"
+    )]
     Id,
     /// The secret is too short to keep anybody from guessing.
     #[error("a digest key has at least 32 random bytes")]
@@ -189,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_key_has_a_plain_name_and_enough_bytes() {
-        for id in ["k", "2026-11", "abcdefghijklmnopqrstuvwxyz-01234"] {
+        for id in ["k", "2026-11", "abcdefghijklmnopqrstuvwxyz-01234", "k-1"] {
             assert_eq!(KeyId::new(id).unwrap().as_str(), id);
         }
         for id in [
@@ -199,6 +202,8 @@ mod tests {
             "a b",
             "abcdefghijklmnopqrstuvwxyz-012345",
             "schlüssel",
+            "abc1234",
+            "0123456789",
         ] {
             assert_eq!(KeyId::new(id), Err(DigestKeyError::Id), "{id}");
         }

@@ -4,7 +4,9 @@
 pub mod antivirus_posture;
 pub mod backup_activity;
 pub mod chain;
+pub mod claim;
 mod control;
+pub mod crosswalk;
 mod custom_field;
 mod device;
 pub mod device_inventory;
@@ -13,7 +15,11 @@ pub mod disk_encryption;
 #[cfg(test)]
 mod fixture;
 pub mod fleet;
+mod framework;
+pub mod guard;
 mod hash;
+#[cfg(feature = "oscal")]
+pub mod oscal;
 pub mod patch_sla;
 mod percent;
 pub mod posture;
@@ -24,6 +30,8 @@ mod report;
 pub mod rules;
 mod signal;
 pub mod signature_history;
+#[cfg(feature = "csv")]
+pub mod spreadsheet;
 mod time;
 mod vendor;
 mod verdict;
@@ -31,7 +39,9 @@ mod verdict;
 pub use antivirus_posture::{AntivirusPosture, Definitions, Product, ProductFact, ProtectionState};
 pub use backup_activity::{ActivityKey, BackupActivity, BackupEvent, BackupFact};
 pub use chain::{ChainFault, ChainHead, ChainLink, verify_chain};
-pub use control::ControlId;
+pub use claim::Claim;
+pub use control::{ControlId, UnknownControl};
+pub use crosswalk::{Link, Strength};
 pub use custom_field::{CustomAnswer, CustomFact};
 pub use device::{DeviceClass, DeviceFact, DeviceFamily, DeviceKey};
 pub use digest::{DigestKey, DigestKeyError, FactsDigest, KeyId};
@@ -40,6 +50,8 @@ pub use disk_encryption::{
     VolumeType,
 };
 pub use fleet::{Fleet, FleetBuilder, OtherFleet, Scope};
+pub use framework::{Framework, UnknownFramework};
+pub use guard::{Finding, Guard, GuardError, LeakKind};
 pub use hash::{Hash256, NotAHash};
 pub use patch_sla::{
     AttemptFact, InstallOutcome, PatchKey, PatchKind, PatchSeverity, PatchSla, PendingFact,

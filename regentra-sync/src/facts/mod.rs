@@ -8,6 +8,7 @@
 
 pub mod antivirus_posture;
 pub mod backup_activity;
+pub mod custom_field;
 pub mod device_inventory;
 pub mod disk_encryption;
 pub mod patch_sla;

@@ -1,0 +1,187 @@
+//! Shapes of text that identify a device or a person.
+
+use std::{collections::BTreeSet, net::Ipv6Addr};
+
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::LeakKind;
+use crate::{crosswalk, hash::Hash256};
+
+/// Every shape in a text.
+pub(super) fn kinds(text: &str) -> BTreeSet<LeakKind> {
+    // A separator is whatever stands between words and in none of the shapes.
+    text.split(|letter: char| letter.is_whitespace() || "\"'`,;()[]{}<>|=*".contains(letter))
+        .filter(|word| !is_ours(word.trim_end_matches(['.', ':', '!', '?'])))
+        .flat_map(word_kinds)
+        .collect()
+}
+
+/// Words that we write ourselves and that look like something else: times, hashes, and requirements such as PCI DSS 9.4.1.1.
+fn is_ours(word: &str) -> bool {
+    OffsetDateTime::parse(word, &Rfc3339).is_ok()
+        || word.parse::<Hash256>().is_ok()
+        || crosswalk::all()
+            .iter()
+            .any(|link| link.requirement() == word)
+}
+
+fn word_kinds(word: &str) -> impl Iterator<Item = LeakKind> {
+    [
+        (LeakKind::Ipv4, has_ipv4(word)),
+        (LeakKind::Ipv6, has_ipv6(word)),
+        (LeakKind::Mac, has_mac(word)),
+        (LeakKind::Drive, has_drive(word)),
+        (LeakKind::Uuid, runs(word, is_hex_or_hyphen).any(is_uuid)),
+        (LeakKind::Email, has_email(word)),
+        (LeakKind::DomainUser, has_domain_user(word)),
+        (LeakKind::Fqdn, has_fqdn(word)),
+        (LeakKind::Serial, has_serial(word)),
+    ]
+    .into_iter()
+    .filter_map(|(kind, holds)| holds.then_some(kind))
+}
+
+/// The longest runs of such characters that no letter or digit touches.
+fn runs(word: &str, of: fn(char) -> bool) -> impl Iterator<Item = &str> {
+    let touches = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+    let mut rest = word;
+    let mut before = None;
+    std::iter::from_fn(move || {
+        loop {
+            let start = rest.find(of)?;
+            let (skipped, run) = rest.split_at(start);
+            before = skipped.chars().next_back().or(before);
+            let (run, after) = run.split_at(run.find(|letter| !of(letter)).unwrap_or(run.len()));
+            let own_before = before;
+            (rest, before) = (after, run.chars().next_back());
+            if !touches(own_before) && !touches(after.chars().next()) {
+                return Some(run);
+            }
+        }
+    })
+}
+
+fn is_hex_or_hyphen(letter: char) -> bool {
+    letter.is_ascii_hexdigit() || letter == '-'
+}
+
+fn is_hex(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_hexdigit())
+}
+
+fn has_ipv4(word: &str) -> bool {
+    runs(word, |letter| letter.is_ascii_digit() || letter == '.').any(|run| {
+        let parts: Vec<&str> = run.trim_matches('.').split('.').collect();
+        parts.len() == 4
+            && parts
+                .iter()
+                .all(|part| part.len() <= 3 && part.parse::<u8>().is_ok())
+    })
+}
+
+fn has_ipv6(word: &str) -> bool {
+    runs(word, |letter| {
+        letter.is_ascii_hexdigit() || ":.".contains(letter)
+    })
+    .any(|run| {
+        let run = run.trim_end_matches('.');
+        let run = if run.ends_with("::") {
+            run
+        } else {
+            run.trim_end_matches(':')
+        };
+        run.parse::<Ipv6Addr>()
+            .is_ok_and(|address| !address.is_unspecified())
+    })
+}
+
+fn has_mac(word: &str) -> bool {
+    let groups_of = |run: &str, separator, count, length| {
+        let groups: Vec<&str> = run.split(separator).collect();
+        groups.len() == count
+            && groups
+                .iter()
+                .all(|group| group.len() == length && is_hex(group))
+    };
+    runs(word, |letter| {
+        letter.is_ascii_hexdigit() || ":-.".contains(letter)
+    })
+    .any(|run| {
+        let run = run.trim_matches([':', '.', '-']);
+        groups_of(run, ':', 6, 2) || groups_of(run, '-', 6, 2) || groups_of(run, '.', 3, 4)
+    })
+}
+
+/// `C:` alone or at the end of a word, or any drive before a slash.
+fn has_drive(word: &str) -> bool {
+    word.match_indices(':').any(|(at, _)| {
+        let (before, after) = word.split_at(at);
+        let after = after.get(1..).unwrap_or_default();
+        let mut letters = before.chars().rev();
+        let Some(letter) = letters.next().filter(char::is_ascii_alphabetic) else {
+            return false;
+        };
+        let alone = !letters.next().is_some_and(char::is_alphanumeric);
+        let path = after.starts_with(['\\', '/']);
+        alone && (path || (letter.is_ascii_uppercase() && after.is_empty()))
+    })
+}
+
+/// 32 hexadecimal digits, in the five groups of a UUID or in one.
+pub(super) fn is_uuid(text: &str) -> bool {
+    let text = text.trim_matches('-');
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    (groups == [8, 4, 4, 4, 12] || groups == [32]) && text.split('-').all(is_hex)
+}
+
+fn has_email(word: &str) -> bool {
+    word.match_indices('@').any(|(at, _)| {
+        let (before, after) = word.split_at(at);
+        before.ends_with(char::is_alphanumeric)
+            && after
+                .get(1..)
+                .is_some_and(|domain| domain.starts_with(char::is_alphanumeric))
+    })
+}
+
+/// `DOMAIN\user` and `\\server\share`, with backslashes escaped or not.
+fn has_domain_user(word: &str) -> bool {
+    let is_name = |letter: char| letter.is_alphanumeric() || "_-.$".contains(letter);
+    word.match_indices('\\').any(|(at, _)| {
+        let (before, after) = word.split_at(at);
+        let name = after.trim_start_matches('\\');
+        name.starts_with(is_name) && (before.ends_with(is_name) || after.starts_with("\\\\"))
+    })
+}
+
+/// Two labels or more, the last of letters alone.
+fn has_fqdn(word: &str) -> bool {
+    let is_label = |letter: char| letter.is_alphanumeric() || "-_.".contains(letter);
+    word.split(|letter| !is_label(letter)).any(|name| {
+        let name = name.trim_matches(['.', '-', '_']);
+        let Some((rest, last)) = name.rsplit_once('.') else {
+            return false;
+        };
+        last.chars().count() >= 2
+            && last.chars().all(char::is_alphabetic)
+            && rest
+                .rsplit('.')
+                .next()
+                .is_some_and(|label| label.chars().any(char::is_alphanumeric))
+    })
+}
+
+/// Seven or more letters and digits with at least one of each, nine or more digits, or three or more groups of four digits.
+fn has_serial(word: &str) -> bool {
+    let mixed = word
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+        .any(|run| {
+            let digits = run.chars().filter(char::is_ascii_digit).count();
+            (run.len() >= 7 && digits > 0 && digits < run.len()) || digits >= 9
+        });
+    let grouped = runs(word, |letter| letter.is_ascii_digit() || letter == '-').any(|run| {
+        let groups: Vec<&str> = run.trim_matches('-').split('-').collect();
+        groups.len() >= 3 && groups.iter().all(|group| group.len() == 4)
+    });
+    mixed || grouped
+}
