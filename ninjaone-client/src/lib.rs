@@ -15,6 +15,7 @@ mod id;
 mod limit;
 pub mod models;
 mod oauth;
+mod object;
 mod observer;
 mod open_enum;
 mod paging;

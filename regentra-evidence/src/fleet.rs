@@ -59,7 +59,7 @@ impl Standing {
 /// Collects the rows of the device list; [`FleetBuilder::build`] makes the [`Fleet`] of them.
 ///
 /// The same device twice: the newest last contact wins, a readable one before an unreadable one; at a tie approved before
-/// not approved, then offline before unsaid before online. So any order, split and repetition of the rows gives the same fleet.
+/// not approved, then offline before unsaid before online, then a class in scope before one that is not. So any order, split and repetition of the rows gives the same fleet.
 #[derive(Clone, Debug)]
 pub struct FleetBuilder {
     now: OffsetDateTime,
@@ -156,13 +156,20 @@ impl FleetBuilder {
 }
 
 /// The total order by which the rows of one device are joined.
-fn rank(fact: &DeviceFact) -> (Option<OffsetDateTime>, bool, u8, DeviceClass) {
+fn rank(fact: &DeviceFact) -> (Option<OffsetDateTime>, bool, u8, bool, DeviceClass) {
     let offline = match fact.offline {
         Some(true) => 2,
         None => 1,
         Some(false) => 0,
     };
-    (fact.last_contact, fact.approved, offline, fact.class)
+    let in_scope = fact.class.is_endpoint();
+    (
+        fact.last_contact,
+        fact.approved,
+        offline,
+        in_scope,
+        fact.class,
+    )
 }
 
 /// Two parts that do not belong to one fleet were to be merged: nothing was.
@@ -199,11 +206,12 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Starts a fleet that is judged at `now`, by the promise's rules.
+    /// Starts a fleet that is judged at `now`, to the microsecond, by the promise's rules.
     #[must_use]
     pub fn builder(now: OffsetDateTime) -> FleetBuilder {
         FleetBuilder {
-            now,
+            // Facts are no finer, and what is exactly 30 days old must not turn stale by a nanosecond.
+            now: now.truncate_to_microsecond(),
             rules: Rules::default(),
             devices: BTreeMap::new(),
             truncated: false,

@@ -1,5 +1,11 @@
 //! From credentials to five verdicts, over real HTTP: what a customer's verdicts are, and what no fault may do to them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -397,4 +403,50 @@ async fn a_device_of_another_organization_is_dropped_and_one_without_an_organiza
     assert_eq!(signal.metadata.scope().approved, 1);
     assert!(signal.reasons.contains(&Reason::MalformedRows));
     assert_ne!(signal.status, Status::Pass);
+}
+
+#[tokio::test]
+async fn a_device_listed_twice_is_judged_by_its_newest_row_whichever_comes_first() {
+    let row = |organization: i64, approval: &str, hours_ago: i64| {
+        let mut row = device(1);
+        row["nodeClass"] = json!("WINDOWS_WORKSTATION");
+        row["organizationId"] = json!(organization);
+        row["approvalStatus"] = json!(approval);
+        row["lastContact"] = json!(NOW.unix_timestamp() - hours_ago * 3600);
+        row
+    };
+    let antivirus = |state: &str| {
+        json!({"deviceId": 1, "productName": "Windows Defender", "productState": state,
+            "definitionStatus": "Up-to-Date", "timestamp": NOW.unix_timestamp()})
+    };
+    // A row that is older, of another organization, or not yet approved must not hide the one that counts.
+    for other in [
+        row(1, "PENDING", 9),
+        row(1, "PENDING", 1),
+        row(2, "APPROVED", 1),
+    ] {
+        for first in [true, false] {
+            let newest = row(1, "APPROVED", 0);
+            let devices = if first {
+                [other.clone(), newest]
+            } else {
+                [newest, other.clone()]
+            };
+            let mut tenant = Tenant::builder(NOW)
+                .organizations(&[
+                    json!({"id": 1, "name": "One"}),
+                    json!({"id": 2, "name": "Two"}),
+                ])
+                .devices(&devices)
+                .antivirus_status(&[antivirus("OFF")])
+                .build();
+            tenant.fault(Fault::FiltersIgnored);
+            let signals = by_kind(&collect(tenant, 1).await);
+            assert_eq!(
+                signals[&SignalKind::AntivirusPosture].status,
+                Status::Fail,
+                "{other}"
+            );
+        }
+    }
 }

@@ -22,7 +22,7 @@ macro_rules! model {
     ) => {
         $(#[$doc])*
         #[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(default, rename_all = "camelCase")]
+        #[serde(default, rename_all = "camelCase", remote = "Self")]
         pub struct $name {
             $(
                 $(#[$field_doc])*
@@ -34,6 +34,19 @@ macro_rules! model {
                 #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::timestamp::field")]
                 pub $time: Option<crate::Timestamp>,
             )*)?
+        }
+
+        // `remote = "Self"` derives these two as functions of the type, so that the traits can go through `Object`.
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::deserialize($crate::object::Object(deserializer))
+            }
         }
 
         impl std::fmt::Debug for $name {

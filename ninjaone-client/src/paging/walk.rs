@@ -44,22 +44,15 @@ impl Step {
     };
 }
 
-impl<T> Walk<T> {
+impl<T: PartialEq> Walk<T> {
     pub(crate) fn by_id(after: Option<i64>, page_size: u32, id_of: fn(&T) -> Option<i64>) -> Self {
         Self::ById(ById {
             after,
             page_size: page_size as usize,
             id_of,
+            is_same: T::eq,
             previous: Vec::new(),
             overfull: false,
-        })
-    }
-
-    pub(crate) fn by_cursor(parameter: &'static str, page_size: u32) -> Self {
-        Self::ByCursor(ByCursor {
-            parameter,
-            page_size: page_size as usize,
-            ..ByCursor::default()
         })
     }
 
@@ -75,8 +68,19 @@ impl<T> Walk<T> {
             stop,
             page_size: page_size as usize,
             id_of,
+            is_same: T::eq,
             time_of,
             previous: Vec::new(),
+        })
+    }
+}
+
+impl<T> Walk<T> {
+    pub(crate) fn by_cursor(parameter: &'static str, page_size: u32) -> Self {
+        Self::ByCursor(ByCursor {
+            parameter,
+            page_size: page_size as usize,
+            ..ByCursor::default()
         })
     }
 
@@ -128,6 +132,7 @@ pub(crate) struct ById<T> {
     after: Option<i64>,
     page_size: usize,
     id_of: fn(&T) -> Option<i64>,
+    is_same: fn(&T, &T) -> bool,
     /// Ids of the page before, sorted: rows sent once more are told from rows out of order.
     previous: Vec<i64>,
     /// The page before held more rows than were asked for.
@@ -140,9 +145,14 @@ impl<T> ById<T> {
         if received == 0 {
             return Ok(Step::DONE);
         }
-        let mut ids = keep_new(page, self.id_of, &self.previous, self.after, |id, after| {
-            id <= after
-        })?;
+        let mut ids = keep_new(
+            page,
+            self.id_of,
+            self.is_same,
+            &self.previous,
+            self.after,
+            |id, after| id <= after,
+        )?;
         ids.append(&mut page.malformed_ids);
         ids.sort_unstable();
         let largest = ids.last().copied();
@@ -182,6 +192,7 @@ pub(crate) struct Backwards<T> {
     stop: Stop,
     page_size: usize,
     id_of: fn(&T) -> Option<i64>,
+    is_same: fn(&T, &T) -> bool,
     time_of: fn(&T) -> Option<OffsetDateTime>,
     previous: Vec<i64>,
 }
@@ -195,6 +206,7 @@ impl<T> Backwards<T> {
         let mut ids = keep_new(
             page,
             self.id_of,
+            self.is_same,
             &self.previous,
             self.older_than,
             |id, before| id >= before,
@@ -234,27 +246,32 @@ impl<T> Backwards<T> {
 
 /// Keeps the rows that are new and returns the ids of all.
 ///
-/// A row of the page before that comes once more is dropped. A row behind the position that was not there before means
-/// that the order is not what the walk relies on: rows may be missing, so that is an error. A row without an id is
-/// malformed.
+/// A row of the page before that comes once more is dropped, and so is one that stands on this page already. Two rows of one
+/// id that differ are both kept: which of them holds is not for a list to decide. A row behind the position that was not
+/// there before means that the order is not what the walk relies on: rows may be missing, so that is an error. A row without
+/// an id is malformed.
 fn keep_new<T>(
     page: &mut RawPage<T>,
     id_of: fn(&T) -> Option<i64>,
+    is_same: fn(&T, &T) -> bool,
     previous: &[i64],
     position: Option<i64>,
     is_behind: impl Fn(i64, i64) -> bool,
 ) -> Result<Vec<i64>, Error> {
+    let mut repeated = repeated(&page.rows, id_of, is_same).into_iter().peekable();
     let mut ids = Vec::with_capacity(page.rows.len());
-    let mut here = std::collections::HashSet::with_capacity(page.rows.len());
     let mut out_of_order = false;
     let mut without_id = Vec::new();
     let mut malformed = page.malformed.iter().map(|row| row.position).peekable();
     let mut position_on_page = 0;
+    let mut index = 0;
     page.rows.retain(|row| {
         while malformed.next_if_eq(&position_on_page).is_some() {
             position_on_page += 1;
         }
         position_on_page += 1;
+        index += 1;
+        let is_repeated = repeated.next_if_eq(&(index - 1)).is_some();
         let Some(id) = id_of(row) else {
             without_id.push(MalformedRow {
                 position: position_on_page - 1,
@@ -262,7 +279,7 @@ fn keep_new<T>(
             });
             return false;
         };
-        if previous.binary_search(&id).is_ok() || !here.insert(id) {
+        if is_repeated || previous.binary_search(&id).is_ok() {
             return false;
         }
         out_of_order |= position.is_some_and(|position| is_behind(id, position));
@@ -278,6 +295,26 @@ fn keep_new<T>(
         ));
     }
     Ok(ids)
+}
+
+/// Where rows stand that are the same as one before them, ascending.
+fn repeated<T>(
+    rows: &[T],
+    id_of: fn(&T) -> Option<i64>,
+    is_same: fn(&T, &T) -> bool,
+) -> Vec<usize> {
+    let mut first = std::collections::HashMap::with_capacity(rows.len());
+    let mut repeated = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let Some(id) = id_of(row) else { continue };
+        let before = *first.entry(id).or_insert(index);
+        let mut candidates = rows.iter().take(index).skip(before);
+        if before < index && candidates.any(|other| id_of(other) == Some(id) && is_same(other, row))
+        {
+            repeated.push(index);
+        }
+    }
+    repeated
 }
 
 fn stalled(parameter: &str) -> Error {

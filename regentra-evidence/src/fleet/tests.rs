@@ -279,3 +279,32 @@ fn a_device_is_not_traceable_through_debug_output() {
     let fleet = fleet([workstation(4711)]);
     assert!(!format!("{fleet:?}").contains("4711"));
 }
+
+#[test]
+fn a_class_in_scope_is_not_lost_to_another_row_of_the_same_moment() {
+    let as_class = |class| DeviceFact {
+        class,
+        ..workstation(1)
+    };
+    for other in [
+        DeviceClass::Network,
+        DeviceClass::Mobile,
+        DeviceClass::Other,
+    ] {
+        let rows = [as_class(DeviceClass::WindowsWorkstation), as_class(other)];
+        assert_eq!(fleet(rows).live_endpoints().count(), 1, "{other:?}");
+        let [first, second] = rows;
+        assert_eq!(
+            fleet([second, first]).live_endpoints().count(),
+            1,
+            "{other:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_exactly_thirty_days_old_is_not_made_stale_by_nanoseconds() {
+    let mut devices = Fleet::builder(NOW + time::Duration::nanoseconds(999));
+    devices.observe(contact(1, Some(days_ago(30))));
+    assert_eq!(devices.build().live_endpoints().count(), 1);
+}

@@ -69,6 +69,7 @@ impl CustomFieldSource {
     ) -> Result<Self, SourceError> {
         let field = present(Some(&field.into()))
             .ok_or(SourceError::NoField)?
+            .trim()
             .to_owned();
         let yes: BTreeSet<String> = yes
             .into_iter()
@@ -132,7 +133,7 @@ impl CustomFieldSource {
 
 /// A value as it is compared.
 fn value(word: &str) -> Option<String> {
-    present(Some(word)).map(str::to_lowercase)
+    present(Some(word)).map(|word| word.trim().to_lowercase())
 }
 
 /// The source as a configuration file holds it.

@@ -55,12 +55,12 @@ impl PatchFacts {
 ///
 /// # Errors
 ///
-/// [`Malformed`] for a row without a device, or without anything to know the patch by.
+/// [`Malformed`] for a row without a device, or without a patch.
 pub fn os_patch(row: &OsPatch, report: PatchReport) -> Result<PatchFacts, Malformed> {
     Ok(Words {
         device: row_device(row.device_id)?,
         kind: PatchKind::Os,
-        patch: patch_key(&[&row.id, &row.kb_number])?,
+        patch: patch_key(row.id.as_deref())?,
         severity: row.severity.as_ref().map(models::PatchSeverity::as_str),
         status: row.status.as_ref().map(models::PatchStatus::as_str),
         patch_type: row.r#type.as_ref().map(models::PatchType::as_str),
@@ -74,12 +74,12 @@ pub fn os_patch(row: &OsPatch, report: PatchReport) -> Result<PatchFacts, Malfor
 ///
 /// # Errors
 ///
-/// [`Malformed`] for a row without a device, or without anything to know the patch by.
+/// [`Malformed`] for a row without a device, or without a patch.
 pub fn software_patch(row: &SoftwarePatch, report: PatchReport) -> Result<PatchFacts, Malformed> {
     Ok(Words {
         device: row_device(row.device_id)?,
         kind: PatchKind::Software,
-        patch: patch_key(&[&row.id, &row.product_identifier])?,
+        patch: patch_key(row.id.as_deref())?,
         severity: row.impact.as_ref().map(models::PatchImpact::as_str),
         status: row.status.as_ref().map(models::PatchStatus::as_str),
         patch_type: row.r#type.as_ref().map(models::PatchType::as_str),
@@ -101,13 +101,10 @@ struct Words<'a> {
     collected_at: Option<OffsetDateTime>,
 }
 
-/// The patch's id, which all devices share; a row without one is known by its number in the maker's knowledge base, or by its
-/// product.
-fn patch_key(identity: &[&Option<String>]) -> Result<PatchKey, Malformed> {
-    let id = identity
-        .iter()
-        .find_map(|word| present(word.as_deref()))
-        .ok_or(Malformed { field: "id" })?;
+/// The patch's id, which all devices share. Nothing else will do: a product has many patches, and one number of the maker's
+/// knowledge base may stand for several.
+fn patch_key(id: Option<&str>) -> Result<PatchKey, Malformed> {
+    let id = present(id).ok_or(Malformed { field: "id" })?;
     Ok(PatchKey::new(
         Uuid::try_parse(id).map_or_else(|_| opaque([id]), |uuid| uuid.as_u128()),
     ))
@@ -313,12 +310,6 @@ mod tests {
             pending(json!({"id": uuid.to_uppercase(), "kbNumber": "KB2"})).patch
         );
         assert_ne!(key, pending(json!({"id": "b", "kbNumber": "KB1"})).patch);
-        let by_number = pending(json!({"kbNumber": "KB1"})).patch;
-        assert_eq!(
-            by_number,
-            pending(json!({"id": " ", "kbNumber": "KB1"})).patch
-        );
-        assert_ne!(by_number, pending(json!({"kbNumber": "KB2"})).patch);
     }
 
     #[test]
@@ -329,7 +320,8 @@ mod tests {
 
     #[test]
     fn a_patch_without_device_or_identity_is_malformed() {
-        let row = serde_json::from_value(json!({"deviceId": 1, "name": "Update"})).unwrap();
+        // Two patches of one product must not be taken for one.
+        let row = serde_json::from_value(json!({"deviceId": 1, "kbNumber": "KB1"})).unwrap();
         assert_eq!(
             os_patch(&row, PatchReport::Pending),
             Err(Malformed { field: "id" })
