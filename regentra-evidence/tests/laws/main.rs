@@ -19,7 +19,7 @@ use regentra_evidence::{
 
 use crate::{
     evaluator::Evaluator,
-    sums::{check_pass, check_sums},
+    sums::{check_clean, check_pass, check_sums},
     world::{ANSWERED, NOW, device_facts, digest_key, fleet, fleet_by, stricter},
 };
 
@@ -107,6 +107,7 @@ macro_rules! laws {
                     let signal = E::judge(&fleet(&devices), &facts);
                     check_sums(&signal);
                     check_pass(&signal);
+                    check_clean(&signal);
                     let json = serde_json::to_string(&signal).unwrap();
                     prop_assert_eq!(serde_json::from_str::<Signal>(&json).unwrap(), signal);
                 }
@@ -239,6 +240,7 @@ proptest! {
         let before = device_inventory::finish(&fleet(&devices));
         check_sums(&before);
         check_pass(&before);
+        check_clean(&before);
         for offline in [false, true] {
             let mut devices = devices.clone();
             devices.push(DeviceFact {

@@ -1,6 +1,6 @@
 //! What has to add up in a signal, and what a pass says, read from the published numbers alone.
 
-use regentra_evidence::{Metadata, Signal, Status};
+use regentra_evidence::{Guard, Metadata, PublicView, Signal, Status};
 
 /// Everything that adds up, in every signal.
 pub(crate) fn check_sums(signal: &Signal) {
@@ -98,4 +98,10 @@ pub(crate) fn check_pass(signal: &Signal) {
         let in_scope = scope.measured + scope.unmeasured + scope.stale;
         assert!(scope.measured * 2 >= in_scope);
     }
+}
+
+/// The guard has nothing against any signal, nor against the public view of it.
+pub(crate) fn check_clean(signal: &Signal) {
+    assert_eq!(Guard::new().check(signal), Ok(()));
+    assert_eq!(Guard::new().check(&PublicView::of(signal)), Ok(()));
 }
