@@ -75,7 +75,7 @@ impl Activities<'_> {
     /// Activities of the whole tenant, newest first, back to where the parameters say.
     ///
     /// The newest id of a finished walk is what the next walk hands to [`ActivitiesParams::known`].
-    pub fn list(&self, params: ActivitiesParams) -> Pager<Activity> {
+    pub fn list(self, params: ActivitiesParams) -> Pager<Activity> {
         self.0.pager(params.request(), params.walk())
     }
 }

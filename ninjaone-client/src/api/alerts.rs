@@ -29,7 +29,7 @@ all! { &[]; AlertsParams::ENDPOINT }
 
 impl Alerts<'_> {
     /// Alerts of all devices.
-    pub fn list(&self, params: AlertsParams) -> Pager<Alert> {
+    pub fn list(self, params: AlertsParams) -> Pager<Alert> {
         self.0.pager(params.request(), Walk::Whole)
     }
 }

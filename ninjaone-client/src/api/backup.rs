@@ -78,7 +78,7 @@ impl BackupJobsParams {
 
 impl Backup<'_> {
     /// Backup jobs.
-    pub fn jobs(&self, params: BackupJobsParams) -> Pager<BackupJob> {
+    pub fn jobs(self, params: BackupJobsParams) -> Pager<BackupJob> {
         self.0.pager(
             params.request(),
             Walk::by_cursor("cursor", params.page_size),
@@ -86,7 +86,7 @@ impl Backup<'_> {
     }
 
     /// Jobs that check whether backups are whole.
-    pub fn integrity_check_jobs(&self, params: BackupJobsParams) -> Pager<BackupJob> {
+    pub fn integrity_check_jobs(self, params: BackupJobsParams) -> Pager<BackupJob> {
         self.0.pager(
             params.request_integrity_checks(),
             Walk::by_cursor("cursor", params.page_size),

@@ -39,14 +39,14 @@ all! { PLAIN; CustomFieldDefinitionsParams::ENDPOINT, DeviceCustomFieldDefinitio
 impl CustomFields<'_> {
     /// Definitions of the custom fields that devices have, all at once.
     pub fn of_devices(
-        &self,
+        self,
         params: DeviceCustomFieldDefinitionsParams,
     ) -> Pager<CustomFieldDefinition> {
         self.0.pager(params.request(), Walk::Whole)
     }
 
     /// Definitions of all custom fields.
-    pub fn list(&self, params: CustomFieldDefinitionsParams) -> Pager<CustomFieldDefinition> {
+    pub fn list(self, params: CustomFieldDefinitionsParams) -> Pager<CustomFieldDefinition> {
         self.0.pager(
             params.request(),
             Walk::by_cursor("cursorName", params.page_size),

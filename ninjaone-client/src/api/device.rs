@@ -215,7 +215,7 @@ macro_rules! lists {
     ($($(#[$doc:meta])* $method:ident($params:ident) -> $row:ty;)*) => {
         impl Devices<'_> {$(
             $(#[$doc])*
-            pub fn $method(&self, id: DeviceId, params: $params) -> Pager<$row> {
+            pub fn $method(self, id: DeviceId, params: $params) -> Pager<$row> {
                 self.0.pager(params.request(id), Walk::Whole)
             }
         )*}
@@ -243,7 +243,7 @@ lists! {
 
 impl Devices<'_> {
     /// Activities of a device, newest first, back to where the parameters say.
-    pub fn activities(&self, id: DeviceId, params: DeviceActivitiesParams) -> Pager<Activity> {
+    pub fn activities(self, id: DeviceId, params: DeviceActivitiesParams) -> Pager<Activity> {
         let walk = Walk::backwards(
             params.older_than.map(ActivityId::get),
             Stop {
@@ -262,7 +262,7 @@ impl Devices<'_> {
     /// # Errors
     /// As every request: see [`ErrorKind`](crate::ErrorKind).
     pub async fn custom_fields(
-        &self,
+        self,
         id: DeviceId,
         params: DeviceCustomFieldsParams,
     ) -> Result<CustomFieldValues, Error> {
@@ -275,7 +275,7 @@ impl Devices<'_> {
     /// As every request: see [`ErrorKind`](crate::ErrorKind). It needs the scope
     /// [`Management`](crate::Scope::Management).
     pub async fn dashboard_url(
-        &self,
+        self,
         id: DeviceId,
         params: DashboardUrlParams,
     ) -> Result<DeviceLink, Error> {

@@ -56,12 +56,12 @@ impl DevicesParams {
 
 impl Devices<'_> {
     /// Devices in short, by id.
-    pub fn list(&self, params: DevicesParams) -> Pager<Device> {
+    pub fn list(self, params: DevicesParams) -> Pager<Device> {
         self.0.pager(params.request(), params.walk())
     }
 
     /// Devices with hardware, operating system, volumes and last user, by id.
-    pub fn detailed(&self, params: DevicesParams) -> Pager<Device> {
+    pub fn detailed(self, params: DevicesParams) -> Pager<Device> {
         self.0.pager(params.request_detailed(), params.walk())
     }
 
@@ -69,7 +69,7 @@ impl Devices<'_> {
     ///
     /// # Errors
     /// As every request: see [`ErrorKind`](crate::ErrorKind).
-    pub async fn search(&self, params: DeviceSearchParams) -> Result<DeviceSearchResults, Error> {
+    pub async fn search(self, params: DeviceSearchParams) -> Result<DeviceSearchResults, Error> {
         self.0.single(&params.request()).await
     }
 }

@@ -29,7 +29,7 @@ all! { &[]; JobsParams::ENDPOINT }
 
 impl Jobs<'_> {
     /// Jobs that run at this moment.
-    pub fn list(&self, params: JobsParams) -> Pager<Job> {
+    pub fn list(self, params: JobsParams) -> Pager<Job> {
         self.0.pager(params.request(), Walk::Whole)
     }
 }

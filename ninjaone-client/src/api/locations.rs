@@ -24,7 +24,7 @@ all! { &[]; LocationsParams::ENDPOINT }
 
 impl Locations<'_> {
     /// All locations, by id, each with its organization.
-    pub fn list(&self, params: LocationsParams) -> Pager<Location> {
+    pub fn list(self, params: LocationsParams) -> Pager<Location> {
         let after = params.after.map(LocationId::get);
         let walk = Walk::by_id(after, params.page_size, |row: &Location| {
             row.id.map(LocationId::get)

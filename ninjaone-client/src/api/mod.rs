@@ -323,14 +323,14 @@ macro_rules! methods {
         ///
         /// # Errors
         /// As every request: see [`ErrorKind`](crate::ErrorKind).
-        pub async fn $method(&self, $($place: $place_type),*) -> Result<$row, $crate::Error> {
+        pub async fn $method(self, $($place: $place_type),*) -> Result<$row, $crate::Error> {
             const ENDPOINT: $crate::request::Endpoint = $crate::api::endpoint!($operation $path Single);
             self.0.single(&$crate::request::Request::new(ENDPOINT)$(.at($place))*).await
         }
     };
     (@Whole [$(#[$doc:meta])*] $method:ident($($place:ident: $place_type:ty),*) -> $row:ty = $operation:literal $path:literal) => {
         $(#[$doc])*
-        pub fn $method(&self, $($place: $place_type),*) -> $crate::Pager<$row> {
+        pub fn $method(self, $($place: $place_type),*) -> $crate::Pager<$row> {
             const ENDPOINT: $crate::request::Endpoint = $crate::api::endpoint!($operation $path Whole);
             self.0.pager($crate::request::Request::new(ENDPOINT)$(.at($place))*, $crate::paging::Walk::Whole)
         }

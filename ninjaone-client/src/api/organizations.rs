@@ -104,7 +104,7 @@ impl OrganizationsParams {
 
 impl Organizations<'_> {
     /// All organizations, by id.
-    pub fn list(&self, params: OrganizationsParams) -> Pager<Organization> {
+    pub fn list(self, params: OrganizationsParams) -> Pager<Organization> {
         self.0.pager(
             params.request(),
             params.walk(|row: &Organization| row.id.map(OrganizationId::get)),
@@ -112,13 +112,13 @@ impl Organizations<'_> {
     }
 
     /// All organizations with locations, policies and settings, by id.
-    pub fn detailed(&self, params: OrganizationsParams) -> Pager<OrganizationDetailed> {
+    pub fn detailed(self, params: OrganizationsParams) -> Pager<OrganizationDetailed> {
         let walk = params.walk(|row: &OrganizationDetailed| row.id.map(OrganizationId::get));
         self.0.pager(params.request_detailed(), walk)
     }
 
     /// Devices of one organization in short, by id.
-    pub fn devices(&self, id: OrganizationId, params: OrganizationDevicesParams) -> Pager<Device> {
+    pub fn devices(self, id: OrganizationId, params: OrganizationDevicesParams) -> Pager<Device> {
         let after = params.after.map(DeviceId::get);
         let walk = Walk::by_id(after, params.page_size, |row: &Device| {
             row.id.map(DeviceId::get)
@@ -127,7 +127,7 @@ impl Organizations<'_> {
     }
 
     /// End users of one organization.
-    pub fn end_users(&self, id: OrganizationId, params: OrganizationEndUsersParams) -> Pager<User> {
+    pub fn end_users(self, id: OrganizationId, params: OrganizationEndUsersParams) -> Pager<User> {
         self.0.pager(params.request(id), Walk::Whole)
     }
 
@@ -136,7 +136,7 @@ impl Organizations<'_> {
     /// # Errors
     /// As every request: see [`ErrorKind`](crate::ErrorKind).
     pub async fn location_custom_fields(
-        &self,
+        self,
         id: OrganizationId,
         location: LocationId,
         params: LocationCustomFieldsParams,

@@ -372,7 +372,7 @@ macro_rules! reports {
 
         impl Queries<'_> {$(
             $(#[$doc])*
-            pub fn $method(&self, params: $params) -> Pager<$row> {
+            pub fn $method(self, params: $params) -> Pager<$row> {
                 self.0.pager(params.request(), Walk::by_cursor("cursor", params.page_size))
             }
         )*}

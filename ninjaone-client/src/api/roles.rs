@@ -29,7 +29,7 @@ all! { PLAIN; NodeRolesParams::ENDPOINT }
 
 impl Roles<'_> {
     /// Device roles with the policies assigned to them.
-    pub fn with_policies(&self, params: NodeRolesParams) -> Pager<NodeRole> {
+    pub fn with_policies(self, params: NodeRolesParams) -> Pager<NodeRole> {
         self.0.pager(params.request(), Walk::Whole)
     }
 }

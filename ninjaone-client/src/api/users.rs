@@ -52,12 +52,12 @@ all! { PLAIN; UsersParams::ENDPOINT, UserRolesParams::ENDPOINT }
 
 impl Users<'_> {
     /// Users of both kinds.
-    pub fn list(&self, params: UsersParams) -> Pager<User> {
+    pub fn list(self, params: UsersParams) -> Pager<User> {
         self.0.pager(params.request(), Walk::Whole)
     }
 
     /// Roles of users, with who has them.
-    pub fn roles(&self, params: UserRolesParams) -> Pager<UserRole> {
+    pub fn roles(self, params: UserRolesParams) -> Pager<UserRole> {
         self.0.pager(params.request(), Walk::Whole)
     }
 }
