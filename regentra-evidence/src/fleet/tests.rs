@@ -304,7 +304,7 @@ fn a_class_in_scope_is_not_lost_to_another_row_of_the_same_moment() {
 
 #[test]
 fn what_is_exactly_thirty_days_old_is_not_made_stale_by_nanoseconds() {
-    let mut devices = Fleet::builder(NOW + time::Duration::nanoseconds(999));
+    let mut devices = Fleet::builder(NOW + Duration::nanoseconds(999));
     devices.observe(contact(1, Some(days_ago(30))));
     assert_eq!(devices.build().live_endpoints().count(), 1);
 }
