@@ -1,5 +1,5 @@
 use regentra_evidence::{
-    Conversion, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Encryption, Metadata,
+    Conversion, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Encryption, Metadata, Percent,
     Protection, Reason, Signal, Status, VolumeFact, VolumeKey, VolumeLabel, VolumeType,
     disk_encryption::{DiskEncryptionMetadata, RESERVED_PARTITION_CEILING},
 };
