@@ -1,0 +1,645 @@
+//! Section 5: evidence.
+
+use std::collections::BTreeSet;
+
+use regentra_sync::{
+    ErrorKind,
+    assessment::{Report, ReportOutcome},
+    audit::{AuditAction, AuditDetails},
+    event::SweepEvent,
+    evidence_chain::chain_start,
+    integration::{Choice, PlanKind, SkipReason, SweepOutcome},
+    ninjaone_client::{ErrorKind as Vendor, Lane},
+    regentra_evidence::{ChainHead, EvidenceRecord, SignalKind, Status, verify_chain},
+    store::Guard,
+};
+use time::Duration;
+
+use crate::{
+    host::{Host, operator},
+    scripted::device,
+};
+
+on_every_store!(
+    stage_1_plans_active_credentials_and_mapped_organizations_of_promoted_companies,
+    two_schedulers_emit_the_same_event,
+    starts_are_spread_over_the_interval,
+    an_event_survives_serialisation,
+    stage_2_commits_into_the_customers_tenant,
+    the_same_event_handled_again_writes_nothing,
+    two_workers_with_one_event_commit_it_once,
+    one_run_at_a_time_per_compliance_org_and_different_ones_in_parallel,
+    a_frozen_sweep_that_wakes_after_another_took_over_writes_nothing,
+    signals_are_appended_never_overwritten,
+    the_dry_run_ends_with_the_first_sweep_in_which_every_report_answered,
+    not_available_counts_as_answered,
+    a_sweep_that_cannot_even_read_the_devices_writes_nothing,
+    a_sweep_whose_mapping_was_decided_upon_writes_nothing,
+    a_planned_sweep_is_skipped_when_its_organization_is_no_longer_mapped,
+    evidence_is_a_chain_whose_head_is_anchored_in_the_audit_row,
+    an_auditor_finds_a_changed_removed_or_reordered_record,
+    evidence_says_by_which_rules_and_window,
+    signature_history_is_kept_and_passed_in,
+    devices_known_in_other_organizations_are_told_to_the_collector,
+    dropped_rows_are_audited,
+    the_sweep_asks_in_the_lane_of_sweeps,
+    customers_are_apart,
+    a_low_budget_is_audited_once_an_hour,
+    all_customers_of_an_msp_are_swept_at_once_on_demand,
+);
+
+async fn stage_1_plans_active_credentials_and_mapped_organizations_of_promoted_companies(
+    host: Host,
+) {
+    let companies = host
+        .mapped(&[(1, "Alpha"), (2, "Beta"), (3, "Gamma")])
+        .await;
+    assert!(host.sweep_events().await.is_empty());
+    let customer = host.promote(companies[0]).await;
+    host.promote(companies[2]).await;
+    host.map(3, Choice::DontSync).await.unwrap();
+    let events = host.sweep_events().await;
+    assert_eq!(events.len(), 1);
+    let event = &events[0];
+    assert_eq!(event.msp_credential_org_id, host.msp);
+    assert_eq!(event.customer_compliance_org_id, customer);
+    assert_eq!(
+        (event.mapping_id, event.external_org_id.get()),
+        (host.mapping_id(1), 1)
+    );
+    assert_eq!(event.region, crate::host::us());
+}
+
+async fn two_schedulers_emit_the_same_event(host: Host) {
+    host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
+    let one = host
+        .integration
+        .plan(PlanKind::EvidenceSweep, host.tick())
+        .await
+        .unwrap();
+    let two = host
+        .another_process()
+        .plan(PlanKind::EvidenceSweep, host.tick())
+        .await
+        .unwrap();
+    assert_eq!(one, two);
+    assert_ne!(one[0].id(), one[1].id());
+    let later = host
+        .integration
+        .plan(PlanKind::EvidenceSweep, host.tick() + Duration::hours(6))
+        .await
+        .unwrap();
+    assert_ne!(one[0].id(), later[0].id());
+}
+
+async fn starts_are_spread_over_the_interval(host: Host) {
+    let names: Vec<_> = (1..=40).map(|id| (id, format!("Company {id}"))).collect();
+    let names: Vec<_> = names
+        .iter()
+        .map(|(id, name)| (*id, name.as_str()))
+        .collect();
+    host.promoted(&names).await;
+    let events = host.sweep_events().await;
+    let tick = host.tick();
+    let quarters: BTreeSet<_> = events
+        .iter()
+        .map(|event| (event.starts_at - tick).whole_minutes() / 90)
+        .collect();
+    assert_eq!(
+        quarters,
+        BTreeSet::from([0, 1, 2, 3]),
+        "some in each quarter of the six hours"
+    );
+}
+
+async fn an_event_survives_serialisation(host: Host) {
+    host.promoted(&[(1, "Alpha")]).await;
+    let event = host.sweep_events().await.remove(0);
+    let json = serde_json::to_value(&event).unwrap();
+    let keys: BTreeSet<_> = json
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    for key in [
+        "msp_credential_org_id",
+        "customer_compliance_org_id",
+        "mapping_id",
+        "region",
+        "external_org_id",
+    ] {
+        assert!(keys.contains(key), "{key}");
+    }
+    assert_eq!(serde_json::from_value::<SweepEvent>(json).unwrap(), event);
+}
+
+async fn stage_2_commits_into_the_customers_tenant(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    let report = host.sweep_one().await;
+    let signals = host
+        .store
+        .current_signals(customers[0], host.tick())
+        .await
+        .unwrap();
+    assert_eq!(signals, report.signals);
+    let kinds: Vec<_> = signals.iter().map(|stored| stored.signal.kind()).collect();
+    assert_eq!(kinds, SignalKind::ALL);
+    let trail = host.customer_audit(customers[0]).await;
+    assert_eq!(trail.len(), 1);
+    let AuditDetails::Swept {
+        mapping,
+        signals,
+        answered,
+        dry_run,
+        ..
+    } = &trail[0].details
+    else {
+        panic!("{:?}", trail[0]);
+    };
+    assert_eq!(
+        (*mapping, signals.len(), *answered, *dry_run),
+        (host.mapping_id(1), 5, true, true)
+    );
+    assert!(
+        host.msp_audit(AuditAction::NinjaoneSwept).await.is_empty(),
+        "it is the customer's trail"
+    );
+}
+
+async fn the_same_event_handled_again_writes_nothing(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    let event = host.sweep_events().await.remove(0);
+    host.integration.sweep(&event).await.unwrap();
+    let asked = host.ninjaone.script().asked.len();
+    for process in [host.integration.clone(), host.another_process()] {
+        host.clock.advance(Duration::hours(1));
+        assert_eq!(
+            process.sweep(&event).await.unwrap(),
+            SweepOutcome::AlreadyCommitted
+        );
+    }
+    assert_eq!(
+        host.ninjaone.script().asked.len(),
+        asked,
+        "NinjaOne is not asked again"
+    );
+    assert_eq!(host.customer_audit(customers[0]).await.len(), 1);
+}
+
+async fn two_workers_with_one_event_commit_it_once(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    let event = host.sweep_events().await.remove(0);
+    let (one, two) = (host.integration.clone(), host.another_process());
+    let (one, two) = tokio::join!(one.sweep(&event), two.sweep(&event));
+    let outcomes = [one.unwrap(), two.unwrap()];
+    assert_eq!(
+        outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, SweepOutcome::Committed(_)))
+            .count(),
+        1
+    );
+    assert_eq!(host.customer_audit(customers[0]).await.len(), 1);
+}
+
+async fn one_run_at_a_time_per_compliance_org_and_different_ones_in_parallel(host: Host) {
+    let companies = host.mapped(&[(1, "Alpha"), (2, "Beta")]).await;
+    host.organizations(&[(1, "Alpha"), (2, "Beta"), (3, "Alpha Berlin")]);
+    host.discover().await;
+    host.map(3, Choice::UseExisting(companies[0]))
+        .await
+        .unwrap();
+    for company in companies {
+        host.promote(company).await;
+    }
+    let events = host.sweep_events().await;
+    let of = |organization| {
+        events
+            .iter()
+            .find(|event| event.external_org_id.get() == organization)
+            .unwrap()
+            .clone()
+    };
+    let (same, different) = (of(3), of(2));
+    let (integration, other) = (host.integration.clone(), host.another_process());
+    host.ninjaone.script().meanwhile = Some(Box::new(move || {
+        Box::pin(async move {
+            for process in [&integration, &other] {
+                assert_eq!(process.sweep(&same).await.unwrap(), SweepOutcome::Busy);
+            }
+            assert!(matches!(
+                other.sweep(&different).await.unwrap(),
+                SweepOutcome::Committed(_)
+            ));
+        })
+    }));
+    assert!(matches!(
+        host.integration.sweep(&of(1)).await.unwrap(),
+        SweepOutcome::Committed(_)
+    ));
+    assert!(matches!(
+        host.integration.sweep(&of(3)).await.unwrap(),
+        SweepOutcome::Committed(_)
+    ));
+}
+
+async fn a_frozen_sweep_that_wakes_after_another_took_over_writes_nothing(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    let event = host.sweep_events().await.remove(0);
+    let (other, clock, later) = (host.another_process(), host.clock.clone(), event.clone());
+    host.ninjaone.script().meanwhile = Some(Box::new(move || {
+        Box::pin(async move {
+            clock.advance(Duration::hours(6));
+            let tick = later.scheduled_at + Duration::hours(6);
+            let plan = other.plan(PlanKind::EvidenceSweep, tick).await.unwrap();
+            other.handle(&plan[0], 1).await.unwrap();
+        })
+    }));
+    assert_eq!(
+        host.integration.sweep(&event).await.unwrap(),
+        SweepOutcome::Superseded(Guard::Lease)
+    );
+    let trail = host.customer_audit(customers[0]).await;
+    assert_eq!(trail.len(), 1);
+    assert_ne!(trail[0].event, event.id);
+}
+
+async fn signals_are_appended_never_overwritten(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    host.sweep_one().await;
+    host.ninjaone
+        .script()
+        .verdicts
+        .insert(SignalKind::PatchSla, Status::Fail);
+    host.sweep_one().await;
+    let (customer, mapping) = (customers[0], host.mapping_id(1));
+    let history = host
+        .store
+        .signal_history(customer, mapping, SignalKind::PatchSla, 9)
+        .await
+        .unwrap();
+    let statuses: Vec<_> = history.iter().map(|stored| stored.signal.status).collect();
+    assert_eq!(statuses, [Status::Fail, Status::Pass]);
+}
+
+async fn the_dry_run_ends_with_the_first_sweep_in_which_every_report_answered(host: Host) {
+    host.promoted(&[(1, "Alpha")]).await;
+    host.ninjaone
+        .script()
+        .verdicts
+        .insert(SignalKind::PatchSla, Status::Fail);
+    host.ninjaone
+        .script()
+        .reports
+        .insert(Report::OsPatches, ReportOutcome::Failed);
+    let unanswered = host.sweep_one().await;
+    assert!(unanswered.dry_run && !unanswered.answered);
+    assert_eq!(host.mapping(1).await.first_evidence_synced_at, None);
+    host.ninjaone.script().reports.clear();
+    let swept_at = {
+        use regentra_sync::clock::Clock as _;
+        host.clock.now()
+    };
+    let first = host.sweep_one().await;
+    assert!(first.dry_run && first.answered);
+    assert_eq!(first.opened, 0, "signals land and no ticket is opened");
+    assert_eq!(
+        host.mapping(1).await.first_evidence_synced_at,
+        Some(swept_at)
+    );
+    let second = host.sweep_one().await;
+    assert!(!second.dry_run);
+    assert_eq!(second.opened, 1);
+    assert_eq!(
+        host.mapping(1).await.first_evidence_synced_at,
+        Some(swept_at),
+        "stamped once"
+    );
+}
+
+async fn not_available_counts_as_answered(host: Host) {
+    host.promoted(&[(1, "Alpha")]).await;
+    host.ninjaone
+        .script()
+        .reports
+        .insert(Report::Activities, ReportOutcome::NotAvailable);
+    assert!(host.sweep_one().await.answered);
+    assert!(host.mapping(1).await.first_evidence_synced_at.is_some());
+}
+
+async fn a_sweep_that_cannot_even_read_the_devices_writes_nothing(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    host.ninjaone.script().fails = Some(Vendor::Server);
+    let event = host.sweep_events().await.remove(0);
+    let error = host.integration.sweep(&event).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Ninjaone(Vendor::Server));
+    assert!(host.customer_audit(customers[0]).await.is_empty());
+    assert_eq!(host.mapping(1).await.first_evidence_synced_at, None);
+    host.ninjaone.script().fails = None;
+    let again = host.integration.sweep(&event).await.unwrap();
+    assert!(
+        matches!(again, SweepOutcome::Committed(_)),
+        "the event can be delivered again"
+    );
+}
+
+async fn a_sweep_whose_mapping_was_decided_upon_writes_nothing(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    let (integration, msp, mapping, event) = (
+        host.integration.clone(),
+        host.msp,
+        host.mapping_id(1),
+        host.event(),
+    );
+    host.ninjaone.script().meanwhile = Some(Box::new(move || {
+        Box::pin(async move {
+            integration
+                .map(msp, mapping, Choice::Undecide, operator(), event)
+                .await
+                .unwrap();
+        })
+    }));
+    assert_eq!(
+        host.sweep_all().await,
+        [SweepOutcome::Superseded(Guard::Mapping)]
+    );
+    assert!(host.customer_audit(customers[0]).await.is_empty());
+}
+
+async fn a_planned_sweep_is_skipped_when_its_organization_is_no_longer_mapped(host: Host) {
+    let companies = host.mapped(&[(1, "Alpha")]).await;
+    host.promote(companies[0]).await;
+    let event = host.sweep_events().await.remove(0);
+    host.map(1, Choice::Undecide).await.unwrap();
+    let skipped = SweepOutcome::Skipped(SkipReason::NotMapped);
+    assert_eq!(host.integration.sweep(&event).await.unwrap(), skipped);
+    let other = host.add_company("Other").await;
+    host.map(1, Choice::UseExisting(other)).await.unwrap();
+    let skipped = SweepOutcome::Skipped(SkipReason::NotPromoted);
+    assert_eq!(host.integration.sweep(&event).await.unwrap(), skipped);
+}
+
+async fn evidence_is_a_chain_whose_head_is_anchored_in_the_audit_row(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    for _ in 0..3 {
+        host.sweep_one().await;
+    }
+    let (customer, mapping) = (customers[0], host.mapping_id(1));
+    let anchors = anchors(&host, customer).await;
+    for (kind, anchors) in anchors {
+        assert_eq!(anchors.len(), 3);
+        let rows = host
+            .store
+            .evidence_chain(customer, mapping, kind, 0, 99)
+            .await
+            .unwrap();
+        let start = chain_start(customer, mapping, kind);
+        let head = verify_chain(start, rows.iter().map(|row| &row.link), &anchors).unwrap();
+        assert_eq!(head.length, 3);
+    }
+}
+
+async fn anchors(
+    host: &Host,
+    customer: regentra_sync::ComplianceOrgId,
+) -> std::collections::BTreeMap<SignalKind, Vec<ChainHead>> {
+    let mut anchors: std::collections::BTreeMap<_, Vec<_>> = std::collections::BTreeMap::new();
+    for row in host.customer_audit(customer).await {
+        if let AuditDetails::Swept { signals, .. } = row.details {
+            for (kind, swept) in signals {
+                anchors.entry(kind).or_default().push(swept.chain_head);
+            }
+        }
+    }
+    anchors
+}
+
+async fn an_auditor_finds_a_changed_removed_or_reordered_record(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    for _ in 0..4 {
+        host.sweep_one().await;
+    }
+    let (customer, mapping, kind) = (customers[0], host.mapping_id(1), SignalKind::PatchSla);
+    let anchors = anchors(&host, customer).await.remove(&kind).unwrap();
+    let rows = host
+        .store
+        .evidence_chain(customer, mapping, kind, 0, 99)
+        .await
+        .unwrap();
+    let links: Vec<_> = rows.into_iter().map(|row| row.link).collect();
+    let start = chain_start(customer, mapping, kind);
+    let mut changed = links.clone();
+    changed[1].record = changed[1].record.replace("pass", "fail");
+    let mut removed = links.clone();
+    removed.remove(1);
+    let mut reordered = links.clone();
+    reordered.swap(1, 2);
+    let cut = links[..3].to_vec();
+    for wrong in [changed, removed, reordered, cut] {
+        assert!(verify_chain(start, &wrong, &anchors).is_err());
+    }
+    assert!(verify_chain(start, &links, &anchors).is_ok());
+    let other = chain_start(customer, host.mapping_id(2), kind);
+    assert!(
+        verify_chain(other, &links, &anchors).is_err(),
+        "not another mapping's"
+    );
+}
+
+async fn evidence_says_by_which_rules_and_window(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    let report = host.sweep_one().await;
+    let rows = host
+        .store
+        .evidence_chain(customers[0], host.mapping_id(1), SignalKind::PatchSla, 0, 9)
+        .await
+        .unwrap();
+    let record = EvidenceRecord::parse(&rows[0].link.record).unwrap();
+    let signal = report
+        .signals
+        .iter()
+        .find(|stored| stored.signal.kind() == SignalKind::PatchSla)
+        .unwrap();
+    assert_eq!(record.signal, signal.signal);
+    assert_eq!(record.facts.key_id.as_str(), "key");
+    let json: serde_json::Value = serde_json::from_str(&rows[0].link.record).unwrap();
+    for field in ["rules", "window", "facts"] {
+        assert!(json[field].is_object(), "{field} in {json}");
+    }
+}
+
+async fn signature_history_is_kept_and_passed_in(host: Host) {
+    use regentra_sync::clock::Clock as _;
+    host.promoted(&[(1, "Alpha")]).await;
+    host.ninjaone
+        .script()
+        .signatures
+        .extend([(10, true), (11, false)]);
+    let first = host.clock.now();
+    host.sweep_one().await;
+    host.sweep_one().await;
+    let ages = host.ninjaone.script().signature_ages.clone();
+    assert_eq!(
+        ages[&10],
+        Some(first),
+        "the age runs from when it was first seen"
+    );
+    assert_eq!(ages[&11], None);
+    host.ninjaone.script().signatures.clear();
+    host.sweep_one().await;
+    host.ninjaone.script().signatures.insert(10, false);
+    host.sweep_one().await;
+    assert_eq!(
+        host.ninjaone.script().signature_ages[&10],
+        Some(first),
+        "not seen in between: kept"
+    );
+    host.sweep_one().await;
+    assert_eq!(
+        host.ninjaone.script().signature_ages[&10],
+        None,
+        "up to date: forgotten"
+    );
+}
+
+async fn devices_known_in_other_organizations_are_told_to_the_collector(host: Host) {
+    host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
+    host.ninjaone
+        .script()
+        .devices
+        .insert(1, vec![device(10, "PC-1")]);
+    host.ninjaone
+        .script()
+        .devices
+        .insert(2, vec![device(20, "PC-2")]);
+    host.sync().await;
+    let events = host.sweep_events().await;
+    for event in events {
+        host.integration.sweep(&event).await.unwrap();
+        let other = if event.external_org_id.get() == 1 {
+            20
+        } else {
+            10
+        };
+        assert_eq!(
+            host.ninjaone.script().known_elsewhere,
+            BTreeSet::from([other])
+        );
+    }
+}
+
+async fn dropped_rows_are_audited(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    host.ninjaone.script().foreign_rows = 12;
+    host.ninjaone.script().malformed_rows = 3;
+    host.sweep_one().await;
+    let trail = host.customer_audit(customers[0]).await;
+    let AuditDetails::Swept { counts, .. } = &trail[0].details else {
+        panic!("{:?}", trail[0])
+    };
+    assert_eq!(
+        (counts.foreign_rows, counts.malformed_rows, counts.requests),
+        (12, 3, 9)
+    );
+}
+
+async fn the_sweep_asks_in_the_lane_of_sweeps(host: Host) {
+    host.promoted(&[(1, "Alpha")]).await;
+    host.sweep_one().await;
+    let last = host.ninjaone.script().asked.last().unwrap().clone();
+    assert_eq!((last.0, last.3), ("assess", Lane::Sweep));
+}
+
+async fn customers_are_apart(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
+    host.ninjaone
+        .script()
+        .verdicts_of
+        .insert((2, SignalKind::PatchSla), Status::Fail);
+    host.sweep_all().await;
+    for (customer, mapping) in [
+        (customers[0], host.mapping_id(1)),
+        (customers[1], host.mapping_id(2)),
+    ] {
+        let signals = host
+            .store
+            .current_signals(customer, host.tick())
+            .await
+            .unwrap();
+        assert!(signals.len() == 5 && signals.iter().all(|stored| stored.mapping == mapping));
+        let trail = host.customer_audit(customer).await;
+        assert!(
+            matches!(&trail[0].details, AuditDetails::Swept { mapping: swept, .. } if *swept == mapping)
+        );
+    }
+    let other = host
+        .store
+        .evidence_chain(customers[0], host.mapping_id(2), SignalKind::PatchSla, 0, 9)
+        .await
+        .unwrap();
+    assert!(other.is_empty());
+}
+
+async fn a_low_budget_is_audited_once_an_hour(host: Host) {
+    use regentra_sync::{budget::NINJAONE_WINDOWS, clock::Clock as _};
+    host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
+    let credential = host.mapping(1).await.credential;
+    let fingerprint = host
+        .store
+        .credential(host.msp, credential)
+        .await
+        .unwrap()
+        .unwrap()
+        .fingerprint;
+    for event in host.sweep_events().await {
+        host.integration.sweep(&event).await.unwrap();
+    }
+    assert!(
+        host.msp_audit(AuditAction::NinjaoneBudgetLow)
+            .await
+            .is_empty()
+    );
+    let windows = [NINJAONE_WINDOWS[1]];
+    for _ in 0..1_400 {
+        host.store
+            .spend(&fingerprint, host.clock.now(), &windows)
+            .await
+            .unwrap();
+    }
+    host.clock.advance(Duration::minutes(1));
+    let plan = host
+        .integration
+        .plan(PlanKind::EvidenceSweep, host.tick() + Duration::hours(6))
+        .await
+        .unwrap();
+    for event in &plan {
+        host.integration.handle(event, 1).await.unwrap();
+    }
+    let audit = host.msp_audit(AuditAction::NinjaoneBudgetLow).await;
+    assert_eq!(audit.len(), 1);
+    assert_eq!(
+        audit[0].details,
+        AuditDetails::BudgetLow {
+            credential,
+            spent: 1_400,
+            limit: 1_500
+        }
+    );
+}
+
+async fn all_customers_of_an_msp_are_swept_at_once_on_demand(host: Host) {
+    host.promoted(&[(1, "Alpha"), (2, "Beta"), (3, "Gamma")])
+        .await;
+    let swept = host
+        .integration
+        .sweep_now(host.msp, host.tick(), 2)
+        .await
+        .unwrap();
+    assert_eq!(swept.len(), 3);
+    assert!(
+        swept
+            .iter()
+            .all(|(_, outcome)| matches!(outcome, Ok(SweepOutcome::Committed(_))))
+    );
+}

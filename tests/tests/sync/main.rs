@@ -1,0 +1,46 @@
+//! The integration's use cases on the embedded stores, with a scripted NinjaOne: what an operator, an auditor and a customer see.
+//!
+//! Every test runs on every embedded store; its name says which sentence of the promise it shows.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test panics where it fails"
+)]
+#![allow(
+    clippy::missing_docs_in_private_items,
+    missing_docs,
+    reason = "a test's name says what it shows"
+)]
+
+/// Runs each test on each embedded store.
+macro_rules! on_every_store {
+    ($($name:ident),+ $(,)?) => {
+        mod memory {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name($crate::host::Host::in_memory()).await;
+                }
+            )+
+        }
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name($crate::host::Host::on_sqlite().await).await;
+                }
+            )+
+        }
+    };
+}
+
+mod asset_sync;
+mod connection;
+mod disconnection;
+mod discovery;
+mod evidence_sweep;
+mod host;
+mod mapping;
+mod scripted;
+mod status;
+mod tickets;

@@ -1,0 +1,222 @@
+//! A NinjaOne that says what a test tells it to.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use regentra_sync::{
+    Error, ErrorKind,
+    assessment::{Assessment, AssessmentRequest, Report, ReportOutcome, Verdict},
+    asset::AssetContent,
+    audit::SweepCounts,
+    conformance::world,
+    error::Result,
+    mapping::ExternalOrgId,
+    ninjaone::{Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList},
+    ninjaone_client::{BaseUrl, ErrorKind as Vendor, Lane},
+    regentra_evidence::{SignalKind, Status},
+};
+use secrecy::ExposeSecret as _;
+
+/// What happens while NinjaOne is asked: a disconnect, another worker, another decision.
+pub(crate) type Meanwhile = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+#[derive(Default)]
+pub(crate) struct Script {
+    pub(crate) organizations: BTreeMap<i64, String>,
+    pub(crate) organizations_truncated: bool,
+    pub(crate) organizations_malformed: u64,
+    pub(crate) devices: BTreeMap<i64, Vec<ListedDevice>>,
+    pub(crate) devices_truncated: bool,
+    pub(crate) malformed_rows: u64,
+    pub(crate) foreign_rows: u64,
+    /// Verdicts other than `pass`, for every organization.
+    pub(crate) verdicts: BTreeMap<SignalKind, Status>,
+    /// Verdicts of one organization, before those for all.
+    pub(crate) verdicts_of: BTreeMap<(i64, SignalKind), Status>,
+    pub(crate) incomplete: bool,
+    pub(crate) reports: BTreeMap<Report, ReportOutcome>,
+    pub(crate) signatures: BTreeMap<i64, bool>,
+    /// The only host and client that are known; everything else is a wrong region or client.
+    pub(crate) only: Option<(&'static str, &'static str)>,
+    pub(crate) fails: Option<Vendor>,
+    pub(crate) fails_for: BTreeMap<i64, Vendor>,
+    /// What was asked: operation, organization, secret, lane.
+    pub(crate) asked: Vec<(&'static str, Option<i64>, String, Lane)>,
+    pub(crate) known_elsewhere: BTreeSet<i64>,
+    pub(crate) signature_ages: BTreeMap<i64, Option<time::OffsetDateTime>>,
+    pub(crate) meanwhile: Option<Meanwhile>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Scripted(Arc<Mutex<Script>>);
+
+impl std::fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scripted")
+    }
+}
+
+impl Scripted {
+    pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
+        self.0.lock().unwrap()
+    }
+
+    async fn begin(
+        &self,
+        what: &'static str,
+        organization: Option<ExternalOrgId>,
+        access: &Access,
+    ) -> Result<()> {
+        let organization = organization.map(ExternalOrgId::get);
+        let (meanwhile, failure) = {
+            let mut script = self.script();
+            let secret = access.client_secret.expose_secret().to_owned();
+            script.asked.push((what, organization, secret, access.lane));
+            let is_known = script.only.is_none_or(|(host, client)| {
+                access.base_url.host() == host && access.client_id.expose_secret() == client
+            });
+            let of_organization = organization.and_then(|id| script.fails_for.get(&id).copied());
+            let failure = script
+                .fails
+                .or(of_organization)
+                .or((!is_known).then_some(Vendor::WrongRegionOrClient));
+            // What happens meanwhile happens while an organization is pulled.
+            (organization.and_then(|_| script.meanwhile.take()), failure)
+        };
+        // A real request suspends.
+        tokio::task::yield_now().await;
+        if let Some(meanwhile) = meanwhile {
+            meanwhile().await;
+        }
+        match failure {
+            Some(kind) => Err(Error::new(
+                ErrorKind::Ninjaone(kind),
+                "NinjaOne was told to fail",
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl NinjaOne for Scripted {
+    async fn authenticate(&self, access: &Access) -> Result<()> {
+        self.begin("authenticate", None, access).await
+    }
+
+    async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {
+        self.begin("organizations", None, access).await?;
+        let script = self.script();
+        let all = script
+            .organizations
+            .iter()
+            .map(|(id, name)| ListedOrganization {
+                id: ExternalOrgId::new(*id),
+                name: name.as_str().into(),
+            });
+        Ok(OrganizationList {
+            organizations: all.take(ceiling).collect(),
+            truncated: script.organizations_truncated || script.organizations.len() > ceiling,
+            malformed_rows: script.organizations_malformed,
+            requests: 1,
+        })
+    }
+
+    async fn devices(
+        &self,
+        access: &Access,
+        organization: ExternalOrgId,
+        ceiling: usize,
+    ) -> Result<DeviceList> {
+        self.begin("devices", Some(organization), access).await?;
+        let script = self.script();
+        let all = script
+            .devices
+            .get(&organization.get())
+            .cloned()
+            .unwrap_or_default();
+        Ok(DeviceList {
+            truncated: script.devices_truncated || all.len() > ceiling,
+            devices: all.into_iter().take(ceiling).collect(),
+            foreign_rows: script.foreign_rows,
+            malformed_rows: script.malformed_rows,
+            requests: 1,
+        })
+    }
+
+    async fn assess(
+        &self,
+        access: &Access,
+        request: AssessmentRequest<'_>,
+        known_elsewhere: &BTreeSet<i64>,
+    ) -> Result<Assessment> {
+        self.begin("assess", Some(request.organization), access)
+            .await?;
+        let organization = request.organization.get();
+        let mut script = self.script();
+        script.known_elsewhere.clone_from(known_elsewhere);
+        script.signature_ages = script
+            .signatures
+            .keys()
+            .map(|device| {
+                (
+                    *device,
+                    request
+                        .signature_ages
+                        .and_then(|ages| ages.out_of_date_since(*device)),
+                )
+            })
+            .collect();
+        let verdict = |kind| {
+            let of_organization = script.verdicts_of.get(&(organization, kind));
+            let status = of_organization
+                .or_else(|| script.verdicts.get(&kind))
+                .copied()
+                .unwrap_or(Status::Pass);
+            let mut signal = world::signal(kind, status, request.now);
+            signal.complete = !script.incomplete;
+            Verdict {
+                signal,
+                facts: world::facts(),
+            }
+        };
+        let mut reports = BTreeMap::from([(Report::Devices, ReportOutcome::Answered)]);
+        reports.extend(
+            script
+                .reports
+                .iter()
+                .map(|(report, outcome)| (*report, *outcome)),
+        );
+        Ok(Assessment {
+            verdicts: SignalKind::ALL.map(verdict).to_vec(),
+            reports,
+            counts: SweepCounts {
+                foreign_rows: script.foreign_rows,
+                malformed_rows: script.malformed_rows,
+                requests: 9,
+                ..SweepCounts::default()
+            },
+            signatures_out_of_date: script.signatures.clone(),
+        })
+    }
+}
+
+/// A device with a name, and nothing else that identifies it.
+pub(crate) fn device(id: i64, name: &str) -> ListedDevice {
+    ListedDevice {
+        id,
+        content: AssetContent {
+            name: name.into(),
+            host_name: Some(name.into()),
+            ..AssetContent::default()
+        },
+    }
+}
+
+pub(crate) fn base_url(text: &str) -> BaseUrl {
+    BaseUrl::parse(text).unwrap()
+}
