@@ -14,7 +14,12 @@ use super::{Malformed, instant, row_device};
 ///
 /// [`Malformed`] for a backup row without an id or a device.
 pub fn backup(row: &Activity) -> Result<Option<BackupFact>, Malformed> {
-    let failed = row.activity_result == Some(ActivityResult::Failure);
+    // The one word that takes a success back must not be missed for its case.
+    let failed = row.activity_result.as_ref().is_some_and(|result| {
+        result
+            .as_str()
+            .eq_ignore_ascii_case(ActivityResult::Failure.as_str())
+    });
     let Some(event) = row
         .status_code
         .as_ref()

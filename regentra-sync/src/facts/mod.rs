@@ -11,6 +11,10 @@ pub mod backup_activity;
 pub mod custom_field;
 pub mod device_inventory;
 pub mod disk_encryption;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod naive_mistakes;
 pub mod patch_sla;
 
 use ninjaone_client::{DeviceId, Timestamp};
@@ -52,7 +56,7 @@ fn opaque<'a>(words: impl IntoIterator<Item = &'a str>) -> u128 {
     let mut hash = Sha256::new();
     for word in words {
         // The length keeps ("ab", "c") and ("a", "bc") apart.
-        hash.update(word.len().to_le_bytes());
+        hash.update(u64::try_from(word.len()).unwrap_or(u64::MAX).to_le_bytes());
         hash.update(word);
     }
     let digest: [u8; 32] = hash.finalize().into();

@@ -1,0 +1,158 @@
+//! Laws of reading the vendor's words: whatever the vendor sends, nothing is read better than it is said.
+
+use ninjaone_client::models::{Activity, AntivirusStatus, Device, OsPatch, Volume};
+use proptest::{prelude::*, sample::select};
+use regentra_evidence::{
+    Definitions, DeviceClass, PatchSeverity, ProtectionState, disk_encryption::VolumeBucket,
+};
+use serde_json::{Value, json};
+
+use super::{
+    antivirus_posture, backup_activity, device_inventory, disk_encryption, opaque,
+    patch_sla::{self, PatchReport},
+    plain,
+};
+
+/// Words: those the vendor uses, in any case, and anything else.
+fn word() -> impl Strategy<Value = String> {
+    let known = select(vec![
+        "FULLY_ENCRYPTED",
+        "FULLY_DECRYPTED",
+        "DECRYPTION_PAUSED",
+        "ENCRYPTION_PAUSED",
+        "PROTECTED",
+        "UNPROTECTED",
+        "PENDING",
+        "UNKNOWN",
+        "ON",
+        "OFF",
+        "Up-to-Date",
+        "Out-of-Date",
+        "NONE",
+        "CRITICAL",
+        "IMPORTANT",
+        "LOW",
+        "SECURITY_UPDATES",
+        "DRIVER_UPDATES",
+        "DEFINITION_UPDATES",
+        "MANUAL",
+        "REJECTED",
+        "FAILED",
+        "INSTALLED",
+        "WINDOWS_SERVER",
+        "NMS_SWITCH",
+        "APPROVED",
+        "NINJA_BACKUP_BACKUPJOB_COMPLETED",
+        "NINJA_BACKUP_BACKUPJOB_FAILED",
+        "FAILURE",
+        "Removable Disk",
+        "Recovery",
+    ]);
+    prop_oneof![
+        2 => known.clone().prop_map(str::to_owned),
+        1 => known.prop_map(str::to_lowercase),
+        2 => any::<String>(),
+    ]
+}
+
+/// A value as the vendor might send it where a word is expected.
+fn said() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        6 => word().prop_map(Value::from),
+        1 => Just(Value::Null),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_volume_is_encrypted_only_where_both_words_say_so(
+        conversion in said(),
+        protection in said(),
+        kind in said(),
+        label in said(),
+        capacity in any::<Option<i64>>(),
+    ) {
+        let row = json!({"deviceId": 1, "name": "C:", "deviceType": kind, "label": label, "capacity": capacity,
+            "bitLockerStatus": {"conversionStatus": conversion, "protectionStatus": protection}});
+        let fact = disk_encryption::volume(&serde_json::from_value::<Volume>(row).unwrap()).unwrap();
+        let bucket = fact.bucket(DeviceClass::WindowsWorkstation);
+        if bucket == VolumeBucket::Encrypted {
+            prop_assert_eq!(conversion, "FULLY_ENCRYPTED");
+            prop_assert_eq!(protection, "PROTECTED");
+        }
+        if bucket == VolumeBucket::Out {
+            prop_assert!(kind == "Removable Disk" || capacity == Some(0) || label.as_str().is_some_and(|label| label.eq_ignore_ascii_case("recovery")));
+        }
+    }
+
+    #[test]
+    fn a_product_is_on_and_up_to_date_only_where_the_words_say_so(
+        name in said(),
+        state in said(),
+        definitions in said(),
+    ) {
+        let row = json!({"deviceId": 1, "productName": name, "productState": state, "definitionStatus": definitions});
+        let fact = antivirus_posture::product(&serde_json::from_value::<AntivirusStatus>(row).unwrap()).unwrap();
+        let says = |value: &Value, expected: &str| value.as_str().is_some_and(|word| plain(word) == expected);
+        prop_assert_eq!(fact.state == ProtectionState::On, says(&state, "ON"));
+        prop_assert_eq!(fact.definitions == Definitions::UpToDate, says(&definitions, "UPTODATE"));
+    }
+
+    #[test]
+    fn a_patch_counts_for_nothing_only_where_a_word_says_so(
+        severity in said(),
+        status in said(),
+        kind in said(),
+    ) {
+        let row = json!({"deviceId": 1, "id": "a", "severity": severity, "status": status, "type": kind});
+        let row: OsPatch = serde_json::from_value(row).unwrap();
+        let says = |value: &Value, expected: &str| value.as_str().is_some_and(|word| word.trim().eq_ignore_ascii_case(expected));
+        let pending = patch_sla::os_patch(&row, PatchReport::Pending).unwrap().pending;
+        // A row of what is pending is not pending only when it says that it was installed.
+        prop_assert_eq!(pending.is_none(), says(&status, "INSTALLED"));
+        if let Some(fact) = pending {
+            prop_assert_eq!(fact.rejected, says(&status, "REJECTED"));
+            prop_assert_eq!(fact.definition_update, says(&kind, "DEFINITION_UPDATES"));
+            if fact.severity == PatchSeverity::Low {
+                let low = ["LOW", "NONE"].iter().any(|word| says(&severity, word));
+                prop_assert!(low || says(&kind, "DRIVER_UPDATES"));
+            }
+        }
+    }
+
+    #[test]
+    fn an_activity_is_a_success_only_by_its_code(code in said(), result in said()) {
+        let row = json!({"id": 1, "deviceId": 1, "statusCode": code, "activityResult": result});
+        let fact = backup_activity::backup(&serde_json::from_value::<Activity>(row).unwrap()).unwrap();
+        let failed = result.as_str().is_some_and(|word| word.eq_ignore_ascii_case("FAILURE"));
+        let success = fact.is_some_and(|fact| fact.event == regentra_evidence::BackupEvent::Success);
+        prop_assert_eq!(success, code == "NINJA_BACKUP_BACKUPJOB_COMPLETED" && !failed);
+    }
+
+    #[test]
+    fn a_device_is_approved_and_out_of_scope_only_by_a_known_word(approval in said(), class in said()) {
+        let row = json!({"id": 1, "approvalStatus": approval, "nodeClass": class});
+        let fact = device_inventory::device(&serde_json::from_value::<Device>(row).unwrap()).unwrap();
+        prop_assert_eq!(fact.approved, approval == "APPROVED");
+        if !fact.class.is_endpoint() {
+            prop_assert!(class.as_str().is_some_and(|word| word.starts_with("NMS_")));
+        }
+    }
+
+    #[test]
+    fn keys_of_different_words_differ(left in prop::collection::vec(".{0,3}", 0..4), right in prop::collection::vec(".{0,3}", 0..4)) {
+        let key = |words: &[String]| opaque(words.iter().map(String::as_str));
+        prop_assert_eq!(key(&left) == key(&right), left == right);
+    }
+}
+
+/// The keys are part of the keyed digest that an auditor recomputes, so they may never change.
+#[test]
+fn a_key_is_the_same_on_every_machine() {
+    // SHA-256 over each word after its length in eight bytes, little end first: the first sixteen bytes.
+    assert_eq!(opaque(["C:"]), 0x7c90_2cca_291d_b4be_f8b9_b09d_8e6f_d30e);
+    assert_eq!(
+        opaque(["ab", "c"]),
+        0x43ee_6555_79de_01ca_739b_3f95_c1c2_d3f4
+    );
+}
