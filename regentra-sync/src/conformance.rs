@@ -87,6 +87,7 @@ macro_rules! conformance {
             tickets::of_two_sweeps_that_open_tickets_in_one_tick_one_commits,
             tickets::the_outbox_gives_due_rows_in_order_until_delivered,
             tickets::a_digest_is_replaced_until_it_is_delivered,
+            tickets::a_digest_that_was_delivered_is_not_replaced,
             tickets::a_delivery_keeps_the_reference_once,
             audit::trails_are_read_newest_first_in_pages,
             audit::trails_of_tenants_are_apart,

@@ -10,7 +10,9 @@
 //! remembers the event, and answers [`CommitOutcome::Committed`]. It writes all or nothing, also when its future is dropped
 //! or the process dies, and nobody sees a half of it. A lost race is an answer, not an error.
 //!
-//! **Events** are remembered per MSP. **Times** are UTC and kept to the microsecond.
+//! **Events** are remembered per MSP, for good, and by every commit alike: the ids of sweeps, requests and deliveries never
+//! clash. **Times** are UTC and come with nothing finer than a microsecond, which is what a store has to keep. **Rows** of
+//! another tenant do not exist: neither a read nor a guard finds them, and an unknown id is answered as an empty one.
 
 use std::fmt::{self, Debug};
 
@@ -86,7 +88,7 @@ pub enum Guard {
     EvidenceChain,
     /// The ticket was written by somebody else, or another one is open for its signal.
     Ticket,
-    /// Somebody else opened tickets in the same tick.
+    /// Somebody else opened tickets in the same tick, or the tick's digest was delivered.
     TicketTick,
     /// Another worker holds the lease.
     Lease,

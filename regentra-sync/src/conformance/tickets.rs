@@ -266,6 +266,63 @@ pub async fn a_digest_is_replaced_until_it_is_delivered(store: &dyn Store) {
     assert_eq!(world.sweep_state("state").await.digest, Some(three));
 }
 
+pub async fn a_digest_that_was_delivered_is_not_replaced(store: &dyn Store) {
+    let world = World::new(store, 1).await;
+    let digest = |signals: &[SignalKind]| OutboxRow {
+        id: OutboxId::digest(world.msp, at(0), 1),
+        ticket: None,
+        action: OutboxAction::Digest {
+            entries: BTreeMap::from([(
+                world.company.id,
+                signals
+                    .iter()
+                    .map(|signal| world.ticket("x", *signal).key)
+                    .collect(),
+            )]),
+        },
+        created_at: at(3),
+        due_at: at(3),
+        delivered_at: None,
+    };
+    let tick = |version| TicketTick {
+        scheduled_at: at(0),
+        version,
+        opened: 0,
+        digests: 1,
+    };
+    let mut first = world.sweeping("one", 3).await;
+    first.tick = Some(tick(Version::default()));
+    first.outbox = vec![digest(&[SignalKind::PatchSla])];
+    committed(
+        store
+            .commit_sweep(world.msp, world.customer, first)
+            .await
+            .unwrap(),
+    );
+    // Another sweep of the tick has read the digest; the bridge delivers it before that sweep commits.
+    let mut late = world.sweeping("late", 4).await;
+    late.tick = Some(tick(Version::FIRST));
+    late.outbox = vec![digest(&[SignalKind::PatchSla, SignalKind::DiskEncryption])];
+    let delivered = DeliveryCommit {
+        event: world.event("delivery"),
+        row: OutboxId::digest(world.msp, at(0), 1),
+        reference: None,
+        at: at(4),
+    };
+    committed(store.commit_delivery(world.msp, delivered).await.unwrap());
+    let before = world.snapshot().await;
+    let outcome = store
+        .commit_sweep(world.msp, world.customer, late)
+        .await
+        .unwrap();
+    assert_eq!(outcome, CommitOutcome::Superseded(Guard::TicketTick));
+    assert_eq!(
+        world.snapshot().await,
+        before,
+        "what the late sweep has to say is neither lost nor sent under the delivered row's id"
+    );
+}
+
 pub async fn a_delivery_keeps_the_reference_once(store: &dyn Store) {
     let world = World::new(store, 1).await;
     let ticket = world.ticket("one", SignalKind::PatchSla);

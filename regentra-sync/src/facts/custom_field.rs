@@ -201,10 +201,6 @@ mod tests {
         CustomFieldSource::new("filevault", ["On", "true", "1"], ["Off", "false", "0"]).unwrap()
     }
 
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the tables read better with values"
-    )]
     fn read(fields: Value) -> Option<CustomAnswer> {
         let row = serde_json::from_value(json!({"deviceId": 7, "fields": fields})).unwrap();
         let fact = source().fact(&row).unwrap()?;

@@ -8,7 +8,7 @@ use crate::{
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     store::{CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState},
-    ticket::{OutboxAction, OutboxId, TicketState},
+    ticket::{OutboxAction, OutboxId, OutboxRow, TicketState},
 };
 
 impl State {
@@ -139,6 +139,14 @@ impl Evidence for MemoryStore {
                         .map_or(Version::default(), |tick| tick.version);
                     holds(stored == tick.version, Guard::TicketTick)?;
                 }
+                let is_delivered_digest = |row: &OutboxRow| {
+                    let is_digest = matches!(row.action, OutboxAction::Digest { .. });
+                    let stored = state.outbox.get(&msp).into_iter().flatten();
+                    let mut stored = stored.filter(|stored| stored.id == row.id);
+                    is_digest && stored.any(|stored| stored.delivered_at.is_some())
+                };
+                let overtaken = commit.outbox.iter().any(is_delivered_digest);
+                holds(!overtaken, Guard::TicketTick)?;
 
                 for stored in commit.signals {
                     let key = (customer, stored.mapping, stored.signal.kind());

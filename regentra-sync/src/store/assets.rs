@@ -13,14 +13,15 @@ use crate::{
 /// The assets of an MSP, from every source.
 #[async_trait]
 pub trait Assets: Debug + Send + Sync + 'static {
-    /// The assets that match, whatever their status, ordered by id.
+    /// The assets that match, whatever their status, ordered by id. A filter that the store does not know is an error of kind
+    /// [`Other`](super::StoreErrorKind::Other), never an empty list.
     async fn assets(&self, msp: MspOrgId, filter: AssetFilter) -> Result<Vec<Asset>>;
 
     /// Writes assets.
     ///
     /// Guards, each only if it is given: the credential is active and of that generation, else [`Guard::Credential`]; the
-    /// mapping is mapped and has that version, else [`Guard::Mapping`]; the lease is held by that worker under that fence,
-    /// else [`Guard::Lease`]. And for every row: the stored version is `expected` (`None`: there is no row), else
+    /// mapping is mapped and has that version, else [`Guard::Mapping`]; the lease is held by that worker under that fence (one
+    /// that is expired and that nobody took since is held still), else [`Guard::Lease`]. And for every row: the stored version is `expected` (`None`: there is no row), else
     /// [`Guard::Asset`].
     ///
     /// Writes: every row whole, the audit rows on the MSP's trail.

@@ -17,7 +17,8 @@ pub trait Budget: Debug + Send + Sync + 'static {
     /// Counts one request that starts at `now`, if in every window fewer than its limit started after `now - length`.
     ///
     /// Exact: of any number of calls at once, none lets a window overflow. Nothing is counted when the answer is
-    /// [`Spend::Exhausted`]; its time is the earliest at which every window has room again. Requests older than an hour may be
+    /// [`Spend::Exhausted`]; its time is the earliest at which every window has room again. A window with a limit of 0 never
+    /// has: for it that time is `now + length`. Requests older than an hour and than the longest window asked for may be
     /// forgotten.
     async fn spend(
         &self,

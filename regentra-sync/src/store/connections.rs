@@ -54,7 +54,7 @@ pub trait Connections: Debug + Send + Sync + 'static {
     ///
     /// Writes, for exactly this credential:
     /// 1. every sealed column empty, `is_active` false, `disconnected_at` = `at`, the generation plus one;
-    /// 2. every active NinjaOne asset of its mappings retired, rows kept, the version plus one, `updated_at` = `at`; assets that
+    /// 2. every active NinjaOne asset of its mappings, whatever their state, retired, rows kept, the version plus one, `updated_at` = `at`; assets that
     ///    such a one had superseded as [`come_back`](crate::asset::come_back) says;
     /// 3. the signature history of its mappings deleted;
     /// 4. one [`OutboxRow::note`](crate::ticket::OutboxRow::note) per open ticket of its mappings, with reason *disconnected*;
@@ -75,7 +75,7 @@ pub trait Connections: Debug + Send + Sync + 'static {
     async fn begin_authorization(&self, msp: MspOrgId, pending: PendingAuthorization)
     -> Result<()>;
 
-    /// Takes a pending authorization out: once, and only before it expires. Of two calls at once one gets it.
+    /// Takes a pending authorization out: once, and only before it expires (at `expires_at` exactly it is expired). Of two calls at once one gets it.
     async fn take_authorization(
         &self,
         msp: MspOrgId,

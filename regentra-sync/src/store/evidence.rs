@@ -39,15 +39,17 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     ///
     /// Guards: the credential is active and of that generation, else [`Guard::Credential`]; the mapping is mapped, has that
     /// version, and its company was promoted to `customer`, else [`Guard::Mapping`]; the lease is held by that worker under
-    /// that fence, else [`Guard::Lease`]; every evidence row continues the head of its chain in the store (the first
-    /// continues [`chain_start`](crate::evidence_chain::chain_start)), else
-    /// [`Guard::EvidenceChain`]; every ticket's stored version is `expected` (`None`: there is no row) and no other ticket is
-    /// open for its key, else [`Guard::Ticket`]; the tick's stored version, if a tick is written, is the given one (0: there
-    /// is no row), else [`Guard::TicketTick`].
+    /// that fence (one that is expired and that nobody took since is held still), else [`Guard::Lease`]; every evidence row, of
+    /// which there is one for a signal, continues the head of its chain in the store (the first continues
+    /// [`chain_start`](crate::evidence_chain::chain_start)), else [`Guard::EvidenceChain`]; every ticket's stored version is
+    /// `expected` (`None`: there is no row) and, if it is written as open, no other ticket is open for its key, else
+    /// [`Guard::Ticket`]; the tick's stored version, if a tick is written, is the given one (0: there is no row), and no digest
+    /// in the outbox rows was delivered under its id, else [`Guard::TicketTick`].
     ///
     /// Writes on the customer's side: the signals (appended, never overwritten), the evidence rows, the audit row. On the
     /// MSP's side: `first_evidence_synced_at` of the mapping if it is given and not stamped yet, the signature history,
-    /// tickets, outbox rows (a digest that exists and is undelivered is replaced), and the tick with its version plus one.
+    /// tickets, outbox rows (a digest that exists is replaced in its place, any other row that exists is left as it is), and the
+    /// tick with its version plus one.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     /// [`Guard::Mapping`]: super::Guard::Mapping
@@ -62,8 +64,8 @@ pub trait Evidence: Debug + Send + Sync + 'static {
         commit: SweepCommit,
     ) -> Result<CommitOutcome>;
 
-    /// The newest signal of each (mapping, signal) that is not expired at `now`, ordered by that key. The newest is the one
-    /// collected last; one collected at the same time and committed later replaces it.
+    /// Of each (mapping, signal) the newest among the signals that are not expired at `now` (at `expires_at` exactly one is
+    /// expired), ordered by that key. The newest is the one collected last; one collected at the same time and committed later replaces it.
     async fn current_signals(
         &self,
         customer: ComplianceOrgId,
@@ -115,7 +117,8 @@ pub struct SweepState {
     pub signature_history: SignatureHistory,
     /// What was opened in the tick so far; `None` when nothing was.
     pub tick: Option<TicketTick>,
-    /// The digest of the tick that is not delivered yet.
+    /// The row of [`OutboxId::digest`](crate::ticket::OutboxId::digest) for the tick and its number of digests, if it is not
+    /// delivered yet.
     pub digest: Option<OutboxRow>,
 }
 

@@ -15,14 +15,15 @@ use crate::{
 /// The tickets of an MSP.
 #[async_trait]
 pub trait Tickets: Debug + Send + Sync + 'static {
-    /// All tickets, of one customer or of all, newest first.
+    /// All tickets, of one customer or of all, newest first (by `opened_at`, then id upwards).
     async fn tickets(
         &self,
         msp: MspOrgId,
         customer: Option<ComplianceOrgId>,
     ) -> Result<Vec<Ticket>>;
 
-    /// Outbox rows that are due at `now` and not delivered, in the order they were committed, at most `limit`.
+    /// Outbox rows that are due at `now` and not delivered, in the order they were committed (those of one commit in
+    /// the order given, notes of one commit in any), at most `limit`.
     async fn outbox(
         &self,
         msp: MspOrgId,

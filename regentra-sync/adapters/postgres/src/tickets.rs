@@ -1,12 +1,14 @@
 //! [`Tickets`].
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use regentra_sync::{
     CompanyId, ComplianceOrgId, MappingId, MspOrgId,
     id::Version,
     private::Private,
-    store::{CommitOutcome, DeliveryCommit, Result, Tickets},
-    ticket::{OutboxId, OutboxRow, SignalKey, Ticket, TicketId, TicketState},
+    store::{CommitOutcome, DeliveryCommit, Guard, Result, Tickets},
+    ticket::{OutboxAction, OutboxId, OutboxRow, SignalKey, Ticket, TicketId, TicketState},
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
@@ -14,7 +16,7 @@ use time::OffsetDateTime;
 use crate::{
     PostgresStore,
     column::{Columns as _, column, to_json},
-    failure::{Step, Stop},
+    failure::{Step, Stop, holds},
     transaction::Tenants,
 };
 
@@ -161,7 +163,7 @@ pub(crate) async fn write_ticket(
 }
 
 /// Appends outbox rows in this order. A digest that exists and is undelivered is replaced where it stands; any other row
-/// that exists is left.
+/// that exists is left, and a digest that was delivered meanwhile holds the commit back.
 ///
 /// The lock makes positions grow in the order of commits: no row becomes visible before one that is read already.
 pub(crate) async fn append_outbox(
@@ -180,7 +182,7 @@ pub(crate) async fn append_outbox(
         .bind(msp.to_string())
         .execute(&mut *connection)
         .await?;
-    sqlx::query(
+    let written = sqlx::query(
         "INSERT INTO regentra_sync.outbox AS stored \
          (msp_org_id, outbox_id, ticket_id, action_name, action, created_at, due_at, delivered_at) \
          SELECT $1, id, ticket, name, action::jsonb, created_at, due_at, delivered_at \
@@ -190,7 +192,7 @@ pub(crate) async fn append_outbox(
          ON CONFLICT (msp_org_id, outbox_id) DO UPDATE SET ticket_id = excluded.ticket_id, \
          action_name = excluded.action_name, action = excluded.action, created_at = excluded.created_at, \
          due_at = excluded.due_at, delivered_at = excluded.delivered_at \
-         WHERE excluded.action_name = 'digest' AND stored.delivered_at IS NULL",
+         WHERE excluded.action_name = 'digest' AND stored.delivered_at IS NULL RETURNING outbox_id",
     )
     .bind(msp.as_uuid())
     .bind(column(rows, |row| row.id.as_uuid()))
@@ -200,9 +202,16 @@ pub(crate) async fn append_outbox(
     .bind(column(rows, |row| row.created_at))
     .bind(column(rows, |row| row.due_at))
     .bind(column(rows, |row| row.delivered_at))
-    .execute(connection)
+    .fetch_all(connection)
     .await?;
-    Ok(())
+    let written = written
+        .iter()
+        .map(|row| row.id("outbox_id", OutboxId::from_uuid))
+        .collect::<Result<BTreeSet<_>>>()?;
+    let is_kept = |row: &OutboxRow| {
+        !matches!(row.action, OutboxAction::Digest { .. }) || written.contains(&row.id)
+    };
+    holds(rows.iter().all(is_kept), Guard::TicketTick)
 }
 
 pub(crate) fn outbox_row(row: &PgRow) -> Result<OutboxRow> {

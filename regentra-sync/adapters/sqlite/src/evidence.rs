@@ -10,7 +10,7 @@ use regentra_sync::{
     store::{
         CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
     },
-    ticket::{OutboxId, TicketState, TicketTick},
+    ticket::{OutboxAction, OutboxId, TicketState, TicketTick},
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
@@ -319,7 +319,9 @@ async fn write_sweep(
         .await?;
     write_signatures(db, msp, mapping, &commit.signatures).await?;
     for row in &commit.outbox {
-        insert_outbox(db, msp, row).await?;
+        let written = insert_outbox(db, msp, row).await?;
+        let is_digest = matches!(row.action, OutboxAction::Digest { .. });
+        holds(written || !is_digest, Guard::TicketTick)?;
     }
     Ok(())
 }

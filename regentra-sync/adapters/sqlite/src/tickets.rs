@@ -84,15 +84,16 @@ pub(crate) async fn write_ticket(
 }
 
 /// Adds a row; one that exists stays as it is, except that a digest is replaced until it is delivered.
+/// Appends a row, or replaces the digest of that id. `false`: there is such a row, and it is no digest or was delivered.
 pub(crate) async fn insert_outbox(
     db: &mut SqliteConnection,
     msp: MspOrgId,
     row: &OutboxRow,
-) -> std::result::Result<(), Failure> {
+) -> std::result::Result<bool, Failure> {
     let insert = "INSERT INTO outbox (msp, id, ticket, action, created_at, due_at, delivered_at) \
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (msp, id) DO UPDATE \
                   SET action = excluded.action, due_at = excluded.due_at WHERE ?8 AND delivered_at IS NULL";
-    sqlx::query(insert)
+    let written = sqlx::query(insert)
         .bind(msp.as_uuid())
         .bind(row.id.as_uuid())
         .bind(row.ticket.map(TicketId::as_uuid))
@@ -103,7 +104,7 @@ pub(crate) async fn insert_outbox(
         .bind(matches!(row.action, OutboxAction::Digest { .. }))
         .execute(db)
         .await?;
-    Ok(())
+    Ok(written.rows_affected() > 0)
 }
 
 async fn write_delivery(

@@ -1,0 +1,69 @@
+use async_trait::async_trait;
+use regentra_sync::{
+    MspOrgId,
+    asset::Asset,
+    store::{
+        AssetCommit, AssetFilter, Assets, CommitOutcome, Guard, Result, StoreError, StoreErrorKind,
+    },
+};
+
+use super::{HashMapStore, State};
+
+fn matches(filter: &AssetFilter, asset: &Asset) -> Result<bool> {
+    Ok(match filter {
+        AssetFilter::All => true,
+        AssetFilter::Company(company) => asset.company == *company,
+        AssetFilter::Mapping(mapping) => asset.mapping == Some(*mapping),
+        AssetFilter::Devices {
+            credential,
+            devices,
+        } => asset.credential == Some(*credential) && devices.contains(&asset.external_id),
+        _ => {
+            let unknown = "this store does not know the filter";
+            return Err(StoreError::new(StoreErrorKind::Other, unknown));
+        }
+    })
+}
+
+#[async_trait]
+impl Assets for HashMapStore {
+    async fn assets(&self, msp: MspOrgId, filter: AssetFilter) -> Result<Vec<Asset>> {
+        let state = self.state();
+        let ours = state.assets.iter().filter(|((owner, _), _)| *owner == msp);
+        let mut assets = Vec::new();
+        for (_, asset) in ours {
+            if matches(&filter, asset)? {
+                assets.push(asset.clone());
+            }
+        }
+        assets.sort_by_key(|asset| asset.id);
+        Ok(assets)
+    }
+
+    async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome> {
+        let check = |state: &State| {
+            if let Some(credential) = commit.credential {
+                state.check_credential(msp, credential)?;
+            }
+            if let Some(mapping) = commit.mapping {
+                state.check_mapping(msp, mapping)?;
+            }
+            if let Some(lease) = &commit.lease {
+                state.check_lease(msp, lease)?;
+            }
+            for write in &commit.writes {
+                let stored = state.assets.get(&(msp, write.id()));
+                if stored.map(|stored| stored.version) != write.expected {
+                    return Err(Guard::Asset);
+                }
+            }
+            Ok(())
+        };
+        Ok(self.commit(msp, commit.event, check, |state, ()| {
+            for write in &commit.writes {
+                state.assets.insert((msp, write.id()), write.asset.clone());
+            }
+            state.append_audit(msp, commit.audit.clone());
+        }))
+    }
+}

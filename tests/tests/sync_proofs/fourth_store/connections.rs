@@ -1,0 +1,163 @@
+use std::collections::{BTreeMap, HashSet};
+
+use async_trait::async_trait;
+use regentra_sync::{
+    CredentialId, MspOrgId,
+    audit::AuditRow,
+    authorization::{PendingAuthorization, StateDigest},
+    credential::Credential,
+    store::{
+        CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
+    },
+    ticket::NoteReason,
+};
+use time::OffsetDateTime;
+
+use super::{HashMapStore, State};
+
+#[async_trait]
+impl Connections for HashMapStore {
+    async fn credentials(&self, msp: MspOrgId) -> Result<Vec<Credential>> {
+        let mut credentials: Vec<_> = self
+            .state()
+            .credentials
+            .iter()
+            .filter(|((owner, _), _)| *owner == msp)
+            .map(|(_, credential)| credential.clone())
+            .collect();
+        credentials.sort_by(|a, b| a.region.cmp(&b.region));
+        Ok(credentials)
+    }
+
+    async fn credential(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+    ) -> Result<Option<Credential>> {
+        Ok(self.state().credentials.get(&(msp, credential)).cloned())
+    }
+
+    async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {
+        let id = commit.credential.id;
+        let check = |state: &State| {
+            let stored = state.credentials.get(&(msp, id));
+            if stored.map(|stored| stored.generation) != commit.expected {
+                return Err(Guard::Credential);
+            }
+            let is_elsewhere = state.credentials.values().any(|other| {
+                other.id != id
+                    && other.is_active
+                    && other.fingerprint == commit.credential.fingerprint
+            });
+            if is_elsewhere && !commit.allow_duplicate {
+                return Err(Guard::Fingerprint);
+            }
+            Ok(())
+        };
+        Ok(self.commit(msp, commit.event, check, |state, ()| {
+            state
+                .credentials
+                .insert((msp, id), commit.credential.clone());
+            state.append_audit(msp, commit.audit.clone());
+        }))
+    }
+
+    async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome> {
+        let key = (msp, commit.guard.credential);
+        let check = |state: &State| {
+            state.check_credential(msp, commit.guard)?;
+            let version = state.credentials.get(&key).map(|c| c.secrets_version);
+            if version == Some(commit.expected) {
+                Ok(())
+            } else {
+                Err(Guard::Credential)
+            }
+        };
+        Ok(self.commit(msp, commit.event, check, |state, ()| {
+            if let Some(stored) = state.credentials.get_mut(&key) {
+                stored.secrets = Some(commit.secrets.clone());
+                stored.secrets_version = stored.secrets_version.next();
+            }
+            state.append_audit(msp, commit.audit.clone());
+        }))
+    }
+
+    async fn commit_disconnect(
+        &self,
+        msp: MspOrgId,
+        commit: DisconnectCommit,
+    ) -> Result<CommitOutcome> {
+        let DisconnectCommit {
+            event,
+            guard,
+            at,
+            audit,
+        } = commit;
+        let check = |state: &State| state.check_credential(msp, guard);
+        Ok(self.commit(msp, event, check, |state, ()| {
+            if let Some(stored) = state.credentials.get_mut(&(msp, guard.credential)) {
+                stored.secrets = None;
+                stored.is_active = false;
+                stored.disconnected_at = Some(at);
+                stored.generation = stored.generation.next();
+            }
+            let mappings: HashSet<_> = state
+                .mappings
+                .iter()
+                .filter(|((owner, _), mapping)| {
+                    *owner == msp && mapping.credential == guard.credential
+                })
+                .map(|((_, id), _)| *id)
+                .collect();
+            state.let_go(msp, &mappings, event, NoteReason::Disconnected, at);
+
+            // How many mappings and unexpired signals each affected customer has.
+            let mut affected: BTreeMap<_, (u64, u64)> = BTreeMap::new();
+            for mapping in &mappings {
+                let customer = state
+                    .mappings
+                    .get(&(msp, *mapping))
+                    .and_then(|mapping| mapping.state.company())
+                    .and_then(|company| state.companies.get(&(msp, company)))
+                    .and_then(|company| company.converted_to);
+                let Some(customer) = customer else { continue };
+                let current = state.current_of(customer, at);
+                let unexpired = current.iter().filter(|signal| signal.mapping == *mapping);
+                let (count, signals) = affected.entry(customer).or_default();
+                *count += 1;
+                *signals += unexpired.count() as u64;
+            }
+            for (customer, (count, signals)) in affected {
+                let row = AuditRow::customer_disconnected(
+                    &audit,
+                    customer,
+                    guard.credential,
+                    count,
+                    signals,
+                );
+                state.customer_audit.entry(customer).or_default().push(row);
+            }
+            state.append_audit(msp, vec![audit]);
+        }))
+    }
+
+    async fn begin_authorization(
+        &self,
+        msp: MspOrgId,
+        pending: PendingAuthorization,
+    ) -> Result<()> {
+        let key = (msp, pending.state.clone());
+        self.state().authorizations.insert(key, pending);
+        Ok(())
+    }
+
+    async fn take_authorization(
+        &self,
+        msp: MspOrgId,
+        state: &StateDigest,
+        now: OffsetDateTime,
+    ) -> Result<Option<PendingAuthorization>> {
+        let taken = self.state().authorizations.remove(&(msp, state.clone()));
+        Ok(taken.filter(|pending| now < pending.expires_at))
+    }
+}

@@ -1,0 +1,143 @@
+use std::collections::{HashSet, hash_map::Entry};
+
+use async_trait::async_trait;
+use regentra_sync::{
+    CompanyId, CredentialId, MappingId, MspOrgId,
+    company::PortalCompany,
+    mapping::Mapping,
+    store::{
+        CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
+    },
+    ticket::NoteReason,
+};
+
+use super::{HashMapStore, State};
+
+#[async_trait]
+impl Mappings for HashMapStore {
+    async fn mappings(&self, msp: MspOrgId, credential: CredentialId) -> Result<Vec<Mapping>> {
+        let mut mappings: Vec<_> = self
+            .state()
+            .mappings
+            .iter()
+            .filter(|((owner, _), mapping)| *owner == msp && mapping.credential == credential)
+            .map(|(_, mapping)| mapping.clone())
+            .collect();
+        mappings.sort_by_key(|mapping| mapping.external_org_id);
+        Ok(mappings)
+    }
+
+    async fn mapping(&self, msp: MspOrgId, mapping: MappingId) -> Result<Option<Mapping>> {
+        Ok(self.state().mappings.get(&(msp, mapping)).cloned())
+    }
+
+    async fn companies(&self, msp: MspOrgId) -> Result<Vec<PortalCompany>> {
+        let mut companies: Vec<_> = self
+            .state()
+            .companies
+            .iter()
+            .filter(|((owner, _), _)| *owner == msp)
+            .map(|(_, company)| company.clone())
+            .collect();
+        companies.sort_by_key(|company| company.id);
+        Ok(companies)
+    }
+
+    async fn company(&self, msp: MspOrgId, company: CompanyId) -> Result<Option<PortalCompany>> {
+        Ok(self.state().companies.get(&(msp, company)).cloned())
+    }
+
+    async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()> {
+        let mut state = self.state();
+        state.companies.entry((msp, company.id)).or_insert(company);
+        Ok(())
+    }
+
+    async fn commit_discovery(
+        &self,
+        msp: MspOrgId,
+        commit: DiscoveryCommit,
+    ) -> Result<CommitOutcome> {
+        let check = |state: &State| state.check_credential(msp, commit.guard);
+        Ok(self.commit(msp, commit.event, check, |state, ()| {
+            for mapping in commit.added.clone() {
+                state.mappings.entry((msp, mapping.id)).or_insert(mapping);
+            }
+            for seen in commit.seen.clone() {
+                if let Some(stored) = state.mappings.get_mut(&(msp, seen.mapping)) {
+                    stored.name = seen.name;
+                    stored.suggestion = seen.suggestion;
+                    stored.missing_since = seen.missing_since;
+                }
+            }
+            state.append_audit(msp, commit.audit.clone());
+        }))
+    }
+
+    async fn commit_mapping(&self, msp: MspOrgId, commit: MappingCommit) -> Result<CommitOutcome> {
+        let key = (msp, commit.guard.mapping);
+        let check = |state: &State| {
+            let stored = state
+                .mappings
+                .get(&key)
+                .filter(|stored| stored.version == commit.guard.version)
+                .ok_or(Guard::Mapping)?;
+            let exists = |company| state.companies.contains_key(&(msp, company));
+            let created = commit.company.as_ref().map(|company| company.id);
+            if created.is_some_and(exists) {
+                return Err(Guard::Company);
+            }
+            match commit.state.company() {
+                Some(company) if created != Some(company) && !exists(company) => {
+                    Err(Guard::Company)
+                }
+                _ => Ok(stored.state.company().is_some()),
+            }
+        };
+        Ok(self.commit(msp, commit.event, check, |state, was_mapped| {
+            if let Some(company) = commit.company.clone() {
+                state.companies.insert((msp, company.id), company);
+            }
+            if let Entry::Occupied(mut stored) = state.mappings.entry(key) {
+                let stored = stored.get_mut();
+                stored.state = commit.state;
+                stored.version = stored.version.next();
+                stored.suggestion = None;
+                stored.first_evidence_synced_at = None;
+            }
+            if was_mapped {
+                let mapping = HashSet::from([commit.guard.mapping]);
+                let (event, reason) = (commit.event, NoteReason::Unmapped);
+                state.let_go(msp, &mapping, event, reason, commit.at);
+            }
+            state.append_audit(msp, commit.audit.clone());
+        }))
+    }
+
+    async fn commit_promotion(
+        &self,
+        msp: MspOrgId,
+        commit: PromotionCommit,
+    ) -> Result<CommitOutcome> {
+        let key = (msp, commit.company);
+        let check = |state: &State| {
+            let is_free = state.companies.get(&key).ok_or(Guard::Company)?;
+            let is_free = is_free.converted_to.is_none();
+            let is_taken = state
+                .companies
+                .values()
+                .any(|other| other.converted_to == Some(commit.compliance_org));
+            if is_free && !is_taken {
+                Ok(())
+            } else {
+                Err(Guard::Company)
+            }
+        };
+        Ok(self.commit(msp, commit.event, check, |state, ()| {
+            if let Some(company) = state.companies.get_mut(&key) {
+                company.converted_to = Some(commit.compliance_org);
+            }
+            state.append_audit(msp, commit.audit.clone());
+        }))
+    }
+}
