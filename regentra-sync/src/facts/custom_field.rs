@@ -201,7 +201,7 @@ mod tests {
         CustomFieldSource::new("filevault", ["On", "true", "1"], ["Off", "false", "0"]).unwrap()
     }
 
-    fn read(fields: Value) -> Option<CustomAnswer> {
+    fn read(fields: &Value) -> Option<CustomAnswer> {
         let row = serde_json::from_value(json!({"deviceId": 7, "fields": fields})).unwrap();
         let fact = source().fact(&row).unwrap()?;
         assert_eq!(fact.device.get(), 7);
@@ -233,12 +233,12 @@ mod tests {
             (json!({"value": null}), None),
         ];
         for (value, expected) in table {
-            assert_eq!(read(json!({"filevault": value})), expected, "{value}");
+            assert_eq!(read(&json!({"filevault": value})), expected, "{value}");
         }
-        assert_eq!(read(json!({})), None);
-        assert_eq!(read(json!({"FileVault": "on"})), None);
-        assert_eq!(read(json!({"bitlocker": "on"})), None);
-        assert_eq!(read(json!(null)), None);
+        assert_eq!(read(&json!({})), None);
+        assert_eq!(read(&json!({"FileVault": "on"})), None);
+        assert_eq!(read(&json!({"bitlocker": "on"})), None);
+        assert_eq!(read(&json!(null)), None);
     }
 
     #[test]
