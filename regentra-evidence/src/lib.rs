@@ -34,7 +34,7 @@ pub mod signature_history;
 pub mod spreadsheet;
 mod time;
 mod vendor;
-mod verdict;
+pub mod verdict;
 
 pub use antivirus_posture::{AntivirusPosture, Definitions, Product, ProductFact, ProtectionState};
 pub use backup_activity::{ActivityKey, BackupActivity, BackupEvent, BackupFact};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use regentra_evidence::{
     ActivityKey, AntivirusPosture, AttemptFact, BackupActivity, BackupEvent, BackupFact,
-    Conversion, Definitions, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Encryption, Fleet,
-    InstallOutcome, PatchKey, PatchKind, PatchSeverity, PatchSla, PendingFact, Product,
-    ProductFact, Protection, ProtectionState, ReportState, Signal, Vendor, VolumeFact, VolumeKey,
-    VolumeLabel, VolumeType, device_inventory,
+    Conversion, CustomAnswer, CustomFact, Definitions, DeviceClass, DeviceFact, DeviceKey,
+    DigestKey, DiskEncryption, Encryption, Fleet, InstallOutcome, KeyId, PatchKey, PatchKind,
+    PatchSeverity, PatchSla, PendingFact, Product, ProductFact, Protection, ProtectionState,
+    ReportState, Signal, SignatureHistory, Vendor, VolumeFact, VolumeKey, VolumeLabel, VolumeType,
+    device_inventory,
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 
@@ -240,4 +241,194 @@ fn inventory() {
             r#""by_family":{"workstation":70,"server":12,"mobile":6,"network":8,"virtualization":3,"other":1}}}"#
         )
     );
+}
+
+/// An auditor recomputes the digest of last year's facts: it may never change. Every word of every closed list occurs once.
+#[test]
+#[expect(clippy::too_many_lines, reason = "every word of every closed list")]
+fn the_digest_of_the_same_facts_never_changes() {
+    let key = DigestKey::new(KeyId::new("2026-11").unwrap(), &[7; 32]).unwrap();
+    let fleet = every_class();
+    let device = |number: usize| DeviceKey::new(u64::try_from(number % 11 + 1).unwrap());
+
+    let mut disk = DiskEncryption::new(Arc::clone(&fleet));
+    let conversions = [
+        Conversion::FullyEncrypted,
+        Conversion::Encrypting,
+        Conversion::Decrypted,
+        Conversion::Unknown,
+    ];
+    let protections = [
+        Protection::Protected,
+        Protection::Unprotected,
+        Protection::Pending,
+        Protection::Unknown,
+    ];
+    let words = conversions
+        .into_iter()
+        .flat_map(|conversion| protections.map(|protection| (conversion, protection)));
+    for (number, (conversion, protection)) in words.enumerate() {
+        let _ = disk.observe(VolumeFact {
+            device: device(number),
+            volume: VolumeKey::new(u128::MAX - u128::try_from(number).unwrap()),
+            volume_type: if number == 15 {
+                VolumeType::NotFixed
+            } else {
+                VolumeType::Fixed
+            },
+            label: VolumeLabel::Other,
+            capacity: None,
+            encryption: Some(Encryption {
+                conversion,
+                protection,
+            }),
+            collected_at: Some(NOW - Duration::days(i64::try_from(number).unwrap())),
+        });
+    }
+    for answer in [CustomAnswer::Yes, CustomAnswer::No] {
+        let _ = disk.observe_custom(CustomFact {
+            device: device(answer as usize),
+            answer,
+        });
+    }
+
+    let mut antivirus = AntivirusPosture::new(Arc::clone(&fleet));
+    for (number, vendor) in Vendor::ALL.iter().enumerate() {
+        let _ = antivirus.observe(ProductFact {
+            device: device(number),
+            product: Product::Real(*vendor),
+            state: [
+                ProtectionState::On,
+                ProtectionState::Off,
+                ProtectionState::Unknown,
+            ][number % 3],
+            definitions: [
+                Definitions::UpToDate,
+                Definitions::OutOfDate,
+                Definitions::Unknown,
+            ][number / 3 % 3],
+            collected_at: Some(NOW),
+        });
+    }
+    let history: SignatureHistory = (1..=6)
+        .map(|key| (DeviceKey::new(key), NOW - Duration::days(9)))
+        .collect();
+
+    let mut patches = PatchSla::new(Arc::clone(&fleet));
+    let severities = [
+        PatchSeverity::Critical,
+        PatchSeverity::Important,
+        PatchSeverity::Low,
+        PatchSeverity::Unknown,
+    ];
+    for (number, severity) in severities.into_iter().chain(severities).enumerate() {
+        let kind = if number % 2 == 0 {
+            PatchKind::Os
+        } else {
+            PatchKind::Software
+        };
+        let _ = patches.observe_pending(PendingFact {
+            device: device(number),
+            kind,
+            patch: PatchKey::new(u128::try_from(number).unwrap()),
+            definition_update: false,
+            severity,
+            rejected: number > 3,
+            collected_at: Some(NOW),
+        });
+        let _ = patches.observe_attempt(AttemptFact {
+            device: device(number),
+            kind,
+            patch: PatchKey::new(u128::MAX),
+            definition_update: number == 7,
+            outcome: if number < 4 {
+                InstallOutcome::Failed
+            } else {
+                InstallOutcome::Installed
+            },
+            installed_at: Some(NOW - Duration::days(1)),
+            collected_at: None,
+        });
+    }
+
+    let mut backups = BackupActivity::new(Arc::clone(&fleet));
+    let events = [
+        BackupEvent::RestoreCompleted,
+        BackupEvent::IntegrityPassed,
+        BackupEvent::IntegrityFailed,
+        BackupEvent::Success,
+        BackupEvent::SuccessWithWarning,
+        BackupEvent::Cancelled,
+        BackupEvent::Failure,
+    ];
+    for (number, event) in events.into_iter().enumerate() {
+        let _ = backups.observe(BackupFact {
+            device: device(number),
+            activity: ActivityKey::new(-i64::try_from(number).unwrap()),
+            event,
+            at: Some(NOW - Duration::hours(1)),
+        });
+    }
+
+    let digests = [
+        disk.finish_with_digest(ANSWERED, &key).1,
+        antivirus
+            .finish_with_digest(ANSWERED, Some(&history), &key)
+            .1,
+        patches
+            .finish_with_digest(ANSWERED, ReportState::with_malformed_rows(), &key)
+            .1,
+        backups.finish_with_digest(ANSWERED, &key).1,
+        device_inventory::finish_with_digest(&fleet, &key).1,
+    ]
+    .map(|digest| digest.hmac_sha256.to_string());
+    assert_eq!(
+        digests,
+        [
+            "f687db42ac11ddc896c9746c1002db8ea96b2e99b5a18218c4ba7bbda655cabf",
+            "0ab618b01b7bde8c1f8cdf1d80c0bdf2fe65501a4832615bf6e55a48dee51168",
+            "a963676ca369a31355328be89dd995a8cd8de5c8dcf0fc7a9b86bc44e9dc61b8",
+            "08944a69f77095ea5c748152dd1ba4c16b0a69e9f509f327ea2a0427b1e69134",
+            "edd4bdac28b6a52ec9c8b0a04e5a03224da60ec664d0f8f759d52202bebabeec",
+        ]
+    );
+}
+
+/// A device of every class, live and not, with every flag.
+fn every_class() -> Arc<Fleet> {
+    use DeviceClass::{
+        LinuxServer, LinuxWorkstation, Mac, MacServer, Mobile, Network, Other, Unknown,
+        Virtualization, WindowsServer, WindowsWorkstation,
+    };
+    let classes = [
+        WindowsWorkstation,
+        WindowsServer,
+        Mac,
+        MacServer,
+        LinuxWorkstation,
+        LinuxServer,
+        Mobile,
+        Network,
+        Virtualization,
+        Other,
+        Unknown,
+    ];
+    let mut fleet = Fleet::builder(NOW);
+    for (key, class) in (1..).zip(classes.into_iter().chain(classes)) {
+        fleet.observe(DeviceFact {
+            device: DeviceKey::new(key),
+            approved: key != 22,
+            class,
+            offline: match key % 3 {
+                0 => None,
+                rest => Some(rest == 2),
+            },
+            last_contact: Some(if key > 11 {
+                NOW - Duration::days(31)
+            } else {
+                NOW
+            }),
+        });
+    }
+    fleet.build()
 }

@@ -3,6 +3,7 @@
 
 mod antivirus_posture;
 mod backup_activity;
+mod chain;
 mod disk_encryption;
 mod evaluator;
 mod patch_sla;
