@@ -272,7 +272,7 @@ async fn nothing_is_retired_when(host: &Host, spoil: impl FnOnce(&Host)) -> Mapp
 
 async fn nothing_is_retired_after_a_truncated_pull(host: Host) {
     let sync = nothing_is_retired_when(&host, |host| {
-        host.ninjaone.script().devices_truncated = true
+        host.ninjaone.script().devices_truncated = true;
     })
     .await;
     assert_eq!(

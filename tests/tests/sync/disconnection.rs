@@ -25,6 +25,7 @@ on_every_store!(
     signals_are_left_to_age_out,
 );
 
+#[expect(clippy::too_many_lines, reason = "one step, shown whole")]
 async fn disconnecting_does_everything_at_once(host: Host) {
     let customers = host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
     host.map(3, Choice::DontSync).await.unwrap_err();

@@ -4,12 +4,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test panics where it fails"
-)]
-#![allow(
-    clippy::missing_docs_in_private_items,
-    missing_docs,
-    reason = "a test's name says what it shows"
 )]
 
 /// Runs each test on each embedded store.

@@ -145,8 +145,8 @@ async fn no_audit_row_names_a_customer_or_a_device(host: Host) {
     host.ninjaone
         .script()
         .devices
-        .insert(1, vec![device(4_711_4711, "CANARY-PC")]);
-    host.ninjaone.script().signatures.insert(4_711_4711, true);
+        .insert(1, vec![device(47_114_711, "CANARY-PC")]);
+    host.ninjaone.script().signatures.insert(47_114_711, true);
     host.sync().await;
     host.sweep_one().await;
     host.map(1, Choice::Undecide).await.unwrap();
