@@ -2,6 +2,5 @@
 
 pub mod credentials;
 pub mod evidence;
-pub mod host;
 pub mod progress;
 pub mod verdict;
