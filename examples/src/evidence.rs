@@ -13,6 +13,7 @@ use regentra_sync::{
     assessment::{AssessmentRequest, Report, ReportOutcome},
     clock::{Clock as _, SystemClock},
     collect::{self, Collected},
+    custom_fields::CustomFields,
     mapping::ExternalOrgId,
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -115,6 +116,7 @@ async fn ask(
         organization: ExternalOrgId::new(organization),
         now,
         rules: &rules,
+        custom_fields: &CustomFields::default(),
         digest_key: &digest_key,
         signature_ages: None,
     };

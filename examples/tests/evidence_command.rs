@@ -1,6 +1,12 @@
 //! `regentra evidence` and `fetch` as a person or a script meets them: what stands on which stream, the exit code, one clear message for
 //! bad input, and nothing of the customer's in any of it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::process::Output;
 
 use ninjaone_simulator::{Fault, Malformed, Preset, Tenant, TenantBuilder, front};

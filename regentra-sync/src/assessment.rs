@@ -6,7 +6,10 @@ use regentra_evidence::{DigestKey, FactsDigest, Rules, Signal};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{audit::SweepCounts, mapping::ExternalOrgId, signature_history::SignatureAges};
+use crate::{
+    audit::SweepCounts, custom_fields::CustomFields, mapping::ExternalOrgId,
+    signature_history::SignatureAges,
+};
 
 /// One of the reports that a sweep asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,6 +36,8 @@ pub struct AssessmentRequest<'a> {
     pub now: OffsetDateTime,
     /// The thresholds.
     pub rules: &'a Rules,
+    /// The custom fields that answer what NinjaOne cannot.
+    pub custom_fields: &'a CustomFields,
     /// The key of the facts digests.
     pub digest_key: &'a DigestKey,
     /// Since when devices' antivirus signatures have been out of date. A device that is out of date and not in it is out of

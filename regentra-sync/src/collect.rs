@@ -1,6 +1,6 @@
 //! Pulls one organization's reports and judges them: wire rows become facts, facts become five signals.
 //!
-//! Nine walks, one after the other, each a page at a time: the device list, which says who belongs to the organization, and then
+//! Eight walks (nine where the host names custom fields), one after the other, each a page at a time: the device list, which says who belongs to the organization, and then
 //! the reports, whose rows are joined to those devices. The vendor ignores filters at times and answers with the whole fleet, so
 //! every row is checked again here: a device of another organization is *foreign*, one that is known nowhere an *orphan*; both
 //! are dropped and counted, never judged.
@@ -19,19 +19,20 @@ use ninjaone_client::{
     devices::DevicesParams,
     models::{OsPatch, SoftwarePatch},
     queries::{
-        AntivirusStatusParams, OsPatchInstallsParams, OsPatchesParams, SoftwarePatchInstallsParams,
-        SoftwarePatchesParams, VolumesParams,
+        AntivirusStatusParams, CustomFieldsParams, OsPatchInstallsParams, OsPatchesParams,
+        SoftwarePatchInstallsParams, SoftwarePatchesParams, VolumesParams,
     },
 };
 use regentra_evidence::{
-    AntivirusPosture, BackupActivity, DeviceKey, DiskEncryption, FactsDigest, Fleet, PatchSla,
-    ReportState, RowFate, Signal, SignatureHistory, device_inventory,
+    AntivirusPosture, BackupActivity, CustomFact, DeviceKey, DiskEncryption, FactsDigest, Fleet,
+    PatchSla, ReportState, RowFate, Signal, SignatureHistory, device_inventory,
 };
 use time::Duration;
 
 use crate::{
     assessment::{Assessment, AssessmentRequest, Report, ReportOutcome, Verdict},
     audit::SweepCounts,
+    custom_fields::{Question, answer_antivirus, answer_disks},
     facts::{self, Malformed, patch_sla::PatchReport},
 };
 
@@ -131,8 +132,9 @@ pub async fn organization(
         failures: BTreeMap::new(),
     };
 
-    let disk = run.disk_encryption().await;
-    let (antivirus, signatures_out_of_date) = run.antivirus_posture().await;
+    let custom = run.custom_fields().await;
+    let disk = run.disk_encryption(&custom).await;
+    let (antivirus, signatures_out_of_date) = run.antivirus_posture(&custom).await;
     let patches = run.patch_sla().await;
     let backups = run.backup_activity().await;
     let inventory = device_inventory::finish_with_digest(&run.fleet, request.digest_key);
@@ -227,8 +229,50 @@ struct Run<'a> {
     failures: BTreeMap<Report, Error>,
 }
 
+/// What the host's custom fields answered, and how their report ended.
+struct CustomAnswers {
+    answers: Vec<(Question, CustomFact)>,
+    state: ReportState,
+}
+
 impl Run<'_> {
-    async fn disk_encryption(&mut self) -> (Signal, FactsDigest) {
+    /// Nothing is asked when the host names no field.
+    async fn custom_fields(&mut self) -> CustomAnswers {
+        let fields = self.request.custom_fields;
+        let mut answers = Vec::new();
+        if fields.is_empty() {
+            return CustomAnswers {
+                answers,
+                state: ReportState::answered(),
+            };
+        }
+        let params = CustomFieldsParams::default()
+            .filter(self.filter.clone())
+            .fields(fields.names());
+        let pages = self.client.queries().custom_fields(params);
+        let fleet = Arc::clone(&self.fleet);
+        let state = self
+            .read(Report::CustomFields, pages, |row| {
+                let own = fields.read(row)?;
+                let Some(device) = row.device_id.map(facts::device_key) else {
+                    return Ok((None, RowFate::NotJudged));
+                };
+                if !fleet.contains(device) {
+                    return Ok((row.device_id, RowFate::UnknownDevice));
+                }
+                let fate = if own.is_empty() {
+                    RowFate::NotJudged
+                } else {
+                    RowFate::Used
+                };
+                answers.extend(own);
+                Ok((row.device_id, fate))
+            })
+            .await;
+        CustomAnswers { answers, state }
+    }
+
+    async fn disk_encryption(&mut self, custom: &CustomAnswers) -> (Signal, FactsDigest) {
         let mut disk = DiskEncryption::new(Arc::clone(&self.fleet));
         let params = VolumesParams::default()
             .filter(self.filter.clone())
@@ -240,10 +284,18 @@ impl Run<'_> {
                 Ok((row.device_id, disk.observe(fact)))
             })
             .await;
+        let mut state = state;
+        if self.request.custom_fields.answers(Question::DiskEncrypted) {
+            answer_disks(&custom.answers, &mut disk);
+            state = state.and(custom.state);
+        }
         disk.finish_with_digest(state, self.request.digest_key)
     }
 
-    async fn antivirus_posture(&mut self) -> ((Signal, FactsDigest), BTreeMap<i64, bool>) {
+    async fn antivirus_posture(
+        &mut self,
+        custom: &CustomAnswers,
+    ) -> ((Signal, FactsDigest), BTreeMap<i64, bool>) {
         let mut antivirus = AntivirusPosture::new(Arc::clone(&self.fleet));
         let params = AntivirusStatusParams::default().filter(self.filter.clone());
         let pages = self.client.queries().antivirus_status(params);
@@ -253,6 +305,15 @@ impl Run<'_> {
                 Ok((row.device_id, antivirus.observe(fact)))
             })
             .await;
+        let mut state = state;
+        let questions = [Question::AntivirusOn, Question::SignaturesUpToDate];
+        if questions
+            .iter()
+            .any(|question| self.request.custom_fields.answers(*question))
+        {
+            answer_antivirus(&custom.answers, &mut antivirus);
+            state = state.and(custom.state);
+        }
         let mut sightings = BTreeMap::new();
         if state.has_rows() {
             let id = |device: DeviceKey| device.get().cast_signed();

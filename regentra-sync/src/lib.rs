@@ -13,6 +13,7 @@ pub mod collect;
 pub mod company;
 pub mod conformance;
 pub mod credential;
+pub mod custom_fields;
 pub mod error;
 pub mod event;
 pub mod evidence_chain;

@@ -8,12 +8,15 @@ use std::{
 use async_trait::async_trait;
 use ninjaone_client::{
     BudgetError, BudgetKey, Client, Credentials, DeviceFilter, DeviceId, Grant, Lane,
-    OrganizationId, RateLimit, RetryPolicy, SharedBudget,
+    OrganizationId, RateLimit, RetryPolicy, SharedBudget, Timestamp,
     devices::DevicesParams,
     models::{ApprovalStatus, Device},
     organizations::OrganizationsParams,
+    queries::CustomFieldsParams,
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::{
     assessment::{Assessment, AssessmentRequest},
@@ -39,6 +42,7 @@ pub struct LiveNinjaOne {
     retry: RetryPolicy,
     observer: Option<Arc<dyn Observer>>,
     budget: Option<Arc<dyn SharedBudget>>,
+    entra_device_id_field: Option<String>,
     clients: Mutex<BTreeMap<Fingerprint, Cached>>,
 }
 
@@ -72,6 +76,7 @@ impl LiveNinjaOne {
             retry: RetryPolicy::default(),
             observer: None,
             budget: None,
+            entra_device_id_field: None,
             clients: Mutex::default(),
         }
     }
@@ -87,6 +92,14 @@ impl LiveNinjaOne {
     #[must_use]
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// The custom field that holds a device's Entra device id, which NinjaOne's API has no field for. Asset sync matches by it
+    /// when serial numbers do not. One more report is read per organization. Default: none.
+    #[must_use]
+    pub fn entra_device_id_field(mut self, field: impl Into<String>) -> Self {
+        self.entra_device_id_field = Some(field.into());
         self
     }
 
@@ -147,6 +160,36 @@ impl LiveNinjaOne {
     }
 }
 
+impl LiveNinjaOne {
+    /// Puts the Entra device ids of a custom field into the devices that have one. A device without stays as it is.
+    async fn read_entra_device_ids(
+        &self,
+        client: &Client,
+        organization: OrganizationId,
+        field: &str,
+        own: &mut BTreeMap<DeviceId, Listed>,
+        list: &mut DeviceList,
+    ) -> Result<()> {
+        let params = CustomFieldsParams::default()
+            .filter(DeviceFilter::organization(organization))
+            .fields([field]);
+        let mut pages = client.queries().custom_fields(params);
+        while let Some(page) = pages.next_page().await? {
+            list.requests += 1;
+            for row in &page.rows {
+                let value = row.fields.as_ref().and_then(|fields| fields.get(field));
+                let (Some(id), Some(Value::String(text))) = (row.device_id, value) else {
+                    continue;
+                };
+                if let Some(listed) = own.get_mut(&id).filter(|_| !text.trim().is_empty()) {
+                    listed.content.entra_device_id = Some(Private::new(text.trim()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl NinjaOne for LiveNinjaOne {
     async fn authenticate(&self, access: &Access) -> Result<()> {
@@ -191,7 +234,7 @@ impl NinjaOne for LiveNinjaOne {
         let mut list = DeviceList::default();
         // The ceiling is counted here, over the organization's own devices: when NinjaOne ignores the filter and sends the
         // whole fleet, foreign rows must not use it up.
-        let mut own = BTreeSet::new();
+        let mut own: BTreeMap<DeviceId, Listed> = BTreeMap::new();
         'walk: while let Some(page) = pages.next_page().await? {
             list.requests += 1;
             list.malformed_rows += page.malformed.len() as u64;
@@ -199,25 +242,34 @@ impl NinjaOne for LiveNinjaOne {
                 match (row.id, row.organization_id) {
                     (Some(_), Some(other)) if other != organization => list.foreign_rows += 1,
                     (Some(id), Some(_)) => {
-                        if own.contains(&id) {
-                            continue;
-                        }
-                        if own.len() == ceiling {
+                        if own.len() == ceiling && !own.contains_key(&id) {
                             list.truncated = true;
                             break 'walk;
                         }
-                        own.insert(id);
-                        if row.approval_status == Some(ApprovalStatus::Approved) {
-                            list.devices.push(ListedDevice {
-                                id: id.get(),
-                                content: content(&row),
-                            });
+                        let listed = Listed::of(&row);
+                        // A device that is listed twice is what its newest row says.
+                        if own
+                            .get(&id)
+                            .is_none_or(|known| known.rank() < listed.rank())
+                        {
+                            own.insert(id, listed);
                         }
                     }
                     _ => list.malformed_rows += 1,
                 }
             }
         }
+        if let Some(field) = &self.entra_device_id_field {
+            self.read_entra_device_ids(&client, organization, field, &mut own, &mut list)
+                .await?;
+        }
+        let approved = own.into_iter().filter(|(_, listed)| listed.approved);
+        list.devices = approved
+            .map(|(id, listed)| ListedDevice {
+                id: id.get(),
+                content: listed.content,
+            })
+            .collect();
         Ok(list)
     }
 
@@ -232,6 +284,27 @@ impl NinjaOne for LiveNinjaOne {
         Ok(collect::organization(&client, request, &known)
             .await?
             .assessment)
+    }
+}
+
+/// One row of the device list, as far as an asset needs it.
+struct Listed {
+    last_contact: Option<OffsetDateTime>,
+    approved: bool,
+    content: AssetContent,
+}
+
+impl Listed {
+    fn of(row: &Device) -> Self {
+        Self {
+            last_contact: row.last_contact.and_then(Timestamp::at),
+            approved: row.approval_status == Some(ApprovalStatus::Approved),
+            content: content(row),
+        }
+    }
+
+    fn rank(&self) -> (Option<OffsetDateTime>, bool) {
+        (self.last_contact, self.approved)
     }
 }
 

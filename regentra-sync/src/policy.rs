@@ -6,7 +6,7 @@ use ninjaone_client::BaseUrl;
 use regentra_evidence::Rules;
 use time::Duration;
 
-use crate::schedule::Cadence;
+use crate::{custom_fields::CustomFields, schedule::Cadence};
 
 /// Organizations that are walked at the most; seeing one more is a truncated list. Exactly this many is complete.
 pub const ORGANIZATION_CEILING: usize = 5_000;
@@ -23,6 +23,7 @@ type HostAllowed = Arc<dyn Fn(&BaseUrl) -> bool + Send + Sync>;
 #[derive(Clone)]
 pub struct Policy {
     pub(crate) rules: Rules,
+    pub(crate) custom_fields: CustomFields,
     pub(crate) tickets_per_tick: u32,
     pub(crate) asset_sync: Cadence,
     pub(crate) evidence_sweep: Cadence,
@@ -34,6 +35,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             rules: Rules::default(),
+            custom_fields: CustomFields::default(),
             tickets_per_tick: 20,
             asset_sync: Cadence::ASSET_SYNC,
             evidence_sweep: Cadence::EVIDENCE_SWEEP,
@@ -48,6 +50,13 @@ impl Policy {
     #[must_use]
     pub fn rules(mut self, rules: Rules) -> Self {
         self.rules = rules;
+        self
+    }
+
+    /// Custom fields that answer what NinjaOne cannot, such as `FileVault`. Default: none.
+    #[must_use]
+    pub fn custom_fields(mut self, fields: CustomFields) -> Self {
+        self.custom_fields = fields;
         self
     }
 
@@ -96,6 +105,7 @@ impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policy")
             .field("rules", &self.rules)
+            .field("custom_fields", &self.custom_fields)
             .field("tickets_per_tick", &self.tickets_per_tick)
             .field("asset_sync", &self.asset_sync)
             .field("evidence_sweep", &self.evidence_sweep)

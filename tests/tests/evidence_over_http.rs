@@ -15,6 +15,8 @@ use regentra_evidence::{DigestKey, KeyId, Reason, Rules, Signal, SignalKind, Sta
 use regentra_sync::{
     assessment::{AssessmentRequest, Report, ReportOutcome},
     collect::{self, Collected},
+    custom_fields::{CustomFields, Question},
+    facts::custom_field::CustomFieldSource,
     mapping::ExternalOrgId,
 };
 use serde_json::{Value, json};
@@ -48,6 +50,14 @@ async fn try_collect(
     tenant: Tenant,
     organization: i64,
 ) -> Result<Collected, ninjaone_client::Error> {
+    try_collect_with(tenant, organization, &CustomFields::default()).await
+}
+
+async fn try_collect_with(
+    tenant: Tenant,
+    organization: i64,
+    custom_fields: &CustomFields,
+) -> Result<Collected, ninjaone_client::Error> {
     let credentials = (
         tenant.client_id().to_owned(),
         tenant.client_secret().to_owned(),
@@ -59,6 +69,7 @@ async fn try_collect(
         organization: ExternalOrgId::new(organization),
         now: NOW,
         rules: &Rules::default(),
+        custom_fields,
         digest_key: &digest_key,
         signature_ages: None,
     };
@@ -447,6 +458,71 @@ async fn a_device_listed_twice_is_judged_by_its_newest_row_whichever_comes_first
                 Status::Fail,
                 "{other}"
             );
+        }
+    }
+}
+
+/// Two Macs, whose disks NinjaOne says nothing about, and a custom field that does for what `values` says.
+async fn macs_with_a_custom_field(values: &[Value], fault: Option<Fault>) -> Collected {
+    let devices: Vec<_> = (1..=2)
+        .map(|id| {
+            let mut row = device(id);
+            row["nodeClass"] = json!("MAC");
+            row
+        })
+        .collect();
+    let volumes: Vec<_> = (1..=2)
+        .map(|id| json!({"deviceId": id, "name": "/", "timestamp": NOW.unix_timestamp()}))
+        .collect();
+    let rows: Vec<_> = (1..)
+        .zip(values)
+        .map(|(id, value)| json!({"deviceId": id, "fields": {"filevault": value}}))
+        .collect();
+    let mut tenant = Tenant::builder(NOW)
+        .organizations(&[json!({"id": 1, "name": "One"})])
+        .devices(&devices)
+        .volumes(&volumes)
+        .custom_fields(&rows)
+        .build();
+    if let Some(fault) = fault {
+        tenant.fault(fault.on("/v2/queries/custom-fields"));
+    }
+    let filevault = CustomFieldSource::new("filevault", ["on"], ["off"]).unwrap();
+    let fields = CustomFields::default().answer(Question::DiskEncrypted, filevault);
+    try_collect_with(tenant, 1, &fields).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_custom_field_answers_for_disks_that_ninjaone_cannot_see() {
+    let table = [
+        ([json!("on"), json!("On")], Status::Pass),
+        ([json!("on"), json!("off")], Status::Fail),
+        ([json!("on"), json!("perhaps")], Status::Warning),
+        ([json!("perhaps"), json!(null)], Status::Unknown),
+    ];
+    for (values, expected) in table {
+        let disk = by_kind(&macs_with_a_custom_field(&values, None).await)
+            .remove(&SignalKind::DiskEncryption)
+            .unwrap();
+        assert_eq!(disk.status, expected, "{values:?}");
+    }
+}
+
+#[tokio::test]
+async fn custom_fields_that_cannot_be_read_make_the_disks_unknown_and_leave_the_others() {
+    let values = [json!("on"), json!("on")];
+    let answered = by_kind(&macs_with_a_custom_field(&values, None).await);
+    let collected = macs_with_a_custom_field(&values, Some(Fault::ServiceUnavailable)).await;
+    assert_eq!(
+        collected.assessment.reports[&Report::CustomFields],
+        ReportOutcome::Failed
+    );
+    for (kind, signal) in by_kind(&collected) {
+        if kind == SignalKind::DiskEncryption {
+            assert_eq!(signal.status, Status::Unknown);
+            assert!(signal.reasons.contains(&Reason::ReportFailed));
+        } else {
+            assert_eq!(signal, answered[&kind]);
         }
     }
 }

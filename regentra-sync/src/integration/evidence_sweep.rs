@@ -184,6 +184,7 @@ impl Integration {
             organization: event.external_org_id,
             now,
             rules: &self.inner.policy.rules,
+            custom_fields: &self.inner.policy.custom_fields,
             digest_key: &digest_key,
             signature_ages: Some(&ages),
         };

@@ -15,6 +15,7 @@ use ninjaone_simulator::{ErrorShape, Fault, NotAvailable};
 use regentra_evidence::{DigestKey, KeyId, Rules};
 use regentra_sync::assessment::AssessmentRequest;
 use regentra_sync::collect;
+use regentra_sync::custom_fields::CustomFields;
 use regentra_sync::mapping::ExternalOrgId;
 use serde_json::{Value, json};
 
@@ -108,6 +109,7 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
         organization: ExternalOrgId::new(tenant.organization),
         now: tenant.now,
         rules: &Rules::default(),
+        custom_fields: &CustomFields::default(),
         digest_key: &DigestKey::new(KeyId::new("test").expect("a key id"), &[7; 32])
             .expect("a key"),
         signature_ages: None,

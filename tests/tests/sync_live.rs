@@ -1,0 +1,109 @@
+//! What asset sync sees of NinjaOne, over real HTTP.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use ninjaone_client::{BaseUrl, Lane, RateLimit};
+use ninjaone_simulator::{Fault, Tenant, front};
+use regentra_sync::{
+    live::LiveNinjaOne,
+    mapping::ExternalOrgId,
+    ninjaone::{Access, DeviceList, NinjaOne as _},
+    seal::{KeyId, Keyring, MasterKey},
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use time::{OffsetDateTime, macros::datetime};
+
+const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
+
+fn device(id: i64, organization: i64, approval: &str, hours_ago: i64) -> Value {
+    json!({"id": id, "organizationId": organization, "nodeClass": "WINDOWS_WORKSTATION", "approvalStatus": approval,
+        "systemName": format!("pc-{id}-{hours_ago}"), "lastContact": NOW.unix_timestamp() - hours_ago * 3600})
+}
+
+async fn listed(devices: &[Value], fields: &[Value], field: Option<&str>) -> DeviceList {
+    let mut tenant = Tenant::builder(NOW)
+        .organizations(&[
+            json!({"id": 1, "name": "One"}),
+            json!({"id": 2, "name": "Two"}),
+        ])
+        .devices(devices)
+        .custom_fields(fields)
+        .build();
+    tenant.fault(Fault::FiltersIgnored);
+    let (id, secret) = (
+        SecretString::from(tenant.client_id()),
+        SecretString::from(tenant.client_secret()),
+    );
+    let server = front::tcp::serve(tenant).await.unwrap();
+    let keys = || MasterKey::generate().unwrap();
+    let keyring = Keyring::new(KeyId::new("test").unwrap(), keys(), keys());
+    let access = Access {
+        base_url: BaseUrl::parse(&server.url()).unwrap(),
+        fingerprint: keyring.fingerprint("test", &id),
+        client_id: id,
+        client_secret: secret,
+        lane: Lane::Interactive,
+    };
+    let mut live = LiveNinjaOne::new().rate_limit(RateLimit::unlimited());
+    if let Some(field) = field {
+        live = live.entra_device_id_field(field);
+    }
+    live.devices(&access, ExternalOrgId::new(1), 100)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_device_listed_twice_is_one_asset_and_says_what_its_newest_row_says() {
+    for order in [[0, 1], [1, 0]] {
+        let rows = [device(1, 1, "APPROVED", 0), device(1, 1, "APPROVED", 9)];
+        let devices = order.map(|row: usize| rows.get(row).unwrap().clone());
+        let list = listed(&devices, &[], None).await;
+        let names: Vec<_> = list
+            .devices
+            .iter()
+            .map(|device| device.content.name.as_str())
+            .collect();
+        assert_eq!(names, ["pc-1-0"]);
+    }
+}
+
+#[tokio::test]
+async fn only_approved_devices_of_the_organization_are_listed_and_foreign_ones_counted() {
+    let devices = [
+        device(1, 1, "APPROVED", 0),
+        device(2, 1, "PENDING", 0),
+        device(3, 2, "APPROVED", 0),
+    ];
+    let list = listed(&devices, &[], None).await;
+    let ids: Vec<_> = list.devices.iter().map(|device| device.id).collect();
+    assert_eq!((ids.as_slice(), list.foreign_rows), ([1].as_slice(), 1));
+    assert!(list.is_complete());
+}
+
+#[tokio::test]
+async fn the_entra_device_id_is_read_from_the_custom_field_that_the_host_names() {
+    let devices = [device(1, 1, "APPROVED", 0), device(2, 1, "APPROVED", 0)];
+    let fields = [
+        json!({"deviceId": 1, "fields": {"entraId": " 11111111-2222-4333-8444-555555555555 "}}),
+        json!({"deviceId": 2, "fields": {"entraId": ""}}),
+    ];
+    let entra = |list: DeviceList| -> Vec<Option<String>> {
+        let ids = list
+            .devices
+            .into_iter()
+            .map(|device| device.content.entra_device_id);
+        ids.map(|id| id.map(|id| id.as_str().to_owned())).collect()
+    };
+    let named = listed(&devices, &fields, Some("entraId")).await;
+    assert_eq!(
+        entra(named),
+        [
+            Some("11111111-2222-4333-8444-555555555555".to_owned()),
+            None
+        ]
+    );
+    let not_named = listed(&devices, &fields, None).await;
+    assert_eq!(entra(not_named), [None, None]);
+}
