@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Context as _, bail};
 use ninjaone_client::Credentials;
-use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
 /// The variable that holds the client id.
 pub const CLIENT_ID: &str = "NINJAONE_CLIENT_ID";
@@ -18,7 +18,7 @@ pub const CLIENT_SECRET: &str = "NINJAONE_CLIENT_SECRET";
 /// # Errors
 ///
 /// When neither has it.
-pub fn read() -> anyhow::Result<Credentials> {
+pub fn pair() -> anyhow::Result<(SecretString, SecretString)> {
     let stdin = std::io::stdin();
     if (variable(CLIENT_ID).is_none() || variable(CLIENT_SECRET).is_none()) && stdin.is_terminal() {
         bail!(
@@ -30,9 +30,19 @@ pub fn read() -> anyhow::Result<Credentials> {
     let mut lines = stdin.lock();
     let id = variable_or_line(CLIENT_ID, &mut lines)?;
     let secret = variable_or_line(CLIENT_SECRET, &mut lines)?;
+    Ok((id.as_str().into(), secret.as_str().into()))
+}
+
+/// The credentials of [`pair`], as the client takes them.
+///
+/// # Errors
+///
+/// When there are none.
+pub fn read() -> anyhow::Result<Credentials> {
+    let (id, secret) = pair()?;
     Ok(Credentials::client_credentials(
-        id.as_str(),
-        secret.as_str(),
+        id.expose_secret(),
+        secret.expose_secret(),
     ))
 }
 

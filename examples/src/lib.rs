@@ -2,5 +2,6 @@
 
 pub mod credentials;
 pub mod evidence;
+pub mod host;
 pub mod progress;
 pub mod verdict;
