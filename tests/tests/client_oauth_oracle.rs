@@ -1,10 +1,6 @@
 //! The `oauth2` crate as an oracle: what we send to the token endpoint is what it would send, and our PKCE is its PKCE.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test, helpers included"
-)]
+#![expect(clippy::unwrap_used, reason = "a test, helpers included")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -76,8 +72,7 @@ async fn ours(credentials: Credentials, code: Option<ninjaone_client::Authorizat
         Some(code) => client.redeem(code).await.unwrap(),
         None => client.authenticate().await.unwrap(),
     }
-    let asked = recorder.0.lock().unwrap().pop().unwrap();
-    asked
+    recorder.0.lock().unwrap().remove(0)
 }
 
 macro_rules! theirs {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test, helpers included")]
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use ninjaone_client::activities::ActivitiesParams;
@@ -171,7 +172,7 @@ async fn nobody_listens() {
     let mut text = format!("{error} {error:?}");
     let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
-        text.push_str(&format!(" {cause} {cause:?}"));
+        let _ = write!(text, " {cause} {cause:?}");
         source = cause.source();
     }
     assert!(!text.contains("/ws/oauth"), "no URL in any text: {text}");

@@ -289,10 +289,15 @@ macro_rules! params {
     };
 }
 
-/// Declares a group: what `client.<group>()` returns.
+/// Declares a group: what `client.<group>()` returns. Its example is a file of its own, which the tests run against the
+/// simulated tenant.
 macro_rules! group {
     ($(#[$doc:meta])* $name:ident, $method:ident) => {
         $(#[$doc])*
+        ///
+        /// ```no_run
+        #[doc = include_str!(concat!("examples/", stringify!($method), ".rs"))]
+        /// ```
         #[derive(Debug, Clone, Copy)]
         pub struct $name<'a>(pub(crate) &'a $crate::Client);
 
