@@ -343,4 +343,70 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(3601)).await;
         assert!(limiter.is_idle());
     }
+
+    /// One who asks: when, in which lane, and how long at most.
+    type Asker = (u64, bool, Option<u64>);
+
+    /// Plays askers in simulated time: when each asked and was let through, if it was.
+    async fn play(askers: &[Asker]) -> Vec<(Lane, Instant, Option<Instant>)> {
+        let limiter = Arc::new(Limiter::new());
+        let mut tasks = tokio::task::JoinSet::new();
+        for (delay, person, patience) in askers.iter().copied() {
+            let limiter = Arc::clone(&limiter);
+            let lane = if person {
+                Lane::Interactive
+            } else {
+                Lane::Sweep
+            };
+            tasks.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(delay)).await;
+                let asked = Instant::now();
+                let taken = take(&limiter, lane);
+                let let_through = match patience {
+                    Some(patience) => tokio::time::timeout(Duration::from_millis(patience), taken)
+                        .await
+                        .is_ok(),
+                    None => {
+                        taken.await;
+                        true
+                    }
+                };
+                (lane, asked, let_through.then(Instant::now))
+            });
+        }
+        tasks.join_all().await
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+        #[test]
+        fn whoever_asks_and_gives_up_windows_hold_and_people_go_first(
+            askers in proptest::collection::vec(
+                (0_u64..400_000, proptest::bool::weighted(0.2), proptest::option::weighted(0.3, 0_u64..100_000)),
+                1..120,
+            ),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+            let played = runtime.block_on(play(&askers));
+            let mut sent: Vec<_> = played.iter().filter_map(|(_, _, sent)| *sent).collect();
+            sent.sort_unstable();
+            for (requests, period) in limit().windows_of(Lane::Interactive) {
+                for begin in &sent {
+                    let within = sent.iter().filter(|at| *at >= begin && **at <= *begin + period).count();
+                    proptest::prop_assert!(within <= requests);
+                }
+            }
+            let patient = askers.iter().filter(|(_, _, patience)| patience.is_none()).count();
+            proptest::prop_assert!(sent.len() >= patient, "everybody who waits is let through");
+            for (_, asked, let_through) in played.iter().filter(|(lane, ..)| *lane == Lane::Interactive) {
+                let Some(let_through) = let_through else { continue };
+                let overtaken = played
+                    .iter()
+                    .filter(|(lane, ..)| *lane == Lane::Sweep)
+                    .filter_map(|(_, _, sent)| *sent)
+                    .any(|sent| sent > *asked && sent < *let_through);
+                proptest::prop_assert!(!overtaken, "no sweep is served while a person waits");
+            }
+        }
+    }
 }
