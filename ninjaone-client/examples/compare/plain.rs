@@ -1,6 +1,10 @@
 //! The fields of this crate's devices and volumes as anybody would write them down: text, numbers, and nothing else.
 
-#![expect(dead_code, reason = "decoded, and not looked at")]
+#![expect(
+    dead_code,
+    clippy::struct_field_names,
+    reason = "decoded, and not looked at; the vendor's names"
+)]
 
 use serde::Deserialize;
 use serde_json::{Map, Value};

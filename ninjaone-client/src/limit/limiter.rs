@@ -362,14 +362,12 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(delay)).await;
                 let asked = Instant::now();
                 let taken = take(&limiter, lane);
-                let let_through = match patience {
-                    Some(patience) => tokio::time::timeout(Duration::from_millis(patience), taken)
-                        .await
-                        .is_ok(),
-                    None => {
-                        taken.await;
-                        true
-                    }
+                let let_through = if let Some(patience) = patience {
+                    let patience = Duration::from_millis(patience);
+                    tokio::time::timeout(patience, taken).await.is_ok()
+                } else {
+                    taken.await;
+                    true
                 };
                 (lane, asked, let_through.then(Instant::now))
             });
