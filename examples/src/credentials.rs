@@ -12,13 +12,28 @@ pub const CLIENT_ID: &str = "NINJAONE_CLIENT_ID";
 /// The variable that holds the client secret.
 pub const CLIENT_SECRET: &str = "NINJAONE_CLIENT_SECRET";
 
+/// What NinjaOne shows once, when an API client is made.
+#[derive(Clone, Debug)]
+pub struct ApiClient {
+    /// The client id.
+    pub id: SecretString,
+    /// The client secret.
+    pub secret: SecretString,
+}
+
+impl From<ApiClient> for Credentials {
+    fn from(client: ApiClient) -> Self {
+        Self::client_credentials(client.id.expose_secret(), client.secret.expose_secret())
+    }
+}
+
 /// Client id and secret from [`CLIENT_ID`] and [`CLIENT_SECRET`]; what is not set there is read from standard input, a line each, the
 /// id first.
 ///
 /// # Errors
 ///
 /// When neither has it.
-pub fn pair() -> anyhow::Result<(SecretString, SecretString)> {
+pub fn read() -> anyhow::Result<ApiClient> {
     let stdin = std::io::stdin();
     if (variable(CLIENT_ID).is_none() || variable(CLIENT_SECRET).is_none()) && stdin.is_terminal() {
         bail!(
@@ -30,27 +45,16 @@ pub fn pair() -> anyhow::Result<(SecretString, SecretString)> {
     let mut lines = stdin.lock();
     let id = variable_or_line(CLIENT_ID, &mut lines)?;
     let secret = variable_or_line(CLIENT_SECRET, &mut lines)?;
-    Ok((id.as_str().into(), secret.as_str().into()))
-}
-
-/// The credentials of [`pair`], as the client takes them.
-///
-/// # Errors
-///
-/// When there are none.
-pub fn read() -> anyhow::Result<Credentials> {
-    let (id, secret) = pair()?;
-    Ok(Credentials::client_credentials(
-        id.expose_secret(),
-        secret.expose_secret(),
-    ))
+    Ok(ApiClient {
+        id: id.as_str().into(),
+        secret: secret.as_str().into(),
+    })
 }
 
 fn variable(name: &str) -> Option<Zeroizing<String>> {
-    std::env::var(name)
-        .ok()
-        .filter(|value| !value.trim().is_empty())
-        .map(Zeroizing::new)
+    let value = Zeroizing::new(std::env::var(name).ok()?);
+    let value = value.trim();
+    (!value.is_empty()).then(|| Zeroizing::new(value.to_owned()))
 }
 
 fn variable_or_line(name: &str, lines: &mut impl BufRead) -> anyhow::Result<Zeroizing<String>> {

@@ -1,229 +1,317 @@
-//! The host behind the command line: one MSP, a SQLite file, and a key file beside it.
+//! The host: a database, its keys, and the integration over both.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
-use etcetera::BaseStrategy as _;
 use regentra_sync::{
-    CompanyId, Integration, MspOrgId, Policy, RegionKey,
+    EventId, Integration, MspOrgId, Policy, RegionKey,
     audit::{Actor, ActorId},
     clock::{Clock, SystemClock},
-    company::fold_name,
-    progress::Observer,
+    credential::Credential,
+    integration::ConnectionStatus,
+    seal::Keyring,
     store::Store,
 };
-use regentra_sync_sqlite::SqliteStore;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-pub mod audit;
-pub mod companies;
-pub mod connection;
-pub mod keys;
-pub mod organizations;
-pub mod progress;
-pub mod sweep;
-pub mod sync;
-pub mod table;
-pub mod tickets;
+use crate::{clock::RunningFrom, database::Database, keys, progress::Meter, wording::number};
 
-/// The MSP of a command line that serves one.
-const THE_MSP: Uuid = Uuid::from_u128(0x9c5d_8f0e_4d3b_4b1f_9a35_6f1d_2b7c_0a11);
+/// The provider in a database of one.
+const MSP: Uuid = Uuid::from_u128(0x6d73_7000_0000_4000_8000_0000_0000_0001);
+/// Whoever sits at the command line; the audit trail tells it from the schedule.
+const OPERATOR: Uuid = Uuid::from_u128(0x6f70_6572_6174_4000_8000_0000_0000_0001);
 
-/// Whoever sits at the command line.
-const THE_OPERATOR: Uuid = Uuid::from_u128(0x2e0b_7a9d_6c41_4f0d_8d5e_13c4_5b9f_7701);
+/// A run that was killed keeps others waiting no longer than this.
+const LEASE: Duration = Duration::minutes(1);
 
-/// Where the host keeps what it knows.
-#[derive(Clone, Debug, Args)]
+/// What every command that uses the database takes.
+#[derive(Clone, Debug, Default, Args)]
 pub struct HostArgs {
-    /// The database file. Default: regentra.db in the user's data folder. Its keys lie beside it, in a file of the same name that
-    /// ends in .keys.
-    #[arg(long, global = true, value_name = "FILE", env = "REGENTRA_DB")]
-    pub db: Option<PathBuf>,
+    /// The database: a path, or sqlite:PATH [default: regentra/regentra.db in your data directory].
+    #[arg(
+        long,
+        global = true,
+        env = "REGENTRA_DB",
+        value_name = "FILE",
+        help_heading = "Database"
+    )]
+    pub db: Option<Database>,
+
+    /// Whose data, where one database serves several providers.
+    #[arg(
+        long,
+        global = true,
+        env = "REGENTRA_MSP",
+        value_name = "UUID",
+        help_heading = "Database"
+    )]
+    pub msp: Option<MspOrgId>,
+
+    /// Act as of this time instead of now (RFC 3339, such as 2026-11-23T06:30:00Z), to try out what a schedule would do.
+    #[arg(long, global = true, value_name = "RFC3339", value_parser = parse_time)]
+    pub now: Option<OffsetDateTime>,
+
+    /// Print JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
 }
 
-/// A host: its integration, and whose it is.
-#[derive(Clone, Debug)]
-pub struct Host {
-    /// The use cases.
-    pub integration: Integration,
-    /// The store.
-    pub store: Arc<dyn Store>,
-    /// Where it lies, as a person reads it.
-    pub place: String,
-    /// The MSP.
-    pub msp: MspOrgId,
-    /// Who asks.
-    pub actor: Actor,
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
+fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| "not a time like 2026-11-23T06:30:00Z".to_owned())
 }
 
 impl HostArgs {
-    fn path(&self) -> anyhow::Result<PathBuf> {
-        if let Some(path) = &self.db {
-            return Ok(path.clone());
-        }
-        let folders = etcetera::choose_base_strategy()
-            .context("no home folder is known: name a file with --db")?;
-        Ok(folders.data_dir().join("regentra").join("regentra.db"))
-    }
-
-    /// Opens the host's database, which has to exist.
+    /// Opens the database for what asks NinjaOne.
     ///
     /// # Errors
-    /// When there is none, or it cannot be used; nothing is changed then.
-    pub async fn open(&self, observer: Arc<dyn Observer>) -> anyhow::Result<Host> {
-        let path = self.path()?;
-        if !path.exists() {
+    /// When it cannot be opened, or its keys are missing.
+    pub async fn open(&self) -> anyhow::Result<Host> {
+        let database = self.database()?;
+        let store = database.open().await?;
+        let Some(keyring) = keys::find(&database)? else {
+            bail!(no_keys(&database));
+        };
+        Ok(self.host(store, keyring))
+    }
+
+    /// Opens the database for what neither seals nor opens a secret, and so goes without its keys.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn open_without_keys(&self) -> anyhow::Result<Host> {
+        let store = self.database()?.open().await?;
+        Ok(self.host(store, keys::throwaway()?))
+    }
+
+    /// The same, and makes the database where there is none.
+    ///
+    /// # Errors
+    /// When it can be neither opened nor made.
+    pub async fn create_without_keys(&self) -> anyhow::Result<Host> {
+        let store = self.database()?.create().await?;
+        Ok(self.host(store, keys::throwaway()?))
+    }
+
+    /// Opens the database, or makes it and its keys.
+    ///
+    /// # Errors
+    /// When it can be neither, or its keys are missing while something is sealed under them.
+    pub async fn create(&self) -> anyhow::Result<Host> {
+        self.create_by(self.clock()).await
+    }
+
+    /// The same, by another clock.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_by(&self, clock: Arc<dyn Clock>) -> anyhow::Result<Host> {
+        let database = self.database()?;
+        let store = database.create().await?;
+        if let Some(keyring) = keys::find(&database)? {
+            return Ok(self.host_by(clock, store, keyring));
+        }
+        let host = self.host_by(Arc::clone(&clock), Arc::clone(&store), keys::throwaway()?);
+        if host.connected(None).await.is_ok() {
             bail!(
-                "nothing is connected yet: there is no database at {}. Begin with `regentra connect`",
-                path.display()
+                "{}; or `regentra disconnect` first, which forgets what they seal",
+                no_keys(&database)
             );
         }
-        let store = SqliteStore::migrate(&path).await?;
-        Host::over(store, &path, Arc::new(SystemClock), observer)
+        Ok(self.host_by(clock, store, keys::create(&database)?))
     }
 
-    /// Opens the host's database, and creates it if there is none.
+    /// The database if there is one, with its keys; else one in memory that is gone afterwards.
     ///
     /// # Errors
-    /// When it cannot be created or used.
-    pub async fn create(&self, observer: Arc<dyn Observer>) -> anyhow::Result<Host> {
-        let path = self.path()?;
-        if self.db.is_none()
-            && let Some(folder) = path.parent()
-        {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("{} cannot be created", folder.display()))?;
+    /// As [`Self::open`].
+    pub async fn open_or_forget(&self) -> anyhow::Result<Host> {
+        if self.database()?.exists() {
+            return self.open().await;
         }
-        let store = SqliteStore::migrate(&path).await?;
-        Host::over(store, &path, Arc::new(SystemClock), observer)
+        let store = Arc::new(regentra_sync::MemoryStore::new());
+        Ok(self.host(store, keys::throwaway()?))
+    }
+
+    /// The database that is meant.
+    ///
+    /// # Errors
+    /// When none is named and this user has no data directory.
+    pub fn database(&self) -> anyhow::Result<Database> {
+        self.db.clone().map_or_else(Database::of_user, Ok)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        match self.now {
+            Some(now) => Arc::new(RunningFrom::new(now)),
+            None => Arc::new(SystemClock),
+        }
+    }
+
+    fn host(&self, store: Arc<dyn Store>, keyring: Keyring) -> Host {
+        self.host_by(self.clock(), store, keyring)
+    }
+
+    fn host_by(&self, clock: Arc<dyn Clock>, store: Arc<dyn Store>, keyring: Keyring) -> Host {
+        let msp = self.msp.unwrap_or(MspOrgId::from_uuid(MSP));
+        Host::new(store, keyring, msp, clock, self.json)
     }
 }
 
+fn no_keys(database: &Database) -> String {
+    format!(
+        "the keys of {database} are missing: restore {}, or set {}",
+        keys::file_of(database).display(),
+        keys::VARIABLE
+    )
+}
+
+/// What a command works with.
+#[derive(Debug)]
+pub struct Host {
+    /// The use cases.
+    pub integration: Integration,
+    /// Whose data.
+    pub msp: MspOrgId,
+    /// What shows how work goes on.
+    pub meter: Arc<Meter>,
+    /// Whether to print JSON.
+    pub json: bool,
+    clock: Arc<dyn Clock>,
+}
+
 impl Host {
-    /// A host over an open store, with the keys beside `path`.
-    ///
-    /// # Errors
-    /// When the keys cannot be read or made.
-    pub fn over(
-        store: SqliteStore,
-        path: &Path,
+    /// Puts a host together.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        keyring: Keyring,
+        msp: MspOrgId,
         clock: Arc<dyn Clock>,
-        observer: Arc<dyn Observer>,
-    ) -> anyhow::Result<Self> {
-        let store: Arc<dyn Store> = Arc::new(store);
-        let keyring = keys::beside(path)?;
-        // Whoever sits at the command line may ask whatever address they type.
-        let policy = Policy::default().allow_hosts(|_| true);
-        let integration = Integration::builder(Arc::clone(&store), keyring)
+        json: bool,
+    ) -> Self {
+        let meter = Arc::new(Meter::new());
+        // Whoever types an address here is whose machine asks it, so every address that is no plain http may be connected. A
+        // server that takes addresses from its users keeps the default, which knows NinjaOne's own.
+        let policy = Policy::default().allow_hosts(|_| true).lease_length(LEASE);
+        let integration = Integration::builder(store, keyring)
             .clock(Arc::clone(&clock))
-            .observer(observer)
+            .observer(Arc::<Meter>::clone(&meter))
             .policy(policy)
             .build();
-        Ok(Self {
+        Self {
             integration,
-            store,
-            place: path.display().to_string(),
-            msp: MspOrgId::from_uuid(THE_MSP),
-            actor: Actor::Operator(ActorId::from_uuid(THE_OPERATOR)),
+            msp,
+            meter,
+            json,
             clock,
-        })
+        }
     }
 
-    /// Now.
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        self.integration.store()
+    }
+
+    /// The time.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
         self.clock.now()
     }
 
-    /// The region that is meant: the one that was named, else the only one that is connected.
+    /// Who asks.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::Operator(ActorId::from_uuid(OPERATOR))
+    }
+
+    /// A new request.
+    #[must_use]
+    pub fn request(&self) -> EventId {
+        EventId::new(self.now())
+    }
+
+    /// The connected regions, or the one that is asked for.
     ///
     /// # Errors
-    /// When none is connected, or several are and none was named.
-    pub async fn region(&self, named: Option<RegionKey>) -> anyhow::Result<RegionKey> {
-        if let Some(region) = named {
-            return Ok(region);
+    /// When none is connected, or that one is not.
+    pub async fn connected(&self, only: Option<&RegionKey>) -> anyhow::Result<Vec<Credential>> {
+        let mut connected = self.store().credentials(self.msp).await?;
+        connected.retain(|credential| {
+            credential.is_active && only.is_none_or(|only| credential.region == *only)
+        });
+        if !connected.is_empty() {
+            return Ok(connected);
         }
-        let credentials = self.store.credentials(self.msp).await?;
-        let connected: Vec<_> = credentials
-            .into_iter()
-            .filter(|credential| credential.is_active)
-            .collect();
+        match only {
+            Some(region) => {
+                bail!("{region} is not connected: `regentra connect --region {region}` first")
+            }
+            None => bail!("nothing is connected: `regentra connect` first"),
+        }
+    }
+
+    /// The one region that is meant.
+    ///
+    /// # Errors
+    /// As [`Self::connected`]; when several are connected and none is named.
+    pub async fn one_region(&self, only: Option<&RegionKey>) -> anyhow::Result<RegionKey> {
+        let connected = self.connected(only).await?;
         match connected.as_slice() {
-            [] => bail!("no NinjaOne region is connected: begin with `regentra connect`"),
-            [one] => Ok(one.region.clone()),
+            [credential] => Ok(credential.region.clone()),
             several => {
-                let regions: Vec<_> = several
+                let names: Vec<_> = several
                     .iter()
                     .map(|credential| credential.region.to_string())
                     .collect();
                 bail!(
-                    "several regions are connected ({}): say which with --region or --base-url",
-                    regions.join(", ")
+                    "several regions are connected: say which with --region ({})",
+                    names.join(", ")
                 )
             }
         }
     }
 
-    /// The company that is meant, by id or by name.
+    /// Requests spent against the limit, one line for each connected region.
     ///
     /// # Errors
-    /// When there is none, or several have that name.
-    pub async fn company(&self, text: &str) -> anyhow::Result<CompanyId> {
-        let companies = self.store.companies(self.msp).await?;
-        if let Ok(id) = text.parse::<CompanyId>()
-            && companies.iter().any(|company| company.id == id)
-        {
-            return Ok(id);
-        }
-        let name = fold_name(text);
-        let named: Vec<_> = companies
-            .iter()
-            .filter(|company| fold_name(company.name.as_str()) == name)
-            .collect();
-        match named.as_slice() {
-            [] => bail!("there is no company `{text}`: `regentra companies` lists them"),
-            [one] => Ok(one.id),
-            _ => bail!(
-                "several companies are named `{text}`: name one by its id, from `regentra companies`"
-            ),
-        }
+    /// When the store does not answer.
+    pub async fn spent(&self) -> anyhow::Result<String> {
+        let mut connections = self.integration.connection_status(self.msp).await?;
+        connections.retain(|connection| connection.connected);
+        let is_one = connections.len() == 1;
+        let line = |connection: &ConnectionStatus| {
+            let whose = if is_one {
+                String::new()
+            } else {
+                format!(" of {}", connection.region)
+            };
+            format!("Requests{whose}: {}.\n", spent(connection))
+        };
+        Ok(connections.iter().map(line).collect())
     }
 }
 
-/// Where a tenant lives.
-#[derive(Clone, Debug, Args)]
-pub struct RegionArgs {
-    /// The region you sign in at: us, us2, eu, ca, oc or fed.
-    #[arg(long, value_name = "REGION", conflicts_with = "base_url")]
-    region: Option<String>,
-    /// Another base URL, such as a branded host; http is accepted for loopback only.
-    #[arg(long, value_name = "URL")]
-    base_url: Option<String>,
+/// Requests spent against the limit.
+#[must_use]
+pub fn spent(connection: &ConnectionStatus) -> String {
+    let (minute, hour) = connection.budget_limits;
+    format!(
+        "{} of {} in the last hour, {} of {} in the last minute",
+        number(connection.budget.last_hour.into()),
+        number(hour.into()),
+        number(connection.budget.last_minute.into()),
+        number(minute.into()),
+    )
 }
 
-impl RegionArgs {
-    /// The region that was named.
-    ///
-    /// # Errors
-    /// When it is neither a region nor an address.
-    pub fn named(&self) -> anyhow::Result<Option<RegionKey>> {
-        let named = self.region.as_deref().or(self.base_url.as_deref());
-        Ok(named.map(RegionKey::parse).transpose()?)
-    }
-}
-
-/// Prints a value as JSON on standard output.
+/// Reads a region as a person types it.
 ///
 /// # Errors
-/// When it cannot be written.
-pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
+/// When it is neither a region nor an address.
+pub fn region(text: &str) -> Result<RegionKey, regentra_sync::Error> {
+    RegionKey::parse(text)
 }

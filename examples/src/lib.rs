@@ -1,7 +1,17 @@
-//! What the hosts in this crate share: reading credentials and telling an operator what a verdict means.
+//! What the hosts in this crate are made of. One host, the command line: a database ([`database`]), the keys that seal the
+//! credentials in it ([`keys`]), both put together ([`host`]), one file a command ([`command`]), and how it looks ([`table`],
+//! [`wording`], [`verdict`], [`progress`]).
 
+pub mod clock;
+pub mod command;
 pub mod credentials;
-pub mod evidence;
+pub mod database;
 pub mod host;
+pub mod keys;
+pub mod output;
+pub mod portal;
 pub mod progress;
+pub mod quickstart;
+pub mod table;
 pub mod verdict;
+pub mod wording;

@@ -2,7 +2,12 @@
 
 use std::fmt::Write as _;
 
-use regentra_evidence::{Metadata, Reason, Signal, SignalKind, Status};
+use regentra_evidence::{
+    Metadata, Reason, Signal, SignalKind, Status,
+    patch_sla::{PatchCounts, PatchSlaMetadata},
+};
+
+use crate::wording::{count, number};
 
 /// The verdict as a word of fixed width.
 #[must_use]
@@ -28,6 +33,118 @@ pub const fn title(kind: SignalKind) -> &'static str {
     }
 }
 
+/// From the verdict that wants attention first to the one that wants none.
+pub const WORST_FIRST: [Status; 5] = [
+    Status::Fail,
+    Status::Unknown,
+    Status::Warning,
+    Status::Pass,
+    Status::NotApplicable,
+];
+
+/// How many of each verdict there are, the worst first: `2 fail, 1 warning, 2 pass`.
+#[must_use]
+pub fn tally(statuses: impl IntoIterator<Item = Status>) -> String {
+    let statuses: Vec<_> = statuses.into_iter().collect();
+    let of = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    let parts: Vec<_> = WORST_FIRST
+        .into_iter()
+        .map(|status| (status, of(status) as u64))
+        .filter(|(_, n)| *n > 0)
+        .map(|(status, n)| {
+            let word = match status {
+                Status::NotApplicable => "not applicable",
+                status => status.as_str(),
+            };
+            format!("{} {word}", number(n))
+        })
+        .collect();
+    parts.join(", ")
+}
+
+/// The one figure that says most, for a table.
+#[must_use]
+pub fn headline(signal: &Signal) -> String {
+    if signal.status == Status::NotApplicable {
+        return "no device in scope".to_owned();
+    }
+    if signal.metadata.scope().measured == 0 {
+        return match signal.kind() {
+            SignalKind::BackupActivity => "no device with backups".to_owned(),
+            _ => "no device measured".to_owned(),
+        };
+    }
+    match &signal.metadata {
+        Metadata::DiskEncryption(m) => {
+            let measured = m.volumes.in_scope - m.volumes.unmeasured;
+            let [encrypted, all] = [m.volumes.encrypted, measured].map(number);
+            format!("{encrypted} of {all} encrypted")
+        }
+        Metadata::AntivirusPosture(m) => {
+            let measured = m.devices.on + m.devices.off;
+            format!("{} of {} protected", number(m.devices.on), number(measured))
+        }
+        Metadata::PatchSla(m) => {
+            let [missing, failed] = missing_and_failed(m);
+            format!("{} missing, {} failed", number(missing), number(failed))
+        }
+        Metadata::BackupActivity(m) => {
+            let [succeeded, all] = [m.devices.with_success, m.devices.with_activity].map(number);
+            format!("{succeeded} of {all} succeeded")
+        }
+        Metadata::DeviceInventory(m) => {
+            let [offline, all] = [m.devices.offline, m.devices.approved].map(number);
+            format!("{offline} of {all} offline")
+        }
+    }
+}
+
+/// What was not measured, in a few words, for a table; empty when everything was.
+#[must_use]
+pub fn unmeasured(signal: &Signal) -> String {
+    let scope = signal.metadata.scope();
+    let parts = match &signal.metadata {
+        Metadata::DiskEncryption(m) => vec![
+            (m.volumes.unmeasured, "volume", "volumes"),
+            (scope.unmeasured, "device", "devices"),
+        ],
+        Metadata::AntivirusPosture(m) => vec![
+            (scope.unmeasured, "device", "devices"),
+            (m.signatures.unmeasured, "signature", "signatures"),
+        ],
+        Metadata::PatchSla(m) => {
+            let severity = m.os.severity_unknown + m.software.severity_unknown;
+            vec![
+                (scope.unmeasured, "device", "devices"),
+                (severity, "severity", "severities"),
+            ]
+        }
+        Metadata::BackupActivity(m) => vec![(
+            m.devices.without_any_backup,
+            "computer without any backup",
+            "computers without any backup",
+        )],
+        Metadata::DeviceInventory(_) => vec![(scope.unmeasured, "device", "devices")],
+    };
+    let stale = (scope.stale, "stale device", "stale devices");
+    let parts: Vec<_> = parts
+        .into_iter()
+        .chain([stale])
+        .filter(|(n, ..)| *n > 0)
+        .map(|(n, one, many)| count(n, one, many))
+        .collect();
+    parts.join(", ")
+}
+
+/// Critical and important patches missing, and failed installations, of both kinds together.
+fn missing_and_failed(m: &PatchSlaMetadata) -> [u64; 2] {
+    let missing = |patches: &PatchCounts| patches.missing_critical + patches.missing_important;
+    [
+        missing(&m.os) + missing(&m.software),
+        m.os.failed_installs + m.software.failed_installs,
+    ]
+}
+
 /// The numbers behind the verdict, in one sentence.
 #[must_use]
 pub fn numbers(signal: &Signal) -> String {
@@ -38,48 +155,53 @@ pub fn numbers(signal: &Signal) -> String {
                 .encrypted_percent
                 .map_or_else(|| "no volume measured".to_owned(), |p| format!("{p} %"));
             format!(
-                "{} of {measured} measured volumes encrypted ({percent}); {} in clear, {} suspended, {} in progress",
-                m.volumes.encrypted,
-                m.volumes.not_encrypted,
-                m.volumes.suspended,
-                m.volumes.in_progress
+                "{} of {} encrypted ({percent}); {} in clear, {} suspended, {} in progress",
+                number(m.volumes.encrypted),
+                count(measured, "measured volume", "measured volumes"),
+                number(m.volumes.not_encrypted),
+                number(m.volumes.suspended),
+                number(m.volumes.in_progress)
             )
         }
-        Metadata::AntivirusPosture(m) => {
-            let mut text = format!("{} devices protected, {} not", m.devices.on, m.devices.off);
-            let _ = write!(
-                text,
-                "; signatures: {} fresh, {} 7 to 30 days old, {} older, {} out of date since an unknown day",
-                m.signatures.fresh,
-                m.signatures.aged_7_to_30,
-                m.signatures.over_30,
-                m.signatures.age_not_reported
-            );
-            text
-        }
-        Metadata::PatchSla(m) => format!(
-            "{} critical and {} important patches missing on {} devices; {} failed installs on {}; {} rejected",
-            m.os.missing_critical + m.software.missing_critical,
-            m.os.missing_important + m.software.missing_important,
-            m.devices_with_missing,
-            m.os.failed_installs + m.software.failed_installs,
-            m.devices_with_failed,
-            m.os.rejected + m.software.rejected
+        Metadata::AntivirusPosture(m) => format!(
+            "{} protected, {} not; signatures: {} fresh, {} 7 to 30 days old, {} older, {} out of date since an unknown day",
+            count(m.devices.on, "device", "devices"),
+            number(m.devices.off),
+            number(m.signatures.fresh),
+            number(m.signatures.aged_7_to_30),
+            number(m.signatures.over_30),
+            number(m.signatures.age_not_reported)
         ),
+        Metadata::PatchSla(m) => {
+            let important = m.os.missing_important + m.software.missing_important;
+            let [_, failed] = missing_and_failed(m);
+            format!(
+                "{} critical and {} missing on {}; {} on {}; {} rejected",
+                number(m.os.missing_critical + m.software.missing_critical),
+                count(important, "important patch", "important patches"),
+                count(m.devices_with_missing, "device", "devices"),
+                count(failed, "failed installation", "failed installations"),
+                count(m.devices_with_failed, "device", "devices"),
+                number(m.os.rejected + m.software.rejected)
+            )
+        }
         Metadata::BackupActivity(m) => format!(
-            "{} of {} devices with backups succeeded in {} days ({} with warnings only); the last run failed on {}; integrity \
-             checks: {} passed, {} failed",
-            m.devices.with_success,
-            m.devices.with_activity,
-            m.window_days,
-            m.devices.warnings_only,
-            m.devices.latest_run_failed,
-            m.integrity_checks.passed,
-            m.integrity_checks.failed
+            "{} of {} with backups succeeded in {} ({} with warnings only); the last run failed on {}; integrity checks: {} \
+             passed, {} failed",
+            number(m.devices.with_success),
+            count(m.devices.with_activity, "device", "devices"),
+            count(m.window_days, "day", "days"),
+            number(m.devices.warnings_only),
+            number(m.devices.latest_run_failed),
+            number(m.integrity_checks.passed),
+            number(m.integrity_checks.failed)
         ),
         Metadata::DeviceInventory(m) => format!(
-            "{} approved devices, {} offline, {} without contact for 30 days; {} waiting for approval or retired",
-            m.devices.approved, m.devices.offline, m.devices.stale, m.scope.not_approved
+            "{}, {} offline, {} without contact for 30 days; {} waiting for approval or retired",
+            count(m.devices.approved, "approved device", "approved devices"),
+            number(m.devices.offline),
+            number(m.devices.stale),
+            number(m.scope.not_approved)
         ),
     }
 }
@@ -89,32 +211,38 @@ pub fn numbers(signal: &Signal) -> String {
 pub fn not_measured(signal: &Signal) -> Option<String> {
     let scope = signal.metadata.scope();
     let mut parts = Vec::new();
-    let mut part = |count: u64, what: &str| {
-        if count > 0 {
-            parts.push(format!("{count} {what}"));
+    let mut part = |n: u64, one: &str, many: &str| {
+        if n > 0 {
+            parts.push(count(n, one, many));
         }
     };
     if let Metadata::DiskEncryption(m) = &signal.metadata {
         part(
             m.volumes.unmeasured,
+            "volume does not say whether it is encrypted",
             "volumes do not say whether they are encrypted",
         );
     }
-    part(scope.unmeasured, "devices have no row to judge by");
-    part(scope.stale, "devices are stale");
+    part(
+        scope.unmeasured,
+        "device has no row to judge by",
+        "devices have no row to judge by",
+    );
+    part(scope.stale, "device is stale", "devices are stale");
     match &signal.metadata {
         Metadata::AntivirusPosture(m) => part(
             m.signatures.unmeasured,
+            "product does not say how fresh it is",
             "products do not say how fresh they are",
         ),
-        Metadata::PatchSla(m) => {
-            part(
-                m.os.severity_unknown + m.software.severity_unknown,
-                "patches have no readable severity",
-            );
-        }
+        Metadata::PatchSla(m) => part(
+            m.os.severity_unknown + m.software.severity_unknown,
+            "patch has no readable severity",
+            "patches have no readable severity",
+        ),
         Metadata::BackupActivity(m) => part(
             m.devices.without_any_backup,
+            "computer has no backup activity at all",
             "computers have no backup activity at all",
         ),
         Metadata::DiskEncryption(_) | Metadata::DeviceInventory(_) => {}
@@ -159,6 +287,38 @@ pub const fn reason(reason: Reason) -> &'static str {
         Reason::UnmeasuredVolumes => "some volumes could not be measured",
         Reason::WarningsOnly => "some devices only have backups with warnings",
         _ => "see the signal's reason codes",
+    }
+}
+
+/// A reason in a few words, for a table.
+#[must_use]
+pub const fn short_reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::AgeNotReported => "signatures out of date since an unknown day",
+        Reason::BackupsFailing => "devices without one successful backup",
+        Reason::BelowThreshold => "too few volumes encrypted",
+        Reason::CoverageBelowHalf => "fewer than half of the devices measured",
+        Reason::FleetDark => "no contact for 30 days",
+        Reason::InstallsFailed => "installations failed",
+        Reason::MalformedRows => "rows that did not decode",
+        Reason::MostlyOffline => "half or more offline",
+        Reason::NoBackupActivity => "no backup run seen",
+        Reason::NoDevices => "no approved device",
+        Reason::NoPatchData => "patches of a kind not reported",
+        Reason::NotAvailable => "report not available: licence or permission",
+        Reason::PatchesMissing => "patches missing",
+        Reason::ProtectionOff => "devices unprotected",
+        Reason::ReportFailed => "report failed or broke off",
+        Reason::SeverityUnknown => "patches of unknown severity",
+        Reason::SignaturesAging => "signatures 7 to 30 days old",
+        Reason::SignaturesOver30Days => "signatures over 30 days old",
+        Reason::SignaturesUnmeasured => "signatures of unknown freshness",
+        Reason::Truncated => "device list cut at its ceiling",
+        Reason::UnknownNodeClass => "devices of an unknown class",
+        Reason::UnmeasuredDevices => "devices not measured",
+        Reason::UnmeasuredVolumes => "volumes not measured",
+        Reason::WarningsOnly => "backups with warnings only",
+        _ => "see the reason codes",
     }
 }
 

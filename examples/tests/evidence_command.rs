@@ -160,7 +160,7 @@ async fn rows_that_do_not_decode_are_said() {
     let output = Simulated::start(failing).await.evidence(&["--json"]).await;
     assert!(output.status.success());
     assert!(
-        text(&output.stderr).contains("1 rows that did not decode"),
+        text(&output.stderr).contains("1 row that did not decode"),
         "{}",
         text(&output.stderr)
     );

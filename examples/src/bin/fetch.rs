@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<String> {
-    let client = Client::builder(BaseUrl::parse(&cli.base_url)?, credentials::read()?)
+    let client = Client::builder(BaseUrl::parse(&cli.base_url)?, credentials::read()?.into())
         .rate_limit(RateLimit::unlimited())
         .build()?;
     let start = Instant::now();

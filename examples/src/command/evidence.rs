@@ -16,9 +16,16 @@ use regentra_sync::{
     custom_fields::CustomFields,
     mapping::ExternalOrgId,
 };
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
-use crate::{credentials, progress::Waits, verdict};
+use crate::{
+    credentials,
+    host::HostArgs,
+    output,
+    progress::Waits,
+    verdict,
+    wording::{count, rfc3339},
+};
 
 /// Organizations that are walked at the most when looking for one.
 const ORGANIZATION_CEILING: usize = 5_000;
@@ -40,22 +47,9 @@ pub struct EvidenceArgs {
     #[arg(long, value_name = "URL", conflicts_with = "demo")]
     base_url: Option<String>,
 
-    /// Judge as of this time instead of now (RFC 3339, such as 2026-11-23T06:30:00Z).
-    #[arg(long, value_name = "RFC3339", value_parser = parse_time)]
-    now: Option<OffsetDateTime>,
-
-    /// Print the five signals as a JSON array.
-    #[arg(long)]
-    json: bool,
-
     /// Start a simulated tenant in this process and ask that one.
     #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1")]
     demo: Option<u64>,
-}
-
-fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| "not a time like 2026-11-23T06:30:00Z".to_owned())
 }
 
 /// Asks, and prints what came of it: the signals on standard output, everything else on standard error.
@@ -63,15 +57,22 @@ fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
 /// # Errors
 ///
 /// When it could not ask: no credentials, no connection, an organization that is not visible, a device list that failed.
-pub async fn run(args: EvidenceArgs) -> anyhow::Result<()> {
-    let now = args.now.unwrap_or_else(|| SystemClock.now());
+pub async fn run(args: EvidenceArgs, host: &HostArgs) -> anyhow::Result<()> {
+    let now = host.now.unwrap_or_else(|| SystemClock.now());
     let Some(seed) = args.demo else {
         let base = match &args.base_url {
             Some(url) => BaseUrl::parse(url)?,
             None => args.region.into(),
         };
         let organization = args.org.context("--org is missing")?;
-        return ask(base, credentials::read()?, organization, now, args.json).await;
+        return ask(
+            base,
+            credentials::read()?.into(),
+            organization,
+            now,
+            host.json,
+        )
+        .await;
     };
 
     let tenant = Tenant::preset(Preset::Mixed, seed, DEMO_DEVICES, now);
@@ -94,7 +95,7 @@ pub async fn run(args: EvidenceArgs) -> anyhow::Result<()> {
         credentials,
         organization,
         now,
-        args.json,
+        host.json,
     )
     .await
 }
@@ -126,15 +127,13 @@ async fn ask(
     tell(&collected);
     let signals: Vec<_> = collected.assessment.signals().collect();
     if json {
-        println!("{}", serde_json::to_string(&signals)?);
-    } else {
-        println!(
-            "NinjaOne organization {organization}, as of {}\n",
-            now.format(&Rfc3339)?
-        );
-        print!("{}", verdict::page(signals));
+        return output::line(serde_json::to_string(&signals)?);
     }
-    Ok(())
+    output::print(&format!(
+        "NinjaOne organization {organization}, as of {}\n\n{}",
+        rfc3339(now),
+        verdict::page(signals)
+    ))
 }
 
 /// An organization that does not exist and one that has no device look the same in the reports, so the list is asked first.
@@ -194,7 +193,7 @@ fn tell(collected: &Collected) {
         ),
     ];
     for (rows, what) in dropped.into_iter().filter(|(rows, _)| *rows > 0) {
-        eprintln!("left out: {rows} rows {what}");
+        eprintln!("left out: {} {what}", count(rows, "row", "rows"));
     }
 }
 

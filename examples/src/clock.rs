@@ -1,0 +1,30 @@
+//! A clock that starts at a time of somebody's choice and then runs as real time does.
+
+use std::time::Instant;
+
+use regentra_sync::clock::{Clock, to_micros};
+use time::OffsetDateTime;
+
+/// Tells the time as if it had been `from` when it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct RunningFrom {
+    from: OffsetDateTime,
+    since: Instant,
+}
+
+impl RunningFrom {
+    /// A clock that shows `from` now.
+    #[must_use]
+    pub fn new(from: OffsetDateTime) -> Self {
+        Self {
+            from,
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Clock for RunningFrom {
+    fn now(&self) -> OffsetDateTime {
+        to_micros(self.from + self.since.elapsed())
+    }
+}

@@ -1,0 +1,78 @@
+//! The commands of `regentra`, one a file.
+
+use clap::Subcommand;
+
+use crate::host::HostArgs;
+
+pub mod audit;
+pub mod companies;
+pub mod connect;
+pub mod disconnect;
+pub mod evidence;
+pub mod map;
+pub mod organizations;
+pub mod promote;
+pub mod signals;
+pub mod status;
+pub mod sweep;
+pub mod sync;
+pub mod test_connection;
+pub mod tickets;
+
+/// What `regentra` does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Try credentials before they are saved: authenticate, and count the organizations they see.
+    TestConnection(test_connection::TestConnectionArgs),
+    /// Save credentials, sealed. The same region again is a reconnect: its mappings are as they were.
+    Connect(connect::ConnectArgs),
+    /// How the connection stands: what is mapped, what ran, what is due, what the budget is.
+    Status,
+    /// Ask NinjaOne for its organizations, and list what was decided about each.
+    Organizations(organizations::OrganizationsArgs),
+    /// Decide what an organization is: a company's, a new company, or not to be synced.
+    Map(map::MapArgs),
+    /// List the companies: their organizations, their assets, whether they are promoted.
+    Companies(companies::CompaniesArgs),
+    /// Promote companies to compliance: from the next sweep on they get signals.
+    Promote(promote::PromoteArgs),
+    /// Sync the assets of every mapped organization, or of one company.
+    Sync(sync::SyncArgs),
+    /// Sweep the evidence of every promoted company, if the sweep that is due was not done yet.
+    Sweep(sweep::SweepArgs),
+    /// Say how every promoted company stands, signal by signal: verdict, reasons, what was not measured.
+    Signals(signals::SignalsArgs),
+    /// List the tickets that failing signals opened.
+    Tickets(tickets::TicketsArgs),
+    /// Show the audit trail of the provider, or of one promoted company.
+    Audit(audit::AuditArgs),
+    /// Forget the credentials and retire the assets. Mappings, signals and evidence stay.
+    Disconnect(disconnect::DisconnectArgs),
+    /// Ask one organization's reports and say how it stands: five verdicts, nothing stored.
+    Evidence(evidence::EvidenceArgs),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// What went wrong, and what to do.
+    pub async fn run(self, host: &HostArgs) -> anyhow::Result<()> {
+        match self {
+            Self::TestConnection(args) => Box::pin(test_connection::run(args, host)).await,
+            Self::Connect(args) => Box::pin(connect::run(args, host)).await,
+            Self::Status => Box::pin(status::run(host)).await,
+            Self::Organizations(args) => Box::pin(organizations::run(args, host)).await,
+            Self::Map(args) => Box::pin(map::run(args, host)).await,
+            Self::Companies(args) => Box::pin(companies::run(args, host)).await,
+            Self::Promote(args) => Box::pin(promote::run(args, host)).await,
+            Self::Sync(args) => Box::pin(sync::run(args, host)).await,
+            Self::Sweep(args) => Box::pin(sweep::run(args, host)).await,
+            Self::Signals(args) => Box::pin(signals::run(args, host)).await,
+            Self::Tickets(args) => Box::pin(tickets::run(args, host)).await,
+            Self::Audit(args) => Box::pin(audit::run(args, host)).await,
+            Self::Disconnect(args) => Box::pin(disconnect::run(args, host)).await,
+            Self::Evidence(args) => Box::pin(evidence::run(args, host)).await,
+        }
+    }
+}

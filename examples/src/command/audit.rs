@@ -1,0 +1,273 @@
+//! `regentra audit`: what was done, by whom, with which result.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use comfy_table::Cell;
+use regentra_evidence::SignalKind;
+use regentra_sync::{
+    audit::{Actor, AuditDetails, AuditRow, SweepCounts, SweptSignal, SyncCounts},
+    store::AuditPage,
+};
+
+use crate::{
+    host::{Host, HostArgs},
+    output,
+    portal::Portal,
+    table, verdict,
+    wording::{count, minute, number},
+};
+
+/// Arguments of `regentra audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// The trail of this promoted company instead of the provider's: its id, the beginning of its id, or its name.
+    #[arg(long)]
+    company: Option<String>,
+
+    /// How many rows, the newest first.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+/// Shows a trail.
+///
+/// # Errors
+/// When there is no such company, or it has no trail of its own.
+pub async fn run(args: AuditArgs, host: &HostArgs) -> anyhow::Result<()> {
+    let host = host.open_without_keys().await?;
+    let portal = Portal::read(&host).await?;
+    let rows = read(&host, &portal, args.company.as_deref(), args.limit).await?;
+    if host.json {
+        return output::json(&rows);
+    }
+    output::print(&table(&portal, &rows))?;
+    if rows.len() == usize::try_from(args.limit).unwrap_or(usize::MAX) {
+        output::line(format!(
+            "\nThe newest {}; --limit shows more.",
+            number(args.limit.into())
+        ))?;
+    }
+    Ok(())
+}
+
+/// Reads a trail, newest first.
+///
+/// # Errors
+/// As [`run`].
+pub async fn read(
+    host: &Host,
+    portal: &Portal,
+    company: Option<&str>,
+    limit: u32,
+) -> anyhow::Result<Vec<AuditRow>> {
+    let page = AuditPage::newest(limit);
+    let Some(wanted) = company else {
+        return Ok(host.integration.msp_audit(host.msp, page).await?);
+    };
+    let company = portal.company(wanted)?;
+    let Some(customer) = company.converted_to else {
+        anyhow::bail!(
+            "{} is not promoted, so it has no trail of its own; the provider's is `regentra audit`",
+            company.name.as_str()
+        );
+    };
+    Ok(host.integration.customer_audit(customer, page).await?)
+}
+
+/// A trail as a table.
+#[must_use]
+pub fn table(portal: &Portal, rows: &[AuditRow]) -> String {
+    let mut table = table::new(&["At", "By", "Action", "What"]);
+    for row in rows {
+        table.add_row([
+            Cell::new(minute(row.at)),
+            Cell::new(match row.actor {
+                Actor::Schedule => "schedule",
+                Actor::Operator(_) => "operator",
+            }),
+            Cell::new(row.action),
+            Cell::new(what(portal, &row.details)),
+        ]);
+    }
+    table::text(&table)
+}
+
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line or two for each kind of row"
+)]
+fn what(portal: &Portal, details: &AuditDetails) -> String {
+    let organization = |mapping| portal.organization_label(mapping);
+    match details {
+        AuditDetails::Tested {
+            region,
+            organizations_visible,
+        } => match organizations_visible {
+            Some(n) => format!(
+                "{region}: {} visible",
+                count(*n, "organization", "organizations")
+            ),
+            None => format!("{region}: could not ask"),
+        },
+        AuditDetails::Connected {
+            region,
+            reconnected,
+            ..
+        } => {
+            format!("{region}{}", if *reconnected { ", again" } else { "" })
+        }
+        AuditDetails::Disconnected {
+            mappings,
+            unexpired_signals,
+            ..
+        } => {
+            let mapped = count(*mappings, "mapped organization", "mapped organizations");
+            match unexpired_signals {
+                Some(n) => format!(
+                    "{mapped}; {} left to expire",
+                    count(*n, "signal", "signals")
+                ),
+                None => mapped,
+            }
+        }
+        AuditDetails::Discovered {
+            listed,
+            added,
+            renamed,
+            missing,
+            returned,
+            truncated,
+            ..
+        } => {
+            let parts = nonzero([
+                (*added, "new"),
+                (*renamed, "renamed"),
+                (*missing, "no longer listed"),
+                (*returned, "listed again"),
+            ]);
+            let cut = if *truncated {
+                "; cut at the ceiling"
+            } else {
+                ""
+            };
+            format!("{} listed: {parts}{cut}", number(*listed))
+        }
+        AuditDetails::Mapped {
+            mapping,
+            company,
+            created,
+        } => {
+            let new = if *created { " (new)" } else { "" };
+            format!(
+                "{} to {}{new}",
+                organization(*mapping),
+                portal.company_name(*company)
+            )
+        }
+        AuditDetails::Ignored { mapping } | AuditDetails::Unmapped { mapping } => {
+            organization(*mapping)
+        }
+        AuditDetails::Promoted { company, .. } => portal.company_name(*company).to_owned(),
+        AuditDetails::Synced {
+            mapping,
+            counts,
+            truncated_any,
+            suspect_empty,
+        } => {
+            let cut = truncated_any.then_some("cut at the ceiling");
+            let held = suspect_empty.then_some("suspiciously empty, assets held");
+            let parts = [synced(counts)]
+                .into_iter()
+                .chain([cut, held].into_iter().flatten().map(str::to_owned));
+            format!(
+                "{}: {}",
+                organization(*mapping),
+                parts.collect::<Vec<_>>().join("; ")
+            )
+        }
+        AuditDetails::Swept {
+            mapping,
+            signals,
+            counts,
+            answered,
+            dry_run,
+        } => {
+            let mut parts = vec![verdicts(signals)];
+            parts.extend(dry_run.then(|| "dry run".to_owned()));
+            parts.extend((!answered).then(|| "a report did not answer".to_owned()));
+            parts.extend(dropped(counts));
+            parts.push(count(counts.requests, "request", "requests"));
+            format!("{}: {}", organization(*mapping), parts.join("; "))
+        }
+        AuditDetails::BudgetLow { spent, limit, .. } => {
+            format!(
+                "{} of {} requests of the hour are spent",
+                number(*spent),
+                number(*limit)
+            )
+        }
+        AuditDetails::UnsealingFailed { .. } => {
+            "the saved credentials do not open: other keys, or a changed row".to_owned()
+        }
+        AuditDetails::KeyRotated { .. } => {
+            "the saved credentials are sealed under the current key".to_owned()
+        }
+        AuditDetails::OverrideUsed { .. } => {
+            "the client id is connected elsewhere too, on purpose".to_owned()
+        }
+    }
+}
+
+fn synced(counts: &SyncCounts) -> String {
+    let parts = nonzero([
+        (counts.created, "new"),
+        (counts.updated, "changed"),
+        (counts.moved, "moved"),
+        (counts.retired, "retired"),
+        (counts.superseded, "superseded"),
+        (counts.restored, "restored"),
+        (counts.ambiguous, "ambiguous"),
+        (counts.foreign_rows, "foreign"),
+        (counts.malformed_rows, "malformed"),
+    ]);
+    let devices = count(counts.listed, "device", "devices");
+    if parts.is_empty() {
+        devices
+    } else {
+        format!("{devices}, {parts}")
+    }
+}
+
+fn dropped(counts: &SweepCounts) -> Option<String> {
+    let rows = nonzero([
+        (counts.foreign_rows, "foreign"),
+        (counts.orphan_rows, "orphaned"),
+        (counts.malformed_rows, "malformed"),
+        (counts.stale_rows, "stale"),
+    ]);
+    (!rows.is_empty()).then(|| format!("rows dropped: {rows}"))
+}
+
+fn verdicts(signals: &BTreeMap<SignalKind, SweptSignal>) -> String {
+    let parts: Vec<_> = signals
+        .iter()
+        .map(|(kind, swept)| {
+            format!(
+                "{} {}",
+                verdict::title(*kind).to_lowercase(),
+                verdict::word(swept.status).to_lowercase()
+            )
+        })
+        .collect();
+    parts.join(", ")
+}
+
+fn nonzero<const N: usize>(counts: [(u64, &str); N]) -> String {
+    let parts: Vec<_> = counts
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{} {what}", number(n)))
+        .collect();
+    parts.join(", ")
+}

@@ -1,0 +1,125 @@
+//! `regentra disconnect`.
+
+use clap::Args;
+use regentra_sync::{
+    RegionKey,
+    asset::{AssetStatus, Source},
+    store::AssetFilter,
+    ticket::TicketState,
+};
+use serde_json::json;
+
+use crate::{
+    host::{Host, HostArgs, region},
+    output,
+    wording::count,
+};
+
+/// Arguments of `regentra disconnect`.
+#[derive(Debug, Args)]
+pub struct DisconnectArgs {
+    /// The region; not needed while only one is connected.
+    #[arg(long, alias = "base-url", value_parser = region)]
+    region: Option<RegionKey>,
+}
+
+/// Disconnects, and says what became of everything.
+///
+/// # Errors
+/// When nothing is connected.
+pub async fn run(args: DisconnectArgs, host: &HostArgs) -> anyhow::Result<()> {
+    let host = host.open_without_keys().await?;
+    let region = host.one_region(args.region.as_ref()).await?;
+    let done = disconnect(&host, &region).await?;
+    if host.json {
+        return output::json(&json!({
+            "region": region,
+            "assets_retired": done.assets_retired,
+            "customers_told": done.customers_told,
+            "signals_left": done.signals_left,
+            "tickets_noted": done.tickets_noted,
+        }));
+    }
+    output::print(&done.said(&region))?;
+    output::line(format!(
+        "\nNext: `regentra connect --region {region}` resumes where this left off. In NinjaOne, revoke the API client if it is \
+         no longer needed."
+    ))
+}
+
+/// What a disconnect did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Done {
+    assets_retired: u64,
+    customers_told: u64,
+    signals_left: u64,
+    tickets_noted: u64,
+}
+
+impl Done {
+    /// In sentences.
+    #[must_use]
+    pub fn said(&self, region: &RegionKey) -> String {
+        format!(
+            "{region} is disconnected, and its credentials are deleted.\n\
+             {} retired, the rows kept; mappings stay as they are.\n\
+             {} told on the audit trail; {} left to expire, 7 days after collection.\n\
+             {}.\n",
+            count(self.assets_retired, "asset is", "assets are"),
+            count(
+                self.customers_told,
+                "promoted customer is",
+                "promoted customers are"
+            ),
+            count(self.signals_left, "signal is", "signals are"),
+            count(
+                self.tickets_noted,
+                "open ticket gets a note",
+                "open tickets get a note"
+            ),
+        )
+    }
+}
+
+/// Disconnects a region.
+///
+/// # Errors
+/// As [`run`].
+pub async fn disconnect(host: &Host, region: &RegionKey) -> anyhow::Result<Done> {
+    let (store, msp) = (host.store(), host.msp);
+    let mut done = Done::default();
+    for credential in host.connected(Some(region)).await? {
+        let mappings = store.mappings(msp, credential.id).await?;
+        let assets = store.assets(msp, AssetFilter::All).await?;
+        let is_active = |asset: &&regentra_sync::asset::Asset| {
+            asset.source == Source::Ninjaone
+                && asset.credential == Some(credential.id)
+                && asset.status == AssetStatus::Active
+        };
+        done.assets_retired = assets.iter().filter(is_active).count() as u64;
+        let tickets = store.tickets(msp, None).await?;
+        let is_ours = |id| mappings.iter().any(|mapping| mapping.id == id);
+        done.tickets_noted = tickets
+            .iter()
+            .filter(|ticket| ticket.state == TicketState::Open && is_ours(ticket.key.mapping))
+            .count() as u64;
+        for company in store.companies(msp).await? {
+            let is_affected = mappings
+                .iter()
+                .any(|mapping| mapping.state.company() == Some(company.id));
+            let Some(customer) = company.converted_to.filter(|_| is_affected) else {
+                continue;
+            };
+            done.customers_told += 1;
+            let signals = store.current_signals(customer, host.now()).await?;
+            done.signals_left += signals
+                .iter()
+                .filter(|stored| is_ours(stored.mapping))
+                .count() as u64;
+        }
+    }
+    host.integration
+        .disconnect(msp, region, host.actor(), host.request())
+        .await?;
+    Ok(done)
+}

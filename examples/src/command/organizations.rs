@@ -1,0 +1,198 @@
+//! `regentra organizations`: discovery, and what was decided.
+
+use clap::Args;
+use comfy_table::Cell;
+use regentra_sync::{
+    RegionKey,
+    integration::Discovery,
+    mapping::{Mapping, MappingState},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    host::{Host, HostArgs, region},
+    output,
+    portal::Portal,
+    table,
+    wording::{count, count_of, listed, minute, number},
+};
+
+/// Arguments of `regentra organizations`.
+#[derive(Debug, Args)]
+pub struct OrganizationsArgs {
+    /// Of this region alone.
+    #[arg(long, alias = "base-url", value_parser = region)]
+    region: Option<RegionKey>,
+
+    /// List what is known, without asking NinjaOne.
+    #[arg(long)]
+    known: bool,
+}
+
+/// Discovers, and lists.
+///
+/// # Errors
+/// When nothing is connected, or NinjaOne does not answer.
+pub async fn run(args: OrganizationsArgs, host: &HostArgs) -> anyhow::Result<()> {
+    let host = if args.known {
+        host.open_without_keys().await?
+    } else {
+        host.open().await?
+    };
+    if !args.known {
+        for credential in host.connected(args.region.as_ref()).await? {
+            let found = discover(&host, &credential.region).await?;
+            if found.truncated {
+                eprintln!("warning: the list was cut at its ceiling of 5,000 organizations");
+            }
+            if !host.json {
+                output::line(format!("{}\n", said(&found)))?;
+            }
+        }
+    }
+    let mut portal = Portal::read(&host).await?;
+    if let Some(region) = &args.region {
+        portal.organizations.retain(|(of, _)| of == region);
+    }
+    if host.json {
+        return output::json(&rows(&portal));
+    }
+    output::print(&table(&portal))?;
+    output::print(&summary(&portal))
+}
+
+/// Asks NinjaOne for a region's organizations.
+///
+/// # Errors
+/// As [`run`].
+pub async fn discover(host: &Host, region: &RegionKey) -> anyhow::Result<Discovery> {
+    let found = host
+        .integration
+        .discover(host.msp, region, host.actor(), host.request())
+        .await;
+    host.meter.clear();
+    Ok(found?)
+}
+
+/// What a discovery saw, in a sentence.
+#[must_use]
+pub fn said(found: &Discovery) -> String {
+    let mut news: Vec<_> = [
+        (found.added, "new"),
+        (found.renamed, "renamed"),
+        (found.missing, "no longer listed"),
+        (found.returned, "listed again"),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, what)| format!("{} {what}", number(n)))
+    .collect();
+    if news.is_empty() {
+        news.push("nothing new".to_owned());
+    }
+    let all = count(found.listed, "organization", "organizations");
+    format!("NinjaOne lists {all}: {}.", listed(&news))
+}
+
+/// The organizations as a table.
+#[must_use]
+pub fn table(portal: &Portal) -> String {
+    let regions = portal.has_several_regions();
+    let mut columns = vec![">Id", "Organization", "State", "Company", ""];
+    if regions {
+        columns.insert(0, "Region");
+    }
+    let mut table = table::new(&columns);
+    for (region, mapping) in &portal.organizations {
+        let mut cells = vec![
+            Cell::new(mapping.external_org_id),
+            Cell::new(mapping.name.as_str()),
+            Cell::new(state(mapping.state)),
+            Cell::new(
+                mapping
+                    .state
+                    .company()
+                    .map_or("", |company| portal.company_name(company)),
+            ),
+            Cell::new(remark(portal, mapping)),
+        ];
+        if regions {
+            cells.insert(0, Cell::new(region));
+        }
+        table.add_row(cells);
+    }
+    table::text(&table)
+}
+
+/// What was decided, in words.
+const fn state(state: MappingState) -> &'static str {
+    match state {
+        MappingState::PendingReview => "pending review",
+        MappingState::Mapped { .. } => "mapped",
+        MappingState::Ignored => "ignored",
+    }
+}
+
+fn remark(portal: &Portal, mapping: &Mapping) -> String {
+    let mut remarks = Vec::new();
+    let is_pending = mapping.state == MappingState::PendingReview;
+    if let Some(company) = mapping.suggestion.filter(|_| is_pending) {
+        remarks.push(format!("suggestion: {}", portal.company_name(company)));
+    }
+    if let Some(since) = mapping.missing_since {
+        remarks.push(format!("no longer listed since {}", minute(since)));
+    }
+    remarks.join("; ")
+}
+
+/// How many there are of each state, and what to do next.
+#[must_use]
+pub fn summary(portal: &Portal) -> String {
+    let of = |wanted: &str| {
+        portal
+            .organizations
+            .iter()
+            .filter(|(_, mapping)| mapping.state.as_str() == wanted)
+            .count() as u64
+    };
+    let all = count_of(&portal.organizations, "organization", "organizations");
+    let (pending, mapped, ignored) = (of("pending_review"), of("mapped"), of("ignored"));
+    let mut text = format!(
+        "\n{all}: {} pending review, {} mapped, {} ignored.\n",
+        number(pending),
+        number(mapped),
+        number(ignored)
+    );
+    if pending > 0 {
+        text.push_str(
+            "\nNext: decide about those pending review, by id or name:\n\
+             \x20 regentra map ID --create           a company of the organization's name, made where there is none\n\
+             \x20 regentra map ID --company NAME     a company that exists (`regentra companies`)\n\
+             \x20 regentra map ID --suggested        the company suggested\n\
+             \x20 regentra map ID --ignore           do not sync it, and do not ask again\n\
+             `--all-pending` instead of ids decides about all of them.\n",
+        );
+    } else if mapped > 0 {
+        text.push_str("\nNext: `regentra sync`\n");
+    }
+    text
+}
+
+fn rows(portal: &Portal) -> Vec<Value> {
+    let named =
+        |company: Option<_>| company.map(|id| json!({ "id": id, "name": portal.company_name(id) }));
+    let row = |(region, mapping): &(RegionKey, Mapping)| {
+        json!({
+            "mapping": mapping.id,
+            "region": region,
+            "id": mapping.external_org_id,
+            "name": mapping.name,
+            "state": mapping.state.as_str(),
+            "company": named(mapping.state.company()),
+            "suggestion": named(mapping.suggestion),
+            "missing_since": mapping.missing_since.map(crate::wording::rfc3339),
+            "first_evidence_synced_at": mapping.first_evidence_synced_at.map(crate::wording::rfc3339),
+        })
+    };
+    portal.organizations.iter().map(row).collect()
+}

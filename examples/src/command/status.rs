@@ -1,0 +1,214 @@
+//! `regentra status`: the operator's card.
+
+use comfy_table::Cell;
+use regentra_sync::{
+    integration::{ConnectionStatus, CustomerStatus, DryRun, LastRun},
+    run::RunOutcome,
+};
+use time::OffsetDateTime;
+
+use crate::{
+    host::{HostArgs, spent},
+    output, table,
+    wording::{ago, count, minute, number},
+};
+
+/// Shows how every region stands.
+///
+/// # Errors
+/// When the database cannot be opened.
+pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
+    let host = host.open_without_keys().await?;
+    let connections = host.integration.connection_status(host.msp).await?;
+    if host.json {
+        return output::json(&connections);
+    }
+    if connections.is_empty() {
+        return output::line("Nothing was ever connected.\n\nNext: `regentra connect`");
+    }
+    for connection in &connections {
+        output::print(&card(connection, host.now()))?;
+        if !connection.customers.is_empty() {
+            output::line("")?;
+            output::print(&customers(&connection.customers, host.now()))?;
+        }
+        output::line("")?;
+    }
+    output::print(&next(&connections))
+}
+
+/// What stands on the card of one region.
+#[must_use]
+pub fn card(connection: &ConnectionStatus, now: OffsetDateTime) -> String {
+    let mut lines = Vec::new();
+    let mut line = |label: &str, text: String| lines.push(format!("  {label:<16}{text}\n"));
+    let organizations = &connection.organizations;
+    let mut states = vec![
+        format!("{} mapped", number(organizations.mapped)),
+        format!("{} pending review", number(organizations.pending_review)),
+        format!("{} ignored", number(organizations.ignored)),
+    ];
+    if organizations.missing > 0 {
+        states.push(format!(
+            "{} no longer listed",
+            number(organizations.missing)
+        ));
+    }
+    line("organizations", states.join(", "));
+    let of = |wanted: fn(&DryRun) -> bool| {
+        connection
+            .customers
+            .iter()
+            .filter(|customer| wanted(&customer.dry_run))
+            .count() as u64
+    };
+    line(
+        "evidence",
+        format!(
+            "{} with signals and tickets, {} in the dry run, {} with assets only",
+            number(of(|dry_run| matches!(dry_run, DryRun::Over { .. }))),
+            number(of(|dry_run| matches!(dry_run, DryRun::Pending))),
+            number(of(|dry_run| matches!(dry_run, DryRun::NotPromoted))),
+        ),
+    );
+    let runs = [
+        (
+            "asset sync",
+            &connection.last_asset_sync,
+            connection.next_asset_sync,
+        ),
+        (
+            "evidence sweep",
+            &connection.last_evidence_sweep,
+            connection.next_evidence_sweep,
+        ),
+    ];
+    for (label, last, next) in runs {
+        let next = next.map_or_else(String::new, |at| format!("; due next at {}", minute(at)));
+        line(label, format!("{}{next}", last_run(last.as_ref(), now)));
+    }
+    line("requests", spent(connection));
+    if let Some(error) = &connection.last_error {
+        line("last error", last_run(Some(error), now));
+    }
+    let since = match connection.disconnected_at {
+        Some(at) if !connection.connected => format!("disconnected since {}", minute(at)),
+        _ => format!("connected since {}", minute(connection.connected_at)),
+    };
+    format!("{}  {since}\n{}", connection.region, lines.concat())
+}
+
+fn customers(customers: &[CustomerStatus], now: OffsetDateTime) -> String {
+    let mut table = table::new(&[
+        "Organization",
+        "Company",
+        "Evidence",
+        "Asset sync",
+        "Evidence sweep",
+    ]);
+    for customer in customers {
+        let label = format!(
+            "{} ({})",
+            customer.organization.as_str(),
+            customer.external_org_id
+        );
+        table.add_row([
+            Cell::new(label),
+            Cell::new(
+                customer
+                    .company_name
+                    .as_ref()
+                    .map_or("", |name| name.as_str()),
+            ),
+            Cell::new(match customer.dry_run {
+                DryRun::NotPromoted => "assets only".to_owned(),
+                DryRun::Pending => "dry run pending".to_owned(),
+                DryRun::Over { since } => format!("since {}", minute(since)),
+            }),
+            Cell::new(last_run(customer.last_asset_sync.as_ref(), now)),
+            Cell::new(match customer.dry_run {
+                DryRun::NotPromoted => String::new(),
+                _ => last_run(customer.last_evidence_sweep.as_ref(), now),
+            }),
+        ]);
+    }
+    table::text(&table)
+}
+
+fn last_run(run: Option<&LastRun>, now: OffsetDateTime) -> String {
+    let Some(run) = run else {
+        return "never".to_owned();
+    };
+    let when = ago(run.at, now);
+    match &run.outcome {
+        RunOutcome::Succeeded => when,
+        RunOutcome::Partial => format!("{when}, in part"),
+        RunOutcome::Failed { error } => format!("{when}, failed ({error})"),
+    }
+}
+
+/// What to do next: the answers to what is usually asked.
+fn next(connections: &[ConnectionStatus]) -> String {
+    let mut hints = Vec::new();
+    if connections.iter().all(|connection| !connection.connected) {
+        hints.push("`regentra connect` resumes; the mappings are as they were".to_owned());
+    }
+    for connection in connections.iter().filter(|connection| connection.connected) {
+        let organizations = &connection.organizations;
+        if organizations.pending_review > 0 {
+            hints.push(format!(
+                "{} for a decision: `regentra organizations`, then `regentra map`",
+                count(
+                    organizations.pending_review,
+                    "organization waits",
+                    "organizations wait"
+                )
+            ));
+        } else if organizations.mapped + organizations.ignored == 0 {
+            hints.push(
+                "no organization is known yet: `regentra organizations` asks NinjaOne".to_owned(),
+            );
+        }
+        let never_synced = connection
+            .customers
+            .iter()
+            .filter(|customer| customer.last_asset_sync.is_none())
+            .count() as u64;
+        if never_synced > 0 {
+            hints.push(format!(
+                "{} never synced: `regentra sync`",
+                count(
+                    never_synced,
+                    "mapped organization was",
+                    "mapped organizations were"
+                )
+            ));
+        }
+        let is_promoted = |customer: &&CustomerStatus| customer.dry_run != DryRun::NotPromoted;
+        let promoted: Vec<_> = connection.customers.iter().filter(is_promoted).collect();
+        if promoted.is_empty() && !connection.customers.is_empty() {
+            hints.push(
+                "no company is promoted, so nothing is swept: `regentra promote COMPANY`"
+                    .to_owned(),
+            );
+        }
+        let pending = promoted
+            .iter()
+            .filter(|customer| customer.dry_run == DryRun::Pending)
+            .count() as u64;
+        if pending > 0 {
+            hints.push(format!(
+                "{} the first sweep before tickets are opened: `regentra sweep`",
+                count(
+                    pending,
+                    "promoted organization needs",
+                    "promoted organizations need"
+                )
+            ));
+        }
+    }
+    if hints.is_empty() {
+        return "Next: `regentra signals`\n".to_owned();
+    }
+    format!("Next:\n  - {}\n", hints.join("\n  - "))
+}

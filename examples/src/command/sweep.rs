@@ -1,0 +1,207 @@
+//! `regentra sweep`: evidence.
+
+use anyhow::bail;
+use clap::Args;
+use comfy_table::Cell;
+use regentra_evidence::SignalKind;
+use regentra_sync::{
+    event::SweepEvent,
+    integration::{SkipReason, SweepOutcome},
+    schedule::Cadence,
+};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::{
+    host::{Host, HostArgs},
+    output,
+    portal::Portal,
+    table, verdict,
+    wording::{clock, count, count_of, minute, number, rfc3339},
+};
+
+/// Customers that are swept side by side.
+const PARALLEL: usize = 4;
+
+type Swept = (SweepEvent, regentra_sync::error::Result<SweepOutcome>);
+
+/// Arguments of `regentra sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// Sweep now, whatever the schedule says, as if a sweep were due.
+    #[arg(long)]
+    unscheduled: bool,
+}
+
+/// Does the sweep that is due, and says what came of it.
+///
+/// # Errors
+/// When a customer could not be swept.
+pub async fn run(args: SweepArgs, host: &HostArgs) -> anyhow::Result<()> {
+    let host = host.open().await?;
+    host.connected(None).await?;
+    let tick = if args.unscheduled {
+        host.now()
+    } else {
+        Cadence::EVIDENCE_SWEEP.last(host.now())
+    };
+    let swept = sweep(&host, tick).await?;
+    let portal = Portal::read(&host).await?;
+    if host.json {
+        output::json(
+            &swept
+                .iter()
+                .map(|swept| row(&portal, swept))
+                .collect::<Vec<_>>(),
+        )?;
+    } else {
+        output::print(&said(&portal, tick, &swept))?;
+        output::print(&host.spent().await?)?;
+    }
+    let failed = swept.iter().filter(|(_, outcome)| outcome.is_err()).count();
+    if failed > 0 {
+        let of = count_of(&swept, "organization", "organizations");
+        bail!("{failed} of {of} could not be swept; `regentra sweep` again tries those");
+    }
+    Ok(())
+}
+
+/// Sweeps every promoted customer for one tick of the schedule; those that were, are not again.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn sweep(host: &Host, tick: OffsetDateTime) -> anyhow::Result<Vec<Swept>> {
+    let swept = Box::pin(host.integration.sweep_now(host.msp, tick, PARALLEL)).await;
+    host.meter.clear();
+    let mut swept = swept?;
+    swept.sort_by_key(|(event, _)| (event.region.clone(), event.external_org_id));
+    Ok(swept)
+}
+
+/// What a sweep found, a row for each organization.
+#[must_use]
+pub fn said(portal: &Portal, tick: OffsetDateTime, swept: &[Swept]) -> String {
+    if swept.is_empty() {
+        return "No company with an organization is promoted, so there is nothing to sweep: `regentra promote COMPANY`.\n"
+            .to_owned();
+    }
+    let next = Cadence::EVIDENCE_SWEEP.next(tick);
+    let done = |(_, outcome): &Swept| matches!(outcome, Ok(SweepOutcome::AlreadyCommitted));
+    if swept.iter().all(done) {
+        return format!(
+            "The sweep of {} is done already, for {}; the next is due at {}.\n",
+            minute(tick),
+            count_of(swept, "organization", "organizations"),
+            clock(next)
+        );
+    }
+    let mut columns = vec!["Organization"];
+    columns.extend(SignalKind::ALL.map(verdict::title));
+    columns.extend(["Tickets", ""]);
+    let mut table = table::new(&columns);
+    let (mut dry, mut opened, mut closed) = (0, 0, 0);
+    for (event, outcome) in swept {
+        let mut tickets = String::new();
+        if let Ok(SweepOutcome::Committed(report)) = outcome {
+            dry += u64::from(report.dry_run);
+            opened += report.opened as u64;
+            closed += report.closed as u64;
+            tickets = match (report.opened, report.closed) {
+                (0, 0) => String::new(),
+                (opened, 0) => format!("{opened} opened"),
+                (0, closed) => format!("{closed} closed"),
+                (opened, closed) => format!("{opened} opened, {closed} closed"),
+            };
+        }
+        let name = Cell::new(portal.organization_label(event.mapping_id));
+        let rest = [tickets, remark(outcome)].map(Cell::new);
+        table.add_row([name].into_iter().chain(verdicts(outcome)).chain(rest));
+    }
+    let mut text = format!(
+        "{}\nSweep of {}: {}, {} and {} closed; the next is due at {}.\n",
+        table::text(&table),
+        minute(tick),
+        count_of(swept, "organization", "organizations"),
+        count(opened, "ticket opened", "tickets opened"),
+        number(closed),
+        clock(next)
+    );
+    if dry > 0 {
+        text.push_str("A first sweep is a dry run: its signals land, and tickets are opened from the next one on.\n");
+    }
+    text
+}
+
+/// One cell for each signal, empty when nothing was judged.
+fn verdicts(outcome: &regentra_sync::error::Result<SweepOutcome>) -> [Cell; 5] {
+    let Ok(SweepOutcome::Committed(report)) = outcome else {
+        return SignalKind::ALL.map(|_| Cell::new(""));
+    };
+    SignalKind::ALL.map(|kind| {
+        let mut of_kind = report.signals.iter().map(|stored| &stored.signal);
+        of_kind
+            .find(|signal| signal.kind() == kind)
+            .map_or_else(|| Cell::new(""), |signal| table::status(signal.status))
+    })
+}
+
+fn remark(outcome: &regentra_sync::error::Result<SweepOutcome>) -> String {
+    match outcome {
+        Ok(SweepOutcome::Committed(report)) => {
+            let mut remarks = Vec::new();
+            if report.dry_run {
+                remarks.push("dry run");
+            }
+            if !report.answered {
+                remarks.push("a report did not answer");
+            }
+            if report.digested {
+                remarks.push("more in the digest: the cap of tickets is reached");
+            }
+            remarks.join("; ")
+        }
+        Ok(SweepOutcome::AlreadyCommitted) => "done already".to_owned(),
+        Ok(SweepOutcome::Superseded(_)) => "changed meanwhile: nothing was written".to_owned(),
+        Ok(SweepOutcome::Skipped(reason)) => match reason {
+            SkipReason::Disconnected => "skipped: disconnected",
+            SkipReason::NotMapped => "skipped: not mapped any more",
+            SkipReason::NotPromoted => "skipped: not promoted",
+        }
+        .to_owned(),
+        Ok(SweepOutcome::Busy) => {
+            "another run works on this customer, or was killed less than a minute ago: try again"
+                .to_owned()
+        }
+        Err(error) => format!("failed: {error}"),
+    }
+}
+
+fn row(portal: &Portal, (event, outcome): &Swept) -> Value {
+    let result = match outcome {
+        Ok(SweepOutcome::Committed(report)) => json!({
+            "outcome": "committed",
+            "signals": report.signals,
+            "answered": report.answered,
+            "dry_run": report.dry_run,
+            "tickets_opened": report.opened,
+            "tickets_closed": report.closed,
+            "digested": report.digested,
+            "requests": report.counts.requests,
+        }),
+        Ok(SweepOutcome::AlreadyCommitted) => json!({ "outcome": "already_committed" }),
+        Ok(SweepOutcome::Superseded(_)) => json!({ "outcome": "superseded" }),
+        Ok(SweepOutcome::Skipped(reason)) => json!({ "outcome": "skipped", "reason": reason }),
+        Ok(SweepOutcome::Busy) => json!({ "outcome": "busy" }),
+        Err(error) => json!({
+            "outcome": "failed", "error": error.kind().as_str(), "message": error.to_string(),
+        }),
+    };
+    json!({
+        "mapping": event.mapping_id,
+        "organization": event.external_org_id,
+        "name": portal.mapping(event.mapping_id).map(|mapping| mapping.name.clone()),
+        "compliance_org": event.customer_compliance_org_id,
+        "scheduled_at": rfc3339(event.scheduled_at),
+        "result": result,
+    })
+}

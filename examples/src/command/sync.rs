@@ -1,0 +1,219 @@
+//! `regentra sync`: assets.
+
+use anyhow::bail;
+use clap::Args;
+use comfy_table::Cell;
+use regentra_sync::{
+    RegionKey,
+    audit::SyncCounts,
+    integration::{MappingSync, SyncOutcome},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    host::{Host, HostArgs, region},
+    output,
+    portal::Portal,
+    table,
+    wording::{count, number},
+};
+
+/// Arguments of `regentra sync`.
+#[derive(Debug, Args)]
+pub struct SyncArgs {
+    /// This company alone: its id, the beginning of its id, or its name.
+    #[arg(long)]
+    company: Option<String>,
+
+    /// This region alone.
+    #[arg(long, alias = "base-url", value_parser = region, conflicts_with = "company")]
+    region: Option<RegionKey>,
+}
+
+/// Syncs, and says what changed.
+///
+/// # Errors
+/// When an organization could not be synced.
+pub async fn run(args: SyncArgs, host: &HostArgs) -> anyhow::Result<()> {
+    let host = host.open().await?;
+    let portal = Portal::read(&host).await?;
+    let company = args
+        .company
+        .as_deref()
+        .map(|wanted| portal.company(wanted))
+        .transpose()?;
+    let synced = if let Some(company) = company {
+        let synced = host
+            .integration
+            .sync_company(host.msp, company.id, host.actor(), host.request())
+            .await;
+        host.meter.clear();
+        synced?
+    } else {
+        all(&host, args.region.as_ref()).await?
+    };
+    if host.json {
+        output::json(
+            &synced
+                .iter()
+                .map(|synced| row(&portal, synced))
+                .collect::<Vec<_>>(),
+        )?;
+    } else {
+        output::print(&said(&portal, &synced))?;
+        output::print(&host.spent().await?)?;
+    }
+    let failed = synced
+        .iter()
+        .filter(|synced| synced.outcome.is_err())
+        .count();
+    if failed > 0 {
+        let of = count(synced.len() as u64, "organization", "organizations");
+        bail!("{failed} of {of} could not be synced; the others are");
+    }
+    Ok(())
+}
+
+/// Syncs every mapped organization.
+///
+/// # Errors
+/// As [`run`].
+pub async fn all(host: &Host, only: Option<&RegionKey>) -> anyhow::Result<Vec<MappingSync>> {
+    let mut synced = Vec::new();
+    for credential in host.connected(only).await? {
+        let of_region = host
+            .integration
+            .sync_assets(host.msp, &credential.region, host.actor(), host.request())
+            .await;
+        host.meter.clear();
+        synced.extend(of_region?);
+    }
+    Ok(synced)
+}
+
+/// What a sync did: a row for whatever is new, and the sums.
+#[must_use]
+pub fn said(portal: &Portal, synced: &[MappingSync]) -> String {
+    if synced.is_empty() {
+        return "No organization is mapped: `regentra organizations` lists them, `regentra map` maps them.\n".to_owned();
+    }
+    let mut sum = SyncCounts::default();
+    let mut unchanged = 0_u64;
+    let mut table = table::new(&[
+        "Organization",
+        "Company",
+        ">Devices",
+        ">New",
+        ">Changed",
+        ">Moved",
+        ">Retired",
+        "",
+    ]);
+    for synced in synced {
+        let names = [
+            Cell::new(portal.organization_label(synced.mapping)),
+            Cell::new(portal.company_name(synced.company)),
+        ];
+        let remark = remark(synced);
+        let Ok(SyncOutcome::Synced {
+            counts, changed, ..
+        }) = &synced.outcome
+        else {
+            let nothing = (0..5).map(|_| Cell::new(""));
+            table.add_row(names.into_iter().chain(nothing).chain([Cell::new(remark)]));
+            continue;
+        };
+        sum.listed += counts.listed;
+        sum.created += counts.created;
+        sum.updated += counts.updated;
+        sum.moved += counts.moved;
+        sum.retired += counts.retired;
+        if !changed && remark.is_empty() {
+            unchanged += 1;
+            continue;
+        }
+        let numbers = [
+            counts.listed,
+            counts.created,
+            counts.updated,
+            counts.moved,
+            counts.retired,
+        ];
+        table.add_row(
+            names
+                .into_iter()
+                .chain(numbers.map(table::number))
+                .chain([Cell::new(remark)]),
+        );
+    }
+    let news = if table.is_empty() {
+        String::new()
+    } else {
+        format!("{}\n", table::text(&table))
+    };
+    let rest = if unchanged == synced.len() as u64 {
+        "nothing has changed".to_owned()
+    } else {
+        format!(
+            "{} unchanged",
+            count(unchanged, "organization", "organizations")
+        )
+    };
+    format!(
+        "{news}{}, {}: {} new, {} changed, {} moved, {} retired; {rest}.\n",
+        count(synced.len() as u64, "organization", "organizations"),
+        count(sum.listed, "approved device", "approved devices"),
+        number(sum.created),
+        number(sum.updated),
+        number(sum.moved),
+        number(sum.retired),
+    )
+}
+
+fn remark(synced: &MappingSync) -> String {
+    match &synced.outcome {
+        Err(error) => format!("failed: {error}"),
+        Ok(SyncOutcome::Missing) => "NinjaOne no longer lists it; its assets are held".to_owned(),
+        Ok(SyncOutcome::Superseded) => {
+            "decided upon or disconnected meanwhile: nothing was written".to_owned()
+        }
+        Ok(SyncOutcome::Synced {
+            counts,
+            truncated,
+            suspect_empty,
+            ..
+        }) => {
+            let mut remarks = Vec::new();
+            if *truncated {
+                remarks.push("cut at its ceiling; nothing was retired".to_owned());
+            }
+            if *suspect_empty {
+                remarks.push("empty while assets exist; they are held".to_owned());
+            }
+            for (n, what) in [
+                (counts.foreign_rows, "of other organizations dropped"),
+                (counts.malformed_rows, "did not decode"),
+            ] {
+                if n > 0 {
+                    remarks.push(format!("{} {what}", count(n, "row", "rows")));
+                }
+            }
+            remarks.join("; ")
+        }
+    }
+}
+
+fn row(portal: &Portal, synced: &MappingSync) -> Value {
+    let outcome = match &synced.outcome {
+        Ok(outcome) => json!(outcome),
+        Err(error) => json!({
+            "outcome": "failed", "error": error.kind().as_str(), "message": error.to_string(),
+        }),
+    };
+    json!({
+        "mapping": synced.mapping,
+        "organization": portal.mapping(synced.mapping).map(|mapping| mapping.external_org_id),
+        "company": { "id": synced.company, "name": portal.company_name(synced.company) },
+        "result": outcome,
+    })
+}

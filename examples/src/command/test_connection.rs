@@ -1,0 +1,78 @@
+//! `regentra test-connection`.
+
+use clap::Args;
+use regentra_sync::{
+    RegionKey,
+    integration::{ConnectionTest, TestConnection},
+};
+use serde_json::json;
+
+use crate::{
+    credentials::{self, ApiClient},
+    host::{Host, HostArgs, region},
+    output,
+    wording::count,
+};
+
+/// Arguments of `regentra test-connection`.
+#[derive(Debug, Args)]
+pub struct TestConnectionArgs {
+    /// The region you sign in at (us, us2, eu, ca, oc, fed), or the address: a branded or other https one.
+    #[arg(long, alias = "base-url", env = "NINJAONE_REGION", value_parser = region)]
+    region: RegionKey,
+
+    /// When this region does not know the client, ask the others. Each of them is sent the client id and secret.
+    #[arg(long)]
+    try_other_regions: bool,
+}
+
+/// Tries the credentials and says what they see.
+///
+/// # Errors
+/// When they do not work, and why.
+pub async fn run(args: TestConnectionArgs, host: &HostArgs) -> anyhow::Result<()> {
+    let client = credentials::read()?;
+    let host = host.open_or_forget().await?;
+    let test = test(&host, &args.region, &client, args.try_other_regions).await?;
+    if host.json {
+        return output::json(&json!({
+            "region": args.region,
+            "organizations_visible": test.organizations_visible,
+            "truncated": test.truncated,
+            "warning": test.warning,
+        }));
+    }
+    output::line(format!(
+        "{} accepts the credentials: {}.",
+        args.region,
+        seen(&test)
+    ))
+}
+
+pub(super) async fn test(
+    host: &Host,
+    region: &RegionKey,
+    client: &ApiClient,
+    try_other_regions: bool,
+) -> anyhow::Result<ConnectionTest> {
+    let request = TestConnection {
+        region: region.clone(),
+        client_id: client.id.clone(),
+        client_secret: client.secret.clone(),
+        try_other_regions,
+        actor: host.actor(),
+    };
+    let tested = host.integration.test_connection(host.msp, request).await;
+    host.meter.clear();
+    let test = tested?;
+    if let Some(warning) = test.warning {
+        eprintln!("warning: {warning}");
+    }
+    Ok(test)
+}
+
+pub(super) fn seen(test: &ConnectionTest) -> String {
+    let visible = count(test.organizations_visible, "organization", "organizations");
+    let more = if test.truncated { " or more" } else { "" };
+    format!("{visible}{more} visible")
+}

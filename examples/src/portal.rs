@@ -1,0 +1,149 @@
+//! The MSP's organizations and companies as the store has them, and finding one by what a person types.
+
+use anyhow::bail;
+use regentra_sync::{
+    CompanyId, MappingId, RegionKey,
+    company::{PortalCompany, fold_name},
+    mapping::Mapping,
+};
+
+use crate::host::Host;
+
+/// Beginnings of ids that are shorter are taken for names only.
+const SHORTEST_ID: usize = 4;
+
+/// Everything that is mapped, or may be.
+#[derive(Debug)]
+pub struct Portal {
+    /// The organizations of every region, whatever was decided, by region and id.
+    pub organizations: Vec<(RegionKey, Mapping)>,
+    /// The companies, by name.
+    pub companies: Vec<PortalCompany>,
+}
+
+impl Portal {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn read(host: &Host) -> anyhow::Result<Self> {
+        let mut organizations = Vec::new();
+        for credential in host.store().credentials(host.msp).await? {
+            for mapping in host.store().mappings(host.msp, credential.id).await? {
+                organizations.push((credential.region.clone(), mapping));
+            }
+        }
+        let mut companies = host.store().companies(host.msp).await?;
+        companies.sort_by_cached_key(|company| (fold_name(company.name.as_str()), company.id));
+        Ok(Self {
+            organizations,
+            companies,
+        })
+    }
+
+    /// The company of this id, beginning of an id (at least four digits), or name.
+    ///
+    /// # Errors
+    /// When there is none, or several.
+    pub fn company(&self, wanted: &str) -> anyhow::Result<&PortalCompany> {
+        let name = fold_name(wanted);
+        let named: Vec<_> = self
+            .companies
+            .iter()
+            .filter(|company| fold_name(company.name.as_str()) == name)
+            .collect();
+        let found = if named.is_empty() && wanted.len() >= SHORTEST_ID {
+            let begins = wanted.to_ascii_lowercase();
+            let of_id = |company: &&PortalCompany| company.id.to_string().starts_with(&begins);
+            self.companies.iter().filter(of_id).collect()
+        } else {
+            named
+        };
+        match found.as_slice() {
+            [company] => Ok(company),
+            [] => bail!("there is no company `{wanted}`: `regentra companies` lists them"),
+            _ => bail!(
+                "several companies are called `{wanted}`: use the id, `regentra companies` shows it"
+            ),
+        }
+    }
+
+    /// The organization of this NinjaOne id, or name.
+    ///
+    /// # Errors
+    /// When there is none, or several.
+    pub fn organization(
+        &self,
+        wanted: &str,
+        region: Option<&RegionKey>,
+    ) -> anyhow::Result<&Mapping> {
+        let here = || {
+            let of_region = move |of: &RegionKey| region.is_none_or(|region| region == of);
+            self.organizations
+                .iter()
+                .filter(move |(of, _)| of_region(of))
+                .map(|(_, mapping)| mapping)
+        };
+        let name = fold_name(wanted);
+        let of_id: Vec<_> = here()
+            .filter(|mapping| mapping.external_org_id.to_string() == wanted)
+            .collect();
+        let found = if of_id.is_empty() {
+            here()
+                .filter(|mapping| fold_name(mapping.name.as_str()) == name)
+                .collect()
+        } else {
+            of_id
+        };
+        match found.as_slice() {
+            [mapping] => Ok(mapping),
+            [] => bail!("there is no organization `{wanted}`: `regentra organizations` lists them"),
+            _ => bail!(
+                "several organizations are `{wanted}`: use the id from `regentra organizations`, and --region if that is not enough"
+            ),
+        }
+    }
+
+    /// The organization behind a mapping.
+    #[must_use]
+    pub fn mapping(&self, id: MappingId) -> Option<&Mapping> {
+        self.organizations
+            .iter()
+            .map(|(_, mapping)| mapping)
+            .find(|mapping| mapping.id == id)
+    }
+
+    /// What an organization is called: its name, and its id in NinjaOne.
+    #[must_use]
+    pub fn organization_label(&self, id: MappingId) -> String {
+        self.mapping(id).map_or_else(
+            || "an organization that is gone".to_owned(),
+            |mapping| format!("{} ({})", mapping.name.as_str(), mapping.external_org_id),
+        )
+    }
+
+    /// What a company is called.
+    #[must_use]
+    pub fn company_name(&self, id: CompanyId) -> &str {
+        self.companies
+            .iter()
+            .find(|company| company.id == id)
+            .map_or("a company that is gone", |company| company.name.as_str())
+    }
+
+    /// The organizations that are mapped to a company.
+    pub fn mapped_to(&self, company: CompanyId) -> impl Iterator<Item = &Mapping> {
+        self.organizations
+            .iter()
+            .map(|(_, mapping)| mapping)
+            .filter(move |mapping| mapping.state.company() == Some(company))
+    }
+
+    /// Whether organizations of more than one region are known, so that a region has to be shown.
+    #[must_use]
+    pub fn has_several_regions(&self) -> bool {
+        let mut regions = self.organizations.iter().map(|(region, _)| region);
+        let first = regions.next();
+        regions.any(|region| Some(region) != first)
+    }
+}

@@ -1,0 +1,70 @@
+//! The quickstart, as somebody runs it who has just cloned the project.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+#[test]
+fn it_plays_the_whole_story_and_leaves_a_database_to_look_around_in() {
+    let temporary = tempfile::tempdir().unwrap();
+    let start = Instant::now();
+    let output = Command::new(env!("CARGO_BIN_EXE_quickstart"))
+        .env_clear()
+        .env("TMPDIR", temporary.path())
+        .output()
+        .unwrap();
+    let (page, errors) = (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    );
+    assert!(output.status.success(), "{errors}");
+    if cfg!(not(debug_assertions)) {
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            start.elapsed()
+        );
+    }
+    for words in [
+        "12 organizations visible",
+        "12 organizations: 12 new",
+        "is not synced",
+        "pending review",
+        "nothing has changed",
+        "of 1,500 in the last hour",
+        "not promoted: assets only",
+        "dry run",
+        "4 tickets opened",
+        "FAIL",
+        "no backup run seen",
+        "Not measured",
+        "stale device",
+        "is disconnected",
+        "assets are retired",
+        "Database:",
+        "signals --status fail",
+    ] {
+        assert!(page.contains(words), "{words} is missing in\n{page}");
+    }
+    assert!(
+        errors.contains("evidence sweep: 7 of 7 organizations done"),
+        "{errors}"
+    );
+
+    let database = page
+        .lines()
+        .find_map(|line| line.strip_prefix("Database: "))
+        .unwrap();
+    let next = Command::new(env!("CARGO_BIN_EXE_regentra"))
+        .args(["--db", database, "signals", "--status", "fail"])
+        .output()
+        .unwrap();
+    assert!(next.status.success());
+    let next = String::from_utf8(next.stdout).unwrap();
+    assert!(
+        next.contains("Harbour Legal") && next.contains("FAIL"),
+        "{next}"
+    );
+}
