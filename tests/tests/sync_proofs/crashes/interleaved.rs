@@ -1,0 +1,90 @@
+//! Two processes with one event at once, their steps interleaved at random.
+
+use std::{
+    future::{Future as _, poll_fn},
+    pin::pin,
+    task::Poll,
+};
+
+use super::{Operation, Undisturbed, in_memory};
+use crate::dice::Dice;
+
+const INTERLEAVINGS: u64 = 24;
+
+async fn interleaved(operation: Operation) {
+    let undisturbed = Undisturbed::run(operation).await;
+    let mut turned_away = 0;
+    for seed in 0..INTERLEAVINGS {
+        let what = format!("{operation:?} in two processes, interleaving {seed}");
+        let mut dice = Dice::new(seed);
+        let story = in_memory().await;
+        let (one, other) = (story.process(operation), story.process(operation));
+        let mut one = pin!(story.perform(&one, operation));
+        let mut other = pin!(story.perform(&other, operation));
+        let (mut one_done, mut other_done) = (None, None);
+        while one_done.is_none() || other_done.is_none() {
+            let is_one = dice.below(2) == 0;
+            poll_fn(|context| {
+                if is_one && one_done.is_none() {
+                    if let Poll::Ready(done) = one.as_mut().poll(context) {
+                        one_done = Some(done);
+                    }
+                } else if !is_one
+                    && other_done.is_none()
+                    && let Poll::Ready(done) = other.as_mut().poll(context)
+                {
+                    other_done = Some(done);
+                }
+                Poll::Ready(())
+            })
+            .await;
+        }
+        let outcomes = [one_done.unwrap(), other_done.unwrap()];
+        turned_away += usize::from(outcomes.iter().any(Result::is_err));
+        assert!(
+            operation.has_parts() || outcomes.iter().any(Result::is_ok),
+            "{what}: one of the two does it: {outcomes:?}"
+        );
+        // Whoever was turned away is delivered its event again.
+        let again = story.process(operation);
+        story.perform(&again, operation).await.unwrap();
+        undisturbed.assert_ended(&story.site.snapshot().await, operation, &what);
+    }
+    assert_eq!(
+        turned_away > 0,
+        Operation::RUNS.contains(&operation),
+        "{operation:?}: of two runs one is turned away, and of two requests none"
+    );
+}
+
+macro_rules! interleaved {
+    ($($name:ident: $operation:ident,)+) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                interleaved(Operation::$operation).await;
+            }
+        )+
+
+        #[test]
+        fn every_operation_is_interleaved() {
+            assert_eq!([$(Operation::$operation),+], Operation::ALL);
+        }
+    };
+}
+
+interleaved! {
+    connecting: Connect,
+    reconnecting: Reconnect,
+    disconnecting: Disconnect,
+    discovering: Discover,
+    mapping_to_a_new_company: MapToNewCompany,
+    unmapping: Unmap,
+    promoting: Promote,
+    syncing_assets: SyncAssets,
+    syncing_a_company: SyncCompany,
+    a_sweep_that_fails: SweepThatFails,
+    a_sweep_that_passes: SweepThatPasses,
+    delivering_to_the_ticket_system: Deliver,
+    rotating_the_key: RotateKey,
+}

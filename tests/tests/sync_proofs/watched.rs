@@ -1,0 +1,163 @@
+//! A store that tells of every call before and after another store answers it: what fails, records and counts is built on it.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use regentra_sync::{
+    CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, WorkerId,
+    asset::Asset,
+    audit::AuditRow,
+    authorization::{PendingAuthorization, StateDigest},
+    budget::{BudgetUsage, Spend, Window},
+    company::PortalCompany,
+    credential::{Credential, Fingerprint},
+    evidence_chain::EvidenceRow,
+    mapping::Mapping,
+    regentra_evidence::SignalKind,
+    run::{Lease, LeaseKey, RunRecord},
+    store::{
+        ActiveCredential, AssetCommit, AssetFilter, Assets, AuditPage, AuditTrail, Budget,
+        CommitOutcome, ConnectCommit, Connections, DeliveryCommit, DisconnectCommit,
+        DiscoveryCommit, Evidence, MappingCommit, Mappings, Planner, PromotedMapping,
+        PromotionCommit, Result, Runs, SecretsCommit, Store, StoredSignal, SweepCommit, SweepState,
+        Tickets,
+    },
+    ticket::{OutboxRow, Ticket},
+};
+use time::{Duration, OffsetDateTime};
+
+/// Is told of every call. An error is answered instead of the store's answer.
+#[async_trait]
+pub(crate) trait Watch: Debug + Send + Sync + 'static {
+    /// Before the store does anything.
+    async fn before(&self, call: &Call) -> Result<()>;
+    /// After the store has done it.
+    async fn after(&self, call: &Call) -> Result<()>;
+}
+
+/// A store that is watched.
+#[derive(Clone, Debug)]
+pub(crate) struct Watched {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) watch: Arc<dyn Watch>,
+}
+
+impl Call {
+    /// Whether the call is one of the atomic commits.
+    pub(crate) fn is_commit(&self) -> bool {
+        self.name().starts_with("commit_")
+    }
+}
+
+/// Implements the traits by handing every call on, and declares [`Call`] with one variant per method.
+macro_rules! watched {
+    ($(
+        $owner:ident {
+            $($variant:ident = $method:ident($($arg:ident: $kind:ty $(=> $kept:ty)?),*) -> $answer:ty;)*
+        }
+    )*) => {
+        /// One call of a store, with what it was called with.
+        #[derive(Clone, Debug)]
+        #[allow(clippy::large_enum_variant, reason = "a call is made once and looked at")]
+        #[allow(dead_code, reason = "a call is told whole; each watch looks at its own part of it")]
+        pub(crate) enum Call {
+            $($($variant { $($arg: watched!(@kept $kind $(, $kept)?)),* },)*)*
+        }
+
+        impl Call {
+            pub(crate) fn name(&self) -> &'static str {
+                match self {
+                    $($(Self::$variant { .. } => stringify!($method),)*)*
+                }
+            }
+        }
+
+        $(
+            #[async_trait]
+            impl $owner for Watched {
+                $(
+                    async fn $method(&self, $($arg: $kind),*) -> Result<$answer> {
+                        let call = Call::$variant { $($arg: $arg.to_owned()),* };
+                        self.watch.before(&call).await?;
+                        let answer = self.store.$method($($arg),*).await?;
+                        self.watch.after(&call).await?;
+                        Ok(answer)
+                    }
+                )*
+            }
+        )*
+    };
+    (@kept $kind:ty) => { $kind };
+    (@kept $kind:ty, $kept:ty) => { $kept };
+}
+
+watched! {
+    Connections {
+        Credentials = credentials(msp: MspOrgId) -> Vec<Credential>;
+        Credential = credential(msp: MspOrgId, credential: CredentialId) -> Option<Credential>;
+        CommitConnect = commit_connect(msp: MspOrgId, commit: ConnectCommit) -> CommitOutcome;
+        CommitSecrets = commit_secrets(msp: MspOrgId, commit: SecretsCommit) -> CommitOutcome;
+        CommitDisconnect = commit_disconnect(msp: MspOrgId, commit: DisconnectCommit) -> CommitOutcome;
+        BeginAuthorization = begin_authorization(msp: MspOrgId, pending: PendingAuthorization) -> ();
+        TakeAuthorization = take_authorization(
+            msp: MspOrgId, state: &StateDigest => StateDigest, now: OffsetDateTime
+        ) -> Option<PendingAuthorization>;
+    }
+    Mappings {
+        MappingsOf = mappings(msp: MspOrgId, credential: CredentialId) -> Vec<Mapping>;
+        Mapping = mapping(msp: MspOrgId, mapping: MappingId) -> Option<Mapping>;
+        Companies = companies(msp: MspOrgId) -> Vec<PortalCompany>;
+        Company = company(msp: MspOrgId, company: CompanyId) -> Option<PortalCompany>;
+        AddCompany = add_company(msp: MspOrgId, company: PortalCompany) -> ();
+        CommitDiscovery = commit_discovery(msp: MspOrgId, commit: DiscoveryCommit) -> CommitOutcome;
+        CommitMapping = commit_mapping(msp: MspOrgId, commit: MappingCommit) -> CommitOutcome;
+        CommitPromotion = commit_promotion(msp: MspOrgId, commit: PromotionCommit) -> CommitOutcome;
+    }
+    Assets {
+        AssetsOf = assets(msp: MspOrgId, filter: AssetFilter) -> Vec<Asset>;
+        CommitAssets = commit_assets(msp: MspOrgId, commit: AssetCommit) -> CommitOutcome;
+    }
+    Evidence {
+        SweepState = sweep_state(
+            msp: MspOrgId, customer: ComplianceOrgId, mapping: MappingId, event: EventId, tick: OffsetDateTime
+        ) -> SweepState;
+        CommitSweep = commit_sweep(msp: MspOrgId, customer: ComplianceOrgId, commit: SweepCommit) -> CommitOutcome;
+        CurrentSignals = current_signals(customer: ComplianceOrgId, now: OffsetDateTime) -> Vec<StoredSignal>;
+        SignalHistory = signal_history(
+            customer: ComplianceOrgId, mapping: MappingId, signal: SignalKind, limit: u32
+        ) -> Vec<StoredSignal>;
+        EvidenceChain = evidence_chain(
+            customer: ComplianceOrgId, mapping: MappingId, signal: SignalKind, after: u64, limit: u32
+        ) -> Vec<EvidenceRow>;
+    }
+    Tickets {
+        TicketsOf = tickets(msp: MspOrgId, customer: Option<ComplianceOrgId>) -> Vec<Ticket>;
+        Outbox = outbox(msp: MspOrgId, now: OffsetDateTime, limit: u32) -> Vec<OutboxRow>;
+        CommitDelivery = commit_delivery(msp: MspOrgId, commit: DeliveryCommit) -> CommitOutcome;
+    }
+    AuditTrail {
+        MspAudit = msp_audit(msp: MspOrgId, page: AuditPage) -> Vec<AuditRow>;
+        CustomerAudit = customer_audit(customer: ComplianceOrgId, page: AuditPage) -> Vec<AuditRow>;
+        CommitAudit = commit_audit(msp: MspOrgId, event: EventId, rows: Vec<AuditRow>) -> CommitOutcome;
+    }
+    Runs {
+        TakeLease = take_lease(
+            msp: MspOrgId, key: LeaseKey, worker: WorkerId, now: OffsetDateTime, length: Duration
+        ) -> Option<Lease>;
+        RenewLease = renew_lease(
+            msp: MspOrgId, lease: &Lease => Lease, now: OffsetDateTime, length: Duration
+        ) -> Option<Lease>;
+        ReleaseLease = release_lease(msp: MspOrgId, lease: &Lease => Lease, records: Vec<RunRecord>) -> ();
+        RunsOf = runs(msp: MspOrgId) -> Vec<RunRecord>;
+    }
+    Budget {
+        Spend = spend(
+            tenant: &Fingerprint => Fingerprint, now: OffsetDateTime, windows: &[Window] => Vec<Window>
+        ) -> Spend;
+        BudgetUsage = budget_usage(tenant: &Fingerprint => Fingerprint, now: OffsetDateTime) -> BudgetUsage;
+    }
+    Planner {
+        ActiveCredentials = active_credentials(after: Option<CredentialId>, limit: u32) -> Vec<ActiveCredential>;
+        PromotedMappings = promoted_mappings(after: Option<MappingId>, limit: u32) -> Vec<PromotedMapping>;
+    }
+}
