@@ -91,6 +91,9 @@ pub async fn run(args: CompaniesArgs, host: &HostArgs) -> anyhow::Result<()> {
     if rows.is_empty() {
         return output::line("\nNext: `regentra map ORGANIZATION --create`");
     }
+    if rows.iter().all(|row| row.active + row.retired == 0) {
+        return output::line("\nNext: `regentra sync`");
+    }
     if rows.iter().all(|row| row.company.converted_to.is_none()) {
         return output::line(
             "\nNext: `regentra promote COMPANY` for those that want compliance evidence",

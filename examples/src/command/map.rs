@@ -82,9 +82,10 @@ pub async fn run(args: MapArgs, host: &HostArgs) -> anyhow::Result<()> {
             .map(find)
             .collect::<anyhow::Result<_>>()?
     };
-    let mut rows = Vec::new();
+    let (mut rows, mut has_assets) = (Vec::new(), false);
     for organization in wanted {
         let mapped = decide(&host, &portal, organization, &args.choice).await?;
+        has_assets |= mapped.changed && mapped.mapping.state.company().is_some();
         if host.json {
             rows.push(json!({
                 "mapping": mapped.mapping.id,
@@ -103,6 +104,9 @@ pub async fn run(args: MapArgs, host: &HostArgs) -> anyhow::Result<()> {
     }
     if args.all_pending && portal.organizations.is_empty() {
         output::line("No organization is known yet: `regentra organizations` asks NinjaOne.")?;
+    }
+    if has_assets {
+        output::line("\nNext: `regentra sync`")?;
     }
     Ok(())
 }

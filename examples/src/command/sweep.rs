@@ -57,6 +57,9 @@ pub async fn run(args: SweepArgs, host: &HostArgs) -> anyhow::Result<()> {
     } else {
         output::print(&said(&portal, tick, &swept))?;
         output::print(&host.spent().await?)?;
+        if !swept.is_empty() {
+            output::line("\nNext: `regentra signals`")?;
+        }
     }
     let failed = swept.iter().filter(|(_, outcome)| outcome.is_err()).count();
     if failed > 0 {

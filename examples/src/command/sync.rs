@@ -62,6 +62,9 @@ pub async fn run(args: SyncArgs, host: &HostArgs) -> anyhow::Result<()> {
     } else {
         output::print(&said(&portal, &synced))?;
         output::print(&host.spent().await?)?;
+        if !synced.is_empty() {
+            output::line("\nNext: `regentra companies`")?;
+        }
     }
     let failed = synced
         .iter()
@@ -151,16 +154,16 @@ pub fn said(portal: &Portal, synced: &[MappingSync]) -> String {
     } else {
         format!("{}\n", table::text(&table))
     };
-    let rest = if unchanged == synced.len() as u64 {
-        "nothing has changed".to_owned()
-    } else {
-        format!(
-            "{} unchanged",
-            count(unchanged, "organization", "organizations")
-        )
+    let rest = match unchanged {
+        0 => String::new(),
+        all if all == synced.len() as u64 => "; nothing has changed".to_owned(),
+        some => format!(
+            "; {} unchanged",
+            count(some, "organization", "organizations")
+        ),
     };
     format!(
-        "{news}{}, {}: {} new, {} changed, {} moved, {} retired; {rest}.\n",
+        "{news}{}, {}: {} new, {} changed, {} moved, {} retired{rest}.\n",
         count(synced.len() as u64, "organization", "organizations"),
         count(sum.listed, "approved device", "approved devices"),
         number(sum.created),
