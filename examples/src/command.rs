@@ -10,6 +10,7 @@ pub mod connect;
 pub mod disconnect;
 pub mod evidence;
 pub mod map;
+pub mod migrate;
 pub mod organizations;
 pub mod promote;
 pub mod signals;
@@ -48,6 +49,8 @@ pub enum Command {
     Audit(audit::AuditArgs),
     /// Forget the credentials and retire the assets. Mappings, signals and evidence stay.
     Disconnect(disconnect::DisconnectArgs),
+    /// Create the schema, or bring it up to date: on a PostgreSQL server, as its owner. A SQLite file needs no such step.
+    Migrate(migrate::MigrateArgs),
     /// Ask one organization's reports and say how it stands: five verdicts, nothing stored.
     Evidence(evidence::EvidenceArgs),
 }
@@ -72,6 +75,7 @@ impl Command {
             Self::Tickets(args) => Box::pin(tickets::run(args, host)).await,
             Self::Audit(args) => Box::pin(audit::run(args, host)).await,
             Self::Disconnect(args) => Box::pin(disconnect::run(args, host)).await,
+            Self::Migrate(args) => Box::pin(migrate::run(args, host)).await,
             Self::Evidence(args) => Box::pin(evidence::run(args, host)).await,
         }
     }

@@ -10,30 +10,45 @@ use std::{
 use anyhow::{Context as _, bail};
 use etcetera::BaseStrategy as _;
 use regentra_sync::store::{Store, StoreErrorKind};
+use regentra_sync_postgres::PostgresStore;
 use regentra_sync_sqlite::SqliteStore;
+use secrecy::{ExposeSecret as _, SecretString};
 
-/// A SQLite file, as a person names it: a path, or `sqlite:` and a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Database(PathBuf);
+/// A database, as a person names it.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A SQLite file: a path, or `sqlite:` and a path.
+    Sqlite(PathBuf),
+    /// A `postgres://` URL, which may hold a password.
+    Postgres(SecretString),
+}
 
 impl FromStr for Database {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.into()));
+        }
         let path = text
             .strip_prefix("sqlite://")
             .or_else(|| text.strip_prefix("sqlite:"))
             .unwrap_or(text);
         if path.is_empty() || path.contains("://") || path.starts_with(":memory:") {
-            bail!("name a file, such as customers.db or sqlite:/var/lib/regentra/customers.db");
+            bail!(
+                "name a file, such as customers.db or sqlite:/var/lib/regentra/customers.db, or a postgres:// URL"
+            );
         }
-        Ok(Self(path.into()))
+        Ok(Self::Sqlite(path.into()))
     }
 }
 
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(_) => f.write_str("the PostgreSQL database"),
+        }
     }
 }
 
@@ -47,71 +62,75 @@ impl Database {
             .context("this user has no home directory: name a database with --db")?;
         let folder = base.data_dir().join("regentra");
         std::fs::create_dir_all(&folder).with_context(|| {
-            format!(
-                "{} cannot be made: name a database with --db",
-                folder.display()
-            )
+            let folder = folder.display();
+            format!("{folder} cannot be made: name a database with --db")
         })?;
-        Ok(Self(folder.join("regentra.db")))
+        Ok(Self::Sqlite(folder.join("regentra.db")))
     }
 
-    /// The database in this file.
+    /// The file, where it is one.
     #[must_use]
-    pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
-    }
-
-    /// SQLite only says that it cannot read a folder.
-    fn refuse_folder(&self) -> anyhow::Result<()> {
-        if self.0.is_dir() {
-            bail!("{self} is a folder: name a file in it");
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) => None,
         }
-        Ok(())
     }
 
-    /// The file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Whether there is one.
+    /// Whether there is one, as far as can be told without asking.
     #[must_use]
     pub fn exists(&self) -> bool {
-        self.0.exists()
+        self.path().is_none_or(Path::exists)
     }
 
-    /// Opens it, and brings an older schema up to date.
+    /// Opens it. An older schema of a file is brought up to date; that of a server its owner migrates.
     ///
     /// # Errors
     /// When there is none, or it is not one of this program's, newer than it, or may not be written; it stays as it was.
     pub async fn open(&self) -> anyhow::Result<Arc<dyn Store>> {
-        if !self.exists() {
+        let path = match self {
+            Self::Sqlite(path) => path,
+            Self::Postgres(url) => {
+                return Ok(Arc::new(PostgresStore::connect(url.expose_secret()).await?));
+            }
+        };
+        if !path.exists() {
             bail!(
                 "there is no database at {self}: `regentra connect` creates it, or name another with --db"
             );
         }
-        self.refuse_folder()?;
-        let opened = match SqliteStore::open(&self.0).await {
+        refuse_folder(path)?;
+        let opened = match SqliteStore::open(path).await {
             Err(error) if error.kind() == StoreErrorKind::Misconfigured => {
-                SqliteStore::migrate(&self.0).await
+                SqliteStore::migrate(path).await
             }
             opened => opened,
         };
         Ok(Arc::new(opened?))
     }
 
-    /// Opens it, or creates it for this user alone.
+    /// Opens it, or makes the file for this user alone.
     ///
     /// # Errors
-    /// As [`Self::open`], except that a missing one is none.
+    /// As [`Self::open`], except that a missing file is none.
     pub async fn create(&self) -> anyhow::Result<Arc<dyn Store>> {
-        self.refuse_folder()?;
+        let Self::Sqlite(path) = self else {
+            return self.open().await;
+        };
+        refuse_folder(path)?;
         // It will hold the names of customers and machines; SQLite itself would let everybody read it. Where the file cannot
         // be made, the store says so better.
-        let _ = only_for_this_user(&self.0);
-        Ok(Arc::new(SqliteStore::migrate(&self.0).await?))
+        let _ = only_for_this_user(path);
+        Ok(Arc::new(SqliteStore::migrate(path).await?))
     }
+}
+
+/// SQLite only says that it cannot read a folder.
+fn refuse_folder(path: &Path) -> anyhow::Result<()> {
+    if path.is_dir() {
+        bail!("{} is a folder: name a file in it", path.display());
+    }
+    Ok(())
 }
 
 /// Makes a file that only this user can read; an error when it exists.
@@ -133,13 +152,14 @@ mod tests {
     #[test]
     fn a_path_may_carry_its_kind() {
         for text in ["a/b.db", "sqlite:a/b.db", "sqlite://a/b.db"] {
-            assert_eq!(
-                text.parse::<Database>().unwrap().path(),
-                Path::new("a/b.db")
-            );
+            let database: Database = text.parse().unwrap();
+            assert_eq!(database.path(), Some(Path::new("a/b.db")));
         }
         for text in ["", "sqlite:", "mysql://host/db", "sqlite::memory:"] {
             assert!(text.parse::<Database>().is_err(), "{text}");
         }
+        let server: Database = "postgres://store:hunter2@db/regentra".parse().unwrap();
+        assert!(server.exists() && server.path().is_none());
+        assert!(!format!("{server} {server:?}").contains("hunter2"));
     }
 }

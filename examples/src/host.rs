@@ -29,12 +29,15 @@ const LEASE: Duration = Duration::minutes(1);
 /// What every command that uses the database takes.
 #[derive(Clone, Debug, Default, Args)]
 pub struct HostArgs {
-    /// The database: a path, or sqlite:PATH [default: regentra/regentra.db in your data directory].
+    /// The database: a file, or a postgres:// URL [default: regentra/regentra.db in your data directory].
+    ///
+    /// A URL that holds a password belongs into `REGENTRA_DB`, where other users of the machine cannot read it.
     #[arg(
         long,
         global = true,
         env = "REGENTRA_DB",
-        value_name = "FILE",
+        hide_env_values = true,
+        value_name = "DATABASE",
         help_heading = "Database"
     )]
     pub db: Option<Database>,
@@ -72,7 +75,7 @@ impl HostArgs {
         let database = self.database()?;
         let store = database.open().await?;
         let Some(keyring) = keys::find(&database)? else {
-            bail!(no_keys(&database));
+            bail!(keys::missing(&database));
         };
         Ok(self.host(store, keyring))
     }
@@ -117,7 +120,7 @@ impl HostArgs {
         if host.connected(None).await.is_ok() {
             bail!(
                 "{}; or `regentra disconnect` first, which forgets what they seal",
-                no_keys(&database)
+                keys::missing(&database)
             );
         }
         Ok(self.host_by(clock, store, keys::create(&database)?))
@@ -158,14 +161,6 @@ impl HostArgs {
         let msp = self.msp.unwrap_or(MspOrgId::from_uuid(MSP));
         Host::new(store, keyring, msp, clock, self.json)
     }
-}
-
-fn no_keys(database: &Database) -> String {
-    format!(
-        "the keys of {database} are missing: restore {}, or set {}",
-        keys::file_of(database).display(),
-        keys::VARIABLE
-    )
 }
 
 /// What a command works with.

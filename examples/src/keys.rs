@@ -1,7 +1,7 @@
 //! The keys that seal credentials at rest, and where the command line keeps them.
 //!
 //! They are 64 random bytes in base64: 32 that seal, 32 that make fingerprints and keyed ids. They come from
-//! [`VARIABLE`], or from a file beside the database that only its owner can read (`regentra.db.key`), which the first `connect`
+//! [`VARIABLE`], or from a file beside a SQLite database that only its owner can read (`regentra.db.key`), which the first `connect`
 //! makes.
 //!
 //! The file protects a database that travels alone: a backup, a copy sent to support. It does not protect against somebody
@@ -20,14 +20,30 @@ use crate::database::{Database, only_for_this_user};
 /// The variable that holds the keys; it goes before the file.
 pub const VARIABLE: &str = "REGENTRA_KEY";
 
+/// What keys look like, and how to make some.
+const FORM: &str =
+    "64 random bytes in base64, as `openssl rand -base64 64 | tr -d '\\n'` makes them";
+
 const HALF: usize = 32;
 
-/// The file that belongs to this database.
+/// The file that belongs to this database; a server has none.
 #[must_use]
-pub fn file_of(database: &Database) -> PathBuf {
-    let mut path = database.path().as_os_str().to_owned();
+pub fn file_of(database: &Database) -> Option<PathBuf> {
+    let mut path = database.path()?.as_os_str().to_owned();
     path.push(".key");
-    path.into()
+    Some(path.into())
+}
+
+/// What to do about keys that are missing.
+#[must_use]
+pub fn missing(database: &Database) -> String {
+    match file_of(database) {
+        Some(file) => format!(
+            "the keys of {database} are missing: restore {}, or set {VARIABLE}",
+            file.display()
+        ),
+        None => format!("the keys of {database} are missing: set {VARIABLE} ({FORM})"),
+    }
 }
 
 /// The keys of this database; `None` when there are none yet.
@@ -39,10 +55,9 @@ pub fn find(database: &Database) -> anyhow::Result<Option<Keyring>> {
         let keys = keyring(&text).with_context(|| format!("{VARIABLE} does not hold keys"))?;
         return Ok(Some(keys));
     }
-    let path = file_of(database);
-    if !path.exists() {
+    let Some(path) = file_of(database).filter(|path| path.exists()) else {
         return Ok(None);
-    }
+    };
     refuse_shared(&path)?;
     let text = std::fs::read_to_string(&path)
         .map(Zeroizing::new)
@@ -54,11 +69,11 @@ pub fn find(database: &Database) -> anyhow::Result<Option<Keyring>> {
 /// Makes new keys and their file.
 ///
 /// # Errors
-/// When the system gives no random bytes, or the file cannot be made.
+/// When the database is no file, the system gives no random bytes, or the file cannot be made.
 pub fn create(database: &Database) -> anyhow::Result<Keyring> {
     use std::io::Write as _;
+    let path = file_of(database).with_context(|| missing(database))?;
     let text = random()?;
-    let path = file_of(database);
     let written = only_for_this_user(&path).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.write_all(b"\n")?;
@@ -90,9 +105,7 @@ fn keyring(text: &str) -> anyhow::Result<Keyring> {
         Some((seal, <&[u8; HALF]>::try_from(identity).ok()?))
     });
     let Some((seal, identity)) = halves else {
-        bail!(
-            "it takes 64 random bytes in base64, as `openssl rand -base64 64 | tr -d '\\n'` makes them"
-        );
+        bail!("it takes {FORM}");
     };
     let keys = [seal, identity].map(|bytes| MasterKey::from_bytes(*bytes));
     let [key, identity_key] = keys;
@@ -139,7 +152,7 @@ mod tests {
     #[test]
     fn keys_survive_their_file_and_only_their_owner_reads_it() {
         let folder = tempfile::tempdir().unwrap();
-        let database = Database::at(folder.path().join("a.db"));
+        let database = Database::Sqlite(folder.path().join("a.db"));
         assert!(find(&database).unwrap().is_none());
         let made = create(&database).unwrap();
         let found = find(&database).unwrap().unwrap();
@@ -153,7 +166,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let path = file_of(&database);
+            let path = file_of(&database).unwrap();
             assert_eq!(
                 std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
                 0o600

@@ -64,7 +64,7 @@ pub async fn run(folder: &Path) -> anyhow::Result<()> {
         front::http::serve_with(tenant, TenantClock::new(move || tenant_clock.now())).await;
     let region = RegionKey::parse(&server.url())?;
 
-    let database = Database::at(folder.join("quickstart.db"));
+    let database = Database::Sqlite(folder.join("quickstart.db"));
     let args = HostArgs {
         db: Some(database.clone()),
         ..HostArgs::default()

@@ -34,7 +34,8 @@ pub struct ConnectArgs {
 pub async fn run(args: ConnectArgs, host: &HostArgs) -> anyhow::Result<()> {
     let client = credentials::read()?;
     let database = host.database()?;
-    let had_keys = keys::file_of(&database).exists();
+    let key_file = keys::file_of(&database);
+    let had_keys = key_file.as_ref().is_none_or(|file| file.exists());
     let host = host.create().await?;
     let said = connect(&host, &args, client).await?;
     if host.json {
@@ -42,13 +43,12 @@ pub async fn run(args: ConnectArgs, host: &HostArgs) -> anyhow::Result<()> {
             "region": args.region,
             "organizations_visible": said.organizations_visible,
             "reconnected": said.reconnected,
-            "database": database.path(),
+            "database": database.to_string(),
         }));
     }
     output::line(said.text)?;
     output::line(format!("Database: {database}"))?;
-    let file = keys::file_of(&database);
-    if !had_keys && file.exists() {
+    if let Some(file) = key_file.filter(|file| !had_keys && file.exists()) {
         output::line(format!(
             "Keys:     {} is new, and only you can read it. Without it the saved credentials cannot be opened: keep a copy \
              apart from the database.",

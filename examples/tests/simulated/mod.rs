@@ -72,6 +72,8 @@ pub(crate) struct Person {
     /// What `NINJAONE_REGION` says.
     pub(crate) region: Option<String>,
     pub(crate) now: String,
+    /// A database that is no file of the folder.
+    pub(crate) server_db: Option<String>,
     pub(crate) log: &'static str,
     pub(crate) variables: Vec<(&'static str, String)>,
 }
@@ -88,6 +90,7 @@ impl Person {
             server,
             folder: tempfile::tempdir().unwrap(),
             now: "2026-11-23T05:45:00Z".to_owned(),
+            server_db: None,
             log: "off",
             variables: Vec::new(),
         }
@@ -103,8 +106,9 @@ impl Person {
 
     /// Runs `regentra` on the person's database.
     pub(crate) async fn does(&self, args: &[&str]) -> Run {
-        let db = self.db();
-        let mut all = vec!["--db", db.to_str().unwrap()];
+        let file = self.db();
+        let db = self.server_db.as_deref().unwrap_or(file.to_str().unwrap());
+        let mut all = vec!["--db", db];
         all.extend(args);
         self.runs(&all).await
     }

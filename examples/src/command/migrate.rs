@@ -1,0 +1,29 @@
+//! `regentra migrate`.
+
+use clap::Args;
+use secrecy::ExposeSecret as _;
+
+use crate::{database::Database, host::HostArgs, output};
+
+/// Arguments of `regentra migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// On a server: the role that everything else logs in as, which is granted what it needs.
+    #[arg(long, default_value = "regentra_store")]
+    role: String,
+}
+
+/// Creates the schema, or brings it up to date.
+///
+/// # Errors
+/// When the database may not be changed, or is not this program's.
+pub async fn run(args: MigrateArgs, host: &HostArgs) -> anyhow::Result<()> {
+    let database = host.database()?;
+    match &database {
+        Database::Sqlite(_) => drop(database.create().await?),
+        Database::Postgres(url) => {
+            regentra_sync_postgres::migrate(url.expose_secret(), &args.role).await?;
+        }
+    }
+    output::line(format!("The schema of {database} is up to date."))
+}
