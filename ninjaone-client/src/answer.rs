@@ -241,8 +241,10 @@ fn classify(
                     "this works only with a user's token: connect by the authorization code flow",
                 );
             }
+            // A web page is a proxy's or gateway's word on this request, not NinjaOne's word on the tenant.
+            let is_module = asked == Asked::Module && !is_html;
             if said.says("permission_denied") || status == StatusCode::FORBIDDEN {
-                return if asked == Asked::Module {
+                return if is_module {
                     lasting(
                         ErrorKind::NotAvailable,
                         "not available to these credentials: the module is not licensed or the permission is missing",
@@ -255,7 +257,7 @@ fn classify(
                 };
             }
             if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-                return if asked == Asked::Module {
+                return if is_module {
                     lasting(
                         ErrorKind::NotAvailable,
                         "not available in this tenant: the module is not licensed, or the region runs an older version",
@@ -464,6 +466,8 @@ mod tests {
             (Entity, 403, "", ErrorKind::Forbidden),
             (Module, 403, "", ErrorKind::NotAvailable),
             (Module, 404, "", ErrorKind::NotAvailable),
+            (Module, 403, "<html>blocked</html>", ErrorKind::Forbidden),
+            (Module, 404, "<html>nginx</html>", ErrorKind::NotFound),
             (
                 Entity,
                 404,

@@ -19,7 +19,7 @@ use crate::oauth::{Credentials, Rotation, TOKEN_PATH, Token, TokenAnswer, TokenC
 use crate::observer::{Event, Observer, WaitReason};
 use crate::paging::RawPage;
 use crate::paging::{Pager, Unreadable, Walk, read_page, read_single};
-use crate::request::{Endpoint, Paging, Request};
+use crate::request::{Endpoint, Paging, Request, is_dots};
 use crate::retry::{Decision, Outcome, RetryPolicy};
 use crate::vendor_error::VendorError;
 use crate::{BaseUrl, Error, ErrorKind, Transport};
@@ -473,7 +473,7 @@ impl Request {
             paging: Paging::Single,
         };
         let well_formed = path.starts_with('/')
-            && !path.split('/').any(|part| part == "..")
+            && !path.split('/').any(is_dots)
             && path
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\'));

@@ -475,6 +475,7 @@ async fn the_hatch_runs_through_the_same_pipeline() {
     for path in [
         "v2/tasks",
         "/v2/../ws/oauth/token",
+        "/v2/%2e%2E/ws/oauth/token",
         "/v2/tasks?x=1",
         "/v2/a b",
         "//evil.example/v2",

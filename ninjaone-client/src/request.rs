@@ -88,8 +88,10 @@ impl Request {
     pub(crate) fn at(mut self, value: impl fmt::Display) -> Self {
         if let (Some(open), Some(close)) = (self.path.find('{'), self.path.find('}')) {
             let value = value.to_string();
-            if value.trim().is_empty() {
-                self.problem.get_or_insert("a name in the path is empty");
+            if value.trim().is_empty() || is_dots(&value) {
+                self.problem.get_or_insert(
+                    "a name in the path is empty, or one that URLs take for a folder",
+                );
             }
             self.path.replace_range(open..=close, &encode(&value));
         }
@@ -181,6 +183,14 @@ impl fmt::Debug for Request {
     }
 }
 
+/// Whether a part of a path is `.` or `..`, which every URL parser resolves, even when it is percent-encoded.
+pub(crate) fn is_dots(part: &str) -> bool {
+    matches!(
+        part.to_ascii_lowercase().replace("%2e", ".").as_str(),
+        "." | ".."
+    )
+}
+
 /// Percent-encodes everything but unreserved characters.
 fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -214,7 +224,12 @@ mod tests {
             request.to_string(),
             "/v2/thing/7/part/a%2F..%2Fb%3Fc%23d?q=x%26y%3Dz%20w%2B"
         );
-        assert!(Request::new(ONE).at(7).at(" ").validate().is_err());
+        for name in [" ", ".", "..", "%2E%2e"] {
+            assert!(
+                Request::new(ONE).at(7).at(name).validate().is_err(),
+                "{name}"
+            );
+        }
         assert!(!format!("{request:?}").contains("thing"));
     }
 }

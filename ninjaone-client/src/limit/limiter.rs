@@ -89,45 +89,38 @@ impl Limiter {
         let began = Instant::now();
         let mut told = None;
         loop {
-            let fits = {
+            let (is_first, fits) = {
                 let mut state = self.lock();
                 let now = Instant::now();
                 let fits = state.fits(&windows, now);
-                if !state.is_first(lane, &place.notify) {
-                    None
-                } else if fits <= now {
+                let is_first = state.is_first(lane, &place.notify);
+                if is_first && fits <= now {
                     state.history.note(&windows, now);
                     drop(state);
                     // The place is given up by its drop, which wakes the next in line.
                     return Ok(());
-                } else {
-                    if limit.wait_at_most().is_some_and(|most| fits - began > most) {
-                        return Err(fits - now);
-                    }
-                    Some(fits)
                 }
+                if is_first && limit.wait_at_most().is_some_and(|most| fits - began > most) {
+                    return Err(fits - now);
+                }
+                (is_first, fits)
             };
-            match fits {
-                Some(fits) => {
-                    if told != Some(fits) {
-                        waiting(fits - Instant::now());
-                        told = Some(fits);
-                    }
-                    // Either the time has come or the queue has moved: look again in both cases.
-                    let _ = tokio::time::timeout_at(fits, place.notify.notified()).await;
+            // Whoever is not first is told the least it can be, once; the first one whenever it changes.
+            if told.is_none() || (is_first && told != Some(fits)) {
+                waiting(fits.saturating_duration_since(Instant::now()));
+                told = Some(fits);
+            }
+            let moved = place.notify.notified();
+            if is_first {
+                // Either the time has come or the queue has moved: look again in both cases.
+                let _ = tokio::time::timeout_at(fits, moved).await;
+            } else if let Some(most) = limit.wait_at_most() {
+                if tokio::time::timeout_at(began + most, moved).await.is_err() {
+                    let now = Instant::now();
+                    return Err(self.lock().fits(&windows, now) - now);
                 }
-                None => match limit.wait_at_most() {
-                    Some(most) => {
-                        if tokio::time::timeout_at(began + most, place.notify.notified())
-                            .await
-                            .is_err()
-                        {
-                            let now = Instant::now();
-                            return Err(self.lock().fits(&windows, now) - now);
-                        }
-                    }
-                    None => place.notify.notified().await,
-                },
+            } else {
+                moved.await;
             }
         }
     }
