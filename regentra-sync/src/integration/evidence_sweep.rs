@@ -52,7 +52,7 @@ pub enum SweepOutcome {
 pub enum SkipReason {
     /// The region was disconnected.
     Disconnected,
-    /// The organization is not mapped any more.
+    /// The organization is not mapped any more, or the event names another one than its mapping does.
     NotMapped,
     /// The company is not this customer's, or was not promoted.
     NotPromoted,
@@ -227,6 +227,10 @@ impl Integration {
             return Ok(Err(SkipReason::Disconnected));
         };
         let mapping = store.mapping(msp, event.mapping_id).await?;
+        // An event whose parts are of two customers would carry one's data into the other's tenant.
+        let mapping = mapping.filter(|mapping| {
+            mapping.credential == credential.id && mapping.external_org_id == event.external_org_id
+        });
         let mapped =
             mapping.and_then(|mapping| mapping.state.company().map(|company| (mapping, company)));
         let Some((mapping, company)) = mapped else {

@@ -13,7 +13,9 @@ mod fourth_store;
 #[path = "../sync/scripted.rs"]
 #[allow(dead_code, reason = "the use cases' own tests script more of it")]
 mod scripted;
+mod simulated;
 mod site;
 mod snapshot;
 mod story;
+mod tenancy;
 mod watched;

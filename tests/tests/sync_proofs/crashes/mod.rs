@@ -3,6 +3,7 @@
 mod dropped;
 mod failing;
 mod interleaved;
+mod over_http;
 mod overtaken;
 mod suspension;
 

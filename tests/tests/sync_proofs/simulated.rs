@@ -1,0 +1,162 @@
+//! A host whose MSP has a simulated NinjaOne tenant, reached over real HTTP.
+
+use std::sync::Arc;
+
+use ninjaone_simulator::{Preset, Tenant, front};
+use regentra_sync::{
+    Integration, MappingId, MemoryStore, Policy, RegionKey,
+    clock::ManualClock,
+    event::{Event, SweepEvent, SyncEvent},
+    integration::{Choice, Connect, Handled, PlanKind, SweepOutcome},
+    live::LiveNinjaOne,
+    mapping::ExternalOrgId,
+    ninjaone_client::RateLimit,
+    store::Store,
+};
+use serde_json::Value;
+use time::Duration;
+
+use crate::{
+    site::{NOW, Site, keyring, operator, request},
+    snapshot::Snapshot,
+    story::{customer, ours},
+};
+
+/// A tenant behind a socket, and its devices before and after a day's changes.
+pub(crate) struct Server {
+    pub(crate) front: front::http::Front,
+    devices: Vec<Value>,
+}
+
+/// A host that synced and swept it once, and has not seen the changes.
+pub(crate) struct Host<'a> {
+    server: &'a Server,
+    pub(crate) site: Site,
+    sync: SyncEvent,
+    sweeps: Vec<SweepEvent>,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let tenant = Tenant::builder(NOW).preset(Preset::Failing, 5, 40);
+        let tenant = tenant.organization_count(2).build();
+        let devices = tenant.devices().to_vec();
+        let front = front::http::serve(tenant).await;
+        Self { front, devices }
+    }
+
+    fn region(&self) -> RegionKey {
+        RegionKey::parse(&self.front.url()).unwrap()
+    }
+
+    pub(crate) fn process(&self, store: Arc<dyn Store>, clock: &ManualClock) -> Integration {
+        Integration::builder(store, keyring(false))
+            .live(LiveNinjaOne::new().rate_limit(RateLimit::unlimited()))
+            .clock(Arc::new(clock.clone()))
+            .policy(Policy::default().allow_hosts(|_| true))
+            .build()
+    }
+
+    pub(crate) async fn host(&self) -> Host<'_> {
+        self.front.tenant().set_devices(&self.devices);
+        let mut site = Site::new(Arc::new(MemoryStore::new()), ());
+        site.tenants.msps = vec![ours()];
+        let process = self.process(Arc::clone(&site.store), &site.clock);
+        let (region, msp) = (self.region(), ours());
+        let connect = {
+            let tenant = self.front.tenant();
+            Connect {
+                event: request("connect"),
+                region: region.clone(),
+                client_id: tenant.client_id().into(),
+                client_secret: tenant.client_secret().into(),
+                allow_duplicate: false,
+                actor: operator(),
+            }
+        };
+        let credential = process.connect(msp, connect).await.unwrap().credential;
+        let discovery = process.discover(msp, &region, operator(), request("discover"));
+        discovery.await.unwrap();
+        let organizations = self.front.tenant().organizations().to_vec();
+        for (number, organization) in (101..).zip(&organizations) {
+            let id = organization.get("id").and_then(Value::as_i64).unwrap();
+            let mapping = MappingId::of(credential, ExternalOrgId::new(id));
+            let event = request(&format!("map {id}"));
+            let mapped = process.map(msp, mapping, Choice::CreateNew, operator(), event);
+            let company = mapped.await.unwrap().mapping.state.company().unwrap();
+            let (customer, event) = (customer(number), request(&format!("promote {id}")));
+            let promoted = process.promote(msp, company, customer, operator(), event);
+            promoted.await.unwrap();
+            site.tenants.customers.push(customer);
+        }
+        let mut host = Host::due(self, site, &process).await;
+        host.handle(&process).await;
+        host.site.clock.advance(Duration::hours(6));
+        host = Host::due(self, host.site, &process).await;
+        // A device is gone, and one has another name.
+        let mut devices = self.devices.clone();
+        devices.remove(0);
+        if let Some(device) = devices.first_mut().and_then(Value::as_object_mut) {
+            device.insert("systemName".to_owned(), "RENAMED".into());
+        }
+        self.front.tenant().set_devices(&devices);
+        host
+    }
+}
+
+impl<'a> Host<'a> {
+    async fn due(server: &'a Server, mut site: Site, process: &Integration) -> Self {
+        let tick = site.tick();
+        site.tenants.ticks.push(tick);
+        let syncs = process.plan(PlanKind::AssetSync, tick).await.unwrap();
+        let sweeps = process.plan(PlanKind::EvidenceSweep, tick).await.unwrap();
+        let sync = syncs.into_iter().find_map(|event| match event {
+            Event::AssetSync(sync) => Some(sync),
+            Event::EvidenceSweep(_) => None,
+        });
+        let sweeps = sweeps.into_iter().filter_map(|event| match event {
+            Event::EvidenceSweep(sweep) => Some(sweep),
+            Event::AssetSync(_) => None,
+        });
+        Self {
+            server,
+            site,
+            sync: sync.unwrap(),
+            sweeps: sweeps.collect(),
+        }
+    }
+
+    pub(crate) fn process(&self) -> Integration {
+        let store = Arc::clone(&self.site.store);
+        self.server.process(store, &self.site.clock)
+    }
+
+    /// Handles everything that is due. Says whether all of it was handled.
+    pub(crate) async fn handle(&self, process: &Integration) -> bool {
+        let mut all = true;
+        match process
+            .handle(&Event::AssetSync(self.sync.clone()), 1)
+            .await
+        {
+            Ok(Handled::AssetSync(synced)) => {
+                all &= synced.iter().all(|synced| synced.outcome.is_ok());
+            }
+            _ => all = false,
+        }
+        for sweep in &self.sweeps {
+            let swept = process.sweep(sweep).await;
+            all &= matches!(
+                swept,
+                Ok(SweepOutcome::Committed(_) | SweepOutcome::AlreadyCommitted)
+            );
+        }
+        all
+    }
+
+    /// Everything is delivered again to another process; what is there then?
+    pub(crate) async fn delivered_again(&self) -> Snapshot {
+        self.site.expire_leases().await;
+        assert!(self.handle(&self.process()).await);
+        self.site.snapshot().await
+    }
+}

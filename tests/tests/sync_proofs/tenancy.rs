@@ -1,0 +1,519 @@
+//! Two tenancies, and the one mistake that has to be impossible: whose id every lookup, every write and every audit row carries.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use ninjaone_simulator::Fault;
+use regentra_sync::{
+    ComplianceOrgId, CredentialId, Integration, MappingId, MemoryStore, MspOrgId, RegionKey,
+    audit::{AuditAction, AuditDetails, AuditRow},
+    event::SweepEvent,
+    integration::{Choice, Connect, SweepOutcome},
+    mapping::ExternalOrgId,
+    regentra_evidence::{SignalKind, Status},
+    run::LeaseKey,
+    store::{AssetFilter, CommitOutcome, Result, SweepCommit},
+    ticket::{OutboxAction, SignalKey},
+};
+
+use crate::{
+    simulated::Server,
+    site::{Site, mapping, operator, request, us},
+    snapshot::assert_same,
+    story::{Operation, Story, bystander, customer, ours},
+    watched::{Call, Watch, Watched},
+};
+
+/// Remembers every call.
+#[derive(Debug, Default)]
+struct Recording(Mutex<Vec<Call>>);
+
+#[async_trait]
+impl Watch for Recording {
+    async fn before(&self, call: &Call) -> Result<()> {
+        self.0.lock().unwrap().push(call.clone());
+        Ok(())
+    }
+
+    async fn after(&self, _call: &Call) -> Result<()> {
+        Ok(())
+    }
+}
+
+async fn begin() -> Story {
+    Story::begin(Site::new(Arc::new(MemoryStore::new()), ())).await
+}
+
+/// A process whose calls are recorded.
+fn recorded(story: &Story, operation: Operation) -> (Integration, Arc<Recording>) {
+    let recording = Arc::new(Recording::default());
+    let watched = Watched {
+        store: Arc::clone(&story.site.store),
+        watch: Arc::<Recording>::clone(&recording),
+    };
+    (story.process_over(operation, Arc::new(watched)), recording)
+}
+
+impl Recording {
+    fn calls(&self) -> Vec<Call> {
+        let calls = std::mem::take(&mut *self.0.lock().unwrap());
+        assert!(!calls.is_empty(), "something was recorded");
+        calls
+    }
+}
+
+/// The MSP whose rows a call reads or writes. The plan and the budget have none: one lists ids over all, the other is keyed by
+/// the NinjaOne tenant.
+fn msp_of(call: &Call) -> Option<MspOrgId> {
+    use Call as C;
+    match call {
+        C::Credentials { msp }
+        | C::Credential { msp, .. }
+        | C::CommitConnect { msp, .. }
+        | C::CommitSecrets { msp, .. }
+        | C::CommitDisconnect { msp, .. }
+        | C::BeginAuthorization { msp, .. }
+        | C::TakeAuthorization { msp, .. }
+        | C::MappingsOf { msp, .. }
+        | C::Mapping { msp, .. }
+        | C::Companies { msp }
+        | C::Company { msp, .. }
+        | C::AddCompany { msp, .. }
+        | C::CommitDiscovery { msp, .. }
+        | C::CommitMapping { msp, .. }
+        | C::CommitPromotion { msp, .. }
+        | C::AssetsOf { msp, .. }
+        | C::CommitAssets { msp, .. }
+        | C::SweepState { msp, .. }
+        | C::CommitSweep { msp, .. }
+        | C::TicketsOf { msp, .. }
+        | C::Outbox { msp, .. }
+        | C::CommitDelivery { msp, .. }
+        | C::MspAudit { msp, .. }
+        | C::CommitAudit { msp, .. }
+        | C::TakeLease { msp, .. }
+        | C::RenewLease { msp, .. }
+        | C::ReleaseLease { msp, .. }
+        | C::RunsOf { msp } => Some(*msp),
+        C::CurrentSignals { .. }
+        | C::SignalHistory { .. }
+        | C::EvidenceChain { .. }
+        | C::CustomerAudit { .. }
+        | C::Spend { .. }
+        | C::BudgetUsage { .. }
+        | C::ActiveCredentials { .. }
+        | C::PromotedMappings { .. } => None,
+    }
+}
+
+/// The customer whose rows a call reads or writes.
+fn customer_of(call: &Call) -> Option<ComplianceOrgId> {
+    use Call as C;
+    match call {
+        C::SweepState { customer, .. }
+        | C::CommitSweep { customer, .. }
+        | C::CurrentSignals { customer, .. }
+        | C::SignalHistory { customer, .. }
+        | C::EvidenceChain { customer, .. }
+        | C::CustomerAudit { customer, .. } => Some(*customer),
+        C::TakeLease { key, .. } => match key {
+            LeaseKey::EvidenceSweep(customer) => Some(*customer),
+            LeaseKey::Discovery(_) | LeaseKey::AssetSync(_) => None,
+        },
+        C::TicketsOf { customer, .. } => *customer,
+        _ => None,
+    }
+}
+
+fn credential_of(call: &Call) -> Option<CredentialId> {
+    match call {
+        Call::Credential { credential, .. } | Call::MappingsOf { credential, .. } => {
+            Some(*credential)
+        }
+        Call::CommitConnect { commit, .. } => Some(commit.credential.id),
+        Call::CommitSecrets { commit, .. } => Some(commit.guard.credential),
+        Call::CommitDisconnect { commit, .. } => Some(commit.guard.credential),
+        Call::CommitDiscovery { commit, .. } => Some(commit.guard.credential),
+        Call::CommitAssets { commit, .. } => commit.credential.map(|guard| guard.credential),
+        Call::CommitSweep { commit, .. } => Some(commit.credential.credential),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn every_credential_lookup_carries_the_msps_id() {
+    for operation in Operation::ALL {
+        let story = begin().await;
+        let (process, recording) = recorded(&story, operation);
+        story.perform(&process, operation).await.unwrap();
+        let (mut lookups, eu) = (0, RegionKey::parse("eu").unwrap());
+        for call in recording.calls() {
+            if let Some(msp) = msp_of(&call) {
+                assert_eq!(msp, ours(), "{operation:?}: {}", call.name());
+            }
+            if let Some(credential) = credential_of(&call) {
+                lookups += 1;
+                let own = [us(), eu.clone()].map(|region| CredentialId::of(ours(), &region));
+                assert!(own.contains(&credential), "{operation:?}: {}", call.name());
+            }
+        }
+        let has_credential = !matches!(
+            operation,
+            Operation::MapToNewCompany | Operation::Unmap | Operation::Promote | Operation::Deliver
+        );
+        assert_eq!(
+            lookups > 0,
+            has_credential || operation == Operation::RotateKey,
+            "{operation:?}"
+        );
+    }
+}
+
+/// The one commit among the calls of a sweep.
+fn the_commit(calls: &[Call]) -> (MspOrgId, ComplianceOrgId, &SweepCommit) {
+    let mut commits = calls.iter().filter_map(|call| match call {
+        Call::CommitSweep {
+            msp,
+            customer,
+            commit,
+        } => Some((*msp, *customer, commit)),
+        _ => None,
+    });
+    let commit = commits.next().unwrap();
+    assert!(commits.next().is_none(), "a sweep commits once");
+    commit
+}
+
+fn keys(commit: &SweepCommit) -> Vec<SignalKey> {
+    let tickets = commit.tickets.iter().map(|write| write.ticket.key);
+    let outbox = commit.outbox.iter().flat_map(|row| match &row.action {
+        OutboxAction::Open { key, .. }
+        | OutboxAction::Update { key, .. }
+        | OutboxAction::Close { key, .. }
+        | OutboxAction::Note { key, .. } => vec![*key],
+        // The MSP's own message about the tick, with what earlier sweeps of it put there.
+        OutboxAction::Digest { .. } => Vec::new(),
+    });
+    tickets.chain(outbox).collect()
+}
+
+#[tokio::test]
+async fn every_evidence_write_and_every_audit_row_of_a_sweep_carries_the_customers_id() {
+    let story = begin().await;
+    let site = &story.site;
+    for msp in [ours(), bystander()] {
+        let all_fail = SignalKind::ALL.map(|signal| (signal, Status::Fail));
+        site.ninjaone.of(msp).script().verdicts = all_fail.into();
+    }
+    let mut customers = BTreeSet::new();
+    for msp in [ours(), bystander()] {
+        for organization in [1, 2, 5] {
+            let event = site.sweep_event(mapping(msp, organization)).await;
+            let (process, recording) = recorded(&story, Operation::SweepThatFails);
+            let swept = process.sweep(&event).await.unwrap();
+            assert!(matches!(swept, SweepOutcome::Committed(_)), "{swept:?}");
+            let calls = recording.calls();
+            for call in &calls {
+                if let Some(msp) = msp_of(call) {
+                    assert_eq!(msp, event.msp_credential_org_id, "{}", call.name());
+                }
+                if let Some(customer) = customer_of(call) {
+                    assert_eq!(
+                        customer,
+                        event.customer_compliance_org_id,
+                        "{}",
+                        call.name()
+                    );
+                }
+                if let Some(credential) = credential_of(call) {
+                    assert_eq!(credential, event.credential(), "{}", call.name());
+                }
+                let is_msps_trail = matches!(call, Call::CommitAudit { .. });
+                assert!(
+                    !is_msps_trail,
+                    "a sweep writes on the customer's trail alone"
+                );
+                if let Call::AssetsOf { filter, .. } = call {
+                    assert_eq!(*filter, AssetFilter::All, "ids of devices known elsewhere");
+                }
+            }
+            let (msp, customer, commit) = the_commit(&calls);
+            assert_eq!(msp, event.msp_credential_org_id);
+            assert_eq!(customer, event.customer_compliance_org_id);
+            assert_eq!(commit.mapping.mapping, event.mapping_id);
+            assert_eq!(commit.lease.key, LeaseKey::EvidenceSweep(customer));
+            assert_eq!((commit.signals.len(), commit.evidence.len()), (5, 5));
+            for stored in &commit.signals {
+                assert_eq!((stored.mapping, stored.event), (event.mapping_id, event.id));
+            }
+            for row in &commit.evidence {
+                assert_eq!((row.mapping, row.event), (event.mapping_id, event.id));
+            }
+            let AuditDetails::Swept { mapping, .. } = commit.audit.details else {
+                panic!("a sweep is audited as one: {:?}", commit.audit);
+            };
+            assert_eq!((mapping, commit.audit.event), (event.mapping_id, event.id));
+            for key in keys(commit) {
+                assert_eq!(key.compliance_org, event.customer_compliance_org_id);
+                assert_eq!(key.mapping, event.mapping_id);
+            }
+            customers.insert(customer);
+        }
+    }
+    assert_eq!(customers.len(), 4, "two of each MSP");
+}
+
+/// The parts of a planned sweep that say whose it is.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Msp,
+    Customer,
+    Mapping,
+    Region,
+    Organization,
+}
+
+/// The event of one customer with some parts of another's.
+fn mixed(event: &SweepEvent, other: &SweepEvent, parts: &[Part]) -> SweepEvent {
+    let mut mixed = event.clone();
+    for part in parts {
+        match part {
+            Part::Msp => mixed.msp_credential_org_id = other.msp_credential_org_id,
+            Part::Customer => {
+                mixed.customer_compliance_org_id = other.customer_compliance_org_id;
+            }
+            Part::Mapping => mixed.mapping_id = other.mapping_id,
+            Part::Region => mixed.region = other.region.clone(),
+            Part::Organization => mixed.external_org_id = other.external_org_id,
+        }
+    }
+    mixed
+}
+
+/// Everything in an event that says whose it is.
+fn whose(
+    event: &SweepEvent,
+) -> (
+    MspOrgId,
+    ComplianceOrgId,
+    MappingId,
+    &RegionKey,
+    ExternalOrgId,
+) {
+    (
+        event.msp_credential_org_id,
+        event.customer_compliance_org_id,
+        event.mapping_id,
+        &event.region,
+        event.external_org_id,
+    )
+}
+
+/// Another region of the same MSP, with a promoted customer of its own.
+async fn second_region(site: &mut Site) -> MappingId {
+    let region = RegionKey::parse("eu").unwrap();
+    let process = site.process();
+    let connect = Connect {
+        region: region.clone(),
+        ..Site::connecting(ours(), "eu")
+    };
+    let credential = process.connect(ours(), connect).await.unwrap().credential;
+    let event = request("discover eu");
+    let discovery = process.discover(ours(), &region, operator(), event);
+    discovery.await.unwrap();
+    let mappings = site.store.mappings(ours(), credential).await.unwrap();
+    let mapping = mappings.first().unwrap().id;
+    let company = site.add_company(ours(), "Litware").await;
+    let choice = Choice::UseExisting(company);
+    let mapped = process.map(ours(), mapping, choice, operator(), request("map eu"));
+    mapped.await.unwrap();
+    site.promote(ours(), company, 104).await;
+    mapping
+}
+
+/// Whoever mixes up an event, in a queue or on purpose: it is one customer's wholly, or nothing is read and nothing written.
+#[tokio::test]
+async fn an_event_with_parts_of_two_customers_reads_and_writes_nothing() {
+    let mut story = begin().await;
+    let elsewhere = second_region(&mut story.site).await;
+    let site = &story.site;
+    let ours_1 = site.sweep_event(mapping(ours(), 1)).await;
+    let others = [
+        site.sweep_event(mapping(ours(), 2)).await,
+        site.sweep_event(mapping(bystander(), 2)).await,
+        site.sweep_event(elsewhere).await,
+    ];
+    let all = [
+        Part::Msp,
+        Part::Customer,
+        Part::Mapping,
+        Part::Region,
+        Part::Organization,
+    ];
+    let mut mixtures = 0;
+    for other in &others {
+        for bits in 0..1_u32 << all.len() {
+            let chosen = all
+                .iter()
+                .zip(0..)
+                .filter(|(_, bit)| bits & (1 << bit) != 0);
+            let parts: Vec<_> = chosen.map(|(part, _)| *part).collect();
+            let event = mixed(&ours_1, other, &parts);
+            if [&ours_1, other].map(whose).contains(&whose(&event)) {
+                continue;
+            }
+            mixtures += 1;
+            for msp in [ours(), bystander()] {
+                site.ninjaone.of(msp).script().asked.clear();
+            }
+            let before = site.snapshot().await.without_runs();
+            let process = site.process();
+            let swept = process.sweep(&event).await.unwrap();
+            let what = format!("{parts:?} of {}", other.mapping_id);
+            assert!(
+                matches!(swept, SweepOutcome::Skipped(_)),
+                "{what}: {swept:?}"
+            );
+            for msp in [ours(), bystander()] {
+                let ninjaone = site.ninjaone.of(msp);
+                let asked = &ninjaone.script().asked;
+                assert!(asked.is_empty(), "{what}: NinjaOne was asked");
+            }
+            assert_same(&site.snapshot().await.without_runs(), &before, &what);
+        }
+    }
+    assert!(mixtures > 60, "{mixtures}");
+}
+
+/// The trail of a customer holds what concerns this customer, and the MSP's nothing of a sweep.
+#[tokio::test]
+async fn trails_hold_what_is_theirs() {
+    let story = begin().await;
+    for operation in [
+        Operation::SweepThatFails,
+        Operation::SyncAssets,
+        Operation::Disconnect,
+    ] {
+        let process = story.process(operation);
+        story.perform(&process, operation).await.unwrap();
+    }
+    let snapshot = story.site.snapshot().await;
+    let rows = |key: String| -> Vec<AuditRow> {
+        let rows = snapshot.rows(&key).map(str::to_owned).collect::<Vec<_>>();
+        rows.iter()
+            .map(|row| serde_json::from_str(row).unwrap())
+            .collect()
+    };
+    let mappings_of = |number| match number {
+        101 => vec![mapping(ours(), 1), mapping(ours(), 5)],
+        102 => vec![mapping(ours(), 2)],
+        201 => vec![mapping(bystander(), 1), mapping(bystander(), 5)],
+        202 => vec![mapping(bystander(), 2)],
+        _ => Vec::new(),
+    };
+    for number in [101, 102, 103, 201, 202] {
+        let is_ours = number < 200;
+        let mut disconnected = 0;
+        for row in rows(format!("customer {} audit", customer(number))) {
+            match row.details {
+                AuditDetails::Swept { mapping, .. } => {
+                    assert!(mappings_of(number).contains(&mapping), "{number}: {row:?}");
+                }
+                AuditDetails::Disconnected {
+                    mappings,
+                    credential,
+                    ..
+                } => {
+                    disconnected += 1;
+                    assert_eq!(mappings, mappings_of(number).len() as u64);
+                    assert_eq!(credential, CredentialId::of(ours(), &us()));
+                }
+                other => panic!("not for a customer: {other:?}"),
+            }
+        }
+        let is_affected = is_ours && !mappings_of(number).is_empty();
+        assert_eq!(disconnected, usize::from(is_affected), "{number}");
+    }
+    for msp in [ours(), bystander()] {
+        let trail = rows(format!("msp {msp} audit"));
+        assert!(
+            trail
+                .iter()
+                .all(|row| row.action != AuditAction::NinjaoneSwept)
+        );
+        let disconnected = |row: &&AuditRow| row.action == AuditAction::NinjaoneDisconnected;
+        let count = trail.iter().filter(disconnected).count();
+        assert_eq!(count, usize::from(msp == ours()));
+    }
+}
+
+/// NinjaOne ignores the filter and sends the whole fleet for every organization: what is stored is what it would be, and the
+/// foreign rows are counted.
+#[tokio::test]
+async fn a_fleet_that_is_not_asked_for_reaches_nobody() {
+    let server = Server::start().await;
+    let host = server.host().await;
+    assert!(host.handle(&host.process()).await);
+    let expected = host.site.snapshot().await;
+
+    let host = server.host().await;
+    server.front.tenant().fault(Fault::FiltersIgnored);
+    assert!(host.handle(&host.process()).await);
+    server.front.tenant().clear_faults();
+    let got = host.site.snapshot().await;
+    let (mut compared, mut foreign) = (0, 0);
+    for part in [" asset ", " signal ", " ticket ", " mapping "] {
+        let rows: Vec<_> = got.rows(part).collect();
+        assert_eq!(rows, expected.rows(part).collect::<Vec<_>>(), "{part}");
+        compared += rows.len();
+    }
+    for row in got.rows(" audit ") {
+        let row: AuditRow = serde_json::from_str(row).unwrap();
+        match row.details {
+            AuditDetails::Synced { counts, .. } => foreign += counts.foreign_rows,
+            AuditDetails::Swept { counts, .. } => foreign += counts.foreign_rows,
+            _ => {}
+        }
+    }
+    assert!(
+        compared > 40 && foreign > 40,
+        "{compared} rows, {foreign} foreign"
+    );
+}
+
+/// Even a commit that is made up by hand does not cross: the store holds the guard, whoever calls it.
+#[tokio::test]
+async fn a_commit_for_one_customer_is_refused_with_anothers_mapping() {
+    let story = begin().await;
+    let site = &story.site;
+    let event = site.sweep_event(mapping(ours(), 1)).await;
+    let (process, recording) = recorded(&story, Operation::SweepThatFails);
+    let swept = process.sweep(&event).await.unwrap();
+    assert!(matches!(swept, SweepOutcome::Committed(_)));
+    let calls = recording.calls();
+    let (msp, _, commit) = the_commit(&calls);
+    for (msp, customer) in [
+        (msp, customer(102)),
+        (bystander(), customer(201)),
+        (bystander(), customer(101)),
+    ] {
+        let before = site.snapshot().await;
+        let commit = SweepCommit {
+            event: request("by hand"),
+            ..commit.clone()
+        };
+        let outcome = site
+            .store
+            .commit_sweep(msp, customer, commit)
+            .await
+            .unwrap();
+        assert!(
+            matches!(outcome, CommitOutcome::Superseded(_)),
+            "{outcome:?}"
+        );
+        assert_same(&site.snapshot().await, &before, "nothing is written");
+    }
+}
