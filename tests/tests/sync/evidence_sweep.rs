@@ -36,6 +36,7 @@ on_every_store!(
     a_sweep_that_cannot_even_read_the_devices_writes_nothing,
     a_sweep_whose_mapping_was_decided_upon_writes_nothing,
     a_planned_sweep_is_skipped_when_its_organization_is_no_longer_mapped,
+    a_sweep_planned_for_one_customer_is_never_committed_for_another,
     evidence_is_a_chain_whose_head_is_anchored_in_the_audit_row,
     an_auditor_finds_a_changed_removed_or_reordered_record,
     evidence_says_by_which_rules_and_window,
@@ -378,6 +379,36 @@ async fn a_planned_sweep_is_skipped_when_its_organization_is_no_longer_mapped(ho
     host.map(1, Choice::UseExisting(other)).await.unwrap();
     let skipped = SweepOutcome::Skipped(SkipReason::NotPromoted);
     assert_eq!(host.integration.sweep(&event).await.unwrap(), skipped);
+}
+
+async fn a_sweep_planned_for_one_customer_is_never_committed_for_another(host: Host) {
+    let companies = host.mapped(&[(1, "Alpha"), (2, "Beta")]).await;
+    let mut customers = Vec::new();
+    for company in &companies {
+        customers.push(host.promote(*company).await);
+    }
+    let events = host.sweep_events().await;
+    let event = events
+        .iter()
+        .find(|event| event.external_org_id.get() == 1)
+        .unwrap();
+    host.map(1, Choice::Undecide).await.unwrap();
+    host.map(1, Choice::UseExisting(companies[1]))
+        .await
+        .unwrap();
+    let skipped = SweepOutcome::Skipped(SkipReason::NotPromoted);
+    assert_eq!(host.integration.sweep(event).await.unwrap(), skipped);
+    assert!(
+        host.ninjaone
+            .script()
+            .asked
+            .iter()
+            .all(|asked| asked.0 != "assess"),
+        "its data is not even pulled"
+    );
+    for customer in customers {
+        assert!(host.customer_audit(customer).await.is_empty());
+    }
 }
 
 async fn evidence_is_a_chain_whose_head_is_anchored_in_the_audit_row(host: Host) {
