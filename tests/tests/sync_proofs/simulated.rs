@@ -10,7 +10,7 @@ use regentra_sync::{
     integration::{Choice, Connect, Handled, PlanKind, SweepOutcome},
     live::LiveNinjaOne,
     mapping::ExternalOrgId,
-    ninjaone_client::RateLimit,
+    ninjaone_client::{BaseUrl, RateLimit},
     store::Store,
 };
 use serde_json::Value;
@@ -50,10 +50,15 @@ impl Server {
     }
 
     pub(crate) fn process(&self, store: Arc<dyn Store>, clock: &ManualClock) -> Integration {
+        let own = self.region();
+        let is_own = move |base: &BaseUrl| {
+            let own = own.base_url();
+            own.is_ok_and(|own| own.to_string() == base.to_string())
+        };
         Integration::builder(store, keyring(false))
             .live(LiveNinjaOne::new().rate_limit(RateLimit::unlimited()))
             .clock(Arc::new(clock.clone()))
-            .policy(Policy::default().allow_hosts(|_| true))
+            .policy(Policy::default().allow_hosts(is_own))
             .build()
     }
 
