@@ -1,6 +1,6 @@
 //! The examples of the client's documentation, run against the simulated tenant.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "the examples print"

@@ -31,7 +31,7 @@ pub async fn queries(client: &Client) -> Result<(), Error> {
     match client.queries().os_patch_installs(params).collect().await {
         Ok(installs) => println!("{} attempts to install patches", installs.rows.len()),
         Err(error) if error.kind() == ErrorKind::NotAvailable => {
-            println!("no patch management: {error}")
+            println!("no patch management: {error}");
         }
         Err(error) => return Err(error),
     }

@@ -62,8 +62,19 @@ impl SqliteStore {
     /// As [`Self::open`], but neither a missing file nor an older schema is an error.
     pub async fn migrate(path: impl AsRef<Path>) -> Result<Self> {
         let store = Self::connect(path.as_ref(), true).await?;
-        schema::migrate(&store.writer, &store.path).await?;
-        Ok(store)
+        let mut tries = 0;
+        loop {
+            match schema::migrate(&store.writer, &store.path).await {
+                // The switch to write-ahead mode does not wait for a lock, as every statement does: whoever migrates at the
+                // same moment gets another try.
+                Err(error) if error.kind() == StoreErrorKind::Unavailable && tries < 100 => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(store),
+            }
+        }
     }
 
     async fn connect(path: &Path, create: bool) -> Result<Self> {
