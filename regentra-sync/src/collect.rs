@@ -439,7 +439,11 @@ impl Run<'_> {
             Ok(()) => (ReportOutcome::Answered, ReportState::answered()),
             Err(error) => {
                 tracing::warn!(?report, %error, "a report did not answer");
-                let not_available = error.kind() == ErrorKind::NotAvailable;
+                // A report that only a person's token may read is one this connection cannot have.
+                let not_available = matches!(
+                    error.kind(),
+                    ErrorKind::NotAvailable | ErrorKind::UserContextRequired
+                );
                 self.failures.insert(report, error);
                 if not_available {
                     (ReportOutcome::NotAvailable, ReportState::not_available())

@@ -319,6 +319,7 @@ async fn a_report_that_is_not_licensed_is_not_available_and_counts_as_answered()
         NotAvailable::Forbidden,
         NotAvailable::NotLicensed,
         NotAvailable::ServerError,
+        NotAvailable::UserContext,
     ] {
         let fault = Fault::NotAvailable(shape);
         one_report_at_a_time(fault, ReportOutcome::NotAvailable, Reason::NotAvailable).await;
