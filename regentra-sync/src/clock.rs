@@ -1,16 +1,31 @@
 //! The clock: the one place that reads the time of day.
 
-use std::{
-    fmt::Debug,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt::Debug, sync::Arc};
 
+use async_trait::async_trait;
 use time::{Duration, OffsetDateTime, UtcOffset};
+use tokio::sync::watch;
+
+/// A machine that slept, or whose clock was set, is noticed within this time.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Tells the time. Stores and rules take the time as an argument; a use case reads it here, several times in a long run.
+#[async_trait]
 pub trait Clock: Debug + Send + Sync + 'static {
     /// Now, in UTC, to the microsecond (what every store keeps).
     fn now(&self) -> OffsetDateTime;
+
+    /// Waits until this clock shows `at` or later. It looks at the clock now and then instead of trusting one long timer, which
+    /// stands still while a machine sleeps. A clock that does not run as real time does has to say otherwise.
+    async fn sleep_until(&self, at: OffsetDateTime) {
+        loop {
+            let left = at - self.now();
+            if !left.is_positive() {
+                return;
+            }
+            tokio::time::sleep(left.unsigned_abs().min(LOOK_AGAIN)).await;
+        }
+    }
 }
 
 /// The machine's clock.
@@ -27,10 +42,11 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when it is told to: for tests, demonstrations, and replaying a day. Clones share the time.
+/// A clock that moves only when it is told to: for tests, demonstrations, and replaying a day. Clones share the time. Whoever
+/// sleeps by it sleeps until it is moved far enough.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
-    now: Arc<Mutex<OffsetDateTime>>,
+    now: Arc<watch::Sender<OffsetDateTime>>,
 }
 
 impl ManualClock {
@@ -38,25 +54,30 @@ impl ManualClock {
     #[must_use]
     pub fn at(now: OffsetDateTime) -> Self {
         Self {
-            now: Arc::new(Mutex::new(to_micros(now))),
+            now: Arc::new(watch::Sender::new(to_micros(now))),
         }
     }
 
     /// Moves the clock to `now`.
     pub fn set(&self, now: OffsetDateTime) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = to_micros(now);
+        self.now.send_replace(to_micros(now));
     }
 
     /// Moves the clock by `by`.
     pub fn advance(&self, by: Duration) {
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        *now = now.saturating_add(by);
+        self.now.send_modify(|now| *now = now.saturating_add(by));
     }
 }
 
+#[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> OffsetDateTime {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.now.borrow()
+    }
+
+    async fn sleep_until(&self, at: OffsetDateTime) {
+        // It cannot end before the clock is there: the sender lives as long as this clock does.
+        let _ = self.now.subscribe().wait_for(|now| *now >= at).await;
     }
 }
 
@@ -66,4 +87,52 @@ pub fn to_micros(time: OffsetDateTime) -> OffsetDateTime {
     let time = time.to_offset(UtcOffset::UTC);
     time.replace_nanosecond(time.microsecond() * 1_000)
         .unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration as Real;
+
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_sleeps_by_a_manual_clock_sleeps_until_it_is_moved_far_enough() {
+        let clock = ManualClock::at(datetime!(2026-11-23 06:00 UTC));
+        clock.sleep_until(clock.now()).await;
+        let sleeper = clock.clone();
+        let sleep = sleeper.sleep_until(datetime!(2026-11-23 06:30 UTC));
+        let mut sleep = std::pin::pin!(sleep);
+        for _ in 0..2 {
+            clock.advance(Duration::minutes(14));
+            let soon = tokio::time::timeout(Real::from_millis(5), sleep.as_mut());
+            assert!(soon.await.is_err(), "{}", clock.now());
+        }
+        clock.advance(Duration::minutes(2));
+        sleep.await;
+    }
+
+    /// A clock that jumps ahead, as that of a machine does that slept.
+    #[derive(Debug)]
+    struct Woken(ManualClock);
+
+    impl Clock for Woken {
+        fn now(&self) -> OffsetDateTime {
+            self.0.now()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_slept_is_noticed_within_half_a_minute() {
+        let clock = Woken(ManualClock::at(datetime!(2026-11-23 06:00 UTC)));
+        let began = tokio::time::Instant::now();
+        let sleep = clock.sleep_until(datetime!(2026-11-23 12:00 UTC));
+        let woken = async {
+            tokio::time::sleep(Real::from_secs(45)).await;
+            clock.0.advance(Duration::hours(7));
+        };
+        futures_util::future::join(sleep, woken).await;
+        assert_eq!(began.elapsed(), Real::from_mins(1));
+    }
 }

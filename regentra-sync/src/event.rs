@@ -1,11 +1,11 @@
 //! What the planner hands to workers: serialisable events whose ids two schedulers derive alike.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
-    ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, id::derive,
-    mapping::ExternalOrgId, region::RegionKey,
+    ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, id::derive, integration::PlanKind,
+    mapping::ExternalOrgId, region::RegionKey, schedule::spread,
 };
 
 impl EventId {
@@ -117,12 +117,53 @@ impl Event {
         }
     }
 
+    /// Whose credential it is worked with.
+    #[must_use]
+    pub const fn msp(&self) -> MspOrgId {
+        match self {
+            Self::AssetSync(event) => event.msp_org_id,
+            Self::EvidenceSweep(event) => event.msp_credential_org_id,
+        }
+    }
+
+    /// The tick of the schedule it belongs to.
+    #[must_use]
+    pub const fn scheduled_at(&self) -> OffsetDateTime {
+        match self {
+            Self::AssetSync(event) => event.scheduled_at,
+            Self::EvidenceSweep(event) => event.scheduled_at,
+        }
+    }
+
+    /// What kind of work it is.
+    #[must_use]
+    pub const fn kind(&self) -> PlanKind {
+        match self {
+            Self::AssetSync(_) => PlanKind::AssetSync,
+            Self::EvidenceSweep(_) => PlanKind::EvidenceSweep,
+        }
+    }
+
     /// When to start it.
     #[must_use]
     pub const fn starts_at(&self) -> OffsetDateTime {
         match self {
             Self::AssetSync(event) => event.starts_at,
             Self::EvidenceSweep(event) => event.starts_at,
+        }
+    }
+
+    /// Spreads the starts over another length than the one it was planned for.
+    pub(crate) fn start_within(&mut self, length: Duration) {
+        match self {
+            Self::AssetSync(event) => {
+                let subject = event.credential().as_uuid();
+                event.starts_at = spread(event.scheduled_at, length, subject);
+            }
+            Self::EvidenceSweep(event) => {
+                let subject = event.mapping_id.as_uuid();
+                event.starts_at = spread(event.scheduled_at, length, subject);
+            }
         }
     }
 }

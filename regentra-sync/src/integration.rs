@@ -220,11 +220,19 @@ impl Integration {
         &self.inner.store
     }
 
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
     fn now(&self) -> OffsetDateTime {
         self.inner.clock.now()
     }
 
-    fn tell(&self, progress: &Progress) {
+    pub(crate) fn tell(&self, progress: &Progress) {
         self.inner.observer.progress(progress);
     }
 

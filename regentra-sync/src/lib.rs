@@ -31,6 +31,7 @@ pub mod progress;
 pub mod region;
 pub mod run;
 pub mod schedule;
+pub mod scheduler;
 pub mod seal;
 pub mod signature_history;
 pub mod store;
@@ -51,5 +52,6 @@ pub use self::{
     policy::Policy,
     region::RegionKey,
     run::WorkerId,
+    scheduler::Scheduler,
     tenant::{ComplianceOrgId, MspOrgId},
 };

@@ -2,7 +2,9 @@
 
 use std::{fmt::Debug, time::Duration};
 
-use crate::{CompanyId, MappingId, run::RunKind};
+use time::OffsetDateTime;
+
+use crate::{CompanyId, EventId, MappingId, integration::PlanKind, run::RunKind};
 
 /// Is told how work goes on. Called on the task that does it: return quickly.
 ///
@@ -46,6 +48,98 @@ pub enum Progress {
         /// How long, as far as known now.
         expected: Duration,
     },
+    /// The scheduler planned a tick.
+    Planned {
+        /// What is planned.
+        kind: PlanKind,
+        /// The tick.
+        scheduled_at: OffsetDateTime,
+        /// How many events are to be handled.
+        events: usize,
+        /// How many were done before this process began.
+        done: usize,
+        /// How many ticks before it were missed, and are made up for by this one.
+        missed: u64,
+    },
+    /// The scheduler could not plan, and will try again.
+    NotPlanned {
+        /// What was to be planned.
+        kind: PlanKind,
+        /// The kind of error, such as `store.unavailable`.
+        error: &'static str,
+        /// When it tries again.
+        retry_at: OffsetDateTime,
+    },
+    /// The scheduler begins to handle an event.
+    EventStarted {
+        /// What kind of event.
+        kind: PlanKind,
+        /// Which event.
+        event: EventId,
+        /// Counts from 1.
+        attempt: u32,
+    },
+    /// The scheduler handled an event.
+    EventFinished {
+        /// What kind of event.
+        kind: PlanKind,
+        /// Which event.
+        event: EventId,
+        /// What came of it.
+        end: EventEnd,
+        /// When it is handled again; `None` when it is over.
+        retry_at: Option<OffsetDateTime>,
+    },
+    /// The scheduler has nothing to do, and sleeps.
+    Idle {
+        /// Until then.
+        until: OffsetDateTime,
+        /// Events that wait for their time.
+        waiting: usize,
+    },
+    /// The scheduler was asked to stop, and lets what runs come to its end.
+    Stopping {
+        /// How many events are being handled.
+        running: usize,
+        /// What runs longer is dropped then.
+        until: OffsetDateTime,
+    },
+}
+
+/// What came of handling an event once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventEnd {
+    /// It is done.
+    Done,
+    /// It was done before, here or by another process.
+    DoneBefore,
+    /// There is nothing to do any more: disconnected, not mapped, not promoted.
+    Skipped,
+    /// Another run works on the same customer or region.
+    Busy,
+    /// What it relied on changed meanwhile, and nothing was written.
+    Superseded,
+    /// It failed, or a part of it did.
+    Failed {
+        /// The kind of error, such as `ninjaone.timeout`.
+        error: &'static str,
+    },
+}
+
+impl EventEnd {
+    /// A short name, such as `done_before`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::DoneBefore => "done_before",
+            Self::Skipped => "skipped",
+            Self::Busy => "busy",
+            Self::Superseded => "superseded",
+            Self::Failed { .. } => "failed",
+        }
+    }
 }
 
 /// Listens to nothing.

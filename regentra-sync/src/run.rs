@@ -16,6 +16,8 @@ pub enum LeaseKey {
     Discovery(CredentialId),
     /// The asset sync of one mapping.
     AssetSync(MappingId),
+    /// The scheduled asset sync of one region, which syncs its mappings one after the other.
+    RegionSync(CredentialId),
     /// The evidence sweep of one customer.
     EvidenceSweep(ComplianceOrgId),
 }
@@ -27,6 +29,7 @@ impl LeaseKey {
         match self {
             Self::Discovery(id) => format!("discovery:{id}"),
             Self::AssetSync(id) => format!("asset_sync:{id}"),
+            Self::RegionSync(id) => format!("region_sync:{id}"),
             Self::EvidenceSweep(id) => format!("evidence_sweep:{id}"),
         }
     }
@@ -102,7 +105,7 @@ pub struct RunSubject {
     pub kind: RunKind,
     /// The credential it worked with.
     pub credential: CredentialId,
-    /// The mapping; discovery has none.
+    /// The mapping; discovery has none, and neither has the scheduled asset sync of a whole region.
     pub mapping: Option<MappingId>,
 }
 
@@ -136,6 +139,20 @@ pub struct RunRecord {
     /// How it ended.
     #[serde(flatten)]
     pub outcome: RunOutcome,
-    /// Requests made to NinjaOne.
+    /// Requests made to NinjaOne for this subject alone.
     pub requests: u64,
+}
+
+impl RunRecord {
+    /// Whether the run began at this time or later, and did what it could.
+    #[must_use]
+    pub fn was_done_since(&self, since: OffsetDateTime) -> bool {
+        self.started_at >= since && !self.has_failed()
+    }
+
+    /// Whether it failed.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        matches!(self.outcome, RunOutcome::Failed { .. })
+    }
 }

@@ -151,7 +151,7 @@ impl Scene {
     async fn sweep(&self) -> BTreeMap<ComplianceOrgId, SweepReport> {
         let swept = self
             .integration
-            .sweep_now(self.msp, self.clock.now(), 2)
+            .sweep_now(self.msp, self.clock.now(), 2, Actor::Schedule)
             .await
             .unwrap();
         self.clock.advance(Duration::minutes(5));

@@ -74,7 +74,10 @@ pub async fn run(args: SweepArgs, host: &HostArgs) -> anyhow::Result<()> {
 /// # Errors
 /// When the store does not answer.
 pub async fn sweep(host: &Host, tick: OffsetDateTime) -> anyhow::Result<Vec<Swept>> {
-    let swept = Box::pin(host.integration.sweep_now(host.msp, tick, PARALLEL)).await;
+    let sweep = host
+        .integration
+        .sweep_now(host.msp, tick, PARALLEL, host.actor());
+    let swept = Box::pin(sweep).await;
     host.meter.clear();
     let mut swept = swept?;
     swept.sort_by_key(|(event, _)| (event.region.clone(), event.external_org_id));

@@ -71,7 +71,7 @@ impl Integration {
         self.sync_region(
             msp,
             CredentialId::of(msp, region),
-            None,
+            |_, _| true,
             actor,
             event,
             Lane::Interactive,
@@ -98,7 +98,7 @@ impl Integration {
                 let synced_here = self.sync_region(
                     msp,
                     credential.id,
-                    Some(company),
+                    |_, of| of == company,
                     actor,
                     event,
                     Lane::Interactive,
@@ -114,25 +114,63 @@ impl Integration {
         Ok(synced)
     }
 
-    /// Handles a planned asset sync.
+    /// Handles a planned asset sync. Organizations that were synced since it was to start are left out: an event that is
+    /// delivered again spends its requests on those that are left.
     pub(super) async fn handle_sync(&self, event: &SyncEvent) -> Result<Vec<MappingSync>> {
         let (msp, credential) = (event.msp_org_id, event.credential());
-        self.sync_region(
+        let held = self.hold(msp, LeaseKey::RegionSync(credential)).await?;
+        let held =
+            held.ok_or_else(|| busy("this region's assets are being synced already; wait for it"))?;
+        let started_at = self.now();
+        let runs = self.inner.store.runs(msp).await?;
+        let synced_since = |mapping| {
+            let subject = RunSubject {
+                kind: RunKind::AssetSync,
+                credential,
+                mapping: Some(mapping),
+            };
+            runs.iter()
+                .any(|run| run.subject == subject && run.was_done_since(event.starts_at))
+        };
+        let sync = self.sync_region(
             msp,
             credential,
-            None,
+            |mapping, _| !synced_since(mapping),
             Actor::Schedule,
             event.id,
             Lane::Sweep,
-        )
-        .await
+        );
+        let synced = self.holding(msp, &held, Box::pin(sync)).await;
+        let outcome = match &synced {
+            Ok(synced) if synced.iter().all(|synced| synced.outcome.is_ok()) => {
+                RunOutcome::Succeeded
+            }
+            Ok(_) => RunOutcome::Partial,
+            Err(error) => RunOutcome::Failed {
+                error: error.kind().as_str().to_owned(),
+            },
+        };
+        let subject = RunSubject {
+            kind: RunKind::AssetSync,
+            credential,
+            mapping: None,
+        };
+        let record = RunRecord {
+            subject,
+            started_at,
+            finished_at: self.now(),
+            outcome,
+            requests: 0,
+        };
+        self.release(msp, held, vec![record]).await?;
+        synced
     }
 
     async fn sync_region(
         &self,
         msp: MspOrgId,
         credential: CredentialId,
-        only: Option<CompanyId>,
+        is_wanted: impl Fn(MappingId, CompanyId) -> bool,
         actor: Actor,
         event: EventId,
         lane: Lane,
@@ -142,7 +180,7 @@ impl Integration {
         let targets: Vec<_> = mappings
             .into_iter()
             .filter_map(|mapping| mapping.state.company().map(|company| (mapping, company)))
-            .filter(|(_, company)| only.is_none_or(|only| only == *company))
+            .filter(|(mapping, company)| is_wanted(mapping.id, *company))
             .collect();
         if targets.is_empty() {
             return Ok(Vec::new());
@@ -230,30 +268,33 @@ impl Integration {
                 ..
             }) => {
                 let is_partial = *truncated || *suspect_empty || counts.malformed_rows > 0;
-                if is_partial {
+                Some(if is_partial {
                     RunOutcome::Partial
                 } else {
                     RunOutcome::Succeeded
-                }
+                })
             }
-            Ok(SyncOutcome::Missing | SyncOutcome::Superseded) => RunOutcome::Partial,
-            Err(error) => RunOutcome::Failed {
+            // Nothing was done, so nothing is remembered: the last run is the one before.
+            Ok(SyncOutcome::Missing | SyncOutcome::Superseded) => None,
+            Err(error) => Some(RunOutcome::Failed {
                 error: error.kind().as_str().to_owned(),
-            },
+            }),
         };
         let subject = RunSubject {
             kind: RunKind::AssetSync,
             credential: credential.id,
             mapping: Some(mapping.id),
         };
-        let record = RunRecord {
+        let finished_at = self.now();
+        let record = outcome.map(|outcome| RunRecord {
             subject,
             started_at,
-            finished_at: self.now(),
+            finished_at,
             outcome,
             requests,
-        };
-        self.release(msp, held, vec![record]).await?;
+        });
+        self.release(msp, held, record.into_iter().collect())
+            .await?;
         synced
     }
 

@@ -50,7 +50,8 @@ pub struct ConnectionStatus {
     pub budget: BudgetUsage,
     /// Requests allowed in any minute, and in any hour.
     pub budget_limits: (u32, u32),
-    /// The last run that failed, unless a later one of its subject succeeded.
+    /// The last run that failed, unless a later one of its subject succeeded; or one of the whole region, unless a later one of
+    /// anything in it succeeded.
     pub last_error: Option<LastRun>,
 }
 
@@ -109,7 +110,7 @@ pub enum DryRun {
 pub struct LastRun {
     /// What kind of run.
     pub kind: RunKind,
-    /// Which mapping; a listing of organizations has none.
+    /// Which mapping; a listing of organizations has none, and neither has the scheduled asset sync of a whole region.
     pub mapping: Option<MappingId>,
     /// When it ended.
     #[serde(with = "time::serde::rfc3339")]
@@ -160,7 +161,7 @@ impl Integration {
             };
             let failed = runs
                 .iter()
-                .filter(|record| matches!(record.outcome, RunOutcome::Failed { .. }));
+                .filter(|record| record.has_failed() && !is_overcome(record, &runs));
             let customers = mappings
                 .iter()
                 .filter_map(|mapping| customer(mapping, &companies, &runs))
@@ -189,6 +190,12 @@ impl Integration {
         }
         Ok(statuses)
     }
+}
+
+/// Whether a run of a whole region failed, and another run in it did not fail afterwards.
+fn is_overcome(record: &RunRecord, runs: &[&RunRecord]) -> bool {
+    let is_later = |run: &&&RunRecord| run.finished_at > record.finished_at && !run.has_failed();
+    record.subject.mapping.is_none() && runs.iter().any(|run| is_later(&run))
 }
 
 fn organizations(mappings: &[Mapping]) -> OrganizationCounts {

@@ -89,6 +89,8 @@ struct Subject {
     credential: Credential,
     mapping: Mapping,
     company: crate::CompanyId,
+    /// Who asked for it.
+    actor: Actor,
 }
 
 impl Integration {
@@ -98,6 +100,11 @@ impl Integration {
     /// # Errors
     /// [`ErrorKind::Sealing`], [`ErrorKind::Ninjaone`] when not even the devices could be read, [`ErrorKind::Store`]. The event
     /// can be delivered again.
+    pub async fn sweep(&self, event: &SweepEvent) -> Result<SweepOutcome> {
+        self.sweep_by(event, Actor::Schedule).await
+    }
+
+    /// The same, at somebody's wish.
     #[tracing::instrument(
         name = "regentra.sweep",
         skip_all,
@@ -108,14 +115,14 @@ impl Integration {
             mapping = %event.mapping_id
         )
     )]
-    pub async fn sweep(&self, event: &SweepEvent) -> Result<SweepOutcome> {
+    pub(super) async fn sweep_by(&self, event: &SweepEvent, actor: Actor) -> Result<SweepOutcome> {
         let msp = event.msp_credential_org_id;
         let key = LeaseKey::EvidenceSweep(event.customer_compliance_org_id);
         let Some(held) = self.hold(msp, key).await? else {
             return Ok(SweepOutcome::Busy);
         };
         let started_at = self.now();
-        let swept = Box::pin(self.sweep_held(event, &held)).await;
+        let swept = Box::pin(self.sweep_held(event, actor, &held)).await;
         let (outcome, requests) = match &swept {
             Ok(SweepOutcome::Committed(report)) => {
                 let outcome = if report.answered {
@@ -164,13 +171,18 @@ impl Integration {
         swept
     }
 
-    async fn sweep_held(&self, event: &SweepEvent, held: &Held<'_>) -> Result<SweepOutcome> {
+    async fn sweep_held(
+        &self,
+        event: &SweepEvent,
+        actor: Actor,
+        held: &Held<'_>,
+    ) -> Result<SweepOutcome> {
         let msp = event.msp_credential_org_id;
         let state = self.state_of(event).await?;
         if state.seen {
             return Ok(SweepOutcome::AlreadyCommitted);
         }
-        let subject = match self.subject_of(event).await? {
+        let subject = match self.subject_of(event, actor).await? {
             Ok(subject) => subject,
             Err(reason) => return Ok(SweepOutcome::Skipped(reason)),
         };
@@ -199,7 +211,7 @@ impl Integration {
         Ok(outcome)
     }
 
-    async fn state_of(&self, event: &SweepEvent) -> Result<SweepState> {
+    pub(super) async fn state_of(&self, event: &SweepEvent) -> Result<SweepState> {
         let (msp, customer) = (
             event.msp_credential_org_id,
             event.customer_compliance_org_id,
@@ -220,6 +232,7 @@ impl Integration {
     async fn subject_of(
         &self,
         event: &SweepEvent,
+        actor: Actor,
     ) -> Result<std::result::Result<Subject, SkipReason>> {
         let (msp, store) = (event.msp_credential_org_id, &self.inner.store);
         let credential = store.credential(msp, event.credential()).await?;
@@ -247,6 +260,7 @@ impl Integration {
             credential,
             mapping,
             company,
+            actor,
         }))
     }
 
@@ -372,7 +386,7 @@ impl Integration {
             lease: held.lease,
             signals,
             evidence,
-            audit: AuditRow::new(event.id, now, Actor::Schedule, details),
+            audit: AuditRow::new(event.id, now, subject.actor, details),
             first_evidence_synced_at: (answered && dry_run).then_some(now),
             signatures: ages.changes(&assessment.signatures_out_of_date, now),
             tickets: tickets.tickets,

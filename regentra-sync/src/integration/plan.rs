@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
@@ -7,10 +7,11 @@ use time::OffsetDateTime;
 use super::{Integration, MappingSync, SweepOutcome};
 use crate::{
     EventId, MspOrgId,
+    audit::Actor,
     error::Result,
     event::{Event, SweepEvent, SyncEvent},
     progress::Progress,
-    run::RunKind,
+    run::{RunKind, RunOutcome, RunRecord, RunSubject},
     schedule::spread,
 };
 
@@ -18,13 +19,24 @@ use crate::{
 const PAGE: u32 = 1_000;
 
 /// What is planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanKind {
     /// Asset syncs: one event per connected region.
     AssetSync,
     /// Evidence sweeps: one event per mapped organization whose company was promoted.
     EvidenceSweep,
+}
+
+impl PlanKind {
+    /// The name, such as `asset_sync`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AssetSync => "asset_sync",
+            Self::EvidenceSweep => "evidence_sweep",
+        }
+    }
 }
 
 /// How a planned event ended.
@@ -94,6 +106,45 @@ impl Integration {
         }
     }
 
+    /// Leaves out of a plan what is done already, as far as the store knows: for a process that starts in the middle of an
+    /// interval. It makes no request and writes nothing. Whatever is left can be handled again without doubling anything.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store).
+    pub async fn outstanding(&self, events: Vec<Event>) -> Result<Vec<Event>> {
+        let (now, mut done, mut outstanding) = (self.now(), BTreeMap::new(), Vec::new());
+        for event in events {
+            let msp = event.msp();
+            // What has not started cannot be done.
+            if event.starts_at() <= now {
+                if let Entry::Vacant(unread) = done.entry(msp) {
+                    let runs = self.inner.store.runs(msp).await?;
+                    let runs = runs.into_iter().map(|run| (run.subject, run));
+                    unread.insert(runs.collect::<BTreeMap<_, _>>());
+                }
+                let run = done
+                    .get(&msp)
+                    .and_then(|runs| runs.get(&subject_of(&event)));
+                if let Some(run) = run
+                    && run.was_done_since(event.starts_at())
+                    && self.is_done(&event, run).await?
+                {
+                    continue;
+                }
+            }
+            outstanding.push(event);
+        }
+        Ok(outstanding)
+    }
+
+    async fn is_done(&self, event: &Event, run: &RunRecord) -> Result<bool> {
+        match event {
+            Event::AssetSync(_) => Ok(run.outcome == RunOutcome::Succeeded),
+            // The last run may have been somebody's own; the store remembers exactly.
+            Event::EvidenceSweep(event) => Ok(self.state_of(event).await?.seen),
+        }
+    }
+
     /// Handles a planned event: stage 2. It may run again for one event, here or elsewhere; `attempt` counts from 1 and is for
     /// the log.
     ///
@@ -109,8 +160,8 @@ impl Integration {
         }
     }
 
-    /// Sweeps every promoted customer of one MSP at once, as one tick would, without spreading the starts: for demonstrations
-    /// and tests. Different customers run in parallel, `parallel` at a time; one customer's organizations one after the other.
+    /// Sweeps every promoted customer of one MSP at once, as one tick would, without spreading the starts: at the wish of
+    /// `actor`, whom the audit trails name. Different customers run in parallel, `parallel` at a time; one customer's organizations one after the other.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) from planning; what a sweep itself ends with is in the answer.
@@ -119,6 +170,7 @@ impl Integration {
         msp: MspOrgId,
         scheduled_at: OffsetDateTime,
         parallel: usize,
+        actor: Actor,
     ) -> Result<Vec<(SweepEvent, Result<SweepOutcome>)>> {
         let mut customers: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for event in self.plan_sweeps(scheduled_at).await? {
@@ -139,7 +191,7 @@ impl Integration {
         let sweeps = customers.into_values().map(|events| async move {
             let mut swept = Vec::with_capacity(events.len());
             for event in events {
-                let outcome = self.sweep(&event).await;
+                let outcome = self.sweep_by(&event, actor).await;
                 swept.push((event, outcome));
             }
             swept
@@ -149,5 +201,21 @@ impl Integration {
             .collect()
             .await;
         Ok(swept.into_iter().flatten().collect())
+    }
+}
+
+/// Whose last run says whether an event may be done.
+fn subject_of(event: &Event) -> RunSubject {
+    match event {
+        Event::AssetSync(event) => RunSubject {
+            kind: RunKind::AssetSync,
+            credential: event.credential(),
+            mapping: None,
+        },
+        Event::EvidenceSweep(event) => RunSubject {
+            kind: RunKind::EvidenceSweep,
+            credential: event.credential(),
+            mapping: Some(event.mapping_id),
+        },
     }
 }

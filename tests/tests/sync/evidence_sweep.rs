@@ -664,10 +664,14 @@ async fn all_customers_of_an_msp_are_swept_at_once_on_demand(host: Host) {
         .await;
     let swept = host
         .integration
-        .sweep_now(host.msp, host.tick(), 2)
+        .sweep_now(host.msp, host.tick(), 2, operator())
         .await
         .unwrap();
     assert_eq!(swept.len(), 3);
+    for (event, _) in &swept {
+        let trail = host.customer_audit(event.customer_compliance_org_id).await;
+        assert_eq!(trail[0].actor, operator(), "it was no schedule");
+    }
     assert!(
         swept
             .iter()

@@ -20,6 +20,7 @@ use regentra_sync::{
         Choice, Connect, Discovery, MappingSync, PlanKind, SweepOutcome, SweepReport, SyncOutcome,
     },
     mapping::{ExternalOrgId, Mapping},
+    progress::Observer,
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, AuditPage, Store},
 };
@@ -90,6 +91,13 @@ impl Host {
     /// Another process of the same host.
     pub(crate) fn another_process(&self) -> Integration {
         builder(&self.store, &self.ninjaone, &self.clock).build()
+    }
+
+    /// Another process, which tells how work goes on.
+    pub(crate) fn observed(&self, observer: Arc<dyn Observer>) -> Integration {
+        builder(&self.store, &self.ninjaone, &self.clock)
+            .observer(observer)
+            .build()
     }
 
     pub(crate) fn with_policy(&self, policy: Policy) -> Integration {

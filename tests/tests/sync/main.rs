@@ -37,6 +37,7 @@ mod discovery;
 mod evidence_sweep;
 mod host;
 mod mapping;
+mod scheduler;
 mod scripted;
 mod status;
 mod tickets;

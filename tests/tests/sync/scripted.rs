@@ -93,10 +93,11 @@ impl Scripted {
             meanwhile().await;
         }
         match failure {
-            Some(kind) => Err(Error::new(
-                ErrorKind::Ninjaone(kind),
-                "NinjaOne was told to fail",
-            )),
+            Some(kind) => {
+                let passes = matches!(kind, Vendor::Timeout | Vendor::Server | Vendor::Connect);
+                let error = Error::new(ErrorKind::Ninjaone(kind), "NinjaOne was told to fail");
+                Err(error.retryable(passes))
+            }
             None => Ok(()),
         }
     }

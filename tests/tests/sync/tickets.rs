@@ -9,7 +9,7 @@ use regentra_sync::{
 };
 use time::Duration;
 
-use crate::host::{Host, us};
+use crate::host::{Host, operator, us};
 
 on_every_store!(
     no_ticket_is_opened_in_the_dry_run,
@@ -270,7 +270,7 @@ async fn customers_swept_in_parallel_keep_one_cap(host: Host) {
     all_fail(&host, 8).await;
     let integration = host.with_policy(Policy::default().tickets_per_tick(7));
     let swept = integration
-        .sweep_now(host.msp, host.tick(), 8)
+        .sweep_now(host.msp, host.tick(), 8, operator())
         .await
         .unwrap();
     let reports = committed(

@@ -132,6 +132,7 @@ impl Site {
             let mut keys = Vec::new();
             for credential in self.store.credentials(*msp).await.unwrap() {
                 keys.push(LeaseKey::Discovery(credential.id));
+                keys.push(LeaseKey::RegionSync(credential.id));
                 let mappings = self.store.mappings(*msp, credential.id).await.unwrap();
                 keys.extend(
                     mappings

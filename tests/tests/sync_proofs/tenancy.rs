@@ -121,7 +121,7 @@ fn customer_of(call: &Call) -> Option<ComplianceOrgId> {
         | C::CustomerAudit { customer, .. } => Some(*customer),
         C::TakeLease { key, .. } => match key {
             LeaseKey::EvidenceSweep(customer) => Some(*customer),
-            LeaseKey::Discovery(_) | LeaseKey::AssetSync(_) => None,
+            LeaseKey::Discovery(_) | LeaseKey::AssetSync(_) | LeaseKey::RegionSync(_) => None,
         },
         C::TicketsOf { customer, .. } => *customer,
         _ => None,

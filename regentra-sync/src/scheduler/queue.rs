@@ -1,0 +1,174 @@
+//! Events that wait for their time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use time::OffsetDateTime;
+
+use crate::{ComplianceOrgId, CredentialId, MappingId, event::Event};
+
+/// What an event is about. Of each subject only the newest tick's event waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Region(CredentialId),
+    Mapping(MappingId),
+}
+
+impl Subject {
+    fn of(event: &Event) -> Self {
+        match event {
+            Event::AssetSync(event) => Self::Region(event.credential()),
+            Event::EvidenceSweep(event) => Self::Mapping(event.mapping_id),
+        }
+    }
+}
+
+/// What only one run at a time works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    Region(CredentialId),
+    Customer(ComplianceOrgId),
+}
+
+impl Key {
+    pub(super) fn of(event: &Event) -> Self {
+        match event {
+            Event::AssetSync(event) => Self::Region(event.credential()),
+            Event::EvidenceSweep(event) => Self::Customer(event.customer_compliance_org_id),
+        }
+    }
+}
+
+/// An event that waits.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) event: Event,
+    /// When it starts, or is tried again.
+    pub(super) at: OffsetDateTime,
+    /// Which attempt it will be; counts from 1.
+    pub(super) attempt: u32,
+    /// When the next tick of its cadence is due: from then on its successor is in its place.
+    pub(super) until: OffsetDateTime,
+}
+
+/// Events by the time they start at.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    by_start: BTreeSet<(OffsetDateTime, Subject)>,
+    waiting: BTreeMap<Subject, Waiting>,
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Puts an event in, in place of an older one of its subject. An older one does not take the place of a newer.
+    pub(super) fn put(&mut self, waiting: Waiting) {
+        let subject = Subject::of(&waiting.event);
+        if let Some(there) = self.waiting.get(&subject) {
+            if waiting.event.scheduled_at() < there.event.scheduled_at() {
+                return;
+            }
+            self.by_start.remove(&(there.at, subject));
+        }
+        self.by_start.insert((waiting.at, subject));
+        self.waiting.insert(subject, waiting);
+    }
+
+    /// Takes out the event whose time came first, of those that nothing running keeps waiting.
+    pub(super) fn take(&mut self, now: OffsetDateTime, running: &BTreeSet<Key>) -> Option<Waiting> {
+        let is_free = |subject: &Subject| {
+            let waiting = self.waiting.get(subject);
+            waiting.is_some_and(|waiting| !running.contains(&Key::of(&waiting.event)))
+        };
+        let mut ready = self.by_start.iter().take_while(|(at, _)| *at <= now);
+        let ready = *ready.find(|(_, subject)| is_free(subject))?;
+        self.by_start.remove(&ready);
+        self.waiting.remove(&ready.1)
+    }
+
+    /// The first time after `now` at which an event starts.
+    pub(super) fn next_start(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let mut later = self.by_start.iter().skip_while(|(at, _)| *at <= now);
+        later.next().map(|(at, _)| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::{Duration, macros::datetime};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{EventId, MspOrgId, RegionKey, event::SweepEvent, mapping::ExternalOrgId};
+
+    const TICK: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
+
+    fn sweep(customer: u128, mapping: u128, tick: OffsetDateTime, minutes: i64) -> Waiting {
+        let mapping_id = MappingId::from_uuid(Uuid::from_u128(mapping));
+        let at = tick + Duration::minutes(minutes);
+        Waiting {
+            event: Event::EvidenceSweep(SweepEvent {
+                id: EventId::of_sweep(mapping_id, tick),
+                msp_credential_org_id: MspOrgId::from_uuid(Uuid::nil()),
+                customer_compliance_org_id: ComplianceOrgId::from_uuid(Uuid::from_u128(customer)),
+                mapping_id,
+                region: RegionKey::from_stored("us"),
+                external_org_id: ExternalOrgId::new(1),
+                scheduled_at: tick,
+                starts_at: at,
+            }),
+            at,
+            attempt: 1,
+            until: tick + Duration::hours(6),
+        }
+    }
+
+    fn taken(queue: &mut Queue, now: OffsetDateTime, running: &BTreeSet<Key>) -> Option<EventId> {
+        queue.take(now, running).map(|waiting| waiting.event.id())
+    }
+
+    #[test]
+    fn events_come_in_the_order_of_their_times_and_not_before() {
+        let mut queue = Queue::default();
+        let (late, early) = (sweep(1, 1, TICK, 20), sweep(2, 2, TICK, 10));
+        let ids = (early.event.id(), late.event.id());
+        let (first, second) = (early.at, late.at);
+        queue.put(late);
+        queue.put(early);
+        let free = BTreeSet::new();
+        assert_eq!(queue.next_start(TICK), Some(first));
+        assert_eq!(taken(&mut queue, TICK, &free), None);
+        assert_eq!(taken(&mut queue, second, &free), Some(ids.0));
+        assert_eq!(taken(&mut queue, second, &free), Some(ids.1));
+        assert_eq!((queue.len(), queue.next_start(TICK)), (0, None));
+    }
+
+    #[test]
+    fn an_event_whose_customer_is_worked_on_waits_and_lets_others_go_before() {
+        let mut queue = Queue::default();
+        let (first, other) = (sweep(1, 1, TICK, 0), sweep(2, 3, TICK, 1));
+        let running = BTreeSet::from([Key::of(&first.event)]);
+        let ids = (first.event.id(), other.event.id());
+        queue.put(first);
+        queue.put(other);
+        let now = TICK + Duration::minutes(1);
+        assert_eq!(taken(&mut queue, now, &running), Some(ids.1));
+        assert_eq!(taken(&mut queue, now, &running), None);
+        assert_eq!(queue.next_start(now), None, "it waits for no time");
+        assert_eq!(taken(&mut queue, now, &BTreeSet::new()), Some(ids.0));
+    }
+
+    #[test]
+    fn of_a_subject_only_the_newest_ticks_event_waits() {
+        let mut queue = Queue::default();
+        let next = TICK + Duration::hours(6);
+        let (old, new) = (sweep(1, 1, TICK, 359), sweep(1, 1, next, 359));
+        let (id, at) = (new.event.id(), new.at);
+        queue.put(old.clone());
+        queue.put(new);
+        queue.put(old);
+        assert_eq!((queue.len(), queue.next_start(TICK)), (1, Some(at)));
+        assert_eq!(taken(&mut queue, at, &BTreeSet::new()), Some(id));
+    }
+}
