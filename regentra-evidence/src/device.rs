@@ -128,3 +128,13 @@ pub struct DeviceFact {
     /// When it last reported; `None` when absent or unreadable, which never makes a device stale.
     pub last_contact: Option<OffsetDateTime>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_cannot_be_traced_through_a_log() {
+        assert_eq!(format!("{:?}", DeviceKey::new(4711)), "DeviceKey(..)");
+    }
+}

@@ -779,3 +779,8 @@ fn the_digest_belongs_to_the_signal_and_the_key() {
     let other = DigestKey::new(key.id().clone(), &[8; 32]).unwrap();
     assert_ne!(disk.finish_with_digest(ANSWERED, &other).1, digest);
 }
+
+#[test]
+fn a_volume_cannot_be_traced_through_a_log() {
+    assert_eq!(format!("{:?}", VolumeKey::new(4711)), "VolumeKey(..)");
+}
