@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use crate::{
     CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId,
+    credential::Grant,
     id::{derive, opaque_id},
     region::RegionKey,
 };
@@ -169,6 +170,8 @@ pub enum AuditDetails {
         credential: CredentialId,
         /// Where.
         region: RegionKey,
+        /// By which way in.
+        grant: Grant,
         /// Whether this region had been connected before.
         reconnected: bool,
     },

@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Conflict,
     /// This region is not connected: connect it.
     NotConnected,
+    /// This authorization is not under way, was refused, or came back too late: begin it again.
+    BeginAgain,
     /// Another run works on the same subject: wait for it.
     Busy,
     /// Somebody changed what the work relied on, again and again: look, and try again.
@@ -41,6 +43,7 @@ impl ErrorKind {
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::NotConnected => "not_connected",
+            Self::BeginAgain => "begin_again",
             Self::Busy => "busy",
             Self::Superseded => "superseded",
             Self::Sealing => "sealing",
@@ -64,6 +67,7 @@ impl ErrorKind {
                 Vendor::Decode => "ninjaone.decode",
                 Vendor::Server => "ninjaone.server",
                 Vendor::Budget => "ninjaone.budget",
+                Vendor::TokenStore => "ninjaone.token_store",
                 _ => "ninjaone.other",
             },
             Self::Store(kind) => match kind {
@@ -178,8 +182,24 @@ impl From<StoreError> for Error {
     }
 }
 
+/// A refresh token that could not be read or kept is the store's failure, or a connection's that is no longer there: what the
+/// token store said is said again.
+fn of_token_store(error: &ninjaone_client::Error) -> Option<&Error> {
+    use std::error::Error as _;
+    if error.kind() != ninjaone_client::ErrorKind::TokenStore {
+        return None;
+    }
+    error.source()?.source()?.downcast_ref()
+}
+
 impl From<ninjaone_client::Error> for Error {
     fn from(error: ninjaone_client::Error) -> Self {
+        if let Some(of_store) = of_token_store(&error) {
+            let (kind, retryable) = (of_store.kind(), of_store.is_retryable());
+            return Self::new(kind, of_store.to_string())
+                .retryable(retryable)
+                .caused_by(error);
+        }
         let kind = ErrorKind::Ninjaone(error.kind());
         let message = error.to_string();
         Self::new(kind, message)

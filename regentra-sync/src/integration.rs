@@ -14,12 +14,13 @@ use crate::{
     CredentialId, EventId, MspOrgId, WorkerId,
     audit::{Actor, AuditDetails, AuditRow},
     clock::{Clock, SystemClock},
-    credential::Credential,
+    credential::{Credential, Grant},
     error::{Error, ErrorKind, Result},
     live::LiveNinjaOne,
-    ninjaone::{Access, NinjaOne},
+    ninjaone::{Access, AccessGrant, NinjaOne},
     policy::Policy,
     progress::{Observer, Progress, Unobserved},
+    refresh_token::SealedRefreshToken,
     region::RegionKey,
     run::{Lease, LeaseKey, RunRecord},
     seal::{Field, Keyring},
@@ -28,6 +29,7 @@ use crate::{
 
 mod asset_sync;
 mod audit;
+mod authorize;
 mod connect;
 mod connection_status;
 mod disconnect;
@@ -43,6 +45,7 @@ mod tickets;
 
 pub use self::{
     asset_sync::{MappingSync, SyncOutcome},
+    authorize::{Authorization, Authorized, BeginAuthorization, Callback, RequestedAccess},
     connect::{Connect, Connected},
     connection_status::{ConnectionStatus, CustomerStatus, DryRun, LastRun, OrganizationCounts},
     disconnect::Disconnected,
@@ -342,27 +345,44 @@ impl Integration {
                 "no credentials are saved for this NinjaOne region: connect it first",
             )
         })?;
-        let sealed_secret = secrets.client_secret.as_ref().ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotConnected,
-                "no client secret is saved for this NinjaOne region: connect it again",
-            )
-        })?;
+        let region = &credential.region;
+        let open = |field, sealed| keyring.open(msp, region, field, sealed);
+        let missing = |message| Error::new(ErrorKind::NotConnected, message);
+        let client_id = open(Field::ClientId, &secrets.client_id)?;
+        let client_secret = secrets.client_secret.as_ref();
+        let client_secret = client_secret
+            .map(|sealed| open(Field::ClientSecret, sealed))
+            .transpose()?;
+        let grant = match credential.grant {
+            Grant::ClientCredentials => AccessGrant::ClientCredentials {
+                client_secret: client_secret.ok_or_else(|| {
+                    missing("no client secret is saved for this NinjaOne region: connect it again")
+                })?,
+            },
+            Grant::AuthorizationCode => {
+                let sealed = secrets.refresh_token.as_ref().ok_or_else(|| {
+                    missing("no refresh token is saved for this NinjaOne region: authorize again")
+                })?;
+                // It is read again when it is used; here it is seen that it opens.
+                open(Field::RefreshToken, sealed)?;
+                AccessGrant::AuthorizationCode {
+                    client_secret,
+                    connection: credential.guard(),
+                    tokens: Arc::new(SealedRefreshToken {
+                        store: Arc::clone(&self.inner.store),
+                        keyring: Arc::clone(keyring),
+                        clock: Arc::clone(&self.inner.clock),
+                        msp,
+                        connection: credential.guard(),
+                    }),
+                }
+            }
+        };
         Ok(Access {
-            base_url: credential.region.base_url()?,
+            base_url: region.base_url()?,
             fingerprint: credential.fingerprint.clone(),
-            client_id: keyring.open(
-                msp,
-                &credential.region,
-                Field::ClientId,
-                &secrets.client_id,
-            )?,
-            client_secret: keyring.open(
-                msp,
-                &credential.region,
-                Field::ClientSecret,
-                sealed_secret,
-            )?,
+            client_id,
+            grant,
             lane,
         })
     }

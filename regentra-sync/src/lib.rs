@@ -28,6 +28,7 @@ pub mod ninjaone;
 pub mod policy;
 pub mod private;
 pub mod progress;
+mod refresh_token;
 pub mod region;
 pub mod run;
 pub mod schedule;

@@ -7,8 +7,9 @@ use std::{
 
 use async_trait::async_trait;
 use ninjaone_client::{
-    BudgetError, BudgetKey, Client, Credentials, DeviceFilter, DeviceId, Grant, Lane,
-    OrganizationId, RateLimit, RetryPolicy, SharedBudget, Timestamp,
+    BaseUrl, BudgetError, BudgetKey, Client, Credentials, DeviceFilter, DeviceId, Grant, Lane,
+    MemoryTokenStore, OrganizationId, RateLimit, RefreshToken, RetryPolicy, SharedBudget,
+    Timestamp, TokenStore, Transport,
     devices::DevicesParams,
     models::{ApprovalStatus, Device},
     organizations::OrganizationsParams,
@@ -19,16 +20,20 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::{
+    CredentialId,
     assessment::{Assessment, AssessmentRequest},
     asset::AssetContent,
     assets::identity::serial_key,
     budget::{Spend, Window},
     clock::Clock,
     collect,
-    credential::Fingerprint,
-    error::Result,
+    credential::{CredentialGuard, Fingerprint},
+    error::{Error, ErrorKind, Result},
     mapping::ExternalOrgId,
-    ninjaone::{Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList},
+    ninjaone::{
+        Access, AccessGrant, DeviceList, ListedDevice, ListedOrganization, NinjaOne,
+        OrganizationList, Redemption,
+    },
     private::Private,
     progress::{Observer, Progress},
     seal::Keyring,
@@ -42,15 +47,38 @@ pub struct LiveNinjaOne {
     retry: RetryPolicy,
     observer: Option<Arc<dyn Observer>>,
     budget: Option<Arc<dyn SharedBudget>>,
+    transport: Option<Arc<dyn Transport>>,
     entra_device_id_field: Option<String>,
-    clients: Mutex<BTreeMap<Fingerprint, Cached>>,
+    clients: Mutex<BTreeMap<ClientKey, Cached>>,
 }
 
-/// A client, and what it was built with: a reconnect with a new secret builds another.
+/// Whose client it is. Connections that were authorized see what their administrator sees: none shares its client, not even
+/// with another one of the same client id.
+type ClientKey = (Fingerprint, Option<CredentialId>);
+
+/// A client, and what it was built with: a reconnect builds another.
 struct Cached {
     base: String,
-    secret: SecretString,
+    proof: Proof,
     client: Client,
+}
+
+/// What a client proves itself with.
+enum Proof {
+    Secret(SecretString),
+    Connection(CredentialGuard),
+}
+
+impl Proof {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Secret(one), Self::Secret(other)) => {
+                one.expose_secret() == other.expose_secret()
+            }
+            (Self::Connection(one), Self::Connection(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 impl std::fmt::Debug for Cached {
@@ -76,6 +104,7 @@ impl LiveNinjaOne {
             retry: RetryPolicy::default(),
             observer: None,
             budget: None,
+            transport: None,
             entra_device_id_field: None,
             clients: Mutex::default(),
         }
@@ -100,6 +129,13 @@ impl LiveNinjaOne {
     #[must_use]
     pub fn entra_device_id_field(mut self, field: impl Into<String>) -> Self {
         self.entra_device_id_field = Some(field.into());
+        self
+    }
+
+    /// Another way to the network than the client's own: a proxy, a recording.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
         self
     }
 
@@ -128,19 +164,45 @@ impl LiveNinjaOne {
 
     fn client(&self, access: &Access) -> Result<Client> {
         let base = access.base_url.to_string();
+        let (proof, credential) = match &access.grant {
+            AccessGrant::ClientCredentials { client_secret } => {
+                (Proof::Secret(client_secret.clone()), None)
+            }
+            AccessGrant::AuthorizationCode { connection, .. } => {
+                (Proof::Connection(*connection), Some(connection.credential))
+            }
+        };
+        let key = (access.fingerprint.clone(), credential);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let cached = clients.get(&access.fingerprint).filter(|cached| {
-            cached.base == base
-                && cached.secret.expose_secret() == access.client_secret.expose_secret()
-        });
+        let cached = clients
+            .get(&key)
+            .filter(|cached| cached.base == base && cached.proof.is(&proof));
         if let Some(cached) = cached {
             return Ok(cached.client.in_lane(access.lane));
         }
-        let credentials = Credentials::client_credentials(
-            access.client_id.expose_secret().to_owned(),
-            access.client_secret.expose_secret().to_owned(),
-        );
-        let mut builder = Client::builder(access.base_url.clone(), credentials)
+        let client_id = access.client_id.expose_secret().to_owned();
+        let credentials = match &access.grant {
+            AccessGrant::ClientCredentials { client_secret } => {
+                Credentials::client_credentials(client_id, client_secret.expose_secret().to_owned())
+            }
+            AccessGrant::AuthorizationCode {
+                client_secret,
+                tokens,
+                ..
+            } => authorized(client_id, client_secret.as_ref(), Arc::clone(tokens)),
+        };
+        let client = self.build(&access.base_url, credentials)?;
+        let cached = Cached {
+            base,
+            proof,
+            client: client.clone(),
+        };
+        clients.insert(key, cached);
+        Ok(client.in_lane(access.lane))
+    }
+
+    fn build(&self, base_url: &BaseUrl, credentials: Credentials) -> Result<Client> {
+        let mut builder = Client::builder(base_url.clone(), credentials)
             .rate_limit(self.limit.clone())
             .retry(self.retry);
         if let Some(observer) = &self.observer {
@@ -149,14 +211,22 @@ impl LiveNinjaOne {
         if let Some(budget) = &self.budget {
             builder = builder.shared_budget(Arc::clone(budget));
         }
-        let client = builder.build()?;
-        let cached = Cached {
-            base,
-            secret: access.client_secret.clone(),
-            client: client.clone(),
-        };
-        clients.insert(access.fingerprint.clone(), cached);
-        Ok(client.in_lane(access.lane))
+        if let Some(transport) = &self.transport {
+            builder = builder.transport(Arc::clone(transport));
+        }
+        Ok(builder.build()?)
+    }
+}
+
+fn authorized(
+    client_id: String,
+    client_secret: Option<&SecretString>,
+    tokens: Arc<dyn TokenStore>,
+) -> Credentials {
+    let credentials = Credentials::refresh_token(client_id, tokens);
+    match client_secret {
+        Some(secret) => credentials.client_secret(secret.expose_secret()),
+        None => credentials,
     }
 }
 
@@ -194,6 +264,27 @@ impl LiveNinjaOne {
 impl NinjaOne for LiveNinjaOne {
     async fn authenticate(&self, access: &Access) -> Result<()> {
         Ok(self.client(access)?.authenticate().await?)
+    }
+
+    async fn redeem(&self, redemption: Redemption) -> Result<RefreshToken> {
+        let Redemption {
+            base_url,
+            client_id,
+            client_secret,
+            code,
+        } = redemption;
+        // This client is not kept: what comes with the code belongs to a connection that does not exist yet.
+        let tokens = Arc::new(MemoryTokenStore::new());
+        let credentials = authorized(
+            client_id.expose_secret().to_owned(),
+            client_secret.as_ref(),
+            Arc::<MemoryTokenStore>::clone(&tokens),
+        );
+        let client = self.build(&base_url, credentials)?;
+        client.in_lane(Lane::Interactive).redeem(code).await?;
+        let token = tokens.load().await;
+        let token = token.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+        token.ok_or_else(|| Error::new(ErrorKind::Internal, "the client kept no refresh token"))
     }
 
     async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {

@@ -3,16 +3,16 @@
 //!
 //! [`LiveNinjaOne`]: crate::live::LiveNinjaOne
 
-use std::{collections::BTreeSet, fmt::Debug};
+use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
-use ninjaone_client::{BaseUrl, Lane};
+use ninjaone_client::{AuthorizationCode, BaseUrl, Lane, RefreshToken, TokenStore};
 use secrecy::SecretString;
 
 use crate::{
     assessment::{Assessment, AssessmentRequest},
     asset::AssetContent,
-    credential::Fingerprint,
+    credential::{CredentialGuard, Fingerprint},
     error::Result,
     mapping::ExternalOrgId,
     private::Private,
@@ -27,10 +27,54 @@ pub struct Access {
     pub fingerprint: Fingerprint,
     /// The client id.
     pub client_id: SecretString,
-    /// The client secret.
-    pub client_secret: SecretString,
+    /// How access was granted, and what proves it.
+    pub grant: AccessGrant,
     /// Whether somebody waits.
     pub lane: Lane,
+}
+
+/// How access was granted, and what proves it.
+#[derive(Clone, Debug)]
+pub enum AccessGrant {
+    /// The API client stands for itself.
+    ClientCredentials {
+        /// Its secret.
+        client_secret: SecretString,
+    },
+    /// An administrator let the API client act for them.
+    AuthorizationCode {
+        /// The secret of a web application; a native one has none.
+        client_secret: Option<SecretString>,
+        /// The connection that was authorized. What was got for it (tokens, a client) serves no other: not another MSP's with
+        /// the same client id, and not the same one authorized anew.
+        connection: CredentialGuard,
+        /// Keeps its refresh token, which changes with every use.
+        tokens: Arc<dyn TokenStore>,
+    },
+}
+
+impl Access {
+    /// The client secret; a native application has none.
+    #[must_use]
+    pub const fn client_secret(&self) -> Option<&SecretString> {
+        match &self.grant {
+            AccessGrant::ClientCredentials { client_secret } => Some(client_secret),
+            AccessGrant::AuthorizationCode { client_secret, .. } => client_secret.as_ref(),
+        }
+    }
+}
+
+/// An authorization code, and the application it was given to.
+#[derive(Debug)]
+pub struct Redemption {
+    /// The address.
+    pub base_url: BaseUrl,
+    /// The client id.
+    pub client_id: SecretString,
+    /// The client secret; a native application has none.
+    pub client_secret: Option<SecretString>,
+    /// The code, with the PKCE verifier and the redirect URI that belong to it.
+    pub code: AuthorizationCode,
 }
 
 /// NinjaOne, as far as the use cases need it.
@@ -38,6 +82,9 @@ pub struct Access {
 pub trait NinjaOne: Debug + Send + Sync + 'static {
     /// Authenticates, and nothing else.
     async fn authenticate(&self, access: &Access) -> Result<()>;
+
+    /// Redeems an authorization code for the first refresh token of a connection. A code is good once, for about a minute.
+    async fn redeem(&self, redemption: Redemption) -> Result<RefreshToken>;
 
     /// All organizations that the credentials see, up to `ceiling`.
     async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList>;

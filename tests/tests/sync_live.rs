@@ -7,7 +7,7 @@ use ninjaone_simulator::{Fault, Tenant, front};
 use regentra_sync::{
     live::LiveNinjaOne,
     mapping::ExternalOrgId,
-    ninjaone::{Access, DeviceList, NinjaOne as _},
+    ninjaone::{Access, AccessGrant, DeviceList, NinjaOne as _},
     seal::{KeyId, Keyring, MasterKey},
 };
 use secrecy::SecretString;
@@ -42,7 +42,9 @@ async fn listed(devices: &[Value], fields: &[Value], field: Option<&str>) -> Dev
         base_url: BaseUrl::parse(&server.url()).unwrap(),
         fingerprint: keyring.fingerprint("test", &id),
         client_id: id,
-        client_secret: secret,
+        grant: AccessGrant::ClientCredentials {
+            client_secret: secret,
+        },
         lane: Lane::Interactive,
     };
     let mut live = LiveNinjaOne::new().rate_limit(RateLimit::unlimited());

@@ -7,6 +7,7 @@ use comfy_table::Cell;
 use regentra_evidence::SignalKind;
 use regentra_sync::{
     audit::{Actor, AuditDetails, AuditRow, SweepCounts, SweptSignal, SyncCounts},
+    credential::Grant,
     store::AuditPage,
 };
 
@@ -112,10 +113,16 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
         },
         AuditDetails::Connected {
             region,
+            grant,
             reconnected,
             ..
         } => {
-            format!("{region}{}", if *reconnected { ", again" } else { "" })
+            let again = if *reconnected { ", again" } else { "" };
+            let way = match grant {
+                Grant::ClientCredentials => "",
+                Grant::AuthorizationCode => ", authorized by an administrator",
+            };
+            format!("{region}{again}{way}")
         }
         AuditDetails::Disconnected {
             mappings,

@@ -183,6 +183,7 @@ impl<'a> World<'a> {
         let details = AuditDetails::Connected {
             credential: self.credential.id,
             region: self.credential.region.clone(),
+            grant: self.credential.grant,
             reconnected: false,
         };
         let event = self.event("connect");

@@ -4,7 +4,7 @@ use super::{Integration, RACES, superseded};
 use crate::{
     CredentialId, EventId, Generation, MspOrgId,
     audit::{Actor, AuditDetails, AuditRow},
-    credential::{Credential, Grant, SealedSecrets},
+    credential::{Credential, Fingerprint, Grant, SealedSecrets},
     error::{Error, ErrorKind, Result},
     id::Version,
     region::RegionKey,
@@ -58,6 +58,7 @@ impl Integration {
             actor,
         } = request;
         let base_url = self.allowed(&region)?;
+        let client_id = trimmed(&client_id);
         if is_blank(&client_id) || is_blank(&client_secret) {
             return Err(Error::new(
                 ErrorKind::Invalid,
@@ -65,13 +66,36 @@ impl Integration {
             ));
         }
         let keyring = &self.inner.keyring;
-        let id = CredentialId::of(msp, &region);
         let fingerprint = keyring.fingerprint(&base_url.limit_host(), &client_id);
         let secrets = SealedSecrets {
             client_id: keyring.seal(msp, &region, Field::ClientId, &client_id)?,
             client_secret: Some(keyring.seal(msp, &region, Field::ClientSecret, &client_secret)?),
             refresh_token: None,
         };
+        let connection = NewConnection {
+            event,
+            region,
+            grant: Grant::ClientCredentials,
+            fingerprint,
+            secrets,
+            allow_duplicate,
+            actor,
+        };
+        self.save(msp, connection).await
+    }
+
+    /// Writes a connection, whichever way it was got.
+    pub(super) async fn save(&self, msp: MspOrgId, connection: NewConnection) -> Result<Connected> {
+        let NewConnection {
+            event,
+            region,
+            grant,
+            fingerprint,
+            secrets,
+            allow_duplicate,
+            actor,
+        } = connection;
+        let id = CredentialId::of(msp, &region);
         // Whether the override is needed, only the store knows; it is audited only if it is.
         let mut override_used = false;
         for _ in 0..RACES {
@@ -82,6 +106,7 @@ impl Integration {
             let details = AuditDetails::Connected {
                 credential: id,
                 region: region.clone(),
+                grant,
                 reconnected,
             };
             let mut audit = vec![AuditRow::new(event, now, actor, details)];
@@ -96,7 +121,7 @@ impl Integration {
             let credential = Credential {
                 id,
                 region: region.clone(),
-                grant: Grant::ClientCredentials,
+                grant,
                 secrets: Some(secrets.clone()),
                 fingerprint: fingerprint.clone(),
                 is_active: true,
@@ -142,7 +167,24 @@ impl Integration {
     }
 }
 
-fn is_blank(secret: &SecretString) -> bool {
+/// A connection to write.
+pub(super) struct NewConnection {
+    pub(super) event: EventId,
+    pub(super) region: RegionKey,
+    pub(super) grant: Grant,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) secrets: SealedSecrets,
+    pub(super) allow_duplicate: bool,
+    pub(super) actor: Actor,
+}
+
+/// A client id as it is sent: what surrounds it when it is pasted is no part of it, nor of its fingerprint.
+pub(super) fn trimmed(client_id: &SecretString) -> SecretString {
+    use secrecy::ExposeSecret as _;
+    client_id.expose_secret().trim().into()
+}
+
+pub(super) fn is_blank(secret: &SecretString) -> bool {
     use secrecy::ExposeSecret as _;
     secret.expose_secret().trim().is_empty()
 }

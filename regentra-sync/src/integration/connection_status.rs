@@ -8,7 +8,8 @@ use crate::{
     CompanyId, CredentialId, MappingId, MspOrgId,
     budget::{BudgetUsage, NINJAONE_WINDOWS},
     company::PortalCompany,
-    error::Result,
+    credential::{Credential, Grant},
+    error::{ErrorKind, Result},
     mapping::{ExternalOrgId, Mapping, MappingState},
     private::Private,
     region::RegionKey,
@@ -22,8 +23,13 @@ pub struct ConnectionStatus {
     pub credential: CredentialId,
     /// Where.
     pub region: RegionKey,
+    /// By which way in.
+    pub grant: Grant,
     /// Whether it is connected.
     pub connected: bool,
+    /// NinjaOne no longer takes the refresh token: nothing runs until an administrator authorizes again. Everything else stays as
+    /// it is.
+    pub authorize_again: bool,
     /// When it was last connected.
     #[serde(with = "time::serde::rfc3339")]
     pub connected_at: OffsetDateTime,
@@ -169,7 +175,9 @@ impl Integration {
             statuses.push(ConnectionStatus {
                 credential: credential.id,
                 region: credential.region.clone(),
+                grant: credential.grant,
                 connected: credential.is_active,
+                authorize_again: is_refused(&credential, &runs),
                 connected_at: credential.connected_at,
                 disconnected_at: credential.disconnected_at,
                 organizations: organizations(&mappings),
@@ -196,6 +204,24 @@ impl Integration {
 fn is_overcome(record: &RunRecord, runs: &[&RunRecord]) -> bool {
     let is_later = |run: &&&RunRecord| run.finished_at > record.finished_at && !run.has_failed();
     record.subject.mapping.is_none() && runs.iter().any(|run| is_later(&run))
+}
+
+/// Whether the last that NinjaOne said of this connection is that it has to be authorized again.
+fn is_refused(credential: &Credential, runs: &[&RunRecord]) -> bool {
+    let again = ErrorKind::Ninjaone(ninjaone_client::ErrorKind::AuthorizeAgain).as_str();
+    let refused =
+        |run: &RunRecord| matches!(&run.outcome, RunOutcome::Failed { error } if error == again);
+    let since = |run: &&&RunRecord| run.finished_at >= credential.connected_at;
+    let (mut last_refused, mut last_answered) = (None, None);
+    for run in runs.iter().filter(since) {
+        let last = match run.outcome {
+            _ if refused(run) => &mut last_refused,
+            RunOutcome::Succeeded | RunOutcome::Partial => &mut last_answered,
+            RunOutcome::Failed { .. } => continue,
+        };
+        *last = (*last).max(Some(run.finished_at));
+    }
+    credential.is_active && last_refused > last_answered
 }
 
 fn organizations(mappings: &[Mapping]) -> OrganizationCounts {

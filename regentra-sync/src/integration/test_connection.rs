@@ -3,10 +3,10 @@ use secrecy::SecretString;
 
 use super::Integration;
 use crate::{
-    EventId, MspOrgId,
+    CredentialId, EventId, MspOrgId,
     audit::{Actor, AuditDetails, AuditRow},
     error::{Error, ErrorKind, Result},
-    ninjaone::Access,
+    ninjaone::{Access, AccessGrant, OrganizationList},
     policy::ORGANIZATION_CEILING,
     region::RegionKey,
 };
@@ -63,34 +63,16 @@ impl Integration {
             base_url,
             fingerprint,
             client_id: request.client_id,
-            client_secret: request.client_secret,
+            grant: AccessGrant::ClientCredentials {
+                client_secret: request.client_secret,
+            },
             lane: Lane::Interactive,
         };
-        let listed = self
-            .inner
-            .ninjaone
-            .organizations(&access, ORGANIZATION_CEILING)
-            .await;
-        let visible = listed
-            .as_ref()
-            .ok()
-            .map(|list| list.organizations.len() as u64);
-
-        let now = self.now();
-        let event = EventId::new(now);
-        let details = AuditDetails::Tested {
-            region: request.region.clone(),
-            organizations_visible: visible,
-        };
-        let row = AuditRow::new(event, now, request.actor, details);
-        let _ = self.inner.store.commit_audit(msp, event, vec![row]).await?;
-
-        match listed {
-            Ok(list) => Ok(ConnectionTest {
-                organizations_visible: list.organizations.len() as u64,
-                truncated: list.truncated,
-                warning: list.organizations.is_empty().then_some(NOTHING_VISIBLE),
-            }),
+        match self
+            .ask(msp, &request.region, &access, request.actor)
+            .await?
+        {
+            Ok(list) => Ok(list.into()),
             Err(error) if error.kind() == ErrorKind::Ninjaone(Vendor::WrongRegionOrClient) => {
                 let found = if request.try_other_regions {
                     self.region_of(&access).await
@@ -101,6 +83,53 @@ impl Integration {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Tries the saved credentials of a region, whichever way in they are of: authenticates, and counts the organizations that
+    /// they see.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotConnected`]; [`ErrorKind::Sealing`]; [`ErrorKind::Ninjaone`] with what is wrong, such as
+    /// `AuthorizeAgain`; [`ErrorKind::Store`].
+    #[tracing::instrument(name = "regentra.test_saved_connection", skip_all, fields(%msp, %region))]
+    pub async fn test_saved_connection(
+        &self,
+        msp: MspOrgId,
+        region: &RegionKey,
+        actor: Actor,
+    ) -> Result<ConnectionTest> {
+        let credential = self.connected(msp, CredentialId::of(msp, region)).await?;
+        let access = self.open(msp, &credential, Lane::Interactive).await?;
+        let listed = self.ask(msp, region, &access, actor).await?;
+        listed.map(ConnectionTest::from)
+    }
+
+    /// Lists the organizations, and says on the trail that somebody tried.
+    async fn ask(
+        &self,
+        msp: MspOrgId,
+        region: &RegionKey,
+        access: &Access,
+        actor: Actor,
+    ) -> Result<Result<OrganizationList>> {
+        let listed = self
+            .inner
+            .ninjaone
+            .organizations(access, ORGANIZATION_CEILING)
+            .await;
+        let visible = listed
+            .as_ref()
+            .ok()
+            .map(|list| list.organizations.len() as u64);
+        let now = self.now();
+        let event = EventId::new(now);
+        let details = AuditDetails::Tested {
+            region: region.clone(),
+            organizations_visible: visible,
+        };
+        let row = AuditRow::new(event, now, actor, details);
+        let _ = self.inner.store.commit_audit(msp, event, vec![row]).await?;
+        Ok(listed)
     }
 
     /// The region that knows the client, if another one does.
@@ -118,6 +147,16 @@ impl Integration {
             }
         }
         None
+    }
+}
+
+impl From<OrganizationList> for ConnectionTest {
+    fn from(list: OrganizationList) -> Self {
+        Self {
+            organizations_visible: list.organizations.len() as u64,
+            truncated: list.truncated,
+            warning: list.organizations.is_empty().then_some(NOTHING_VISIBLE),
+        }
     }
 }
 

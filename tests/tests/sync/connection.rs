@@ -3,6 +3,7 @@
 use regentra_sync::{
     CredentialId, ErrorKind, MspOrgId, Policy, RegionKey,
     audit::{Actor, AuditAction, AuditDetails},
+    credential::Grant,
     integration::{Choice, Connect, TestConnection},
     ninjaone_client::ErrorKind as Vendor,
     seal::{KeyId, Keyring, MasterKey},
@@ -198,6 +199,7 @@ async fn connecting_seals_the_credentials_and_says_so_on_the_msps_trail(host: Ho
     let audit = host.msp_audit(AuditAction::NinjaoneConnected).await;
     let details = AuditDetails::Connected {
         credential: id,
+        grant: Grant::ClientCredentials,
         region: us(),
         reconnected: false,
     };

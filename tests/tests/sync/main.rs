@@ -31,6 +31,7 @@ macro_rules! on_every_store {
 }
 
 mod asset_sync;
+mod authorization;
 mod connection;
 mod disconnection;
 mod discovery;

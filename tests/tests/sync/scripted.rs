@@ -15,8 +15,11 @@ use regentra_sync::{
     conformance::world,
     error::Result,
     mapping::ExternalOrgId,
-    ninjaone::{Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList},
-    ninjaone_client::{BaseUrl, ErrorKind as Vendor, Lane},
+    ninjaone::{
+        Access, AccessGrant, DeviceList, ListedDevice, ListedOrganization, NinjaOne,
+        OrganizationList, Redemption,
+    },
+    ninjaone_client::{BaseUrl, ErrorKind as Vendor, Lane, RefreshToken},
     regentra_evidence::{SignalKind, Status},
 };
 use secrecy::ExposeSecret as _;
@@ -49,6 +52,26 @@ pub(crate) struct Script {
     pub(crate) known_elsewhere: BTreeSet<i64>,
     pub(crate) signature_ages: BTreeMap<i64, Option<time::OffsetDateTime>>,
     pub(crate) meanwhile: Option<Meanwhile>,
+    /// Codes are not taken.
+    pub(crate) codes_are_refused: bool,
+    /// How often a refresh token was issued: only the newest is good, and every use of it brings another.
+    pub(crate) refresh_tokens: u32,
+}
+
+impl Script {
+    fn next_refresh_token(&mut self) -> RefreshToken {
+        self.refresh_tokens += 1;
+        self.refresh_token()
+    }
+
+    fn refresh_token(&self) -> RefreshToken {
+        RefreshToken::new(format!("refresh token {}", self.refresh_tokens))
+    }
+}
+
+fn authorize_again() -> Error {
+    let kind = ErrorKind::Ninjaone(Vendor::AuthorizeAgain);
+    Error::new(kind, "NinjaOne does not take it")
 }
 
 #[derive(Clone, Default)]
@@ -74,7 +97,8 @@ impl Scripted {
         let organization = organization.map(ExternalOrgId::get);
         let (meanwhile, failure) = {
             let mut script = self.script();
-            let secret = access.client_secret.expose_secret().to_owned();
+            let secret = access.client_secret().map(|secret| secret.expose_secret());
+            let secret = secret.unwrap_or_default().to_owned();
             script.asked.push((what, organization, secret, access.lane));
             let is_known = script.only.is_none_or(|(host, client)| {
                 access.base_url.host() == host && access.client_id.expose_secret() == client
@@ -92,14 +116,35 @@ impl Scripted {
         if let Some(meanwhile) = meanwhile {
             meanwhile().await;
         }
-        match failure {
-            Some(kind) => {
-                let passes = matches!(kind, Vendor::Timeout | Vendor::Server | Vendor::Connect);
-                let error = Error::new(ErrorKind::Ninjaone(kind), "NinjaOne was told to fail");
-                Err(error.retryable(passes))
-            }
-            None => Ok(()),
+        if let Some(kind) = failure {
+            let passes = matches!(kind, Vendor::Timeout | Vendor::Server | Vendor::Connect);
+            let error = Error::new(ErrorKind::Ninjaone(kind), "NinjaOne was told to fail");
+            return Err(error.retryable(passes));
         }
+        self.refresh(&access.grant).await
+    }
+
+    /// Every request of an authorized connection uses its refresh token, and stores the next one.
+    async fn refresh(&self, grant: &AccessGrant) -> Result<()> {
+        let AccessGrant::AuthorizationCode { tokens, .. } = grant else {
+            return Ok(());
+        };
+        let of_store = |error| {
+            Error::new(
+                ErrorKind::Ninjaone(Vendor::TokenStore),
+                format!("{error:?}"),
+            )
+        };
+        let spent = tokens.load().await.map_err(of_store)?;
+        let spent = spent.ok_or_else(authorize_again)?;
+        let next = {
+            let mut script = self.script();
+            if spent.expose_secret() != script.refresh_token().expose_secret() {
+                return Err(authorize_again());
+            }
+            script.next_refresh_token()
+        };
+        tokens.store(Some(&spent), &next).await.map_err(of_store)
     }
 }
 
@@ -107,6 +152,24 @@ impl Scripted {
 impl NinjaOne for Scripted {
     async fn authenticate(&self, access: &Access) -> Result<()> {
         self.begin("authenticate", None, access).await
+    }
+
+    async fn redeem(&self, redemption: Redemption) -> Result<RefreshToken> {
+        tokio::task::yield_now().await;
+        let secret = redemption.client_secret;
+        let secret = secret.map(|secret| secret.expose_secret().to_owned());
+        let mut script = self.script();
+        let asked = (
+            "redeem",
+            None,
+            secret.unwrap_or_default(),
+            Lane::Interactive,
+        );
+        script.asked.push(asked);
+        if script.codes_are_refused {
+            return Err(authorize_again());
+        }
+        Ok(script.next_refresh_token())
     }
 
     async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {

@@ -162,6 +162,8 @@ async fn no_audit_row_names_a_customer_or_a_device(host: Host) {
     rows.extend(host.customer_audit(customers[0]).await);
     assert!(rows.len() >= 8);
     let text = serde_json::to_string(&rows).unwrap().to_lowercase();
+    // The client id is `client`; the way in is no secret.
+    let text = text.replace("client_credentials", "");
     for canary in ["canary", "47114711", "hunter2", "client"] {
         assert!(!text.contains(canary), "{canary} in {text}");
     }

@@ -18,13 +18,14 @@ use regentra_sync::{
     event::{Event, SweepEvent, SyncEvent},
     integration::{Choice, Connect, PlanKind},
     mapping::ExternalOrgId,
-    ninjaone::{Access, DeviceList, NinjaOne, OrganizationList},
+    ninjaone::{Access, DeviceList, NinjaOne, OrganizationList, Redemption},
+    ninjaone_client::RefreshToken,
     run::LeaseKey,
     schedule::Cadence,
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
@@ -236,9 +237,9 @@ impl NinjaOnes {
         all.entry(client_id(msp)).or_default().clone()
     }
 
-    fn behind(&self, access: &Access) -> Result<Scripted> {
+    fn behind(&self, client_id: &SecretString) -> Result<Scripted> {
         let all = self.0.lock().unwrap();
-        let known = all.get(access.client_id.expose_secret()).cloned();
+        let known = all.get(client_id.expose_secret()).cloned();
         let unknown = || Error::new(ErrorKind::Invalid, "nobody has this client id");
         known.ok_or_else(unknown)
     }
@@ -247,11 +248,18 @@ impl NinjaOnes {
 #[async_trait]
 impl NinjaOne for NinjaOnes {
     async fn authenticate(&self, access: &Access) -> Result<()> {
-        self.behind(access)?.authenticate(access).await
+        self.behind(&access.client_id)?.authenticate(access).await
+    }
+
+    async fn redeem(&self, redemption: Redemption) -> Result<RefreshToken> {
+        let behind = self.behind(&redemption.client_id)?;
+        behind.redeem(redemption).await
     }
 
     async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {
-        self.behind(access)?.organizations(access, ceiling).await
+        self.behind(&access.client_id)?
+            .organizations(access, ceiling)
+            .await
     }
 
     async fn devices(
@@ -260,7 +268,7 @@ impl NinjaOne for NinjaOnes {
         organization: ExternalOrgId,
         ceiling: usize,
     ) -> Result<DeviceList> {
-        let behind = self.behind(access)?;
+        let behind = self.behind(&access.client_id)?;
         behind.devices(access, organization, ceiling).await
     }
 
@@ -270,7 +278,7 @@ impl NinjaOne for NinjaOnes {
         request: AssessmentRequest<'_>,
         known_elsewhere: &std::collections::BTreeSet<i64>,
     ) -> Result<Assessment> {
-        let behind = self.behind(access)?;
+        let behind = self.behind(&access.client_id)?;
         behind.assess(access, request, known_elsewhere).await
     }
 }

@@ -1,0 +1,453 @@
+//! The second way in over real HTTP, on a database in a file: an administrator authorizes, processes rotate the refresh token.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test panics where it fails, helpers included"
+)]
+
+use std::{fs, sync::Arc};
+
+use ninjaone_simulator::{Preset, Request, Tenant, TenantBuilder, front};
+use regentra_sync::{
+    CredentialId, Error, ErrorKind, EventId, Integration, MspOrgId, Policy, RegionKey,
+    audit::Actor,
+    clock::ManualClock,
+    credential::Credential,
+    event::Event,
+    integration::{
+        Authorized, BeginAuthorization, Callback, Choice, Connect, Handled, PlanKind,
+        RequestedAccess, SweepOutcome, SyncOutcome,
+    },
+    live::LiveNinjaOne,
+    ninjaone_client::{ErrorKind as Vendor, RetryPolicy, Scope},
+    seal::{Field, KeyId, Keyring, MasterKey},
+    store::Store,
+};
+use regentra_sync_sqlite::SqliteStore;
+use secrecy::{ExposeSecret as _, SecretString};
+use tempfile::TempDir;
+use time::{Duration, OffsetDateTime, macros::datetime};
+use url::Url;
+use uuid::Uuid;
+
+const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
+const REDIRECT: &str = "http://127.0.0.1/callback";
+
+/// A tenant whose API client may be authorized, and an MSP with a database.
+struct Scene {
+    server: front::tcp::Front,
+    folder: TempDir,
+    clock: ManualClock,
+    client: (String, String),
+    is_native: bool,
+}
+
+fn tenant() -> TenantBuilder {
+    Tenant::builder(NOW)
+        .preset(Preset::Healthy, 3, 12)
+        .organization_count(2)
+        .scopes(&["monitoring", "offline_access"])
+}
+
+fn msp(number: u128) -> MspOrgId {
+    MspOrgId::from_uuid(Uuid::from_u128(number))
+}
+
+fn keyring() -> Keyring {
+    let key = |byte| MasterKey::from_bytes([byte; 32]);
+    Keyring::new(KeyId::new("one").unwrap(), key(1), key(2))
+}
+
+fn event(label: &str) -> EventId {
+    EventId::of_request("test", label)
+}
+
+/// A process of the host: an integration over the same database, with clients and tokens of its own.
+struct Process {
+    integration: Integration,
+    store: Arc<dyn Store>,
+}
+
+impl Scene {
+    async fn of(tenant: TenantBuilder, is_native: bool) -> Self {
+        let tenant = tenant.build();
+        let client = (tenant.client_id().into(), tenant.client_secret().into());
+        Self {
+            server: front::tcp::serve(tenant).await.unwrap(),
+            folder: tempfile::tempdir().unwrap(),
+            clock: ManualClock::at(NOW),
+            client,
+            is_native,
+        }
+    }
+
+    fn region(&self) -> RegionKey {
+        RegionKey::parse(&self.server.url()).unwrap()
+    }
+
+    fn credential(&self, msp: MspOrgId) -> CredentialId {
+        CredentialId::of(msp, &self.region())
+    }
+
+    async fn process(&self) -> Process {
+        let file = self.folder.path().join("regentra.db");
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::migrate(file).await.unwrap());
+        let moment = std::time::Duration::from_millis(1);
+        let retry = RetryPolicy::default().backoff(moment, moment);
+        let own = self.region();
+        let integration = Integration::builder(Arc::clone(&store), keyring())
+            .live(LiveNinjaOne::new().retry(retry))
+            .clock(Arc::new(self.clock.clone()))
+            .policy(Policy::default().allow_hosts(move |base| own.base_url().unwrap() == *base))
+            .build();
+        Process { integration, store }
+    }
+
+    fn beginning(&self) -> BeginAuthorization {
+        let (id, secret) = &self.client;
+        BeginAuthorization {
+            region: self.region(),
+            client_id: id.as_str().into(),
+            client_secret: (!self.is_native).then(|| secret.as_str().into()),
+            redirect_uri: REDIRECT.to_owned(),
+            access: RequestedAccess::default(),
+            allow_duplicate: false,
+        }
+    }
+
+    /// An administrator opens an address, says yes, and is sent to another one.
+    fn consented(&self, address: &str) -> String {
+        let url = Url::parse(address).unwrap();
+        let target = format!("{}?{}", url.path(), url.query().unwrap());
+        let answer = self.server.tenant().answer(&Request::get(&target), NOW);
+        let mut headers = answer.headers.into_iter();
+        let location = headers.find(|(name, _)| name.eq_ignore_ascii_case("location"));
+        location.map_or_else(String::new, |(_, address)| address)
+    }
+
+    async fn authorize_as(
+        &self,
+        process: &Process,
+        msp: MspOrgId,
+        request: BeginAuthorization,
+    ) -> Result<Authorized, Error> {
+        let begun = process.integration.begin_authorization(msp, request);
+        let address = self.consented(&begun.await.unwrap().url);
+        assert!(address.starts_with(REDIRECT), "{address}");
+        let callback = Callback::read(&address);
+        let completed = process
+            .integration
+            .complete_authorization(msp, callback, Actor::Schedule);
+        completed.await
+    }
+
+    async fn authorize(&self, process: &Process) -> Authorized {
+        let authorized = self.authorize_as(process, msp(1), self.beginning());
+        authorized.await.unwrap()
+    }
+
+    async fn stored(&self, process: &Process, msp: MspOrgId) -> Credential {
+        let stored = process.store.credential(msp, self.credential(msp));
+        stored.await.unwrap().unwrap()
+    }
+
+    async fn refresh_token(&self, process: &Process, msp: MspOrgId) -> SecretString {
+        let secrets = self.stored(process, msp).await.secrets.unwrap();
+        let (region, sealed) = (self.region(), secrets.refresh_token.unwrap());
+        let opened = keyring().open(msp, &region, Field::RefreshToken, &sealed);
+        opened.unwrap()
+    }
+
+    async fn rotations(&self, process: &Process, msp: MspOrgId) -> u32 {
+        self.stored(process, msp).await.secrets_version.as_u32() - 1
+    }
+
+    async fn visible(&self, process: &Process, msp: MspOrgId) -> Result<u64, Error> {
+        let region = self.region();
+        let tested = process
+            .integration
+            .test_saved_connection(msp, &region, Actor::Schedule);
+        Ok(tested.await?.organizations_visible)
+    }
+
+    /// Every file of the database.
+    fn files(&self) -> Vec<u8> {
+        let files = fs::read_dir(self.folder.path()).unwrap();
+        files
+            .flat_map(|file| fs::read(file.unwrap().path()).unwrap())
+            .collect()
+    }
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes
+        .windows(text.len())
+        .any(|part| part == text.as_bytes())
+}
+
+#[tokio::test]
+async fn an_administrator_authorizes_and_everything_runs() {
+    let scene = Scene::of(tenant(), false).await;
+    let process = scene.process().await;
+    let begun = process
+        .integration
+        .begin_authorization(msp(1), scene.beginning());
+    let address = scene.consented(&begun.await.unwrap().url);
+    let callback = Callback::read(&address);
+    let authorized = process
+        .integration
+        .complete_authorization(msp(1), callback, Actor::Schedule);
+    let authorized = authorized.await.unwrap();
+    assert_eq!(authorized.test.unwrap().organizations_visible, 2);
+
+    let (integration, region) = (&process.integration, scene.region());
+    let discovery = integration.discover(msp(1), &region, Actor::Schedule, event("discover"));
+    assert_eq!(discovery.await.unwrap().listed, 2);
+    let credential = scene.credential(msp(1));
+    for (number, mapping) in process
+        .store
+        .mappings(msp(1), credential)
+        .await
+        .unwrap()
+        .into_iter()
+        .enumerate()
+    {
+        let label = format!("map {number}");
+        let choice = Choice::CreateNew;
+        let mapped = integration.map(msp(1), mapping.id, choice, Actor::Schedule, event(&label));
+        let company = mapped.await.unwrap().mapping.state.company().unwrap();
+        let customer = Uuid::from_u128(100 + number as u128);
+        let customer = regentra_sync::ComplianceOrgId::from_uuid(customer);
+        let event = event(&format!("promote {number}"));
+        let promoted = integration.promote(msp(1), company, customer, Actor::Schedule, event);
+        promoted.await.unwrap();
+    }
+    // Tokens die while it works.
+    scene.server.tenant().revoke_tokens();
+    for kind in [PlanKind::AssetSync, PlanKind::EvidenceSweep] {
+        for event in integration.plan(kind, NOW).await.unwrap() {
+            match (&event, integration.handle(&event, 1).await.unwrap()) {
+                (Event::AssetSync(_), Handled::AssetSync(synced)) => {
+                    let whole = |outcome| matches!(outcome, Ok(SyncOutcome::Synced { .. }));
+                    assert!(synced.len() == 2 && synced.into_iter().all(|s| whole(s.outcome)));
+                }
+                (Event::EvidenceSweep(_), Handled::EvidenceSweep(swept)) => {
+                    assert!(matches!(swept, SweepOutcome::Committed(_)), "{swept:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    // One with the code, one when the connection was tried, one after its tokens had died.
+    let tokens = scene.server.tenant().requests_by_path()["/ws/oauth/token"];
+    assert_eq!((tokens, scene.rotations(&process, msp(1)).await), (3, 2));
+
+    let files = scene.files();
+    let refresh_token = scene.refresh_token(&process, msp(1)).await;
+    let parameters = Url::parse(&address).unwrap();
+    let mut secrets: Vec<String> = parameters
+        .query_pairs()
+        .map(|(_, value)| value.into_owned())
+        .collect();
+    assert_eq!(secrets.len(), 2, "a code and a state");
+    secrets.push(refresh_token.expose_secret().to_owned());
+    secrets.extend([scene.client.0.clone(), scene.client.1.clone()]);
+    for secret in secrets {
+        assert!(!contains(&files, &secret), "{secret} is stored as it is");
+    }
+    assert!(
+        contains(&files, "authorization_code"),
+        "these are the files"
+    );
+}
+
+#[tokio::test]
+async fn processes_share_one_refresh_token_and_none_is_lost() {
+    let scene = Scene::of(tenant(), false).await;
+    let (one, other) = (scene.process().await, scene.process().await);
+    scene.authorize(&one).await;
+    for round in 0..3 {
+        for process in [&one, &other] {
+            scene.server.tenant().revoke_tokens();
+            let visible = scene.visible(process, msp(1)).await;
+            assert_eq!(visible.unwrap(), 2, "round {round}");
+        }
+    }
+    // Both at once: one is refused, because the other was faster, and finds what the other stored.
+    for round in 0..5 {
+        scene.server.tenant().revoke_tokens();
+        let (a, b) = tokio::join!(scene.visible(&one, msp(1)), scene.visible(&other, msp(1)));
+        assert_eq!((a.unwrap(), b.unwrap()), (2, 2), "round {round}");
+    }
+    let rotations = scene.rotations(&one, msp(1)).await;
+    assert_eq!(
+        rotations,
+        1 + 6 + 10,
+        "each took its own, one after the other"
+    );
+}
+
+#[tokio::test]
+async fn a_dead_refresh_token_says_authorize_again_and_authorizing_resumes() {
+    let scene = Scene::of(tenant(), false).await;
+    let process = scene.process().await;
+    scene.authorize(&process).await;
+    let (region, before) = (scene.region(), scene.stored(&process, msp(1)).await);
+    scene.server.tenant().revoke_tokens();
+    scene.server.tenant().revoke_refresh_tokens();
+    let integration = &process.integration;
+    let discovered = integration.discover(msp(1), &region, Actor::Schedule, event("dead"));
+    let error = discovered.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Ninjaone(Vendor::AuthorizeAgain));
+    assert!(error.to_string().contains("authorize again"), "{error}");
+    let card = integration
+        .connection_status(msp(1))
+        .await
+        .unwrap()
+        .remove(0);
+    assert!(card.connected && card.authorize_again);
+    assert_eq!(scene.stored(&process, msp(1)).await, before);
+
+    scene.clock.advance(Duration::minutes(1));
+    let authorized = scene.authorize(&process).await;
+    assert!(authorized.connected.reconnected);
+    assert_eq!(authorized.test.unwrap().organizations_visible, 2);
+    let discovered = integration.discover(msp(1), &region, Actor::Schedule, event("alive"));
+    assert_eq!(discovered.await.unwrap().listed, 2);
+    let card = integration
+        .connection_status(msp(1))
+        .await
+        .unwrap()
+        .remove(0);
+    assert!(!card.authorize_again);
+}
+
+#[tokio::test]
+async fn a_native_application_proves_itself_by_pkce_alone() {
+    let scene = Scene::of(tenant().public_client(), true).await;
+    let process = scene.process().await;
+    scene.authorize(&process).await;
+    scene.server.tenant().revoke_tokens();
+    assert_eq!(scene.visible(&process, msp(1)).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_code_is_good_once_and_for_whoever_began() {
+    let scene = Scene::of(tenant(), false).await;
+    let process = scene.process().await;
+    let begin = async || {
+        let begun = process
+            .integration
+            .begin_authorization(msp(1), scene.beginning());
+        let address = scene.consented(&begun.await.unwrap().url);
+        let url = Url::parse(&address).unwrap();
+        let of = |name: &str| {
+            let found = url.query_pairs().find(|(key, _)| key == name);
+            found.unwrap().1.into_owned()
+        };
+        (of("state"), of("code"))
+    };
+    let ((state, _), (other_state, code)) = (begin().await, begin().await);
+    // The verifier of one authorization does not go with the code of another; and then that code is spent.
+    for state in [state, other_state] {
+        let callback = Callback::new(&state, &code);
+        let completed =
+            process
+                .integration
+                .complete_authorization(msp(1), callback, Actor::Schedule);
+        let error = completed.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BeginAgain, "{error}");
+        assert!(!format!("{error} {error:?}").contains(&code));
+    }
+    assert_eq!(process.store.credentials(msp(1)).await.unwrap(), Vec::new());
+    scene.authorize(&process).await;
+}
+
+#[tokio::test]
+async fn what_ninjaone_refuses_is_said() {
+    // The API client was not granted what keeps a connection alive: the browser stays with NinjaOne, and nothing comes back.
+    let scene = Scene::of(tenant().scopes(&["monitoring", "management"]), false).await;
+    let process = scene.process().await;
+    let begun = process
+        .integration
+        .begin_authorization(msp(1), scene.beginning());
+    let address = scene.consented(&begun.await.unwrap().url);
+    assert!(
+        address.contains("/ws/oauth/error?error=invalid_scope"),
+        "{address}"
+    );
+
+    let scene = Scene::of(tenant(), false).await;
+    let process = scene.process().await;
+    let wrong = BeginAuthorization {
+        client_secret: Some("wrong".into()),
+        ..scene.beginning()
+    };
+    let error = scene
+        .authorize_as(&process, msp(1), wrong)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Ninjaone(Vendor::Unauthenticated));
+    let more = BeginAuthorization {
+        access: RequestedAccess::MonitoringAnd(vec![Scope::Control]),
+        ..scene.beginning()
+    };
+    let begun = process.integration.begin_authorization(msp(1), more);
+    let address = scene.consented(&begun.await.unwrap().url);
+    assert!(address.contains("error=invalid_scope"), "{address}");
+    assert_eq!(process.store.credentials(msp(1)).await.unwrap(), Vec::new());
+}
+
+/// Two administrators may see different organizations: a client of one never answers for the other.
+#[tokio::test]
+async fn connections_of_one_client_id_never_share_their_tokens() {
+    let scene = Scene::of(tenant(), false).await;
+    let process = scene.process().await;
+    for number in [1, 2] {
+        let request = BeginAuthorization {
+            allow_duplicate: true,
+            ..scene.beginning()
+        };
+        let authorized = scene.authorize_as(&process, msp(number), request);
+        authorized.await.unwrap().test.unwrap();
+    }
+    scene.server.tenant().revoke_tokens();
+    scene.visible(&process, msp(1)).await.unwrap();
+    let rotations = (
+        scene.rotations(&process, msp(1)).await,
+        scene.rotations(&process, msp(2)).await,
+    );
+    assert_eq!(rotations, (2, 1), "only its own refresh token was used");
+    scene.visible(&process, msp(2)).await.unwrap();
+    let rotations = (
+        scene.rotations(&process, msp(1)).await,
+        scene.rotations(&process, msp(2)).await,
+    );
+    assert_eq!(rotations, (2, 2));
+}
+
+/// What is kept of the client in memory belongs to one connection.
+#[tokio::test]
+async fn a_reconnect_by_the_other_way_leaves_nothing_of_the_first_in_use() {
+    let scene = Scene::of(tenant(), false).await;
+    let (one, other) = (scene.process().await, scene.process().await);
+    scene.authorize(&one).await;
+    assert_eq!(scene.visible(&other, msp(1)).await.unwrap(), 2);
+    let (id, secret) = &scene.client;
+    let connect = Connect {
+        event: event("client credentials"),
+        region: scene.region(),
+        client_id: id.as_str().into(),
+        client_secret: secret.as_str().into(),
+        allow_duplicate: false,
+        actor: Actor::Schedule,
+    };
+    one.integration.connect(msp(1), connect).await.unwrap();
+    scene.server.tenant().revoke_tokens();
+    scene.server.tenant().revoke_refresh_tokens();
+    for process in [&one, &other] {
+        assert_eq!(scene.visible(process, msp(1)).await.unwrap(), 2);
+    }
+    assert_eq!(scene.rotations(&one, msp(1)).await, 0);
+}
