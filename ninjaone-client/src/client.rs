@@ -195,8 +195,27 @@ impl Client {
     }
 
     /// The current token, or a new one.
+    ///
+    /// A refresh token is spent by being sent. Getting its successor goes on in a task of its own, so that whoever asked may
+    /// go away at any point: were it cut off, an administrator would have to authorize again.
     async fn token(&self) -> Result<Arc<Token>, Error> {
-        self.inner.tokens.get(|| self.new_token()).await
+        if let Some(token) = self.inner.tokens.fresh() {
+            return Ok(token);
+        }
+        if !self.inner.credentials.rotates() {
+            return self.inner.tokens.get(|| self.new_token()).await;
+        }
+        let client = self.clone();
+        let renewal = async move { client.inner.tokens.get(|| client.new_token()).await };
+        match tokio::spawn(renewal.in_current_span()).await {
+            Ok(token) => token,
+            Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
+            Err(_) => Err(Error::new(
+                ErrorKind::TokenStore,
+                "the runtime ended while a token was renewed",
+            )
+            .of("oauth.token")),
+        }
     }
 
     /// Posts a form to the token endpoint.

@@ -310,6 +310,32 @@ mod tests {
         assert_eq!(store.load().await.unwrap().unwrap().expose_secret(), "r8");
     }
 
+    /// Answers after a second: long enough to go away meanwhile.
+    #[derive(Debug)]
+    struct Slow(Arc<Bodies>);
+
+    #[async_trait]
+    impl crate::Transport for Slow {
+        async fn send(&self, request: http::Request<bytes::Bytes>) -> Answer {
+            let answer = self.0.send(request).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            answer
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_dropped_does_not_lose_the_next_refresh_token() {
+        let good = Arc::new(Mutex::new(1));
+        let store = Arc::new(MemoryTokenStore::holding(RefreshToken::new("r1")));
+        let tenant = tenant(&good);
+        let client = client(Arc::new(Slow(tenant.clone())), store.clone());
+        let moment = Duration::from_millis(500);
+        assert!(tokio::time::timeout(moment, list(&client)).await.is_err());
+        list(&client).await.unwrap();
+        assert_eq!(store.load().await.unwrap().unwrap().expose_secret(), "r2");
+        assert_eq!(tenant.seen.lock().unwrap().len(), 1, "renewed once");
+    }
+
     #[derive(Debug, Default)]
     struct Flaky {
         store: MemoryTokenStore,

@@ -1,8 +1,6 @@
 //! The second way in over real HTTP, on a database in a file: an administrator authorizes, processes rotate the refresh token.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
     reason = "a test panics where it fails, helpers included"
 )]
 

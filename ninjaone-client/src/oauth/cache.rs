@@ -87,7 +87,8 @@ impl TokenCache {
         }
     }
 
-    fn fresh(&self) -> Option<Arc<Token>> {
+    /// The current token, unless it is about to end.
+    pub(crate) fn fresh(&self) -> Option<Arc<Token>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         current
             .as_ref()

@@ -95,6 +95,11 @@ impl Credentials {
         &self.client_id
     }
 
+    /// Whether getting a token spends what it is got with.
+    pub(crate) fn rotates(&self) -> bool {
+        matches!(self.grant, Grant::RefreshToken { .. })
+    }
+
     pub(crate) fn grant(&self) -> &Grant {
         &self.grant
     }

@@ -372,7 +372,7 @@ async fn a_scope_that_was_not_granted_is_said_and_ends_the_authorization(host: H
 async fn a_code_that_ninjaone_does_not_take_is_begun_again_and_nothing_is_saved(host: Host) {
     host.connect().await;
     let before = stored(&host).await;
-    host.ninjaone.script().codes_are_refused = true;
+    host.ninjaone.script().fails_codes = Some(Vendor::AuthorizeAgain);
     let begun = begin(&host).await;
     let error = complete(&host, &begun).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BeginAgain);
@@ -380,7 +380,7 @@ async fn a_code_that_ninjaone_does_not_take_is_begun_again_and_nothing_is_saved(
         error.to_string().contains("does not take the code"),
         "{error}"
     );
-    host.ninjaone.script().codes_are_refused = false;
+    host.ninjaone.script().fails_codes = None;
     let error = complete(&host, &begun).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BeginAgain, "it is spent");
     assert_eq!(stored(&host).await, before);

@@ -22,7 +22,7 @@ use regentra_sync::{
     ninjaone_client::{BaseUrl, ErrorKind as Vendor, Lane, RefreshToken},
     regentra_evidence::{SignalKind, Status},
 };
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// What happens while NinjaOne is asked: a disconnect, another worker, another decision.
 pub(crate) type Meanwhile = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
@@ -52,8 +52,8 @@ pub(crate) struct Script {
     pub(crate) known_elsewhere: BTreeSet<i64>,
     pub(crate) signature_ages: BTreeMap<i64, Option<time::OffsetDateTime>>,
     pub(crate) meanwhile: Option<Meanwhile>,
-    /// Codes are not taken.
-    pub(crate) codes_are_refused: bool,
+    /// What becomes of every code.
+    pub(crate) fails_codes: Option<Vendor>,
     /// How often a refresh token was issued: only the newest is good, and every use of it brings another.
     pub(crate) refresh_tokens: u32,
 }
@@ -97,7 +97,7 @@ impl Scripted {
         let organization = organization.map(ExternalOrgId::get);
         let (meanwhile, failure) = {
             let mut script = self.script();
-            let secret = access.client_secret().map(|secret| secret.expose_secret());
+            let secret = access.client_secret().map(SecretString::expose_secret);
             let secret = secret.unwrap_or_default().to_owned();
             script.asked.push((what, organization, secret, access.lane));
             let is_known = script.only.is_none_or(|(host, client)| {
@@ -166,8 +166,9 @@ impl NinjaOne for Scripted {
             Lane::Interactive,
         );
         script.asked.push(asked);
-        if script.codes_are_refused {
-            return Err(authorize_again());
+        if let Some(kind) = script.fails_codes {
+            let kind = ErrorKind::Ninjaone(kind);
+            return Err(Error::new(kind, "NinjaOne does not take the code"));
         }
         Ok(script.next_refresh_token())
     }
