@@ -44,8 +44,7 @@ folder=$(mktemp -d "${TMPDIR:-/tmp}/regentra-pg.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 "$0/initdb" --pgdata "$folder/data" --username postgres --auth trust --encoding UTF8 --locale C --no-sync >"$folder/log" 2>&1 \
   || { cat "$folder/log" >&2; exit 1; }
-"$0/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
-  -c full_page_writes=off -c max_connections=200 -c shared_buffers=64MB >>"$folder/log" 2>&1 &
+"$0/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c max_connections=200 -c shared_buffers=64MB "$@" >>"$folder/log" 2>&1 &
 until "$0/pg_isready" --quiet --host "$folder"; do
   kill -0 $! 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
   sleep 0.05
@@ -54,6 +53,13 @@ echo "$folder"
 cat >/dev/null
 "$0/pg_ctl" stop --pgdata "$folder/data" --mode immediate >/dev/null
 "#;
+
+/// What is written may be lost when the machine stops: no test is about that, and it is faster.
+const FORGETFUL: &[&str] = &[
+    "--fsync=off",
+    "--synchronous_commit=off",
+    "--full_page_writes=off",
+];
 
 /// A running server.
 #[derive(Debug)]
@@ -64,7 +70,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(programs: &Path) -> Self {
+    fn start(programs: &Path, settings: &[&str]) -> Self {
         // PostgreSQL refuses to run as root.
         let is_root = Command::new("id")
             .arg("-u")
@@ -80,6 +86,7 @@ impl Server {
         let mut keeper = command
             .args(["-c", KEEPER])
             .arg(programs)
+            .args(settings)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -114,23 +121,28 @@ impl Server {
 /// Where `CI` is set and there is no PostgreSQL.
 pub(crate) fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    let server = SERVER.get_or_init(|| match programs() {
-        Some(programs) => Some(Server::start(&programs)),
-        None if env::var_os("CI").is_some() => None,
-        None => {
-            // Not `eprintln!`, which the test runner holds back.
-            let _ = writeln!(
-                io::stderr(),
-                "\nSKIPPED: PostgreSQL is not installed here, so its tests did not run (see .ci/postgres)\n"
-            );
-            None
-        }
-    });
+    SERVER.get_or_init(|| start(FORGETFUL)).as_ref()
+}
+
+/// A server that keeps what it committed as it does by default, for benchmarks; else as [`server`].
+pub(crate) fn durable_server() -> Option<Server> {
+    start(&[])
+}
+
+fn start(settings: &[&str]) -> Option<Server> {
+    let programs = programs();
     assert!(
-        server.is_some() || env::var_os("CI").is_none(),
+        programs.is_some() || env::var_os("CI").is_none(),
         "PostgreSQL is not installed, and CI does not skip its tests: run .ci/postgres first"
     );
-    server.as_ref()
+    if programs.is_none() {
+        // Not `eprintln!`, which the test runner holds back.
+        let _ = writeln!(
+            io::stderr(),
+            "\nSKIPPED: PostgreSQL is not installed here, so its tests did not run (see .ci/postgres)\n"
+        );
+    }
+    programs.map(|programs| Server::start(&programs, settings))
 }
 
 /// The folder of the newest server's programs.

@@ -1,0 +1,267 @@
+//! The MSP's customers, and a NinjaOne that answers for them at once. Everything is made when it is asked for, from its number,
+//! so that the fleet itself takes no memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use regentra_sync::{
+    assessment::{Assessment, AssessmentRequest, Report, ReportOutcome, Verdict},
+    asset::AssetContent,
+    audit::SweepCounts,
+    error::Result,
+    mapping::ExternalOrgId,
+    ninjaone::{Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList},
+    regentra_evidence::{
+        ActivityKey, AntivirusPosture, AttemptFact, BackupActivity, BackupEvent, BackupFact,
+        Conversion, Definitions, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Encryption,
+        Fleet as Scope, InstallOutcome, PatchKey, PatchKind, PatchSla, Product, ProductFact,
+        Protection, ProtectionState, ReportState, SignatureHistory, Vendor, VolumeFact, VolumeKey,
+        VolumeLabel, VolumeType, device_inventory,
+    },
+};
+use time::Duration;
+
+/// How many devices each customer has; the customer's number is its place, from 1.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    /// Where each customer's devices begin among all, and where the last one's end.
+    begins: Vec<usize>,
+}
+
+impl Fleet {
+    /// A hundredth of the customers has a quarter of the devices, a twentieth another quarter; the many share the rest.
+    pub(crate) fn new(customers: usize, devices: usize) -> Self {
+        let large = customers.div_ceil(100);
+        let middle = customers.div_ceil(20);
+        let many = customers.saturating_sub(large + middle).max(1);
+        let weight = |place: usize| {
+            if place < large {
+                many * middle * 2
+            } else if place < large + middle {
+                many * large * 2
+            } else {
+                // From half to one and a half of the many's average.
+                4 * large * middle * (50 + place * 37 % 101) / 100
+            }
+        };
+        let total: usize = (0..customers).map(weight).sum();
+        let mut begins = vec![0];
+        let mut sum = 0;
+        for place in 0..customers {
+            sum += weight(place);
+            begins.push(devices * sum / total);
+        }
+        Self { begins }
+    }
+
+    /// NinjaOne's ids of one organization's devices.
+    fn devices_of(&self, organization: ExternalOrgId) -> std::ops::Range<usize> {
+        let end = usize::try_from(organization.get()).unwrap_or(0);
+        let begin = |place: usize| self.begins.get(place).copied().unwrap_or(0);
+        begin(end.saturating_sub(1))..begin(end)
+    }
+}
+
+fn listed(organization: ExternalOrgId, device: usize) -> ListedDevice {
+    let is_server = device.is_multiple_of(11);
+    let name = format!(
+        "C{organization}-{}{device}",
+        if is_server { "SRV" } else { "PC" }
+    );
+    ListedDevice {
+        id: device.cast_signed() as i64,
+        content: AssetContent {
+            host_name: Some(name.as_str().into()),
+            name: name.into(),
+            serial_number: Some(format!("5CG{device:08X}").into()),
+            entra_device_id: None,
+            class: Some(
+                if is_server {
+                    "WINDOWS_SERVER"
+                } else {
+                    "WINDOWS_WORKSTATION"
+                }
+                .to_owned(),
+            ),
+            manufacturer: Some("HP Inc.".to_owned()),
+            model: Some("HP EliteBook 840 14 inch G10 Notebook PC".to_owned()),
+            operating_system: Some("Windows 11 Professional Edition".to_owned()),
+        },
+    }
+}
+
+#[async_trait]
+impl NinjaOne for Fleet {
+    async fn authenticate(&self, _: &Access) -> Result<()> {
+        Ok(())
+    }
+
+    async fn organizations(&self, _: &Access, ceiling: usize) -> Result<OrganizationList> {
+        let customers = self.begins.len() - 1;
+        let organizations = (1..=customers).map(|number| ListedOrganization {
+            id: ExternalOrgId::new(number.cast_signed() as i64),
+            name: format!("Customer {number:04}").into(),
+        });
+        Ok(OrganizationList {
+            organizations: organizations.take(ceiling).collect(),
+            truncated: customers > ceiling,
+            malformed_rows: 0,
+            requests: 1,
+        })
+    }
+
+    async fn devices(
+        &self,
+        _: &Access,
+        organization: ExternalOrgId,
+        ceiling: usize,
+    ) -> Result<DeviceList> {
+        let devices = self.devices_of(organization);
+        Ok(DeviceList {
+            truncated: devices.len() > ceiling,
+            devices: devices
+                .take(ceiling)
+                .map(|device| listed(organization, device))
+                .collect(),
+            requests: 1,
+            ..DeviceList::default()
+        })
+    }
+
+    /// Two volumes, an antivirus product, four installed patches and a backup a device. Of ten customers, one has disks that
+    /// are not encrypted, one failed patches and one no backups; three devices of a hundred have old signatures.
+    async fn assess(
+        &self,
+        _: &Access,
+        request: AssessmentRequest<'_>,
+        _: &BTreeSet<i64>,
+    ) -> Result<Assessment> {
+        let now = request.now;
+        let collected_at = Some(now - Duration::minutes(20));
+        let kind = request.organization.get() % 10;
+        let devices = || self.devices_of(request.organization);
+        let key = |device: usize| DeviceKey::new(device as u64);
+
+        let mut scope = Scope::builder(now).rules(*request.rules);
+        for device in devices() {
+            scope.observe(DeviceFact {
+                device: key(device),
+                approved: true,
+                class: if device.is_multiple_of(11) {
+                    DeviceClass::WindowsServer
+                } else {
+                    DeviceClass::WindowsWorkstation
+                },
+                offline: Some(false),
+                last_contact: collected_at,
+            });
+        }
+        let scope = scope.build();
+        let mut disks = DiskEncryption::new(scope.clone());
+        let mut antivirus = AntivirusPosture::new(scope.clone());
+        let mut patches = PatchSla::new(scope.clone());
+        let mut backups = BackupActivity::new(scope.clone());
+        for device in devices() {
+            for volume in 0..2 {
+                let _ = disks.observe(VolumeFact {
+                    device: key(device),
+                    volume: VolumeKey::new(volume),
+                    volume_type: VolumeType::Fixed,
+                    label: VolumeLabel::Other,
+                    capacity: Some(512 << 30),
+                    encryption: Some(Encryption {
+                        conversion: if kind == 1 {
+                            Conversion::Decrypted
+                        } else {
+                            Conversion::FullyEncrypted
+                        },
+                        protection: if kind == 1 {
+                            Protection::Unprotected
+                        } else {
+                            Protection::Protected
+                        },
+                    }),
+                    collected_at,
+                });
+            }
+            let _ = antivirus.observe(ProductFact {
+                device: key(device),
+                product: Product::Real(Vendor::MicrosoftDefender),
+                state: ProtectionState::On,
+                definitions: if device % 100 < 3 {
+                    Definitions::OutOfDate
+                } else {
+                    Definitions::UpToDate
+                },
+                collected_at,
+            });
+            for patch in 0..4 {
+                let _ = patches.observe_attempt(AttemptFact {
+                    device: key(device),
+                    kind: if patch < 3 {
+                        PatchKind::Os
+                    } else {
+                        PatchKind::Software
+                    },
+                    patch: PatchKey::new(patch),
+                    definition_update: false,
+                    outcome: if kind == 2 {
+                        InstallOutcome::Failed
+                    } else {
+                        InstallOutcome::Installed
+                    },
+                    installed_at: collected_at,
+                    collected_at,
+                });
+            }
+            let _ = backups.observe(BackupFact {
+                device: key(device),
+                activity: ActivityKey::new(device as i64),
+                event: if kind == 3 {
+                    BackupEvent::Failure
+                } else {
+                    BackupEvent::Success
+                },
+                at: collected_at,
+            });
+        }
+
+        let number = |device: DeviceKey| device.get().cast_signed();
+        let out_of_date: Vec<_> = antivirus.out_of_date().collect();
+        let mut sightings: BTreeMap<_, _> = antivirus
+            .up_to_date()
+            .map(|device| (number(device), false))
+            .collect();
+        sightings.extend(out_of_date.iter().map(|device| (number(*device), true)));
+        let since = |device| {
+            request
+                .signature_ages
+                .and_then(|ages| ages.out_of_date_since(number(device)))
+                .unwrap_or(now)
+        };
+        let history: SignatureHistory = out_of_date
+            .iter()
+            .map(|device| (*device, since(*device)))
+            .collect();
+        let (answered, digest) = (ReportState::answered(), request.digest_key);
+        let verdicts = [
+            disks.finish_with_digest(answered, digest),
+            antivirus.finish_with_digest(answered, Some(&history), digest),
+            patches.finish_with_digest(answered, answered, digest),
+            backups.finish_with_digest(answered, digest),
+            device_inventory::finish_with_digest(&scope, digest),
+        ];
+        Ok(Assessment {
+            verdicts: verdicts
+                .into_iter()
+                .map(|(signal, facts)| Verdict { signal, facts })
+                .collect(),
+            reports: BTreeMap::from([(Report::Devices, ReportOutcome::Answered)]),
+            counts: SweepCounts {
+                requests: 8,
+                ..SweepCounts::default()
+            },
+            signatures_out_of_date: sightings,
+        })
+    }
+}
