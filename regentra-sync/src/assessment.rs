@@ -85,6 +85,9 @@ pub struct Assessment {
     pub counts: SweepCounts,
     /// Devices (NinjaOne ids) whose signatures were seen out of date (`true`) or up to date (`false`).
     pub signatures_out_of_date: BTreeMap<i64, bool>,
+    /// Devices (NinjaOne ids) that reports have rows of and the organization's device list does not name, with the number of
+    /// those rows. They are counted as orphans; a sweep looks up which of them are devices of other organizations.
+    pub unlisted_devices: BTreeMap<i64, u64>,
 }
 
 impl Assessment {

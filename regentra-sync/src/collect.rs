@@ -106,8 +106,8 @@ impl RowTally {
 
 /// Pulls the reports of one organization through `client` and judges them at `request.now`.
 ///
-/// `known_elsewhere` names devices that the host knows in other organizations of the same NinjaOne tenant, so that their rows are
-/// counted as foreign rather than orphans; what the device list itself says of other organizations is added to it.
+/// Rows of devices that the device list shows in other organizations are counted as foreign, those of devices it does not show at
+/// all as orphans; [`Assessment::unlisted_devices`] names the latter for whoever knows more devices.
 ///
 /// # Errors
 ///
@@ -116,17 +116,16 @@ impl RowTally {
 pub async fn organization(
     client: &Client,
     request: AssessmentRequest<'_>,
-    known_elsewhere: &BTreeSet<DeviceId>,
 ) -> Result<Collected, Error> {
     let organization = OrganizationId::new(request.organization.get());
-    let mut devices = device_list(client, organization, &request).await?;
-    devices.foreign.extend(known_elsewhere.iter().copied());
+    let devices = device_list(client, organization, &request).await?;
     let mut run = Run {
         client,
         request,
         filter: DeviceFilter::organization(organization),
         fleet: devices.fleet,
         foreign: devices.foreign,
+        unlisted: BTreeMap::new(),
         rows: BTreeMap::from([(Report::Devices, devices.tally)]),
         outcomes: BTreeMap::from([(Report::Devices, ReportOutcome::Answered)]),
         failures: BTreeMap::new(),
@@ -156,6 +155,7 @@ pub async fn organization(
             reports: run.outcomes,
             counts,
             signatures_out_of_date,
+            unlisted_devices: run.unlisted,
         },
         rows: run.rows,
         failures: run.failures,
@@ -224,6 +224,7 @@ struct Run<'a> {
     filter: DeviceFilter,
     fleet: Arc<Fleet>,
     foreign: BTreeSet<DeviceId>,
+    unlisted: BTreeMap<i64, u64>,
     rows: BTreeMap<Report, RowTally>,
     outcomes: BTreeMap<Report, ReportOutcome>,
     failures: BTreeMap<Report, Error>,
@@ -418,10 +419,14 @@ impl Run<'_> {
                     for row in &page.rows {
                         match take(row) {
                             Ok((device, fate)) => {
-                                tally.count(
-                                    fate,
-                                    device.is_some_and(|id| self.foreign.contains(&id)),
-                                );
+                                let is_foreign =
+                                    device.is_some_and(|id| self.foreign.contains(&id));
+                                tally.count(fate, is_foreign);
+                                if let (Some(id), RowFate::UnknownDevice, false) =
+                                    (device, fate, is_foreign)
+                                {
+                                    *self.unlisted.entry(id.get()).or_default() += 1;
+                                }
                             }
                             Err(Malformed { .. }) => tally.malformed(1),
                         }

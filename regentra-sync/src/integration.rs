@@ -1,7 +1,7 @@
 //! The integration: every use case, over a host's store.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     future::Future,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
@@ -90,7 +90,6 @@ struct Inner {
     worker: WorkerId,
     /// Subjects that this process works on; the store's lease is this worker's for all of them.
     running: Mutex<BTreeSet<(MspOrgId, LeaseKey)>>,
-    known_devices: Mutex<BTreeMap<CredentialId, evidence_sweep::KnownDevices>>,
 }
 
 /// Puts an [`Integration`] together.
@@ -164,7 +163,6 @@ impl IntegrationBuilder {
             )
         });
         let worker = WorkerId::new(clock.now());
-        let (running, known_devices) = (Mutex::default(), Mutex::default());
         let inner = Inner {
             store,
             keyring,
@@ -173,8 +171,7 @@ impl IntegrationBuilder {
             observer,
             policy,
             worker,
-            running,
-            known_devices,
+            running: Mutex::default(),
         };
         Integration {
             inner: Arc::new(inner),

@@ -1,7 +1,7 @@
 //! NinjaOne over its API.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -364,17 +364,9 @@ impl NinjaOne for LiveNinjaOne {
         Ok(list)
     }
 
-    async fn assess(
-        &self,
-        access: &Access,
-        request: AssessmentRequest<'_>,
-        known_elsewhere: &BTreeSet<i64>,
-    ) -> Result<Assessment> {
+    async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
         let client = self.client(access)?;
-        let known: BTreeSet<_> = known_elsewhere.iter().copied().map(DeviceId::new).collect();
-        Ok(collect::organization(&client, request, &known)
-            .await?
-            .assessment)
+        Ok(collect::organization(&client, request).await?.assessment)
     }
 }
 

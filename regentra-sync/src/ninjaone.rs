@@ -3,7 +3,7 @@
 //!
 //! [`LiveNinjaOne`]: crate::live::LiveNinjaOne
 
-use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use ninjaone_client::{AuthorizationCode, BaseUrl, Lane, RefreshToken, TokenStore};
@@ -97,14 +97,8 @@ pub trait NinjaOne: Debug + Send + Sync + 'static {
         ceiling: usize,
     ) -> Result<DeviceList>;
 
-    /// Pulls one organization's reports and judges them. `known_elsewhere` are NinjaOne ids of devices that the host knows in
-    /// other organizations.
-    async fn assess(
-        &self,
-        access: &Access,
-        request: AssessmentRequest<'_>,
-        known_elsewhere: &BTreeSet<i64>,
-    ) -> Result<Assessment>;
+    /// Pulls one organization's reports and judges them.
+    async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment>;
 }
 
 /// The organizations of a tenant.

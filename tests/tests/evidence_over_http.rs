@@ -6,7 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ninjaone_client::{BaseUrl, Client, Credentials, RateLimit, RetryPolicy};
@@ -73,7 +73,7 @@ async fn try_collect_with(
         digest_key: &digest_key,
         signature_ages: None,
     };
-    collect::organization(&client, request, &BTreeSet::new()).await
+    collect::organization(&client, request).await
 }
 
 async fn collect(tenant: Tenant, organization: i64) -> Collected {

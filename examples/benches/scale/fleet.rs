@@ -1,7 +1,7 @@
 //! The MSP's customers, and a NinjaOne that answers for them at once. Everything is made when it is asked for, from its number,
 //! so that the fleet itself takes no memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use regentra_sync::{
@@ -130,12 +130,7 @@ impl NinjaOne for Fleet {
 
     /// Two volumes, an antivirus product, four installed patches and a backup a device. Of ten customers, one has disks that
     /// are not encrypted, one failed patches and one no backups; three devices of a hundred have old signatures.
-    async fn assess(
-        &self,
-        _: &Access,
-        request: AssessmentRequest<'_>,
-        _: &BTreeSet<i64>,
-    ) -> Result<Assessment> {
+    async fn assess(&self, _: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
         let now = request.now;
         let collected_at = Some(now - Duration::minutes(20));
         let kind = request.organization.get() % 10;
@@ -262,6 +257,7 @@ impl NinjaOne for Fleet {
                 ..SweepCounts::default()
             },
             signatures_out_of_date: sightings,
+            unlisted_devices: BTreeMap::new(),
         })
     }
 }

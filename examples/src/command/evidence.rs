@@ -121,7 +121,7 @@ async fn ask(
         digest_key: &digest_key,
         signature_ages: None,
     };
-    let collected = collect::organization(&client, request, &BTreeSet::new())
+    let collected = collect::organization(&client, request)
         .await
         .with_context(|| format!("the devices of organization {organization} could not be read"))?;
     tell(&collected);

@@ -1,7 +1,4 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, PoisonError},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use ninjaone_client::Lane;
 use regentra_evidence::SignalKind;
@@ -10,9 +7,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::{Held, Integration, RACES, superseded};
 use crate::{
-    CredentialId, EventId, MappingId, MspOrgId,
+    EventId, MspOrgId,
     assessment::{Assessment, AssessmentRequest},
-    asset::Source,
     audit::{Actor, AuditDetails, AuditRow, SweepCounts, SweptSignal},
     credential::Credential,
     error::{Error, ErrorKind, Result},
@@ -75,13 +71,6 @@ pub struct SweepReport {
     pub closed: usize,
     /// Failing signals that went into the tick's digest, because its cap was reached.
     pub digested: bool,
-}
-
-/// Which devices of a credential are known in which mapping, as of one tick.
-#[derive(Debug)]
-pub(super) struct KnownDevices {
-    tick: OffsetDateTime,
-    devices: Arc<BTreeMap<i64, MappingId>>,
 }
 
 /// What a sweep works on, as it was read under the lease.
@@ -189,7 +178,6 @@ impl Integration {
         let access = self.open(msp, &subject.credential, Lane::Sweep).await?;
         let digester = self.inner.keyring.device_digester(subject.credential.id);
         let ages = SignatureAges::new(state.signature_history, digester);
-        let known = self.known_elsewhere(event).await?;
         let digest_key = self.inner.keyring.digest_key();
         let now = self.now();
         let request = AssessmentRequest {
@@ -200,9 +188,11 @@ impl Integration {
             digest_key: &digest_key,
             signature_ages: Some(&ages),
         };
-        let assess = self.inner.ninjaone.assess(&access, request, &known);
-        let assessment = self.holding(msp, held, assess).await?;
+        let assess = self.inner.ninjaone.assess(&access, request);
+        let mut assessment = self.holding(msp, held, assess).await?;
         check(&assessment)?;
+        self.tell_foreign_from_orphan(event, &mut assessment)
+            .await?;
         let outcome = self
             .commit_sweep(event, held, &subject, &assessment, &ages, now)
             .await?;
@@ -396,57 +386,39 @@ impl Integration {
         Ok((commit, report))
     }
 
-    /// NinjaOne ids of devices that asset sync knows in other organizations of the same credential. Read once per tick.
-    async fn known_elsewhere(&self, event: &SweepEvent) -> Result<BTreeSet<i64>> {
-        let (msp, credential, tick) = (
-            event.msp_credential_org_id,
-            event.credential(),
-            event.scheduled_at,
-        );
-        let devices = if let Some(devices) = self.cached_devices(credential, tick) {
-            devices
-        } else {
-            let assets = self.inner.store.assets(msp, AssetFilter::All).await?;
-            let ours = assets.iter().filter(|asset| {
-                asset.source == Source::Ninjaone && asset.credential == Some(credential)
-            });
-            let known: BTreeMap<_, _> = ours
-                .filter_map(|asset| Some((asset.external_id.parse().ok()?, asset.mapping?)))
-                .collect();
-            let devices = Arc::new(known);
-            let known = KnownDevices {
-                tick,
-                devices: Arc::clone(&devices),
-            };
-            let mut cache = self
-                .inner
-                .known_devices
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            cache.insert(credential, known);
-            drop(cache);
-            devices
-        };
-        let elsewhere = devices
-            .iter()
-            .filter(|(_, mapping)| **mapping != event.mapping_id);
-        Ok(elsewhere.map(|(device, _)| *device).collect())
-    }
-
-    fn cached_devices(
+    /// Rows of devices that the organization does not list are foreign where asset sync knows the device in another
+    /// organization, and orphans where it is known nowhere. Only the store knows, and it is asked only if there are such rows.
+    async fn tell_foreign_from_orphan(
         &self,
-        credential: CredentialId,
-        tick: OffsetDateTime,
-    ) -> Option<Arc<BTreeMap<i64, MappingId>>> {
-        let cache = self
+        event: &SweepEvent,
+        assessment: &mut Assessment,
+    ) -> Result<()> {
+        if assessment.unlisted_devices.is_empty() {
+            return Ok(());
+        }
+        let devices = assessment.unlisted_devices.keys();
+        let filter = AssetFilter::Devices {
+            credential: event.credential(),
+            devices: devices.map(ToString::to_string).collect(),
+        };
+        let known = self
             .inner
-            .known_devices
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        cache
-            .get(&credential)
-            .filter(|known| known.tick == tick)
-            .map(|known| Arc::clone(&known.devices))
+            .store
+            .assets(event.msp_credential_org_id, filter)
+            .await?;
+        let elsewhere = known.iter().filter(|asset| {
+            asset
+                .mapping
+                .is_some_and(|mapping| mapping != event.mapping_id)
+        });
+        for asset in elsewhere {
+            let device = asset.external_id.parse().ok();
+            let rows = device.and_then(|device: i64| assessment.unlisted_devices.get(&device));
+            let rows = rows.copied().unwrap_or(0);
+            assessment.counts.orphan_rows = assessment.counts.orphan_rows.saturating_sub(rows);
+            assessment.counts.foreign_rows += rows;
+        }
+        Ok(())
     }
 
     /// Says on the MSP's trail, at most once an hour, that little is left of the request budget.

@@ -10,6 +10,10 @@ use crate::{
 impl Integration {
     /// What the bridge to the ticket system is to do next, in order. Each row's id is an idempotency key.
     ///
+    /// Let one bridge drain an MSP's outbox at a time: two get the same rows, and their order among each other is lost. Whether
+    /// one or two, a row may be sent again after a crash, so hand its id to the ticket system as the key under which it
+    /// acts once, or look there for it before you send. [`delivered`](Self::delivered) says who was first.
+    ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store).
     pub async fn outbox(&self, msp: MspOrgId, limit: u32) -> Result<Vec<OutboxRow>> {

@@ -24,6 +24,10 @@ pub trait Tickets: Debug + Send + Sync + 'static {
 
     /// Outbox rows that are due at `now` and not delivered, in the order they were committed (those of one commit in
     /// the order given, notes of one commit in any), at most `limit`.
+    ///
+    /// Reading claims nothing: whoever reads before a row is acknowledged gets it too. That is meant. A bridge that died
+    /// between sending and acknowledging must find its row again, so a row can always be sent twice, claim or not; what keeps
+    /// it from having an effect twice is its id, by which the ticket system (or the bridge) recognises it.
     async fn outbox(
         &self,
         msp: MspOrgId,
@@ -32,7 +36,8 @@ pub trait Tickets: Debug + Send + Sync + 'static {
     ) -> Result<Vec<OutboxRow>>;
 
     /// Remembers that the bridge delivered a row, and the ticket system's reference for its ticket. A row that does not exist
-    /// or was delivered before is left as it is ([`CommitOutcome::AlreadyCommitted`]).
+    /// or was delivered before is left as it is ([`CommitOutcome::AlreadyCommitted`]), under whatever event: of two bridges
+    /// that deliver a row at once, the first to acknowledge it has its reference kept.
     ///
     /// Writes: `delivered_at`; with a reference, the ticket's reference and its version plus one.
     async fn commit_delivery(&self, msp: MspOrgId, commit: DeliveryCommit)

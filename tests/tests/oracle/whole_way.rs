@@ -114,7 +114,7 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
             .expect("a key"),
         signature_ages: None,
     };
-    let collected = collect::organization(&client, request, &BTreeSet::new())
+    let collected = collect::organization(&client, request)
         .await
         .expect("a device list");
     let signals: Vec<_> = collected.assessment.signals().collect();

@@ -1,6 +1,6 @@
 //! Section 5: evidence.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regentra_sync::{
     ErrorKind,
@@ -41,7 +41,7 @@ on_every_store!(
     an_auditor_finds_a_changed_removed_or_reordered_record,
     evidence_says_by_which_rules_and_window,
     signature_history_is_kept_and_passed_in,
-    devices_known_in_other_organizations_are_told_to_the_collector,
+    rows_of_devices_known_in_other_organizations_are_foreign,
     dropped_rows_are_audited,
     the_sweep_asks_in_the_lane_of_sweeps,
     customers_are_apart,
@@ -434,8 +434,8 @@ async fn evidence_is_a_chain_whose_head_is_anchored_in_the_audit_row(host: Host)
 async fn anchors(
     host: &Host,
     customer: regentra_sync::ComplianceOrgId,
-) -> std::collections::BTreeMap<SignalKind, Vec<ChainHead>> {
-    let mut anchors: std::collections::BTreeMap<_, Vec<_>> = std::collections::BTreeMap::new();
+) -> BTreeMap<SignalKind, Vec<ChainHead>> {
+    let mut anchors: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for row in host.customer_audit(customer).await {
         if let AuditDetails::Swept { signals, .. } = row.details {
             for (kind, swept) in signals {
@@ -534,30 +534,26 @@ async fn signature_history_is_kept_and_passed_in(host: Host) {
     );
 }
 
-async fn devices_known_in_other_organizations_are_told_to_the_collector(host: Host) {
-    host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
-    host.ninjaone
-        .script()
-        .devices
-        .insert(1, vec![device(10, "PC-1")]);
-    host.ninjaone
-        .script()
-        .devices
-        .insert(2, vec![device(20, "PC-2")]);
+async fn rows_of_devices_known_in_other_organizations_are_foreign(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
+    {
+        let mut script = host.ninjaone.script();
+        script.devices.insert(1, vec![device(10, "PC-1")]);
+        script.devices.insert(2, vec![device(20, "PC-2")]);
+        // Device 20 is the other's, 10 was this one's until now, and 99 is known nowhere.
+        script.unlisted_devices = BTreeMap::from([(20, 3), (10, 2), (99, 1)]);
+        script.orphan_rows = 6;
+        script.foreign_rows = 5;
+    }
     host.sync().await;
     let events = host.sweep_events().await;
-    for event in events {
-        host.integration.sweep(&event).await.unwrap();
-        let other = if event.external_org_id.get() == 1 {
-            20
-        } else {
-            10
-        };
-        assert_eq!(
-            host.ninjaone.script().known_elsewhere,
-            BTreeSet::from([other])
-        );
-    }
+    let event = events.iter().find(|event| event.external_org_id.get() == 1);
+    host.integration.sweep(event.unwrap()).await.unwrap();
+    let trail = host.customer_audit(customers[0]).await;
+    let AuditDetails::Swept { counts, .. } = &trail[0].details else {
+        panic!("{:?}", trail[0])
+    };
+    assert_eq!((counts.foreign_rows, counts.orphan_rows), (5 + 3, 6 - 3));
 }
 
 async fn dropped_rows_are_audited(host: Host) {

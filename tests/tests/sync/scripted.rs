@@ -1,7 +1,7 @@
 //! A NinjaOne that says what a test tells it to.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -49,7 +49,8 @@ pub(crate) struct Script {
     pub(crate) fails_for: BTreeMap<i64, Vendor>,
     /// What was asked: operation, organization, secret, lane.
     pub(crate) asked: Vec<(&'static str, Option<i64>, String, Lane)>,
-    pub(crate) known_elsewhere: BTreeSet<i64>,
+    pub(crate) orphan_rows: u64,
+    pub(crate) unlisted_devices: BTreeMap<i64, u64>,
     pub(crate) signature_ages: BTreeMap<i64, Option<time::OffsetDateTime>>,
     pub(crate) meanwhile: Option<Meanwhile>,
     /// What becomes of every code.
@@ -213,17 +214,11 @@ impl NinjaOne for Scripted {
         })
     }
 
-    async fn assess(
-        &self,
-        access: &Access,
-        request: AssessmentRequest<'_>,
-        known_elsewhere: &BTreeSet<i64>,
-    ) -> Result<Assessment> {
+    async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
         self.begin("assess", Some(request.organization), access)
             .await?;
         let organization = request.organization.get();
         let mut script = self.script();
-        script.known_elsewhere.clone_from(known_elsewhere);
         script.signature_ages = script
             .signatures
             .keys()
@@ -261,11 +256,13 @@ impl NinjaOne for Scripted {
             reports,
             counts: SweepCounts {
                 foreign_rows: script.foreign_rows,
+                orphan_rows: script.orphan_rows,
                 malformed_rows: script.malformed_rows,
                 requests: 9,
                 ..SweepCounts::default()
             },
             signatures_out_of_date: script.signatures.clone(),
+            unlisted_devices: script.unlisted_devices.clone(),
         })
     }
 }

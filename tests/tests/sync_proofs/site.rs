@@ -272,13 +272,8 @@ impl NinjaOne for NinjaOnes {
         behind.devices(access, organization, ceiling).await
     }
 
-    async fn assess(
-        &self,
-        access: &Access,
-        request: AssessmentRequest<'_>,
-        known_elsewhere: &std::collections::BTreeSet<i64>,
-    ) -> Result<Assessment> {
+    async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
         let behind = self.behind(&access.client_id)?;
-        behind.assess(access, request, known_elsewhere).await
+        behind.assess(access, request).await
     }
 }

@@ -56,11 +56,7 @@ impl Assets for PostgresStore {
                 return Err(StoreError::new(StoreErrorKind::Other, text));
             }
         };
-        self.rows(Tenants::msp(msp), query)
-            .await?
-            .iter()
-            .map(asset)
-            .collect()
+        self.rows(Tenants::msp(msp), query, asset).await
     }
 
     async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome> {

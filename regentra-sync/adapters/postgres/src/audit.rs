@@ -33,11 +33,7 @@ impl AuditTrail for PostgresStore {
         .bind(at)
         .bind(id)
         .bind(i64::from(page.limit));
-        self.rows(Tenants::msp(msp), query)
-            .await?
-            .iter()
-            .map(audit_row)
-            .collect()
+        self.rows(Tenants::msp(msp), query, audit_row).await
     }
 
     async fn customer_audit(
@@ -55,11 +51,8 @@ impl AuditTrail for PostgresStore {
         .bind(at)
         .bind(id)
         .bind(i64::from(page.limit));
-        self.rows(Tenants::customer(customer), query)
-            .await?
-            .iter()
-            .map(audit_row)
-            .collect()
+        self.rows(Tenants::customer(customer), query, audit_row)
+            .await
     }
 
     async fn commit_audit(

@@ -6,6 +6,7 @@ use regentra_sync::{
     credential::Fingerprint,
     store::{Budget, Result},
 };
+use sqlx::postgres::PgRow;
 use time::{Duration, OffsetDateTime};
 
 use crate::{PostgresStore, column::Columns as _, failure::failed, transaction::Tenants};
@@ -78,15 +79,16 @@ impl Budget for PostgresStore {
         .bind(now.saturating_sub(Duration::minutes(1)))
         .bind(now.saturating_sub(Duration::hours(1)))
         .bind(now);
-        match self.row(Tenants::budget_of(tenant), query).await? {
-            None => Ok(BudgetUsage {
-                last_minute: 0,
-                last_hour: 0,
-            }),
-            Some(row) => Ok(BudgetUsage {
+        let usage = |row: &PgRow| {
+            Ok(BudgetUsage {
                 last_minute: row.counter("last_minute")?,
                 last_hour: row.counter("last_hour")?,
-            }),
-        }
+            })
+        };
+        let usage = self.row(Tenants::budget_of(tenant), query, usage).await?;
+        Ok(usage.unwrap_or(BudgetUsage {
+            last_minute: 0,
+            last_hour: 0,
+        }))
     }
 }

@@ -36,11 +36,7 @@ impl Connections for PostgresStore {
             "SELECT * FROM regentra_sync.credentials WHERE msp_org_id = $1 ORDER BY region",
         )
         .bind(msp.as_uuid());
-        self.rows(Tenants::msp(msp), query)
-            .await?
-            .iter()
-            .map(credential)
-            .collect()
+        self.rows(Tenants::msp(msp), query, credential).await
     }
 
     async fn credential(&self, msp: MspOrgId, id: CredentialId) -> Result<Option<Credential>> {
@@ -49,8 +45,7 @@ impl Connections for PostgresStore {
         )
         .bind(msp.as_uuid())
         .bind(id.as_uuid());
-        let row = self.row(Tenants::msp(msp), query).await?;
-        row.as_ref().map(credential).transpose()
+        self.row(Tenants::msp(msp), query, credential).await
     }
 
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {

@@ -72,8 +72,8 @@ impl Evidence for PostgresStore {
         )
         .bind(customer.as_uuid())
         .bind(now);
-        let rows = self.rows(Tenants::customer(customer), query).await?;
-        let mut signals = rows.iter().map(stored_signal).collect::<Result<Vec<_>>>()?;
+        let signals = self.rows(Tenants::customer(customer), query, stored_signal);
+        let mut signals = signals.await?;
         signals.sort_by_key(|stored| (stored.mapping, stored.signal.kind()));
         Ok(signals)
     }
@@ -94,11 +94,8 @@ impl Evidence for PostgresStore {
         .bind(mapping.as_uuid())
         .bind(signal.as_str())
         .bind(i64::from(limit));
-        self.rows(Tenants::customer(customer), query)
-            .await?
-            .iter()
-            .map(stored_signal)
-            .collect()
+        self.rows(Tenants::customer(customer), query, stored_signal)
+            .await
     }
 
     async fn evidence_chain(
@@ -121,11 +118,8 @@ impl Evidence for PostgresStore {
         .bind(signal.as_str())
         .bind(after)
         .bind(i64::from(limit));
-        self.rows(Tenants::customer(customer), query)
-            .await?
-            .iter()
-            .map(evidence_row)
-            .collect()
+        self.rows(Tenants::customer(customer), query, evidence_row)
+            .await
     }
 }
 

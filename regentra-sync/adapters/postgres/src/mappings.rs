@@ -32,11 +32,7 @@ impl Mappings for PostgresStore {
         )
         .bind(msp.as_uuid())
         .bind(credential.as_uuid());
-        self.rows(Tenants::msp(msp), query)
-            .await?
-            .iter()
-            .map(mapping)
-            .collect()
+        self.rows(Tenants::msp(msp), query, mapping).await
     }
 
     async fn mapping(&self, msp: MspOrgId, id: MappingId) -> Result<Option<Mapping>> {
@@ -45,8 +41,7 @@ impl Mappings for PostgresStore {
         )
         .bind(msp.as_uuid())
         .bind(id.as_uuid());
-        let row = self.row(Tenants::msp(msp), query).await?;
-        row.as_ref().map(mapping).transpose()
+        self.row(Tenants::msp(msp), query, mapping).await
     }
 
     async fn companies(&self, msp: MspOrgId) -> Result<Vec<PortalCompany>> {
@@ -54,11 +49,7 @@ impl Mappings for PostgresStore {
             "SELECT * FROM regentra_sync.companies WHERE msp_org_id = $1 ORDER BY company_id",
         )
         .bind(msp.as_uuid());
-        self.rows(Tenants::msp(msp), query)
-            .await?
-            .iter()
-            .map(company)
-            .collect()
+        self.rows(Tenants::msp(msp), query, company).await
     }
 
     async fn company(&self, msp: MspOrgId, id: CompanyId) -> Result<Option<PortalCompany>> {
@@ -67,8 +58,7 @@ impl Mappings for PostgresStore {
         )
         .bind(msp.as_uuid())
         .bind(id.as_uuid());
-        let row = self.row(Tenants::msp(msp), query).await?;
-        row.as_ref().map(company).transpose()
+        self.row(Tenants::msp(msp), query, company).await
     }
 
     async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()> {

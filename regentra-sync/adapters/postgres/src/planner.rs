@@ -21,17 +21,14 @@ impl Planner for PostgresStore {
         let query = sqlx::query("SELECT * FROM regentra_sync.active_credentials($1, $2)")
             .bind(after.map(CredentialId::as_uuid))
             .bind(i64::from(limit));
-        self.rows(Tenants::NONE, query)
-            .await?
-            .iter()
-            .map(|row| {
-                Ok(ActiveCredential {
-                    msp: row.id("msp_org_id", MspOrgId::from_uuid)?,
-                    credential: row.id("credential_id", CredentialId::from_uuid)?,
-                    region: RegionKey::from_stored(row.text("region")?),
-                })
+        self.rows(Tenants::NONE, query, |row| {
+            Ok(ActiveCredential {
+                msp: row.id("msp_org_id", MspOrgId::from_uuid)?,
+                credential: row.id("credential_id", CredentialId::from_uuid)?,
+                region: RegionKey::from_stored(row.text("region")?),
             })
-            .collect()
+        })
+        .await
     }
 
     async fn promoted_mappings(
@@ -42,18 +39,15 @@ impl Planner for PostgresStore {
         let query = sqlx::query("SELECT * FROM regentra_sync.promoted_mappings($1, $2)")
             .bind(after.map(MappingId::as_uuid))
             .bind(i64::from(limit));
-        self.rows(Tenants::NONE, query)
-            .await?
-            .iter()
-            .map(|row| {
-                Ok(PromotedMapping {
-                    msp: row.id("msp_org_id", MspOrgId::from_uuid)?,
-                    customer: row.id("compliance_org_id", ComplianceOrgId::from_uuid)?,
-                    mapping: row.id("mapping_id", MappingId::from_uuid)?,
-                    region: RegionKey::from_stored(row.text("region")?),
-                    external_org_id: ExternalOrgId::new(row.value("external_org_id")?),
-                })
+        self.rows(Tenants::NONE, query, |row| {
+            Ok(PromotedMapping {
+                msp: row.id("msp_org_id", MspOrgId::from_uuid)?,
+                customer: row.id("compliance_org_id", ComplianceOrgId::from_uuid)?,
+                mapping: row.id("mapping_id", MappingId::from_uuid)?,
+                region: RegionKey::from_stored(row.text("region")?),
+                external_org_id: ExternalOrgId::new(row.value("external_org_id")?),
             })
-            .collect()
+        })
+        .await
     }
 }

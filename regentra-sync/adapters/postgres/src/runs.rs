@@ -118,8 +118,7 @@ impl Runs for PostgresStore {
              FROM regentra_sync.runs WHERE msp_org_id = $1",
         )
         .bind(msp.as_uuid());
-        let rows = self.rows(Tenants::msp(msp), query).await?;
-        let mut runs = rows.iter().map(run_record).collect::<Result<Vec<_>>>()?;
+        let mut runs = self.rows(Tenants::msp(msp), query, run_record).await?;
         runs.sort_by_key(|run| run.subject);
         Ok(runs)
     }

@@ -33,11 +33,7 @@ impl Tickets for PostgresStore {
         )
         .bind(msp.as_uuid())
         .bind(customer.map(ComplianceOrgId::as_uuid));
-        self.rows(Tenants::msp(msp), query)
-            .await?
-            .iter()
-            .map(ticket)
-            .collect()
+        self.rows(Tenants::msp(msp), query, ticket).await
     }
 
     async fn outbox(
@@ -53,11 +49,7 @@ impl Tickets for PostgresStore {
         .bind(msp.as_uuid())
         .bind(now)
         .bind(i64::from(limit));
-        self.rows(Tenants::msp(msp), query)
-            .await?
-            .iter()
-            .map(outbox_row)
-            .collect()
+        self.rows(Tenants::msp(msp), query, outbox_row).await
     }
 
     async fn commit_delivery(

@@ -86,25 +86,28 @@ impl PostgresStore {
             .map_err(failed)
     }
 
-    /// Reads rows with one statement.
-    pub(crate) async fn rows(
+    /// Reads rows with one statement. Each is turned into what it means as it comes, so that a long list is held once.
+    pub(crate) async fn rows<T: Send + Unpin>(
         &self,
         tenants: Tenants<'_>,
         query: Query<'_, Postgres, PgArguments>,
-    ) -> Result<Vec<PgRow>> {
+        read: impl Fn(&PgRow) -> Result<T> + Send + Sync,
+    ) -> Result<Vec<T>> {
         let mut transaction = self.read(tenants).await?;
-        let rows = query.fetch_all(&mut *transaction).await.map_err(failed)?;
+        let rows = query.map(|row| read(&row)).fetch_all(&mut *transaction);
+        let rows = rows.await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
-        Ok(rows)
+        rows.into_iter().collect()
     }
 
     /// Reads at most one row with one statement.
-    pub(crate) async fn row(
+    pub(crate) async fn row<T: Send + Unpin>(
         &self,
         tenants: Tenants<'_>,
         query: Query<'_, Postgres, PgArguments>,
-    ) -> Result<Option<PgRow>> {
-        Ok(self.rows(tenants, query).await?.into_iter().next())
+        read: impl Fn(&PgRow) -> Result<T> + Send + Sync,
+    ) -> Result<Option<T>> {
+        Ok(self.rows(tenants, query, read).await?.into_iter().next())
     }
 }
 

@@ -7,6 +7,7 @@ use regentra_sync::{
     store::{AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result},
     ticket::{NoteReason, OutboxRow},
 };
+use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
@@ -15,7 +16,7 @@ use crate::{
     column::{Columns as _, json, micros},
     commit::{append_msp_audit, credential_holds, finish, lease_holds, mapping_holds, unseen},
     failure::{Failure, Stop, holds},
-    tickets::{insert_outbox, ticket},
+    tickets::{append_outbox, ticket},
 };
 
 fn asset(row: &SqliteRow) -> std::result::Result<Asset, Failure> {
@@ -56,49 +57,96 @@ fn asset(row: &SqliteRow) -> std::result::Result<Asset, Failure> {
     })
 }
 
-/// Writes one row whole; `false` when the stored version is not the expected one.
-async fn write_asset(
+/// One row to write, as the statements below take it apart.
+#[derive(Serialize)]
+struct AssetRow<'a> {
+    id: AssetId,
+    company: CompanyId,
+    external_source: &'static str,
+    credential: Option<CredentialId>,
+    mapping: Option<MappingId>,
+    external_id: &'a str,
+    status: &'static str,
+    superseded_by: Option<AssetId>,
+    #[serde(flatten)]
+    content: &'a AssetContent,
+    version: Version,
+    created_at: i64,
+    updated_at: i64,
+    expected: Option<Version>,
+}
+
+impl<'a> AssetRow<'a> {
+    fn of(asset: &'a Asset, expected: Option<Version>) -> Self {
+        Self {
+            id: asset.id,
+            company: asset.company,
+            external_source: asset.source.as_str(),
+            credential: asset.credential,
+            mapping: asset.mapping,
+            external_id: &asset.external_id,
+            status: asset.status.as_str(),
+            superseded_by: asset.status.superseded_by(),
+            content: &asset.content,
+            version: asset.version,
+            created_at: micros(asset.created_at),
+            updated_at: micros(asset.updated_at),
+            expected,
+        }
+    }
+}
+
+/// Inserts rows; `false` when one of them exists.
+async fn insert(
     db: &mut SqliteConnection,
     msp: MspOrgId,
-    write: &AssetWrite,
+    rows: &[AssetRow<'_>],
 ) -> std::result::Result<bool, Failure> {
+    if rows.is_empty() {
+        return Ok(true);
+    }
     let insert = "INSERT INTO asset (msp, id, company, external_source, credential, mapping, external_id, status, \
                   superseded_by, name, host_name, serial_number, entra_device_id, class, manufacturer, model, \
                   operating_system, version, created_at, updated_at) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
-                  ON CONFLICT (msp, id) DO NOTHING";
-    let update = "UPDATE asset SET company = ?3, external_source = ?4, credential = ?5, mapping = ?6, external_id = ?7, \
-                  status = ?8, superseded_by = ?9, name = ?10, host_name = ?11, serial_number = ?12, \
-                  entra_device_id = ?13, class = ?14, manufacturer = ?15, model = ?16, operating_system = ?17, \
-                  version = ?18, created_at = ?19, updated_at = ?20 WHERE msp = ?1 AND id = ?2 AND version = ?21";
-    let AssetWrite { asset, expected } = write;
-    let content = &asset.content;
-    let query = sqlx::query(if expected.is_none() { insert } else { update })
+                  SELECT ?1, unhex(value ->> 'id', '-'), unhex(value ->> 'company', '-'), value ->> 'external_source', \
+                  unhex(value ->> 'credential', '-'), unhex(value ->> 'mapping', '-'), value ->> 'external_id', \
+                  value ->> 'status', unhex(value ->> 'superseded_by', '-'), value ->> 'name', value ->> 'host_name', \
+                  value ->> 'serial_number', value ->> 'entra_device_id', value ->> 'class', value ->> 'manufacturer', \
+                  value ->> 'model', value ->> 'operating_system', value ->> 'version', value ->> 'created_at', \
+                  value ->> 'updated_at' FROM json_each(?2) WHERE true ON CONFLICT (msp, id) DO NOTHING";
+    let inserted = sqlx::query(insert)
         .bind(msp.as_uuid())
-        .bind(asset.id.as_uuid())
-        .bind(asset.company.as_uuid())
-        .bind(asset.source.as_str())
-        .bind(asset.credential.map(CredentialId::as_uuid))
-        .bind(asset.mapping.map(MappingId::as_uuid))
-        .bind(&asset.external_id)
-        .bind(asset.status.as_str())
-        .bind(asset.status.superseded_by().map(AssetId::as_uuid))
-        .bind(content.name.as_str())
-        .bind(content.host_name.as_ref().map(Private::as_str))
-        .bind(content.serial_number.as_ref().map(Private::as_str))
-        .bind(content.entra_device_id.as_ref().map(Private::as_str))
-        .bind(content.class.as_deref())
-        .bind(content.manufacturer.as_deref())
-        .bind(content.model.as_deref())
-        .bind(content.operating_system.as_deref())
-        .bind(asset.version.as_u32())
-        .bind(micros(asset.created_at))
-        .bind(micros(asset.updated_at));
-    let query = match expected {
-        None => query,
-        Some(expected) => query.bind(expected.as_u32()),
-    };
-    Ok(query.execute(db).await?.rows_affected() == 1)
+        .bind(json(&rows)?)
+        .execute(db)
+        .await?;
+    Ok(inserted.rows_affected() == rows.len() as u64)
+}
+
+/// Rewrites rows whole; `false` when a stored version is not the expected one.
+async fn update(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    rows: &[AssetRow<'_>],
+) -> std::result::Result<bool, Failure> {
+    if rows.is_empty() {
+        return Ok(true);
+    }
+    let update = "UPDATE asset SET company = unhex(value ->> 'company', '-'), \
+                  external_source = value ->> 'external_source', credential = unhex(value ->> 'credential', '-'), \
+                  mapping = unhex(value ->> 'mapping', '-'), external_id = value ->> 'external_id', \
+                  status = value ->> 'status', superseded_by = unhex(value ->> 'superseded_by', '-'), \
+                  name = value ->> 'name', host_name = value ->> 'host_name', serial_number = value ->> 'serial_number', \
+                  entra_device_id = value ->> 'entra_device_id', class = value ->> 'class', \
+                  manufacturer = value ->> 'manufacturer', model = value ->> 'model', \
+                  operating_system = value ->> 'operating_system', version = value ->> 'version', \
+                  created_at = value ->> 'created_at', updated_at = value ->> 'updated_at' FROM json_each(?2) AS new \
+                  WHERE asset.msp = ?1 AND asset.id = unhex(value ->> 'id', '-') AND asset.version = value ->> 'expected'";
+    let updated = sqlx::query(update)
+        .bind(msp.as_uuid())
+        .bind(json(&rows)?)
+        .execute(db)
+        .await?;
+    Ok(updated.rows_affected() == rows.len() as u64)
 }
 
 /// Whose mappings are let go.
@@ -134,7 +182,7 @@ pub(crate) async fn let_go(
     event: EventId,
     reason: NoteReason,
     at: OffsetDateTime,
-) -> std::result::Result<(), Failure> {
+) -> std::result::Result<(), Stop> {
     let (credential, mapping) = of.parameters();
     let superseded = concat!(
         "SELECT s.* FROM asset s JOIN asset w ON w.msp = s.msp AND w.id = s.superseded_by WHERE s.msp = ?1 ",
@@ -151,19 +199,14 @@ pub(crate) async fn let_go(
         .iter()
         .map(asset)
         .collect::<std::result::Result<Vec<_>, _>>()?;
-    for asset in come_back(superseded, at) {
-        let update = "UPDATE asset SET status = ?1, superseded_by = ?2, version = ?3, updated_at = ?4 \
-                      WHERE msp = ?5 AND id = ?6";
-        sqlx::query(update)
-            .bind(asset.status.as_str())
-            .bind(asset.status.superseded_by().map(AssetId::as_uuid))
-            .bind(asset.version.as_u32())
-            .bind(micros(asset.updated_at))
-            .bind(msp.as_uuid())
-            .bind(asset.id.as_uuid())
-            .execute(&mut *db)
-            .await?;
-    }
+    let read: Vec<_> = superseded.iter().map(|asset| asset.version).collect();
+    let back = come_back(superseded, at);
+    let rows: Vec<_> = back
+        .iter()
+        .zip(read)
+        .map(|(asset, read)| AssetRow::of(asset, Some(read)))
+        .collect();
+    update(db, msp, &rows).await?;
     let retire = concat!(
         "UPDATE asset SET status = 'RETIRED', version = version + 1, updated_at = ?4 WHERE msp = ?1 ",
         "AND external_source = 'ninjaone' AND status = 'ACTIVE' AND mapping IN ",
@@ -197,10 +240,11 @@ pub(crate) async fn let_go(
         .bind(mapping)
         .fetch_all(&mut *db)
         .await?;
-    for row in &open {
-        insert_outbox(db, msp, &OutboxRow::note(event, &ticket(row)?, reason, at)).await?;
-    }
-    Ok(())
+    let notes = open
+        .iter()
+        .map(|row| Ok(OutboxRow::note(event, &ticket(row)?, reason, at)))
+        .collect::<std::result::Result<Vec<_>, Failure>>()?;
+    append_outbox(db, msp, &notes).await
 }
 
 async fn write_assets(
@@ -226,9 +270,12 @@ async fn write_assets(
     if let Some(lease) = lease {
         lease_holds(db, msp, lease).await?;
     }
-    for write in writes {
-        holds(write_asset(db, msp, write).await?, Guard::Asset)?;
-    }
+    let (new, rewritten): (Vec<_>, Vec<_>) = writes
+        .iter()
+        .map(|AssetWrite { asset, expected }| AssetRow::of(asset, *expected))
+        .partition(|row| row.expected.is_none());
+    holds(insert(db, msp, &new).await?, Guard::Asset)?;
+    holds(update(db, msp, &rewritten).await?, Guard::Asset)?;
     Ok(append_msp_audit(db, msp, audit).await?)
 }
 
@@ -262,14 +309,10 @@ impl Assets for SqliteStore {
             }
             _ => return Err(Failure::corrupt("(asset filter)").into()),
         };
-        let rows = query
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(rows
-            .iter()
-            .map(asset)
-            .collect::<std::result::Result<_, _>>()?)
+        // Each row is read as it comes: a row of SQLite's takes several times the memory of an asset.
+        let assets = query.map(|row| asset(&row)).fetch_all(&self.readers);
+        let assets = assets.await.map_err(Failure::from)?;
+        Ok(assets.into_iter().collect::<std::result::Result<_, _>>()?)
     }
 
     async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome> {

@@ -5,13 +5,14 @@ use regentra_sync::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
-    regentra_evidence::{ChainHead, ChainLink, SignalKind},
+    regentra_evidence::{ChainHead, ChainLink, Hash256, SignalKind},
     signature_history::{DeviceDigest, SignatureChanges},
     store::{
         CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
     },
-    ticket::{OutboxAction, OutboxId, TicketState, TicketTick},
+    ticket::{OutboxId, TicketState, TicketTick},
 };
+use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
@@ -20,7 +21,7 @@ use crate::{
     column::{Columns as _, from_json, json, micros, signal_kind},
     commit::{append_customer_audit, credential_holds, finish, lease_holds, mapping_holds, unseen},
     failure::{Failure, Stop, holds},
-    tickets::{insert_outbox, outbox_row, ticket, write_ticket},
+    tickets::{append_outbox, outbox_row, ticket, write_ticket},
 };
 
 fn stored_signal(row: &SqliteRow) -> std::result::Result<StoredSignal, Failure> {
@@ -50,27 +51,24 @@ async fn heads(
     customer: ComplianceOrgId,
     mapping: MappingId,
 ) -> std::result::Result<BTreeMap<SignalKind, ChainHead>, Failure> {
-    let mut heads = BTreeMap::new();
-    for signal in SignalKind::ALL {
-        let last = "SELECT sequence, hash FROM evidence WHERE compliance_org = ?1 AND mapping = ?2 AND signal = ?3 \
-                    ORDER BY sequence DESC LIMIT 1";
-        let row = sqlx::query(last)
-            .bind(customer.as_uuid())
-            .bind(mapping.as_uuid())
-            .bind(signal.as_str())
-            .fetch_optional(&mut *db)
-            .await?;
-        if let Some(row) = row {
-            heads.insert(
-                signal,
-                ChainHead {
-                    length: row.number("sequence")?,
-                    hash: row.hash("hash")?,
-                },
-            );
-        }
-    }
-    Ok(heads)
+    // The last record of each chain is one step in the key, however long the chain is.
+    let last = "SELECT head.signal, head.sequence, head.hash FROM json_each(?3) AS kind JOIN evidence AS head \
+                ON head.compliance_org = ?1 AND head.mapping = ?2 AND head.signal = kind.value AND head.sequence = \
+                (SELECT max(sequence) FROM evidence WHERE compliance_org = ?1 AND mapping = ?2 AND signal = kind.value)";
+    let rows = sqlx::query(last)
+        .bind(customer.as_uuid())
+        .bind(mapping.as_uuid())
+        .bind(json(&SignalKind::ALL)?)
+        .fetch_all(db)
+        .await?;
+    let head = |row: &SqliteRow| {
+        let head = ChainHead {
+            length: row.number("sequence")?,
+            hash: row.hash("hash")?,
+        };
+        Ok((signal_kind(&row.text("signal")?)?, head))
+    };
+    rows.iter().map(head).collect()
 }
 
 async fn read_state(
@@ -146,23 +144,46 @@ async fn read_state(
     })
 }
 
-async fn append_signal(
+async fn append_signals(
     db: &mut SqliteConnection,
     customer: ComplianceOrgId,
-    stored: &StoredSignal,
+    signals: &[StoredSignal],
 ) -> std::result::Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Row {
+        mapping: MappingId,
+        signal: &'static str,
+        event: EventId,
+        status: &'static str,
+        collected_at: i64,
+        expires_at: i64,
+        body: String,
+    }
+    let rows = signals.iter().map(
+        |StoredSignal {
+             mapping,
+             event,
+             signal,
+         }| {
+            Ok::<_, Failure>(Row {
+                mapping: *mapping,
+                signal: signal.kind().as_str(),
+                event: *event,
+                status: signal.status.as_str(),
+                collected_at: micros(signal.collected_at),
+                expires_at: micros(signal.expires_at),
+                body: json(signal)?,
+            })
+        },
+    );
+    let rows = rows.collect::<std::result::Result<Vec<_>, _>>()?;
     let insert = "INSERT INTO signal (compliance_org, mapping, signal, event, status, collected_at, expires_at, body) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    let signal = &stored.signal;
+                  SELECT ?1, unhex(value ->> 'mapping', '-'), value ->> 'signal', unhex(value ->> 'event', '-'), \
+                  value ->> 'status', value ->> 'collected_at', value ->> 'expires_at', value ->> 'body' \
+                  FROM json_each(?2) ORDER BY key";
     sqlx::query(insert)
         .bind(customer.as_uuid())
-        .bind(stored.mapping.as_uuid())
-        .bind(signal.kind().as_str())
-        .bind(stored.event.as_uuid())
-        .bind(signal.status.as_str())
-        .bind(micros(signal.collected_at))
-        .bind(micros(signal.expires_at))
-        .bind(json(signal)?)
+        .bind(json(&rows)?)
         .execute(db)
         .await?;
     Ok(())
@@ -171,46 +192,70 @@ async fn append_signal(
 async fn append_evidence(
     db: &mut SqliteConnection,
     customer: ComplianceOrgId,
-    row: &EvidenceRow,
+    evidence: &[EvidenceRow],
 ) -> std::result::Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        mapping: MappingId,
+        signal: &'static str,
+        sequence: u64,
+        event: EventId,
+        record: &'a str,
+        previous: Hash256,
+        hash: Hash256,
+    }
+    let rows = evidence.iter().map(|row| Row {
+        mapping: row.mapping,
+        signal: row.signal.as_str(),
+        sequence: row.link.sequence,
+        event: row.event,
+        record: &row.link.record,
+        previous: row.link.previous,
+        hash: row.link.hash,
+    });
     let insert = "INSERT INTO evidence (compliance_org, mapping, signal, sequence, event, record, previous, hash) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                  SELECT ?1, unhex(value ->> 'mapping', '-'), value ->> 'signal', value ->> 'sequence', \
+                  unhex(value ->> 'event', '-'), value ->> 'record', unhex(value ->> 'previous'), unhex(value ->> 'hash') \
+                  FROM json_each(?2)";
     sqlx::query(insert)
         .bind(customer.as_uuid())
-        .bind(row.mapping.as_uuid())
-        .bind(row.signal.as_str())
-        .bind(i64::try_from(row.link.sequence).map_err(|_| Failure::corrupt("sequence"))?)
-        .bind(row.event.as_uuid())
-        .bind(&row.link.record)
-        .bind(row.link.previous.as_bytes().as_slice())
-        .bind(row.link.hash.as_bytes().as_slice())
+        .bind(json(&rows.collect::<Vec<_>>())?)
         .execute(db)
         .await?;
     Ok(())
 }
 
-async fn write_signatures(
+async fn change_signatures(
     db: &mut SqliteConnection,
     msp: MspOrgId,
     mapping: MappingId,
     changes: &SignatureChanges,
 ) -> std::result::Result<(), Failure> {
-    for (device, at) in &changes.first_seen {
-        let insert = "INSERT OR REPLACE INTO signature (msp, mapping, device, first_seen_at) VALUES (?1, ?2, ?3, ?4)";
+    let SignatureChanges {
+        first_seen,
+        cleared,
+    } = changes;
+    if !first_seen.is_empty() {
+        let first_seen: Vec<_> = first_seen
+            .iter()
+            .map(|(device, at)| (device.as_str(), micros(*at)))
+            .collect();
+        let insert = "INSERT OR REPLACE INTO signature (msp, mapping, device, first_seen_at) \
+                      SELECT ?1, ?2, value ->> 0, value ->> 1 FROM json_each(?3)";
         sqlx::query(insert)
             .bind(msp.as_uuid())
             .bind(mapping.as_uuid())
-            .bind(device.as_str())
-            .bind(micros(*at))
+            .bind(json(&first_seen)?)
             .execute(&mut *db)
             .await?;
     }
-    for device in &changes.cleared {
-        sqlx::query("DELETE FROM signature WHERE msp = ?1 AND mapping = ?2 AND device = ?3")
+    if !cleared.is_empty() {
+        let delete = "DELETE FROM signature WHERE msp = ?1 AND mapping = ?2 AND device IN (SELECT value FROM json_each(?3))";
+        sqlx::query(delete)
             .bind(msp.as_uuid())
             .bind(mapping.as_uuid())
-            .bind(device.as_str())
-            .execute(&mut *db)
+            .bind(json(cleared)?)
+            .execute(db)
             .await?;
     }
     Ok(())
@@ -302,28 +347,21 @@ async fn write_sweep(
     if let Some(tick) = &commit.tick {
         write_tick(db, msp, tick).await?;
     }
-    for stored in &commit.signals {
-        append_signal(db, customer, stored).await?;
-    }
-    for row in &commit.evidence {
-        append_evidence(db, customer, row).await?;
-    }
+    append_signals(db, customer, &commit.signals).await?;
+    append_evidence(db, customer, &commit.evidence).await?;
     append_customer_audit(db, customer, &commit.audit).await?;
-    let stamp = "UPDATE mapping SET first_evidence_synced_at = ?1 \
-                 WHERE msp = ?2 AND id = ?3 AND first_evidence_synced_at IS NULL";
-    sqlx::query(stamp)
-        .bind(commit.first_evidence_synced_at.map(micros))
-        .bind(msp.as_uuid())
-        .bind(mapping.as_uuid())
-        .execute(&mut *db)
-        .await?;
-    write_signatures(db, msp, mapping, &commit.signatures).await?;
-    for row in &commit.outbox {
-        let written = insert_outbox(db, msp, row).await?;
-        let is_digest = matches!(row.action, OutboxAction::Digest { .. });
-        holds(written || !is_digest, Guard::TicketTick)?;
+    if let Some(at) = commit.first_evidence_synced_at {
+        let stamp = "UPDATE mapping SET first_evidence_synced_at = ?1 \
+                     WHERE msp = ?2 AND id = ?3 AND first_evidence_synced_at IS NULL";
+        sqlx::query(stamp)
+            .bind(micros(at))
+            .bind(msp.as_uuid())
+            .bind(mapping.as_uuid())
+            .execute(&mut *db)
+            .await?;
     }
-    Ok(())
+    change_signatures(db, msp, mapping, &commit.signatures).await?;
+    append_outbox(db, msp, &commit.outbox).await
 }
 
 #[async_trait]

@@ -6,15 +6,17 @@ use regentra_sync::{
     mapping::{ExternalOrgId, Mapping, MappingState},
     store::{
         CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
+        SeenOrganization,
     },
     ticket::NoteReason,
 };
+use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use crate::{
     SqliteStore,
     assets::{LetGo, let_go},
-    column::{Columns as _, micros},
+    column::{Columns as _, json, micros},
     commit::{append_msp_audit, credential_holds, finish, unseen},
     failure::{Failure, Stop, holds},
 };
@@ -71,27 +73,85 @@ async fn insert_company(
     Ok(inserted.rows_affected() == 1)
 }
 
-async fn insert_mapping(
+/// Adds mappings; one that exists is left as it is.
+async fn add(
     db: &mut SqliteConnection,
     msp: MspOrgId,
-    new: &Mapping,
+    added: &[Mapping],
 ) -> std::result::Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        id: MappingId,
+        credential: CredentialId,
+        external_org_id: ExternalOrgId,
+        name: &'a str,
+        state: &'static str,
+        company: Option<CompanyId>,
+        suggestion: Option<CompanyId>,
+        version: Version,
+        discovered_at: i64,
+        missing_since: Option<i64>,
+        first_evidence_synced_at: Option<i64>,
+    }
+    if added.is_empty() {
+        return Ok(());
+    }
+    let rows = added.iter().map(|new| Row {
+        id: new.id,
+        credential: new.credential,
+        external_org_id: new.external_org_id,
+        name: new.name.as_str(),
+        state: new.state.as_str(),
+        company: new.state.company(),
+        suggestion: new.suggestion,
+        version: new.version,
+        discovered_at: micros(new.discovered_at),
+        missing_since: new.missing_since.map(micros),
+        first_evidence_synced_at: new.first_evidence_synced_at.map(micros),
+    });
     let insert = "INSERT INTO mapping (msp, id, credential, external_org_id, name, state, company, suggestion, version, \
                   discovered_at, missing_since, first_evidence_synced_at) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING";
+                  SELECT ?1, unhex(value ->> 'id', '-'), unhex(value ->> 'credential', '-'), \
+                  value ->> 'external_org_id', value ->> 'name', value ->> 'state', unhex(value ->> 'company', '-'), \
+                  unhex(value ->> 'suggestion', '-'), value ->> 'version', value ->> 'discovered_at', \
+                  value ->> 'missing_since', value ->> 'first_evidence_synced_at' FROM json_each(?2) \
+                  WHERE true ON CONFLICT DO NOTHING";
     sqlx::query(insert)
         .bind(msp.as_uuid())
-        .bind(new.id.as_uuid())
-        .bind(new.credential.as_uuid())
-        .bind(new.external_org_id.get())
-        .bind(new.name.as_str())
-        .bind(new.state.as_str())
-        .bind(new.state.company().map(CompanyId::as_uuid))
-        .bind(new.suggestion.map(CompanyId::as_uuid))
-        .bind(new.version.as_u32())
-        .bind(micros(new.discovered_at))
-        .bind(new.missing_since.map(micros))
-        .bind(new.first_evidence_synced_at.map(micros))
+        .bind(json(&rows.collect::<Vec<_>>())?)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Writes what discovery owns of mappings that exist.
+async fn see(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    seen: &[SeenOrganization],
+) -> std::result::Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        id: MappingId,
+        name: &'a str,
+        suggestion: Option<CompanyId>,
+        missing_since: Option<i64>,
+    }
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let rows = seen.iter().map(|seen| Row {
+        id: seen.mapping,
+        name: seen.name.as_str(),
+        suggestion: seen.suggestion,
+        missing_since: seen.missing_since.map(micros),
+    });
+    let update = "UPDATE mapping SET name = value ->> 'name', suggestion = unhex(value ->> 'suggestion', '-'), \
+                  missing_since = value ->> 'missing_since' FROM json_each(?2) AS seen \
+                  WHERE mapping.msp = ?1 AND mapping.id = unhex(value ->> 'id', '-')";
+    sqlx::query(update)
+        .bind(msp.as_uuid())
+        .bind(json(&rows.collect::<Vec<_>>())?)
         .execute(db)
         .await?;
     Ok(())
@@ -111,20 +171,8 @@ async fn write_discovery(
     } = commit;
     unseen(db, msp, *event).await?;
     credential_holds(db, msp, *guard).await?;
-    for new in added {
-        insert_mapping(db, msp, new).await?;
-    }
-    for organization in seen {
-        let update = "UPDATE mapping SET name = ?1, suggestion = ?2, missing_since = ?3 WHERE msp = ?4 AND id = ?5";
-        sqlx::query(update)
-            .bind(organization.name.as_str())
-            .bind(organization.suggestion.map(CompanyId::as_uuid))
-            .bind(organization.missing_since.map(micros))
-            .bind(msp.as_uuid())
-            .bind(organization.mapping.as_uuid())
-            .execute(&mut *db)
-            .await?;
-    }
+    add(db, msp, added).await?;
+    see(db, msp, seen).await?;
     Ok(append_msp_audit(db, msp, audit).await?)
 }
 

@@ -35,10 +35,9 @@ impl Planner for SqliteStore {
         after: Option<CredentialId>,
         limit: u32,
     ) -> Result<Vec<ActiveCredential>> {
-        let select = "SELECT msp, id, region FROM credential WHERE is_active = 1 AND (?1 IS NULL OR id > ?1) \
-                      ORDER BY id LIMIT ?2";
+        let select = "SELECT msp, id, region FROM credential WHERE is_active = 1 AND id > ?1 ORDER BY id LIMIT ?2";
         let rows = sqlx::query(select)
-            .bind(after.map(CredentialId::as_uuid))
+            .bind(after.map_or(Uuid::nil(), CredentialId::as_uuid))
             .bind(limit)
             .fetch_all(&self.readers)
             .await

@@ -1,11 +1,14 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use regentra_sync::{
     CompanyId, ComplianceOrgId, MappingId, MspOrgId,
     id::Version,
     private::Private,
-    store::{CommitOutcome, DeliveryCommit, Result, TicketWrite, Tickets},
+    store::{CommitOutcome, DeliveryCommit, Guard, Result, TicketWrite, Tickets},
     ticket::{OutboxAction, OutboxId, OutboxRow, SignalKey, Ticket, TicketId, TicketState},
 };
+use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
@@ -13,7 +16,7 @@ use crate::{
     SqliteStore,
     column::{Columns as _, from_json, json, micros, signal_kind},
     commit::{finish, unseen},
-    failure::{Failure, Stop},
+    failure::{Failure, Stop, holds},
 };
 
 pub(crate) fn ticket(row: &SqliteRow) -> std::result::Result<Ticket, Failure> {
@@ -83,28 +86,54 @@ pub(crate) async fn write_ticket(
     Ok(query.execute(db).await?.rows_affected() == 1)
 }
 
-/// Adds a row; one that exists stays as it is, except that a digest is replaced until it is delivered.
-/// Appends a row, or replaces the digest of that id. `false`: there is such a row, and it is no digest or was delivered.
-pub(crate) async fn insert_outbox(
+/// Appends rows in this order. A digest that exists and is undelivered is replaced where it stands; any other row that exists
+/// is left, and a digest that was delivered meanwhile holds the commit back.
+pub(crate) async fn append_outbox(
     db: &mut SqliteConnection,
     msp: MspOrgId,
-    row: &OutboxRow,
-) -> std::result::Result<bool, Failure> {
+    rows: &[OutboxRow],
+) -> std::result::Result<(), Stop> {
+    #[derive(Serialize)]
+    struct Row {
+        id: OutboxId,
+        ticket: Option<TicketId>,
+        action: String,
+        created_at: i64,
+        due_at: i64,
+        delivered_at: Option<i64>,
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let new = rows.iter().map(|row| {
+        Ok::<_, Failure>(Row {
+            id: row.id,
+            ticket: row.ticket,
+            action: json(&row.action)?,
+            created_at: micros(row.created_at),
+            due_at: micros(row.due_at),
+            delivered_at: row.delivered_at.map(micros),
+        })
+    });
+    let new = new.collect::<std::result::Result<Vec<_>, _>>()?;
     let insert = "INSERT INTO outbox (msp, id, ticket, action, created_at, due_at, delivered_at) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (msp, id) DO UPDATE \
-                  SET action = excluded.action, due_at = excluded.due_at WHERE ?8 AND delivered_at IS NULL";
+                  SELECT ?1, unhex(value ->> 'id', '-'), unhex(value ->> 'ticket', '-'), value ->> 'action', \
+                  value ->> 'created_at', value ->> 'due_at', value ->> 'delivered_at' FROM json_each(?2) ORDER BY key \
+                  ON CONFLICT (msp, id) DO UPDATE SET action = excluded.action, due_at = excluded.due_at \
+                  WHERE excluded.action ->> 'action' = 'digest' AND outbox.delivered_at IS NULL RETURNING id";
     let written = sqlx::query(insert)
         .bind(msp.as_uuid())
-        .bind(row.id.as_uuid())
-        .bind(row.ticket.map(TicketId::as_uuid))
-        .bind(json(&row.action)?)
-        .bind(micros(row.created_at))
-        .bind(micros(row.due_at))
-        .bind(row.delivered_at.map(micros))
-        .bind(matches!(row.action, OutboxAction::Digest { .. }))
-        .execute(db)
+        .bind(json(&new)?)
+        .fetch_all(db)
         .await?;
-    Ok(written.rows_affected() > 0)
+    let written = written
+        .iter()
+        .map(|row| row.id("id").map(OutboxId::from_uuid))
+        .collect::<std::result::Result<BTreeSet<_>, _>>()?;
+    let is_kept = |row: &OutboxRow| {
+        !matches!(row.action, OutboxAction::Digest { .. }) || written.contains(&row.id)
+    };
+    holds(rows.iter().all(is_kept), Guard::TicketTick)
 }
 
 async fn write_delivery(
