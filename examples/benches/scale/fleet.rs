@@ -19,7 +19,7 @@ use regentra_sync::{
         VolumeLabel, VolumeType, device_inventory,
     },
 };
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 /// How many devices each customer has; the customer's number is its place, from 1.
 #[derive(Debug)]
@@ -128,28 +128,16 @@ impl NinjaOne for Fleet {
         })
     }
 
-    /// Two volumes, an antivirus product, four installed patches and a backup a device. Of ten customers, one has disks that
-    /// are not encrypted, one failed patches and one no backups; three devices of a hundred have old signatures.
     async fn assess(&self, _: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
-        let now = request.now;
-        let collected_at = Some(now - Duration::minutes(20));
-        let kind = request.organization.get() % 10;
+        let collected_at = request.now - Duration::minutes(20);
+        let customer = Customer {
+            kind: request.organization.get() % 10,
+            collected_at: Some(collected_at),
+        };
         let devices = || self.devices_of(request.organization);
-        let key = |device: usize| DeviceKey::new(device as u64);
-
-        let mut scope = Scope::builder(now).rules(*request.rules);
+        let mut scope = Scope::builder(request.now).rules(*request.rules);
         for device in devices() {
-            scope.observe(DeviceFact {
-                device: key(device),
-                approved: true,
-                class: if device.is_multiple_of(11) {
-                    DeviceClass::WindowsServer
-                } else {
-                    DeviceClass::WindowsWorkstation
-                },
-                offline: Some(false),
-                last_contact: collected_at,
-            });
+            scope.observe(customer.device(device));
         }
         let scope = scope.build();
         let mut disks = DiskEncryption::new(scope.clone());
@@ -158,85 +146,28 @@ impl NinjaOne for Fleet {
         let mut backups = BackupActivity::new(scope.clone());
         for device in devices() {
             for volume in 0..2 {
-                let _ = disks.observe(VolumeFact {
-                    device: key(device),
-                    volume: VolumeKey::new(volume),
-                    volume_type: VolumeType::Fixed,
-                    label: VolumeLabel::Other,
-                    capacity: Some(512 << 30),
-                    encryption: Some(Encryption {
-                        conversion: if kind == 1 {
-                            Conversion::Decrypted
-                        } else {
-                            Conversion::FullyEncrypted
-                        },
-                        protection: if kind == 1 {
-                            Protection::Unprotected
-                        } else {
-                            Protection::Protected
-                        },
-                    }),
-                    collected_at,
-                });
+                let _ = disks.observe(customer.volume(device, volume));
             }
-            let _ = antivirus.observe(ProductFact {
-                device: key(device),
-                product: Product::Real(Vendor::MicrosoftDefender),
-                state: ProtectionState::On,
-                definitions: if device % 100 < 3 {
-                    Definitions::OutOfDate
-                } else {
-                    Definitions::UpToDate
-                },
-                collected_at,
-            });
+            let _ = antivirus.observe(customer.product(device));
             for patch in 0..4 {
-                let _ = patches.observe_attempt(AttemptFact {
-                    device: key(device),
-                    kind: if patch < 3 {
-                        PatchKind::Os
-                    } else {
-                        PatchKind::Software
-                    },
-                    patch: PatchKey::new(patch),
-                    definition_update: false,
-                    outcome: if kind == 2 {
-                        InstallOutcome::Failed
-                    } else {
-                        InstallOutcome::Installed
-                    },
-                    installed_at: collected_at,
-                    collected_at,
-                });
+                let _ = patches.observe_attempt(customer.attempt(device, patch));
             }
-            let _ = backups.observe(BackupFact {
-                device: key(device),
-                activity: ActivityKey::new(device as i64),
-                event: if kind == 3 {
-                    BackupEvent::Failure
-                } else {
-                    BackupEvent::Success
-                },
-                at: collected_at,
-            });
+            let _ = backups.observe(customer.backup(device));
         }
 
         let number = |device: DeviceKey| device.get().cast_signed();
         let out_of_date: Vec<_> = antivirus.out_of_date().collect();
-        let mut sightings: BTreeMap<_, _> = antivirus
-            .up_to_date()
-            .map(|device| (number(device), false))
-            .collect();
+        let up_to_date = antivirus.up_to_date();
+        let mut sightings: BTreeMap<_, _> =
+            up_to_date.map(|device| (number(device), false)).collect();
         sightings.extend(out_of_date.iter().map(|device| (number(*device), true)));
         let since = |device| {
-            request
-                .signature_ages
-                .and_then(|ages| ages.out_of_date_since(number(device)))
-                .unwrap_or(now)
+            let ages = request.signature_ages;
+            ages.and_then(|ages| ages.out_of_date_since(number(device)))
         };
         let history: SignatureHistory = out_of_date
             .iter()
-            .map(|device| (*device, since(*device)))
+            .map(|device| (*device, since(*device).unwrap_or(request.now)))
             .collect();
         let (answered, digest) = (ReportState::answered(), request.digest_key);
         let verdicts = [
@@ -259,5 +190,95 @@ impl NinjaOne for Fleet {
             signatures_out_of_date: sightings,
             unlisted_devices: BTreeMap::new(),
         })
+    }
+}
+
+/// What one customer's reports say. Of ten customers, one has disks that are not encrypted, one failed patches and one failed
+/// backups; three devices of a hundred have old signatures.
+struct Customer {
+    kind: i64,
+    collected_at: Option<OffsetDateTime>,
+}
+
+impl Customer {
+    fn device(&self, device: usize) -> DeviceFact {
+        DeviceFact {
+            device: DeviceKey::new(device as u64),
+            approved: true,
+            class: if device.is_multiple_of(11) {
+                DeviceClass::WindowsServer
+            } else {
+                DeviceClass::WindowsWorkstation
+            },
+            offline: Some(false),
+            last_contact: self.collected_at,
+        }
+    }
+
+    fn volume(&self, device: usize, volume: u128) -> VolumeFact {
+        let (conversion, protection) = if self.kind == 1 {
+            (Conversion::Decrypted, Protection::Unprotected)
+        } else {
+            (Conversion::FullyEncrypted, Protection::Protected)
+        };
+        VolumeFact {
+            device: DeviceKey::new(device as u64),
+            volume: VolumeKey::new(volume),
+            volume_type: VolumeType::Fixed,
+            label: VolumeLabel::Other,
+            capacity: Some(512 << 30),
+            encryption: Some(Encryption {
+                conversion,
+                protection,
+            }),
+            collected_at: self.collected_at,
+        }
+    }
+
+    fn product(&self, device: usize) -> ProductFact {
+        ProductFact {
+            device: DeviceKey::new(device as u64),
+            product: Product::Real(Vendor::MicrosoftDefender),
+            state: ProtectionState::On,
+            definitions: if device % 100 < 3 {
+                Definitions::OutOfDate
+            } else {
+                Definitions::UpToDate
+            },
+            collected_at: self.collected_at,
+        }
+    }
+
+    fn attempt(&self, device: usize, patch: u128) -> AttemptFact {
+        AttemptFact {
+            device: DeviceKey::new(device as u64),
+            kind: if patch < 3 {
+                PatchKind::Os
+            } else {
+                PatchKind::Software
+            },
+            patch: PatchKey::new(patch),
+            definition_update: false,
+            outcome: if self.kind == 2 {
+                InstallOutcome::Failed
+            } else {
+                InstallOutcome::Installed
+            },
+            installed_at: self.collected_at,
+            collected_at: self.collected_at,
+        }
+    }
+
+    fn backup(&self, device: usize) -> BackupFact {
+        BackupFact {
+            device: DeviceKey::new(device as u64),
+            activity: ActivityKey::new(device.cast_signed() as i64),
+            event: if self.kind == 3 {
+                BackupEvent::Failure
+            } else {
+                BackupEvent::Success
+            },
+            at: self.collected_at,
+        }
     }
 }

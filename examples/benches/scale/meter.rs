@@ -41,7 +41,7 @@ impl<S: Subscriber> Layer<S> for Counter {
         impl Visit for Summary {
             fn record_str(&mut self, field: &Field, value: &str) {
                 if field.name() == "summary" {
-                    self.0 = value.to_owned();
+                    value.clone_into(&mut self.0);
                 }
             }
             fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
