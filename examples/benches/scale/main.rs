@@ -41,6 +41,9 @@ use stores::Database;
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:31 UTC);
 
+/// A customer's sync takes no more statements than this, however many devices it has.
+const STATEMENTS: u64 = 24;
+
 /// Customers that are swept at a time.
 const PARALLEL: usize = 8;
 
@@ -130,6 +133,10 @@ async fn story(database: &Database, arguments: &Arguments) -> anyhow::Result<()>
     ensure!(
         counted(&synced) == (customers, devices),
         "not every device was synced"
+    );
+    ensure!(
+        meter.statements() <= STATEMENTS * customers as u64,
+        "statements grow with devices"
     );
 
     let before = host.asset_digest().await?;
@@ -268,7 +275,10 @@ impl Host {
     /// Sweeps every customer once; the answer is how many.
     async fn sweep(&self, tick: OffsetDateTime) -> anyhow::Result<usize> {
         let mut committed = 0;
-        for (event, outcome) in self.integration.sweep_now(self.msp, tick, PARALLEL).await? {
+        let swept = self
+            .integration
+            .sweep_now(self.msp, tick, PARALLEL, Actor::Schedule);
+        for (event, outcome) in swept.await? {
             match outcome.with_context(|| format!("sweep of mapping {}", event.mapping_id))? {
                 SweepOutcome::Committed(_) => committed += 1,
                 other => anyhow::bail!("not committed: {other:?}"),

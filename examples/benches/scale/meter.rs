@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fs,
     future::Future,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -60,6 +63,7 @@ pub(crate) struct Meter<'a> {
     database: &'a Database,
     name_statements: bool,
     customers: usize,
+    statements: AtomicU64,
 }
 
 impl<'a> Meter<'a> {
@@ -76,7 +80,13 @@ impl<'a> Meter<'a> {
             database,
             name_statements,
             customers,
+            statements: AtomicU64::new(0),
         }
+    }
+
+    /// Statements of the last step.
+    pub(crate) fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// Does a step that is about so many rows, and prints what it took.
@@ -102,6 +112,7 @@ impl<'a> Meter<'a> {
         let statements =
             std::mem::take(&mut *STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner));
         let count: u64 = statements.values().sum();
+        self.statements.store(count, Ordering::Relaxed);
         println!(
             "| {name} | {rows} | {:.2} | {:.0} | {:.2} | {} | {count} | {:.1} | {} |",
             seconds.as_secs_f64(),
