@@ -8,9 +8,13 @@ use regentra_sync::{
     assessment::{Assessment, AssessmentRequest, Report, ReportOutcome, Verdict},
     asset::AssetContent,
     audit::SweepCounts,
-    error::Result,
+    error::{Error, ErrorKind, Result},
     mapping::ExternalOrgId,
-    ninjaone::{Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList},
+    ninjaone::{
+        Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList,
+        Redemption,
+    },
+    ninjaone_client::RefreshToken,
     regentra_evidence::{
         ActivityKey, AntivirusPosture, AttemptFact, BackupActivity, BackupEvent, BackupFact,
         Conversion, Definitions, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Encryption,
@@ -94,6 +98,11 @@ fn listed(organization: ExternalOrgId, device: usize) -> ListedDevice {
 impl NinjaOne for Fleet {
     async fn authenticate(&self, _: &Access) -> Result<()> {
         Ok(())
+    }
+
+    async fn redeem(&self, _: Redemption) -> Result<RefreshToken> {
+        let message = "this tenant is connected with a client secret";
+        Err(Error::new(ErrorKind::Invalid, message))
     }
 
     async fn organizations(&self, _: &Access, ceiling: usize) -> Result<OrganizationList> {
