@@ -1,0 +1,40 @@
+//! Random histories against a small model (see `sync_model`), on PostgreSQL.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test panics where it fails, helpers included"
+)]
+#![allow(missing_docs, reason = "a test's name says what it shows")]
+
+#[path = "sync_model/histories.rs"]
+mod histories;
+#[path = "sync_model/model.rs"]
+mod model;
+#[path = "sync_model/operation.rs"]
+mod operation;
+mod postgres;
+#[path = "sync_proofs/crashes/suspension.rs"]
+mod suspension;
+#[path = "sync_model/truth.rs"]
+mod truth;
+#[path = "sync_model/view.rs"]
+mod view;
+#[path = "sync_model/world.rs"]
+mod world;
+
+use std::{cell::RefCell, sync::Arc};
+
+use histories::{On, agree_with_the_model};
+use regentra_sync::store::Store;
+
+#[test]
+fn every_history_on_postgres_agrees_with_the_model() {
+    // A database lives as long as its history.
+    let kept = RefCell::new(None);
+    agree_with_the_model(On::Postgres, async || {
+        let (store, database) = postgres::new_store().await;
+        kept.replace(Some(database));
+        Arc::new(store) as Arc<dyn Store>
+    });
+}

@@ -1,0 +1,52 @@
+//! Random histories of everything that can happen to a host and in NinjaOne, over several MSPs and customers, checked after each
+//! step against a small model that is derived from the promise.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test panics where it fails, helpers included"
+)]
+#![allow(missing_docs, reason = "a test's name says what it shows")]
+
+mod histories;
+mod model;
+mod operation;
+#[path = "../sync_proofs/crashes/suspension.rs"]
+mod suspension;
+mod truth;
+mod view;
+mod world;
+
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use histories::{On, agree_with_the_model};
+use regentra_sync::{MemoryStore, store::Store};
+use regentra_sync_sqlite::SqliteStore;
+
+#[test]
+fn every_history_in_memory_agrees_with_the_model() {
+    agree_with_the_model(On::Memory, async || {
+        Arc::new(MemoryStore::new()) as Arc<dyn Store>
+    });
+}
+
+#[test]
+fn every_history_on_sqlite_agrees_with_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let (empty, number) = (folder.path().join("empty.db"), AtomicU32::new(0));
+    agree_with_the_model(On::Sqlite, async || {
+        if !empty.exists() {
+            SqliteStore::migrate(&empty).await.unwrap().close().await;
+        }
+        let number = number.fetch_add(1, Ordering::Relaxed);
+        let path = folder.path().join(format!("{number}.db"));
+        fs::copy(&empty, &path).unwrap();
+        Arc::new(SqliteStore::open(&path).await.unwrap()) as Arc<dyn Store>
+    });
+}

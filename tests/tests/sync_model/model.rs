@@ -1,0 +1,883 @@
+//! How the integration behaves, in as few and plain words as possible: derived from the promise, and from nothing of the code
+//! under test. One operation happens after the other, and each at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regentra_sync::{asset::Source, regentra_evidence::Status};
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    truth::{Device, Listing, Org, Tenant, Truth, mark},
+    view::{
+        Asset, Company, Connection, Customer, Key, Message, Organization, Presence, Says, Signal,
+        State, Thing, Ticket, Trail, View, folded, said_of_connect, said_of_disconnect,
+        said_of_sweep, said_of_sync,
+    },
+};
+
+/// Tickets opened for one MSP in one tick at the most.
+pub(crate) const TICKETS_PER_TICK: usize = 2;
+
+/// How long a lease holds that nobody renews.
+pub(crate) const LEASE: Duration = Duration::minutes(5);
+
+const TICK: Duration = Duration::hours(6);
+const SIGNAL_LIFETIME: Duration = Duration::days(7);
+const PASSES_TO_CLOSE: u32 = 2;
+
+/// What only one run at a time works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Subject {
+    Discovery(Tenant),
+    Assets(Org),
+    Customer(Customer),
+}
+
+/// A sweep that was planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Sweep {
+    pub(crate) customer: Customer,
+    pub(crate) org: Org,
+    pub(crate) tick: OffsetDateTime,
+}
+
+/// What the bridge is to do, and where the model finds it again.
+#[derive(Clone, Debug)]
+struct Row {
+    msp: u8,
+    message: Message,
+    ticket: Option<(Key, usize)>,
+    /// The tick and part of a digest.
+    digest: Option<(OffsetDateTime, u32)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tick {
+    opened: usize,
+    digests: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) view: View,
+    swept: BTreeSet<(Org, OffsetDateTime)>,
+    outbox: Vec<Row>,
+    ticks: BTreeMap<(u8, OffsetDateTime), Tick>,
+    /// What each ticket said last.
+    said: BTreeMap<(Key, usize), (Status, bool, u64, u64)>,
+    out_of_date: BTreeMap<Org, BTreeMap<i64, OffsetDateTime>>,
+    hosts: BTreeMap<Thing, Option<String>>,
+    /// Leases that an interrupted run may have left.
+    left: BTreeMap<Subject, OffsetDateTime>,
+}
+
+type Truths = BTreeMap<Tenant, Truth>;
+
+impl Model {
+    /// What is seen now: the parts that follow from the others are worked out.
+    pub(crate) fn seen(&self, now: OffsetDateTime) -> View {
+        let mut view = self.view.clone();
+        for row in &self.outbox {
+            view.outbox
+                .entry(row.msp)
+                .or_default()
+                .push(row.message.clone());
+        }
+        view.outbox.values_mut().for_each(|rows| rows.sort());
+        for (key, signals) in &view.signals {
+            if let Some(newest) = signals
+                .last()
+                .filter(|signal| signal.at + SIGNAL_LIFETIME > now)
+            {
+                view.current.insert(*key, *newest);
+            }
+        }
+        for (org, devices) in &self.out_of_date {
+            let mut since: Vec<_> = devices.values().copied().collect();
+            since.sort();
+            if !since.is_empty() {
+                view.signatures.insert(*org, since);
+            }
+        }
+        view
+    }
+
+    fn audit(&mut self, trail: Trail, said: impl Into<String>) {
+        *self.view.audit.entry((trail, said.into())).or_default() += 1;
+    }
+
+    pub(crate) fn is_active(&self, tenant: Tenant) -> bool {
+        let connection = self.view.connections.get(&tenant);
+        connection.is_some_and(|connection| connection.active)
+    }
+
+    /// The NinjaOne that a tenant's stored client id sees.
+    fn client(&self, tenant: Tenant) -> Option<Tenant> {
+        let connection = self.view.connections.get(&tenant)?;
+        connection.secrets.as_ref().map(|(client, ..)| *client)
+    }
+
+    fn truth<'a>(&self, tenant: Tenant, truths: &'a Truths) -> (Tenant, &'a Truth) {
+        let client = self.client(tenant).unwrap();
+        (client, truths.get(&client).unwrap())
+    }
+
+    fn organizations(&self, tenant: Tenant) -> impl Iterator<Item = (Org, &Organization)> {
+        let all = self.view.organizations.iter().map(|(org, row)| (*org, row));
+        all.filter(move |(org, _)| org.0 == tenant)
+    }
+
+    fn company_of(&self, org: Org) -> Option<String> {
+        match &self.view.organizations.get(&org)?.state {
+            State::Mapped(company) => Some(company.clone()),
+            State::Pending | State::Ignored => None,
+        }
+    }
+
+    /// The customer whose compliance tenant an organization's evidence goes to.
+    fn customer_of(&self, org: Org) -> Option<Customer> {
+        let company = (org.0.msp(), self.company_of(org)?);
+        *self.view.companies.get(&company)?
+    }
+
+    // Leases ---------------------------------------------------------------------------------------------------------
+
+    /// Whether a run may find somebody else at work, though nobody is.
+    pub(crate) fn may_be_busy(&self, subject: Subject, now: OffsetDateTime) -> bool {
+        self.left.get(&subject).is_some_and(|until| *until > now)
+    }
+
+    pub(crate) fn leaves_leases(
+        &mut self,
+        subjects: impl IntoIterator<Item = Subject>,
+        now: OffsetDateTime,
+    ) {
+        self.left
+            .extend(subjects.into_iter().map(|subject| (subject, now + LEASE)));
+    }
+
+    /// When every lease that may be left has expired.
+    pub(crate) fn leases_end(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        self.left.values().copied().max().filter(|end| *end > now)
+    }
+
+    /// What a run of these organizations' assets works on.
+    pub(crate) fn subjects_of(&self, tenant: Tenant) -> Vec<Subject> {
+        self.organizations(tenant)
+            .map(|(org, _)| Subject::Assets(org))
+            .collect()
+    }
+
+    // Connections ----------------------------------------------------------------------------------------------------
+
+    pub(crate) fn connect(&mut self, tenant: Tenant, client: Tenant, secret: &str) -> String {
+        let taken = self.view.connections.keys().any(|other| {
+            let same = *other != tenant
+                && other.region_name() == tenant.region_name()
+                && self.client(*other) == Some(client);
+            same && self.is_active(*other)
+        });
+        if taken {
+            return "Conflict".to_owned();
+        }
+        let secrets = Some((client, secret.to_owned(), true));
+        let connection = Connection {
+            active: true,
+            secrets,
+        };
+        let again = self.view.connections.insert(tenant, connection).is_some();
+        self.audit(Trail::Msp(tenant.msp()), said_of_connect(again));
+        format!("connected, again {again}")
+    }
+
+    pub(crate) fn disconnect(&mut self, tenant: Tenant, now: OffsetDateTime) -> String {
+        let Some(connection) = self.view.connections.get_mut(&tenant) else {
+            return "NotFound".to_owned();
+        };
+        if !connection.active {
+            return "disconnected before".to_owned();
+        }
+        (connection.active, connection.secrets) = (false, None);
+        let orgs: BTreeSet<Org> = self.organizations(tenant).map(|(org, _)| org).collect();
+        let mapped = orgs
+            .iter()
+            .filter(|org| self.company_of(**org).is_some())
+            .count();
+        let mut customers: BTreeMap<Customer, BTreeSet<Org>> = BTreeMap::new();
+        for org in &orgs {
+            if let Some(customer) = self.customer_of(*org) {
+                customers.entry(customer).or_default().insert(*org);
+            }
+        }
+        for (customer, orgs) in customers {
+            let unexpired = self.view.signals.iter().filter(|((of, org, _), signals)| {
+                let newest = signals.last();
+                *of == customer
+                    && orgs.contains(org)
+                    && newest.is_some_and(|newest| newest.at + SIGNAL_LIFETIME > now)
+            });
+            let said = said_of_disconnect(orgs.len() as u64, Some(unexpired.count() as u64));
+            self.audit(Trail::Customer(customer), said);
+        }
+        self.audit(
+            Trail::Msp(tenant.msp()),
+            said_of_disconnect(mapped as u64, None),
+        );
+        self.let_go(&orgs, now, Says::Disconnected);
+        "disconnected".to_owned()
+    }
+
+    pub(crate) fn rotate_keys(&mut self) -> String {
+        let mut resealed = 0;
+        for tenant in Tenant::ALL {
+            let connection = self.view.connections.get_mut(&tenant);
+            if let Some((_, _, current @ false)) =
+                connection.and_then(|connection| connection.secrets.as_mut())
+            {
+                *current = true;
+                resealed += 1;
+                self.audit(Trail::Msp(tenant.msp()), "NINJAONE_KEY_ROTATED");
+            }
+        }
+        format!("{resealed} sealed again")
+    }
+
+    /// The host has another key from now on.
+    pub(crate) fn keys_age(&mut self) {
+        for connection in self.view.connections.values_mut() {
+            if let Some((_, _, current)) = &mut connection.secrets {
+                *current = false;
+            }
+        }
+    }
+
+    /// The assets of these organizations do not count any more, what they had superseded does; their open tickets say so.
+    fn let_go(&mut self, orgs: &BTreeSet<Org>, now: OffsetDateTime, says: fn(Key) -> Says) {
+        let mut gone = BTreeSet::new();
+        for (thing, asset) in &mut self.view.assets {
+            let is_theirs = asset.organization.is_some_and(|org| orgs.contains(&org));
+            if is_theirs && asset.status == Presence::Active {
+                asset.status = Presence::Retired;
+                gone.insert(*thing);
+            }
+        }
+        for winner in gone {
+            let assets = self.view.assets.iter();
+            let gave_way: Vec<Thing> = assets
+                .filter(|(_, asset)| asset.status == Presence::GaveWayTo(winner))
+                .map(|(thing, _)| *thing)
+                .collect();
+            let best = gave_way
+                .iter()
+                .copied()
+                .min_by_key(|thing| (source(*thing), *thing));
+            for thing in gave_way {
+                if let (Some(best), Some(asset)) = (best, self.view.assets.get_mut(&thing)) {
+                    let gives_way = Presence::GaveWayTo(best);
+                    asset.status = if thing == best {
+                        Presence::Active
+                    } else {
+                        gives_way
+                    };
+                }
+            }
+        }
+        self.out_of_date.retain(|org, _| !orgs.contains(org));
+        let mut notes = Vec::new();
+        for (key, tickets) in &self.view.tickets {
+            if orgs.contains(&key.1) && tickets.last().is_some_and(|ticket| ticket.open) {
+                notes.push((*key, tickets.len() - 1));
+            }
+        }
+        for (key, place) in notes {
+            self.say((key, place), now, says(key));
+        }
+    }
+
+    // Organizations and companies ------------------------------------------------------------------------------------
+
+    pub(crate) fn discover(
+        &mut self,
+        tenant: Tenant,
+        truths: &Truths,
+        now: OffsetDateTime,
+    ) -> String {
+        if !self.is_active(tenant) {
+            return "NotConnected".to_owned();
+        }
+        match self.truth(tenant, truths).1.list_organizations() {
+            Ok(listing) => {
+                let listed = listing.rows.len();
+                self.take_in(tenant, &listing, now);
+                format!("{listed} listed, truncated {}", listing.truncated)
+            }
+            Err(_) => "Ninjaone(Timeout)".to_owned(),
+        }
+    }
+
+    fn take_in(
+        &mut self,
+        tenant: Tenant,
+        listing: &Listing<(i64, &'static str)>,
+        now: OffsetDateTime,
+    ) {
+        let before = self.view.organizations.clone();
+        let msp = tenant.msp();
+        let companies = self.view.companies.clone();
+        let suggestion = |name: &str| {
+            let company = (msp, folded(name));
+            companies.contains_key(&company).then_some(company.1)
+        };
+        for (id, name) in &listing.rows {
+            let organization = self.view.organizations.entry((tenant, *id));
+            let organization = organization.or_insert_with(|| Organization {
+                name: String::new(),
+                state: State::Pending,
+                suggestion: None,
+                missing_since: None,
+                first_evidence_synced_at: None,
+            });
+            (*name).clone_into(&mut organization.name);
+            organization.missing_since = None;
+        }
+        let orgs = self.view.organizations.iter_mut();
+        for ((_, id), organization) in orgs.filter(|((of, _), _)| *of == tenant) {
+            let is_listed = listing.rows.iter().any(|(listed, _)| listed == id);
+            if !is_listed && listing.is_complete() {
+                organization.missing_since.get_or_insert(now);
+            }
+            if organization.state == State::Pending {
+                organization.suggestion = suggestion(&organization.name);
+            }
+        }
+        if before != self.view.organizations {
+            self.audit(Trail::Msp(msp), "NINJAONE_DISCOVERED");
+        }
+    }
+
+    pub(crate) fn add_company(&mut self, company: Company) -> String {
+        self.view.companies.entry(company).or_insert(None);
+        "added".to_owned()
+    }
+
+    /// Maps to the company of a name, to one of the organization's own name, or decides otherwise.
+    pub(crate) fn decide(&mut self, org: Org, decision: &Decision, now: OffsetDateTime) -> String {
+        let msp = org.0.msp();
+        let Some(organization) = self.view.organizations.get(&org) else {
+            return "NotFound".to_owned();
+        };
+        let state = match decision {
+            Decision::UseExisting(name) => {
+                if !self.view.companies.contains_key(&(msp, folded(name))) {
+                    return "NotFound".to_owned();
+                }
+                State::Mapped(folded(name))
+            }
+            Decision::CreateNew => State::Mapped(folded(&organization.name)),
+            Decision::DontSync => State::Ignored,
+            Decision::Undecide => State::Pending,
+        };
+        let before = organization.state.clone();
+        if before == state {
+            return "decided so before".to_owned();
+        }
+        let action = match &state {
+            State::Mapped(company) => {
+                if matches!(before, State::Mapped(_)) {
+                    return "Conflict".to_owned();
+                }
+                self.view
+                    .companies
+                    .entry((msp, company.clone()))
+                    .or_insert(None);
+                "NINJAONE_MAPPED"
+            }
+            State::Ignored => "NINJAONE_IGNORED",
+            State::Pending => "NINJAONE_UNMAPPED",
+        };
+        if let Some(organization) = self.view.organizations.get_mut(&org) {
+            organization.state = state;
+            organization.suggestion = None;
+            organization.first_evidence_synced_at = None;
+        }
+        if matches!(before, State::Mapped(_)) {
+            self.let_go(&BTreeSet::from([org]), now, Says::Unmapped);
+        }
+        self.audit(Trail::Msp(msp), action);
+        "decided".to_owned()
+    }
+
+    pub(crate) fn promote(&mut self, company: &Company, customer: Customer) -> String {
+        let taken = self
+            .view
+            .companies
+            .values()
+            .any(|taken| *taken == Some(customer));
+        match self.view.companies.get_mut(company) {
+            None => "NotFound".to_owned(),
+            Some(Some(promoted)) if *promoted == customer => "promoted before".to_owned(),
+            Some(Some(_)) => "Conflict".to_owned(),
+            Some(None) if taken => "Conflict".to_owned(),
+            Some(promoted) => {
+                *promoted = Some(customer);
+                self.audit(Trail::Msp(company.0), "NINJAONE_PROMOTED");
+                "promoted".to_owned()
+            }
+        }
+    }
+
+    // Assets ---------------------------------------------------------------------------------------------------------
+
+    /// Another source found a machine.
+    pub(crate) fn found_elsewhere(&mut self, thing: Thing, asset: Asset, host: Option<&str>) {
+        self.hosts.insert(thing, host.map(str::to_owned));
+        self.view.assets.insert(thing, asset);
+    }
+
+    /// Another source does not find it any more.
+    pub(crate) fn lost_elsewhere(&mut self, thing: Thing) {
+        if let Some(asset) = self.view.assets.get_mut(&thing) {
+            asset.status = Presence::Retired;
+        }
+    }
+
+    /// The assets of one company, in every region it is in, or of all companies of one region.
+    pub(crate) fn sync(
+        &mut self,
+        tenants: &[Tenant],
+        only: Option<&str>,
+        truths: &Truths,
+        now: OffsetDateTime,
+        run: &mut Run,
+    ) -> String {
+        let mut synced = Vec::new();
+        for tenant in tenants {
+            if !self.is_active(*tenant) {
+                if only.is_some() {
+                    continue;
+                }
+                return "NotConnected".to_owned();
+            }
+            let orgs = self.organizations(*tenant).map(|(org, _)| org);
+            let orgs: Vec<Org> = orgs
+                .filter(|org| {
+                    let company = self.company_of(*org);
+                    company.is_some_and(|company| only.is_none_or(|only| only == company))
+                })
+                .collect();
+            if orgs.is_empty() {
+                continue;
+            }
+            let (_, truth) = self.truth(*tenant, truths);
+            let Ok(listing) = truth.list_organizations() else {
+                return "Ninjaone(Timeout)".to_owned();
+            };
+            self.take_in(*tenant, &listing, now);
+            run.between.push(self.clone());
+            for org in orgs {
+                let is_listed = listing.rows.iter().any(|(id, _)| *id == org.1);
+                let outcome = if !is_listed && listing.is_complete() {
+                    "missing".to_owned()
+                } else if run.busy.contains(&Subject::Assets(org)) {
+                    "Busy".to_owned()
+                } else {
+                    match truth.list_devices(org.1) {
+                        Err(_) => "Ninjaone(Timeout)".to_owned(),
+                        Ok(listing) => self.sync_org(org, &listing, run),
+                    }
+                };
+                synced.push(format!("{org:?} {outcome}"));
+                run.between.push(self.clone());
+            }
+        }
+        if synced.is_empty() && only.is_some() {
+            return "NotFound".to_owned();
+        }
+        synced.join(", ")
+    }
+
+    fn sync_org(&mut self, org: Org, listing: &Listing<(i64, Device)>, run: &mut Run) -> String {
+        let before = self.view.assets.clone();
+        let company = self.company_of(org).unwrap();
+        let mut companies = BTreeSet::from([company.clone()]);
+        let mut listed = BTreeSet::new();
+        for (id, device) in &listing.rows {
+            let thing = Thing::Device(org.0, *id);
+            listed.insert(thing);
+            let asset = Asset {
+                company: company.clone(),
+                organization: Some(org),
+                status: Presence::Active,
+                name: device.name.clone(),
+                serial: device.serial.map(str::to_owned),
+            };
+            self.hosts.insert(thing, Some(device.name.clone()));
+            if let Some(left) = self.view.assets.insert(thing, asset) {
+                companies.insert(left.company);
+            }
+        }
+        let unlisted: Vec<Thing> = self
+            .view
+            .assets
+            .iter()
+            .filter(|(thing, asset)| {
+                matches!(thing, Thing::Device(..))
+                    && asset.organization == Some(org)
+                    && asset.status == Presence::Active
+                    && !listed.contains(*thing)
+            })
+            .map(|(thing, _)| *thing)
+            .collect();
+        let suspect = listing.is_complete() && listing.rows.is_empty() && !unlisted.is_empty();
+        if listing.is_complete() && !suspect {
+            for thing in unlisted {
+                if let Some(asset) = self.view.assets.get_mut(&thing) {
+                    asset.status = Presence::Retired;
+                }
+            }
+        }
+        for company in companies {
+            self.count_each_machine_once(org.0.msp(), &company);
+        }
+        let assets = self.view.assets.iter();
+        let changed = assets.filter(|(thing, asset)| before.get(thing) != Some(*asset));
+        let changed: BTreeSet<Thing> = changed.map(|(thing, _)| *thing).collect();
+        let counts = [
+            listing.rows.len() as u64,
+            listing.foreign,
+            listing.malformed,
+        ];
+        if !changed.is_empty()
+            || listing.truncated
+            || suspect
+            || listing.foreign + listing.malformed > 0
+        {
+            let said = said_of_sync(org, counts, listing.truncated, suspect);
+            self.audit(Trail::Msp(org.0.msp()), said);
+        }
+        let outcome = format!(
+            "synced: changed {}, truncated {}, suspect {suspect}",
+            !changed.is_empty(),
+            listing.truncated
+        );
+        run.written.extend(changed);
+        outcome
+    }
+
+    /// Of a machine that several sources of a company know, the highest counts.
+    fn count_each_machine_once(&mut self, msp: u8, company: &str) {
+        let assets = self.view.assets.iter();
+        let present: Vec<Thing> = assets
+            .filter(|(thing, asset)| {
+                msp_of(**thing) == msp
+                    && asset.company == company
+                    && asset.status != Presence::Retired
+            })
+            .map(|(thing, _)| *thing)
+            .collect();
+        let mut counted: Vec<Thing> = Vec::new();
+        for of in Source::ALL {
+            let candidates: Vec<Thing> = present
+                .iter()
+                .copied()
+                .filter(|thing| source(*thing) == of)
+                .collect();
+            let same = self.same_machines(&candidates, &counted);
+            for thing in candidates {
+                let status = match same.get(&thing) {
+                    Some(winner) => Presence::GaveWayTo(*winner),
+                    None => {
+                        counted.push(thing);
+                        Presence::Active
+                    }
+                };
+                if let Some(asset) = self.view.assets.get_mut(&thing) {
+                    asset.status = status;
+                }
+            }
+        }
+    }
+
+    /// Same serial number, else same host name, and only one on each side. What is ambiguous stays so.
+    fn same_machines(&self, candidates: &[Thing], counted: &[Thing]) -> BTreeMap<Thing, Thing> {
+        let mut same = BTreeMap::new();
+        let mut settled = BTreeSet::new();
+        for key in [Self::serial, Self::host] {
+            let all = |things: &[Thing]| -> Vec<(Thing, String)> {
+                let open = things.iter().filter(|thing| !settled.contains(*thing));
+                open.filter_map(|thing| Some((*thing, key(self, *thing)?)))
+                    .collect()
+            };
+            let (ours, theirs) = (all(candidates), all(counted));
+            for (thing, value) in &ours {
+                let those = |things: &[(Thing, String)]| -> Vec<Thing> {
+                    let same = things.iter().filter(|(_, other)| other == value);
+                    same.map(|(thing, _)| *thing).collect()
+                };
+                let (beside, above) = (those(&ours), those(&theirs));
+                if let ([_], [winner]) = (beside.as_slice(), above.as_slice()) {
+                    same.insert(*thing, *winner);
+                }
+                if !above.is_empty() {
+                    settled.extend(beside.into_iter().chain(above));
+                }
+            }
+        }
+        same
+    }
+
+    fn serial(&self, thing: Thing) -> Option<String> {
+        let serial = self.view.assets.get(&thing)?.serial.as_ref()?;
+        let serial = serial.replace(' ', "").to_uppercase();
+        (serial != "TOBEFILLEDBYO.E.M.").then_some(serial)
+    }
+
+    fn host(&self, thing: Thing) -> Option<String> {
+        let host = self.hosts.get(&thing)?.as_ref()?;
+        Some(host.trim_end_matches('.').to_lowercase())
+    }
+
+    // Sweeps and tickets ---------------------------------------------------------------------------------------------
+
+    /// What one tick sweeps.
+    pub(crate) fn plan(&self, tick: OffsetDateTime) -> BTreeSet<Sweep> {
+        let orgs = self.view.organizations.keys().copied();
+        orgs.filter(|org| self.is_active(org.0))
+            .filter_map(|org| {
+                let customer = self.customer_of(org)?;
+                Some(Sweep {
+                    customer,
+                    org,
+                    tick,
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) fn sweep(
+        &mut self,
+        sweep: Sweep,
+        truths: &Truths,
+        now: OffsetDateTime,
+        run: &Run,
+    ) -> String {
+        let Sweep {
+            customer,
+            org,
+            tick,
+        } = sweep;
+        if run.busy.contains(&Subject::Customer(customer)) {
+            return "busy".to_owned();
+        }
+        if self.swept.contains(&(org, tick)) {
+            return "committed before".to_owned();
+        }
+        if !self.is_active(org.0) || self.customer_of(org) != Some(customer) {
+            return "skipped".to_owned();
+        }
+        let (client, truth) = self.truth(org.0, truths);
+        let Ok(reports) = truth.reports(org.1) else {
+            return "Ninjaone(Timeout)".to_owned();
+        };
+        let answered = reports.outcomes.values().all(|outcome| outcome.answered());
+        let stamp = self.view.organizations.get_mut(&org).unwrap();
+        let dry_run = stamp.first_evidence_synced_at.is_none();
+        if answered {
+            stamp.first_evidence_synced_at.get_or_insert(now);
+        }
+        let mut overflow = BTreeSet::new();
+        for judged in &reports.judged {
+            let key = (customer, org, judged.kind);
+            let signal = Signal {
+                status: judged.status,
+                complete: judged.complete,
+                mark: mark((client, org.1)),
+                number: judged.number,
+                at: now,
+            };
+            self.view.signals.entry(key).or_default().push(signal);
+            if self.ticket(key, signal, tick, dry_run) {
+                overflow.insert((self.company_of(org).unwrap(), key));
+            }
+        }
+        if !overflow.is_empty() {
+            self.digest(org.0.msp(), tick, overflow, now);
+        }
+        let history = self.out_of_date.entry(org).or_default();
+        for (device, out_of_date) in reports.sightings {
+            if out_of_date {
+                history.entry(device).or_insert(now);
+            } else {
+                history.remove(&device);
+            }
+        }
+        let said = said_of_sweep(org, reports.foreign, answered, dry_run);
+        self.audit(Trail::Customer(customer), said);
+        self.swept.insert((org, tick));
+        format!("committed, answered {answered}, dry run {dry_run}")
+    }
+
+    /// Says whether the signal should have a ticket and gets none in this tick.
+    fn ticket(&mut self, key: Key, signal: Signal, tick: OffsetDateTime, dry_run: bool) -> bool {
+        let said = (signal.status, signal.complete, signal.mark, signal.number);
+        let tickets = self.view.tickets.entry(key).or_default();
+        let place = tickets.len();
+        if let Some(ticket) = tickets.last_mut().filter(|ticket| ticket.open) {
+            let id = (key, place - 1);
+            match signal.status {
+                Status::Fail | Status::Warning => {
+                    ticket.passes = 0;
+                    if signal.status == Status::Fail {
+                        ticket.last_failed_at = signal.at;
+                    }
+                    if self.said.insert(id, said) != Some(said) {
+                        self.say(id, signal.at, Says::Update(key));
+                    }
+                }
+                Status::Pass if signal.complete => {
+                    ticket.passes += 1;
+                    if ticket.passes == PASSES_TO_CLOSE {
+                        (ticket.open, ticket.closed_at) = (false, Some(signal.at));
+                        self.say(id, signal.at, Says::Close(key));
+                    }
+                }
+                _ => {}
+            }
+            return false;
+        }
+        if place == 0 {
+            self.view.tickets.remove(&key);
+        }
+        if signal.status != Status::Fail || dry_run {
+            return false;
+        }
+        let in_tick = self.ticks.entry((key.1.0.msp(), tick)).or_default();
+        if in_tick.opened == TICKETS_PER_TICK {
+            return true;
+        }
+        in_tick.opened += 1;
+        self.view.tickets.entry(key).or_default().push(Ticket {
+            open: true,
+            passes: 0,
+            opened_at: signal.at,
+            last_failed_at: signal.at,
+            closed_at: None,
+            has_reference: false,
+        });
+        self.said.insert((key, place), said);
+        self.say((key, place), signal.at, Says::Open(key));
+        false
+    }
+
+    fn digest(
+        &mut self,
+        msp: u8,
+        tick: OffsetDateTime,
+        entries: BTreeSet<(String, Key)>,
+        now: OffsetDateTime,
+    ) {
+        let in_tick = self.ticks.entry((msp, tick)).or_default();
+        let part = in_tick.digests;
+        let mut rows = self.outbox.iter_mut();
+        let begun = rows.find(|row| row.msp == msp && row.digest == Some((tick, part)));
+        if let Some(Row {
+            message:
+                Message {
+                    says: Says::Digest(said),
+                    ..
+                },
+            ..
+        }) = begun
+        {
+            said.extend(entries);
+            return;
+        }
+        in_tick.digests += 1;
+        self.outbox.push(Row {
+            msp,
+            message: Message {
+                at: now,
+                due_at: tick + TICK,
+                says: Says::Digest(entries),
+            },
+            ticket: None,
+            digest: Some((tick, part + 1)),
+        });
+    }
+
+    fn say(&mut self, ticket: (Key, usize), at: OffsetDateTime, says: Says) {
+        self.outbox.push(Row {
+            msp: ticket.0.1.0.msp(),
+            message: Message {
+                at,
+                due_at: at,
+                says,
+            },
+            ticket: Some(ticket),
+            digest: None,
+        });
+    }
+
+    /// How many rows the bridge is to deliver now.
+    pub(crate) fn due(&self, msp: u8, now: OffsetDateTime) -> usize {
+        let due = self
+            .outbox
+            .iter()
+            .filter(|row| row.msp == msp && row.message.due_at <= now);
+        due.count()
+    }
+
+    /// The bridge delivered a message. Says whether there was one.
+    pub(crate) fn delivered(&mut self, msp: u8, message: &Message) -> bool {
+        let mut rows = self.outbox.iter();
+        let place = rows.position(|row| row.msp == msp && row.message == *message);
+        let Some(place) = place else {
+            return false;
+        };
+        let row = self.outbox.remove(place);
+        if let Some((key, place)) = row.ticket
+            && let Some(ticket) = self
+                .view
+                .tickets
+                .get_mut(&key)
+                .and_then(|all| all.get_mut(place))
+        {
+            ticket.has_reference = true;
+        }
+        true
+    }
+}
+
+/// What is decided about an organization.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Decision {
+    UseExisting(&'static str),
+    CreateNew,
+    DontSync,
+    Undecide,
+}
+
+/// What the model is told of a run, and tells of it.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    /// What somebody else was found at work on.
+    pub(crate) busy: BTreeSet<Subject>,
+    /// What there is between two of its commits.
+    pub(crate) between: Vec<Model>,
+    /// Assets that it wrote.
+    pub(crate) written: BTreeSet<Thing>,
+}
+
+fn source(thing: Thing) -> Source {
+    match thing {
+        Thing::Device(..) => Source::Ninjaone,
+        Thing::Other(_, source, _) => source,
+    }
+}
+
+fn msp_of(thing: Thing) -> u8 {
+    match thing {
+        Thing::Device(tenant, _) => tenant.msp(),
+        Thing::Other(msp, ..) => msp,
+    }
+}

@@ -1,0 +1,501 @@
+//! What there really is in each NinjaOne, and how each of them answers: the input of the sync and of the model alike.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use regentra_sync::{
+    CredentialId, Error, ErrorKind, MappingId, MspOrgId, RegionKey,
+    assessment::{Assessment, AssessmentRequest, Report, ReportOutcome, Verdict},
+    asset::AssetContent,
+    audit::SweepCounts,
+    conformance::world,
+    error::Result,
+    mapping::ExternalOrgId,
+    ninjaone::{Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList},
+    ninjaone_client::ErrorKind as Vendor,
+    regentra_evidence::{Metadata, Scope, Signal, SignalKind, Status},
+};
+use secrecy::ExposeSecret as _;
+use uuid::Uuid;
+
+/// One NinjaOne tenant: what one credential of an MSP sees. All of them use the same ids for organizations and devices.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Tenant(pub(crate) u8);
+
+/// One organization in one of them.
+pub(crate) type Org = (Tenant, i64);
+
+impl Tenant {
+    /// The first MSP has two regions; the others one each.
+    pub(crate) const ALL: [Self; 4] = [Self(0), Self(1), Self(2), Self(3)];
+
+    /// Which MSP's it is: 1, 2 or 3.
+    pub(crate) fn msp(self) -> u8 {
+        self.0.max(1)
+    }
+
+    pub(crate) fn region_name(self) -> &'static str {
+        if self.0 == 0 { "eu" } else { "us" }
+    }
+
+    pub(crate) fn region(self) -> RegionKey {
+        RegionKey::parse(self.region_name()).unwrap()
+    }
+
+    pub(crate) fn credential(self) -> CredentialId {
+        CredentialId::of(msp_id(self.msp()), &self.region())
+    }
+
+    pub(crate) fn mapping(self, organization: i64) -> MappingId {
+        MappingId::of(self.credential(), ExternalOrgId::new(organization))
+    }
+
+    /// The client id with which it is seen.
+    pub(crate) fn client_id(self) -> String {
+        format!("client {}", self.0)
+    }
+
+    pub(crate) fn of_client(client_id: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|tenant| tenant.client_id() == client_id)
+            .unwrap()
+    }
+}
+
+impl std::fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.msp(), self.region_name())
+    }
+}
+
+/// The MSPs' numbers.
+pub(crate) const MSPS: [u8; 3] = [1, 2, 3];
+
+pub(crate) fn msp_id(msp: u8) -> MspOrgId {
+    MspOrgId::from_uuid(Uuid::from_u128(u128::from(msp)))
+}
+
+/// Organizations that may exist in a tenant.
+pub(crate) const ORGANIZATIONS: std::ops::RangeInclusive<i64> = 1..=5;
+
+/// Names of organizations and companies: few, so that they meet, and in several spellings.
+pub(crate) const NAMES: [&str; 6] = [
+    "Contoso", "Fabrikam", "Tailspin", "contoso ", "FABRIKAM", "Wingtip",
+];
+
+/// Serial numbers: few, so that they meet, in several spellings, one that identifies nothing.
+pub(crate) const SERIALS: [&str; 6] = [
+    "S-1",
+    "S-2",
+    "S-3",
+    " s-1",
+    "S -2",
+    "To Be Filled By O.E.M.",
+];
+
+/// Host names that machines of several sources share.
+pub(crate) const HOSTS: [&str; 3] = ["PC-ONE", "pc-one.", "PC-TWO"];
+
+/// A device in NinjaOne.
+#[derive(Clone, Debug)]
+pub(crate) struct Device {
+    pub(crate) organization: i64,
+    pub(crate) name: String,
+    pub(crate) serial: Option<&'static str>,
+    /// Whether its antivirus signatures are out of date, if that is known.
+    pub(crate) out_of_date: Option<bool>,
+}
+
+/// What an organization's reports come to for one signal; the number stands for the aggregates behind a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Health {
+    pub(crate) status: Status,
+    pub(crate) number: u64,
+}
+
+/// What NinjaOne does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fault {
+    OrganizationsTimeOut,
+    OrganizationsTruncated,
+    OrganizationsMalformed,
+    OrganizationsEmpty,
+    /// The filter is ignored: the whole fleet is sent for every organization.
+    FilterIgnored,
+    DevicesTimeOut(i64),
+    DevicesTruncated(i64),
+    DevicesMalformed(i64),
+    DevicesEmpty(i64),
+    ReportTimesOut(SignalKind),
+    ReportNotAvailable(SignalKind),
+}
+
+/// One NinjaOne.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Truth {
+    pub(crate) organizations: BTreeMap<i64, &'static str>,
+    pub(crate) devices: BTreeMap<i64, Device>,
+    pub(crate) health: BTreeMap<(i64, SignalKind), Health>,
+    pub(crate) faults: BTreeSet<Fault>,
+    next_device: i64,
+}
+
+/// Rows of a list, and what was wrong with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Listing<T> {
+    pub(crate) rows: Vec<T>,
+    pub(crate) truncated: bool,
+    pub(crate) malformed: u64,
+    pub(crate) foreign: u64,
+}
+
+impl<T> Listing<T> {
+    fn of(rows: Vec<T>) -> Self {
+        Self {
+            rows,
+            truncated: false,
+            malformed: 0,
+            foreign: 0,
+        }
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.truncated && self.malformed == 0
+    }
+
+    fn spoilt(mut self, truncated: bool, malformed: bool, empty: bool) -> Self {
+        if empty {
+            self.rows.clear();
+        }
+        if truncated {
+            self.truncated = self.rows.pop().is_some();
+        }
+        if malformed {
+            self.malformed = u64::from(self.rows.pop().is_some());
+        }
+        self
+    }
+}
+
+/// What a request that times out ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimedOut;
+
+/// What the reports of one organization say of one signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Judged {
+    pub(crate) kind: SignalKind,
+    pub(crate) status: Status,
+    pub(crate) complete: bool,
+    pub(crate) number: u64,
+}
+
+/// What the reports of one organization say.
+#[derive(Clone, Debug)]
+pub(crate) struct Reports {
+    pub(crate) judged: Vec<Judged>,
+    pub(crate) outcomes: BTreeMap<Report, ReportOutcome>,
+    pub(crate) foreign: u64,
+    pub(crate) sightings: BTreeMap<i64, bool>,
+}
+
+impl Truth {
+    /// Three organizations with two devices each.
+    fn beginning(tenant: Tenant) -> Self {
+        let mut truth = Self {
+            next_device: 11,
+            ..Self::default()
+        };
+        for organization in 1..=3_u8 {
+            let name = NAMES
+                .iter()
+                .cycle()
+                .nth(usize::from(organization + tenant.0 - 1));
+            truth
+                .organizations
+                .insert(organization.into(), name.unwrap());
+            let serial = SERIALS.get(usize::from(organization) - 1).copied();
+            truth.add_device(organization.into(), serial);
+            truth.add_device(organization.into(), None);
+        }
+        truth
+    }
+
+    pub(crate) fn add_device(&mut self, organization: i64, serial: Option<&'static str>) {
+        let id = self.next_device;
+        self.next_device += 1;
+        let device = Device {
+            organization,
+            name: format!("device-{id}"),
+            serial,
+            out_of_date: None,
+        };
+        self.devices.insert(id, device);
+    }
+
+    /// One of its devices, whatever number is asked for.
+    pub(crate) fn device(&self, place: usize) -> Option<i64> {
+        let count = self.devices.len().max(1);
+        self.devices.keys().nth(place % count).copied()
+    }
+
+    /// Another device that looks the same.
+    pub(crate) fn clone_device(&mut self, device: i64) {
+        if let Some(device) = self.devices.get(&device).cloned() {
+            let id = self.next_device;
+            self.next_device += 1;
+            self.devices.insert(id, device);
+        }
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+
+    pub(crate) fn list_organizations(
+        &self,
+    ) -> std::result::Result<Listing<(i64, &'static str)>, TimedOut> {
+        if self.has(Fault::OrganizationsTimeOut) {
+            return Err(TimedOut);
+        }
+        let rows = self.organizations.iter().map(|(id, name)| (*id, *name));
+        let listing = Listing::of(rows.collect());
+        Ok(listing.spoilt(
+            self.has(Fault::OrganizationsTruncated),
+            self.has(Fault::OrganizationsMalformed),
+            self.has(Fault::OrganizationsEmpty),
+        ))
+    }
+
+    fn devices_of(&self, organization: i64) -> BTreeMap<i64, Device> {
+        let exists = self.organizations.contains_key(&organization);
+        let devices = self.devices.iter();
+        let of = devices.filter(|(_, device)| exists && device.organization == organization);
+        of.map(|(id, device)| (*id, device.clone())).collect()
+    }
+
+    pub(crate) fn list_devices(
+        &self,
+        organization: i64,
+    ) -> std::result::Result<Listing<(i64, Device)>, TimedOut> {
+        if self.has(Fault::DevicesTimeOut(organization)) {
+            return Err(TimedOut);
+        }
+        let rows: Vec<_> = self.devices_of(organization).into_iter().collect();
+        let others = self.devices.len() - rows.len();
+        let mut listing = Listing::of(rows).spoilt(
+            self.has(Fault::DevicesTruncated(organization)),
+            self.has(Fault::DevicesMalformed(organization)),
+            self.has(Fault::DevicesEmpty(organization)),
+        );
+        if self.has(Fault::FilterIgnored) {
+            listing.foreign = others as u64;
+        }
+        Ok(listing)
+    }
+
+    pub(crate) fn reports(&self, organization: i64) -> std::result::Result<Reports, TimedOut> {
+        let devices = self.list_devices(organization)?;
+        let mut outcomes = BTreeMap::from([(Report::Devices, ReportOutcome::Answered)]);
+        let judge = |kind| {
+            let health = self.health.get(&(organization, kind));
+            let health = health.copied().unwrap_or(Health {
+                status: Status::Pass,
+                number: 0,
+            });
+            let (mut status, mut complete) = (health.status, devices.is_complete());
+            if !complete && status == Status::Pass {
+                status = Status::Warning;
+            }
+            if devices.rows.is_empty() {
+                status = Status::Unknown;
+            }
+            if let Some(report) = report_of(kind) {
+                let outcome = if self.has(Fault::ReportTimesOut(kind)) {
+                    (status, complete) = (Status::Unknown, false);
+                    ReportOutcome::Failed
+                } else if self.has(Fault::ReportNotAvailable(kind)) {
+                    status = Status::Unknown;
+                    ReportOutcome::NotAvailable
+                } else {
+                    ReportOutcome::Answered
+                };
+                outcomes.insert(report, outcome);
+            }
+            Judged {
+                kind,
+                status,
+                complete,
+                number: health.number,
+            }
+        };
+        let judged = SignalKind::ALL.map(judge).to_vec();
+        let answered = outcomes.get(&Report::AntivirusStatus) == Some(&ReportOutcome::Answered);
+        let rows = devices.rows.iter().filter(|_| answered);
+        Ok(Reports {
+            judged,
+            outcomes,
+            foreign: devices.foreign,
+            sightings: rows
+                .filter_map(|(id, device)| Some((*id, device.out_of_date?)))
+                .collect(),
+        })
+    }
+}
+
+/// The report that a signal is judged from, beside the device list.
+pub(crate) fn report_of(kind: SignalKind) -> Option<Report> {
+    match kind {
+        SignalKind::DiskEncryption => Some(Report::Volumes),
+        SignalKind::AntivirusPosture => Some(Report::AntivirusStatus),
+        SignalKind::PatchSla => Some(Report::OsPatches),
+        SignalKind::BackupActivity => Some(Report::Activities),
+        SignalKind::DeviceInventory => None,
+    }
+}
+
+/// Whose data a signal was made from: a number that no other organization of any tenant has.
+pub(crate) fn mark((tenant, organization): Org) -> u64 {
+    1_000 * (u64::from(tenant.0) + 1) + organization.unsigned_abs()
+}
+
+pub(crate) fn scope_of(signal: &Signal) -> Scope {
+    match &signal.metadata {
+        Metadata::DiskEncryption(metadata) => metadata.scope,
+        Metadata::AntivirusPosture(metadata) => metadata.scope,
+        Metadata::PatchSla(metadata) => metadata.scope,
+        Metadata::BackupActivity(metadata) => metadata.scope,
+        Metadata::DeviceInventory(metadata) => metadata.scope,
+    }
+}
+
+fn marked(mut signal: Signal, mark: u64, number: u64) -> Signal {
+    let scope = match &mut signal.metadata {
+        Metadata::DiskEncryption(metadata) => &mut metadata.scope,
+        Metadata::AntivirusPosture(metadata) => &mut metadata.scope,
+        Metadata::PatchSla(metadata) => &mut metadata.scope,
+        Metadata::BackupActivity(metadata) => &mut metadata.scope,
+        Metadata::DeviceInventory(metadata) => &mut metadata.scope,
+    };
+    (scope.approved, scope.measured) = (mark, number);
+    signal
+}
+
+/// Every NinjaOne there is, reached by client id.
+#[derive(Clone, Debug)]
+pub(crate) struct Truths(Arc<Mutex<BTreeMap<Tenant, Truth>>>);
+
+impl Truths {
+    pub(crate) fn beginning() -> Self {
+        let all = Tenant::ALL.map(|tenant| (tenant, Truth::beginning(tenant)));
+        Self(Arc::new(Mutex::new(all.into())))
+    }
+
+    pub(crate) fn all(&self) -> MutexGuard<'_, BTreeMap<Tenant, Truth>> {
+        self.0.lock().unwrap()
+    }
+
+    async fn behind(&self, access: &Access) -> (Tenant, Truth) {
+        // A real request suspends.
+        tokio::task::yield_now().await;
+        let tenant = Tenant::of_client(access.client_id.expose_secret());
+        (tenant, self.all().get(&tenant).unwrap().clone())
+    }
+}
+
+fn timed_out(TimedOut: TimedOut) -> Error {
+    Error::new(
+        ErrorKind::Ninjaone(Vendor::Timeout),
+        "NinjaOne did not answer",
+    )
+}
+
+pub(crate) fn content(device: &Device) -> AssetContent {
+    AssetContent {
+        name: device.name.as_str().into(),
+        host_name: Some(device.name.as_str().into()),
+        serial_number: device.serial.map(Into::into),
+        ..AssetContent::default()
+    }
+}
+
+#[async_trait]
+impl NinjaOne for Truths {
+    async fn authenticate(&self, access: &Access) -> Result<()> {
+        self.behind(access).await;
+        Ok(())
+    }
+
+    async fn organizations(&self, access: &Access, _ceiling: usize) -> Result<OrganizationList> {
+        let (_, truth) = self.behind(access).await;
+        let listing = truth.list_organizations().map_err(timed_out)?;
+        let rows = listing.rows.into_iter();
+        Ok(OrganizationList {
+            organizations: rows
+                .map(|(id, name)| ListedOrganization {
+                    id: ExternalOrgId::new(id),
+                    name: name.into(),
+                })
+                .collect(),
+            truncated: listing.truncated,
+            malformed_rows: listing.malformed,
+            requests: 1,
+        })
+    }
+
+    async fn devices(
+        &self,
+        access: &Access,
+        organization: ExternalOrgId,
+        _ceiling: usize,
+    ) -> Result<DeviceList> {
+        let (_, truth) = self.behind(access).await;
+        let listing = truth.list_devices(organization.get()).map_err(timed_out)?;
+        let rows = listing.rows.iter();
+        Ok(DeviceList {
+            devices: rows
+                .map(|(id, device)| ListedDevice {
+                    id: *id,
+                    content: content(device),
+                })
+                .collect(),
+            truncated: listing.truncated,
+            foreign_rows: listing.foreign,
+            malformed_rows: listing.malformed,
+            requests: 1,
+        })
+    }
+
+    async fn assess(
+        &self,
+        access: &Access,
+        request: AssessmentRequest<'_>,
+        _known_elsewhere: &BTreeSet<i64>,
+    ) -> Result<Assessment> {
+        let (tenant, truth) = self.behind(access).await;
+        let organization = request.organization.get();
+        let reports = truth.reports(organization).map_err(timed_out)?;
+        let verdict = |judged: &Judged| {
+            let signal = world::signal(judged.kind, judged.status, request.now);
+            let mut signal = marked(signal, mark((tenant, organization)), judged.number);
+            signal.complete = judged.complete;
+            Verdict {
+                signal,
+                facts: world::facts(),
+            }
+        };
+        Ok(Assessment {
+            verdicts: reports.judged.iter().map(verdict).collect(),
+            reports: reports.outcomes,
+            counts: SweepCounts {
+                foreign_rows: reports.foreign,
+                ..SweepCounts::default()
+            },
+            signatures_out_of_date: reports.sightings,
+        })
+    }
+}

@@ -1,0 +1,558 @@
+//! What can be seen of all tenants at once, in plain maps: what the model expects, and what a store holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regentra_sync::{
+    AssetId, CompanyId, ComplianceOrgId, MappingId,
+    asset::{AssetStatus, Source},
+    audit::{AuditDetails, AuditRow},
+    evidence_chain::chain_start,
+    id::Version,
+    mapping::MappingState,
+    regentra_evidence::{ChainHead, SignalKind, Status, verify_chain},
+    seal::{Field, Keyring},
+    store::{AssetFilter, AuditPage, Store, StoredSignal},
+    ticket::{NoteReason, OutboxAction, OutboxId, OutboxRow, SignalKey, TicketId, TicketState},
+};
+use secrecy::ExposeSecret as _;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::truth::{MSPS, NAMES, ORGANIZATIONS, Org, Tenant, msp_id, scope_of};
+
+/// A company of an MSP, by the name that counts.
+pub(crate) type Company = (u8, String);
+
+/// A customer's compliance organization, by number.
+pub(crate) type Customer = u128;
+
+/// What a ticket, a signal and a chain of evidence are about.
+pub(crate) type Key = (Customer, Org, SignalKind);
+
+/// An asset: a device of a NinjaOne tenant, or what another source of an MSP knows under a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Thing {
+    Device(Tenant, i64),
+    Other(u8, Source, u64),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) connections: BTreeMap<Tenant, Connection>,
+    pub(crate) organizations: BTreeMap<Org, Organization>,
+    pub(crate) companies: BTreeMap<Company, Option<Customer>>,
+    pub(crate) assets: BTreeMap<Thing, Asset>,
+    pub(crate) signatures: BTreeMap<Org, Vec<OffsetDateTime>>,
+    pub(crate) tickets: BTreeMap<Key, Vec<Ticket>>,
+    /// What the bridge has not delivered, in no order.
+    pub(crate) outbox: BTreeMap<u8, Vec<Message>>,
+    pub(crate) signals: BTreeMap<Key, Vec<Signal>>,
+    pub(crate) current: BTreeMap<Key, Signal>,
+    /// Rows that say the same are counted.
+    pub(crate) audit: BTreeMap<(Trail, String), usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Connection {
+    pub(crate) active: bool,
+    /// Client, secret, and whether they are sealed under the key that seals now; `None` when every sealed column is empty.
+    pub(crate) secrets: Option<(Tenant, String, bool)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Organization {
+    pub(crate) name: String,
+    pub(crate) state: State,
+    pub(crate) suggestion: Option<String>,
+    pub(crate) missing_since: Option<OffsetDateTime>,
+    pub(crate) first_evidence_synced_at: Option<OffsetDateTime>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Pending,
+    Mapped(String),
+    Ignored,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asset {
+    pub(crate) company: String,
+    pub(crate) organization: Option<Org>,
+    pub(crate) status: Presence,
+    pub(crate) name: String,
+    pub(crate) serial: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Active,
+    GaveWayTo(Thing),
+    Retired,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(crate) open: bool,
+    pub(crate) passes: u32,
+    pub(crate) opened_at: OffsetDateTime,
+    pub(crate) last_failed_at: OffsetDateTime,
+    pub(crate) closed_at: Option<OffsetDateTime>,
+    pub(crate) has_reference: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Message {
+    pub(crate) at: OffsetDateTime,
+    pub(crate) due_at: OffsetDateTime,
+    pub(crate) says: Says,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Says {
+    Open(Key),
+    Update(Key),
+    Close(Key),
+    Disconnected(Key),
+    Unmapped(Key),
+    Digest(BTreeSet<(String, Key)>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Signal {
+    pub(crate) status: Status,
+    pub(crate) complete: bool,
+    pub(crate) mark: u64,
+    pub(crate) number: u64,
+    pub(crate) at: OffsetDateTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trail {
+    Msp(u8),
+    Customer(Customer),
+}
+
+pub(crate) fn folded(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+pub(crate) fn company_id((msp, name): &Company) -> CompanyId {
+    CompanyId::of_name(msp_id(*msp), name)
+}
+
+pub(crate) fn customer_id(customer: Customer) -> ComplianceOrgId {
+    ComplianceOrgId::from_uuid(Uuid::from_u128(customer))
+}
+
+/// The compliance organizations there may be: one for each company that may be.
+pub(crate) fn customers() -> impl Iterator<Item = Customer> {
+    MSPS.into_iter().flat_map(|msp| {
+        let companies: BTreeSet<_> = NAMES.into_iter().map(folded).collect();
+        (1..=companies.len() as u128).map(move |number| u128::from(msp) * 100 + number)
+    })
+}
+
+pub(crate) fn other_id(msp: u8, source: Source, number: u64) -> AssetId {
+    let text = format!("{msp} {} {number}", source.as_str());
+    AssetId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()))
+}
+
+/// Which id is whose.
+#[derive(Debug)]
+pub(crate) struct Names {
+    mappings: BTreeMap<MappingId, Org>,
+    companies: BTreeMap<CompanyId, Company>,
+}
+
+/// What a store holds, and the versions of the asset rows beside it.
+pub(crate) struct Seen {
+    pub(crate) view: View,
+    pub(crate) versions: BTreeMap<Thing, Version>,
+}
+
+const ALL: u32 = 100_000;
+
+impl Names {
+    pub(crate) fn new() -> Self {
+        let orgs = Tenant::ALL
+            .into_iter()
+            .flat_map(|tenant| ORGANIZATIONS.map(move |organization| (tenant, organization)));
+        let companies = MSPS
+            .into_iter()
+            .flat_map(|msp| NAMES.map(|name| (msp, folded(name))));
+        Self {
+            mappings: orgs.map(|org| (org.0.mapping(org.1), org)).collect(),
+            companies: companies
+                .map(|company| (company_id(&company), company))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn org(&self, mapping: MappingId) -> Org {
+        *self.mappings.get(&mapping).unwrap()
+    }
+
+    /// The name of a company; it has to be this MSP's.
+    fn company(&self, msp: u8, id: CompanyId) -> String {
+        let (owner, name) = self.companies.get(&id).unwrap();
+        assert_eq!(*owner, msp, "a company is in another MSP's rows");
+        name.clone()
+    }
+
+    pub(crate) fn key(&self, key: SignalKey) -> Key {
+        let customer = key.compliance_org.as_uuid().as_u128();
+        (customer, self.org(key.mapping), key.signal)
+    }
+
+    pub(crate) fn message(&self, msp: u8, row: &OutboxRow) -> Message {
+        let says = match &row.action {
+            OutboxAction::Open { key, signal, .. } => {
+                assert_eq!(signal.status, Status::Fail);
+                Says::Open(self.key(*key))
+            }
+            OutboxAction::Update { key, .. } => Says::Update(self.key(*key)),
+            OutboxAction::Close { key, signal } => {
+                assert_eq!((signal.status, signal.complete), (Status::Pass, true));
+                Says::Close(self.key(*key))
+            }
+            OutboxAction::Note { key, reason } => match reason {
+                NoteReason::Disconnected => Says::Disconnected(self.key(*key)),
+                NoteReason::Unmapped => Says::Unmapped(self.key(*key)),
+            },
+            OutboxAction::Digest { entries } => {
+                let entries = entries.iter().flat_map(|(company, keys)| {
+                    let company = self.company(msp, *company);
+                    let distinct: BTreeSet<_> = keys.iter().collect();
+                    assert_eq!(distinct.len(), keys.len(), "a digest says it twice");
+                    keys.iter()
+                        .map(move |key| (company.clone(), self.key(*key)))
+                });
+                Says::Digest(entries.collect())
+            }
+        };
+        Message {
+            at: row.created_at,
+            due_at: row.due_at,
+            says,
+        }
+    }
+
+    /// Everything that a store holds. What is not whole in itself, such as a chain, fails here.
+    pub(crate) async fn observe(
+        &self,
+        store: &dyn Store,
+        keyring: &Keyring,
+        now: OffsetDateTime,
+    ) -> Seen {
+        let mut seen = Seen {
+            view: View::default(),
+            versions: BTreeMap::new(),
+        };
+        for msp in MSPS {
+            self.see_connections(store, keyring, msp, &mut seen.view)
+                .await;
+            self.see_assets(store, msp, &mut seen).await;
+            self.see_tickets(store, msp, now, &mut seen.view).await;
+            let rows = store.msp_audit(msp_id(msp), AuditPage::newest(ALL));
+            for row in rows.await.unwrap() {
+                self.see_audit(Trail::Msp(msp), &row, &mut seen.view);
+            }
+        }
+        for customer in customers() {
+            self.see_customer(store, customer, now, &mut seen.view)
+                .await;
+        }
+        seen
+    }
+
+    async fn see_connections(
+        &self,
+        store: &dyn Store,
+        keyring: &Keyring,
+        msp: u8,
+        view: &mut View,
+    ) {
+        let id = msp_id(msp);
+        for credential in store.credentials(id).await.unwrap() {
+            let mut tenants = Tenant::ALL.into_iter();
+            let tenant = tenants
+                .find(|tenant| tenant.credential() == credential.id)
+                .unwrap();
+            assert_eq!(tenant.msp(), msp, "a credential is in another MSP's rows");
+            let secrets = credential.secrets.map(|secrets| {
+                let open = |field, sealed| {
+                    let opened = keyring.open(id, &credential.region, field, sealed);
+                    opened.unwrap().expose_secret().to_owned()
+                };
+                let secret = secrets.client_secret.unwrap();
+                let client = open(Field::ClientId, &secrets.client_id);
+                (
+                    Tenant::of_client(&client),
+                    open(Field::ClientSecret, &secret),
+                    keyring.is_current(&secret) && keyring.is_current(&secrets.client_id),
+                )
+            });
+            let active = credential.is_active;
+            let connection = Connection { active, secrets };
+            view.connections.insert(tenant, connection);
+
+            for mapping in store.mappings(id, credential.id).await.unwrap() {
+                let org = self.org(mapping.id);
+                assert_eq!(org, (tenant, mapping.external_org_id.get()));
+                let organization = Organization {
+                    name: mapping.name.as_str().to_owned(),
+                    state: match mapping.state {
+                        MappingState::PendingReview => State::Pending,
+                        MappingState::Mapped { company } => {
+                            State::Mapped(self.company(msp, company))
+                        }
+                        MappingState::Ignored => State::Ignored,
+                    },
+                    suggestion: mapping.suggestion.map(|company| self.company(msp, company)),
+                    missing_since: mapping.missing_since,
+                    first_evidence_synced_at: mapping.first_evidence_synced_at,
+                };
+                view.organizations.insert(org, organization);
+                let nobody = ComplianceOrgId::from_uuid(Uuid::nil());
+                let nothing = regentra_sync::EventId::from_uuid(Uuid::nil());
+                let state =
+                    store.sweep_state(id, nobody, mapping.id, nothing, OffsetDateTime::UNIX_EPOCH);
+                let mut since: Vec<_> = state
+                    .await
+                    .unwrap()
+                    .signature_history
+                    .into_values()
+                    .collect();
+                since.sort();
+                if !since.is_empty() {
+                    view.signatures.insert(org, since);
+                }
+            }
+        }
+        for company in store.companies(id).await.unwrap() {
+            let name = self.company(msp, company.id);
+            assert_eq!(folded(company.name.as_str()), name);
+            let customer = company.converted_to.map(|to| to.as_uuid().as_u128());
+            view.companies.insert((msp, name), customer);
+        }
+    }
+
+    async fn see_assets(&self, store: &dyn Store, msp: u8, seen: &mut Seen) {
+        let stored = store.assets(msp_id(msp), AssetFilter::All);
+        let stored = stored.await.unwrap();
+        let things: BTreeMap<AssetId, Thing> = stored
+            .iter()
+            .map(|asset| {
+                let number = asset.external_id.parse().unwrap();
+                let thing = if asset.source == Source::Ninjaone {
+                    let mut tenants = Tenant::ALL.into_iter();
+                    let tenant =
+                        tenants.find(|tenant| Some(tenant.credential()) == asset.credential);
+                    Thing::Device(tenant.unwrap(), number)
+                } else {
+                    Thing::Other(msp, asset.source, number.unsigned_abs())
+                };
+                (asset.id, thing)
+            })
+            .collect();
+        for asset in stored {
+            let thing = *things.get(&asset.id).unwrap();
+            let status = match asset.status {
+                AssetStatus::Active => Presence::Active,
+                AssetStatus::Superseded { by } => Presence::GaveWayTo(*things.get(&by).unwrap()),
+                AssetStatus::Retired => Presence::Retired,
+            };
+            let shown = Asset {
+                company: self.company(msp, asset.company),
+                organization: asset.mapping.map(|mapping| self.org(mapping)),
+                status,
+                name: asset.content.name.as_str().to_owned(),
+                serial: asset
+                    .content
+                    .serial_number
+                    .map(|serial| serial.as_str().to_owned()),
+            };
+            seen.versions.insert(thing, asset.version);
+            seen.view.assets.insert(thing, shown);
+        }
+    }
+
+    async fn see_tickets(&self, store: &dyn Store, msp: u8, now: OffsetDateTime, view: &mut View) {
+        let mut keys: BTreeMap<TicketId, Key> = BTreeMap::new();
+        let tickets = store.tickets(msp_id(msp), None).await.unwrap();
+        for ticket in tickets.into_iter().rev() {
+            let key = self.key(ticket.key);
+            assert_eq!(key.1.0.msp(), msp, "a ticket is in another MSP's rows");
+            keys.insert(ticket.id, key);
+            view.tickets.entry(key).or_default().push(Ticket {
+                open: ticket.state == TicketState::Open,
+                passes: ticket.passes,
+                opened_at: ticket.opened_at,
+                last_failed_at: ticket.last_failed_at,
+                closed_at: ticket.closed_at,
+                has_reference: ticket.reference.is_some(),
+            });
+        }
+        let far = now + Duration::days(9_999);
+        let rows = store.outbox(msp_id(msp), far, ALL).await.unwrap();
+        let ids: BTreeSet<OutboxId> = rows.iter().map(|row| row.id).collect();
+        assert_eq!(ids.len(), rows.len(), "an idempotency key is there twice");
+        let mut messages: Vec<_> = rows.iter().map(|row| self.message(msp, row)).collect();
+        messages.sort();
+        if !messages.is_empty() {
+            view.outbox.insert(msp, messages);
+        }
+    }
+
+    fn see_audit(&self, trail: Trail, row: &AuditRow, view: &mut View) {
+        let said = match &row.details {
+            AuditDetails::Synced {
+                mapping,
+                counts,
+                truncated_any,
+                suspect_empty,
+            } => {
+                let org = self.org(*mapping);
+                said_of_sync(
+                    org,
+                    [counts.listed, counts.foreign_rows, counts.malformed_rows],
+                    *truncated_any,
+                    *suspect_empty,
+                )
+            }
+            AuditDetails::Swept {
+                mapping,
+                counts,
+                answered,
+                dry_run,
+                ..
+            } => said_of_sweep(self.org(*mapping), counts.foreign_rows, *answered, *dry_run),
+            AuditDetails::Disconnected {
+                mappings,
+                unexpired_signals,
+                ..
+            } => said_of_disconnect(*mappings, *unexpired_signals),
+            AuditDetails::Connected { reconnected, .. } => said_of_connect(*reconnected),
+            _ => row.action.as_str().to_owned(),
+        };
+        *view.audit.entry((trail, said)).or_default() += 1;
+    }
+
+    async fn see_customer(
+        &self,
+        store: &dyn Store,
+        customer: Customer,
+        now: OffsetDateTime,
+        view: &mut View,
+    ) {
+        let id = customer_id(customer);
+        let mut anchors: BTreeMap<(MappingId, SignalKind), Vec<ChainHead>> = BTreeMap::new();
+        let rows = store.customer_audit(id, AuditPage::newest(ALL));
+        for row in rows.await.unwrap() {
+            self.see_audit(Trail::Customer(customer), &row, view);
+            if let AuditDetails::Swept {
+                mapping, signals, ..
+            } = &row.details
+            {
+                for (kind, swept) in signals {
+                    let anchored = anchors.entry((*mapping, *kind)).or_default();
+                    anchored.push(swept.chain_head);
+                }
+            }
+        }
+        // Before anything was collected nothing is expired, so every mapping and signal is among them.
+        let ever = store.current_signals(id, OffsetDateTime::UNIX_EPOCH);
+        for newest in ever.await.unwrap() {
+            let (mapping, kind) = (newest.mapping, newest.signal.kind());
+            let key = (customer, self.org(mapping), kind);
+            let history = store.signal_history(id, mapping, kind, ALL).await.unwrap();
+            let signals: Vec<_> = history.iter().rev().map(signal).collect();
+            let chain = store.evidence_chain(id, mapping, kind, 0, ALL);
+            let chain = chain.await.unwrap();
+            assert_eq!(chain.len(), signals.len(), "one record for each signal");
+            let anchors = anchors.get(&(mapping, kind)).map_or(&[][..], Vec::as_slice);
+            assert_eq!(anchors.len(), signals.len(), "every head is anchored");
+            let links = chain.iter().map(|row| &row.link);
+            verify_chain(chain_start(id, mapping, kind), links, anchors).unwrap();
+            view.signals.insert(key, signals);
+        }
+        for current in store.current_signals(id, now).await.unwrap() {
+            let key = (customer, self.org(current.mapping), current.signal.kind());
+            let twice = view.current.insert(key, signal(&current));
+            assert!(twice.is_none(), "two signals are current");
+        }
+    }
+}
+
+fn signal(stored: &StoredSignal) -> Signal {
+    let scope = scope_of(&stored.signal);
+    Signal {
+        status: stored.signal.status,
+        complete: stored.signal.complete,
+        mark: scope.approved,
+        number: scope.measured,
+        at: stored.signal.collected_at,
+    }
+}
+
+pub(crate) fn said_of_sync(
+    org: Org,
+    [listed, foreign, malformed]: [u64; 3],
+    truncated: bool,
+    suspect_empty: bool,
+) -> String {
+    format!(
+        "synced {org:?}: {listed} listed, {foreign} foreign, {malformed} malformed, truncated {truncated}, \
+         suspect {suspect_empty}"
+    )
+}
+
+pub(crate) fn said_of_sweep(org: Org, foreign: u64, answered: bool, dry_run: bool) -> String {
+    format!("swept {org:?}: {foreign} foreign, answered {answered}, dry run {dry_run}")
+}
+
+pub(crate) fn said_of_disconnect(mappings: u64, unexpired: Option<u64>) -> String {
+    format!("disconnected: {mappings} mappings, {unexpired:?} unexpired signals")
+}
+
+pub(crate) fn said_of_connect(reconnected: bool) -> String {
+    format!("connected, again {reconnected}")
+}
+
+/// The lines in which two views differ.
+pub(crate) fn difference(got: &View, expected: &View) -> String {
+    let lines = |view: &View| -> BTreeSet<String> {
+        let mut lines = BTreeSet::new();
+        let mut add = |of: &str, row: &dyn std::fmt::Debug| {
+            lines.insert(format!("{of} {row:?}"));
+        };
+        view.connections
+            .iter()
+            .for_each(|row| add("connection", &row));
+        view.organizations
+            .iter()
+            .for_each(|row| add("organization", &row));
+        view.companies.iter().for_each(|row| add("company", &row));
+        view.assets.iter().for_each(|row| add("asset", &row));
+        view.signatures
+            .iter()
+            .for_each(|row| add("signatures", &row));
+        view.tickets.iter().for_each(|row| add("tickets", &row));
+        for (msp, messages) in &view.outbox {
+            messages.iter().for_each(|row| add("outbox", &(msp, row)));
+        }
+        view.signals.iter().for_each(|row| add("signals", &row));
+        view.current.iter().for_each(|row| add("current", &row));
+        view.audit.iter().for_each(|row| add("audit", &row));
+        lines
+    };
+    let (got, expected) = (lines(got), lines(expected));
+    let only_got = got
+        .difference(&expected)
+        .map(|line| format!("  stored:   {line}\n"));
+    let only_expected = expected
+        .difference(&got)
+        .map(|line| format!("  expected: {line}\n"));
+    only_got.chain(only_expected).collect()
+}

@@ -1,0 +1,854 @@
+//! A host that lives through a history, and the model beside it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+    sync::Arc,
+};
+
+use regentra_sync::{
+    ComplianceOrgId, EventId, Integration, Policy, WorkerId,
+    asset::{Asset as StoredAsset, AssetContent, AssetStatus, Source},
+    audit::{Actor, ActorId},
+    clock::{Clock as _, ManualClock},
+    company::PortalCompany,
+    error::Error,
+    event::{Event, SweepEvent},
+    id::Version,
+    integration::{Choice, Connect, MappingSync, PlanKind, SweepOutcome, SyncOutcome},
+    run::LeaseKey,
+    schedule::Cadence,
+    seal::{KeyId, Keyring, MasterKey},
+    store::{AssetCommit, AssetFilter, AssetWrite, CommitOutcome, Store},
+    ticket::OutboxRow,
+};
+use time::{Duration, OffsetDateTime, macros::datetime};
+use uuid::Uuid;
+
+use crate::{
+    model::{Decision, Model, Run, Subject, Sweep, TICKETS_PER_TICK},
+    operation::Operation,
+    suspension::run_to_suspension,
+    truth::{MSPS, Tenant, Truths, msp_id},
+    view::{
+        Asset, Message, Names, Presence, Seen, Thing, company_id, customer_id, customers,
+        difference, folded, other_id,
+    },
+};
+
+pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 06:31 UTC);
+
+pub(crate) struct World {
+    store: Arc<dyn Store>,
+    truths: Truths,
+    clock: ManualClock,
+    rotated: bool,
+    process: Integration,
+    names: Names,
+    model: Model,
+    versions: BTreeMap<Thing, Version>,
+    planned: Vec<(SweepEvent, Sweep)>,
+    requests: u64,
+    found: u64,
+}
+
+/// How an operation ended, in the words that the model has for it.
+#[derive(Default)]
+struct Performed {
+    said: String,
+    busy: BTreeSet<Subject>,
+    planned: Vec<(SweepEvent, Sweep)>,
+}
+
+fn keyring(rotated: bool) -> Keyring {
+    let key = |id: &str, byte| (KeyId::new(id).unwrap(), MasterKey::from_bytes([byte; 32]));
+    let identity = MasterKey::from_bytes([9; 32]);
+    let ((first, first_key), (second, second_key)) = (key("one", 1), key("two", 2));
+    if rotated {
+        Keyring::new(second, second_key, identity).with_retired(first, first_key)
+    } else {
+        Keyring::new(first, first_key, identity)
+    }
+}
+
+fn operator() -> Actor {
+    Actor::Operator(ActorId::from_uuid(Uuid::from_u128(42)))
+}
+
+fn process(
+    store: &Arc<dyn Store>,
+    truths: &Truths,
+    clock: &ManualClock,
+    rotated: bool,
+) -> Integration {
+    let cap = u32::try_from(TICKETS_PER_TICK).unwrap();
+    Integration::builder(Arc::clone(store), keyring(rotated))
+        .ninjaone(Arc::new(truths.clone()))
+        .clock(Arc::new(clock.clone()))
+        .policy(Policy::default().tickets_per_tick(cap))
+        .build()
+}
+
+/// The operation's result in one word, or its error's kind.
+fn said<T>(result: Result<T, Error>, what: impl FnOnce(T) -> String) -> String {
+    result.map_or_else(|error| format!("{:?}", error.kind()), what)
+}
+
+impl World {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        let (truths, clock) = (Truths::beginning(), ManualClock::at(NOW));
+        Self {
+            process: process(&store, &truths, &clock, false),
+            store,
+            truths,
+            clock,
+            rotated: false,
+            names: Names::new(),
+            model: Model::default(),
+            versions: BTreeMap::new(),
+            planned: Vec::new(),
+            requests: 0,
+            found: 0,
+        }
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    fn customer(place: usize) -> u128 {
+        customers().nth(place).unwrap()
+    }
+
+    fn event(&self, place: usize) -> Option<&(SweepEvent, Sweep)> {
+        let count = self.planned.len().max(1);
+        // The newest are most of what is delivered.
+        let place = if place % 4 == 0 {
+            place % count
+        } else {
+            count - 1 - (usize::MAX - place) % count.min(6)
+        };
+        self.planned.get(place)
+    }
+
+    /// Lets one thing happen, and compares what is stored with what the model says.
+    pub(crate) async fn step(&mut self, operation: &Operation) -> Result<(), String> {
+        self.requests += 1;
+        match operation {
+            Operation::Pass { minutes } => self.clock.advance(Duration::minutes(*minutes)),
+            Operation::Interrupted {
+                operation,
+                suspension,
+                ends,
+            } => {
+                return self.interrupted(operation, *suspension, *ends).await;
+            }
+            Operation::DeliverTickets { msp, rows } => self.deliver_tickets(*msp, *rows).await?,
+            Operation::FindElsewhere {
+                msp,
+                name,
+                source,
+                serial,
+                host,
+            } => {
+                self.find_elsewhere(*msp, name, *source, *serial, *host)
+                    .await;
+            }
+            Operation::LoseElsewhere { msp, asset } => self.lose_elsewhere(*msp, *asset).await,
+            operation if self.in_ninjaone(operation) => return Ok(()),
+            Operation::RotateKeys => {
+                if !self.rotated {
+                    self.rotated = true;
+                    self.model.keys_age();
+                    self.start();
+                }
+                let performed = self.perform(operation).await;
+                self.compare(operation, &performed)?;
+            }
+            operation => {
+                let performed = self.perform(operation).await;
+                let written = self.compare(operation, &performed)?;
+                self.planned.extend(performed.planned);
+                return self.check(Some(&written)).await;
+            }
+        }
+        self.check(None).await
+    }
+
+    fn start(&mut self) {
+        self.process = process(&self.store, &self.truths, &self.clock, self.rotated);
+    }
+
+    /// What the model says to what was done. Returns the assets that may have been written.
+    fn compare(
+        &mut self,
+        operation: &Operation,
+        performed: &Performed,
+    ) -> Result<BTreeSet<Thing>, String> {
+        for subject in &performed.busy {
+            if !self.model.may_be_busy(*subject, self.now()) {
+                return Err(format!("{subject:?} is busy, and nobody is at work"));
+            }
+        }
+        let mut run = Run {
+            busy: performed.busy.clone(),
+            ..Run::default()
+        };
+        let expected = self.expect(operation, &mut run);
+        if performed.said == expected {
+            Ok(run.written)
+        } else {
+            let said = &performed.said;
+            Err(format!("  answered: {said}\n  expected: {expected}"))
+        }
+    }
+
+    async fn observe(&self) -> Seen {
+        let (store, keyring) = (&*self.store, keyring(self.rotated));
+        self.names.observe(store, &keyring, self.now()).await
+    }
+
+    async fn check(&mut self, written: Option<&BTreeSet<Thing>>) -> Result<(), String> {
+        let seen = self.observe().await;
+        let expected = self.model.seen(self.now());
+        if seen.view != expected {
+            return Err(difference(&seen.view, &expected));
+        }
+        if let Some(written) = written
+            && self.expects_versions(written, &seen)
+        {
+            return Err("an asset that had not changed was rewritten".to_owned());
+        }
+        self.versions = seen.versions;
+        Ok(())
+    }
+
+    /// Whether an asset has another version although nothing was written of it.
+    fn expects_versions(&self, written: &BTreeSet<Thing>, seen: &Seen) -> bool {
+        let mut rows = self.versions.iter();
+        // Only runs write some of the rows; a decision lets go of all of an organization.
+        !written.is_empty()
+            && rows.any(|(thing, version)| {
+                !written.contains(thing) && seen.versions.get(thing) != Some(version)
+            })
+    }
+
+    /// A run whose future is dropped: what is there is what one of its commits left, and the model goes on from there.
+    async fn interrupted(
+        &mut self,
+        operation: &Operation,
+        suspension: usize,
+        ends: bool,
+    ) -> Result<(), String> {
+        if let Some(end) = self.model.leases_end(self.now()) {
+            self.clock.set(end);
+        }
+        if matches!(operation, Operation::RotateKeys) {
+            return Ok(());
+        }
+        let subjects = self.subjects(operation);
+        let done = {
+            let run = pin!(self.perform(operation));
+            run_to_suspension(run, suspension).await
+        };
+        if let Some(performed) = done {
+            self.compare(operation, &performed)?;
+            return self.check(None).await;
+        }
+        self.wait_for_writers().await;
+        let mut run = Run::default();
+        let before = self.model.clone();
+        let _ = self.expect(operation, &mut run);
+        let after = std::mem::replace(&mut self.model, before);
+        let mut candidates = vec![self.model.clone()];
+        candidates.append(&mut run.between);
+        candidates.push(after);
+        let (seen, now) = (self.observe().await, self.now());
+        let found = candidates
+            .iter()
+            .find(|candidate| candidate.seen(now) == seen.view);
+        let Some(found) = found else {
+            let nearest = candidates
+                .iter()
+                .map(|candidate| difference(&seen.view, &candidate.seen(now)));
+            let nearest = nearest.min_by_key(String::len).unwrap_or_default();
+            return Err(format!(
+                "a half of something is there; what is nearest:\n{nearest}"
+            ));
+        };
+        self.model = found.clone();
+        self.model.leaves_leases(subjects, now);
+        self.versions = seen.versions;
+        if ends {
+            self.start();
+        }
+        Ok(())
+    }
+
+    fn subjects(&self, operation: &Operation) -> Vec<Subject> {
+        match operation {
+            Operation::Discover { tenant } => vec![Subject::Discovery(*tenant)],
+            Operation::Sync { tenant } => self.model.subjects_of(*tenant),
+            Operation::SyncCompany { msp, .. } => {
+                let tenants = Tenant::ALL
+                    .into_iter()
+                    .filter(|tenant| tenant.msp() == *msp);
+                tenants
+                    .flat_map(|tenant| self.model.subjects_of(tenant))
+                    .collect()
+            }
+            Operation::Deliver { event } => {
+                let event = self.event(*event);
+                event
+                    .map(|(_, sweep)| Subject::Customer(sweep.customer))
+                    .into_iter()
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// A statement whose future was dropped may still be on its way.
+    async fn wait_for_writers(&self) {
+        let key = LeaseKey::EvidenceSweep(ComplianceOrgId::from_uuid(Uuid::nil()));
+        let worker = WorkerId::from_uuid(Uuid::nil());
+        let lease = self
+            .store
+            .take_lease(msp_id(1), key, worker, self.now(), Duration::SECOND);
+        let lease = lease.await.unwrap().unwrap();
+        self.store
+            .release_lease(msp_id(1), &lease, Vec::new())
+            .await
+            .unwrap();
+    }
+
+    async fn perform(&self, operation: &Operation) -> Performed {
+        let mut performed = Performed::default();
+        let request = EventId::of_request("history", &self.requests.to_string());
+        let (process, actor) = (&self.process, operator());
+        performed.said = match operation {
+            Operation::Connect { tenant } => self.connect(*tenant, *tenant).await,
+            Operation::ConnectWithClientOf { tenant, client } => {
+                self.connect(*tenant, *client).await
+            }
+            Operation::Disconnect { tenant } => {
+                let region = tenant.region();
+                let done = process.disconnect(msp_id(tenant.msp()), &region, actor, request);
+                said(done.await, |done| {
+                    if done.changed {
+                        "disconnected"
+                    } else {
+                        "disconnected before"
+                    }
+                    .to_owned()
+                })
+            }
+            Operation::Discover { tenant } => {
+                let region = tenant.region();
+                let done = process.discover(msp_id(tenant.msp()), &region, actor, request);
+                let said = said(done.await, |done| {
+                    format!("{} listed, truncated {}", done.listed, done.truncated)
+                });
+                if said == "Busy" {
+                    performed.busy.insert(Subject::Discovery(*tenant));
+                }
+                said
+            }
+            Operation::UseExisting {
+                tenant,
+                organization,
+                name,
+            } => {
+                let company = company_id(&(tenant.msp(), folded(name)));
+                self.decide(*tenant, *organization, Choice::UseExisting(company))
+                    .await
+            }
+            Operation::CreateNew {
+                tenant,
+                organization,
+            } => self.decide(*tenant, *organization, Choice::CreateNew).await,
+            Operation::DontSync {
+                tenant,
+                organization,
+            } => self.decide(*tenant, *organization, Choice::DontSync).await,
+            Operation::Undecide {
+                tenant,
+                organization,
+            } => self.decide(*tenant, *organization, Choice::Undecide).await,
+            Operation::AddCompany { msp, name } => {
+                let company = PortalCompany {
+                    id: company_id(&(*msp, folded(name))),
+                    name: (*name).into(),
+                    converted_to: None,
+                    created_at: self.now(),
+                };
+                self.store.add_company(msp_id(*msp), company).await.unwrap();
+                "added".to_owned()
+            }
+            Operation::Promote {
+                msp,
+                name,
+                customer,
+            } => {
+                let company = company_id(&(*msp, folded(name)));
+                let customer = customer_id(Self::customer(*customer));
+                let done = process.promote(msp_id(*msp), company, customer, actor, request);
+                said(done.await, |new| {
+                    if new { "promoted" } else { "promoted before" }.to_owned()
+                })
+            }
+            Operation::Sync { tenant } => {
+                let region = tenant.region();
+                let done = process.sync_assets(msp_id(tenant.msp()), &region, actor, request);
+                let done = done.await;
+                self.said_of_syncs(done, &mut performed.busy)
+            }
+            Operation::SyncCompany { msp, name } => {
+                let company = company_id(&(*msp, folded(name)));
+                let done = process
+                    .sync_company(msp_id(*msp), company, actor, request)
+                    .await;
+                self.said_of_syncs(done, &mut performed.busy)
+            }
+            Operation::RotateKeys => {
+                let mut resealed = 0;
+                for msp in MSPS {
+                    resealed += process.rotate_key(msp_id(msp), actor).await.unwrap();
+                }
+                format!("{resealed} sealed again")
+            }
+            Operation::Plan => {
+                performed.planned = self.plan().await;
+                let sweeps = performed.planned.iter().map(|(_, sweep)| *sweep);
+                let syncs = self.plan_syncs().await;
+                format!("{:?}, {syncs:?}", sweeps.collect::<BTreeSet<_>>())
+            }
+            Operation::Deliver { event } => match self.event(*event) {
+                None => String::new(),
+                Some((event, sweep)) => {
+                    let swept = process.sweep(event).await;
+                    if matches!(swept, Ok(SweepOutcome::Busy)) {
+                        performed.busy.insert(Subject::Customer(sweep.customer));
+                    }
+                    said(swept, said_of_sweep)
+                }
+            },
+            _ => String::new(),
+        };
+        performed
+    }
+
+    /// What the model says to the operation.
+    fn expect(&mut self, operation: &Operation, run: &mut Run) -> String {
+        let (now, secret) = (self.now(), self.secret());
+        let event = match operation {
+            Operation::Deliver { event } => self.event(*event).map(|(_, sweep)| *sweep),
+            _ => None,
+        };
+        let truths = self.truths.all();
+        let model = &mut self.model;
+        match operation {
+            Operation::Connect { tenant } => model.connect(*tenant, *tenant, &secret),
+            Operation::ConnectWithClientOf { tenant, client } => {
+                model.connect(*tenant, *client, &secret)
+            }
+            Operation::Disconnect { tenant } => model.disconnect(*tenant, now),
+            Operation::Discover { tenant } if run.busy.contains(&Subject::Discovery(*tenant)) => {
+                "Busy".to_owned()
+            }
+            Operation::Discover { tenant } => model.discover(*tenant, &truths, now),
+            Operation::UseExisting {
+                tenant,
+                organization,
+                name,
+            } => model.decide((*tenant, *organization), &Decision::UseExisting(name), now),
+            Operation::CreateNew {
+                tenant,
+                organization,
+            } => model.decide((*tenant, *organization), &Decision::CreateNew, now),
+            Operation::DontSync {
+                tenant,
+                organization,
+            } => model.decide((*tenant, *organization), &Decision::DontSync, now),
+            Operation::Undecide {
+                tenant,
+                organization,
+            } => model.decide((*tenant, *organization), &Decision::Undecide, now),
+            Operation::AddCompany { msp, name } => model.add_company((*msp, folded(name))),
+            Operation::Promote {
+                msp,
+                name,
+                customer,
+            } => model.promote(&(*msp, folded(name)), Self::customer(*customer)),
+            Operation::Sync { tenant } => model.sync(&[*tenant], None, &truths, now, run),
+            Operation::SyncCompany { msp, name } => {
+                let tenants = Tenant::ALL
+                    .into_iter()
+                    .filter(|tenant| tenant.msp() == *msp);
+                let tenants: Vec<_> = tenants.collect();
+                model.sync(&tenants, Some(&folded(name)), &truths, now, run)
+            }
+            Operation::RotateKeys => model.rotate_keys(),
+            Operation::Plan => {
+                let tick = Cadence::EVIDENCE_SWEEP.last(now);
+                let active: BTreeSet<_> = Tenant::ALL
+                    .into_iter()
+                    .filter(|tenant| model.is_active(*tenant))
+                    .collect();
+                format!("{:?}, {active:?}", model.plan(tick))
+            }
+            Operation::Deliver { .. } => match event {
+                Some(sweep) => model.sweep(sweep, &truths, now, run),
+                None => String::new(),
+            },
+            _ => String::new(),
+        }
+    }
+
+    fn secret(&self) -> String {
+        format!("secret {}", self.requests)
+    }
+
+    async fn connect(&self, tenant: Tenant, client: Tenant) -> String {
+        let connect = Connect {
+            event: EventId::of_request("history", &self.requests.to_string()),
+            region: tenant.region(),
+            client_id: client.client_id().into(),
+            client_secret: self.secret().into(),
+            allow_duplicate: false,
+            actor: operator(),
+        };
+        let connected = self.process.connect(msp_id(tenant.msp()), connect).await;
+        said(connected, |connected| {
+            format!("connected, again {}", connected.reconnected)
+        })
+    }
+
+    async fn decide(&self, tenant: Tenant, organization: i64, choice: Choice) -> String {
+        let event = EventId::of_request("history", &self.requests.to_string());
+        let (msp, mapping) = (msp_id(tenant.msp()), tenant.mapping(organization));
+        let decided = self
+            .process
+            .map(msp, mapping, choice, operator(), event)
+            .await;
+        said(decided, |decided| {
+            if decided.changed {
+                "decided"
+            } else {
+                "decided so before"
+            }
+            .to_owned()
+        })
+    }
+
+    fn said_of_syncs(
+        &self,
+        synced: Result<Vec<MappingSync>, Error>,
+        busy: &mut BTreeSet<Subject>,
+    ) -> String {
+        let org = |synced: &MappingSync| self.names.org(synced.mapping);
+        said(synced, |all| {
+            let all = all.iter().map(|synced| {
+                let outcome = match &synced.outcome {
+                    Ok(SyncOutcome::Synced { truncated, suspect_empty, changed, .. }) => {
+                        format!("synced: changed {changed}, truncated {truncated}, suspect {suspect_empty}")
+                    }
+                    Ok(SyncOutcome::Missing) => "missing".to_owned(),
+                    Ok(SyncOutcome::Superseded) => "superseded".to_owned(),
+                    Err(error) => format!("{:?}", error.kind()),
+                };
+                if outcome == "Busy" {
+                    busy.insert(Subject::Assets(org(synced)));
+                }
+                format!("{:?} {outcome}", org(synced))
+            });
+            all.collect::<Vec<_>>().join(", ")
+        })
+    }
+
+    async fn plan(&self) -> Vec<(SweepEvent, Sweep)> {
+        let tick = Cadence::EVIDENCE_SWEEP.last(self.now());
+        let events = self
+            .process
+            .plan(PlanKind::EvidenceSweep, tick)
+            .await
+            .unwrap();
+        let sweeps = events.into_iter().filter_map(|event| match event {
+            Event::EvidenceSweep(event) => {
+                let sweep = Sweep {
+                    customer: event.customer_compliance_org_id.as_uuid().as_u128(),
+                    org: self.names.org(event.mapping_id),
+                    tick: event.scheduled_at,
+                };
+                Some((event, sweep))
+            }
+            Event::AssetSync(_) => None,
+        });
+        sweeps.collect()
+    }
+
+    async fn plan_syncs(&self) -> BTreeSet<Tenant> {
+        let tick = Cadence::ASSET_SYNC.last(self.now());
+        let events = self.process.plan(PlanKind::AssetSync, tick).await.unwrap();
+        let tenants = events.into_iter().filter_map(|event| match event {
+            Event::AssetSync(event) => {
+                let mut all = Tenant::ALL.into_iter();
+                all.find(|tenant| {
+                    msp_id(tenant.msp()) == event.msp_org_id && tenant.region() == event.region
+                })
+            }
+            Event::EvidenceSweep(_) => None,
+        });
+        tenants.collect()
+    }
+
+    /// The bridge delivers some of what is due, and says so twice.
+    async fn deliver_tickets(&mut self, msp: u8, rows: usize) -> Result<(), String> {
+        let limit = u32::try_from(rows).unwrap();
+        let due = self.process.outbox(msp_id(msp), limit).await.unwrap();
+        if due.len() != rows.min(self.model.due(msp, self.now())) {
+            return Err(format!("{} rows are due: {due:?}", due.len()));
+        }
+        in_order(&due)?;
+        for row in due {
+            let message: Message = self.names.message(msp, &row);
+            let reference = Some(format!("T-{}", row.id).into());
+            let delivered = self.process.delivered(msp_id(msp), row.id, reference);
+            let first = delivered.await.unwrap();
+            let again = self
+                .process
+                .delivered(msp_id(msp), row.id, None)
+                .await
+                .unwrap();
+            if !first || again || !self.model.delivered(msp, &message) {
+                return Err(format!("delivered {first}, again {again}: {message:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn find_elsewhere(
+        &mut self,
+        msp: u8,
+        name: &str,
+        source: Source,
+        serial: Option<&str>,
+        host: Option<&str>,
+    ) {
+        let company = (msp, folded(name));
+        if !self.model.view.companies.contains_key(&company) {
+            return;
+        }
+        self.found += 1;
+        let text = format!("found-{}", self.found);
+        let content = AssetContent {
+            name: text.as_str().into(),
+            host_name: host.map(Into::into),
+            serial_number: serial.map(Into::into),
+            ..AssetContent::default()
+        };
+        let asset = StoredAsset {
+            id: other_id(msp, source, self.found),
+            company: company_id(&company),
+            source,
+            credential: None,
+            mapping: None,
+            external_id: self.found.to_string(),
+            status: AssetStatus::Active,
+            content,
+            version: Version::FIRST,
+            created_at: self.now(),
+            updated_at: self.now(),
+        };
+        self.write(msp, asset, None).await;
+        let asset = Asset {
+            company: company.1,
+            organization: None,
+            status: Presence::Active,
+            name: text,
+            serial: serial.map(str::to_owned),
+        };
+        let thing = Thing::Other(msp, source, self.found);
+        self.model.found_elsewhere(thing, asset, host);
+    }
+
+    async fn lose_elsewhere(&mut self, msp: u8, place: usize) {
+        let assets = self
+            .store
+            .assets(msp_id(msp), AssetFilter::All)
+            .await
+            .unwrap();
+        let mut others: Vec<_> = assets
+            .into_iter()
+            .filter(|asset| asset.source != Source::Ninjaone)
+            .collect();
+        if others.is_empty() {
+            return;
+        }
+        let mut asset = others.swap_remove(place % others.len());
+        let expected = Some(asset.version);
+        asset.status = AssetStatus::Retired;
+        asset.version = asset.version.next();
+        let thing = Thing::Other(msp, asset.source, asset.external_id.parse().unwrap());
+        self.write(msp, asset, expected).await;
+        self.model.lost_elsewhere(thing);
+    }
+
+    async fn write(&self, msp: u8, asset: StoredAsset, expected: Option<Version>) {
+        let commit = AssetCommit {
+            event: EventId::of_request("another source", &self.requests.to_string()),
+            credential: None,
+            mapping: None,
+            lease: None,
+            writes: vec![AssetWrite { asset, expected }],
+            audit: Vec::new(),
+        };
+        let written = self.store.commit_assets(msp_id(msp), commit).await.unwrap();
+        assert_eq!(written, CommitOutcome::Committed);
+    }
+
+    /// Changes what there is in NinjaOne. Says whether the operation is one that does.
+    fn in_ninjaone(&self, operation: &Operation) -> bool {
+        let mut truths = self.truths.all();
+        let mut of = |tenant: &Tenant| truths.remove(tenant).unwrap();
+        let (tenant, truth) = match operation {
+            Operation::AddOrganization {
+                tenant,
+                organization,
+                name,
+            } => {
+                let mut truth = of(tenant);
+                truth.organizations.insert(*organization, name);
+                (tenant, truth)
+            }
+            Operation::RemoveOrganization {
+                tenant,
+                organization,
+            } => {
+                let mut truth = of(tenant);
+                truth.organizations.remove(organization);
+                (tenant, truth)
+            }
+            Operation::AddDevice {
+                tenant,
+                organization,
+                serial,
+            } => {
+                let mut truth = of(tenant);
+                truth.add_device(*organization, *serial);
+                (tenant, truth)
+            }
+            Operation::RemoveDevice { tenant, device } => {
+                let mut truth = of(tenant);
+                if let Some(id) = truth.device(*device) {
+                    truth.devices.remove(&id);
+                }
+                (tenant, truth)
+            }
+            Operation::MoveDevice {
+                tenant,
+                device,
+                organization,
+            } => {
+                let mut truth = of(tenant);
+                if let Some(id) = truth.device(*device) {
+                    truth
+                        .devices
+                        .entry(id)
+                        .and_modify(|device| device.organization = *organization);
+                }
+                (tenant, truth)
+            }
+            Operation::CloneDevice { tenant, device } => {
+                let mut truth = of(tenant);
+                if let Some(id) = truth.device(*device) {
+                    truth.clone_device(id);
+                }
+                (tenant, truth)
+            }
+            Operation::RenameDevice {
+                tenant,
+                device,
+                name,
+            } => {
+                let mut truth = of(tenant);
+                if let Some(id) = truth.device(*device) {
+                    truth
+                        .devices
+                        .entry(id)
+                        .and_modify(|device| (*name).clone_into(&mut device.name));
+                }
+                (tenant, truth)
+            }
+            Operation::SeeSignatures {
+                tenant,
+                device,
+                out_of_date,
+            } => {
+                let mut truth = of(tenant);
+                if let Some(id) = truth.device(*device) {
+                    truth
+                        .devices
+                        .entry(id)
+                        .and_modify(|device| device.out_of_date = *out_of_date);
+                }
+                (tenant, truth)
+            }
+            Operation::Health {
+                tenant,
+                organization,
+                signal,
+                status,
+                number,
+            } => {
+                let mut truth = of(tenant);
+                let health = crate::truth::Health {
+                    status: *status,
+                    number: *number,
+                };
+                truth.health.insert((*organization, *signal), health);
+                (tenant, truth)
+            }
+            Operation::GoWrong { tenant, fault } => {
+                let mut truth = of(tenant);
+                truth.faults.insert(*fault);
+                (tenant, truth)
+            }
+            Operation::GetWell { tenant } => {
+                let mut truth = of(tenant);
+                truth.faults.clear();
+                (tenant, truth)
+            }
+            _ => return false,
+        };
+        truths.insert(*tenant, truth);
+        true
+    }
+}
+
+fn said_of_sweep(swept: SweepOutcome) -> String {
+    match swept {
+        SweepOutcome::Committed(report) => {
+            format!(
+                "committed, answered {}, dry run {}",
+                report.answered, report.dry_run
+            )
+        }
+        SweepOutcome::AlreadyCommitted => "committed before".to_owned(),
+        SweepOutcome::Superseded(guard) => format!("superseded: {guard:?}"),
+        SweepOutcome::Skipped(_) => "skipped".to_owned(),
+        SweepOutcome::Busy => "busy".to_owned(),
+    }
+}
+
+/// What is said of a ticket is delivered in the order in which it was said.
+fn in_order(rows: &[OutboxRow]) -> Result<(), String> {
+    let mut last = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.ticket.is_some()) {
+        let before = last.insert(row.ticket, row.created_at);
+        if before.is_some_and(|before| before > row.created_at) {
+            return Err(format!("out of order: {rows:?}"));
+        }
+    }
+    Ok(())
+}
