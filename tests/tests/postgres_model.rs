@@ -23,18 +23,18 @@ mod view;
 #[path = "sync_model/world.rs"]
 mod world;
 
-use std::{cell::RefCell, sync::Arc};
+use std::sync::Arc;
 
-use histories::{On, agree_with_the_model};
+use histories::{Kept, On, agree_with_the_model};
 use regentra_sync::store::Store;
 
 #[test]
 fn every_history_on_postgres_agrees_with_the_model() {
-    // A database lives as long as its history.
-    let kept = RefCell::new(None);
     agree_with_the_model(On::Postgres, async || {
         let (store, database) = postgres::new_store().await;
-        kept.replace(Some(database));
-        Arc::new(store) as Arc<dyn Store>
+        (
+            Arc::new(store) as Arc<dyn Store>,
+            Box::new(database) as Kept,
+        )
     });
 }

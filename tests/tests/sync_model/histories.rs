@@ -1,12 +1,12 @@
 //! Random histories, each on a store of its own; the one that goes wrong is made as short as can be, and told.
 
-use std::{env, fmt::Write as _, sync::Arc};
+use std::{any::Any, env, fmt::Write as _, sync::Arc, thread};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use regentra_sync::store::Store;
 
 use crate::{
-    operation::{Operation, histories},
+    operation::{self, Operation},
     world::World,
 };
 
@@ -15,6 +15,9 @@ const HISTORIES: &str = "REGENTRA_HISTORIES";
 
 /// Where chance begins: any number.
 const SEED: &str = "REGENTRA_SEED";
+
+/// What has to live as long as a store.
+pub(crate) type Kept = Box<dyn Any>;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum On {
@@ -38,45 +41,77 @@ fn seed() -> u64 {
     told.map_or(20_261_123, |told| told.parse().unwrap())
 }
 
-/// Lives through random histories, each beginning with an empty store, and fails with the shortest that goes wrong.
-pub(crate) fn agree_with_the_model(on: On, new_store: impl AsyncFn() -> Arc<dyn Store>) {
+/// Lives through random histories, each beginning with an empty store, and fails with the shortest that goes wrong. Several
+/// threads share them.
+pub(crate) fn agree_with_the_model<F>(on: On, new_store: F)
+where
+    F: AsyncFn() -> (Arc<dyn Store>, Kept) + Sync,
+{
+    let (seed, histories) = (seed(), histories_on(on));
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get().min(4));
+    let threads = u32::try_from(threads).unwrap();
+    let new_store = &new_store;
+    let found: Vec<_> = thread::scope(|scope| {
+        let parts = (0..threads).map(|part| {
+            let share = histories / threads + u32::from(part < histories % threads);
+            scope.spawn(move || live_through(on, share, (seed, part), new_store))
+        });
+        let parts: Vec<_> = parts.collect();
+        parts
+            .into_iter()
+            .filter_map(|part| part.join().unwrap())
+            .collect()
+    });
+    let told = found.join("\n");
+    assert!(found.is_empty(), "on {on:?} with {SEED}={seed}:\n{told}");
+}
+
+/// Tells of the first history that goes wrong, if one does.
+fn live_through(
+    on: On,
+    histories: u32,
+    (seed, part): (u64, u32),
+    new_store: &impl AsyncFn() -> (Arc<dyn Store>, Kept),
+) -> Option<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let (seed, cases) = (seed(), histories_on(on));
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..12].copy_from_slice(&part.to_le_bytes());
     let config = Config {
-        cases,
+        cases: histories,
         failure_persistence: None,
-        max_shrink_iters: 4_000,
+        max_shrink_iters: 2_000,
         ..Config::default()
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(config, rng);
     // On PostgreSQL what a dropped future had sent may come into force after the next look.
-    let strategy = histories(!matches!(on, On::Postgres));
-    let lived = runner.run(&strategy, |history| {
-        let lived = runtime.block_on(live(&history, &new_store));
+    let strategy = operation::histories(!matches!(on, On::Postgres));
+    let lived = TestRunner::new_with_rng(config, rng).run(&strategy, |history| {
+        let lived = runtime.block_on(live(&history, new_store));
         lived.map_err(TestCaseError::fail)
     });
-    if let Err(TestError::Fail(why, history)) = lived {
-        panic!("on {on:?}, {SEED}={seed}: {why}\n{}", told(&history));
+    match lived {
+        Ok(()) => None,
+        Err(TestError::Fail(why, history)) => Some(format!("{why}\n{}", told(&history))),
+        Err(aborted) => Some(aborted.to_string()),
     }
-    lived.unwrap();
 }
 
 async fn live(
     history: &[Operation],
-    new_store: &impl AsyncFn() -> Arc<dyn Store>,
+    new_store: &impl AsyncFn() -> (Arc<dyn Store>, Kept),
 ) -> Result<(), String> {
-    let mut world = World::new(new_store().await);
+    let (store, _kept) = new_store().await;
+    let mut world = World::new(store);
     for (number, operation) in history.iter().enumerate() {
         let step = world.step(operation).await;
         step.map_err(|why| format!("at {number}, {operation:?}:\n{why}"))?;
     }
-    Ok(())
+    let end = world.end().await;
+    end.map_err(|why| format!("at the end:\n{why}"))
 }
 
 fn told(history: &[Operation]) -> String {

@@ -25,14 +25,15 @@ use std::{
     },
 };
 
-use histories::{On, agree_with_the_model};
+use histories::{Kept, On, agree_with_the_model};
 use regentra_sync::{MemoryStore, store::Store};
 use regentra_sync_sqlite::SqliteStore;
 
 #[test]
 fn every_history_in_memory_agrees_with_the_model() {
     agree_with_the_model(On::Memory, async || {
-        Arc::new(MemoryStore::new()) as Arc<dyn Store>
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        (store, Box::new(()) as Kept)
     });
 }
 
@@ -40,13 +41,13 @@ fn every_history_in_memory_agrees_with_the_model() {
 fn every_history_on_sqlite_agrees_with_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let (empty, number) = (folder.path().join("empty.db"), AtomicU32::new(0));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async { SqliteStore::migrate(&empty).await.unwrap().close().await });
     agree_with_the_model(On::Sqlite, async || {
-        if !empty.exists() {
-            SqliteStore::migrate(&empty).await.unwrap().close().await;
-        }
         let number = number.fetch_add(1, Ordering::Relaxed);
         let path = folder.path().join(format!("{number}.db"));
         fs::copy(&empty, &path).unwrap();
-        Arc::new(SqliteStore::open(&path).await.unwrap()) as Arc<dyn Store>
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await.unwrap());
+        (store, Box::new(()) as Kept)
     });
 }

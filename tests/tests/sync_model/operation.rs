@@ -7,7 +7,13 @@ use regentra_sync::{
     regentra_evidence::{SignalKind, Status},
 };
 
-use crate::truth::{Fault, HOSTS, NAMES, ORGANIZATIONS, SERIALS, Tenant};
+use crate::{
+    truth::{Fault, HOSTS, NAMES, ORGANIZATIONS, SERIALS, Tenant},
+    view::folded,
+};
+
+/// How many of the latest planned events are chosen most.
+pub(crate) const LATEST: usize = 6;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
@@ -143,13 +149,24 @@ pub(crate) enum Operation {
     },
 }
 
-fn tenant() -> impl Strategy<Value = Tenant> + Clone {
-    prop::sample::select(&Tenant::ALL[..])
+/// Where most of a history happens: with few places, what belongs together meets.
+#[derive(Clone, Copy, Debug)]
+struct Focus([Tenant; 2]);
+
+impl Focus {
+    fn tenant(self) -> BoxedStrategy<Tenant> {
+        let [first, second] = self.0;
+        let anywhere = prop::sample::select(&Tenant::ALL[..]);
+        prop_oneof![8 => Just(first), 4 => Just(second), 1 => anywhere].boxed()
+    }
+
+    fn msp(self) -> BoxedStrategy<u8> {
+        self.tenant().prop_map(Tenant::msp).boxed()
+    }
 }
 
 fn organization() -> impl Strategy<Value = i64> + Clone {
-    // Most of what happens happens to few.
-    prop_oneof![3 => 1..=3_i64, 1 => ORGANIZATIONS]
+    prop_oneof![5 => Just(1_i64), 3 => Just(2), 1 => ORGANIZATIONS]
 }
 
 fn name() -> impl Strategy<Value = &'static str> + Clone {
@@ -160,12 +177,9 @@ fn serial() -> impl Strategy<Value = Option<&'static str>> {
     prop::option::of(prop::sample::select(&SERIALS[..]))
 }
 
-fn msp() -> impl Strategy<Value = u8> + Clone {
-    1..=3_u8
-}
-
 fn signal() -> impl Strategy<Value = SignalKind> + Clone {
-    prop::sample::select(&SignalKind::ALL[..])
+    let others = prop::sample::select(&SignalKind::ALL[..]);
+    prop_oneof![2 => Just(SignalKind::DiskEncryption), 1 => Just(SignalKind::AntivirusPosture), 1 => others]
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -184,46 +198,71 @@ fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
-fn decision() -> impl Strategy<Value = Operation> {
-    let (t, o) = (tenant(), organization());
-    prop_oneof![
-        3 => (t.clone(), o.clone(), name()).prop_map(|(tenant, organization, name)| {
-            Operation::UseExisting { tenant, organization, name }
-        }),
-        2 => (t.clone(), o.clone()).prop_map(|(tenant, organization)| Operation::CreateNew { tenant, organization }),
-        1 => (t.clone(), o.clone()).prop_map(|(tenant, organization)| Operation::DontSync { tenant, organization }),
-        2 => (t, o).prop_map(|(tenant, organization)| Operation::Undecide { tenant, organization }),
-    ]
+fn decision(focus: Focus) -> impl Strategy<Value = Operation> {
+    (focus.tenant(), organization(), name(), 0..8_u8).prop_map(
+        |(tenant, organization, name, choice)| match choice {
+            0..=2 => Operation::UseExisting {
+                tenant,
+                organization,
+                name,
+            },
+            3..=4 => Operation::CreateNew {
+                tenant,
+                organization,
+            },
+            5 => Operation::DontSync {
+                tenant,
+                organization,
+            },
+            _ => Operation::Undecide {
+                tenant,
+                organization,
+            },
+        },
+    )
 }
 
-fn operator() -> impl Strategy<Value = Operation> {
-    let t = tenant();
+/// The place of the compliance organization that a company is promoted to, when nobody makes a mistake.
+fn own_customer(msp: u8, name: &str) -> usize {
+    let place = ["contoso", "fabrikam", "tailspin", "wingtip"]
+        .iter()
+        .position(|known| *known == folded(name));
+    (usize::from(msp) - 1) * 4 + place.unwrap_or(0)
+}
+
+fn operator(focus: Focus) -> impl Strategy<Value = Operation> {
+    let t = focus.tenant();
     prop_oneof![
         3 => t.clone().prop_map(|tenant| Operation::Connect { tenant }),
         1 => (t.clone(), t.clone()).prop_map(|(tenant, client)| Operation::ConnectWithClientOf { tenant, client }),
         2 => t.clone().prop_map(|tenant| Operation::Disconnect { tenant }),
         3 => t.prop_map(|tenant| Operation::Discover { tenant }),
-        7 => decision(),
-        2 => (msp(), name()).prop_map(|(msp, name)| Operation::AddCompany { msp, name }),
-        4 => (msp(), name(), prop::option::weighted(0.2, 0..12_usize)).prop_map(|(msp, name, other)| {
+        7 => decision(focus),
+        2 => (focus.msp(), name()).prop_map(|(msp, name)| Operation::AddCompany { msp, name }),
+        4 => (focus.msp(), name(), prop::option::weighted(0.2, 0..12_usize)).prop_map(|(msp, name, other)| {
             // Its own compliance organization, or by mistake another one's.
-            let own = (usize::from(msp) - 1) * 4 + NAMES.iter().position(|known| *known == name).unwrap_or(0) % 4;
-            Operation::Promote { msp, name, customer: other.unwrap_or(own) }
+            let customer = other.unwrap_or_else(|| own_customer(msp, name));
+            Operation::Promote { msp, name, customer }
         }),
         1 => Just(Operation::RotateKeys),
     ]
 }
 
-fn run() -> impl Strategy<Value = Operation> {
+/// One of the last few events, or any.
+fn event() -> impl Strategy<Value = usize> {
+    prop_oneof![3 => 0..LATEST, 1 => LATEST..1_000]
+}
+
+fn run(focus: Focus) -> impl Strategy<Value = Operation> {
     prop_oneof![
-        5 => tenant().prop_map(|tenant| Operation::Sync { tenant }),
-        2 => (msp(), name()).prop_map(|(msp, name)| Operation::SyncCompany { msp, name }),
-        10 => any::<usize>().prop_map(|event| Operation::Deliver { event }),
+        5 => focus.tenant().prop_map(|tenant| Operation::Sync { tenant }),
+        2 => (focus.msp(), name()).prop_map(|(msp, name)| Operation::SyncCompany { msp, name }),
+        5 => event().prop_map(|event| Operation::Deliver { event }),
     ]
 }
 
-fn interrupted() -> impl Strategy<Value = Operation> {
-    let operation = prop_oneof![3 => run(), 1 => operator()];
+fn interrupted(focus: Focus) -> impl Strategy<Value = Operation> {
+    let operation = prop_oneof![3 => run(focus), 1 => operator(focus)];
     (operation, 1..24_usize, any::<bool>()).prop_map(|(operation, suspension, ends)| {
         let operation = Box::new(operation);
         Operation::Interrupted {
@@ -234,71 +273,121 @@ fn interrupted() -> impl Strategy<Value = Operation> {
     })
 }
 
-fn in_ninjaone() -> impl Strategy<Value = Operation> {
-    let (t, o) = (tenant(), organization());
-    let status = prop::sample::select(
-        &[
-            Status::Pass,
-            Status::Warning,
-            Status::Fail,
-            Status::Fail,
-            Status::Unknown,
-        ][..],
-    );
-    let device = any::<usize>();
+fn health(focus: Focus) -> impl Strategy<Value = Operation> {
+    let status = [
+        Status::Pass,
+        Status::Warning,
+        Status::Fail,
+        Status::Fail,
+        Status::Unknown,
+    ];
+    let status = prop::sample::select(status.to_vec());
+    (focus.tenant(), organization(), signal(), status, 0..3_u64).prop_map(
+        |(tenant, organization, signal, status, number)| Operation::Health {
+            tenant,
+            organization,
+            signal,
+            status,
+            number,
+        },
+    )
+}
+
+fn devices(focus: Focus) -> impl Strategy<Value = Operation> {
+    let (t, o, device) = (focus.tenant(), organization(), any::<usize>());
     prop_oneof![
-        2 => (t.clone(), o.clone(), name()).prop_map(|(tenant, organization, name)| {
-            Operation::AddOrganization { tenant, organization, name }
-        }),
-        1 => (t.clone(), o.clone()).prop_map(|(tenant, organization)| Operation::RemoveOrganization { tenant, organization }),
         2 => (t.clone(), o.clone(), serial()).prop_map(|(tenant, organization, serial)| {
             Operation::AddDevice { tenant, organization, serial }
         }),
         2 => (t.clone(), device).prop_map(|(tenant, device)| Operation::RemoveDevice { tenant, device }),
-        4 => (t.clone(), device, o.clone()).prop_map(|(tenant, device, organization)| {
+        4 => (t.clone(), device, o).prop_map(|(tenant, device, organization)| {
             Operation::MoveDevice { tenant, device, organization }
         }),
         1 => (t.clone(), device).prop_map(|(tenant, device)| Operation::CloneDevice { tenant, device }),
         1 => (t.clone(), device, prop::sample::select(&HOSTS[..])).prop_map(|(tenant, device, name)| {
             Operation::RenameDevice { tenant, device, name }
         }),
-        2 => (t.clone(), device, any::<Option<bool>>()).prop_map(|(tenant, device, out_of_date)| {
+        2 => (t, device, any::<Option<bool>>()).prop_map(|(tenant, device, out_of_date)| {
             Operation::SeeSignatures { tenant, device, out_of_date }
         }),
-        6 => (t.clone(), o, signal(), status, 0..3_u64).prop_map(|(tenant, organization, signal, status, number)| {
-            Operation::Health { tenant, organization, signal, status, number }
-        }),
-        3 => (t.clone(), fault()).prop_map(|(tenant, fault)| Operation::GoWrong { tenant, fault }),
-        2 => t.prop_map(|tenant| Operation::GetWell { tenant }),
     ]
 }
 
-fn elsewhere() -> impl Strategy<Value = Operation> {
+fn organizations(focus: Focus) -> impl Strategy<Value = Operation> {
+    (focus.tenant(), organization(), name(), 0..3_u8).prop_map(
+        |(tenant, organization, name, what)| match what {
+            0 => Operation::RemoveOrganization {
+                tenant,
+                organization,
+            },
+            _ => Operation::AddOrganization {
+                tenant,
+                organization,
+                name,
+            },
+        },
+    )
+}
+
+fn elsewhere(focus: Focus) -> impl Strategy<Value = Operation> {
     let source = prop::sample::select(&Source::ALL[1..]);
     let host = prop::option::of(prop::sample::select(&HOSTS[..]));
     prop_oneof![
-        3 => (msp(), name(), source, serial(), host).prop_map(|(msp, name, source, serial, host)| {
+        4 => (focus.msp(), name(), source, serial(), host).prop_map(|(msp, name, source, serial, host)| {
             Operation::FindElsewhere { msp, name, source, serial, host }
         }),
-        1 => (msp(), any::<usize>()).prop_map(|(msp, asset)| Operation::LoseElsewhere { msp, asset }),
+        1 => (focus.msp(), any::<usize>()).prop_map(|(msp, asset)| Operation::LoseElsewhere { msp, asset }),
     ]
 }
 
-fn anything(with_interruptions: bool) -> BoxedStrategy<Operation> {
-    let minutes =
-        prop::sample::select(&[1, 6, 60, 6 * 60, 6 * 60, 6 * 60, 3 * 24 * 60, 8 * 24 * 60][..]);
-    let rows = prop::sample::select(&[1, 2, 50][..]);
+fn anything(focus: Focus, with_interruptions: bool) -> impl Strategy<Value = Operation> {
+    let minutes = prop::sample::select(vec![1, 6, 60, 6 * 60, 6 * 60, 3 * 24 * 60, 8 * 24 * 60]);
+    let rows = prop::sample::select(vec![1, 2, 50]);
     prop_oneof![
-        6 => operator(),
-        7 => run(),
-        9 => in_ninjaone(),
-        2 => elsewhere(),
-        5 => Just(Operation::Plan),
-        2 => (msp(), rows).prop_map(|(msp, rows)| Operation::DeliverTickets { msp, rows }),
-        3 => minutes.prop_map(|minutes| Operation::Pass { minutes }),
-        if with_interruptions { 3 } else { 0 } => interrupted(),
+        6 => operator(focus),
+        5 => run(focus),
+        3 => devices(focus),
+        1 => organizations(focus),
+        3 => health(focus),
+        2 => elsewhere(focus),
+        1 => (focus.tenant(), fault()).prop_map(|(tenant, fault)| Operation::GoWrong { tenant, fault }),
+        1 => focus.tenant().prop_map(|tenant| Operation::GetWell { tenant }),
+        1 => Just(Operation::Plan),
+        2 => (focus.msp(), rows).prop_map(|(msp, rows)| Operation::DeliverTickets { msp, rows }),
+        2 => minutes.prop_map(|minutes| Operation::Pass { minutes }),
+        if with_interruptions { 3 } else { 0 } => interrupted(focus),
     ]
-    .boxed()
+}
+
+/// Some things that change, and somebody who looks.
+fn looked_at(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+    let change = prop_oneof![
+        4 => devices(focus),
+        2 => elsewhere(focus),
+        1 => organizations(focus),
+        2 => (focus.tenant(), fault()).prop_map(|(tenant, fault)| Operation::GoWrong { tenant, fault }),
+    ];
+    (vec(change, 1..4), focus.tenant(), any::<bool>()).prop_map(|(mut operations, tenant, well)| {
+        operations.push(Operation::Sync { tenant });
+        operations.extend(well.then_some(Operation::GetWell { tenant }));
+        operations
+    })
+}
+
+/// Some verdicts that change, and the tick of a sweep: its events are planned, each is delivered, and its time passes.
+fn tick(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+    let change = prop_oneof![
+        6 => health(focus),
+        1 => devices(focus),
+        1 => (focus.tenant(), fault()).prop_map(|(tenant, fault)| Operation::GoWrong { tenant, fault }),
+    ];
+    (vec(change, 0..4), focus.tenant(), any::<bool>()).prop_map(|(mut operations, tenant, well)| {
+        operations.push(Operation::Plan);
+        operations.extend((0..LATEST).map(|event| Operation::Deliver { event }));
+        operations.push(Operation::Pass { minutes: 6 * 60 });
+        operations.extend(well.then_some(Operation::GetWell { tenant }));
+        operations
+    })
 }
 
 /// A tenant that is connected, mapped and promoted.
@@ -311,40 +400,38 @@ fn settled(tenant: Tenant) -> Vec<Operation> {
         tenant,
         organization,
     }));
-    let own = (usize::from(tenant.msp()) - 1) * 4;
-    let promote = |(place, name): (usize, &&'static str)| Operation::Promote {
-        msp: tenant.msp(),
-        name,
-        customer: own + place,
+    let msp = tenant.msp();
+    let promote = |name: &'static str| {
+        let customer = own_customer(msp, name);
+        Operation::Promote {
+            msp,
+            name,
+            customer,
+        }
     };
-    let names = NAMES
-        .iter()
-        .filter(|name| name.trim() == **name && **name != "FABRIKAM");
-    operations.extend(names.enumerate().map(promote));
+    operations.extend(["Contoso", "Fabrikam", "Tailspin"].map(promote));
     operations.push(Operation::Sync { tenant });
-    operations
-}
-
-/// The tick of a sweep: its events are planned, each is delivered, and its time passes.
-fn tick() -> Vec<Operation> {
-    let mut operations = vec![Operation::Plan];
-    operations.extend((0..6).map(|event| Operation::Deliver {
-        event: usize::MAX - event,
-    }));
-    operations.push(Operation::Pass { minutes: 6 * 60 });
     operations
 }
 
 /// A history: of some tenants that are settled already, or of none.
 pub(crate) fn histories(with_interruptions: bool) -> impl Strategy<Value = Vec<Operation>> {
-    let begun = prop::sample::subsequence(Tenant::ALL.to_vec(), 0..=3);
-    let part = prop_oneof![
-        8 => anything(with_interruptions).prop_map(|operation| vec![operation]),
-        1 => Just(tick()),
-    ];
-    let begun = begun.prop_map(|tenants| tenants.into_iter().flat_map(settled).collect::<Vec<_>>());
-    (begun, vec(part, 4..40)).prop_map(|(mut begun, parts)| {
-        begun.extend(parts.into_iter().flatten());
-        begun
+    let focus = prop::sample::select(vec![
+        Focus([Tenant(1), Tenant(0)]),
+        Focus([Tenant(1), Tenant(2)]),
+        Focus([Tenant(2), Tenant(3)]),
+        Focus([Tenant(0), Tenant(3)]),
+    ]);
+    (focus, 0..4_usize).prop_flat_map(move |(focus, begun)| {
+        let part = prop_oneof![
+            12 => anything(focus, with_interruptions).prop_map(|operation| vec![operation]),
+            4 => looked_at(focus),
+            3 => tick(focus),
+        ];
+        let begun: Vec<_> = focus.0.into_iter().take(begun).flat_map(settled).collect();
+        vec(part, 2..16).prop_map(move |parts| {
+            let parts = parts.into_iter().flatten();
+            begun.clone().into_iter().chain(parts).collect()
+        })
     })
 }

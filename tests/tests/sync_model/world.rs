@@ -27,11 +27,11 @@ use uuid::Uuid;
 
 use crate::{
     model::{Decision, Model, Run, Subject, Sweep, TICKETS_PER_TICK},
-    operation::Operation,
+    operation::{LATEST, Operation},
     suspension::run_to_suspension,
     truth::{MSPS, Tenant, Truths, msp_id},
     view::{
-        Asset, Message, Names, Presence, Seen, Thing, company_id, customer_id, customers,
+        Asset, Looked, Message, Names, Presence, Seen, Thing, company_id, customer_id, customers,
         difference, folded, other_id,
     },
 };
@@ -45,6 +45,7 @@ pub(crate) struct World {
     rotated: bool,
     process: Integration,
     names: Names,
+    looked: Looked,
     model: Model,
     versions: BTreeMap<Thing, Version>,
     planned: Vec<(SweepEvent, Sweep)>,
@@ -104,6 +105,7 @@ impl World {
             clock,
             rotated: false,
             names: Names::new(),
+            looked: Looked::default(),
             model: Model::default(),
             versions: BTreeMap::new(),
             planned: Vec::new(),
@@ -120,15 +122,13 @@ impl World {
         customers().nth(place).unwrap()
     }
 
+    /// One of the latest planned events, counted from the end, or any.
     fn event(&self, place: usize) -> Option<&(SweepEvent, Sweep)> {
-        let count = self.planned.len().max(1);
-        // The newest are most of what is delivered.
-        let place = if place % 4 == 0 {
-            place % count
+        if place < LATEST {
+            self.planned.iter().rev().nth(place)
         } else {
-            count - 1 - (usize::MAX - place) % count.min(6)
-        };
-        self.planned.get(place)
+            self.planned.get(place % self.planned.len().max(1))
+        }
     }
 
     /// Lets one thing happen, and compares what is stored with what the model says.
@@ -203,9 +203,16 @@ impl World {
         }
     }
 
-    async fn observe(&self) -> Seen {
-        let (store, keyring) = (&*self.store, keyring(self.rotated));
-        self.names.observe(store, &keyring, self.now()).await
+    async fn observe(&mut self) -> Seen {
+        let (store, keyring, now) = (&*self.store, keyring(self.rotated), self.clock.now());
+        let looked = &mut self.looked;
+        self.names.observe(store, &keyring, now, looked).await
+    }
+
+    /// At the end of a history everything is looked at once more, from the beginning.
+    pub(crate) async fn end(&mut self) -> Result<(), String> {
+        self.looked = Looked::default();
+        self.check(None).await
     }
 
     async fn check(&mut self, written: Option<&BTreeSet<Thing>>) -> Result<(), String> {
