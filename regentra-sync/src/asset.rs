@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use crate::{
     CompanyId, CredentialId, MappingId,
     id::{Version, derive, opaque_id},
-    private::Private,
+    private::{Private, drop_nul},
 };
 
 opaque_id! {
@@ -120,6 +120,33 @@ pub struct AssetContent {
 }
 
 impl AssetContent {
+    /// The content as stores can keep it.
+    pub(crate) fn drop_nul(&mut self) {
+        let Self {
+            name,
+            host_name,
+            serial_number,
+            entra_device_id,
+            class,
+            manufacturer,
+            model,
+            operating_system,
+        } = self;
+        name.drop_nul();
+        for text in [host_name, serial_number, entra_device_id]
+            .into_iter()
+            .flatten()
+        {
+            text.drop_nul();
+        }
+        for text in [class, manufacturer, model, operating_system]
+            .into_iter()
+            .flatten()
+        {
+            drop_nul(text);
+        }
+    }
+
     /// A hash over every field: equal exactly when the content is.
     #[must_use]
     pub fn hash(&self) -> ContentHash {

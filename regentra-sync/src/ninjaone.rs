@@ -115,6 +115,14 @@ pub struct OrganizationList {
 }
 
 impl OrganizationList {
+    /// The list as stores can keep it.
+    pub(crate) fn storable(mut self) -> Self {
+        for organization in &mut self.organizations {
+            organization.name.drop_nul();
+        }
+        self
+    }
+
     /// Whether an organization that is not in the list does not exist.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
@@ -147,6 +155,14 @@ pub struct DeviceList {
 }
 
 impl DeviceList {
+    /// The list as stores can keep it.
+    pub(crate) fn storable(mut self) -> Self {
+        for device in &mut self.devices {
+            device.content.drop_nul();
+        }
+        self
+    }
+
     /// Whether a device that is not in the list is not in the organization.
     #[must_use]
     pub const fn is_complete(&self) -> bool {

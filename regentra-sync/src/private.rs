@@ -18,11 +18,22 @@ impl Private {
         Self(text.into())
     }
 
+    /// Takes U+0000 out. Firmware puts it into names and serial numbers, and PostgreSQL has no way to keep it: one such text
+    /// would keep a whole commit from being written.
+    pub(crate) fn drop_nul(&mut self) {
+        drop_nul(&mut self.0);
+    }
+
     /// The text itself, for its owner's eyes and for stores.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// See [`Private::drop_nul`]; for text that is not private.
+pub(crate) fn drop_nul(text: &mut String) {
+    text.retain(|character| character != '\0');
 }
 
 impl fmt::Debug for Private {

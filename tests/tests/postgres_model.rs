@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "a test panics where it fails, helpers included"
 )]
 #![allow(missing_docs, reason = "a test's name says what it shows")]

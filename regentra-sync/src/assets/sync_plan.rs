@@ -43,7 +43,8 @@ pub struct SyncPlan {
 ///
 /// - A listed device that is new, changed, back, or in another organization until now is written.
 /// - A device that is not listed is retired, but only after a complete list, and never when the list is empty while assets
-///   exist.
+///   exist. One that moved to an organization that does not answer is retired once, and the same row is active again with the
+///   first answer that lists it.
 /// - Then every company touched is reconciled: of a machine in several sources the highest counts.
 /// - A row that comes out as it was is not written.
 #[must_use]

@@ -190,7 +190,8 @@ impl Integration {
             .inner
             .ninjaone
             .organizations(&access, ORGANIZATION_CEILING)
-            .await?;
+            .await?
+            .storable();
         self.take_in(msp, credential.guard(), &list, actor, event)
             .await?;
         let listed: BTreeSet<_> = list
@@ -253,7 +254,7 @@ impl Integration {
             .devices(access, mapping.external_org_id, DEVICE_CEILING);
         let listed = self.holding(msp, &held, devices).await;
         let requests = listed.as_ref().map_or(0, |list| list.requests);
-        let synced = match listed {
+        let synced = match listed.map(DeviceList::storable) {
             Ok(list) => {
                 self.write_assets(msp, credential, &mapping, &held, &list, actor, event)
                     .await

@@ -146,9 +146,10 @@ impl Integration {
                     });
                 }
                 CommitOutcome::AlreadyCommitted => {
+                    // What this event wrote is what was read now, unless the region was connected again since.
                     return Ok(Connected {
                         credential: id,
-                        reconnected: true,
+                        reconnected: expected.is_some_and(|stored| stored > Generation::FIRST),
                     });
                 }
                 CommitOutcome::Superseded(Guard::Fingerprint) if allow_duplicate => {

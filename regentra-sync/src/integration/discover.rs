@@ -74,7 +74,7 @@ impl Integration {
                 0,
             ),
         };
-        let discovery = match listed {
+        let discovery = match listed.map(OrganizationList::storable) {
             Ok(list) => {
                 self.take_in(msp, credential.guard(), &list, actor, event)
                     .await

@@ -42,6 +42,8 @@ on_every_store!(
     a_device_moved_to_another_organization_follows_it_when_its_old_one_syncs_first,
     a_device_moved_to_another_organization_follows_it_when_its_new_one_syncs_first,
     what_a_moved_device_had_superseded_comes_back_in_its_old_company,
+    a_device_that_moved_to_an_organization_that_fails_is_back_when_it_answers,
+    u_0000_in_a_text_does_not_keep_it_from_being_stored,
     the_ceiling_of_10_000_devices_is_truncated_any,
     foreign_rows_are_counted_and_audited,
     one_organization_that_fails_does_not_keep_the_others,
@@ -571,6 +573,51 @@ async fn a_device_moved_to_another_organization_follows_it_when_its_new_one_sync
 async fn what_a_moved_device_had_superseded_comes_back_in_its_old_company(host: Host) {
     let companies = two_organizations(&host).await;
     assert_eq!(sync_company(&host, companies[1]).await.restored, 1);
+}
+
+/// Its old organization says for certain that it left, and nobody says where to: what it had superseded counts meanwhile.
+async fn a_device_that_moved_to_an_organization_that_fails_is_back_when_it_answers(host: Host) {
+    let companies = two_organizations(&host).await;
+    host.ninjaone.script().fails_for.insert(2, Vendor::Timeout);
+    host.sync().await;
+    let status = |assets: &[Asset], id: &str| {
+        let mut assets = assets.iter();
+        assets.find(|asset| asset.external_id == id).unwrap().status
+    };
+    let meanwhile = host.assets().await;
+    assert_eq!(status(&meanwhile, "10"), AssetStatus::Retired);
+    assert_eq!(status(&meanwhile, "l"), AssetStatus::Active);
+    assert_eq!(
+        status(&meanwhile, "20"),
+        AssetStatus::Active,
+        "what was not pulled is held"
+    );
+    for _ in 0..3 {
+        host.sync().await;
+        assert_eq!(host.assets().await, meanwhile, "it retires once");
+    }
+    host.ninjaone.script().fails_for.clear();
+    host.sync().await;
+    followed(&host, &companies).await;
+}
+
+async fn u_0000_in_a_text_does_not_keep_it_from_being_stored(host: Host) {
+    host.mapped(&[(1, "Al\0pha")]).await;
+    let mut listed = with(device(10, "PC\0-1"), Some("S\0-1"), Some("\0entra"));
+    listed.content.model = Some("Model\0".to_owned());
+    list(&host, 1, vec![listed]);
+    host.sync().await;
+    assert_eq!(host.mapping(1).await.name.as_str(), "Alpha");
+    let content = host.assets().await.remove(0).content;
+    assert_eq!(content.name.as_str(), "PC-1");
+    assert_eq!(content.serial_number.unwrap().as_str(), "S-1");
+    assert_eq!(content.entra_device_id.unwrap().as_str(), "entra");
+    assert_eq!(content.model.unwrap(), "Model");
+    assert_eq!(
+        synced(&host.sync_one().await).updated,
+        0,
+        "and nothing is rewritten"
+    );
 }
 
 async fn the_ceiling_of_10_000_devices_is_truncated_any(host: Host) {

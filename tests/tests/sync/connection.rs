@@ -25,6 +25,7 @@ on_every_store!(
     connecting_seals_the_credentials_and_says_so_on_the_msps_trail,
     a_request_that_is_sent_twice_connects_once,
     the_same_region_again_is_a_reconnect,
+    a_first_connect_delivered_again_is_no_reconnect,
     a_reconnect_after_a_disconnect_resumes,
     regions_are_connected_apart,
     a_client_id_that_is_connected_elsewhere_is_a_conflict,
@@ -254,6 +255,27 @@ async fn the_same_region_again_is_a_reconnect(host: Host) {
     host.sweep_one().await;
     let asked = host.ninjaone.script().asked.clone();
     assert_eq!(asked[0].2, "new secret");
+}
+
+async fn a_first_connect_delivered_again_is_no_reconnect(host: Host) {
+    let event = host.event();
+    for _ in 0..2 {
+        let connect = Connect {
+            event,
+            ..host.connecting()
+        };
+        let connected = host.integration.connect(host.msp, connect).await.unwrap();
+        assert!(!connected.reconnected);
+    }
+    let event = host.event();
+    for _ in 0..2 {
+        let connect = Connect {
+            event,
+            ..host.connecting()
+        };
+        let connected = host.integration.connect(host.msp, connect).await.unwrap();
+        assert!(connected.reconnected);
+    }
 }
 
 async fn a_reconnect_after_a_disconnect_resumes(host: Host) {

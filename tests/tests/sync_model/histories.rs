@@ -10,7 +10,7 @@ use crate::{
     world::World,
 };
 
-/// How many histories there are on memory, SQLite and PostgreSQL: `REGENTRA_HISTORIES=2000,200,20`.
+/// How many histories there are on memory, SQLite and PostgreSQL. More than every check has time for: `REGENTRA_HISTORIES=5000,500,50`.
 const HISTORIES: &str = "REGENTRA_HISTORIES";
 
 /// Where chance begins: any number.
@@ -20,6 +20,10 @@ const SEED: &str = "REGENTRA_SEED";
 pub(crate) type Kept = Box<dyn Any>;
 
 #[derive(Clone, Copy, Debug)]
+#[allow(
+    dead_code,
+    reason = "the binary with PostgreSQL has no other store, and the other way round"
+)]
 pub(crate) enum On {
     Memory,
     Sqlite,
@@ -30,9 +34,9 @@ fn histories_on(on: On) -> u32 {
     let told = env::var(HISTORIES).ok();
     let told = told.and_then(|told| told.split(',').nth(on as usize)?.trim().parse().ok());
     told.unwrap_or(match on {
-        On::Memory => 2_000,
-        On::Sqlite => 200,
-        On::Postgres => 20,
+        On::Memory => 1_000,
+        On::Sqlite => 100,
+        On::Postgres => 10,
     })
 }
 

@@ -584,12 +584,11 @@ impl Model {
                 .collect();
             let same = self.same_machines(&candidates, &counted);
             for thing in candidates {
-                let status = match same.get(&thing) {
-                    Some(winner) => Presence::GaveWayTo(*winner),
-                    None => {
-                        counted.push(thing);
-                        Presence::Active
-                    }
+                let status = if let Some(winner) = same.get(&thing) {
+                    Presence::GaveWayTo(*winner)
+                } else {
+                    counted.push(thing);
+                    Presence::Active
                 };
                 if let Some(asset) = self.view.assets.get_mut(&thing) {
                     asset.status = status;

@@ -8,7 +8,7 @@ use regentra_sync::{
 };
 
 use crate::{
-    truth::{Fault, HOSTS, NAMES, ORGANIZATIONS, SERIALS, Tenant},
+    truth::{Fault, HOSTS, LAST, NAMES, ORGANIZATIONS, SERIALS, Tenant, name_in_the_beginning},
     view::folded,
 };
 
@@ -390,6 +390,99 @@ fn tick(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     })
 }
 
+/// What becomes of one ticket: its signal is judged again and again.
+fn a_ticket(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+    let status = prop::sample::select(vec![
+        Status::Fail,
+        Status::Fail,
+        Status::Pass,
+        Status::Pass,
+        Status::Warning,
+        Status::Unknown,
+    ]);
+    let judged = vec((status, 0..2_u64), 2..6);
+    (focus.tenant(), 1..=2_i64, signal(), judged).prop_map(
+        |(tenant, organization, signal, judged)| {
+            let tick = |(status, number)| {
+                let health = Operation::Health {
+                    tenant,
+                    organization,
+                    signal,
+                    status,
+                    number,
+                };
+                let deliver = (0..LATEST).map(|event| Operation::Deliver { event });
+                let pass = Operation::Pass { minutes: 6 * 60 };
+                [health, Operation::Plan]
+                    .into_iter()
+                    .chain(deliver)
+                    .chain([pass])
+            };
+            judged.into_iter().flat_map(tick).collect()
+        },
+    )
+}
+
+/// What becomes of one machine that several sources know: it goes to another organization, or its organization does.
+fn a_machine(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+    let sources = vec(prop::sample::select(&Source::ALL[1..]), 1..3);
+    let machine = (
+        focus.tenant(),
+        1..=2_i64,
+        prop::sample::select(&SERIALS[..]),
+        sources,
+    );
+    let after = prop_oneof![
+        3 => (1..=3_i64).prop_map(Some),
+        1 => Just(None),
+    ];
+    (machine, after, decision(focus)).prop_map(
+        |((tenant, organization, serial, sources), after, decision)| {
+            let (serial, device) = (Some(serial), LAST);
+            let (msp, name) = (tenant.msp(), name_in_the_beginning(tenant, organization));
+            let mut operations = vec![Operation::AddDevice {
+                tenant,
+                organization,
+                serial,
+            }];
+            operations.extend(sources.into_iter().map(|source| Operation::FindElsewhere {
+                msp,
+                name,
+                source,
+                serial,
+                host: None,
+            }));
+            operations.push(Operation::Sync { tenant });
+            operations.push(match after {
+                Some(organization) => Operation::MoveDevice {
+                    tenant,
+                    device,
+                    organization,
+                },
+                None => decision,
+            });
+            operations.push(Operation::Sync { tenant });
+            operations
+        },
+    )
+}
+
+/// Devices whose signatures are seen out of date, and what lets go of that.
+fn signatures(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+    let seen = (focus.tenant(), 0..4_usize, any::<bool>());
+    let seen = seen.prop_map(|(tenant, device, old)| Operation::SeeSignatures {
+        tenant,
+        device,
+        out_of_date: Some(old),
+    });
+    (vec(seen, 2..4), operator(focus)).prop_map(|(mut operations, then)| {
+        operations.push(Operation::Plan);
+        operations.extend((0..LATEST).map(|event| Operation::Deliver { event }));
+        operations.push(then);
+        operations
+    })
+}
+
 /// A tenant that is connected, mapped and promoted.
 fn settled(tenant: Tenant) -> Vec<Operation> {
     let mut operations = vec![
@@ -427,9 +520,12 @@ pub(crate) fn histories(with_interruptions: bool) -> impl Strategy<Value = Vec<O
             12 => anything(focus, with_interruptions).prop_map(|operation| vec![operation]),
             4 => looked_at(focus),
             3 => tick(focus),
+            2 => a_ticket(focus),
+            2 => a_machine(focus),
+            1 => signatures(focus),
         ];
         let begun: Vec<_> = focus.0.into_iter().take(begun).flat_map(settled).collect();
-        vec(part, 2..16).prop_map(move |parts| {
+        vec(part, 2..12).prop_map(move |parts| {
             let parts = parts.into_iter().flatten();
             begun.clone().into_iter().chain(parts).collect()
         })

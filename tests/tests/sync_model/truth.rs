@@ -14,8 +14,11 @@ use regentra_sync::{
     conformance::world,
     error::Result,
     mapping::ExternalOrgId,
-    ninjaone::{Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList},
-    ninjaone_client::ErrorKind as Vendor,
+    ninjaone::{
+        Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList,
+        Redemption,
+    },
+    ninjaone_client::{ErrorKind as Vendor, RefreshToken},
     regentra_evidence::{Metadata, Scope, Signal, SignalKind, Status},
 };
 use secrecy::ExposeSecret as _;
@@ -99,6 +102,15 @@ pub(crate) const SERIALS: [&str; 6] = [
 
 /// Host names that machines of several sources share.
 pub(crate) const HOSTS: [&str; 3] = ["PC-ONE", "pc-one.", "PC-TWO"];
+
+/// The number of the device that was added last.
+pub(crate) const LAST: usize = usize::MAX;
+
+/// What an organization is called before anybody renames it.
+pub(crate) fn name_in_the_beginning(tenant: Tenant, organization: i64) -> &'static str {
+    let place = usize::try_from(organization).unwrap() + usize::from(tenant.0) - 1;
+    NAMES.iter().cycle().nth(place).unwrap()
+}
 
 /// A device in NinjaOne.
 #[derive(Clone, Debug)]
@@ -210,17 +222,11 @@ impl Truth {
             next_device: 11,
             ..Self::default()
         };
-        for organization in 1..=3_u8 {
-            let name = NAMES
-                .iter()
-                .cycle()
-                .nth(usize::from(organization + tenant.0 - 1));
-            truth
-                .organizations
-                .insert(organization.into(), name.unwrap());
-            let serial = SERIALS.get(usize::from(organization) - 1).copied();
-            truth.add_device(organization.into(), serial);
-            truth.add_device(organization.into(), None);
+        for (organization, serial) in (1..=3).zip(SERIALS) {
+            let name = name_in_the_beginning(tenant, organization);
+            truth.organizations.insert(organization, name);
+            truth.add_device(organization, Some(serial));
+            truth.add_device(organization, None);
         }
         truth
     }
@@ -239,6 +245,9 @@ impl Truth {
 
     /// One of its devices, whatever number is asked for.
     pub(crate) fn device(&self, place: usize) -> Option<i64> {
+        if place == LAST {
+            return self.devices.keys().next_back().copied();
+        }
         let count = self.devices.len().max(1);
         self.devices.keys().nth(place % count).copied()
     }
@@ -414,11 +423,17 @@ fn timed_out(TimedOut: TimedOut) -> Error {
     )
 }
 
-pub(crate) fn content(device: &Device) -> AssetContent {
+/// Firmware and people put U+0000 into texts, which is no part of what is stored.
+fn with_nul(text: &str) -> String {
+    format!("{text}\0")
+}
+
+fn content(device: &Device) -> AssetContent {
     AssetContent {
-        name: device.name.as_str().into(),
-        host_name: Some(device.name.as_str().into()),
-        serial_number: device.serial.map(Into::into),
+        name: with_nul(&device.name).into(),
+        host_name: Some(with_nul(&device.name).into()),
+        serial_number: device.serial.map(|serial| with_nul(serial).into()),
+        model: Some(with_nul("Model")),
         ..AssetContent::default()
     }
 }
@@ -430,6 +445,10 @@ impl NinjaOne for Truths {
         Ok(())
     }
 
+    async fn redeem(&self, _redemption: Redemption) -> Result<RefreshToken> {
+        panic!("no history has an authorization code")
+    }
+
     async fn organizations(&self, access: &Access, _ceiling: usize) -> Result<OrganizationList> {
         let (_, truth) = self.behind(access).await;
         let listing = truth.list_organizations().map_err(timed_out)?;
@@ -438,7 +457,7 @@ impl NinjaOne for Truths {
             organizations: rows
                 .map(|(id, name)| ListedOrganization {
                     id: ExternalOrgId::new(id),
-                    name: name.into(),
+                    name: with_nul(name).into(),
                 })
                 .collect(),
             truncated: listing.truncated,

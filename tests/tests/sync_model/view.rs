@@ -565,7 +565,9 @@ pub(crate) fn difference(got: &View, expected: &View) -> String {
             .for_each(|row| add("signatures", &row));
         view.tickets.iter().for_each(|row| add("tickets", &row));
         for (msp, messages) in &view.outbox {
-            messages.iter().for_each(|row| add("outbox", &(msp, row)));
+            for row in messages {
+                add("outbox", &(msp, row));
+            }
         }
         view.signals.iter().for_each(|row| add("signals", &row));
         view.current.iter().for_each(|row| add("current", &row));

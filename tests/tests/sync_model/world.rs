@@ -329,6 +329,7 @@ impl World {
             .unwrap();
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
     async fn perform(&self, operation: &Operation) -> Performed {
         let mut performed = Performed::default();
         let request = EventId::of_request("history", &self.requests.to_string());
@@ -715,6 +716,7 @@ impl World {
     }
 
     /// Changes what there is in NinjaOne. Says whether the operation is one that does.
+    #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
     fn in_ninjaone(&self, operation: &Operation) -> bool {
         let mut truths = self.truths.all();
         let mut of = |tenant: &Tenant| truths.remove(tenant).unwrap();
