@@ -35,7 +35,7 @@ fn histories_on(on: On) -> u32 {
     let told = told.and_then(|told| told.split(',').nth(on as usize)?.trim().parse().ok());
     told.unwrap_or(match on {
         On::Memory => 1_000,
-        On::Sqlite => 100,
+        On::Sqlite => 60,
         On::Postgres => 10,
     })
 }
@@ -87,7 +87,7 @@ fn live_through(
     let config = Config {
         cases: histories,
         failure_persistence: None,
-        max_shrink_iters: 2_000,
+        max_shrink_iters: 300,
         ..Config::default()
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);

@@ -355,7 +355,7 @@ fn anything(focus: Focus, with_interruptions: bool) -> impl Strategy<Value = Ope
         1 => Just(Operation::Plan),
         2 => (focus.msp(), rows).prop_map(|(msp, rows)| Operation::DeliverTickets { msp, rows }),
         2 => minutes.prop_map(|minutes| Operation::Pass { minutes }),
-        if with_interruptions { 3 } else { 0 } => interrupted(focus),
+        3 => if with_interruptions { interrupted(focus).boxed() } else { run(focus).boxed() },
     ]
 }
 
