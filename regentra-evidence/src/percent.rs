@@ -82,6 +82,15 @@ mod tests {
     }
 
     #[test]
+    fn a_percentage_prints_one_decimal_at_most() {
+        for (tenths, text) in [(0, "0"), (5, "0.5"), (995, "99.5"), (1000, "100")] {
+            let percent = Percent { tenths };
+            assert_eq!(percent.to_string(), text);
+            assert_eq!(format!("{percent:?}"), format!("{text}%"));
+        }
+    }
+
+    #[test]
     fn every_percentage_reads_back() {
         for tenths in 0..=1000 {
             let percent = Percent { tenths };

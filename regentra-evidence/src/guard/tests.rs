@@ -124,6 +124,13 @@ fn ordinary_words_are_no_shapes() {
 }
 
 #[test]
+fn an_at_sign_alone_is_no_address() {
+    for text in ["@daily", "5@", "a @ b"] {
+        assert_eq!(kinds(text), [], "{text}");
+    }
+}
+
+#[test]
 fn runs_are_whole_words() {
     // Letters and digits that touch make another word of it.
     for text in [
@@ -192,6 +199,8 @@ fn a_documents_own_ids_are_allowed_where_the_host_says() {
         json!({"device": uuid}),
         json!({"uuid": format!("{uuid} of 10.1.2.3")}),
         json!({"uuid": "10.1.2.3"}),
+        // In groups of the same lengths.
+        json!({"uuid": "10.0.0.1-8b86-5011-b42d-00c04fc964ff"}),
         json!({"uuid": {"device": uuid}}),
     ] {
         assert!(guard.check(&leak).is_err(), "{leak}");

@@ -66,6 +66,12 @@ fn a_verdict_becomes_a_finding_and_no_verdict_none() {
         assert_eq!(observation["collected"], "2026-11-23T06:30:00Z");
         assert_eq!(observation["expires"], "2026-11-30T06:30:00Z");
         assert_eq!(observation.get("remarks"), None);
+        assert_eq!(
+            observation["description"],
+            format!(
+                "device_inventory: {status}. 9 of 9 approved devices measured, 0 unmeasured, 0 stale, 0 not applicable."
+            )
+        );
         for (finding, control) in result["findings"]
             .as_array()
             .into_iter()
@@ -269,4 +275,10 @@ fn start_and_end_span_what_was_collected() {
     let result = &document["assessment-results"]["results"][0];
     assert_eq!(result["start"], "2026-11-23T05:30:00Z");
     assert_eq!(result["end"], "2026-11-23T06:30:00Z");
+}
+
+#[test]
+fn ids_are_derived_from_the_projects_own_namespace() {
+    // uuid5(NAMESPACE_URL, "urn:regentra:evidence"), computed elsewhere.
+    assert_eq!(ids().to_string(), "61370012-f5bd-5dd7-9488-4bdb6bdc5711");
 }
