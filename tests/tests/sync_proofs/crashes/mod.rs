@@ -6,6 +6,7 @@ mod interleaved;
 mod over_http;
 mod overtaken;
 mod suspension;
+mod token_rotation;
 
 use std::sync::Arc;
 
