@@ -5,6 +5,7 @@ use clap::Subcommand;
 use crate::host::HostArgs;
 
 pub mod audit;
+pub mod authorize;
 pub mod companies;
 pub mod connect;
 pub mod disconnect;
@@ -27,6 +28,8 @@ pub enum Command {
     TestConnection(test_connection::TestConnectionArgs),
     /// Save credentials, sealed. The same region again is a reconnect: its mappings are as they were.
     Connect(connect::ConnectArgs),
+    /// Connect by letting an administrator authorize the API client in NinjaOne: a refresh token is saved, sealed.
+    Authorize(authorize::AuthorizeArgs),
     /// How the connection stands: what is mapped, what ran, what is due, what the budget is.
     Status,
     /// Ask NinjaOne for its organizations, and list what was decided about each.
@@ -64,6 +67,7 @@ impl Command {
         match self {
             Self::TestConnection(args) => Box::pin(test_connection::run(args, host)).await,
             Self::Connect(args) => Box::pin(connect::run(args, host)).await,
+            Self::Authorize(args) => Box::pin(authorize::run(args, host)).await,
             Self::Status => Box::pin(status::run(host)).await,
             Self::Organizations(args) => Box::pin(organizations::run(args, host)).await,
             Self::Map(args) => Box::pin(map::run(args, host)).await,

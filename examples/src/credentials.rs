@@ -51,6 +51,44 @@ pub fn read() -> anyhow::Result<ApiClient> {
     })
 }
 
+/// An API client that an administrator authorizes.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// The client id.
+    pub id: SecretString,
+    /// The client secret; a native application has none.
+    pub secret: Option<SecretString>,
+}
+
+/// As [`read`], for a client that an administrator authorizes. A native one has no secret, and none is read.
+///
+/// # Errors
+///
+/// When neither has what is needed.
+pub fn read_application(native: bool) -> anyhow::Result<Application> {
+    let stdin = std::io::stdin();
+    let is_missing = |name| variable(name).is_none();
+    if (is_missing(CLIENT_ID) || (!native && is_missing(CLIENT_SECRET))) && stdin.is_terminal() {
+        bail!(
+            "no credentials: set {CLIENT_ID}, and {CLIENT_SECRET} unless the application is native. A system administrator \
+             creates them in NinjaOne under Administration > Apps > API: a Web or Native client with the grants Authorization \
+             code and Refresh token, the `monitoring` scope, and the redirect URI"
+        );
+    }
+    let mut lines = stdin.lock();
+    let id = variable_or_line(CLIENT_ID, &mut lines)?;
+    let secret = if native {
+        None
+    } else {
+        let secret = variable_or_line(CLIENT_SECRET, &mut lines)?;
+        Some(secret.as_str().into())
+    };
+    Ok(Application {
+        id: id.as_str().into(),
+        secret,
+    })
+}
+
 fn variable(name: &str) -> Option<Zeroizing<String>> {
     let value = Zeroizing::new(std::env::var(name).ok()?);
     let value = value.trim();
