@@ -205,7 +205,7 @@ impl Scene {
 
     /// An authorization is begun, and the administrator says yes.
     async fn consent(&self, process: &Integration) -> Callback {
-        let begin = {
+        let request = {
             let tenant = self.front.tenant();
             BeginAuthorization {
                 region: self.region(),
@@ -216,9 +216,9 @@ impl Scene {
                 allow_duplicate: false,
             }
         };
-        let begun = process.begin_authorization(ours(), begin).await.unwrap();
-        let target = begun.url.strip_prefix(&self.front.url()).unwrap();
-        let reply = self.front.send(&Request::get(target)).await.unwrap();
+        let begun = process.begin_authorization(ours(), request).await.unwrap();
+        let consented = begun.url.strip_prefix(&self.front.url()).unwrap();
+        let reply = self.front.send(&Request::get(consented)).await.unwrap();
         let mut headers = reply.headers.iter();
         let (_, address) = headers.find(|(name, _)| name == "location").unwrap();
         Callback::read(address)
@@ -267,7 +267,8 @@ impl Scene {
 
     fn token_requests(&self) -> usize {
         let tenant = self.front.tenant();
-        tenant.requests_by_path()["/ws/oauth/token"]
+        let requests = tenant.requests_by_path();
+        requests.get("/ws/oauth/token").copied().unwrap_or_default()
     }
 }
 
