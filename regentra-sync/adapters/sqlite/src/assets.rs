@@ -19,6 +19,13 @@ use crate::{
     tickets::{append_outbox, ticket},
 };
 
+// The plus keeps SQLite from walking all assets of the MSP in the order of their ids instead of looking up the few.
+const ALL: &str = "SELECT * FROM asset WHERE msp = ?1 ORDER BY id";
+const OF_COMPANY: &str = "SELECT * FROM asset WHERE msp = ?1 AND company = ?2 ORDER BY +id";
+const OF_MAPPING: &str = "SELECT * FROM asset WHERE msp = ?1 AND mapping = ?2 ORDER BY +id";
+const OF_DEVICES: &str = "SELECT * FROM asset WHERE msp = ?1 AND credential = ?2 \
+                          AND external_id IN (SELECT value FROM json_each(?3)) ORDER BY +id";
+
 fn asset(row: &SqliteRow) -> std::result::Result<Asset, Failure> {
     let private = |column| Ok::<_, Failure>(row.optional_text(column)?.map(Private::new));
     let status = match (
@@ -96,34 +103,31 @@ impl<'a> AssetRow<'a> {
     }
 }
 
-/// Inserts rows; `false` when one of them exists.
-async fn insert(
-    db: &mut SqliteConnection,
-    msp: MspOrgId,
-    rows: &[AssetRow<'_>],
-) -> std::result::Result<bool, Failure> {
-    if rows.is_empty() {
-        return Ok(true);
-    }
-    let insert = "INSERT INTO asset (msp, id, company, external_source, credential, mapping, external_id, status, \
-                  superseded_by, name, host_name, serial_number, entra_device_id, class, manufacturer, model, \
-                  operating_system, version, created_at, updated_at) \
-                  SELECT ?1, unhex(value ->> 'id', '-'), unhex(value ->> 'company', '-'), value ->> 'external_source', \
-                  unhex(value ->> 'credential', '-'), unhex(value ->> 'mapping', '-'), value ->> 'external_id', \
-                  value ->> 'status', unhex(value ->> 'superseded_by', '-'), value ->> 'name', value ->> 'host_name', \
-                  value ->> 'serial_number', value ->> 'entra_device_id', value ->> 'class', value ->> 'manufacturer', \
-                  value ->> 'model', value ->> 'operating_system', value ->> 'version', value ->> 'created_at', \
-                  value ->> 'updated_at' FROM json_each(?2) WHERE true ON CONFLICT (msp, id) DO NOTHING";
-    let inserted = sqlx::query(insert)
-        .bind(msp.as_uuid())
-        .bind(json(&rows)?)
-        .execute(db)
-        .await?;
-    Ok(inserted.rows_affected() == rows.len() as u64)
-}
+/// Whether every stored version is the expected one. The rows are few and the assets many: the join may not go the other way.
+const AS_READ: &str = "SELECT count(*) AS held FROM json_each(?2) AS new LEFT JOIN asset \
+                       ON asset.msp = ?1 AND asset.id = unhex(new.value ->> 'id', '-') \
+                       WHERE asset.version IS new.value ->> 'expected'";
 
-/// Rewrites rows whole; `false` when a stored version is not the expected one.
-async fn update(
+const WRITE: &str = "INSERT INTO asset (msp, id, company, external_source, credential, mapping, external_id, status, \
+                     superseded_by, name, host_name, serial_number, entra_device_id, class, manufacturer, model, \
+                     operating_system, version, created_at, updated_at) \
+                     SELECT ?1, unhex(value ->> 'id', '-'), unhex(value ->> 'company', '-'), \
+                     value ->> 'external_source', unhex(value ->> 'credential', '-'), unhex(value ->> 'mapping', '-'), \
+                     value ->> 'external_id', value ->> 'status', unhex(value ->> 'superseded_by', '-'), \
+                     value ->> 'name', value ->> 'host_name', value ->> 'serial_number', value ->> 'entra_device_id', \
+                     value ->> 'class', value ->> 'manufacturer', value ->> 'model', value ->> 'operating_system', \
+                     value ->> 'version', value ->> 'created_at', value ->> 'updated_at' \
+                     FROM json_each(?2) WHERE true ON CONFLICT (msp, id) DO UPDATE SET company = excluded.company, \
+                     external_source = excluded.external_source, credential = excluded.credential, \
+                     mapping = excluded.mapping, external_id = excluded.external_id, status = excluded.status, \
+                     superseded_by = excluded.superseded_by, name = excluded.name, host_name = excluded.host_name, \
+                     serial_number = excluded.serial_number, entra_device_id = excluded.entra_device_id, \
+                     class = excluded.class, manufacturer = excluded.manufacturer, model = excluded.model, \
+                     operating_system = excluded.operating_system, version = excluded.version, \
+                     created_at = excluded.created_at, updated_at = excluded.updated_at";
+
+/// Writes rows whole; `false`, and nothing, when a stored version is not the expected one.
+async fn write(
     db: &mut SqliteConnection,
     msp: MspOrgId,
     rows: &[AssetRow<'_>],
@@ -131,22 +135,21 @@ async fn update(
     if rows.is_empty() {
         return Ok(true);
     }
-    let update = "UPDATE asset SET company = unhex(value ->> 'company', '-'), \
-                  external_source = value ->> 'external_source', credential = unhex(value ->> 'credential', '-'), \
-                  mapping = unhex(value ->> 'mapping', '-'), external_id = value ->> 'external_id', \
-                  status = value ->> 'status', superseded_by = unhex(value ->> 'superseded_by', '-'), \
-                  name = value ->> 'name', host_name = value ->> 'host_name', serial_number = value ->> 'serial_number', \
-                  entra_device_id = value ->> 'entra_device_id', class = value ->> 'class', \
-                  manufacturer = value ->> 'manufacturer', model = value ->> 'model', \
-                  operating_system = value ->> 'operating_system', version = value ->> 'version', \
-                  created_at = value ->> 'created_at', updated_at = value ->> 'updated_at' FROM json_each(?2) AS new \
-                  WHERE asset.msp = ?1 AND asset.id = unhex(value ->> 'id', '-') AND asset.version = value ->> 'expected'";
-    let updated = sqlx::query(update)
+    let rows_json = json(&rows)?;
+    let held = sqlx::query(AS_READ)
         .bind(msp.as_uuid())
-        .bind(json(&rows)?)
+        .bind(&rows_json)
+        .fetch_one(&mut *db)
+        .await?;
+    if held.number::<usize>("held")? != rows.len() {
+        return Ok(false);
+    }
+    sqlx::query(WRITE)
+        .bind(msp.as_uuid())
+        .bind(rows_json)
         .execute(db)
         .await?;
-    Ok(updated.rows_affected() == rows.len() as u64)
+    Ok(true)
 }
 
 /// Whose mappings are let go.
@@ -206,7 +209,7 @@ pub(crate) async fn let_go(
         .zip(read)
         .map(|(asset, read)| AssetRow::of(asset, Some(read)))
         .collect();
-    update(db, msp, &rows).await?;
+    write(db, msp, &rows).await?;
     let retire = concat!(
         "UPDATE asset SET status = 'RETIRED', version = version + 1, updated_at = ?4 WHERE msp = ?1 ",
         "AND external_source = 'ninjaone' AND status = 'ACTIVE' AND mapping IN ",
@@ -232,7 +235,7 @@ pub(crate) async fn let_go(
     let open = concat!(
         "SELECT * FROM ticket WHERE msp = ?1 AND state = 'open' AND mapping IN ",
         mapping_set!(),
-        " ORDER BY id"
+        " ORDER BY +id"
     );
     let open = sqlx::query(open)
         .bind(msp.as_uuid())
@@ -270,12 +273,11 @@ async fn write_assets(
     if let Some(lease) = lease {
         lease_holds(db, msp, lease).await?;
     }
-    let (new, rewritten): (Vec<_>, Vec<_>) = writes
+    let rows: Vec<_> = writes
         .iter()
         .map(|AssetWrite { asset, expected }| AssetRow::of(asset, *expected))
-        .partition(|row| row.expected.is_none());
-    holds(insert(db, msp, &new).await?, Guard::Asset)?;
-    holds(update(db, msp, &rewritten).await?, Guard::Asset)?;
+        .collect();
+    holds(write(db, msp, &rows).await?, Guard::Asset)?;
     Ok(append_msp_audit(db, msp, audit).await?)
 }
 
@@ -283,30 +285,20 @@ async fn write_assets(
 impl Assets for SqliteStore {
     async fn assets(&self, msp: MspOrgId, filter: AssetFilter) -> Result<Vec<Asset>> {
         let query = match &filter {
-            AssetFilter::All => {
-                sqlx::query("SELECT * FROM asset WHERE msp = ?1 ORDER BY id").bind(msp.as_uuid())
-            }
-            AssetFilter::Company(company) => {
-                sqlx::query("SELECT * FROM asset WHERE msp = ?1 AND company = ?2 ORDER BY id")
-                    .bind(msp.as_uuid())
-                    .bind(company.as_uuid())
-            }
-            AssetFilter::Mapping(mapping) => {
-                sqlx::query("SELECT * FROM asset WHERE msp = ?1 AND mapping = ?2 ORDER BY id")
-                    .bind(msp.as_uuid())
-                    .bind(mapping.as_uuid())
-            }
+            AssetFilter::All => sqlx::query(ALL).bind(msp.as_uuid()),
+            AssetFilter::Company(company) => sqlx::query(OF_COMPANY)
+                .bind(msp.as_uuid())
+                .bind(company.as_uuid()),
+            AssetFilter::Mapping(mapping) => sqlx::query(OF_MAPPING)
+                .bind(msp.as_uuid())
+                .bind(mapping.as_uuid()),
             AssetFilter::Devices {
                 credential,
                 devices,
-            } => {
-                let select = "SELECT * FROM asset WHERE msp = ?1 AND credential = ?2 \
-                              AND external_id IN (SELECT value FROM json_each(?3)) ORDER BY id";
-                sqlx::query(select)
-                    .bind(msp.as_uuid())
-                    .bind(credential.as_uuid())
-                    .bind(json(devices)?)
-            }
+            } => sqlx::query(OF_DEVICES)
+                .bind(msp.as_uuid())
+                .bind(credential.as_uuid())
+                .bind(json(devices)?),
             _ => return Err(Failure::corrupt("(asset filter)").into()),
         };
         // Each row is read as it comes: a row of SQLite's takes several times the memory of an asset.
@@ -319,5 +311,47 @@ impl Assets for SqliteStore {
         let mut db = self.begin().await?;
         let written = write_assets(&mut db, msp, &commit).await;
         finish(db, written).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Row as _};
+
+    use super::*;
+
+    /// How SQLite goes about a statement.
+    async fn plan(statement: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::migrate(folder.path().join("plan.db"))
+            .await
+            .unwrap();
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps = sqlx::query(explain)
+            .fetch_all(&store.readers)
+            .await
+            .unwrap();
+        steps
+            .iter()
+            .map(|step| step.try_get("detail").unwrap())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_customers_sync_does_not_walk_the_assets_of_all_customers() {
+        for (statement, lookup) in [
+            (OF_COMPANY, "(msp=? AND company=?)"),
+            (OF_MAPPING, "(msp=? AND mapping=?)"),
+            (OF_DEVICES, "(msp=? AND credential=? AND external_id=?)"),
+            (AS_READ, "(msp=? AND id=?)"),
+        ] {
+            let steps = plan(statement).await;
+            let looks_up = |step: &String| step.contains("SEARCH asset") && step.contains(lookup);
+            assert!(
+                steps.iter().any(looks_up),
+                "{statement}\n{}",
+                steps.join("\n")
+            );
+        }
     }
 }

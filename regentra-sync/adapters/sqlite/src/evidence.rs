@@ -46,16 +46,18 @@ fn evidence_row(row: &SqliteRow) -> std::result::Result<EvidenceRow, Failure> {
     })
 }
 
+/// The last record of each chain, one step in the key, however long the chain is: a cross join is walked from the left.
+const HEADS: &str = "SELECT head.signal, head.sequence, head.hash FROM json_each(?3) AS kind CROSS JOIN evidence AS head \
+                     ON head.compliance_org = ?1 AND head.mapping = ?2 AND head.signal = kind.value AND head.sequence = \
+                     (SELECT max(sequence) FROM evidence WHERE compliance_org = ?1 AND mapping = ?2 \
+                     AND signal = kind.value)";
+
 async fn heads(
     db: &mut SqliteConnection,
     customer: ComplianceOrgId,
     mapping: MappingId,
 ) -> std::result::Result<BTreeMap<SignalKind, ChainHead>, Failure> {
-    // The last record of each chain is one step in the key, however long the chain is.
-    let last = "SELECT head.signal, head.sequence, head.hash FROM json_each(?3) AS kind JOIN evidence AS head \
-                ON head.compliance_org = ?1 AND head.mapping = ?2 AND head.signal = kind.value AND head.sequence = \
-                (SELECT max(sequence) FROM evidence WHERE compliance_org = ?1 AND mapping = ?2 AND signal = kind.value)";
-    let rows = sqlx::query(last)
+    let rows = sqlx::query(HEADS)
         .bind(customer.as_uuid())
         .bind(mapping.as_uuid())
         .bind(json(&SignalKind::ALL)?)

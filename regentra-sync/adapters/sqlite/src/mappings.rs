@@ -130,30 +130,17 @@ async fn see(
     msp: MspOrgId,
     seen: &[SeenOrganization],
 ) -> std::result::Result<(), Failure> {
-    #[derive(Serialize)]
-    struct Row<'a> {
-        id: MappingId,
-        name: &'a str,
-        suggestion: Option<CompanyId>,
-        missing_since: Option<i64>,
+    let update = "UPDATE mapping SET name = ?1, suggestion = ?2, missing_since = ?3 WHERE msp = ?4 AND id = ?5";
+    for organization in seen {
+        sqlx::query(update)
+            .bind(organization.name.as_str())
+            .bind(organization.suggestion.map(CompanyId::as_uuid))
+            .bind(organization.missing_since.map(micros))
+            .bind(msp.as_uuid())
+            .bind(organization.mapping.as_uuid())
+            .execute(&mut *db)
+            .await?;
     }
-    if seen.is_empty() {
-        return Ok(());
-    }
-    let rows = seen.iter().map(|seen| Row {
-        id: seen.mapping,
-        name: seen.name.as_str(),
-        suggestion: seen.suggestion,
-        missing_since: seen.missing_since.map(micros),
-    });
-    let update = "UPDATE mapping SET name = value ->> 'name', suggestion = unhex(value ->> 'suggestion', '-'), \
-                  missing_since = value ->> 'missing_since' FROM json_each(?2) AS seen \
-                  WHERE mapping.msp = ?1 AND mapping.id = unhex(value ->> 'id', '-')";
-    sqlx::query(update)
-        .bind(msp.as_uuid())
-        .bind(json(&rows.collect::<Vec<_>>())?)
-        .execute(db)
-        .await?;
     Ok(())
 }
 
