@@ -92,3 +92,25 @@ impl EvidenceRecord {
         serde_json::from_str(json).map_err(|_| RecordError::Unreadable)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        device_inventory,
+        fixture::{digest_key, workstations},
+    };
+
+    #[test]
+    fn the_canonical_text_is_the_record_with_sorted_keys_and_nothing_between() {
+        let fleet = workstations(3);
+        let (signal, facts) = device_inventory::finish_with_digest(&fleet, &digest_key());
+        let record = EvidenceRecord::new(signal, &fleet.rules(), facts);
+        let text = record.canonical().unwrap();
+        assert_eq!(EvidenceRecord::parse(&text), Ok(record));
+        // A map of serde_json is sorted, and its text has no space between.
+        let sorted: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(text, sorted.to_string());
+        assert!(text.starts_with(r#"{"facts":{"#), "{text}");
+    }
+}
