@@ -302,6 +302,35 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_row_is_used_when_either_half_of_it_is() {
+        let now = time::macros::datetime!(2026-11-23 06:30 UTC);
+        let mut fleet = regentra_evidence::Fleet::builder(now);
+        let device = json!({
+            "id": 1, "approvalStatus": "APPROVED", "nodeClass": "WINDOWS_WORKSTATION",
+            "lastContact": now.unix_timestamp(),
+        });
+        let device = serde_json::from_value(device).unwrap();
+        fleet.observe(crate::facts::device_inventory::device(&device).unwrap());
+        let mut patches = PatchSla::new(fleet.build().into());
+        let days = |days: i64| (now - time::Duration::days(days)).unix_timestamp();
+        // days since it was collected, since it was attempted -> fate
+        for (collected, attempted, fate) in [
+            (1, 1, RowFate::Used),
+            (1, 300, RowFate::Used),
+            (300, 1, RowFate::Used),
+            (300, 300, RowFate::Stale),
+        ] {
+            let row = json!({
+                "id": "a", "status": "FAILED",
+                "timestamp": days(collected), "installedAt": days(attempted),
+            });
+            let facts = os(row, PatchReport::Pending);
+            assert!(facts.pending.is_some() && facts.attempt.is_some());
+            assert_eq!(facts.observe(&mut patches), fate, "{collected} {attempted}");
+        }
+    }
+
+    #[test]
     fn a_patch_is_known_by_its_id_on_every_device() {
         let uuid = "0c2a4a8e-0000-4000-8000-00000000000a";
         let key = pending(json!({"id": uuid, "kbNumber": "KB1"})).patch;
