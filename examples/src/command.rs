@@ -8,12 +8,15 @@ pub mod audit;
 pub mod authorize;
 pub mod companies;
 pub mod connect;
+pub mod diagnose;
 pub mod disconnect;
 pub mod evidence;
 pub mod map;
 pub mod migrate;
 pub mod organizations;
 pub mod promote;
+pub mod rotate_key;
+pub mod run;
 pub mod signals;
 pub mod status;
 pub mod sweep;
@@ -32,6 +35,8 @@ pub enum Command {
     Authorize(authorize::AuthorizeArgs),
     /// How the connection stands: what is mapped, what ran, what is due, what the budget is.
     Status,
+    /// Say what keeps it from doing what is expected, and what to do: for everything, or for one company.
+    Diagnose(diagnose::DiagnoseArgs),
     /// Ask NinjaOne for its organizations, and list what was decided about each.
     Organizations(organizations::OrganizationsArgs),
     /// Decide what an organization is: a company's, a new company, or not to be synced.
@@ -44,12 +49,16 @@ pub enum Command {
     Sync(sync::SyncArgs),
     /// Sweep the evidence of every promoted company, if the sweep that is due was not done yet.
     Sweep(sweep::SweepArgs),
+    /// Run the schedule: sync and sweep when they are due, until Ctrl-C or SIGTERM.
+    Run(run::RunArgs),
     /// Say how every promoted company stands, signal by signal: verdict, reasons, what was not measured.
     Signals(signals::SignalsArgs),
     /// List the tickets that failing signals opened.
     Tickets(tickets::TicketsArgs),
     /// Show the audit trail of the provider, or of one promoted company.
     Audit(audit::AuditArgs),
+    /// Seal the saved credentials under a new key.
+    RotateKey(rotate_key::RotateKeyArgs),
     /// Forget the credentials and retire the assets. Mappings, signals and evidence stay.
     Disconnect(disconnect::DisconnectArgs),
     /// Create the schema, or bring it up to date: on a PostgreSQL server, as its owner. A SQLite file needs no such step.
@@ -69,15 +78,18 @@ impl Command {
             Self::Connect(args) => Box::pin(connect::run(args, host)).await,
             Self::Authorize(args) => Box::pin(authorize::run(args, host)).await,
             Self::Status => Box::pin(status::run(host)).await,
+            Self::Diagnose(args) => Box::pin(diagnose::run(args, host)).await,
             Self::Organizations(args) => Box::pin(organizations::run(args, host)).await,
             Self::Map(args) => Box::pin(map::run(args, host)).await,
             Self::Companies(args) => Box::pin(companies::run(args, host)).await,
             Self::Promote(args) => Box::pin(promote::run(args, host)).await,
             Self::Sync(args) => Box::pin(sync::run(args, host)).await,
             Self::Sweep(args) => Box::pin(sweep::run(args, host)).await,
+            Self::Run(args) => Box::pin(run::run(args, host)).await,
             Self::Signals(args) => Box::pin(signals::run(args, host)).await,
             Self::Tickets(args) => Box::pin(tickets::run(args, host)).await,
             Self::Audit(args) => Box::pin(audit::run(args, host)).await,
+            Self::RotateKey(args) => Box::pin(rotate_key::run(args, host)).await,
             Self::Disconnect(args) => Box::pin(disconnect::run(args, host)).await,
             Self::Migrate(args) => Box::pin(migrate::run(args, host)).await,
             Self::Evidence(args) => Box::pin(evidence::run(args, host)).await,

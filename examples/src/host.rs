@@ -10,6 +10,7 @@ use regentra_sync::{
     clock::{Clock, SystemClock},
     credential::Credential,
     integration::ConnectionStatus,
+    progress::Observer,
     seal::Keyring,
     store::Store,
 };
@@ -80,6 +81,50 @@ impl HostArgs {
         Ok(self.host(store, keyring))
     }
 
+    /// The same, with another policy and somebody else who is told how work goes on.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_with(
+        &self,
+        observer: Arc<dyn Observer>,
+        policy: impl FnOnce(Policy) -> Policy,
+    ) -> anyhow::Result<Host> {
+        let database = self.database()?;
+        let store = database.open().await?;
+        let Some(keyring) = keys::find(&database)? else {
+            bail!(keys::missing(&database));
+        };
+        let host = self.host(Arc::clone(&store), keys::throwaway()?);
+        let integration = Integration::builder(store, keyring)
+            .clock(self.clock())
+            .observer(observer)
+            .policy(policy(of_this_machine()))
+            .build();
+        Ok(Host {
+            integration,
+            ..host
+        })
+    }
+
+    /// Opens the database for what looks whether secrets open, with its keys if they are there.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn open_with_keys_if_any(&self) -> anyhow::Result<Host> {
+        let database = self.database()?;
+        let store = database.open().await?;
+        let keyring = match keys::find(&database) {
+            Ok(Some(keyring)) => keyring,
+            Ok(None) => keys::throwaway()?,
+            Err(error) => {
+                eprintln!("warning: {error:#}");
+                keys::throwaway()?
+            }
+        };
+        Ok(self.host(store, keyring))
+    }
+
     /// Opens the database for what neither seals nor opens a secret, and so goes without its keys.
     ///
     /// # Errors
@@ -146,7 +191,9 @@ impl HostArgs {
         self.db.clone().map_or_else(Database::of_user, Ok)
     }
 
-    fn clock(&self) -> Arc<dyn Clock> {
+    /// The time that is asked for, or the machine's.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
         match self.now {
             Some(now) => Arc::new(RunningFrom::new(now)),
             None => Arc::new(SystemClock),
@@ -161,6 +208,12 @@ impl HostArgs {
         let msp = self.msp.unwrap_or(MspOrgId::from_uuid(MSP));
         Host::new(store, keyring, msp, clock, self.json)
     }
+}
+
+fn of_this_machine() -> Policy {
+    // Whoever types an address here is whose machine asks it, so every address that is no plain http may be connected. A
+    // server that takes addresses from its users keeps the default, which knows NinjaOne's own.
+    Policy::default().allow_hosts(|_| true).lease_length(LEASE)
 }
 
 /// What a command works with.
@@ -188,13 +241,10 @@ impl Host {
         json: bool,
     ) -> Self {
         let meter = Arc::new(Meter::new());
-        // Whoever types an address here is whose machine asks it, so every address that is no plain http may be connected. A
-        // server that takes addresses from its users keeps the default, which knows NinjaOne's own.
-        let policy = Policy::default().allow_hosts(|_| true).lease_length(LEASE);
         let integration = Integration::builder(store, keyring)
             .clock(Arc::clone(&clock))
             .observer(Arc::<Meter>::clone(&meter))
-            .policy(policy)
+            .policy(of_this_machine())
             .build();
         Self {
             integration,

@@ -4,6 +4,10 @@
 //! [`VARIABLE`], or from a file beside a SQLite database that only its owner can read (`regentra.db.key`), which the first `connect`
 //! makes.
 //!
+//! **A new key.** `regentra rotate-key` writes a new one into the file, before the old one, which a line `retired` marks and which goes
+//! when everything is sealed again. A server has the new keys in [`VARIABLE`] and the old ones in [`RETIRED`] meanwhile. The second
+//! half stays: it makes fingerprints and keyed ids comparable over time.
+//!
 //! The file protects a database that travels alone: a backup, a copy sent to support. It does not protect against somebody
 //! who can read the folder, who finds both. A server should take the keys from its secret manager through [`VARIABLE`].
 
@@ -12,13 +16,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use regentra_sync::seal::{KeyId, Keyring, MasterKey};
-use secrecy::zeroize::Zeroizing;
+use secrecy::{SecretString, zeroize::Zeroizing};
 use sha2::{Digest as _, Sha256};
 
 use crate::database::{Database, only_for_this_user};
 
 /// The variable that holds the keys; it goes before the file.
 pub const VARIABLE: &str = "REGENTRA_KEY";
+/// The variable that holds keys that open and do not seal, while credentials are sealed again.
+pub const RETIRED: &str = "REGENTRA_KEY_RETIRED";
+
+/// What a line with retired keys begins with, in the file.
+const RETIRED_LINE: &str = "retired ";
 
 /// What keys look like, and how to make some.
 const FORM: &str =
@@ -51,9 +60,44 @@ pub fn missing(database: &Database) -> String {
 /// # Errors
 /// When they cannot be read, or the file is not for its owner alone.
 pub fn find(database: &Database) -> anyhow::Result<Option<Keyring>> {
-    if let Some(text) = std::env::var(VARIABLE).ok().map(Zeroizing::new) {
-        let keys = keyring(&text).with_context(|| format!("{VARIABLE} does not hold keys"))?;
-        return Ok(Some(keys));
+    read(database)?.map(|(_, keys)| keys.keyring()).transpose()
+}
+
+/// Where keys are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In [`VARIABLE`].
+    Variable,
+    /// In this file.
+    File(PathBuf),
+}
+
+/// The keys of this database, and where they are; `None` when there are none yet.
+fn read(database: &Database) -> anyhow::Result<Option<(Source, Keys)>> {
+    let variable = |name| std::env::var(name).ok().map(Zeroizing::new);
+    if let Some(text) = variable(VARIABLE) {
+        let keys = Key::read(&text).with_context(|| format!("{VARIABLE} does not hold keys"))?;
+        let retired = variable(RETIRED).filter(|text| !text.trim().is_empty());
+        let retired = retired
+            .map(|text| Key::read(&text).with_context(|| format!("{RETIRED} does not hold keys")))
+            .transpose()?;
+        if retired
+            .as_ref()
+            .is_some_and(|old| *old.identity != *keys.identity)
+        {
+            bail!(
+                "{VARIABLE} does not go on with {RETIRED}: their second halves differ. `regentra rotate-key --print-new`, \
+                 with the old keys in {VARIABLE}, makes some that do"
+            );
+        }
+        let retired = retired.into_iter().collect();
+        return Ok(Some((
+            Source::Variable,
+            Keys {
+                current: keys,
+                retired,
+            },
+        )));
     }
     let Some(path) = file_of(database).filter(|path| path.exists()) else {
         return Ok(None);
@@ -62,8 +106,183 @@ pub fn find(database: &Database) -> anyhow::Result<Option<Keyring>> {
     let text = std::fs::read_to_string(&path)
         .map(Zeroizing::new)
         .with_context(|| format!("{} cannot be read", path.display()))?;
-    let keys = keyring(&text).with_context(|| format!("{} does not hold keys", path.display()))?;
-    Ok(Some(keys))
+    let keys =
+        Keys::read(&text).with_context(|| format!("{} does not hold keys", path.display()))?;
+    Ok(Some((Source::File(path), keys)))
+}
+
+/// Begins a rotation: writes a new key into the file, with the old one retired; or goes on with one that was interrupted. Keys in a
+/// variable are as they are: whoever keeps them has changed them.
+///
+/// # Errors
+/// When there are no keys, or the file cannot be written; then it is as it was.
+pub fn begin_rotation(database: &Database) -> anyhow::Result<Source> {
+    let Some((source, keys)) = read(database)? else {
+        bail!(missing(database));
+    };
+    match &source {
+        Source::Variable if keys.retired.is_empty() => bail!(
+            "set {VARIABLE} to new keys and {RETIRED} to the present ones first; `regentra rotate-key --print-new` makes new ones"
+        ),
+        Source::File(path) if keys.retired.is_empty() => {
+            let current = keys.current.successor()?;
+            let retired = vec![keys.current];
+            replace(path, &Keys { current, retired })?;
+        }
+        Source::Variable | Source::File(_) => {}
+    }
+    Ok(source)
+}
+
+/// Ends a rotation: takes the retired keys out of the file. Called once nothing is sealed under them.
+///
+/// # Errors
+/// When the file cannot be written; then it is as it was.
+pub fn end_rotation(database: &Database) -> anyhow::Result<()> {
+    match read(database)? {
+        Some((Source::File(path), keys)) if !keys.retired.is_empty() => {
+            let (current, retired) = (keys.current, Vec::new());
+            replace(&path, &Keys { current, retired })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// New keys that go on with those of this database.
+///
+/// # Errors
+/// When there are none, or the system gives no random bytes.
+pub fn successor(database: &Database) -> anyhow::Result<SecretString> {
+    let Some((_, keys)) = read(database)? else {
+        bail!(missing(database));
+    };
+    Ok(keys.current.successor()?.text().as_str().into())
+}
+
+/// Puts other keys into the file: all of them or, whatever happens, none.
+fn replace(path: &Path, keys: &Keys) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    // What was begun and never put in place sealed nothing.
+    let _ = std::fs::remove_file(&beside);
+    let written = only_for_this_user(&beside).and_then(|mut file| {
+        file.write_all(keys.text().as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)?;
+        // The new name is as safe as its content only once the folder is.
+        match path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
+            Some(folder) if cfg!(unix) => std::fs::File::open(folder)?.sync_all(),
+            _ => Ok(()),
+        }
+    });
+    written.with_context(|| format!("{} cannot be written; it is as it was", path.display()))
+}
+
+/// The keys of a database: those that seal, and those that only open.
+struct Keys {
+    current: Key,
+    retired: Vec<Key>,
+}
+
+impl Keys {
+    fn read(text: &str) -> anyhow::Result<Self> {
+        let (mut current, mut retired) = (None, Vec::new());
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            match line.strip_prefix(RETIRED_LINE) {
+                Some(old) => retired.push(Key::read(old)?),
+                None if current.is_none() => current = Some(Key::read(line)?),
+                None => bail!("it holds more than one key that seals"),
+            }
+        }
+        let current = current.with_context(|| format!("it takes {FORM}"))?;
+        Ok(Self { current, retired })
+    }
+
+    fn text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(256));
+        text.push_str(&self.current.text());
+        text.push('\n');
+        for old in &self.retired {
+            text.push_str(RETIRED_LINE);
+            text.push_str(&old.text());
+            text.push('\n');
+        }
+        text
+    }
+
+    fn keyring(&self) -> anyhow::Result<Keyring> {
+        let [seal, identity] = [&self.current.seal, &self.current.identity]
+            .map(|bytes| MasterKey::from_bytes(**bytes));
+        let mut keyring = Keyring::new(name_of(&self.current.seal)?, seal, identity);
+        for old in &self.retired {
+            keyring = keyring.with_retired(name_of(&old.seal)?, MasterKey::from_bytes(*old.seal));
+        }
+        Ok(keyring)
+    }
+}
+
+/// One line of keys.
+struct Key {
+    seal: Zeroizing<[u8; HALF]>,
+    identity: Zeroizing<[u8; HALF]>,
+}
+
+impl Key {
+    fn read(text: &str) -> anyhow::Result<Self> {
+        let bytes = STANDARD.decode(text.trim()).map(Zeroizing::new).ok();
+        let halves = bytes.as_deref().and_then(|bytes| {
+            let (seal, identity) = bytes.split_first_chunk::<HALF>()?;
+            Some((*seal, <[u8; HALF]>::try_from(identity).ok()?))
+        });
+        let Some((seal, identity)) = halves else {
+            bail!("it takes {FORM}");
+        };
+        Ok(Self {
+            seal: Zeroizing::new(seal),
+            identity: Zeroizing::new(identity),
+        })
+    }
+
+    fn random() -> anyhow::Result<Self> {
+        let half = || -> anyhow::Result<Zeroizing<[u8; HALF]>> {
+            let mut bytes = Zeroizing::new([0_u8; HALF]);
+            getrandom::fill(bytes.as_mut())
+                .map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
+            Ok(bytes)
+        };
+        Ok(Self {
+            seal: half()?,
+            identity: half()?,
+        })
+    }
+
+    /// Another key that seals, with the same one that identifies.
+    fn successor(&self) -> anyhow::Result<Self> {
+        Ok(Self {
+            identity: self.identity.clone(),
+            ..Self::random()?
+        })
+    }
+
+    fn text(&self) -> Zeroizing<String> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * HALF));
+        bytes.extend_from_slice(&*self.seal);
+        bytes.extend_from_slice(&*self.identity);
+        Zeroizing::new(STANDARD.encode(&*bytes))
+    }
+
+    fn alone(self) -> Keys {
+        let retired = Vec::new();
+        Keys {
+            current: self,
+            retired,
+        }
+    }
 }
 
 /// Makes new keys and their file.
@@ -73,14 +292,13 @@ pub fn find(database: &Database) -> anyhow::Result<Option<Keyring>> {
 pub fn create(database: &Database) -> anyhow::Result<Keyring> {
     use std::io::Write as _;
     let path = file_of(database).with_context(|| missing(database))?;
-    let text = random()?;
+    let keys = Key::random()?.alone();
     let written = only_for_this_user(&path).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.write_all(b"\n")?;
+        file.write_all(keys.text().as_bytes())?;
         file.sync_all()
     });
     written.with_context(|| format!("{} cannot be written", path.display()))?;
-    keyring(&text)
+    keys.keyring()
 }
 
 /// Keys that nobody keeps: for what neither seals nor opens.
@@ -88,28 +306,7 @@ pub fn create(database: &Database) -> anyhow::Result<Keyring> {
 /// # Errors
 /// When the system gives no random bytes.
 pub fn throwaway() -> anyhow::Result<Keyring> {
-    keyring(&random()?)
-}
-
-fn random() -> anyhow::Result<Zeroizing<String>> {
-    let mut bytes = Zeroizing::new([0_u8; 2 * HALF]);
-    getrandom::fill(bytes.as_mut())
-        .map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
-    Ok(Zeroizing::new(STANDARD.encode(bytes.as_ref())))
-}
-
-fn keyring(text: &str) -> anyhow::Result<Keyring> {
-    let bytes = STANDARD.decode(text.trim()).map(Zeroizing::new).ok();
-    let halves = bytes.as_deref().and_then(|bytes| {
-        let (seal, identity) = bytes.split_first_chunk::<HALF>()?;
-        Some((seal, <&[u8; HALF]>::try_from(identity).ok()?))
-    });
-    let Some((seal, identity)) = halves else {
-        bail!("it takes {FORM}");
-    };
-    let keys = [seal, identity].map(|bytes| MasterKey::from_bytes(*bytes));
-    let [key, identity_key] = keys;
-    Ok(Keyring::new(name_of(seal)?, key, identity_key))
+    Key::random()?.alone().keyring()
 }
 
 /// A name that tells two keys apart, so that the wrong one is recognised as such. It says nothing of the key.
@@ -180,9 +377,65 @@ mod tests {
     #[test]
     fn anything_but_64_bytes_is_refused_and_not_repeated() {
         for text in ["", "c2VjcmV0", "not base64!"] {
-            let error = format!("{:#}", keyring(text).unwrap_err());
+            let error = format!("{:#}", Keys::read(text).err().unwrap());
             assert!(error.contains("64 random bytes"), "{error}");
             assert!(text.is_empty() || !error.contains(text), "{error}");
         }
+    }
+
+    #[test]
+    fn a_rotation_leaves_a_file_that_opens_what_is_sealed_wherever_it_is_interrupted() {
+        use regentra_sync::{MspOrgId, RegionKey, seal::Field};
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::Sqlite(folder.path().join("a.db"));
+        let path = file_of(&database).unwrap();
+        let (msp, us) = (
+            MspOrgId::from_uuid(uuid::Uuid::nil()),
+            RegionKey::parse("us").unwrap(),
+        );
+        let old = create(&database).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let sealed = old.seal(msp, &us, Field::ClientId, &"id".into()).unwrap();
+        let client = "client".into();
+
+        begin_rotation(&database).unwrap();
+        let between = find(&database).unwrap().unwrap();
+        assert_ne!(between.current(), old.current());
+        assert!(between.open(msp, &us, Field::ClientId, &sealed).is_ok());
+        assert_eq!(
+            between.fingerprint("host", &client),
+            old.fingerprint("host", &client)
+        );
+        let resealed = between
+            .seal(msp, &us, Field::ClientId, &"id".into())
+            .unwrap();
+
+        // Interrupted here and begun again, it goes on with the same new key; what lies beside the file is no key.
+        std::fs::write(folder.path().join("a.db.key.new"), "half of a k").unwrap();
+        begin_rotation(&database).unwrap();
+        let again = find(&database).unwrap().unwrap();
+        assert_eq!(again.current(), between.current());
+        end_rotation(&database).unwrap();
+        end_rotation(&database).unwrap();
+        let after = find(&database).unwrap().unwrap();
+        assert!(after.open(msp, &us, Field::ClientId, &resealed).is_ok());
+        assert!(after.open(msp, &us, Field::ClientId, &sealed).is_err());
+        let text = std::fs::read(&path).unwrap();
+        assert!(text != before && text.len() == before.len());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn two_keys_that_seal_are_refused() {
+        let keys = Key::random().unwrap().alone();
+        let twice = format!("{}{}", *keys.text(), *keys.text());
+        assert!(Keys::read(&twice).is_err());
+        let retired = format!("{}retired {}", *keys.text(), *keys.text());
+        assert_eq!(Keys::read(&retired).unwrap().retired.len(), 1);
     }
 }

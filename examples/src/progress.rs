@@ -23,7 +23,7 @@ const LINES_APART: Duration = Duration::from_secs(2);
 
 const TICK: Duration = Duration::from_millis(120);
 
-fn why(reason: WaitReason) -> &'static str {
+pub(crate) fn why(reason: WaitReason) -> &'static str {
     match reason {
         WaitReason::Budget => "for the rate limit of this NinjaOne tenant",
         WaitReason::RetryAfter => "because NinjaOne asked for it",

@@ -32,6 +32,7 @@ mod audit;
 mod authorize;
 mod connect;
 mod connection_status;
+mod diagnose;
 mod disconnect;
 mod discover;
 mod evidence_sweep;

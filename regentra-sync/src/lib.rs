@@ -14,6 +14,7 @@ pub mod company;
 pub mod conformance;
 pub mod credential;
 pub mod custom_fields;
+pub mod diagnosis;
 pub mod error;
 pub mod event;
 pub mod evidence_chain;

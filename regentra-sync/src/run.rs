@@ -150,6 +150,12 @@ impl RunRecord {
         self.started_at >= since && !self.has_failed()
     }
 
+    /// Whether it was a run of a whole region, and another one in the region did not fail afterwards: what kept it is over.
+    pub(crate) fn is_overcome(&self, runs: &[&Self]) -> bool {
+        let is_later = |run: &Self| run.finished_at > self.finished_at && !run.has_failed();
+        self.subject.mapping.is_none() && runs.iter().any(|run| is_later(run))
+    }
+
     /// Whether it failed.
     #[must_use]
     pub const fn has_failed(&self) -> bool {

@@ -2,14 +2,19 @@
 
 use comfy_table::Cell;
 use regentra_sync::{
+    diagnosis::Diagnosis,
     integration::{ConnectionStatus, CustomerStatus, DryRun, LastRun},
     run::RunOutcome,
 };
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::diagnose;
 use crate::{
     host::{HostArgs, spent},
-    output, table,
+    output,
+    portal::Portal,
+    table,
     wording::{ago, count, minute, number},
 };
 
@@ -18,10 +23,12 @@ use crate::{
 /// # Errors
 /// When the database cannot be opened.
 pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
-    let host = host.open_without_keys().await?;
+    let host = host.open_with_keys_if_any().await?;
     let connections = host.integration.connection_status(host.msp).await?;
+    let found = diagnose::all(&host).await?;
     if host.json {
-        return output::json(&connections);
+        let rows: Vec<_> = connections.iter().map(|of| row(of, &found)).collect();
+        return output::json(&rows);
     }
     if connections.is_empty() {
         return output::line("Nothing was ever connected.\n\nNext: `regentra connect`");
@@ -34,7 +41,25 @@ pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
         }
         output::line("")?;
     }
+    if !found.is_empty() {
+        let portal = Portal::read(&host).await?;
+        output::line(format!(
+            "What to know:\n{}",
+            diagnose::said(&portal, &found)
+        ))?;
+    }
     output::print(&next(&connections))
+}
+
+/// A card as JSON, with what is found about its region.
+fn row(connection: &ConnectionStatus, found: &[Diagnosis]) -> Value {
+    let of_region = |of: &&Diagnosis| of.region.as_ref() == Some(&connection.region);
+    let found: Vec<_> = found.iter().filter(of_region).map(diagnose::row).collect();
+    let mut row = json!(connection);
+    if let Value::Object(row) = &mut row {
+        row.insert("diagnoses".to_owned(), json!(found));
+    }
+    row
 }
 
 /// What stands on the card of one region.

@@ -3,6 +3,7 @@
 use clap::Args;
 use regentra_sync::{
     RegionKey,
+    diagnosis::Diagnosis,
     integration::{ConnectionTest, TestConnection},
 };
 use serde_json::json;
@@ -64,6 +65,10 @@ pub(super) async fn test(
     };
     let tested = host.integration.test_connection(host.msp, request).await;
     host.meter.clear();
+    if let Some(diagnosis) = Diagnosis::of_test(region, tested.as_ref()) {
+        let finding = &diagnosis.finding;
+        eprintln!("{}: {}", finding.as_str(), finding.next_step());
+    }
     let test = tested?;
     if let Some(warning) = test.warning {
         eprintln!("warning: {warning}");

@@ -167,7 +167,7 @@ impl Integration {
             };
             let failed = runs
                 .iter()
-                .filter(|record| record.has_failed() && !is_overcome(record, &runs));
+                .filter(|record| record.has_failed() && !record.is_overcome(&runs));
             let customers = mappings
                 .iter()
                 .filter_map(|mapping| customer(mapping, &companies, &runs))
@@ -198,12 +198,6 @@ impl Integration {
         }
         Ok(statuses)
     }
-}
-
-/// Whether a run of a whole region failed, and another run in it did not fail afterwards.
-fn is_overcome(record: &RunRecord, runs: &[&RunRecord]) -> bool {
-    let is_later = |run: &&&RunRecord| run.finished_at > record.finished_at && !run.has_failed();
-    record.subject.mapping.is_none() && runs.iter().any(|run| is_later(&run))
 }
 
 /// Whether the last that NinjaOne said of this connection is that it has to be authorized again.

@@ -33,6 +33,7 @@ macro_rules! on_every_store {
 mod asset_sync;
 mod authorization;
 mod connection;
+mod diagnosis;
 mod disconnection;
 mod discovery;
 mod evidence_sweep;

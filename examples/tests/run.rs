@@ -1,0 +1,353 @@
+//! `regentra run`, `diagnose` and `rotate-key`, as somebody uses them who runs the thing.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod simulated;
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use ninjaone_simulator::Fault;
+use serde_json::Value;
+use simulated::{Person, mixed};
+
+/// What does not come within this time never comes.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// `regentra run`, and the lines it writes.
+struct Running {
+    child: Child,
+    lines: mpsc::Receiver<Value>,
+}
+
+impl Running {
+    /// Starts it by the machine's own clock, which runs.
+    fn start(person: &Person, args: &[&str]) -> Self {
+        let db = person.db();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_regentra"))
+            .args(["--db", db.to_str().unwrap(), "--now", &person.now])
+            .args(["--json", "run"])
+            .args(args)
+            .env_clear()
+            .env("HOME", person.folder.path())
+            .env("RUST_LOG", "off")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (tell, lines) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in stdout.lines() {
+                let _ = tell.send(serde_json::from_str(&line.unwrap()).unwrap());
+            }
+        });
+        Self { child, lines }
+    }
+
+    fn until(&self, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut seen = Vec::new();
+        loop {
+            let line = self.lines.recv_timeout(LIMIT);
+            let line = line.unwrap_or_else(|_| panic!("never told: {seen:#?}"));
+            if is_wanted(&line) {
+                return line;
+            }
+            seen.push(line);
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Its exit code, and what it said on standard error.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code(), said)
+    }
+}
+
+fn done(kind: &'static str) -> impl Fn(&Value) -> bool {
+    move |line| line["told"] == "finished" && line["kind"] == kind && line["end"] == "done"
+}
+
+/// A person with three mapped organizations, of whom two are promoted.
+async fn promoted() -> Person {
+    let mut person = Person::of(mixed().build()).await;
+    person.does(&["connect"]).await.text();
+    person.does(&["organizations"]).await.text();
+    person
+        .does(&["map", "2", "5", "8", "--create"])
+        .await
+        .text();
+    let companies = person.does(&["companies", "--json"]).await.rows();
+    for company in &companies[..2] {
+        let id = company["id"].as_str().unwrap();
+        person.does(&["promote", id]).await.text();
+    }
+    person.now = "2026-11-23T06:31:00Z".to_owned();
+    person
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_syncs_and_sweeps_until_it_is_told_to_stop() {
+    let person = promoted().await;
+    let running = Running::start(&person, &["--sync", "3s", "--sweep", "3s+1s"]);
+    let planned = running.until(|line| line["told"] == "planned");
+    assert_eq!(planned["missed"], 0);
+    let synced = tokio::task::block_in_place(|| {
+        let synced = running.until(done("asset_sync"));
+        running.until(done("evidence_sweep"));
+        synced
+    });
+    assert!(synced["event"].is_string());
+    running.signal("-TERM");
+    let stopped = running.until(|line| line["told"] == "stopped");
+    assert_eq!(stopped["dropped"], 0);
+    assert!(stopped["done"].as_u64().unwrap() >= 2);
+    let (code, said) = running.end();
+    assert_eq!(code, Some(0), "{said}");
+
+    // What it did is whole, and what comes next goes on from it.
+    let companies = person.does(&["companies", "--json"]).await.rows();
+    let active = companies
+        .iter()
+        .map(|row| row["assets_active"].as_u64().unwrap());
+    assert!(active.sum::<u64>() > 0);
+    let signals = person.does(&["signals", "--json"]).await.rows();
+    let swept: Vec<_> = signals
+        .iter()
+        .map(|of| of["posture"].as_array().unwrap().len())
+        .collect();
+    assert!(
+        swept.contains(&5) && swept.iter().all(|n| [0, 5].contains(n)),
+        "{swept:?}"
+    );
+    let trail = person
+        .does(&["audit", "--json", "--limit", "100"])
+        .await
+        .rows();
+    let synced = trail
+        .iter()
+        .find(|row| row["action"] == "NINJAONE_SYNCED")
+        .unwrap();
+    assert_eq!(synced["actor"], "schedule");
+    person.does(&["sync"]).await.text();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_by_hand_is_an_operators() {
+    let person = promoted().await;
+    person.does(&["sync"]).await.text();
+    person.does(&["sweep"]).await.text();
+    let companies = person.does(&["companies", "--json"]).await.rows();
+    let company = companies[0]["id"].as_str().unwrap();
+    let trail = person
+        .does(&["audit", "--company", company, "--json"])
+        .await
+        .rows();
+    let swept = trail
+        .iter()
+        .find(|row| row["action"] == "NINJAONE_SWEPT")
+        .unwrap();
+    assert!(swept["actor"]["operator"].is_string(), "{swept}");
+    let trail = person
+        .does(&["audit", "--json", "--limit", "100"])
+        .await
+        .rows();
+    let synced = trail
+        .iter()
+        .find(|row| row["action"] == "NINJAONE_SYNCED")
+        .unwrap();
+    assert!(synced["actor"]["operator"].is_string(), "{synced}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_does_what_is_due_and_ends() {
+    let person = promoted().await;
+    let first = person.does(&["run", "--once"]).await;
+    assert_eq!(first.code, Some(0), "{first:?}");
+    assert!(first.stderr.contains("3 events done"), "{first:?}");
+    let signals = person.does(&["signals", "--json"]).await.rows();
+    assert!(
+        signals
+            .iter()
+            .all(|of| of["posture"].as_array().unwrap().len() == 5)
+    );
+    let before = person.everything().await;
+    let again = person.does(&["run", "--once"]).await;
+    assert!(again.stderr.contains("0 to do, 2 done before"), "{again:?}");
+    assert_eq!(person.everything().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_signal_stops_at_once_and_the_next_start_finishes() {
+    let person = promoted().await;
+    let slow = Fault::Slow(Duration::from_secs(600)).on("/v2/queries/volumes");
+    person.server.tenant().fault(slow);
+    let running = Running::start(
+        &person,
+        &["--sync", "never", "--sweep", "2s", "--grace", "600"],
+    );
+    running.until(|line| line["told"] == "started");
+    running.signal("-INT");
+    running.until(|line| line["told"] == "stopping");
+    running.signal("-INT");
+    let (code, said) = tokio::task::block_in_place(|| running.end());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("stopped at once"), "{said}");
+    let signals = person.does(&["signals", "--json"]).await.rows();
+    assert!(
+        signals
+            .iter()
+            .all(|of| of["posture"].as_array().unwrap().is_empty())
+    );
+
+    person.server.tenant().clear_faults();
+    let mut person = person;
+    // Its lease of a minute has run out.
+    person.now = "2026-11-23T06:35:00Z".to_owned();
+    person.does(&["run", "--once"]).await.text();
+    let signals = person.does(&["signals", "--json"]).await.rows();
+    assert!(
+        signals
+            .iter()
+            .all(|of| of["posture"].as_array().unwrap().len() == 5)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_and_diagnose_say_what_is_wrong_and_what_to_do() {
+    let mut person = promoted().await;
+    let status = person.does(&["status", "--json"]).await.rows();
+    let names = |found: &Value| -> Vec<String> {
+        let found = found.as_array().unwrap().iter();
+        found
+            .map(|of| of["finding"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let expected = ["pending_review", "not_promoted", "first_sweep_pending"];
+    assert_eq!(names(&status[0]["diagnoses"]), expected);
+    let said = person.does(&["diagnose"]).await;
+    for words in [
+        "dry run",
+        "Promote the company",
+        "6 others",
+        "Map it to a company",
+    ] {
+        assert!(
+            said.text().contains(words),
+            "{words} is missing in {said:?}"
+        );
+    }
+    let card = person.does(&["status"]).await;
+    assert!(card.text().contains("What to know:"), "{card:?}");
+
+    // Another key.
+    person
+        .variables
+        .push(("REGENTRA_KEY", format!("{}A==", "B".repeat(85))));
+    let found = person.does(&["diagnose", "--json"]).await.json();
+    assert_eq!(names(&found)[0], "secrets_do_not_open");
+    assert_eq!(found[0]["severity"], "blocking");
+    assert!(found[0]["next_step"].as_str().unwrap().contains("key"));
+    person.variables.clear();
+
+    // A test says its own.
+    person.id = "somebody-else".to_owned();
+    let test = person.does(&["test-connection"]).await;
+    assert_ne!(test.code, Some(0));
+    assert!(test.stderr.contains("wrong_region_or_client"), "{test:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_opens_everything_and_the_old_one_nothing() {
+    let person = promoted().await;
+    let old = std::fs::read_to_string(person.key()).unwrap();
+    let rotated = person.does(&["rotate-key"]).await;
+    assert!(
+        rotated
+            .text()
+            .contains("1 credential is sealed under the new key"),
+        "{rotated:?}"
+    );
+    let new = std::fs::read_to_string(person.key()).unwrap();
+    assert!(new != old && new.len() == old.len() && !rotated.text().contains(new.trim()));
+    person.does(&["sync"]).await.text();
+    let trail = person.does(&["audit", "--json"]).await.rows();
+    assert!(
+        trail
+            .iter()
+            .any(|row| row["action"] == "NINJAONE_KEY_ROTATED")
+    );
+
+    // Interrupted after the new key was written: everything opens, and the next call ends it.
+    std::fs::write(person.key(), format!("{old}retired {new}")).unwrap();
+    person.does(&["sync"]).await.text();
+    person.does(&["rotate-key"]).await.text();
+    assert_eq!(std::fs::read_to_string(person.key()).unwrap(), old);
+    person.does(&["sync"]).await.text();
+    std::fs::write(person.key(), new).unwrap();
+    let refused = person.does(&["sync"]).await;
+    assert!(refused.message().contains("key"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_servers_keys_are_changed_by_two_variables() {
+    let mut person = Person::of(mixed().build()).await;
+    let old = format!("{}A==", "B".repeat(85));
+    person.variables.push(("REGENTRA_KEY", old.clone()));
+    person.does(&["connect"]).await.text();
+    let new = person.does(&["rotate-key", "--print-new"]).await;
+    let new = new.text().trim().to_owned();
+    assert!(
+        person
+            .does(&["rotate-key"])
+            .await
+            .message()
+            .contains("REGENTRA_KEY_RETIRED")
+    );
+    person.variables = vec![("REGENTRA_KEY", new.clone()), ("REGENTRA_KEY_RETIRED", old)];
+    person.does(&["organizations"]).await.text();
+    let rotated = person.does(&["rotate-key", "--json"]).await.json();
+    assert_eq!(
+        (&rotated["resealed"], &rotated["providers"]),
+        (&1.into(), &1.into())
+    );
+    person.variables.pop();
+    person.does(&["organizations"]).await.text();
+    assert!(!person.key().exists());
+    // Keys that do not go on with the old ones would make every fingerprint another.
+    let stranger = format!("{}Q==", "C".repeat(85));
+    person.variables = vec![("REGENTRA_KEY", stranger), ("REGENTRA_KEY_RETIRED", new)];
+    let refused = person.does(&["organizations"]).await;
+    assert!(refused.message().contains("--print-new"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedding_example_shows_each_customers_signals() {
+    let mut binary = std::path::PathBuf::from(env!("CARGO_BIN_EXE_regentra"));
+    binary.pop();
+    let example = binary.join("examples").join("embed");
+    let output = tokio::task::spawn_blocking(move || Command::new(example).output().unwrap());
+    let output = output.await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.matches("disk_encryption").count(), 4, "{said}");
+    assert!(said.contains("dropped: 0"), "{said}");
+}

@@ -1,0 +1,345 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use time::OffsetDateTime;
+
+use super::Integration;
+use crate::{
+    CompanyId, ComplianceOrgId, MappingId, MspOrgId,
+    audit::AuditDetails,
+    budget::NINJAONE_WINDOWS,
+    company::{PortalCompany, fold_name},
+    credential::Credential,
+    diagnosis::{Diagnosis, Finding},
+    error::{Error, ErrorKind, Result},
+    mapping::{Mapping, MappingState},
+    run::{RunKind, RunOutcome, RunRecord},
+    schedule::Cadence,
+    seal::Field,
+    store::AuditPage,
+};
+
+/// From how much of the hour's budget on it is low, in percent.
+const BUDGET_LOW_PERCENT: u64 = 90;
+
+/// So many sweeps in a row that do not end a dry run are no accident.
+const SWEEPS_WITHOUT_END: u64 = 2;
+
+/// So many rows of a customer's trail are looked at for its last sweeps.
+const ROWS: u32 = 50;
+
+/// What is stored of one region.
+struct Seen<'a> {
+    credential: &'a Credential,
+    mappings: Vec<Mapping>,
+    runs: Vec<&'a RunRecord>,
+    companies: &'a BTreeMap<CompanyId, PortalCompany>,
+}
+
+impl Integration {
+    /// What keeps this MSP's integration, or one company of it, from doing what is expected: worst first, each finding once a
+    /// region with the organizations it concerns. Nothing is asked of NinjaOne and nothing is written.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use regentra_sync::{Integration, MemoryStore, MspOrgId, seal::{KeyId, Keyring, MasterKey}};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let keyring = Keyring::new(KeyId::new("2026-11")?, MasterKey::generate()?, MasterKey::generate()?);
+    /// # let integration = Integration::builder(Arc::new(MemoryStore::new()), keyring).build();
+    /// let msp: MspOrgId = "6f0a8f0e-8a53-4a80-9a0c-4f4f0d6f1a11".parse()?;
+    /// for diagnosis in integration.diagnose(msp, None).await? {
+    ///     assert_eq!(diagnosis.finding.as_str(), "nothing_saved");
+    ///     println!("{} {}", diagnosis.finding.meaning(), diagnosis.finding.next_step());
+    /// }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is no such company; [`ErrorKind::Store`].
+    #[tracing::instrument(name = "regentra.diagnose", skip_all, fields(%msp))]
+    pub async fn diagnose(
+        &self,
+        msp: MspOrgId,
+        company: Option<CompanyId>,
+    ) -> Result<Vec<Diagnosis>> {
+        let store = &self.inner.store;
+        let companies: BTreeMap<_, _> = store
+            .companies(msp)
+            .await?
+            .into_iter()
+            .map(|company| (company.id, company))
+            .collect();
+        if company.is_some_and(|company| !companies.contains_key(&company)) {
+            let message = "there is no such company: list the companies for their ids";
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        let credentials = store.credentials(msp).await?;
+        let mut found = Vec::new();
+        if credentials.is_empty() {
+            found.push(Diagnosis {
+                finding: Finding::NothingSaved,
+                region: None,
+                company: None,
+                mappings: Vec::new(),
+            });
+        }
+        let (runs, mut regions) = (store.runs(msp).await?, Vec::new());
+        for credential in &credentials {
+            let of_region = runs
+                .iter()
+                .filter(|run| run.subject.credential == credential.id);
+            regions.push(Seen {
+                credential,
+                mappings: store.mappings(msp, credential.id).await?,
+                runs: of_region.collect(),
+                companies: &companies,
+            });
+        }
+        for region in &regions {
+            found.extend(self.diagnose_region(msp, region, company).await?);
+        }
+        if let Some(company) = company {
+            found.extend(why_not_mapped(&regions, company));
+            for diagnosis in &mut found {
+                diagnosis.company = Some(company);
+            }
+        }
+        found.sort_by(|a, b| {
+            let rank = |of: &Diagnosis| (of.finding.severity(), of.region.clone());
+            (rank(a), &a.finding).cmp(&(rank(b), &b.finding))
+        });
+        Ok(found)
+    }
+
+    async fn diagnose_region(
+        &self,
+        msp: MspOrgId,
+        seen: &Seen<'_>,
+        company: Option<CompanyId>,
+    ) -> Result<Vec<Diagnosis>> {
+        let region = &seen.credential.region;
+        if !seen.credential.is_active {
+            return Ok(vec![Diagnosis::of_region(Finding::Disconnected, region)]);
+        }
+        let mut found = Vec::new();
+        let mut add = |finding, mappings: Vec<MappingId>| {
+            let of_region = Diagnosis::of_region(finding, region);
+            found.push(Diagnosis {
+                mappings,
+                ..of_region
+            });
+        };
+        if !self.opens(msp, seen.credential) {
+            add(Finding::SecretsDoNotOpen, Vec::new());
+        }
+        for finding in self.of_whole_region(seen, company) {
+            add(finding, Vec::new());
+        }
+        let now = self.now();
+        let (limit, usage) = (
+            NINJAONE_WINDOWS[1].limit,
+            self.inner
+                .store
+                .budget_usage(&seen.credential.fingerprint, now)
+                .await?,
+        );
+        let spent = usage.last_hour;
+        if u64::from(spent) * 100 >= u64::from(limit) * BUDGET_LOW_PERCENT {
+            add(Finding::BudgetLow { spent, limit }, Vec::new());
+        }
+        for (finding, mappings) in self.of_mappings(seen, company).await? {
+            add(finding, mappings);
+        }
+        Ok(found)
+    }
+
+    fn opens(&self, msp: MspOrgId, credential: &Credential) -> bool {
+        let Some(secrets) = &credential.secrets else {
+            return false;
+        };
+        let sealed = [
+            (Field::ClientId, Some(&secrets.client_id)),
+            (Field::ClientSecret, secrets.client_secret.as_ref()),
+            (Field::RefreshToken, secrets.refresh_token.as_ref()),
+        ];
+        let opens = |field, sealed| {
+            let opened = self
+                .inner
+                .keyring
+                .open(msp, &credential.region, field, sealed);
+            opened.is_ok()
+        };
+        sealed
+            .into_iter()
+            .all(|(field, sealed)| sealed.is_none_or(|sealed| opens(field, sealed)))
+    }
+
+    /// What is about the region as a whole.
+    fn of_whole_region(&self, seen: &Seen<'_>, company: Option<CompanyId>) -> Vec<Finding> {
+        let mut found = BTreeSet::new();
+        for run in seen.failures().filter(|run| run.subject.mapping.is_none()) {
+            if let RunOutcome::Failed { error } = &run.outcome {
+                found.extend(Finding::of_error(error, Some(run.subject.kind)));
+            }
+        }
+        let is_listed = |mapping: &&Mapping| mapping.missing_since.is_none();
+        if !seen.mappings.iter().any(|mapping| is_listed(&mapping)) {
+            let listed = seen
+                .runs
+                .iter()
+                .any(|run| run.subject.mapping.is_none() && !run.has_failed());
+            if listed {
+                found.insert(Finding::NoOrganizationVisible);
+            } else if found.is_empty() {
+                found.insert(Finding::NeverListed);
+            }
+        }
+        let policy = &self.inner.policy;
+        let mapped = |of: &&Mapping| of.state.company().is_some();
+        let promoted = |of: &&Mapping| seen.customer(of).is_some();
+        if company.is_none() && seen.mappings.iter().any(|of| mapped(&of)) {
+            found.extend(self.overdue(seen, RunKind::AssetSync, policy.asset_sync));
+        }
+        if company.is_none() && seen.mappings.iter().any(|of| promoted(&of)) {
+            found.extend(self.overdue(seen, RunKind::EvidenceSweep, policy.evidence_sweep));
+        }
+        found.into_iter().collect()
+    }
+
+    /// Whether no run of this kind has ended for two intervals.
+    fn overdue(&self, seen: &Seen<'_>, kind: RunKind, cadence: Cadence) -> Option<Finding> {
+        let of_kind = seen.runs.iter().filter(|run| run.subject.kind == kind);
+        let last = of_kind.map(|run| run.finished_at).max();
+        let since: OffsetDateTime = last.map_or(seen.credential.connected_at, |last| {
+            last.max(seen.credential.connected_at)
+        });
+        (self.now() - since > cadence.every * 2).then_some(Finding::Overdue { kind, last })
+    }
+
+    /// What is about single organizations, each finding with all it concerns.
+    async fn of_mappings(
+        &self,
+        seen: &Seen<'_>,
+        company: Option<CompanyId>,
+    ) -> Result<BTreeMap<Finding, Vec<MappingId>>> {
+        let mut found: BTreeMap<Finding, Vec<MappingId>> = BTreeMap::new();
+        for mapping in &seen.mappings {
+            let mut add = |finding| found.entry(finding).or_default().push(mapping.id);
+            let of = mapping.state.company();
+            if company.is_some() && of != company {
+                continue;
+            }
+            if mapping.state == MappingState::PendingReview && mapping.missing_since.is_none() {
+                add(Finding::PendingReview);
+            }
+            if of.is_none() {
+                continue;
+            }
+            if mapping.missing_since.is_some() {
+                add(Finding::GoneFromNinjaone);
+            }
+            let of_mapping = |run: &&RunRecord| run.subject.mapping == Some(mapping.id);
+            for run in seen.failures().filter(of_mapping) {
+                if let RunOutcome::Failed { error } = &run.outcome
+                    && let Some(finding) = Finding::of_error(error, Some(run.subject.kind))
+                {
+                    add(finding);
+                }
+            }
+            match seen.customer(mapping) {
+                None => add(Finding::NotPromoted),
+                Some(customer) if mapping.first_evidence_synced_at.is_none() => {
+                    add(self.dry_run(customer, mapping).await?);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Why the dry run is not over: nobody swept yet, or no sweep ends it.
+    async fn dry_run(&self, customer: ComplianceOrgId, mapping: &Mapping) -> Result<Finding> {
+        let page = AuditPage::newest(ROWS);
+        let trail = self.inner.store.customer_audit(customer, page).await?;
+        let (mut sweeps, mut incomplete) = (0, None);
+        for row in trail {
+            match row.details {
+                AuditDetails::Swept {
+                    mapping: swept,
+                    signals,
+                    answered: false,
+                    dry_run: true,
+                    ..
+                } if swept == mapping.id => {
+                    sweeps += 1;
+                    let signals = signals.into_iter().filter(|(_, swept)| !swept.complete);
+                    incomplete.get_or_insert(signals.map(|(kind, _)| kind).collect());
+                }
+                AuditDetails::Swept { mapping: swept, .. } if swept == mapping.id => break,
+                _ => {}
+            }
+        }
+        Ok(if sweeps < SWEEPS_WITHOUT_END {
+            Finding::FirstSweepPending
+        } else {
+            Finding::DryRunCannotEnd {
+                sweeps,
+                incomplete: incomplete.unwrap_or_default(),
+            }
+        })
+    }
+}
+
+impl<'a> Seen<'a> {
+    /// Who was promoted from the mapping's company.
+    fn customer(&self, mapping: &Mapping) -> Option<ComplianceOrgId> {
+        let company = self.companies.get(&mapping.state.company()?)?;
+        company.converted_to
+    }
+
+    /// Runs that failed since the region was connected, and that nothing has put right since.
+    fn failures(&self) -> impl Iterator<Item = &'a RunRecord> {
+        let connected_at = self.credential.connected_at;
+        self.runs.iter().copied().filter(move |run| {
+            run.has_failed() && run.finished_at >= connected_at && !run.is_overcome(&self.runs)
+        })
+    }
+}
+
+/// Why nothing of a company is mapped: its organization waits, was ignored, or is not known.
+fn why_not_mapped(regions: &[Seen<'_>], company: CompanyId) -> Vec<Diagnosis> {
+    let mappings = || {
+        let active = regions.iter().filter(|seen| seen.credential.is_active);
+        active.flat_map(|seen| seen.mappings.iter().map(move |mapping| (seen, mapping)))
+    };
+    if mappings().any(|(_, mapping)| mapping.state.company() == Some(company)) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (seen, mapping) in mappings() {
+        let name = seen.companies.get(&company).map(|company| &company.name);
+        let is_namesake =
+            name.is_some_and(|name| fold_name(name.as_str()) == fold_name(mapping.name.as_str()));
+        let finding = match mapping.state {
+            MappingState::PendingReview if is_namesake || mapping.suggestion == Some(company) => {
+                Finding::PendingReview
+            }
+            MappingState::Ignored if is_namesake => Finding::Ignored,
+            _ => continue,
+        };
+        found.push(Diagnosis {
+            mappings: vec![mapping.id],
+            ..Diagnosis::of_region(finding, &seen.credential.region)
+        });
+    }
+    if found.is_empty() {
+        found.push(Diagnosis {
+            finding: Finding::NotMapped,
+            region: None,
+            company: None,
+            mappings: Vec::new(),
+        });
+    }
+    found
+}
