@@ -111,7 +111,7 @@ async fn promoted() -> Person {
         let id = company["id"].as_str().unwrap();
         person.does(&["promote", id]).await.text();
     }
-    person.now = "2026-11-23T06:31:00Z".to_owned();
+    "2026-11-23T06:31:00Z".clone_into(&mut person.now);
     person
 }
 
@@ -200,7 +200,7 @@ async fn once_does_what_is_due_and_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_signal_stops_at_once_and_the_next_start_finishes() {
     let person = promoted().await;
-    let slow = Fault::Slow(Duration::from_secs(600)).on("/v2/queries/volumes");
+    let slow = Fault::Slow(Duration::from_mins(10)).on("/v2/queries/volumes");
     person.server.tenant().fault(slow);
     let running = Running::start(
         &person,

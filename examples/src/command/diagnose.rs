@@ -84,8 +84,8 @@ fn whom(portal: &Portal, diagnosis: &Diagnosis) -> String {
     if mappings.is_empty() {
         return String::new();
     }
-    let named = mappings.iter().take(NAMED);
-    let mut names: Vec<_> = named.map(|id| portal.organization_label(*id)).collect();
+    let first = mappings.iter().take(NAMED);
+    let mut names: Vec<_> = first.map(|id| portal.organization_label(*id)).collect();
     let others = mappings.len().saturating_sub(NAMED) as u64;
     if others > 0 {
         names.push(count(others, "other", "others"));

@@ -1,6 +1,9 @@
 //! `regentra run`: the schedule, until it is told to stop.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -247,10 +250,10 @@ impl Journal {
         let events = count(done, "event", "events");
         let mut text = format!("stopped: {events} done, {failed} failed, {skipped} skipped");
         if dropped > 0 {
-            text += &format!(", {dropped} dropped");
+            let _ = write!(text, ", {dropped} dropped");
         }
         if left > 0 {
-            text += &format!("; {left} are left to the next start");
+            let _ = write!(text, "; {left} are left to the next start");
         }
         self.note(&text);
         Ok(())
@@ -281,10 +284,10 @@ impl Observer for Journal {
                     clock(*scheduled_at)
                 );
                 if *done > 0 {
-                    text += &format!(", {done} done before");
+                    let _ = write!(text, ", {done} done before");
                 }
                 if *missed > 0 {
-                    text += &format!(" ({missed} before it were missed)");
+                    let _ = write!(text, " ({missed} before it were missed)");
                 }
                 let particulars = json!({
                     "kind": kind, "scheduled_at": rfc3339(*scheduled_at), "events": events, "done": done,

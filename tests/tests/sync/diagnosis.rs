@@ -1,6 +1,6 @@
 //! Section 2 and the troubleshooting of the promise: each answer is found in what is stored, and found only then.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use regentra_sync::{
     CompanyId, ErrorKind, Integration,
@@ -294,7 +294,7 @@ async fn a_low_budget(host: Host) {
     let credential = host.mapping(1).await.credential;
     let credential = host.store.credential(host.msp, credential).await.unwrap();
     let fingerprint = credential.unwrap().fingerprint;
-    let spend = async |requests| {
+    let ask = async |requests| {
         for _ in 0..requests {
             let windows = [NINJAONE_WINDOWS[1]];
             let spent = host.store.spend(&fingerprint, host.clock.now(), &windows);
@@ -302,9 +302,9 @@ async fn a_low_budget(host: Host) {
         }
         host.clock.advance(Duration::SECOND);
     };
-    spend(1_349).await;
+    ask(1_349).await;
     assert!(names(&host, None).await.is_empty());
-    spend(1).await;
+    ask(1).await;
     let found = diagnosed(&host, None).await;
     let (spent, limit) = (1_350, 1_500);
     assert_eq!(found[0].finding, Finding::BudgetLow { spent, limit });
@@ -409,7 +409,7 @@ async fn a_diagnosis_asks_nothing_writes_nothing_and_names_nobody(host: Host) {
     assert_eq!(host.ninjaone.script().asked.len(), asked);
     let mut text = format!("{found:?} {}", serde_json::to_string(&found).unwrap());
     for of in &found {
-        text += &format!("{} {}", of.finding.meaning(), of.finding.next_step());
+        let _ = write!(text, "{} {}", of.finding.meaning(), of.finding.next_step());
     }
     let text = text.to_lowercase();
     for canary in ["canary", "47114711", "hunter2"] {
