@@ -493,7 +493,6 @@ impl NinjaOne for Truths {
         &self,
         access: &Access,
         request: AssessmentRequest<'_>,
-        _known_elsewhere: &BTreeSet<i64>,
     ) -> Result<Assessment> {
         let (tenant, truth) = self.behind(access).await;
         let organization = request.organization.get();
@@ -515,6 +514,7 @@ impl NinjaOne for Truths {
                 ..SweepCounts::default()
             },
             signatures_out_of_date: reports.sightings,
+            unlisted_devices: BTreeMap::new(),
         })
     }
 }
