@@ -113,6 +113,9 @@ impl PostgresStore {
 
 /// Begins a transaction and says whose it is.
 ///
+/// Statements are planned each time. A plan that was made once and kept, when a table was small, walks all rows of an MSP for
+/// one customer's few until statistics are gathered again, which is after the first sync and not during it.
+///
 /// `BEGIN` runs to its end in a task of its own. Were its future dropped half-way, the driver would take the connection for
 /// idle while the server has a transaction open on it, and the next user of the connection would work inside that one.
 async fn begin(
@@ -127,7 +130,8 @@ async fn begin(
     sqlx::query(
         "SELECT set_config('regentra.msp_org_id', $1, true), set_config('regentra.compliance_org_id', $2, true), \
          set_config('regentra.fingerprint', $3, true), set_config('lock_timeout', $4, true), \
-         set_config('idle_in_transaction_session_timeout', $5, true)",
+         set_config('idle_in_transaction_session_timeout', $5, true), \
+         set_config('plan_cache_mode', 'force_custom_plan', true)",
     )
     .bind(tenants.msp.map_or_else(String::new, |id| id.to_string()))
     .bind(tenants.customer.map_or_else(String::new, |id| id.to_string()))
