@@ -122,6 +122,11 @@ async fn an_administrator_authorizes_and_the_day_goes_on() {
     person.server.tenant().revoke_refresh_tokens();
     let run = person.does(&["organizations"]).await;
     assert!(run.message().contains("authorize again"), "{run:?}");
+    let status = person.does(&["status"]).await;
+    assert!(
+        status.text().contains("regentra authorize --region"),
+        "{status:?}"
+    );
     let run = authorizes(&person, &["--json"], consent).await;
     assert_eq!(run.json()["reconnected"], true);
     assert_eq!(run.json()["organizations_visible"], 12);

@@ -4,7 +4,10 @@
     reason = "a test panics where it fails, helpers included"
 )]
 
-use std::{fs, sync::Arc};
+use std::{
+    fs, io,
+    sync::{Arc, LazyLock, Mutex},
+};
 
 use ninjaone_simulator::{Preset, Request, Tenant, TenantBuilder, front};
 use regentra_sync::{
@@ -26,11 +29,45 @@ use regentra_sync_sqlite::SqliteStore;
 use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime, macros::datetime};
+use tracing_subscriber::fmt::MakeWriter;
 use url::Url;
 use uuid::Uuid;
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 const REDIRECT: &str = "http://127.0.0.1/callback";
+
+/// What this program logs at TRACE of every crate in it but the database: a subscriber is the process's.
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    tracing_subscriber::fmt()
+        .with_env_filter("trace,sqlx=off,ninjaone_simulator=off")
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .init();
+    log
+});
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
 
 /// A tenant whose API client may be authorized, and an MSP with a database.
 struct Scene {
@@ -69,6 +106,7 @@ struct Process {
 
 impl Scene {
     async fn of(tenant: TenantBuilder, is_native: bool) -> Self {
+        LazyLock::force(&LOG);
         let tenant = tenant.build();
         let client = (tenant.client_id().into(), tenant.client_secret().into());
         Self {
@@ -448,4 +486,62 @@ async fn a_reconnect_by_the_other_way_leaves_nothing_of_the_first_in_use() {
         assert_eq!(scene.visible(process, msp(1)).await.unwrap(), 2);
     }
     assert_eq!(scene.rotations(&one, msp(1)).await, 0);
+}
+
+/// Errors and their `Debug` included.
+#[tokio::test]
+async fn no_secret_of_an_authorization_is_logged_or_said() {
+    let scene = Scene::of(tenant(), false).await;
+    let process = scene.process().await;
+    let begun = process
+        .integration
+        .begin_authorization(msp(1), scene.beginning());
+    let begun = begun.await.unwrap();
+    let mut said = format!("{begun:?}");
+    let address = scene.consented(&begun.url);
+    let mut secrets: Vec<String> = [begun.url.as_str(), address.as_str()]
+        .iter()
+        .flat_map(|address| {
+            let url = Url::parse(address).unwrap();
+            let pairs = url.query_pairs().into_owned();
+            let is_secret = |name: &str| ["state", "code", "client_id"].contains(&name);
+            let secrets: Vec<_> = pairs.filter(|(name, _)| is_secret(name)).collect();
+            secrets.into_iter().map(|(_, value)| value)
+        })
+        .collect();
+    secrets.push(scene.client.1.clone());
+    for _ in 0..2 {
+        let callback = Callback::read(&address);
+        said += &format!("{callback:?}");
+        let completed =
+            process
+                .integration
+                .complete_authorization(msp(1), callback, Actor::Schedule);
+        match completed.await {
+            Ok(authorized) => said += &format!("{authorized:?}"),
+            Err(error) => said += &format!("{error} {error:?}"),
+        }
+        let token = scene.refresh_token(&process, msp(1)).await;
+        secrets.push(token.expose_secret().to_owned());
+    }
+    scene.server.tenant().revoke_tokens();
+    scene.visible(&process, msp(1)).await.unwrap();
+    let token = scene.refresh_token(&process, msp(1)).await;
+    secrets.push(token.expose_secret().to_owned());
+    scene.server.tenant().revoke_tokens();
+    scene.server.tenant().revoke_refresh_tokens();
+    let error = scene.visible(&process, msp(1)).await.unwrap_err();
+    said += &format!(
+        "{error} {error:?} {:?}",
+        scene.stored(&process, msp(1)).await
+    );
+    let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
+    for span in ["regentra.complete_authorization", "oauth.token"] {
+        assert!(log.contains(span), "{span} in {log:.2000}");
+    }
+    assert!(secrets.len() > 7, "{}", secrets.len());
+    for secret in secrets {
+        assert!(!log.contains(&secret), "logged: {secret}");
+        assert!(!said.contains(&secret), "said: {secret}");
+    }
 }

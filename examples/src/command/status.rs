@@ -179,6 +179,12 @@ fn next(connections: &[ConnectionStatus]) -> String {
         hints.push("`regentra connect` resumes; the mappings are as they were".to_owned());
     }
     for connection in connections.iter().filter(|connection| connection.connected) {
+        if connection.authorize_again {
+            hints.push(format!(
+                "NinjaOne no longer takes the refresh token of {region}, and nothing runs: `regentra authorize --region {region}`",
+                region = connection.region
+            ));
+        }
         let organizations = &connection.organizations;
         if organizations.pending_review > 0 {
             hints.push(format!(

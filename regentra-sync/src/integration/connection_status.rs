@@ -141,7 +141,7 @@ impl Integration {
     /// What an operator's card shows, region by region.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store).
+    /// [`ErrorKind::Store`].
     #[tracing::instrument(name = "regentra.connection_status", skip_all, fields(%msp))]
     pub async fn connection_status(&self, msp: MspOrgId) -> Result<Vec<ConnectionStatus>> {
         let (store, policy, now) = (&self.inner.store, &self.inner.policy, self.now());
