@@ -497,7 +497,7 @@ async fn no_secret_of_an_authorization_is_logged_or_said() {
         .integration
         .begin_authorization(msp(1), scene.beginning());
     let begun = begun.await.unwrap();
-    let mut said = format!("{begun:?}");
+    let mut said = vec![format!("{begun:?}")];
     let address = scene.consented(&begun.url);
     let mut secrets: Vec<String> = [begun.url.as_str(), address.as_str()]
         .iter()
@@ -512,14 +512,14 @@ async fn no_secret_of_an_authorization_is_logged_or_said() {
     secrets.push(scene.client.1.clone());
     for _ in 0..2 {
         let callback = Callback::read(&address);
-        said += &format!("{callback:?}");
+        said.push(format!("{callback:?}"));
         let completed =
             process
                 .integration
                 .complete_authorization(msp(1), callback, Actor::Schedule);
         match completed.await {
-            Ok(authorized) => said += &format!("{authorized:?}"),
-            Err(error) => said += &format!("{error} {error:?}"),
+            Ok(authorized) => said.push(format!("{authorized:?}")),
+            Err(error) => said.push(format!("{error} {error:?}")),
         }
         let token = scene.refresh_token(&process, msp(1)).await;
         secrets.push(token.expose_secret().to_owned());
@@ -531,10 +531,9 @@ async fn no_secret_of_an_authorization_is_logged_or_said() {
     scene.server.tenant().revoke_tokens();
     scene.server.tenant().revoke_refresh_tokens();
     let error = scene.visible(&process, msp(1)).await.unwrap_err();
-    said += &format!(
-        "{error} {error:?} {:?}",
-        scene.stored(&process, msp(1)).await
-    );
+    let stored = scene.stored(&process, msp(1)).await;
+    said.push(format!("{error} {error:?} {stored:?}"));
+    let said = said.concat();
     let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
     for span in ["regentra.complete_authorization", "oauth.token"] {
         assert!(log.contains(span), "{span} in {log:.2000}");
