@@ -31,6 +31,89 @@
 //!     msp.into()
 //! }
 //! ```
+//!
+//! Nor does any call of a store: each trait takes the tenant that owns its rows, and a sweep's commit, which writes on both
+//! sides, takes one of each.
+//!
+//! ```compile_fail,E0308
+//! # use regentra_sync::{ComplianceOrgId, store::Store};
+//! async fn mistake(store: &dyn Store, customer: ComplianceOrgId) {
+//!     let _ = store.credentials(customer).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use regentra_sync::{ComplianceOrgId, store::Store};
+//! async fn mistake(store: &dyn Store, customer: ComplianceOrgId) {
+//!     let _ = store.companies(customer).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use regentra_sync::{ComplianceOrgId, store::Store};
+//! async fn mistake(store: &dyn Store, customer: ComplianceOrgId) {
+//!     let _ = store.assets(customer, regentra_sync::store::AssetFilter::All).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use regentra_sync::{ComplianceOrgId, store::Store};
+//! async fn mistake(store: &dyn Store, customer: ComplianceOrgId) {
+//!     let _ = store.tickets(customer, None).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use regentra_sync::{ComplianceOrgId, store::Store};
+//! async fn mistake(store: &dyn Store, customer: ComplianceOrgId) {
+//!     let _ = store.runs(customer).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use regentra_sync::{ComplianceOrgId, store::Store};
+//! async fn mistake(store: &dyn Store, customer: ComplianceOrgId) {
+//!     let _ = store.msp_audit(customer, regentra_sync::store::AuditPage::newest(1)).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use regentra_sync::{MspOrgId, store::Store};
+//! async fn mistake(store: &dyn Store, msp: MspOrgId) {
+//!     let _ = store.customer_audit(msp, regentra_sync::store::AuditPage::newest(1)).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use regentra_sync::{MspOrgId, store::Store};
+//! async fn mistake(store: &dyn Store, msp: MspOrgId) {
+//!     let _ = store.current_signals(msp, time::OffsetDateTime::UNIX_EPOCH).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use regentra_sync::{ComplianceOrgId, MspOrgId, store::{Store, SweepCommit}};
+//! async fn mistake(store: &dyn Store, msp: MspOrgId, customer: ComplianceOrgId, commit: SweepCommit) {
+//!     let _ = store.commit_sweep(customer, msp, commit).await;
+//! }
+//! ```
+//!
+//! The same calls with the tenant each asks for compile:
+//!
+//! ```
+//! # use regentra_sync::{ComplianceOrgId, MspOrgId, store::{AssetFilter, AuditPage, Store, SweepCommit}};
+//! async fn calls(store: &dyn Store, msp: MspOrgId, customer: ComplianceOrgId, commit: SweepCommit) {
+//!     let _ = store.credentials(msp).await;
+//!     let _ = store.companies(msp).await;
+//!     let _ = store.assets(msp, AssetFilter::All).await;
+//!     let _ = store.tickets(msp, None).await;
+//!     let _ = store.runs(msp).await;
+//!     let _ = store.msp_audit(msp, AuditPage::newest(1)).await;
+//!     let _ = store.customer_audit(customer, AuditPage::newest(1)).await;
+//!     let _ = store.current_signals(customer, time::OffsetDateTime::UNIX_EPOCH).await;
+//!     let _ = store.commit_sweep(msp, customer, commit).await;
+//! }
+//! ```
 
 use crate::id::opaque_id;
 

@@ -205,6 +205,11 @@ impl Database {
         Self { server, name }
     }
 
+    /// Another database with the same in it. Nobody may be connected to this one.
+    pub(crate) async fn copy(&self) -> Self {
+        Self::create(self.server, Some(&self.name)).await
+    }
+
     /// The database's name.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -489,11 +489,7 @@ impl NinjaOne for Truths {
         })
     }
 
-    async fn assess(
-        &self,
-        access: &Access,
-        request: AssessmentRequest<'_>,
-    ) -> Result<Assessment> {
+    async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
         let (tenant, truth) = self.behind(access).await;
         let organization = request.organization.get();
         let reports = truth.reports(organization).map_err(timed_out)?;

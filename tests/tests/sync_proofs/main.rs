@@ -10,6 +10,8 @@
 mod crashes;
 mod dice;
 mod fourth_store;
+mod on_a_database;
+mod on_sqlite;
 #[path = "../sync/scripted.rs"]
 #[allow(dead_code, reason = "the use cases' own tests script more of it")]
 mod scripted;

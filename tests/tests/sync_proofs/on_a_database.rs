@@ -1,0 +1,361 @@
+//! The same crashes on a store that keeps what it is told in a database: statements and transactions are on their way when one
+//! strikes. What an operation ends in is what it ends in undisturbed, in memory.
+
+use std::{
+    any::Any,
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
+};
+
+use async_trait::async_trait;
+use regentra_sync::{
+    Integration, MemoryStore,
+    store::{Result, StoreError, StoreErrorKind},
+};
+use tokio::sync::oneshot;
+
+use crate::{
+    site::Site,
+    snapshot::{Snapshot, assert_same},
+    story::{Operation, Story},
+    watched::{Call, Watch, Watched},
+};
+
+/// Those that the promise names.
+pub(crate) const OPERATIONS: [Operation; 6] = [
+    Operation::Connect,
+    Operation::Disconnect,
+    Operation::SyncAssets,
+    Operation::SweepThatFails,
+    Operation::SweepThatPasses,
+    Operation::RotateKey,
+];
+
+/// What has to live as long as a story's store.
+pub(crate) type Kept = Box<dyn Any>;
+
+/// How often an event is delivered again at the most.
+const DELIVERIES: usize = 4;
+
+pub(crate) async fn in_memory() -> Story {
+    Story::begin(Site::new(Arc::new(MemoryStore::new()), ())).await
+}
+
+/// What there is when nothing disturbs.
+pub(crate) async fn undisturbed(operation: Operation) -> Snapshot {
+    let story = in_memory().await;
+    let before = story.site.snapshot().await;
+    let process = story.process(operation);
+    story.perform(&process, operation).await.unwrap();
+    let end = story.site.snapshot().await;
+    assert_ne!(before, end, "{operation:?} does something");
+    end
+}
+
+/// Another process is delivered the event until it has handled it, and ends where an undisturbed one does.
+pub(crate) async fn is_made_good(
+    story: &Story,
+    operation: Operation,
+    expected: &Snapshot,
+    what: &str,
+) {
+    let process = story.process(operation);
+    let mut said = Err(String::new());
+    for _ in 0..DELIVERIES {
+        story.site.expire_leases().await;
+        said = story.perform(&process, operation).await;
+        if said.is_ok() {
+            break;
+        }
+    }
+    assert_eq!(said, Ok(()), "{what}");
+    assert_end(&story.site.snapshot().await, expected, operation, what);
+}
+
+#[track_caller]
+fn assert_end(end: &Snapshot, expected: &Snapshot, operation: Operation, what: &str) {
+    if operation.has_parts() {
+        // Its parts may have come in another order.
+        let expected = expected.without_order_of_syncs();
+        assert_same(&end.without_order_of_syncs(), &expected, what);
+    } else {
+        assert_same(end, expected, what);
+    }
+}
+
+/// Dropped at its suspensions, ever further apart; a database suspends often.
+pub(crate) async fn dropped(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
+    let expected = undisturbed(operation).await;
+    let mut suspension = 1;
+    loop {
+        let what = format!("{operation:?} dropped at suspension {suspension}");
+        let (story, _kept) = begin().await;
+        let is_over = {
+            let process = story.process(operation);
+            let mut run = pin!(story.perform(&process, operation));
+            let mut left = suspension;
+            poll_fn(|context| match run.as_mut().poll(context) {
+                Poll::Ready(done) => Poll::Ready(Some(done)),
+                Poll::Pending if left <= 1 => Poll::Ready(None),
+                Poll::Pending => {
+                    left -= 1;
+                    Poll::Pending
+                }
+            })
+            .await
+            .is_some()
+        };
+        is_made_good(&story, operation, &expected, &what).await;
+        if is_over {
+            break;
+        }
+        suspension += 1 + suspension / 6;
+    }
+    assert!(
+        suspension > 2,
+        "{operation:?} suspends while the database works"
+    );
+}
+
+/// Fails one call, before or after the store has done it.
+#[derive(Debug)]
+struct FailsOnce {
+    at: usize,
+    after: bool,
+    calls: AtomicUsize,
+}
+
+impl FailsOnce {
+    fn fail() -> Result<()> {
+        Err(StoreError::new(StoreErrorKind::Unavailable, "told to fail"))
+    }
+}
+
+#[async_trait]
+impl Watch for FailsOnce {
+    async fn before(&self, _call: &Call) -> Result<()> {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        if number == self.at && !self.after {
+            return Self::fail();
+        }
+        Ok(())
+    }
+
+    async fn after(&self, _call: &Call) -> Result<()> {
+        if self.calls.load(Ordering::Relaxed) == self.at && self.after {
+            return Self::fail();
+        }
+        Ok(())
+    }
+}
+
+/// The database is away for one call, or its answer gets lost.
+pub(crate) async fn failing(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
+    let expected = undisturbed(operation).await;
+    for after in [false, true] {
+        for at in 1.. {
+            let what = format!("{operation:?}: call {at} fails, after it was made: {after}");
+            let (story, _kept) = begin().await;
+            let watch = Arc::new(FailsOnce {
+                at,
+                after,
+                calls: AtomicUsize::new(0),
+            });
+            let process = watched(&story, operation, &watch);
+            let _: std::result::Result<(), String> = story.perform(&process, operation).await;
+            let was_reached = watch.calls.load(Ordering::Relaxed) >= at;
+            is_made_good(&story, operation, &expected, &what).await;
+            if !was_reached {
+                assert!(at > 2, "{operation:?} calls the store");
+                break;
+            }
+        }
+    }
+}
+
+fn watched<W: Watch>(story: &Story, operation: Operation, watch: &Arc<W>) -> Integration {
+    let watched = Watched {
+        store: Arc::clone(&story.site.store),
+        watch: Arc::<W>::clone(watch),
+    };
+    story.process_over(operation, Arc::new(watched))
+}
+
+/// Two processes are delivered one event at the same time.
+pub(crate) async fn at_once(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
+    let expected = undisturbed(operation).await;
+    for round in 0..4 {
+        let what = format!("{operation:?} in two processes at once, {round}");
+        let (story, _kept) = begin().await;
+        let (one, other) = (story.process(operation), story.process(operation));
+        let (one, other) = tokio::join!(
+            story.perform(&one, operation),
+            story.perform(&other, operation)
+        );
+        assert!(
+            operation.has_parts() || one.is_ok() || other.is_ok(),
+            "{what}: one of the two does it: {one:?}, {other:?}"
+        );
+        is_made_good(&story, operation, &expected, &what).await;
+    }
+}
+
+/// Stops before one call until it is woken.
+#[derive(Debug)]
+struct Freezes {
+    at: usize,
+    calls: AtomicUsize,
+    answered: Mutex<Vec<&'static str>>,
+    frozen: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
+}
+
+#[async_trait]
+impl Watch for Freezes {
+    async fn before(&self, _call: &Call) -> Result<()> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) + 1 == self.at {
+            let frozen = self.frozen.lock().unwrap().take();
+            if let Some((frozen, wakes)) = frozen {
+                frozen.send(()).unwrap();
+                wakes.await.unwrap();
+            }
+        }
+        Ok(())
+    }
+
+    async fn after(&self, call: &Call) -> Result<()> {
+        self.answered.lock().unwrap().push(call.name());
+        Ok(())
+    }
+}
+
+/// Freezes a run before each of its calls, lets something happen meanwhile, wakes it, and looks at what is there.
+async fn frozen(
+    operation: Operation,
+    begin: &impl AsyncFn() -> (Story, Kept),
+    in_flight_after: Option<&'static str>,
+    meanwhile: impl AsyncFn(&Story) -> Option<Snapshot>,
+    look: impl Fn(&Snapshot, Option<Snapshot>, &str),
+) {
+    let mut woken = 0;
+    for at in 1.. {
+        let what = format!("{operation:?} frozen before call {at}");
+        let (story, _kept) = begin().await;
+        let ((frozen, freezes), (wake, wakes)) = (oneshot::channel(), oneshot::channel());
+        let watch = Arc::new(Freezes {
+            at,
+            calls: AtomicUsize::new(0),
+            answered: Mutex::default(),
+            frozen: Mutex::new(Some((frozen, wakes))),
+        });
+        let process = watched(&story, operation, &watch);
+        let mut run = pin!(story.perform(&process, operation));
+        let is_frozen = tokio::select! {
+            frozen = freezes => frozen.is_ok(),
+            _ = &mut run => false,
+        };
+        if !is_frozen {
+            break;
+        }
+        let is_in_flight =
+            in_flight_after.is_none_or(|call| watch.answered.lock().unwrap().contains(&call));
+        if !is_in_flight {
+            continue;
+        }
+        woken += 1;
+        let then = meanwhile(&story).await;
+        wake.send(()).unwrap();
+        let _: std::result::Result<(), String> = run.await;
+        look(&story.site.snapshot().await, then, &what);
+    }
+    assert!(woken > 1, "{operation:?} calls the store");
+}
+
+/// A frozen run that wakes after another took over changes nothing.
+pub(crate) async fn taken_over(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
+    let expected = undisturbed(operation).await;
+    let another = async |story: &Story| {
+        story.site.expire_leases().await;
+        let another = story.process(operation);
+        story.perform(&another, operation).await.unwrap();
+        None
+    };
+    let look = |end: &Snapshot, _: Option<Snapshot>, what: &str| {
+        assert_end(end, &expected, operation, what);
+    };
+    frozen(operation, begin, None, another, look).await;
+}
+
+/// A run in flight writes nothing after a disconnect, nor after a disconnect and a reconnect.
+pub(crate) async fn fenced(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
+    for meanwhile in [
+        &[Operation::Disconnect][..],
+        &[Operation::Disconnect, Operation::Reconnect],
+    ] {
+        let happens = async |story: &Story| {
+            for operation in meanwhile {
+                let process = story.process(*operation);
+                story.perform(&process, *operation).await.unwrap();
+            }
+            Some(story.site.snapshot().await.without_runs())
+        };
+        let look = |end: &Snapshot, then: Option<Snapshot>, what: &str| {
+            assert_same(&end.without_runs(), &then.unwrap(), what);
+        };
+        frozen(operation, begin, Some("credential"), happens, look).await;
+    }
+}
+
+/// One test for each way to be disturbed.
+macro_rules! crashes {
+    ($flavor:literal, $begin:expr) => {
+        use $crate::on_a_database::{OPERATIONS, at_once, dropped, failing, fenced, taken_over};
+
+        #[tokio::test(flavor = $flavor)]
+        async fn an_operation_dropped_at_any_suspension_is_made_good() {
+            let begin = $begin.await;
+            for operation in OPERATIONS {
+                dropped(operation, &async || begin.begin().await).await;
+            }
+        }
+
+        #[tokio::test(flavor = $flavor)]
+        async fn a_call_that_fails_before_or_after_is_made_good() {
+            let begin = $begin.await;
+            for operation in OPERATIONS {
+                failing(operation, &async || begin.begin().await).await;
+            }
+        }
+
+        #[tokio::test(flavor = $flavor)]
+        async fn two_runs_at_once_end_as_one() {
+            let begin = $begin.await;
+            for operation in OPERATIONS {
+                at_once(operation, &async || begin.begin().await).await;
+            }
+        }
+
+        #[tokio::test(flavor = $flavor)]
+        async fn a_frozen_run_that_wakes_after_another_took_over_changes_nothing() {
+            let begin = $begin.await;
+            for operation in OPERATIONS {
+                taken_over(operation, &async || begin.begin().await).await;
+            }
+        }
+
+        #[tokio::test(flavor = $flavor)]
+        async fn a_run_in_flight_does_not_write_after_a_disconnect() {
+            let begin = $begin.await;
+            for operation in OPERATIONS {
+                if $crate::story::Operation::RUNS.contains(&operation) {
+                    fenced(operation, &async || begin.begin().await).await;
+                }
+            }
+        }
+    };
+}
+pub(crate) use crashes;
