@@ -311,7 +311,7 @@ mod tests {
         });
         let device = serde_json::from_value(device).unwrap();
         fleet.observe(crate::facts::device_inventory::device(&device).unwrap());
-        let mut patches = PatchSla::new(fleet.build().into());
+        let mut patches = PatchSla::new(fleet.build());
         let days = |days: i64| (now - time::Duration::days(days)).unix_timestamp();
         // days since it was collected, since it was attempted -> fate
         for (collected, attempted, fate) in [

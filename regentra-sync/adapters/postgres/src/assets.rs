@@ -47,8 +47,13 @@ impl Assets for PostgresStore {
             AssetFilter::Devices {
                 credential,
                 devices,
-            } => all("SELECT * FROM regentra_sync.assets \
-                 WHERE msp_org_id = $1 AND credential_id = $2 AND external_id = ANY ($3) ORDER BY asset_id")
+            } => all(
+                // One look-up a device: for a list, without statistics, the server walks all assets of the credential.
+                "SELECT found.* FROM (SELECT DISTINCT id FROM unnest($3::text[]) AS device (id)) AS device \
+                 CROSS JOIN LATERAL (SELECT * FROM regentra_sync.assets \
+                 WHERE msp_org_id = $1 AND credential_id = $2 AND external_id = device.id OFFSET 0) AS found \
+                 ORDER BY found.asset_id",
+            )
             .bind(credential.as_uuid())
             .bind(devices),
             _ => {
