@@ -5,8 +5,12 @@
 )]
 
 use std::{
-    fs, io,
+    env, fs,
+    io::{self, BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     sync::{Arc, LazyLock, Mutex},
+    time::Instant,
 };
 
 use ninjaone_simulator::{Preset, Request, Tenant, TenantBuilder, front};
@@ -21,6 +25,7 @@ use regentra_sync::{
         RequestedAccess, SweepOutcome, SyncOutcome,
     },
     live::LiveNinjaOne,
+    mapping::Mapping,
     ninjaone_client::{ErrorKind as Vendor, RetryPolicy, Scope},
     seal::{Field, KeyId, Keyring, MasterKey},
     store::Store,
@@ -104,6 +109,36 @@ struct Process {
     store: Arc<dyn Store>,
 }
 
+impl Process {
+    async fn over(file: &Path, own: RegionKey, clock: ManualClock) -> Self {
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::migrate(file).await.unwrap());
+        let moment = std::time::Duration::from_millis(1);
+        let retry = RetryPolicy::default().backoff(moment, moment);
+        let integration = Integration::builder(Arc::clone(&store), keyring())
+            .live(LiveNinjaOne::new().retry(retry))
+            .clock(Arc::new(clock))
+            .policy(Policy::default().allow_hosts(move |base| own.base_url().unwrap() == *base))
+            .build();
+        Self { integration, store }
+    }
+
+    async fn discover(&self, region: &RegionKey) -> Result<(), Error> {
+        let (actor, event) = (Actor::Schedule, event("discover"));
+        let discovered = self.integration.discover(msp(1), region, actor, event);
+        discovered.await.map(drop)
+    }
+
+    /// What a discovery leaves behind.
+    async fn organizations(&self, credential: CredentialId) -> Vec<(i64, String)> {
+        let mappings = self.store.mappings(msp(1), credential).await.unwrap();
+        let organization = |mapping: Mapping| {
+            let state = format!("{:?} {:?}", mapping.name, mapping.state);
+            (mapping.external_org_id.get(), state)
+        };
+        mappings.into_iter().map(organization).collect()
+    }
+}
+
 impl Scene {
     async fn of(tenant: TenantBuilder, is_native: bool) -> Self {
         LazyLock::force(&LOG);
@@ -126,18 +161,12 @@ impl Scene {
         CredentialId::of(msp, &self.region())
     }
 
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("regentra.db")
+    }
+
     async fn process(&self) -> Process {
-        let file = self.folder.path().join("regentra.db");
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::migrate(file).await.unwrap());
-        let moment = std::time::Duration::from_millis(1);
-        let retry = RetryPolicy::default().backoff(moment, moment);
-        let own = self.region();
-        let integration = Integration::builder(Arc::clone(&store), keyring())
-            .live(LiveNinjaOne::new().retry(retry))
-            .clock(Arc::new(self.clock.clone()))
-            .policy(Policy::default().allow_hosts(move |base| own.base_url().unwrap() == *base))
-            .build();
-        Process { integration, store }
+        Process::over(&self.file(), self.region(), self.clock.clone()).await
     }
 
     fn beginning(&self) -> BeginAuthorization {
@@ -543,4 +572,85 @@ async fn no_secret_of_an_authorization_is_logged_or_said() {
         assert!(!log.contains(&secret), "logged: {secret}");
         assert!(!said.contains(&secret), "said: {secret}");
     }
+}
+
+const CHILD: &str = "REGENTRA_TEST_ROTATES";
+const KILLED: &str =
+    "a_process_killed_hard_while_it_rotates_is_made_good_or_says_to_authorize_again";
+
+/// Another process that rotates the refresh token and lists the organizations. It is about to.
+fn rotates(scene: &Scene) -> Child {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", KILLED, "--nocapture"])
+        .env(
+            CHILD,
+            format!("{}|{}", scene.server.url(), scene.file().display()),
+        )
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.stdout.as_mut().unwrap();
+    let mut lines = BufReader::new(output).lines();
+    assert!(lines.any(|line| line.is_ok_and(|line| line == "ready")));
+    child
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_killed_hard_while_it_rotates_is_made_good_or_says_to_authorize_again() {
+    if let Ok(told) = env::var(CHILD) {
+        let (url, file) = told.split_once('|').unwrap();
+        let region = RegionKey::parse(url).unwrap();
+        let process = Process::over(Path::new(file), region.clone(), ManualClock::at(NOW)).await;
+        println!("\nready");
+        process.discover(&region).await.unwrap();
+        return;
+    }
+    let begin = async || {
+        let scene = Scene::of(tenant(), false).await;
+        scene.authorize(&scene.process().await).await;
+        scene.server.tenant().revoke_tokens();
+        scene
+    };
+    let scene = begin().await;
+    let mut undisturbed = rotates(&scene);
+    let since = Instant::now();
+    assert!(undisturbed.wait().unwrap().success());
+    let takes = since.elapsed();
+    let process = scene.process().await;
+    let expected = process.organizations(scene.credential(msp(1))).await;
+    assert_eq!(expected.len(), 2);
+
+    let mut ends = [0, 0];
+    for point in 0..40 {
+        let scene = begin().await;
+        let mut child = rotates(&scene);
+        std::thread::sleep(takes * point / 40);
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        let process = scene.process().await;
+        let spent = scene.rotations(&process, msp(1)).await;
+        scene.server.tenant().revoke_tokens();
+        // Longer than what the dead process held.
+        scene.clock.advance(Duration::hours(1));
+        let region = scene.region();
+        let again = process.discover(&region).await;
+        ends[usize::from(again.is_err())] += 1;
+        if let Err(error) = again {
+            let authorize_again = ErrorKind::Ninjaone(Vendor::AuthorizeAgain);
+            assert_eq!(error.kind(), authorize_again, "{point}: {error}");
+            // NinjaOne has answered, and the answer died with the process.
+            assert_eq!(scene.rotations(&process, msp(1)).await, spent, "{point}");
+            assert!(scene.stored(&process, msp(1)).await.is_active, "{point}");
+            scene.authorize(&process).await;
+            process.discover(&region).await.unwrap();
+        }
+        let organizations = process.organizations(scene.credential(msp(1))).await;
+        assert_eq!(organizations, expected, "{point}");
+        scene.server.tenant().revoke_tokens();
+        scene.visible(&process, msp(1)).await.unwrap();
+    }
+    let [made_good, authorized_again] = ends;
+    println!("{made_good} made good, {authorized_again} authorized again; {takes:?} undisturbed");
+    assert!(made_good > 0, "most moments lose nothing");
 }
