@@ -56,6 +56,8 @@ macro_rules! conformance {
             connections::a_disconnect_leaves_mappings_signals_and_evidence,
             connections::nothing_is_committed_after_a_disconnect,
             connections::a_pending_authorization_is_taken_once_in_time_by_its_msp,
+            connections::expired_authorizations_are_forgotten_when_the_next_is_begun_or_taken,
+            connections::a_disconnect_forgets_the_authorizations_under_way_for_its_region,
             mappings::mappings_and_companies_are_read_by_their_msp_only,
             mappings::discovery_adds_and_never_changes_a_decision,
             mappings::discovery_delivered_twice_writes_once,

@@ -118,6 +118,11 @@ impl Error {
         self
     }
 
+    /// The same error once more, for another subject that failed for this reason; the cause stays with the first.
+    pub(crate) fn of_another(&self) -> Self {
+        Self::new(self.0.kind, self.0.message.clone()).retryable(self.0.retryable)
+    }
+
     /// Says whether the same call may succeed later.
     #[must_use]
     pub fn retryable(mut self, retryable: bool) -> Self {

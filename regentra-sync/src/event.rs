@@ -34,9 +34,19 @@ impl EventId {
     /// The part of this event that is about one mapping.
     #[must_use]
     pub fn for_mapping(self, mapping: MappingId) -> Self {
+        self.part(mapping.as_uuid())
+    }
+
+    /// The part of this event that is about the organizations of one region.
+    #[must_use]
+    pub fn for_credential(self, credential: CredentialId) -> Self {
+        self.part(credential.as_uuid())
+    }
+
+    fn part(self, subject: uuid::Uuid) -> Self {
         Self::from_uuid(derive(
             "part",
-            &[self.as_uuid().as_bytes(), mapping.as_uuid().as_bytes()],
+            &[self.as_uuid().as_bytes(), subject.as_bytes()],
         ))
     }
 }

@@ -86,7 +86,10 @@ async fn fill(store: &PostgresStore, number: u128) -> Tenant {
         sealed: Sealed::from_stored("1.k.sealed"),
         expires_at: at(10),
     };
-    store.begin_authorization(world.msp, pending).await.unwrap();
+    store
+        .begin_authorization(world.msp, pending, at(1))
+        .await
+        .unwrap();
     let fingerprint = world.credential.fingerprint.clone();
     let _ = store
         .spend(&fingerprint, at(0), &NINJAONE_WINDOWS)

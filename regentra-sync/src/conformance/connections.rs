@@ -420,15 +420,13 @@ pub async fn nothing_is_committed_after_a_disconnect(store: &dyn Store) {
 
 pub async fn a_pending_authorization_is_taken_once_in_time_by_its_msp(store: &dyn Store) {
     let (one, two) = (World::empty(store, 1), World::empty(store, 2));
-    let pending = |state: &str| PendingAuthorization {
-        state: StateDigest::from_hex(state),
-        region: RegionKey::from_stored("us"),
-        sealed: Sealed::from_stored(format!("1.k.{state}")),
-        expires_at: at(10),
-    };
-    let (a, b) = (pending("a"), pending("b"));
-    store.begin_authorization(one.msp, a.clone()).await.unwrap();
-    store.begin_authorization(one.msp, b.clone()).await.unwrap();
+    let (a, b) = (pending("a", "us", 10), pending("b", "us", 10));
+    for begun in [&a, &b] {
+        store
+            .begin_authorization(one.msp, begun.clone(), at(0))
+            .await
+            .unwrap();
+    }
     let just_before = at(10) - Duration::microseconds(1);
     assert_eq!(
         store
@@ -460,4 +458,81 @@ pub async fn a_pending_authorization_is_taken_once_in_time_by_its_msp(store: &dy
         None,
         "expired"
     );
+}
+
+pub async fn expired_authorizations_are_forgotten_when_the_next_is_begun_or_taken(
+    store: &dyn Store,
+) {
+    let (one, two) = (World::empty(store, 1), World::empty(store, 2));
+    // Asked for at a time at which it was not expired: `None` only if it is gone.
+    let taken = async |msp, begun: &PendingAuthorization| {
+        store
+            .take_authorization(msp, &begun.state, at(1))
+            .await
+            .unwrap()
+    };
+    let (a, b) = (pending("a", "us", 10), pending("b", "us", 11));
+    let (c, d) = (pending("c", "us", 20), pending("d", "eu", 30));
+    for begun in [&a, &b] {
+        store
+            .begin_authorization(one.msp, begun.clone(), at(0))
+            .await
+            .unwrap();
+    }
+    store
+        .begin_authorization(two.msp, a.clone(), at(0))
+        .await
+        .unwrap();
+    store
+        .begin_authorization(one.msp, c.clone(), at(10))
+        .await
+        .unwrap();
+    assert_eq!(taken(one.msp, &a).await, None, "forgotten by a beginning");
+    assert_eq!(
+        taken(two.msp, &a).await,
+        Some(a),
+        "another MSP's is left alone"
+    );
+    assert_eq!(taken(one.msp, &b).await, Some(b), "not expired");
+
+    store
+        .begin_authorization(one.msp, d.clone(), at(10))
+        .await
+        .unwrap();
+    let nothing = StateDigest::from_hex("nobody's");
+    let none = store.take_authorization(one.msp, &nothing, at(20)).await;
+    assert_eq!(none.unwrap(), None);
+    assert_eq!(taken(one.msp, &c).await, None, "forgotten by a taking");
+    assert_eq!(taken(one.msp, &d).await, Some(d));
+}
+
+pub async fn a_disconnect_forgets_the_authorizations_under_way_for_its_region(store: &dyn Store) {
+    let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
+    let region = one.credential.region.as_str();
+    let (ours, elsewhere) = (pending("a", region, 30), pending("b", "another-region", 30));
+    for (msp, begun) in [(one.msp, &ours), (one.msp, &elsewhere), (two.msp, &ours)] {
+        store
+            .begin_authorization(msp, begun.clone(), at(4))
+            .await
+            .unwrap();
+    }
+    one.disconnect(5).await;
+    let taken = async |msp, begun: &PendingAuthorization| {
+        store
+            .take_authorization(msp, &begun.state, at(6))
+            .await
+            .unwrap()
+    };
+    assert_eq!(taken(one.msp, &ours).await, None);
+    assert_eq!(taken(one.msp, &elsewhere).await, Some(elsewhere));
+    assert_eq!(taken(two.msp, &ours).await, Some(ours));
+}
+
+fn pending(state: &str, region: &str, expires_at: i64) -> PendingAuthorization {
+    PendingAuthorization {
+        state: StateDigest::from_hex(state),
+        region: RegionKey::from_stored(region),
+        sealed: Sealed::from_stored(format!("1.k.{state}")),
+        expires_at: at(expires_at),
+    }
 }

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ninjaone_client::Lane;
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use super::{Held, Integration, RACES, busy, superseded};
 use crate::{
@@ -68,22 +69,18 @@ impl Integration {
         actor: Actor,
         event: EventId,
     ) -> Result<Vec<MappingSync>> {
-        self.sync_region(
-            msp,
-            CredentialId::of(msp, region),
-            |_, _| true,
-            actor,
-            event,
-            Lane::Interactive,
-        )
-        .await
+        let credential = CredentialId::of(msp, region);
+        self.sync_on_demand(msp, credential, |_, _| true, actor, event)
+            .await
     }
 
     /// Syncs the assets of one company, in whichever regions its organizations are. Somebody waits for it, so it goes before
-    /// the schedule's requests.
+    /// the schedule's requests, and beside a sync of the whole region. A region that fails does not keep the others from being
+    /// synced.
     ///
     /// # Errors
-    /// As [`Self::sync_assets`]; [`ErrorKind::NotFound`] when there is no such company or no organization is mapped to it.
+    /// When no organization could be synced at all, as [`Self::sync_assets`]; [`ErrorKind::NotFound`] when there is no such
+    /// company or no organization is mapped to it.
     #[tracing::instrument(name = "regentra.sync_company", skip_all, fields(%msp, %company))]
     pub async fn sync_company(
         &self,
@@ -92,20 +89,32 @@ impl Integration {
         actor: Actor,
         event: EventId,
     ) -> Result<Vec<MappingSync>> {
-        let mut synced = Vec::new();
+        let (mut synced, mut unreached, mut first_error) = (Vec::new(), Vec::new(), None);
         for credential in self.inner.store.credentials(msp).await? {
-            if credential.is_active {
-                let synced_here = self.sync_region(
-                    msp,
-                    credential.id,
-                    |_, of| of == company,
-                    actor,
-                    event,
-                    Lane::Interactive,
-                );
-                synced.extend(synced_here.await?);
+            if !credential.is_active {
+                continue;
+            }
+            let is_wanted = |_, of| of == company;
+            let synced_here = self.sync_on_demand(msp, credential.id, is_wanted, actor, event);
+            match synced_here.await {
+                Ok(synced_here) => synced.extend(synced_here),
+                Err(error) => {
+                    let targets = self.targets(msp, credential.id, is_wanted).await?;
+                    unreached.extend(targets.into_iter().map(|(mapping, company)| MappingSync {
+                        mapping: mapping.id,
+                        company,
+                        outcome: Err(error.of_another()),
+                    }));
+                    first_error = first_error.or(Some(error));
+                }
             }
         }
+        if synced.is_empty()
+            && let Some(error) = first_error
+        {
+            return Err(error);
+        }
+        synced.extend(unreached);
         if synced.is_empty() {
             let message =
                 "no organization of a connected region is mapped to this company: map one first";
@@ -146,24 +155,55 @@ impl Integration {
                 RunOutcome::Succeeded
             }
             Ok(_) => RunOutcome::Partial,
-            Err(error) => RunOutcome::Failed {
-                error: error.kind().as_str().to_owned(),
+            Err(error) => failed(error),
+        };
+        let record = self.of_region(credential, started_at, outcome);
+        self.release(msp, held, vec![record]).await?;
+        synced
+    }
+
+    /// A sync that somebody waits for runs beside the schedule's: one that was broken off keeps nobody waiting. What keeps a whole
+    /// region from being synced is remembered for the operator's card, unless the schedule's sync is at work, which finds it too.
+    async fn sync_on_demand(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+        is_wanted: impl Fn(MappingId, CompanyId) -> bool,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<Vec<MappingSync>> {
+        let started_at = self.now();
+        let lane = Lane::Interactive;
+        let synced = self
+            .sync_region(msp, credential, is_wanted, actor, event, lane)
+            .await;
+        if let Err(error) = &synced
+            && matches!(error.kind(), ErrorKind::Ninjaone(_) | ErrorKind::Sealing)
+            && let Some(held) = self.hold(msp, LeaseKey::RegionSync(credential)).await?
+        {
+            let record = self.of_region(credential, started_at, failed(error));
+            self.release(msp, held, vec![record]).await?;
+        }
+        synced
+    }
+
+    fn of_region(
+        &self,
+        credential: CredentialId,
+        started_at: OffsetDateTime,
+        outcome: RunOutcome,
+    ) -> RunRecord {
+        RunRecord {
+            subject: RunSubject {
+                kind: RunKind::AssetSync,
+                credential,
+                mapping: None,
             },
-        };
-        let subject = RunSubject {
-            kind: RunKind::AssetSync,
-            credential,
-            mapping: None,
-        };
-        let record = RunRecord {
-            subject,
             started_at,
             finished_at: self.now(),
             outcome,
             requests: 0,
-        };
-        self.release(msp, held, vec![record]).await?;
-        synced
+        }
     }
 
     async fn sync_region(
@@ -176,12 +216,7 @@ impl Integration {
         lane: Lane,
     ) -> Result<Vec<MappingSync>> {
         let credential = self.connected(msp, credential).await?;
-        let mappings = self.inner.store.mappings(msp, credential.id).await?;
-        let targets: Vec<_> = mappings
-            .into_iter()
-            .filter_map(|mapping| mapping.state.company().map(|company| (mapping, company)))
-            .filter(|(mapping, company)| is_wanted(mapping.id, *company))
-            .collect();
+        let targets = self.targets(msp, credential.id, is_wanted).await?;
         if targets.is_empty() {
             return Ok(Vec::new());
         }
@@ -192,7 +227,8 @@ impl Integration {
             .organizations(&access, ORGANIZATION_CEILING)
             .await?
             .storable();
-        self.take_in(msp, credential.guard(), &list, actor, event)
+        let of_region = event.for_credential(credential.id);
+        self.take_in(msp, credential.guard(), &list, actor, of_region)
             .await?;
         let listed: BTreeSet<_> = list
             .organizations
@@ -232,6 +268,22 @@ impl Integration {
             });
         }
         Ok(synced)
+    }
+
+    /// The mapped organizations that are wanted, with the company of each.
+    async fn targets(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+        is_wanted: impl Fn(MappingId, CompanyId) -> bool,
+    ) -> Result<Vec<(Mapping, CompanyId)>> {
+        let mappings = self.inner.store.mappings(msp, credential).await?;
+        let mapped = mappings
+            .into_iter()
+            .filter_map(|mapping| mapping.state.company().map(|company| (mapping, company)));
+        Ok(mapped
+            .filter(|(mapping, company)| is_wanted(mapping.id, *company))
+            .collect())
     }
 
     async fn sync_mapping(
@@ -277,9 +329,7 @@ impl Integration {
             }
             // Nothing was done, so nothing is remembered: the last run is the one before.
             Ok(SyncOutcome::Missing | SyncOutcome::Superseded) => None,
-            Err(error) => Some(RunOutcome::Failed {
-                error: error.kind().as_str().to_owned(),
-            }),
+            Err(error) => Some(failed(error)),
         };
         let subject = RunSubject {
             kind: RunKind::AssetSync,
@@ -405,5 +455,11 @@ impl Integration {
             concerned.extend(moved.into_iter().map(|asset| (asset.id, asset)));
         }
         Ok(concerned.into_values().collect())
+    }
+}
+
+fn failed(error: &Error) -> RunOutcome {
+    RunOutcome::Failed {
+        error: error.kind().as_str().to_owned(),
     }
 }

@@ -151,7 +151,9 @@ impl Integration {
     /// Begins the second way in: returns the address to send the administrator to, who lets the API client act for them. What
     /// comes back goes to [`complete_authorization`](Self::complete_authorization), once, within ten minutes, by the same MSP.
     ///
-    /// Nothing is connected yet. A region may have several authorizations under way; each that is completed connects it.
+    /// Nothing is connected yet. A region may have several authorizations under way; each that is completed connects it. What
+    /// is under way lies sealed in the store until it is completed, the region is disconnected, or, expired, until another one
+    /// of the MSP is begun or completed.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for an address that is not allowed, an empty client id, or a redirect URI that is no address;
@@ -192,14 +194,18 @@ impl Integration {
         let text = text.map_err(|_| Error::new(ErrorKind::Internal, "text is always JSON"))?;
         let keyring = &self.inner.keyring;
         let sealed = keyring.seal(msp, &region, Field::Authorization, &text)?;
-        let expires_at = self.now() + AUTHORIZATION_LIFETIME;
+        let now = self.now();
+        let expires_at = now + AUTHORIZATION_LIFETIME;
         let pending = PendingAuthorization {
             state: StateDigest::of(pending.state()),
             region,
             sealed,
             expires_at,
         };
-        self.inner.store.begin_authorization(msp, pending).await?;
+        self.inner
+            .store
+            .begin_authorization(msp, pending, now)
+            .await?;
         Ok(Authorization {
             url: url.into(),
             expires_at,
@@ -213,8 +219,8 @@ impl Integration {
     /// again. After it is saved, [`test_saved_connection`](Self::test_saved_connection) tries it again.
     ///
     /// # Errors
-    /// [`ErrorKind::BeginAgain`] when the state is unknown, expired, used, or another MSP's (it does not tell which), when the
-    /// administrator declined, and when NinjaOne does not take the code; [`ErrorKind::Conflict`] when the client id is connected
+    /// [`ErrorKind::BeginAgain`] when the state is unknown, expired, used, another MSP's, or void since its region was
+    /// disconnected (it does not tell which), when the administrator declined, and when NinjaOne does not take the code; [`ErrorKind::Conflict`] when the client id is connected
     /// elsewhere and that was not allowed; [`ErrorKind::Ninjaone`] when the code cannot be redeemed for another reason;
     /// [`ErrorKind::Store`].
     #[tracing::instrument(name = "regentra.complete_authorization", skip_all, fields(%msp))]
@@ -228,8 +234,8 @@ impl Integration {
         let store = &self.inner.store;
         let pending = store.take_authorization(msp, &digest, self.now()).await?;
         let pending = pending.ok_or_else(|| {
-            let message = "this authorization is not under way: it was completed, took longer than ten minutes, or was never \
-                           begun here; begin again";
+            let message = "this authorization is not under way: it was completed, took longer than ten minutes, was never \
+                           begun here, or its region was disconnected meanwhile; begin again";
             Error::new(ErrorKind::BeginAgain, message)
         })?;
         let region = pending.region;

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::{MemoryStore, holds, outcome};
+use super::{MemoryStore, State, holds, outcome};
 use crate::{
     CredentialId, MspOrgId,
     audit::AuditRow,
@@ -118,6 +118,12 @@ impl Connections for MemoryStore {
                     stored.generation = stored.generation.next();
                 }
 
+                let region = state.credentials.get(&(msp, guard.credential));
+                let region = region.map(|stored| stored.region.clone());
+                state.authorizations.retain(|(owner, _), pending| {
+                    *owner != msp || Some(&pending.region) != region.as_ref()
+                });
+
                 let mut customers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
                 let mut mappings = BTreeSet::new();
                 for mapping in state
@@ -162,8 +168,10 @@ impl Connections for MemoryStore {
         &self,
         msp: MspOrgId,
         pending: PendingAuthorization,
+        now: OffsetDateTime,
     ) -> Result<()> {
         self.with(|state| {
+            state.forget_expired_authorizations(msp, now);
             state
                 .authorizations
                 .insert((msp, pending.state.clone()), pending);
@@ -179,9 +187,16 @@ impl Connections for MemoryStore {
         now: OffsetDateTime,
     ) -> Result<Option<PendingAuthorization>> {
         self.with(|state| {
-            let taken = state.authorizations.remove(&(msp, digest.clone()));
-            Ok(taken.filter(|pending| now < pending.expires_at))
+            state.forget_expired_authorizations(msp, now);
+            Ok(state.authorizations.remove(&(msp, digest.clone())))
         })
         .await
+    }
+}
+
+impl State {
+    fn forget_expired_authorizations(&mut self, msp: MspOrgId, now: OffsetDateTime) {
+        self.authorizations
+            .retain(|(owner, _), pending| *owner != msp || now < pending.expires_at);
     }
 }

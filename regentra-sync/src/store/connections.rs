@@ -62,7 +62,8 @@ pub trait Connections: Debug + Send + Sync + 'static {
     /// 5. the audit row on the MSP's trail, and on the trail of **every** compliance organization that a company mapped under
     ///    this credential was promoted to, one [`AuditRow::customer_disconnected`] with the number of its mappings of this
     ///    credential and of their signals that are the newest of their key and unexpired at `at`;
-    /// 6. its fingerprint is free for others.
+    /// 6. its fingerprint is free for others;
+    /// 7. authorizations under way for its region are forgotten: they hold a sealed client secret too.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     async fn commit_disconnect(
@@ -71,11 +72,17 @@ pub trait Connections: Debug + Send + Sync + 'static {
         commit: DisconnectCommit,
     ) -> Result<CommitOutcome>;
 
-    /// Remembers an authorization that was begun, replacing one of the same state.
-    async fn begin_authorization(&self, msp: MspOrgId, pending: PendingAuthorization)
-    -> Result<()>;
+    /// Remembers an authorization that was begun, replacing one of the same state, and forgets those of this MSP that are
+    /// expired at `now`: nobody comes back for them.
+    async fn begin_authorization(
+        &self,
+        msp: MspOrgId,
+        pending: PendingAuthorization,
+        now: OffsetDateTime,
+    ) -> Result<()>;
 
-    /// Takes a pending authorization out: once, and only before it expires (at `expires_at` exactly it is expired). Of two calls at once one gets it.
+    /// Takes a pending authorization out: once, and only before it expires (at `expires_at` exactly it is expired). Of two
+    /// calls at once one gets it. Those of this MSP that are expired at `now` are forgotten.
     async fn take_authorization(
         &self,
         msp: MspOrgId,

@@ -1,21 +1,22 @@
 //! Section 4: assets.
 
 use regentra_sync::{
-    AssetId, CompanyId, ErrorKind, EventId,
+    AssetId, CompanyId, CredentialId, ErrorKind, EventId, MappingId, RegionKey,
     asset::{Asset, AssetContent, AssetStatus, Source},
     audit::{AuditAction, AuditDetails, SyncCounts},
     id::Version,
-    integration::{Choice, MappingSync, SyncOutcome},
+    integration::{Choice, Connect, MappingSync, SyncOutcome},
+    mapping::ExternalOrgId,
     ninjaone::ListedDevice,
     ninjaone_client::{ErrorKind as Vendor, Lane},
-    run::{LeaseKey, RunOutcome},
+    run::{LeaseKey, RunKind, RunOutcome},
     store::{AssetCommit, AssetWrite, CommitOutcome},
 };
 use time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    host::{Host, now, operator},
+    host::{Host, now, operator, us},
     scripted::device,
 };
 
@@ -52,6 +53,9 @@ on_every_store!(
     a_mapping_decided_upon_in_mid_sync_supersedes_the_run,
     a_row_that_another_source_writes_meanwhile_is_planned_again,
     a_company_is_synced_on_demand_before_the_schedule,
+    a_company_of_two_regions_is_synced_in_both_and_what_is_new_in_each_is_seen,
+    a_region_that_fails_does_not_keep_a_companys_other_region_from_being_synced,
+    what_keeps_a_region_from_being_synced_stands_on_the_card_until_it_is_over,
     a_company_without_a_mapped_organization_cannot_be_synced,
     a_customer_that_is_mapped_and_not_promoted_contributes_assets_only,
 );
@@ -695,7 +699,7 @@ async fn one_run_per_mapping_at_a_time(host: Host) {
         Box::pin(async move {
             for (process, event) in [(integration, events[0]), (other, events[1])] {
                 let mut second = process
-                    .sync_assets(msp, &crate::host::us(), operator(), event)
+                    .sync_assets(msp, &us(), operator(), event)
                     .await
                     .unwrap();
                 let error = second.remove(0).outcome.unwrap_err();
@@ -724,7 +728,7 @@ async fn a_frozen_run_that_wakes_after_another_took_over_writes_nothing(host: Ho
                 .devices
                 .insert(1, vec![device(10, "fresh")]);
             let second = other
-                .sync_assets(msp, &crate::host::us(), operator(), event)
+                .sync_assets(msp, &us(), operator(), event)
                 .await
                 .unwrap();
             assert!(matches!(second[0].outcome, Ok(SyncOutcome::Synced { .. })));
@@ -818,6 +822,118 @@ async fn a_company_is_synced_on_demand_before_the_schedule(host: Host) {
             .all(|asked| asked.3 == Lane::Sweep),
         "the schedule waits"
     );
+}
+
+fn eu() -> RegionKey {
+    RegionKey::parse("eu").unwrap()
+}
+
+/// A company with organization 1 in one region and organization 5 in another.
+async fn in_two_regions(host: &Host) -> (CompanyId, [CredentialId; 2]) {
+    let company = host.mapped(&[(1, "Alpha")]).await.remove(0);
+    host.organizations(&[(5, "Alpha")]);
+    let connect = Connect {
+        region: eu(),
+        client_id: "another client".into(),
+        ..host.connecting()
+    };
+    let connected = host.integration.connect(host.msp, connect).await.unwrap();
+    let elsewhere = connected.credential;
+    host.integration
+        .discover(host.msp, &eu(), operator(), host.event())
+        .await
+        .unwrap();
+    let mapping = MappingId::of(elsewhere, ExternalOrgId::new(5));
+    let choice = Choice::UseExisting(company);
+    host.integration
+        .map(host.msp, mapping, choice, operator(), host.event())
+        .await
+        .unwrap();
+    (company, [CredentialId::of(host.msp, &us()), elsewhere])
+}
+
+async fn a_company_of_two_regions_is_synced_in_both_and_what_is_new_in_each_is_seen(host: Host) {
+    let (company, credentials) = in_two_regions(&host).await;
+    host.organizations(&[(1, "Alpha"), (5, "Alpha"), (9, "Gamma")]);
+    list(&host, 1, vec![device(10, "PC-1")]);
+    list(&host, 5, vec![device(50, "PC-5")]);
+    let synced = host
+        .integration
+        .sync_company(host.msp, company, operator(), host.event())
+        .await
+        .unwrap();
+    assert_eq!(synced.len(), 2);
+    assert!(synced.iter().all(|synced| synced.outcome.is_ok()));
+    assert_eq!(host.assets().await.len(), 2);
+    for credential in credentials {
+        let mappings = host.store.mappings(host.msp, credential).await.unwrap();
+        assert_eq!(mappings.len(), 3, "one request, two lists");
+    }
+}
+
+async fn a_region_that_fails_does_not_keep_a_companys_other_region_from_being_synced(host: Host) {
+    let (company, [_, elsewhere]) = in_two_regions(&host).await;
+    host.organizations(&[(1, "Alpha"), (5, "Alpha")]);
+    list(&host, 1, vec![device(10, "PC-1")]);
+    list(&host, 5, vec![device(50, "PC-5")]);
+    // Which region comes first is not what decides it.
+    for (known, client, fails) in [
+        ("app.ninjarmm.com", "client", 5),
+        ("eu.ninjarmm.com", "another client", 1),
+    ] {
+        host.ninjaone.script().only = Some((known, client));
+        let synced = host
+            .integration
+            .sync_company(host.msp, company, operator(), host.event())
+            .await
+            .unwrap();
+        assert_eq!(synced.len(), 2, "both are accounted for");
+        for synced in synced {
+            let failed = [
+                host.mapping_id(fails),
+                MappingId::of(elsewhere, ExternalOrgId::new(fails)),
+            ];
+            if failed.contains(&synced.mapping) {
+                let kind = synced.outcome.unwrap_err().kind();
+                assert_eq!(kind, ErrorKind::Ninjaone(Vendor::WrongRegionOrClient));
+            } else {
+                assert!(synced.outcome.is_ok());
+            }
+        }
+    }
+    assert_eq!(host.assets().await.len(), 2);
+
+    host.ninjaone.script().only = Some(("nowhere", "nobody"));
+    let nothing = host
+        .integration
+        .sync_company(host.msp, company, operator(), host.event());
+    let kind = nothing.await.unwrap_err().kind();
+    assert_eq!(kind, ErrorKind::Ninjaone(Vendor::WrongRegionOrClient));
+}
+
+async fn what_keeps_a_region_from_being_synced_stands_on_the_card_until_it_is_over(host: Host) {
+    host.mapped(&[(1, "Alpha")]).await;
+    host.ninjaone.script().fails = Some(Vendor::WrongRegionOrClient);
+    host.integration
+        .sync_assets(host.msp, &us(), operator(), host.event())
+        .await
+        .unwrap_err();
+    let last_error = async || {
+        let status = host.integration.connection_status(host.msp).await.unwrap();
+        status[0].last_error.clone()
+    };
+    let error = last_error().await.unwrap();
+    assert_eq!((error.kind, error.mapping), (RunKind::AssetSync, None));
+    assert_eq!(
+        error.outcome,
+        RunOutcome::Failed {
+            error: "ninjaone.wrong_region_or_client".to_owned()
+        }
+    );
+    host.ninjaone.script().fails = None;
+    host.clock.advance(Duration::minutes(1));
+    host.sync_one().await;
+    assert_eq!(last_error().await, None);
 }
 
 async fn a_company_without_a_mapped_organization_cannot_be_synced(host: Host) {

@@ -30,6 +30,7 @@ on_every_store!(
     more_than_reading_is_asked_for_only_explicitly,
     what_cannot_be_authorized_is_not_begun,
     what_waits_for_the_administrator_is_sealed,
+    a_disconnect_voids_the_authorizations_under_way,
     completing_connects_and_says_so_on_the_msps_trail,
     a_callback_is_read_from_its_address_its_query_or_its_parameters,
     a_native_application_has_no_secret,
@@ -185,6 +186,22 @@ async fn what_waits_for_the_administrator_is_sealed(host: Host) {
     );
     let another = MspOrgId::from_uuid(Uuid::from_u128(2));
     assert!(open(host.msp, "eu").is_err() && open(another, "us").is_err());
+}
+
+async fn a_disconnect_voids_the_authorizations_under_way(host: Host) {
+    host.connect().await;
+    let begun = begin(&host).await;
+    host.integration
+        .disconnect(host.msp, &us(), operator(), host.event())
+        .await
+        .unwrap();
+    let error = complete(&host, &begun).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BeginAgain);
+    assert!(error.to_string().contains("disconnected"), "{error}");
+    assert!(!stored(&host).await.is_active);
+    // The next one is as good as ever.
+    let begun = begin(&host).await;
+    assert!(complete(&host, &begun).await.unwrap().connected.reconnected);
 }
 
 async fn completing_connects_and_says_so_on_the_msps_trail(host: Host) {

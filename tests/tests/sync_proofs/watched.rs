@@ -98,7 +98,9 @@ watched! {
         CommitConnect = commit_connect(msp: MspOrgId, commit: ConnectCommit) -> CommitOutcome;
         CommitSecrets = commit_secrets(msp: MspOrgId, commit: SecretsCommit) -> CommitOutcome;
         CommitDisconnect = commit_disconnect(msp: MspOrgId, commit: DisconnectCommit) -> CommitOutcome;
-        BeginAuthorization = begin_authorization(msp: MspOrgId, pending: PendingAuthorization) -> ();
+        BeginAuthorization = begin_authorization(
+            msp: MspOrgId, pending: PendingAuthorization, now: OffsetDateTime
+        ) -> ();
         TakeAuthorization = take_authorization(
             msp: MspOrgId, state: &StateDigest => StateDigest, now: OffsetDateTime
         ) -> Option<PendingAuthorization>;

@@ -89,8 +89,12 @@ impl Connections for PostgresStore {
         &self,
         msp: MspOrgId,
         pending: PendingAuthorization,
+        now: OffsetDateTime,
     ) -> Result<()> {
         let mut transaction = self.write(Tenants::msp(msp)).await?;
+        forget_expired_authorizations(&mut transaction, msp, now)
+            .await
+            .map_err(failed)?;
         sqlx::query(
             "INSERT INTO regentra_sync.authorizations (msp_org_id, state_digest, region, sealed, expires_at) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (msp_org_id, state_digest) DO UPDATE \
@@ -114,6 +118,9 @@ impl Connections for PostgresStore {
         now: OffsetDateTime,
     ) -> Result<Option<PendingAuthorization>> {
         let mut transaction = self.write(Tenants::msp(msp)).await?;
+        forget_expired_authorizations(&mut transaction, msp, now)
+            .await
+            .map_err(failed)?;
         let row = sqlx::query(
             "DELETE FROM regentra_sync.authorizations WHERE msp_org_id = $1 AND state_digest = $2 \
              RETURNING region, sealed, expires_at",
@@ -125,14 +132,28 @@ impl Connections for PostgresStore {
         .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
-        let taken = PendingAuthorization {
+        Ok(Some(PendingAuthorization {
             state: state.clone(),
             region: RegionKey::from_stored(row.text("region")?),
             sealed: Sealed::from_stored(row.text("sealed")?),
             expires_at: row.time("expires_at")?,
-        };
-        Ok(Some(taken).filter(|pending| now < pending.expires_at))
+        }))
     }
+}
+
+async fn forget_expired_authorizations(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    now: OffsetDateTime,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "DELETE FROM regentra_sync.authorizations WHERE msp_org_id = $1 AND expires_at <= $2",
+    )
+    .bind(msp.as_uuid())
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn connect(connection: &mut PgConnection, msp: MspOrgId, commit: &ConnectCommit) -> Step {
@@ -262,6 +283,14 @@ async fn disconnect(
     .bind(guard.credential.as_uuid())
     .bind(at)
     .bind(i64::from(guard.generation.next().as_u32()))
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "DELETE FROM regentra_sync.authorizations WHERE msp_org_id = $1 AND region = \
+         (SELECT region FROM regentra_sync.credentials WHERE msp_org_id = $1 AND credential_id = $2)",
+    )
+    .bind(msp.as_uuid())
+    .bind(guard.credential.as_uuid())
     .execute(&mut *connection)
     .await?;
 

@@ -160,6 +160,13 @@ async fn write_disconnect(
         .bind(credential.as_uuid())
         .execute(&mut *db)
         .await?;
+    let forget = "DELETE FROM authorization WHERE msp = ?1 \
+                  AND region = (SELECT region FROM credential WHERE msp = ?1 AND id = ?2)";
+    sqlx::query(forget)
+        .bind(msp.as_uuid())
+        .bind(credential.as_uuid())
+        .execute(&mut *db)
+        .await?;
 
     let_go(
         db,
@@ -189,6 +196,19 @@ async fn write_disconnect(
         append_customer_audit(db, customer, &row).await?;
     }
     Ok(append_msp_audit(db, msp, std::slice::from_ref(audit)).await?)
+}
+
+async fn forget_expired_authorizations(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    now: OffsetDateTime,
+) -> std::result::Result<(), Failure> {
+    sqlx::query("DELETE FROM authorization WHERE msp = ?1 AND expires_at <= ?2")
+        .bind(msp.as_uuid())
+        .bind(micros(now))
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 #[async_trait]
@@ -241,7 +261,10 @@ impl Connections for SqliteStore {
         &self,
         msp: MspOrgId,
         pending: PendingAuthorization,
+        now: OffsetDateTime,
     ) -> Result<()> {
+        let mut db = self.begin().await?;
+        forget_expired_authorizations(&mut db, msp, now).await?;
         let insert = "INSERT OR REPLACE INTO authorization (msp, state, region, sealed, expires_at) \
                       VALUES (?1, ?2, ?3, ?4, ?5)";
         sqlx::query(insert)
@@ -250,10 +273,10 @@ impl Connections for SqliteStore {
             .bind(pending.region.as_str())
             .bind(pending.sealed.as_str())
             .bind(micros(pending.expires_at))
-            .execute(&self.writer)
+            .execute(&mut *db)
             .await
             .map_err(Failure::from)?;
-        Ok(())
+        Ok(db.commit().await.map_err(Failure::from)?)
     }
 
     async fn take_authorization(
@@ -262,20 +285,22 @@ impl Connections for SqliteStore {
         state: &StateDigest,
         now: OffsetDateTime,
     ) -> Result<Option<PendingAuthorization>> {
+        let mut db = self.begin().await?;
+        forget_expired_authorizations(&mut db, msp, now).await?;
         let take = "DELETE FROM authorization WHERE msp = ?1 AND state = ?2 RETURNING region, sealed, expires_at";
         let row = sqlx::query(take)
             .bind(msp.as_uuid())
             .bind(state.as_str())
-            .fetch_optional(&self.writer)
+            .fetch_optional(&mut *db)
             .await
             .map_err(Failure::from)?;
+        db.commit().await.map_err(Failure::from)?;
         let Some(row) = row else { return Ok(None) };
-        let taken = PendingAuthorization {
+        Ok(Some(PendingAuthorization {
             state: state.clone(),
             region: RegionKey::from_stored(row.text("region")?),
             sealed: Sealed::from_stored(row.text("sealed")?),
             expires_at: row.time("expires_at")?,
-        };
-        Ok((now < taken.expires_at).then_some(taken))
+        }))
     }
 }

@@ -100,6 +100,10 @@ impl Connections for HashMapStore {
                 stored.is_active = false;
                 stored.disconnected_at = Some(at);
                 stored.generation = stored.generation.next();
+                let region = stored.region.clone();
+                state
+                    .authorizations
+                    .retain(|(owner, _), pending| *owner != msp || pending.region != region);
             }
             let mappings: HashSet<_> = state
                 .mappings
@@ -145,19 +149,30 @@ impl Connections for HashMapStore {
         &self,
         msp: MspOrgId,
         pending: PendingAuthorization,
+        now: OffsetDateTime,
     ) -> Result<()> {
+        let mut state = self.state();
+        state.forget_expired_authorizations(msp, now);
         let key = (msp, pending.state.clone());
-        self.state().authorizations.insert(key, pending);
+        state.authorizations.insert(key, pending);
         Ok(())
     }
 
     async fn take_authorization(
         &self,
         msp: MspOrgId,
-        state: &StateDigest,
+        digest: &StateDigest,
         now: OffsetDateTime,
     ) -> Result<Option<PendingAuthorization>> {
-        let taken = self.state().authorizations.remove(&(msp, state.clone()));
-        Ok(taken.filter(|pending| now < pending.expires_at))
+        let mut state = self.state();
+        state.forget_expired_authorizations(msp, now);
+        Ok(state.authorizations.remove(&(msp, digest.clone())))
+    }
+}
+
+impl State {
+    fn forget_expired_authorizations(&mut self, msp: MspOrgId, now: OffsetDateTime) {
+        self.authorizations
+            .retain(|(owner, _), pending| *owner != msp || now < pending.expires_at);
     }
 }
