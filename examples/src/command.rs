@@ -48,7 +48,7 @@ pub enum Command {
     /// Sync the assets of every mapped organization, or of one company.
     Sync(sync::SyncArgs),
     /// Sweep the evidence of every promoted company, if the sweep that is due was not done yet.
-    Sweep(sweep::SweepArgs),
+    Sweep,
     /// Run the schedule: sync and sweep when they are due, until Ctrl-C or SIGTERM.
     Run(run::RunArgs),
     /// Say how every promoted company stands, signal by signal: verdict, reasons, what was not measured.
@@ -84,7 +84,7 @@ impl Command {
             Self::Companies(args) => Box::pin(companies::run(args, host)).await,
             Self::Promote(args) => Box::pin(promote::run(args, host)).await,
             Self::Sync(args) => Box::pin(sync::run(args, host)).await,
-            Self::Sweep(args) => Box::pin(sweep::run(args, host)).await,
+            Self::Sweep => Box::pin(sweep::run(host)).await,
             Self::Run(args) => Box::pin(run::run(args, host)).await,
             Self::Signals(args) => Box::pin(signals::run(args, host)).await,
             Self::Tickets(args) => Box::pin(tickets::run(args, host)).await,

@@ -1,6 +1,7 @@
 //! Where the command line keeps what it knows.
 
 use std::{
+    ffi::OsStr,
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
@@ -8,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use clap::{builder::TypedValueParser, error::ErrorKind};
 use etcetera::BaseStrategy as _;
 use regentra_sync::store::{Store, StoreErrorKind};
 use regentra_sync_postgres::PostgresStore;
@@ -27,19 +29,58 @@ impl FromStr for Database {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Self::Postgres(text.into()));
-        }
-        let path = text
-            .strip_prefix("sqlite://")
-            .or_else(|| text.strip_prefix("sqlite:"))
-            .unwrap_or(text);
-        if path.is_empty() || path.contains("://") || path.starts_with(":memory:") {
+        let kind = kind_of(text);
+        let path = match kind.to_ascii_lowercase().as_str() {
+            "postgres" | "postgresql" if text.get(kind.len()..).is_some_and(is_url_rest) => {
+                let rest = text.get(kind.len()..).unwrap_or_default();
+                return Ok(Self::Postgres(format!("postgres{rest}").into()));
+            }
+            "sqlite" => {
+                let path = text.get("sqlite:".len()..).unwrap_or_default();
+                path.strip_prefix("//").unwrap_or(path)
+            }
+            "" => text,
+            // Whatever it is, it is no file, and it may hold a password.
+            _ => "",
+        };
+        if path.is_empty() || path.starts_with(":memory:") || path.contains("://") {
             bail!(
                 "name a file, such as customers.db or sqlite:/var/lib/regentra/customers.db, or a postgres:// URL"
             );
         }
         Ok(Self::Sqlite(path.into()))
+    }
+}
+
+/// The word before a colon, as in a URL. A letter alone is a drive, and what has a slash before it is a place in a folder.
+fn kind_of(text: &str) -> &str {
+    match text.split_once(':') {
+        Some((kind, _)) if kind.len() > 1 && !kind.contains(['/', '\\']) => kind,
+        _ => "",
+    }
+}
+
+fn is_url_rest(rest: &str) -> bool {
+    rest.starts_with("://")
+}
+
+/// Reads a [`Database`] from an argument or a variable. What is wrong with one is said without repeating it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader;
+
+impl TypedValueParser for Reader {
+    type Value = Database;
+
+    fn parse_ref(
+        &self,
+        _: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Database, clap::Error> {
+        let text = value.to_str().unwrap_or_default();
+        text.parse().map_err(|error: anyhow::Error| {
+            clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n"))
+        })
     }
 }
 
@@ -155,8 +196,29 @@ mod tests {
             let database: Database = text.parse().unwrap();
             assert_eq!(database.path(), Some(Path::new("a/b.db")));
         }
-        for text in ["", "sqlite:", "mysql://host/db", "sqlite::memory:"] {
-            assert!(text.parse::<Database>().is_err(), "{text}");
+        for text in ["./12:00.db", "SQLite:12:00.db", r"C:\a.db"] {
+            let database: Database = text.parse().unwrap();
+            let path = database.path().unwrap().to_str().unwrap();
+            assert!(text.ends_with(path), "{text}: {path}");
+        }
+        for text in [
+            "",
+            "sqlite:",
+            "sqlite::memory:",
+            "mysql://bob:hunter2@host/db",
+            "postgre://bob:hunter2@host/db",
+            "postgres:bob:hunter2@host/db",
+            "bob:hunter2@host/db",
+            "bob@host:hunter2",
+        ] {
+            let refused = text.parse::<Database>().unwrap_err();
+            assert!(!format!("{refused:?}").contains("hunter2"), "{refused:?}");
+        }
+        for text in ["Postgres://store@db/x", "POSTGRESQL://store@db/x"] {
+            let server: Database = text.parse().unwrap();
+            assert!(
+                matches!(server, Database::Postgres(url) if url.expose_secret() == "postgres://store@db/x")
+            );
         }
         let server: Database = "postgres://store:hunter2@db/regentra".parse().unwrap();
         assert!(server.exists() && server.path().is_none());

@@ -17,12 +17,22 @@ use regentra_sync::{
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use crate::{clock::RunningFrom, database::Database, keys, progress::Meter, wording::number};
+use crate::{
+    clock::RunningFrom,
+    database::{Database, Reader},
+    keys, output,
+    progress::Meter,
+    wording::number,
+};
 
 /// The provider in a database of one.
 const MSP: Uuid = Uuid::from_u128(0x6d73_7000_0000_4000_8000_0000_0000_0001);
 /// Whoever sits at the command line; the audit trail tells it from the schedule.
 const OPERATOR: Uuid = Uuid::from_u128(0x6f70_6572_6174_4000_8000_0000_0000_0001);
+
+/// What a run says that finds another one at its work.
+pub(crate) const BUSY: &str =
+    "another run works on it, or was killed less than a minute ago: try again in a minute";
 
 /// A run that was killed keeps others waiting no longer than this.
 const LEASE: Duration = Duration::minutes(1);
@@ -39,6 +49,7 @@ pub struct HostArgs {
         env = "REGENTRA_DB",
         hide_env_values = true,
         value_name = "DATABASE",
+        value_parser = Reader,
         help_heading = "Database"
     )]
     pub db: Option<Database>,
@@ -118,7 +129,7 @@ impl HostArgs {
             Ok(Some(keyring)) => keyring,
             Ok(None) => keys::throwaway()?,
             Err(error) => {
-                eprintln!("warning: {error:#}");
+                output::note(format_args!("warning: {error:#}"));
                 keys::throwaway()?
             }
         };

@@ -2,6 +2,8 @@
 //! credentials in it ([`keys`]), both put together ([`host`]), one file a command ([`command`]), and how it looks ([`table`],
 //! [`wording`], [`verdict`], [`progress`]).
 
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 pub mod clock;
 pub mod command;
 pub mod credentials;

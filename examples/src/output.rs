@@ -1,6 +1,9 @@
-//! Standard output, which may be closed early by whoever reads it.
+//! Standard output, which may be closed early by whoever reads it, and standard error beside it, where nobody has to listen.
 
-use std::io::{self, Write as _};
+use std::{
+    fmt::Display,
+    io::{self, Write as _},
+};
 
 use serde::Serialize;
 
@@ -29,6 +32,22 @@ pub fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
 /// When standard output cannot be written.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(serde_json::to_string_pretty(value)?)
+}
+
+/// Says something beside the result, on standard error: how work goes on, a warning, what went wrong. That nobody listens there is
+/// no reason for anything to end.
+pub fn note(text: impl Display) {
+    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+}
+
+/// Writes the log to standard error, as far as `RUST_LOG` asks for it.
+pub fn log() {
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        // It would be told on standard error that standard error cannot be written.
+        .log_internal_errors(false)
+        .init();
 }
 
 /// Whether this is what becomes of a program whose reader has had enough, such as `head`.

@@ -14,7 +14,10 @@ use regentra_sync::{
     run::RunKind,
 };
 
-use crate::wording::{count, number};
+use crate::{
+    output,
+    wording::{count, number},
+};
 
 /// Waits shorter than this are not worth a word.
 const WORTH_SAYING: Duration = Duration::from_secs(2);
@@ -45,10 +48,15 @@ impl Observer for Waits {
                 ..
             } if *expected >= WORTH_SAYING => {
                 let why = why(*reason);
-                eprintln!("{operation}: waiting {} s {why}", expected.as_secs());
+                output::note(format_args!(
+                    "{operation}: waiting {} s {why}",
+                    expected.as_secs()
+                ));
             }
             Event::Restart { operation, .. } => {
-                eprintln!("{operation}: the cursor expired, reading it again");
+                output::note(format_args!(
+                    "{operation}: the cursor expired, reading it again"
+                ));
             }
             _ => {}
         }
@@ -118,7 +126,7 @@ impl progress::Observer for Meter {
             state.draw();
         } else if is_worth_a_line {
             state.last_line = Some(Instant::now());
-            eprintln!("{}", state.line());
+            output::note(state.line());
         }
     }
 }

@@ -94,6 +94,47 @@ async fn a_database_that_cannot_be_written_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_in_a_database_url_is_never_shown_whatever_is_wrong_with_the_url() {
+    let mut person = Person::of(mixed().build()).await;
+    for url in [
+        "postgre://bob:hunter2@db/x",
+        "mysql://bob:hunter2@db/x",
+        "postgres:bob:hunter2@db/x",
+        "POSTGRES:bob:hunter2@db/x",
+        "postgresql:/bob:hunter2@db/x",
+        "bob:hunter2@db/x",
+        "sqlite::memory:",
+        "",
+    ] {
+        person.variables = vec![("REGENTRA_DB", url.to_owned())];
+        for run in [
+            person.runs(&["connect"]).await,
+            person.runs(&["status", "--db", url]).await,
+        ] {
+            if url.is_empty() && run.code == Some(1) {
+                // An empty variable is as good as none.
+                continue;
+            }
+            assert_eq!(run.code, Some(2), "{url}: {run:?}");
+            says(&run, &["name a file", "postgres://"]);
+            assert!(!run.stderr.contains("hunter2"), "{url}: {run:?}");
+        }
+    }
+    assert_eq!(fs::read_dir(person.folder.path()).unwrap().count(), 0);
+    // A scheme has no case.
+    person.variables.clear();
+    for url in [
+        "Postgres://bob:hunter2@127.0.0.1:1/x",
+        "POSTGRESQL://bob:hunter2@127.0.0.1:1/x",
+    ] {
+        let run = person.runs(&["status", "--db", url]).await;
+        assert_eq!(run.code, Some(1), "{run:?}");
+        says(&run, &["the store does not answer"]);
+        assert!(!run.stderr.contains("hunter2"), "{run:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_database_and_a_file_that_is_none_stay_as_they_were() {
     let person = Person::of(mixed().build()).await;
     execute(&person.db(), "CREATE TABLE invoices (id INTEGER)").await;

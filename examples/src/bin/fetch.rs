@@ -3,6 +3,8 @@
 //! `fetch BASE_URL devices|volumes PAGE_SIZE`, credentials as for `regentra`. Without a rate limit: only for a simulator or a private
 //! gateway.
 
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 use std::{process::ExitCode, time::Instant};
 
 use anyhow::bail;
@@ -10,7 +12,7 @@ use clap::{Parser, ValueEnum};
 use ninjaone_client::{
     BaseUrl, Client, DeviceId, Pager, RateLimit, devices::DevicesParams, queries::VolumesParams,
 };
-use regentra_examples::credentials;
+use regentra_examples::{credentials, output};
 use serde::de::DeserializeOwned;
 
 /// Reads every row of a report and prints the number of rows, the sum of their device ids and the seconds it took.
@@ -35,13 +37,11 @@ enum What {
 // One thread: the work is one request after the other.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
+    match run(Cli::parse()).await.and_then(output::line) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::note(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -1,5 +1,7 @@
 //! Plays the whole story on a simulated tenant, and leaves its database for a look around.
 
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 use std::{process::ExitCode, time::Instant};
 
 use anyhow::Context as _;
@@ -7,15 +9,12 @@ use regentra_examples::{output, quickstart};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .init();
+    output::log();
     match play().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::note(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -158,6 +158,11 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
             } else {
                 ""
             };
+            let parts = if parts.is_empty() {
+                "nothing new"
+            } else {
+                &parts
+            };
             format!("{} listed: {parts}{cut}", number(*listed))
         }
         AuditDetails::Mapped {

@@ -107,12 +107,12 @@ pub async fn run(args: AuthorizeArgs, host: &HostArgs) -> anyhow::Result<()> {
 
 /// Shows where to go, and reads where the browser ended.
 fn pasted(begun: &Authorization) -> anyhow::Result<Callback> {
-    eprintln!(
+    output::note(format_args!(
         "Open this address in the browser of a NinjaOne system administrator, before {}:\n\n{}\n\n\
          The browser then goes to the redirect URI, where nothing has to answer. Paste the whole address it shows there:",
         clock(begun.expires_at),
         begun.url
-    );
+    ));
     let mut line = String::new();
     std::io::stdin()
         .lock()
@@ -134,10 +134,12 @@ async fn complete(host: &Host, callback: Callback) -> anyhow::Result<Authorized>
     match &authorized.test {
         Ok(test) => {
             if let Some(warning) = test.warning {
-                eprintln!("warning: {warning}");
+                output::note(format_args!("warning: {warning}"));
             }
         }
-        Err(error) => eprintln!("warning: it is saved, and could not be tried: {error}"),
+        Err(error) => output::note(format_args!(
+            "warning: it is saved, and could not be tried: {error}"
+        )),
     }
     Ok(authorized)
 }

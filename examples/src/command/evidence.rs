@@ -86,10 +86,10 @@ pub async fn run(args: EvidenceArgs, host: &HostArgs) -> anyhow::Result<()> {
             .context("the simulated tenant has no organization")?,
     };
     let server = front::http::serve(tenant).await;
-    eprintln!(
+    output::note(format_args!(
         "simulated tenant (seed {seed}) at {}, organization {organization}",
         server.url()
-    );
+    ));
     ask(
         BaseUrl::parse(&server.url())?,
         credentials,
@@ -180,7 +180,7 @@ fn tell(collected: &Collected) {
             Some(ReportOutcome::NotAvailable) => "is not available",
             _ => "failed",
         };
-        eprintln!("report {} {what}: {error}", name(*report));
+        output::note(format_args!("report {} {what}: {error}", name(*report)));
     }
     let counts = collected.assessment.counts;
     let dropped = [
@@ -193,7 +193,10 @@ fn tell(collected: &Collected) {
         ),
     ];
     for (rows, what) in dropped.into_iter().filter(|(rows, _)| *rows > 0) {
-        eprintln!("left out: {} {what}", count(rows, "row", "rows"));
+        output::note(format_args!(
+            "left out: {} {what}",
+            count(rows, "row", "rows")
+        ));
     }
 }
 

@@ -43,7 +43,7 @@ pub async fn run(args: OrganizationsArgs, host: &HostArgs) -> anyhow::Result<()>
         for credential in host.connected(args.region.as_ref()).await? {
             let found = discover(&host, &credential.region).await?;
             if found.truncated {
-                eprintln!("warning: the list was cut at its ceiling of 5,000 organizations");
+                output::note("warning: the list was cut at its ceiling of 5,000 organizations");
             }
             if !host.json {
                 output::line(format!("{}\n", said(&found)))?;

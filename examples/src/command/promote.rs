@@ -58,9 +58,9 @@ pub async fn run(args: PromoteArgs, host: &HostArgs) -> anyhow::Result<()> {
             format!("{name} is promoted (as it was).")
         })?;
         if portal.mapped_to(company.id).next().is_none() {
-            eprintln!(
+            output::note(format_args!(
                 "warning: no organization is mapped to {name}, so there is nothing to sweep yet"
-            );
+            ));
         }
     }
     if host.json {

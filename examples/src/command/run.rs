@@ -217,7 +217,7 @@ impl Journal {
     }
 
     fn note(&self, text: &str) {
-        eprintln!("{} {text}", clock(self.clock.now()));
+        output::note(format_args!("{} {text}", clock(self.clock.now())));
     }
 
     fn write(&self, told: &str, text: &str, mut particulars: Value) {

@@ -1,7 +1,6 @@
 //! `regentra sweep`: evidence.
 
 use anyhow::bail;
-use clap::Args;
 use comfy_table::Cell;
 use regentra_evidence::SignalKind;
 use regentra_sync::{
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::{
-    host::{Host, HostArgs},
+    host::{BUSY, Host, HostArgs},
     output,
     portal::Portal,
     table, verdict,
@@ -23,28 +22,17 @@ use crate::{
 /// Customers that are swept side by side.
 const PARALLEL: usize = 4;
 
-type Swept = (SweepEvent, regentra_sync::error::Result<SweepOutcome>);
+type Swept = (SweepEvent, Outcome);
 
-/// Arguments of `regentra sweep`.
-#[derive(Debug, Args)]
-pub struct SweepArgs {
-    /// Sweep now, whatever the schedule says, as if a sweep were due.
-    #[arg(long)]
-    unscheduled: bool,
-}
-
-/// Does the sweep that is due, and says what came of it.
+/// Does the sweep that is due, and says what came of it. There is no other way to begin one: ticks of the schedule are what the cap of
+/// tickets and the two passes that close one are counted by.
 ///
 /// # Errors
-/// When a customer could not be swept.
-pub async fn run(args: SweepArgs, host: &HostArgs) -> anyhow::Result<()> {
+/// When a customer was not swept.
+pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
     let host = host.open().await?;
     host.connected(None).await?;
-    let tick = if args.unscheduled {
-        host.now()
-    } else {
-        Cadence::EVIDENCE_SWEEP.last(host.now())
-    };
+    let tick = Cadence::EVIDENCE_SWEEP.last(host.now());
     let swept = sweep(&host, tick).await?;
     let portal = Portal::read(&host).await?;
     if host.json {
@@ -61,12 +49,34 @@ pub async fn run(args: SweepArgs, host: &HostArgs) -> anyhow::Result<()> {
             output::line("\nNext: `regentra signals`")?;
         }
     }
-    let failed = swept.iter().filter(|(_, outcome)| outcome.is_err()).count();
-    if failed > 0 {
+    let left = swept.iter().filter(|(_, outcome)| is_left(outcome)).count() as u64;
+    if left > 0 {
         let of = count_of(&swept, "organization", "organizations");
-        bail!("{failed} of {of} could not be swept; `regentra sweep` again tries those");
+        let were = if left == 1 { "was" } else { "were" };
+        bail!("{left} of {of} {were} not swept; `regentra sweep` again tries what is left");
     }
     Ok(())
+}
+
+type Outcome = regentra_sync::error::Result<SweepOutcome>;
+
+/// Whether the signals of this tick are there.
+const fn is_swept(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Ok(SweepOutcome::Committed(_) | SweepOutcome::AlreadyCommitted)
+    )
+}
+
+/// Whether it was to be swept, and was not. A customer who is not mapped or promoted any more is not to be.
+const fn is_left(outcome: &Outcome) -> bool {
+    !is_swept(outcome)
+        && !matches!(
+            outcome,
+            Ok(SweepOutcome::Skipped(
+                SkipReason::NotMapped | SkipReason::NotPromoted
+            ))
+        )
 }
 
 /// Sweeps every promoted customer for one tick of the schedule; those that were, are not again.
@@ -124,9 +134,15 @@ pub fn said(portal: &Portal, tick: OffsetDateTime, swept: &[Swept]) -> String {
         table.add_row([name].into_iter().chain(verdicts(outcome)).chain(rest));
     }
     let mut text = format!(
-        "{}\nSweep of {}: {}, {} and {} closed; the next is due at {}.\n",
+        "{}\nSweep of {}: {} of {} swept, {} and {} closed; the next is due at {}.\n",
         table::text(&table),
         minute(tick),
+        number(
+            swept
+                .iter()
+                .filter(|(_, outcome)| is_swept(outcome))
+                .count() as u64
+        ),
         count_of(swept, "organization", "organizations"),
         count(opened, "ticket opened", "tickets opened"),
         number(closed),
@@ -139,7 +155,7 @@ pub fn said(portal: &Portal, tick: OffsetDateTime, swept: &[Swept]) -> String {
 }
 
 /// One cell for each signal, empty when nothing was judged.
-fn verdicts(outcome: &regentra_sync::error::Result<SweepOutcome>) -> [Cell; 5] {
+fn verdicts(outcome: &Outcome) -> [Cell; 5] {
     let Ok(SweepOutcome::Committed(report)) = outcome else {
         return SignalKind::ALL.map(|_| Cell::new(""));
     };
@@ -151,7 +167,7 @@ fn verdicts(outcome: &regentra_sync::error::Result<SweepOutcome>) -> [Cell; 5] {
     })
 }
 
-fn remark(outcome: &regentra_sync::error::Result<SweepOutcome>) -> String {
+fn remark(outcome: &Outcome) -> String {
     match outcome {
         Ok(SweepOutcome::Committed(report)) => {
             let mut remarks = Vec::new();
@@ -174,10 +190,7 @@ fn remark(outcome: &regentra_sync::error::Result<SweepOutcome>) -> String {
             SkipReason::NotPromoted => "skipped: not promoted",
         }
         .to_owned(),
-        Ok(SweepOutcome::Busy) => {
-            "another run works on this customer, or was killed less than a minute ago: try again"
-                .to_owned()
-        }
+        Ok(SweepOutcome::Busy) => BUSY.to_owned(),
         Err(error) => format!("failed: {error}"),
     }
 }
@@ -208,6 +221,7 @@ fn row(portal: &Portal, (event, outcome): &Swept) -> Value {
         "name": portal.mapping(event.mapping_id).map(|mapping| mapping.name.clone()),
         "compliance_org": event.customer_compliance_org_id,
         "scheduled_at": rfc3339(event.scheduled_at),
+        "swept": is_swept(outcome),
         "result": result,
     })
 }

@@ -4,14 +4,14 @@ use anyhow::bail;
 use clap::Args;
 use comfy_table::Cell;
 use regentra_sync::{
-    RegionKey,
+    ErrorKind, RegionKey,
     audit::SyncCounts,
     integration::{MappingSync, SyncOutcome},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    host::{Host, HostArgs, region},
+    host::{BUSY, Host, HostArgs, region},
     output,
     portal::Portal,
     table,
@@ -66,15 +66,20 @@ pub async fn run(args: SyncArgs, host: &HostArgs) -> anyhow::Result<()> {
             output::line("\nNext: `regentra companies`")?;
         }
     }
-    let failed = synced
-        .iter()
-        .filter(|synced| synced.outcome.is_err())
-        .count();
-    if failed > 0 {
+    let left = synced.iter().filter(|synced| !is_synced(synced)).count();
+    if left > 0 {
         let of = count(synced.len() as u64, "organization", "organizations");
-        bail!("{failed} of {of} could not be synced; the others are");
+        bail!("{left} of {of} could not be synced; the others are");
     }
     Ok(())
+}
+
+/// Whether its assets are as NinjaOne says; those of an organization that NinjaOne no longer lists are held.
+const fn is_synced(synced: &MappingSync) -> bool {
+    matches!(
+        synced.outcome,
+        Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing)
+    )
 }
 
 /// Syncs every mapped organization.
@@ -162,9 +167,13 @@ pub fn said(portal: &Portal, synced: &[MappingSync]) -> String {
             count(some, "organization", "organizations")
         ),
     };
+    let all = count(synced.len() as u64, "organization", "organizations");
+    let organizations = match synced.iter().filter(|synced| is_synced(synced)).count() {
+        done if done == synced.len() => all,
+        done => format!("{} of {all} synced", number(done as u64)),
+    };
     format!(
-        "{news}{}, {}: {} new, {} changed, {} moved, {} retired{rest}.\n",
-        count(synced.len() as u64, "organization", "organizations"),
+        "{news}{organizations}, {}: {} new, {} changed, {} moved, {} retired{rest}.\n",
         count(sum.listed, "approved device", "approved devices"),
         number(sum.created),
         number(sum.updated),
@@ -175,6 +184,7 @@ pub fn said(portal: &Portal, synced: &[MappingSync]) -> String {
 
 fn remark(synced: &MappingSync) -> String {
     match &synced.outcome {
+        Err(error) if error.kind() == ErrorKind::Busy => BUSY.to_owned(),
         Err(error) => format!("failed: {error}"),
         Ok(SyncOutcome::Missing) => "NinjaOne no longer lists it; its assets are held".to_owned(),
         Ok(SyncOutcome::Superseded) => {

@@ -67,11 +67,15 @@ pub(super) async fn test(
     host.meter.clear();
     if let Some(diagnosis) = Diagnosis::of_test(region, tested.as_ref()) {
         let finding = &diagnosis.finding;
-        eprintln!("{}: {}", finding.as_str(), finding.next_step());
+        output::note(format_args!(
+            "{}: {}",
+            finding.as_str(),
+            finding.next_step()
+        ));
     }
     let test = tested?;
     if let Some(warning) = test.warning {
-        eprintln!("warning: {warning}");
+        output::note(format_args!("warning: {warning}"));
     }
     Ok(test)
 }
