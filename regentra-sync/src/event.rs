@@ -43,6 +43,11 @@ impl EventId {
         self.part(credential.as_uuid())
     }
 
+    /// The event that comes after this one, when it was committed and there is more to write.
+    pub(crate) fn again(self) -> Self {
+        self.part(uuid::Uuid::nil())
+    }
+
     fn part(self, subject: uuid::Uuid) -> Self {
         Self::from_uuid(derive(
             "part",

@@ -7,9 +7,9 @@ use std::{
 
 use async_trait::async_trait;
 use ninjaone_client::{
-    BaseUrl, BudgetError, BudgetKey, Client, Credentials, DeviceFilter, DeviceId, Grant, Lane,
-    MemoryTokenStore, OrganizationId, RateLimit, RefreshToken, RetryPolicy, SharedBudget,
-    Timestamp, TokenStore, Transport,
+    BaseUrl, BudgetError, BudgetKey, Client, Credentials, DeviceFilter, DeviceId,
+    ErrorKind as Vendor, Grant, Lane, MemoryTokenStore, OrganizationId, RateLimit, RefreshToken,
+    RetryPolicy, SharedBudget, Timestamp, TokenStore, Transport,
     devices::DevicesParams,
     models::{ApprovalStatus, Device},
     organizations::OrganizationsParams,
@@ -231,7 +231,8 @@ fn authorized(
 }
 
 impl LiveNinjaOne {
-    /// Puts the Entra device ids of a custom field into the devices that have one. A device without stays as it is.
+    /// Puts the Entra device ids of a custom field into the devices that have one. What is not said, because a row does not
+    /// decode or the tenant does not give the report, leaves the list saying that a device without one may have one.
     async fn read_entra_device_ids(
         &self,
         client: &Client,
@@ -244,19 +245,38 @@ impl LiveNinjaOne {
             .filter(DeviceFilter::organization(organization))
             .fields([field]);
         let mut pages = client.queries().custom_fields(params);
-        while let Some(page) = pages.next_page().await? {
+        loop {
+            let page = match pages.next_page().await {
+                Ok(Some(page)) => page,
+                Ok(None) => return Ok(()),
+                Err(error) if error.kind() == Vendor::NotAvailable => {
+                    list.entra_device_ids_unsure = true;
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            };
             list.requests += 1;
+            list.malformed_rows += page.malformed.len() as u64;
+            list.entra_device_ids_unsure |= !page.malformed.is_empty();
             for row in &page.rows {
                 let value = row.fields.as_ref().and_then(|fields| fields.get(field));
-                let (Some(id), Some(Value::String(text))) = (row.device_id, value) else {
+                let (Some(id), Some(text)) = (row.device_id, value.and_then(said)) else {
                     continue;
                 };
-                if let Some(listed) = own.get_mut(&id).filter(|_| !text.trim().is_empty()) {
-                    listed.content.entra_device_id = Some(Private::new(text.trim()));
+                if let Some(listed) = own.get_mut(&id) {
+                    listed.content.entra_device_id = Some(Private::new(text));
                 }
             }
         }
-        Ok(())
+    }
+}
+
+/// The text of a custom field; some answers wrap it.
+fn said(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text.trim()).filter(|text| !text.is_empty()),
+        Value::Object(wrapped) => said(wrapped.get("value")?),
+        _ => None,
     }
 }
 

@@ -150,6 +150,8 @@ pub struct DeviceList {
     pub foreign_rows: u64,
     /// Rows that did not decode, or do not say whose they are.
     pub malformed_rows: u64,
+    /// Entra device ids could not all be read: a device without one keeps the one it had.
+    pub entra_device_ids_unsure: bool,
     /// Requests made.
     pub requests: u64,
 }

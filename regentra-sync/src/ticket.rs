@@ -204,7 +204,7 @@ impl OutboxId {
         ))
     }
 
-    /// The `part`-th digest of a tick; a tick has a second one only when its first was delivered too early.
+    /// The `part`-th digest of a tick; a tick has a second one only when sweeps were late for its first.
     #[must_use]
     pub fn digest(msp: crate::MspOrgId, tick: OffsetDateTime, part: u32) -> Self {
         let tick = tick.unix_timestamp_nanos().to_be_bytes();

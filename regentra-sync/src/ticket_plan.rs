@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regentra_evidence::{Signal, SignalKind, Status};
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     CompanyId, ComplianceOrgId, EventId, MappingId, MspOrgId,
@@ -33,8 +33,10 @@ pub struct Sweep {
     pub scheduled_at: OffsetDateTime,
     /// When the digest of the tick is complete.
     pub digest_due_at: OffsetDateTime,
-    /// The time of the sweep.
+    /// The time of the sweep: what it judges by.
     pub now: OffsetDateTime,
+    /// The time at which it is written: the reports took their time.
+    pub written_at: OffsetDateTime,
     /// The first sweep has not succeeded yet: nothing is opened.
     pub dry_run: bool,
     /// How many tickets the tick opens at the most.
@@ -191,14 +193,21 @@ fn row(sweep: Sweep, ticket: &Ticket, action: OutboxAction) -> OutboxRow {
     }
 }
 
-/// The tick's digest with these signals in it: the one that is not delivered yet, or a new one.
+/// How long before it is due a digest takes nothing more: what the bridge has read is not to change under it.
+const DIGEST_CLOSES: Duration = Duration::minutes(1);
+
+/// How long a digest that is begun after its tick collects what else is late.
+const LATE_DIGEST: Duration = Duration::minutes(10);
+
+/// The tick's digest with these signals in it: the one that nobody can have read yet, or a new one.
 fn digest(
     sweep: Sweep,
     state: &SweepState,
     tick: &mut TicketTick,
     overflow: Vec<SignalKey>,
 ) -> OutboxRow {
-    let mut row = state.digest.clone().unwrap_or_else(|| {
+    let is_unread = |row: &OutboxRow| sweep.written_at < row.due_at - DIGEST_CLOSES;
+    let mut row = state.digest.clone().filter(is_unread).unwrap_or_else(|| {
         tick.digests += 1;
         OutboxRow {
             id: OutboxId::digest(sweep.msp, tick.scheduled_at, tick.digests),
@@ -207,7 +216,7 @@ fn digest(
                 entries: BTreeMap::new(),
             },
             created_at: sweep.now,
-            due_at: sweep.digest_due_at,
+            due_at: sweep.digest_due_at.max(sweep.written_at + LATE_DIGEST),
             delivered_at: None,
         }
     });

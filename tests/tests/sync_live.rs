@@ -109,3 +109,19 @@ async fn the_entra_device_id_is_read_from_the_custom_field_that_the_host_names()
     let not_named = listed(&devices, &fields, None).await;
     assert_eq!(entra(not_named), [None, None]);
 }
+
+#[tokio::test]
+async fn an_entra_device_id_that_cannot_be_read_is_not_taken_for_none() {
+    let devices = [device(1, 1, "APPROVED", 0), device(2, 1, "APPROVED", 0)];
+    let id = "11111111-2222-4333-8444-555555555555";
+    let wrapped = json!({"deviceId": 1, "fields": {"entraId": {"value": id}}});
+    let list = listed(&devices, std::slice::from_ref(&wrapped), Some("entraId")).await;
+    let read = list.devices[0].content.entra_device_id.as_ref().unwrap();
+    assert_eq!(read.as_str(), id, "some answers wrap the value");
+    assert!(!list.entra_device_ids_unsure && list.is_complete());
+
+    let malformed = json!({"deviceId": "not a number", "fields": {"entraId": id}});
+    let list = listed(&devices, &[wrapped, malformed], Some("entraId")).await;
+    assert!(list.entra_device_ids_unsure && !list.is_complete());
+    assert_eq!((list.devices.len(), list.malformed_rows), (2, 1));
+}

@@ -1,7 +1,13 @@
 //! The integration over real HTTP, on SQLite: what crosses from NinjaOne's answers into a customer's tenant, and what does not.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
+};
 
 use ninjaone_simulator::{
     Fault, Malformed, NotAvailable, Preset, RetryAfter, Tenant, TenantBuilder, front,
@@ -29,6 +35,7 @@ const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 
 /// A host over a simulated tenant: every organization mapped to a company of its own and promoted.
 struct Scene {
+    sweeps: AtomicI32,
     server: front::tcp::Front,
     store: Arc<dyn Store>,
     integration: Integration,
@@ -88,6 +95,7 @@ impl Scene {
         };
         integration.connect(msp, connect).await.unwrap();
         Self {
+            sweeps: AtomicI32::new(0),
             server,
             store,
             integration,
@@ -149,9 +157,12 @@ impl Scene {
     }
 
     async fn sweep(&self) -> BTreeMap<ComplianceOrgId, SweepReport> {
+        // Each is of a tick of its own.
+        let before = self.sweeps.fetch_add(1, Ordering::Relaxed);
+        let scheduled_at = self.clock.now() + Duration::hours(6) * before;
         let swept = self
             .integration
-            .sweep_now(self.msp, self.clock.now(), 2, Actor::Schedule)
+            .sweep_now(self.msp, scheduled_at, 2, Actor::Schedule)
             .await
             .unwrap();
         self.clock.advance(Duration::minutes(5));

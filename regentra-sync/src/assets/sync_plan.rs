@@ -88,8 +88,14 @@ pub fn sync_plan(
         asset.company = target.company;
         asset.mapping = Some(target.mapping);
         asset.status = AssetStatus::Active;
-        if asset.content.hash() != device.content.hash() {
-            asset.content = device.content.clone();
+        let mut content = device.content.clone();
+        if list.entra_device_ids_unsure && content.entra_device_id.is_none() {
+            content
+                .entra_device_id
+                .clone_from(&asset.content.entra_device_id);
+        }
+        if asset.content.hash() != content.hash() {
+            asset.content = content;
         }
     }
 

@@ -54,6 +54,24 @@ pub enum SyncOutcome {
     Superseded,
 }
 
+/// Which of a region's mapped organizations are synced.
+enum Wanted {
+    All,
+    /// All but those that were synced already.
+    AllBut(BTreeSet<MappingId>),
+    Company(CompanyId),
+}
+
+impl Wanted {
+    fn has(&self, mapping: MappingId, company: CompanyId) -> bool {
+        match self {
+            Self::All => true,
+            Self::AllBut(done) => !done.contains(&mapping),
+            Self::Company(wanted) => *wanted == company,
+        }
+    }
+}
+
 impl Integration {
     /// Syncs the assets of every mapped organization of a region: one list of organizations, then one walk of devices each.
     /// An organization that fails does not keep the others from being synced.
@@ -70,7 +88,7 @@ impl Integration {
         event: EventId,
     ) -> Result<Vec<MappingSync>> {
         let credential = CredentialId::of(msp, region);
-        self.sync_on_demand(msp, credential, |_, _| true, actor, event)
+        self.sync_on_demand(msp, credential, Wanted::All, actor, event)
             .await
     }
 
@@ -94,13 +112,14 @@ impl Integration {
             if !credential.is_active {
                 continue;
             }
-            let is_wanted = |_, of| of == company;
-            let synced_here = self.sync_on_demand(msp, credential.id, is_wanted, actor, event);
+            let wanted = Wanted::Company(company);
+            let synced_here = self.sync_on_demand(msp, credential.id, wanted, actor, event);
             match synced_here.await {
                 Ok(synced_here) => synced.extend(synced_here),
                 Err(error) => {
-                    let targets = self.targets(msp, credential.id, is_wanted).await?;
-                    unreached.extend(targets.into_iter().map(|(mapping, company)| MappingSync {
+                    let mapped = self.mapped(msp, credential.id).await?;
+                    let unreached_here = mapped.into_iter().filter(|(_, of)| *of == company);
+                    unreached.extend(unreached_here.map(|(mapping, company)| MappingSync {
                         mapping: mapping.id,
                         company,
                         outcome: Err(error.of_another()),
@@ -132,19 +151,17 @@ impl Integration {
             held.ok_or_else(|| busy("this region's assets are being synced already; wait for it"))?;
         let started_at = self.now();
         let runs = self.inner.store.runs(msp).await?;
-        let synced_since = |mapping| {
-            let subject = RunSubject {
-                kind: RunKind::AssetSync,
-                credential,
-                mapping: Some(mapping),
-            };
-            runs.iter()
-                .any(|run| run.subject == subject && run.was_done_since(event.starts_at))
-        };
+        let since = runs.iter().filter(|run| {
+            let subject = run.subject;
+            subject.kind == RunKind::AssetSync
+                && subject.credential == credential
+                && run.was_done_since(event.starts_at)
+        });
+        let wanted = Wanted::AllBut(since.filter_map(|run| run.subject.mapping).collect());
         let sync = self.sync_region(
             msp,
             credential,
-            |mapping, _| !synced_since(mapping),
+            wanted,
             Actor::Schedule,
             event.id,
             Lane::Sweep,
@@ -168,14 +185,14 @@ impl Integration {
         &self,
         msp: MspOrgId,
         credential: CredentialId,
-        is_wanted: impl Fn(MappingId, CompanyId) -> bool,
+        wanted: Wanted,
         actor: Actor,
         event: EventId,
     ) -> Result<Vec<MappingSync>> {
         let started_at = self.now();
         let lane = Lane::Interactive;
         let synced = self
-            .sync_region(msp, credential, is_wanted, actor, event, lane)
+            .sync_region(msp, credential, wanted, actor, event, lane)
             .await;
         if let Err(error) = &synced
             && matches!(error.kind(), ErrorKind::Ninjaone(_) | ErrorKind::Sealing)
@@ -210,14 +227,20 @@ impl Integration {
         &self,
         msp: MspOrgId,
         credential: CredentialId,
-        is_wanted: impl Fn(MappingId, CompanyId) -> bool,
+        wanted: Wanted,
         actor: Actor,
         event: EventId,
         lane: Lane,
     ) -> Result<Vec<MappingSync>> {
         let credential = self.connected(msp, credential).await?;
-        let targets = self.targets(msp, credential.id, is_wanted).await?;
-        if targets.is_empty() {
+        let mapped = self.mapped(msp, credential.id).await?;
+        // With nothing mapped the list is asked for all the same: what is new is seen, and a connection that fails is noticed.
+        let is_first_look = mapped.is_empty() && !matches!(wanted, Wanted::Company(_));
+        let targets: Vec<_> = mapped
+            .into_iter()
+            .filter(|(mapping, company)| wanted.has(mapping.id, *company))
+            .collect();
+        if targets.is_empty() && !is_first_look {
             return Ok(Vec::new());
         }
         let access = self.open(msp, &credential, lane).await?;
@@ -270,20 +293,17 @@ impl Integration {
         Ok(synced)
     }
 
-    /// The mapped organizations that are wanted, with the company of each.
-    async fn targets(
+    /// The mapped organizations, with the company of each.
+    async fn mapped(
         &self,
         msp: MspOrgId,
         credential: CredentialId,
-        is_wanted: impl Fn(MappingId, CompanyId) -> bool,
     ) -> Result<Vec<(Mapping, CompanyId)>> {
         let mappings = self.inner.store.mappings(msp, credential).await?;
         let mapped = mappings
             .into_iter()
             .filter_map(|mapping| mapping.state.company().map(|company| (mapping, company)));
-        Ok(mapped
-            .filter(|(mapping, company)| is_wanted(mapping.id, *company))
-            .collect())
+        Ok(mapped.collect())
     }
 
     async fn sync_mapping(
@@ -371,7 +391,7 @@ impl Integration {
             mapping: mapping.id,
             company,
         };
-        let event = event.for_mapping(mapping.id);
+        let mut event = event.for_mapping(mapping.id);
         for _ in 0..RACES {
             let now = self.now();
             let existing = self.concerned_assets(msp, target, list).await?;
@@ -409,7 +429,10 @@ impl Integration {
                 audit: vec![AuditRow::new(event, now, actor, details)],
             };
             match self.inner.store.commit_assets(msp, commit).await? {
-                CommitOutcome::Committed | CommitOutcome::AlreadyCommitted => return Ok(synced),
+                CommitOutcome::Committed => return Ok(synced),
+                // The event was delivered before, and the devices have changed since: what has changed is written as well.
+                CommitOutcome::AlreadyCommitted if changed => event = event.again(),
+                CommitOutcome::AlreadyCommitted => return Ok(synced),
                 // Another source, or the sync of the organization that a device left, wrote one of the rows.
                 CommitOutcome::Superseded(Guard::Asset) => {}
                 CommitOutcome::Superseded(guard) => {

@@ -1,7 +1,8 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use ninjaone_client::{
-    Authorization as Flow, ErrorKind as Vendor, PendingAuthorization as Pending, Scope, Scopes,
+    Authorization as Flow, ErrorKind as Vendor, Lane, MemoryTokenStore,
+    PendingAuthorization as Pending, Scope, Scopes, TokenStore as _,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use crate::{
     authorization::{AUTHORIZATION_LIFETIME, PendingAuthorization, StateDigest},
     credential::{Grant, SealedSecrets},
     error::{Error, ErrorKind, Result},
-    ninjaone::Redemption,
+    ninjaone::{Access, AccessGrant, Redemption},
     region::RegionKey,
     seal::{Field, SealError},
 };
@@ -221,7 +222,8 @@ impl Integration {
     /// # Errors
     /// [`ErrorKind::BeginAgain`] when the state is unknown, expired, used, another MSP's, or void since its region was
     /// disconnected (it does not tell which), when the administrator declined, and when NinjaOne does not take the code; [`ErrorKind::Conflict`] when the client id is connected
-    /// elsewhere and that was not allowed; [`ErrorKind::Ninjaone`] when the code cannot be redeemed for another reason;
+    /// elsewhere and that was not allowed, or when it does not see the mapped organizations, as [`connect`](Self::connect)
+    /// says; [`ErrorKind::Ninjaone`] when the code cannot be redeemed for another reason;
     /// [`ErrorKind::Store`].
     #[tracing::instrument(name = "regentra.complete_authorization", skip_all, fields(%msp))]
     pub async fn complete_authorization(
@@ -232,6 +234,8 @@ impl Integration {
     ) -> Result<Authorized> {
         let digest = StateDigest::of(&callback.state);
         let store = &self.inner.store;
+        // Read before the authorization is taken: a disconnect from now on voids it, under way or not.
+        let before = store.credentials(msp).await?;
         let pending = store.take_authorization(msp, &digest, self.now()).await?;
         let pending = pending.ok_or_else(|| {
             let message = "this authorization is not under way: it was completed, took longer than ten minutes, was never \
@@ -241,7 +245,12 @@ impl Integration {
         let region = pending.region;
         let base_url = self.allowed(&region)?;
         let keyring = &self.inner.keyring;
-        let opened = keyring.open(msp, &region, Field::Authorization, &pending.sealed)?;
+        let opened = keyring.open(msp, &region, Field::Authorization, &pending.sealed);
+        let opened = opened.map_err(|error| match error {
+            // It was begun under a key that was dropped meanwhile.
+            SealError::UnknownKey { .. } => begin_again(error),
+            _ => error.into(),
+        })?;
         let begun: Begun =
             serde_json::from_str(opened.expose_secret()).map_err(|_| SealError::Malformed)?;
         let flow = Pending::from_parts(
@@ -255,14 +264,33 @@ impl Integration {
         let client_id = SecretString::from(begun.client_id);
         let client_secret = begun.client_secret.map(SecretString::from);
         let fingerprint = keyring.fingerprint(&base_url.limit_host(), &client_id);
+        let stored = before.into_iter().find(|stored| stored.region == region);
         let redemption = Redemption {
-            base_url,
+            base_url: base_url.clone(),
             client_id: client_id.clone(),
             client_secret: client_secret.clone(),
             code,
         };
         let token = self.inner.ninjaone.redeem(redemption).await;
         let token = token.map_err(not_redeemed)?;
+        let tokens = Arc::new(MemoryTokenStore::holding(token));
+        if let Some(stored) = &stored {
+            let access = Access {
+                base_url,
+                fingerprint: fingerprint.clone(),
+                client_id: client_id.clone(),
+                grant: AccessGrant::AuthorizationCode {
+                    client_secret: client_secret.clone(),
+                    connection: stored.guard(),
+                    tokens: Arc::<MemoryTokenStore>::clone(&tokens),
+                },
+                lane: Lane::Interactive,
+            };
+            self.sees_the_same_organizations(msp, stored, &access)
+                .await?;
+        }
+        let token = tokens.load().await.ok().flatten();
+        let token = token.ok_or_else(|| Error::new(ErrorKind::Internal, "the token is kept"))?;
         let token = Zeroizing::new(token.expose_secret().to_owned());
 
         let seal = |field, secret: &SecretString| keyring.seal(msp, &region, field, secret);
@@ -281,6 +309,7 @@ impl Integration {
             secrets,
             allow_duplicate: begun.allow_duplicate,
             actor,
+            as_of: Some(stored.map(|stored| stored.generation)),
         };
         // Saved before it is tried: the code is spent, and what came for it is kept nowhere else.
         let connected = self.save(msp, connection).await?;
@@ -295,6 +324,11 @@ fn refused(error: ninjaone_client::Error) -> Error {
         return error.into();
     }
     Error::new(ErrorKind::BeginAgain, error.to_string()).caused_by(error)
+}
+
+fn begin_again(error: SealError) -> Error {
+    let message = "this authorization was sealed under a key that is no longer used: begin again";
+    Error::new(ErrorKind::BeginAgain, message).caused_by(error)
 }
 
 fn not_redeemed(error: Error) -> Error {

@@ -1,12 +1,19 @@
+use std::collections::BTreeMap;
+
+use ninjaone_client::Lane;
 use secrecy::SecretString;
 
 use super::{Integration, RACES, superseded};
 use crate::{
     CredentialId, EventId, Generation, MspOrgId,
     audit::{Actor, AuditDetails, AuditRow},
+    company::fold_name,
     credential::{Credential, Fingerprint, Grant, SealedSecrets},
     error::{Error, ErrorKind, Result},
     id::Version,
+    mapping::Mapping,
+    ninjaone::{Access, AccessGrant},
+    policy::ORGANIZATION_CEILING,
     region::RegionKey,
     seal::Field,
     store::{CommitOutcome, ConnectCommit, Guard},
@@ -42,11 +49,15 @@ pub struct Connected {
 impl Integration {
     /// Saves credentials, sealed. The same region again is a reconnect: the new secret, the same mappings.
     ///
-    /// It does not ask NinjaOne; [`test_connection`](Self::test_connection) does.
+    /// It does not ask NinjaOne, which [`test_connection`](Self::test_connection) does, but in one case: another API client than
+    /// before, in a region with mapped organizations. Ids of organizations mean something only in their own NinjaOne tenant, so
+    /// the new client has to see every mapped organization under its id and name: another tenant's organization of the same id
+    /// would become evidence of the wrong customer.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for an address that is not allowed or an empty client id; [`ErrorKind::Conflict`] when the client
-    /// id is connected elsewhere and that was not allowed; [`ErrorKind::Store`].
+    /// id is connected elsewhere and that was not allowed, or when another client does not see the mapped organizations;
+    /// [`ErrorKind::Ninjaone`] when that cannot be asked; [`ErrorKind::Store`]. Nothing is saved then.
     #[tracing::instrument(name = "regentra.connect", skip_all, fields(%msp, region = %request.region))]
     pub async fn connect(&self, msp: MspOrgId, request: Connect) -> Result<Connected> {
         let Connect {
@@ -67,6 +78,24 @@ impl Integration {
         }
         let keyring = &self.inner.keyring;
         let fingerprint = keyring.fingerprint(&base_url.limit_host(), &client_id);
+        let stored = self
+            .inner
+            .store
+            .credential(msp, CredentialId::of(msp, &region))
+            .await?;
+        if let Some(stored) = stored {
+            let access = Access {
+                base_url,
+                fingerprint: fingerprint.clone(),
+                client_id: client_id.clone(),
+                grant: AccessGrant::ClientCredentials {
+                    client_secret: client_secret.clone(),
+                },
+                lane: Lane::Interactive,
+            };
+            self.sees_the_same_organizations(msp, &stored, &access)
+                .await?;
+        }
         let secrets = SealedSecrets {
             client_id: keyring.seal(msp, &region, Field::ClientId, &client_id)?,
             client_secret: Some(keyring.seal(msp, &region, Field::ClientSecret, &client_secret)?),
@@ -80,8 +109,59 @@ impl Integration {
             secrets,
             allow_duplicate,
             actor,
+            as_of: None,
         };
         self.save(msp, connection).await
+    }
+
+    /// Another API client than before has to see every mapped organization under its id and name.
+    pub(super) async fn sees_the_same_organizations(
+        &self,
+        msp: MspOrgId,
+        stored: &Credential,
+        access: &Access,
+    ) -> Result<()> {
+        if stored.fingerprint == access.fingerprint {
+            return Ok(());
+        }
+        let mappings = self.inner.store.mappings(msp, stored.id).await?;
+        let mapped: Vec<_> = mappings
+            .iter()
+            .filter(|mapping| mapping.state.company().is_some())
+            .collect();
+        if mapped.is_empty() {
+            return Ok(());
+        }
+        let list = self
+            .inner
+            .ninjaone
+            .organizations(access, ORGANIZATION_CEILING)
+            .await?
+            .storable();
+        let names: BTreeMap<_, _> = list
+            .organizations
+            .iter()
+            .map(|listed| (listed.id, fold_name(listed.name.as_str())))
+            .collect();
+        let is_another = |mapping: &&&Mapping| match names.get(&mapping.external_org_id) {
+            Some(name) => *name != fold_name(mapping.name.as_str()),
+            // One that was gone already is no sign of another tenant, and neither is one that an incomplete list leaves out.
+            None => mapping.missing_since.is_none() && list.is_complete(),
+        };
+        let others: Vec<_> = mapped.iter().filter(is_another).collect();
+        let Some(first) = others.first() else {
+            return Ok(());
+        };
+        let (mapped, others, first) = (mapped.len(), others.len(), first.external_org_id);
+        Err(Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "this is another API client than before, and it does not see {others} of the {mapped} mapped organizations \
+                 (organization {first} for one) under their ids and names: it may be of another NinjaOne tenant, whose data would \
+                 become another customer's. Give it access to all organizations, or un-map those that are no longer there, and \
+                 connect again"
+            ),
+        ))
     }
 
     /// Writes a connection, whichever way it was got.
@@ -94,6 +174,7 @@ impl Integration {
             secrets,
             allow_duplicate,
             actor,
+            as_of,
         } = connection;
         let id = CredentialId::of(msp, &region);
         // Whether the override is needed, only the store knows; it is audited only if it is.
@@ -102,6 +183,11 @@ impl Integration {
             let now = self.now();
             let stored = self.inner.store.credential(msp, id).await?;
             let expected = stored.as_ref().map(|stored| stored.generation);
+            if as_of.is_some_and(|as_of| as_of != expected) {
+                let message = "the region was disconnected, or connected anew, while this authorization was under way; begin \
+                               again if it is still wanted";
+                return Err(Error::new(ErrorKind::BeginAgain, message));
+            }
             let reconnected = stored.is_some();
             let details = AuditDetails::Connected {
                 credential: id,
@@ -177,6 +263,8 @@ pub(super) struct NewConnection {
     pub(super) secrets: SealedSecrets,
     pub(super) allow_duplicate: bool,
     pub(super) actor: Actor,
+    /// The generation of the region's credential before the work began, if it may not have changed since.
+    pub(super) as_of: Option<Option<Generation>>,
 }
 
 /// A client id as it is sent: what surrounds it when it is pasted is no part of it, nor of its fingerprint.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use ninjaone_client::Lane;
 use time::OffsetDateTime;
 
-use super::{Integration, busy, superseded};
+use super::{Integration, RACES, busy, superseded};
 use crate::{
     CompanyId, CredentialId, EventId, MappingId, MspOrgId,
     audit::{Actor, AuditDetails, AuditRow},
@@ -104,15 +104,47 @@ impl Integration {
         guard: CredentialGuard,
         list: &OrganizationList,
         actor: Actor,
-        event: EventId,
+        mut event: EventId,
     ) -> Result<Discovery> {
-        let known = self.inner.store.mappings(msp, guard.credential).await?;
-        let companies = self.inner.store.companies(msp).await?;
-        let now = self.now();
-        let changes = changes(guard.credential, list, &known, &companies, now);
-        if changes.added.is_empty() && changes.seen.is_empty() {
-            return Ok(changes.discovery);
+        for _ in 0..RACES {
+            let known = self.inner.store.mappings(msp, guard.credential).await?;
+            let companies = self.inner.store.companies(msp).await?;
+            let now = self.now();
+            let changes = changes(guard.credential, list, &known, &companies, now);
+            let discovery = changes.discovery;
+            if changes.added.is_empty() && changes.seen.is_empty() {
+                return Ok(discovery);
+            }
+            let commit = changes.into_commit(guard, event, actor, now);
+            match self.inner.store.commit_discovery(msp, commit).await? {
+                CommitOutcome::Committed => return Ok(discovery),
+                // The event was delivered before, and the list has changed since.
+                CommitOutcome::AlreadyCommitted => event = event.again(),
+                CommitOutcome::Superseded(_) => {
+                    // Disconnected, or reconnected with other credentials that may see other organizations.
+                    self.connected(msp, guard.credential).await?;
+                    break;
+                }
+            }
         }
+        Err(superseded())
+    }
+}
+
+struct Changes {
+    discovery: Discovery,
+    added: Vec<Mapping>,
+    seen: Vec<SeenOrganization>,
+}
+
+impl Changes {
+    fn into_commit(
+        self,
+        guard: CredentialGuard,
+        event: EventId,
+        actor: Actor,
+        now: OffsetDateTime,
+    ) -> DiscoveryCommit {
         let Discovery {
             listed,
             added,
@@ -120,7 +152,7 @@ impl Integration {
             missing,
             returned,
             truncated,
-        } = changes.discovery;
+        } = self.discovery;
         let credential = guard.credential;
         let details = AuditDetails::Discovered {
             credential,
@@ -131,28 +163,14 @@ impl Integration {
             returned,
             truncated,
         };
-        let commit = DiscoveryCommit {
+        DiscoveryCommit {
             event,
             guard,
-            added: changes.added,
-            seen: changes.seen,
+            added: self.added,
+            seen: self.seen,
             audit: vec![AuditRow::new(event, now, actor, details)],
-        };
-        match self.inner.store.commit_discovery(msp, commit).await? {
-            CommitOutcome::Committed | CommitOutcome::AlreadyCommitted => Ok(changes.discovery),
-            CommitOutcome::Superseded(_) => {
-                // Disconnected, or reconnected with other credentials that may see other organizations.
-                self.connected(msp, guard.credential).await?;
-                Err(superseded())
-            }
         }
     }
-}
-
-struct Changes {
-    discovery: Discovery,
-    added: Vec<Mapping>,
-    seen: Vec<SeenOrganization>,
 }
 
 fn changes(

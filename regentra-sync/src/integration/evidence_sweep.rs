@@ -112,44 +112,34 @@ impl Integration {
         };
         let started_at = self.now();
         let swept = Box::pin(self.sweep_held(event, actor, &held)).await;
-        let (outcome, requests) = match &swept {
+        let ended = match &swept {
             Ok(SweepOutcome::Committed(report)) => {
-                let outcome = if report.answered {
-                    RunOutcome::Succeeded
-                } else {
-                    RunOutcome::Partial
-                };
-                (outcome, report.counts.requests)
+                Some((succeeded_if(report.answered), report.counts.requests))
             }
-            Ok(SweepOutcome::AlreadyCommitted) => (RunOutcome::Succeeded, 0),
-            Ok(SweepOutcome::Superseded(_) | SweepOutcome::Skipped(_) | SweepOutcome::Busy) => {
-                (RunOutcome::Partial, 0)
+            Ok(SweepOutcome::AlreadyCommitted) => {
+                let outcome = self.outcome_of_committed(event).await?;
+                outcome.map(|outcome| (outcome, 0))
             }
-            Err(error) => (
-                RunOutcome::Failed {
-                    error: error.kind().as_str().to_owned(),
-                },
-                0,
-            ),
-        };
-        let credential = event.credential();
-        let subject = RunSubject {
-            kind: RunKind::EvidenceSweep,
-            credential,
-            mapping: Some(event.mapping_id),
+            // Nothing was done, so nothing is remembered: the last run is the one before.
+            Ok(SweepOutcome::Superseded(_) | SweepOutcome::Skipped(_) | SweepOutcome::Busy) => None,
+            Err(error) => {
+                let error = error.kind().as_str().to_owned();
+                Some((RunOutcome::Failed { error }, 0))
+            }
         };
         let succeeded = matches!(
             swept,
             Ok(SweepOutcome::Committed(_) | SweepOutcome::AlreadyCommitted)
         );
-        let record = RunRecord {
-            subject,
+        let record = ended.map(|(outcome, requests)| RunRecord {
+            subject: run_of(event),
             started_at,
             finished_at: self.now(),
             outcome,
             requests,
-        };
-        self.release(msp, held, vec![record]).await?;
+        });
+        self.release(msp, held, record.into_iter().collect())
+            .await?;
         let kind = RunKind::EvidenceSweep;
         self.tell(&Progress::Done {
             kind,
@@ -158,6 +148,34 @@ impl Integration {
             succeeded,
         });
         swept
+    }
+
+    /// How the run that committed this event ended, where it left no record of that: it died in between.
+    async fn outcome_of_committed(&self, event: &SweepEvent) -> Result<Option<RunOutcome>> {
+        let runs = self.inner.store.runs(event.msp_credential_org_id).await?;
+        let is_recorded = runs
+            .iter()
+            .any(|run| run.subject == run_of(event) && run.was_done_since(event.scheduled_at));
+        if is_recorded {
+            return Ok(None);
+        }
+        let customer = event.customer_compliance_org_id;
+        let current = self
+            .inner
+            .store
+            .current_signals(customer, self.now())
+            .await?;
+        let mut written = current
+            .iter()
+            .filter(|stored| stored.event == event.id)
+            .peekable();
+        // Signals that are current no more are of a run that others have followed.
+        if written.peek().is_none() {
+            return Ok(None);
+        }
+        Ok(Some(succeeded_if(
+            written.all(|stored| stored.signal.complete),
+        )))
     }
 
     async fn sweep_held(
@@ -320,6 +338,7 @@ impl Integration {
                 scheduled_at: event.scheduled_at,
                 digest_due_at: event.scheduled_at + policy.evidence_sweep.every,
                 now,
+                written_at: self.now(),
                 dry_run,
                 tickets_per_tick: policy.tickets_per_tick,
             },
@@ -450,6 +469,23 @@ impl Integration {
         let _ = self.inner.store.commit_audit(msp, event, vec![row]).await?;
         tracing::warn!(spent, limit, "little is left of the hour's request budget");
         Ok(())
+    }
+}
+
+/// Whose record a sweep replaces.
+fn run_of(event: &SweepEvent) -> RunSubject {
+    RunSubject {
+        kind: RunKind::EvidenceSweep,
+        credential: event.credential(),
+        mapping: Some(event.mapping_id),
+    }
+}
+
+const fn succeeded_if(answered: bool) -> RunOutcome {
+    if answered {
+        RunOutcome::Succeeded
+    } else {
+        RunOutcome::Partial
     }
 }
 

@@ -160,8 +160,11 @@ impl Integration {
         }
     }
 
-    /// Sweeps every promoted customer of one MSP at once, as one tick would, without spreading the starts: at the wish of
-    /// `actor`, whom the audit trails name. Different customers run in parallel, `parallel` at a time; one customer's organizations one after the other.
+    /// Sweeps every promoted customer of one MSP at once, without spreading the starts: at the wish of `actor`, whom the audit
+    /// trails name. It is the sweep of the schedule's tick that `scheduled_at` falls into, made now: what was swept in that tick
+    /// already stays as it is, so that nobody closes a ticket by sweeping twice, or opens more of them than a tick may.
+    ///
+    /// Different customers run in parallel, `parallel` at a time; one customer's organizations one after the other.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) from planning; what a sweep itself ends with is in the answer.
@@ -173,6 +176,7 @@ impl Integration {
         actor: Actor,
     ) -> Result<Vec<(SweepEvent, Result<SweepOutcome>)>> {
         let mut customers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let scheduled_at = self.inner.policy.evidence_sweep.last(scheduled_at);
         for event in self.plan_sweeps(scheduled_at).await? {
             if let Event::EvidenceSweep(event) = event
                 && event.msp_credential_org_id == msp

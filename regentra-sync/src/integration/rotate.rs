@@ -3,26 +3,32 @@ use crate::{
     EventId, MspOrgId,
     audit::{Actor, AuditDetails, AuditRow},
     credential::{Credential, SealedSecrets},
-    error::Result,
+    error::{ErrorKind, Result},
     seal::{Field, Sealed},
     store::{CommitOutcome, SecretsCommit},
 };
 
 impl Integration {
     /// Seals every connected credential of an MSP again under the current key, where it is sealed under an older one. Runs go on
-    /// meanwhile. Returns how many were sealed again; when that is 0 for every MSP, the older key can be dropped.
+    /// meanwhile. Returns how many were sealed again; when that is 0 for every MSP, the older key can be dropped. An authorization
+    /// that was begun under the older key, less than ten minutes ago, has to be begun again then.
     ///
     /// # Errors
-    /// [`ErrorKind::Sealing`](crate::ErrorKind::Sealing) when a value does not open; [`ErrorKind::Store`](crate::ErrorKind::Store).
+    /// [`ErrorKind::Sealing`](crate::ErrorKind::Sealing) when a value does not open, after the other credentials were sealed
+    /// again; [`ErrorKind::Store`](crate::ErrorKind::Store).
     #[tracing::instrument(name = "regentra.rotate_key", skip_all, fields(%msp))]
     pub async fn rotate_key(&self, msp: MspOrgId, actor: Actor) -> Result<usize> {
-        let mut resealed = 0;
+        let (mut resealed, mut does_not_open) = (0, None);
         for credential in self.inner.store.credentials(msp).await? {
-            if self.reseal(msp, credential, actor).await? {
-                resealed += 1;
+            match self.reseal(msp, credential, actor).await {
+                Ok(was_resealed) => resealed += usize::from(was_resealed),
+                Err(error) if error.kind() == ErrorKind::Sealing => {
+                    does_not_open = does_not_open.or(Some(error));
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(resealed)
+        does_not_open.map_or(Ok(resealed), Err)
     }
 
     async fn reseal(

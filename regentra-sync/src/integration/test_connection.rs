@@ -1,7 +1,7 @@
 use ninjaone_client::{ErrorKind as Vendor, Lane, Region};
 use secrecy::SecretString;
 
-use super::Integration;
+use super::{Integration, connect::trimmed};
 use crate::{
     CredentialId, EventId, MspOrgId,
     audit::{Actor, AuditDetails, AuditRow},
@@ -55,14 +55,13 @@ impl Integration {
         request: TestConnection,
     ) -> Result<ConnectionTest> {
         let base_url = self.allowed(&request.region)?;
-        let fingerprint = self
-            .inner
-            .keyring
-            .fingerprint(&base_url.limit_host(), &request.client_id);
+        let client_id = trimmed(&request.client_id);
+        let keyring = &self.inner.keyring;
+        let fingerprint = keyring.fingerprint(&base_url.limit_host(), &client_id);
         let access = Access {
             base_url,
             fingerprint,
-            client_id: request.client_id,
+            client_id,
             grant: AccessGrant::ClientCredentials {
                 client_secret: request.client_secret,
             },

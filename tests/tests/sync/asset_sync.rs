@@ -58,6 +58,8 @@ on_every_store!(
     what_keeps_a_region_from_being_synced_stands_on_the_card_until_it_is_over,
     a_company_without_a_mapped_organization_cannot_be_synced,
     a_customer_that_is_mapped_and_not_promoted_contributes_assets_only,
+    with_nothing_mapped_the_organizations_are_listed_all_the_same,
+    a_delivery_that_finds_other_devices_writes_them_too,
 );
 
 /// An asset that another source of the host keeps.
@@ -934,6 +936,52 @@ async fn what_keeps_a_region_from_being_synced_stands_on_the_card_until_it_is_ov
     host.clock.advance(Duration::minutes(1));
     host.sync_one().await;
     assert_eq!(last_error().await, None);
+}
+
+async fn with_nothing_mapped_the_organizations_are_listed_all_the_same(host: Host) {
+    host.organizations(&[(1, "Alpha")]);
+    host.connect().await;
+    assert!(host.sync().await.is_empty());
+    assert_eq!(host.mapping(1).await.name.as_str(), "Alpha");
+
+    // A sync that asked for nothing would hide that the connection fails.
+    host.ninjaone.script().fails = Some(Vendor::WrongRegionOrClient);
+    let kind = regentra_sync::integration::PlanKind::AssetSync;
+    let events = host.integration.plan(kind, host.tick()).await.unwrap();
+    host.integration.handle(&events[0], 1).await.unwrap_err();
+    let status = host.integration.connection_status(host.msp).await.unwrap();
+    assert!(status[0].last_error.is_some());
+}
+
+async fn a_delivery_that_finds_other_devices_writes_them_too(host: Host) {
+    host.mapped(&[(1, "Alpha")]).await;
+    let event = host.event();
+    let deliver = async || {
+        let mut synced = host
+            .integration
+            .sync_assets(host.msp, &us(), operator(), event)
+            .await
+            .unwrap();
+        match synced.remove(0).outcome.unwrap() {
+            SyncOutcome::Synced { changed, .. } => changed,
+            other => panic!("not synced: {other:?}"),
+        }
+    };
+    list(&host, 1, vec![device(10, "PC-1")]);
+    assert!(deliver().await);
+    assert!(!deliver().await);
+    list(&host, 1, vec![device(11, "PC-2")]);
+    host.organizations(&[(1, "Alpha Ltd")]);
+    assert!(deliver().await);
+    let active = host.assets().await;
+    let active = active
+        .iter()
+        .filter(|asset| asset.status == AssetStatus::Active);
+    let active: Vec<_> = active.map(|asset| asset.external_id.as_str()).collect();
+    assert_eq!(active, ["11"], "what is said to be written is written");
+    assert_eq!(host.mapping(1).await.name.as_str(), "Alpha Ltd");
+    assert!(!deliver().await);
+    assert_eq!(host.msp_audit(AuditAction::NinjaoneSynced).await.len(), 2);
 }
 
 async fn a_company_without_a_mapped_organization_cannot_be_synced(host: Host) {

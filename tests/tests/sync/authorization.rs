@@ -47,6 +47,8 @@ on_every_store!(
     a_dead_refresh_token_says_authorize_again_and_changes_nothing_else,
     a_disconnect_forgets_the_refresh_token_and_stops_what_is_in_flight,
     a_key_rotation_reseals_the_refresh_token,
+    a_disconnect_while_a_code_is_redeemed_is_not_undone,
+    another_tenants_administrator_cannot_take_a_region_over,
 );
 
 const REDIRECT: &str = "https://portal.example/ninjaone/callback";
@@ -202,6 +204,38 @@ async fn a_disconnect_voids_the_authorizations_under_way(host: Host) {
     // The next one is as good as ever.
     let begun = begin(&host).await;
     assert!(complete(&host, &begun).await.unwrap().connected.reconnected);
+}
+
+async fn a_disconnect_while_a_code_is_redeemed_is_not_undone(host: Host) {
+    host.connect().await;
+    let begun = begin(&host).await;
+    let (integration, msp, event) = (host.integration.clone(), host.msp, host.event());
+    host.ninjaone.script().while_redeeming = Some(Box::new(move || {
+        Box::pin(async move {
+            let region = us();
+            let disconnected = integration.disconnect(msp, &region, operator(), event);
+            assert!(disconnected.await.unwrap().changed);
+        })
+    }));
+    let error = complete(&host, &begun).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BeginAgain);
+    let credential = stored(&host).await;
+    assert!(!credential.is_active && credential.secrets.is_none());
+}
+
+async fn another_tenants_administrator_cannot_take_a_region_over(host: Host) {
+    host.mapped(&[(1, "Alpha")]).await;
+    let before = stored(&host).await;
+    host.organizations(&[(1, "Zeta")]);
+    let request = BeginAuthorization {
+        client_id: "another client".into(),
+        ..beginning()
+    };
+    let begun = host.integration.begin_authorization(host.msp, request);
+    let begun = begun.await.unwrap();
+    let error = complete(&host, &begun).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(stored(&host).await, before);
 }
 
 async fn completing_connects_and_says_so_on_the_msps_trail(host: Host) {

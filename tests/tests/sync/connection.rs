@@ -1,7 +1,9 @@
 //! Section 2: connecting.
 
+use std::sync::Arc;
+
 use regentra_sync::{
-    CredentialId, ErrorKind, MspOrgId, Policy, RegionKey,
+    CredentialId, ErrorKind, Integration, MspOrgId, Policy, RegionKey,
     audit::{Actor, AuditAction, AuditDetails},
     credential::Grant,
     integration::{Choice, Connect, TestConnection},
@@ -34,6 +36,10 @@ on_every_store!(
     rotation_reseals_without_downtime,
     secrets_that_do_not_open_are_audited_once_and_say_what_to_do,
     nothing_saved_yet_is_said_as_such,
+    another_client_has_to_see_the_mapped_organizations_as_they_were,
+    a_new_secret_of_the_same_client_is_saved_without_asking,
+    a_pasted_client_id_is_tried_as_it_is_saved,
+    a_credential_that_does_not_open_does_not_keep_the_others_from_being_sealed_again,
 );
 
 fn testing(region: &str) -> TestConnection {
@@ -429,6 +435,113 @@ async fn empty_credentials_are_refused(host: Host) {
     }
 }
 
+fn of_another_client(host: &Host) -> Connect {
+    Connect {
+        client_id: "another client".into(),
+        ..host.connecting()
+    }
+}
+
+async fn another_client_has_to_see_the_mapped_organizations_as_they_were(host: Host) {
+    host.mapped(&[(1, "Alpha"), (2, "Beta")]).await;
+    // Nobody decided about it, so nothing of it goes anywhere.
+    host.organizations(&[(1, "Alpha"), (2, "Beta"), (3, "Gamma")]);
+    host.discover().await;
+    let before = host.store.credentials(host.msp).await.unwrap();
+    for another_tenant in [
+        &[(1, "Alpha"), (2, "Zeta")][..],
+        &[(2, "Beta"), (3, "Gamma")],
+        &[],
+    ] {
+        host.organizations(another_tenant);
+        let connect = of_another_client(&host);
+        let error = host.integration.connect(host.msp, connect).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{another_tenant:?}");
+        let text = error.to_string();
+        assert!(text.contains("another NinjaOne tenant"), "{text}");
+        assert!(!text.contains("Zeta") && !text.contains("Beta"), "{text}");
+        assert_eq!(host.store.credentials(host.msp).await.unwrap(), before);
+    }
+    host.ninjaone.script().fails = Some(Vendor::Timeout);
+    let connect = of_another_client(&host);
+    let error = host.integration.connect(host.msp, connect).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Ninjaone(Vendor::Timeout));
+    assert_eq!(host.store.credentials(host.msp).await.unwrap(), before);
+
+    host.ninjaone.script().fails = None;
+    host.organizations(&[(1, " alpha"), (2, "Beta"), (4, "Delta")]);
+    let connect = of_another_client(&host);
+    let connected = host.integration.connect(host.msp, connect).await.unwrap();
+    assert!(connected.reconnected);
+
+    // Un-mapped, an organization that is not there any more is in nobody's way.
+    host.map(2, Choice::DontSync).await.unwrap();
+    host.organizations(&[(1, "Alpha")]);
+    let connect = host.connecting();
+    host.integration.connect(host.msp, connect).await.unwrap();
+}
+
+async fn a_new_secret_of_the_same_client_is_saved_without_asking(host: Host) {
+    host.mapped(&[(1, "Alpha")]).await;
+    host.ninjaone.script().asked.clear();
+    host.ninjaone.script().fails = Some(Vendor::Timeout);
+    let connect = Connect {
+        client_secret: "hunter3".into(),
+        ..host.connecting()
+    };
+    host.integration.connect(host.msp, connect).await.unwrap();
+    assert!(host.ninjaone.script().asked.is_empty());
+}
+
+async fn a_pasted_client_id_is_tried_as_it_is_saved(host: Host) {
+    host.organizations(&[(1, "Alpha")]);
+    host.ninjaone.script().only = Some(("app.ninjarmm.com", "client"));
+    let pasted = TestConnection {
+        client_id: " client\n".into(),
+        ..testing("us")
+    };
+    let test = host.integration.test_connection(host.msp, pasted).await;
+    assert_eq!(test.unwrap().organizations_visible, 1);
+}
+
+async fn a_credential_that_does_not_open_does_not_keep_the_others_from_being_sealed_again(
+    host: Host,
+) {
+    host.connect().await;
+    let elsewhere = Connect {
+        region: RegionKey::parse("eu").unwrap(),
+        ..host.connecting()
+    };
+    // Of a key that nobody has any more; its region comes before the other one.
+    let lost = Keyring::new(
+        KeyId::new("lost").unwrap(),
+        MasterKey::from_bytes([7; 32]),
+        MasterKey::from_bytes([9; 32]),
+    );
+    let with = |keyring| {
+        Integration::builder(Arc::clone(&host.store), keyring)
+            .clock(Arc::new(host.clock.clone()))
+            .build()
+    };
+    with(lost).connect(host.msp, elsewhere).await.unwrap();
+    let both = with(
+        rotated_keyring().with_retired(KeyId::new("one").unwrap(), MasterKey::from_bytes([1; 32])),
+    );
+    let error = both.rotate_key(host.msp, operator()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Sealing);
+    // The one that opens is sealed under the new key.
+    host.organizations(&[(1, "Alpha")]);
+    let only_new = Integration::builder(Arc::clone(&host.store), rotated_keyring())
+        .ninjaone(Arc::new(host.ninjaone.clone()))
+        .clock(Arc::new(host.clock.clone()))
+        .build();
+    let region = us();
+    let test = only_new.test_saved_connection(host.msp, &region, operator());
+    assert_eq!(test.await.unwrap().organizations_visible, 1);
+}
+
 fn rotated_keyring() -> Keyring {
     Keyring::new(
         KeyId::new("two").unwrap(),
@@ -441,9 +554,9 @@ async fn rotation_reseals_without_downtime(host: Host) {
     let id = host.connect().await;
     host.organizations(&[(1, "Alpha")]);
     let with = |keyring: Keyring| {
-        regentra_sync::Integration::builder(host.store.clone(), keyring)
-            .ninjaone(std::sync::Arc::new(host.ninjaone.clone()))
-            .clock(std::sync::Arc::new(host.clock.clone()))
+        Integration::builder(host.store.clone(), keyring)
+            .ninjaone(Arc::new(host.ninjaone.clone()))
+            .clock(Arc::new(host.clock.clone()))
             .build()
     };
     let both = with(
@@ -482,8 +595,8 @@ async fn rotation_reseals_without_downtime(host: Host) {
 
 async fn secrets_that_do_not_open_are_audited_once_and_say_what_to_do(host: Host) {
     let credential = host.connect().await;
-    let without = regentra_sync::Integration::builder(host.store.clone(), rotated_keyring())
-        .ninjaone(std::sync::Arc::new(host.ninjaone.clone()))
+    let without = Integration::builder(host.store.clone(), rotated_keyring())
+        .ninjaone(Arc::new(host.ninjaone.clone()))
         .build();
     for _ in 0..2 {
         let error = without

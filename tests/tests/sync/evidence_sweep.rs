@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regentra_sync::{
-    ErrorKind,
+    ErrorKind, EventId,
     assessment::{Report, ReportOutcome},
     audit::{AuditAction, AuditDetails},
     event::SweepEvent,
@@ -11,6 +11,7 @@ use regentra_sync::{
     integration::{Choice, PlanKind, SkipReason, SweepOutcome},
     ninjaone_client::{ErrorKind as Vendor, Lane},
     regentra_evidence::{ChainHead, EvidenceRecord, SignalKind, Status, verify_chain},
+    run::RunOutcome,
     store::Guard,
 };
 use time::Duration;
@@ -47,6 +48,7 @@ on_every_store!(
     customers_are_apart,
     a_low_budget_is_audited_once_an_hour,
     all_customers_of_an_msp_are_swept_at_once_on_demand,
+    a_second_delivery_leaves_the_record_of_the_run_as_it_is,
 );
 
 async fn stage_1_plans_active_credentials_and_mapped_organizations_of_promoted_companies(
@@ -69,6 +71,29 @@ async fn stage_1_plans_active_credentials_and_mapped_organizations_of_promoted_c
         (host.mapping_id(1), 1)
     );
     assert_eq!(event.region, crate::host::us());
+}
+
+async fn a_second_delivery_leaves_the_record_of_the_run_as_it_is(host: Host) {
+    host.promoted(&[(1, "Alpha")]).await;
+    host.ninjaone.script().incomplete = true;
+    host.ninjaone
+        .script()
+        .reports
+        .insert(Report::AntivirusStatus, ReportOutcome::Failed);
+    let event = host.sweep_events().await.remove(0);
+    host.integration.sweep(&event).await.unwrap();
+    let before = host.store.runs(host.msp).await.unwrap();
+    assert!(before.iter().any(|run| run.outcome == RunOutcome::Partial));
+    host.clock.advance(Duration::minutes(1));
+    let again = host.another_process().sweep(&event).await.unwrap();
+    assert_eq!(again, SweepOutcome::AlreadyCommitted);
+    // Nothing to do is no run either.
+    host.map(1, Choice::DontSync).await.unwrap();
+    let mut later = event.clone();
+    later.id = EventId::of_sweep(event.mapping_id, event.scheduled_at + Duration::hours(6));
+    let skipped = host.integration.sweep(&later).await.unwrap();
+    assert_eq!(skipped, SweepOutcome::Skipped(SkipReason::NotMapped));
+    assert_eq!(host.store.runs(host.msp).await.unwrap(), before);
 }
 
 async fn two_schedulers_emit_the_same_event(host: Host) {

@@ -53,6 +53,7 @@ pub(crate) struct Script {
     pub(crate) unlisted_devices: BTreeMap<i64, u64>,
     pub(crate) signature_ages: BTreeMap<i64, Option<time::OffsetDateTime>>,
     pub(crate) meanwhile: Option<Meanwhile>,
+    pub(crate) while_redeeming: Option<Meanwhile>,
     /// What becomes of every code.
     pub(crate) fails_codes: Option<Vendor>,
     /// How often a refresh token was issued: only the newest is good, and every use of it brings another.
@@ -157,6 +158,10 @@ impl NinjaOne for Scripted {
 
     async fn redeem(&self, redemption: Redemption) -> Result<RefreshToken> {
         tokio::task::yield_now().await;
+        let meanwhile = self.script().while_redeeming.take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile().await;
+        }
         let secret = redemption.client_secret;
         let secret = secret.map(|secret| secret.expose_secret().to_owned());
         let mut script = self.script();
@@ -210,6 +215,7 @@ impl NinjaOne for Scripted {
             devices: all.into_iter().take(ceiling).collect(),
             foreign_rows: script.foreign_rows,
             malformed_rows: script.malformed_rows,
+            entra_device_ids_unsure: false,
             requests: 1,
         })
     }

@@ -25,6 +25,8 @@ on_every_store!(
     customers_swept_in_parallel_keep_one_cap,
     what_was_in_the_digest_competes_again_in_the_next_tick,
     warnings_open_nothing,
+    a_digest_that_is_due_takes_nothing_more,
+    sweeping_by_hand_twice_in_a_tick_is_one_sweep,
 );
 
 fn fails(host: &Host, signal: SignalKind) {
@@ -294,6 +296,50 @@ async fn customers_swept_in_parallel_keep_one_cap(host: Host) {
         40 - 7,
         "every failing signal is in a ticket or in the digest, none in both"
     );
+}
+
+async fn a_digest_that_is_due_takes_nothing_more(host: Host) {
+    all_fail(&host, 3).await;
+    let integration = host.with_policy(Policy::default().tickets_per_tick(5));
+    let events = host.sweep_events().await;
+    for event in &events[..2] {
+        integration.sweep(event).await.unwrap();
+    }
+    let digest_of = |rows: &[OutboxRow]| -> Vec<OutboxRow> {
+        let digests = rows.iter().filter(|row| row.action.as_str() == "digest");
+        digests.cloned().collect()
+    };
+    host.clock.advance(Duration::hours(6));
+    let read = digest_of(&outbox(&host).await);
+    assert_eq!(read.len(), 1);
+    // The bridge has read it. A sweep that started late commits now, and then the bridge acknowledges.
+    integration.sweep(&events[2]).await.unwrap();
+    let before = digest_of(&outbox(&host).await);
+    assert_eq!(
+        before, read,
+        "it is as it was read, and the late one is not due"
+    );
+    host.clock.advance(Duration::minutes(11));
+    let rows = digest_of(&outbox(&host).await);
+    let entries = |row: &OutboxRow| match &row.action {
+        OutboxAction::Digest { entries } => entries.values().map(Vec::len).sum::<usize>(),
+        _ => 0,
+    };
+    let told: Vec<_> = rows.iter().map(entries).collect();
+    assert_eq!(told, [5, 5], "in a digest of its own");
+}
+
+async fn sweeping_by_hand_twice_in_a_tick_is_one_sweep(host: Host) {
+    all_fail(&host, 1).await;
+    let now = host.tick() + Duration::minutes(3);
+    let by_hand = async |at| {
+        let swept = host.integration.sweep_now(host.msp, at, 1, operator());
+        let mut swept = swept.await.unwrap();
+        swept.remove(0).1.unwrap()
+    };
+    assert!(matches!(by_hand(now).await, SweepOutcome::Committed(_)));
+    let again = by_hand(now + Duration::minutes(1)).await;
+    assert_eq!(again, SweepOutcome::AlreadyCommitted);
 }
 
 async fn what_was_in_the_digest_competes_again_in_the_next_tick(host: Host) {

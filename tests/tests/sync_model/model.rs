@@ -7,7 +7,7 @@ use regentra_sync::{asset::Source, regentra_evidence::Status};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
-    truth::{Device, Listing, Org, Tenant, Truth, mark},
+    truth::{Device, Listing, Org, Tenant, TimedOut, Truth, mark},
     view::{
         Asset, Company, Connection, Customer, Key, Message, Organization, Presence, Says, Signal,
         State, Thing, Ticket, Trail, View, folded, said_of_connect, said_of_disconnect,
@@ -67,6 +67,8 @@ pub(crate) struct Model {
     said: BTreeMap<(Key, usize), (Status, bool, u64, u64)>,
     out_of_date: BTreeMap<Org, BTreeMap<i64, OffsetDateTime>>,
     hosts: BTreeMap<Thing, Option<String>>,
+    /// With which client each region was connected last, if it is connected still or not.
+    clients: BTreeMap<Tenant, Tenant>,
     /// Leases that an interrupted run may have left.
     left: BTreeMap<Subject, OffsetDateTime>,
 }
@@ -170,7 +172,21 @@ impl Model {
 
     // Connections ----------------------------------------------------------------------------------------------------
 
-    pub(crate) fn connect(&mut self, tenant: Tenant, client: Tenant, secret: &str) -> String {
+    pub(crate) fn connect(
+        &mut self,
+        tenant: Tenant,
+        client: Tenant,
+        secret: &str,
+        truths: &Truths,
+    ) -> String {
+        let before = self.clients.get(&tenant);
+        if before.is_some_and(|before| *before != client) {
+            match self.sees_the_same(tenant, &truths[&client]) {
+                Ok(true) => {}
+                Ok(false) => return "Conflict".to_owned(),
+                Err(TimedOut) => return "Ninjaone(Timeout)".to_owned(),
+            }
+        }
         let taken = self.view.connections.keys().any(|other| {
             let same = *other != tenant
                 && other.region_name() == tenant.region_name()
@@ -185,9 +201,30 @@ impl Model {
             active: true,
             secrets,
         };
+        self.clients.insert(tenant, client);
         let again = self.view.connections.insert(tenant, connection).is_some();
         self.audit(Trail::Msp(tenant.msp()), said_of_connect(again));
         format!("connected, again {again}")
+    }
+
+    /// Whether another client sees every mapped organization where it was.
+    fn sees_the_same(&self, tenant: Tenant, truth: &Truth) -> Result<bool, TimedOut> {
+        let mapped: Vec<Org> = self
+            .organizations(tenant)
+            .map(|(org, _)| org)
+            .filter(|org| self.company_of(*org).is_some())
+            .collect();
+        if mapped.is_empty() {
+            return Ok(true);
+        }
+        let listing = truth.list_organizations()?;
+        Ok(mapped.iter().all(|org| {
+            let known = &self.view.organizations[org];
+            match listing.rows.iter().find(|(id, _)| *id == org.1) {
+                Some((_, name)) => folded(name) == folded(&known.name),
+                None => known.missing_since.is_some() || !listing.is_complete(),
+            }
+        }))
     }
 
     pub(crate) fn disconnect(&mut self, tenant: Tenant, now: OffsetDateTime) -> String {
@@ -465,7 +502,8 @@ impl Model {
                     company.is_some_and(|company| only.is_none_or(|only| only == company))
                 })
                 .collect();
-            if orgs.is_empty() {
+            // With nothing mapped a region is looked at all the same; a company's other regions are not.
+            if orgs.is_empty() && only.is_some() {
                 continue;
             }
             let (_, truth) = self.truth(*tenant, truths);

@@ -485,6 +485,7 @@ impl NinjaOne for Truths {
             truncated: listing.truncated,
             foreign_rows: listing.foreign,
             malformed_rows: listing.malformed,
+            entra_device_ids_unsure: false,
             requests: 1,
         })
     }

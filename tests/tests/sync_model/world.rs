@@ -456,9 +456,9 @@ impl World {
         let truths = self.truths.all();
         let model = &mut self.model;
         match operation {
-            Operation::Connect { tenant } => model.connect(*tenant, *tenant, &secret),
+            Operation::Connect { tenant } => model.connect(*tenant, *tenant, &secret, &truths),
             Operation::ConnectWithClientOf { tenant, client } => {
-                model.connect(*tenant, *client, &secret)
+                model.connect(*tenant, *client, &secret, &truths)
             }
             Operation::Disconnect { tenant } => model.disconnect(*tenant, now),
             Operation::Discover { tenant } if run.busy.contains(&Subject::Discovery(*tenant)) => {
