@@ -429,10 +429,9 @@ impl Integration {
                 audit: vec![AuditRow::new(event, now, actor, details)],
             };
             match self.inner.store.commit_assets(msp, commit).await? {
-                CommitOutcome::Committed => return Ok(synced),
                 // The event was delivered before, and the devices have changed since: what has changed is written as well.
                 CommitOutcome::AlreadyCommitted if changed => event = event.again(),
-                CommitOutcome::AlreadyCommitted => return Ok(synced),
+                CommitOutcome::Committed | CommitOutcome::AlreadyCommitted => return Ok(synced),
                 // Another source, or the sync of the organization that a device left, wrote one of the rows.
                 CommitOutcome::Superseded(Guard::Asset) => {}
                 CommitOutcome::Superseded(guard) => {

@@ -264,6 +264,10 @@ pub(super) struct NewConnection {
     pub(super) allow_duplicate: bool,
     pub(super) actor: Actor,
     /// The generation of the region's credential before the work began, if it may not have changed since.
+    #[expect(
+        clippy::option_option,
+        reason = "whether it matters, and whether there was one"
+    )]
     pub(super) as_of: Option<Option<Generation>>,
 }
 

@@ -181,7 +181,7 @@ impl Model {
     ) -> String {
         let before = self.clients.get(&tenant);
         if before.is_some_and(|before| *before != client) {
-            match self.sees_the_same(tenant, &truths[&client]) {
+            match self.sees_the_same(tenant, truths.get(&client).unwrap()) {
                 Ok(true) => {}
                 Ok(false) => return "Conflict".to_owned(),
                 Err(TimedOut) => return "Ninjaone(Timeout)".to_owned(),
@@ -219,7 +219,7 @@ impl Model {
         }
         let listing = truth.list_organizations()?;
         Ok(mapped.iter().all(|org| {
-            let known = &self.view.organizations[org];
+            let known = self.view.organizations.get(org).unwrap();
             match listing.rows.iter().find(|(id, _)| *id == org.1) {
                 Some((_, name)) => folded(name) == folded(&known.name),
                 None => known.missing_since.is_some() || !listing.is_complete(),
