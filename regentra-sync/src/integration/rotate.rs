@@ -14,8 +14,8 @@ impl Integration {
     /// that was begun under the older key, less than ten minutes ago, has to be begun again then.
     ///
     /// # Errors
-    /// [`ErrorKind::Sealing`](crate::ErrorKind::Sealing) when a value does not open, after the other credentials were sealed
-    /// again; [`ErrorKind::Store`](crate::ErrorKind::Store).
+    /// [`ErrorKind::Sealing`] when a value does not open, after the other credentials were sealed
+    /// again; [`ErrorKind::Store`].
     #[tracing::instrument(name = "regentra.rotate_key", skip_all, fields(%msp))]
     pub async fn rotate_key(&self, msp: MspOrgId, actor: Actor) -> Result<usize> {
         let (mut resealed, mut does_not_open) = (0, None);
