@@ -15,6 +15,7 @@ pub mod map;
 pub mod migrate;
 pub mod organizations;
 pub mod promote;
+pub mod records;
 pub mod rotate_key;
 pub mod run;
 pub mod signals;
@@ -57,6 +58,8 @@ pub enum Command {
     Tickets(tickets::TicketsArgs),
     /// Show the audit trail of the provider, or of one promoted company.
     Audit(audit::AuditArgs),
+    /// Show the evidence records of a promoted company, and verify that they are as they were written.
+    Records(records::RecordsArgs),
     /// Seal the saved credentials under a new key.
     RotateKey(rotate_key::RotateKeyArgs),
     /// Forget the credentials and retire the assets. Mappings, signals and evidence stay.
@@ -89,6 +92,7 @@ impl Command {
             Self::Signals(args) => Box::pin(signals::run(args, host)).await,
             Self::Tickets(args) => Box::pin(tickets::run(args, host)).await,
             Self::Audit(args) => Box::pin(audit::run(args, host)).await,
+            Self::Records(args) => Box::pin(records::run(args, host)).await,
             Self::RotateKey(args) => Box::pin(rotate_key::run(args, host)).await,
             Self::Disconnect(args) => Box::pin(disconnect::run(args, host)).await,
             Self::Migrate(args) => Box::pin(migrate::run(args, host)).await,

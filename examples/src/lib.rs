@@ -4,6 +4,7 @@
 
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod chains;
 pub mod clock;
 pub mod command;
 pub mod credentials;

@@ -7,7 +7,7 @@ use comfy_table::{
 };
 use regentra_evidence::Status;
 
-use crate::verdict;
+use crate::{verdict, wording::shown};
 
 /// The width where there is no terminal to ask.
 const WIDTH: u16 = 130;
@@ -46,6 +46,12 @@ pub fn new(columns: &[&str]) -> Table {
 #[must_use]
 pub fn text(table: &Table) -> String {
     format!("{}\n", table.trim_fmt())
+}
+
+/// A name that somebody typed, as far as a terminal may be shown it.
+#[must_use]
+pub fn cell(name: &str) -> Cell {
+    Cell::new(shown(name))
 }
 
 /// A number.

@@ -70,6 +70,27 @@ pub fn ago(at: OffsetDateTime, now: OffsetDateTime) -> String {
     }
 }
 
+/// So many letters of a name are shown.
+const LETTERS: usize = 60;
+
+/// A name that somebody typed, as a terminal may be shown it: in one line, not endless, and without characters that move the cursor,
+/// ring a bell, or let text run the other way.
+#[must_use]
+pub fn shown(name: &str) -> String {
+    let is_harmless = |c: &char| {
+        !c.is_control()
+            && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let letter = |c: char| if is_harmless(&c) { c } else { '\u{fffd}' };
+    let mut letters = name.chars();
+    let mut shown: String = letters.by_ref().take(LETTERS).map(letter).collect();
+    if letters.next().is_some() {
+        shown.pop();
+        shown.push('…');
+    }
+    shown
+}
+
 /// Several things in one sentence: `a, b and c`.
 #[must_use]
 pub fn listed(parts: &[String]) -> String {
@@ -135,6 +156,18 @@ mod tests {
                 "9 days ago"
             ]
         );
+    }
+
+    #[test]
+    fn a_name_moves_no_cursor_and_has_an_end() {
+        let typed = "\u{1b}[2JAlder\u{7}\nDental \u{202e}LLC\u{2066}\u{9b}";
+        assert_eq!(
+            shown(typed),
+            "\u{fffd}[2JAlder\u{fffd}\u{fffd}Dental \u{fffd}LLC\u{fffd}\u{fffd}"
+        );
+        assert_eq!(shown("Zürich 株式会社 👩‍⚕️"), "Zürich 株式会社 👩‍⚕️");
+        assert_eq!(shown(&"x".repeat(60)), "x".repeat(60));
+        assert_eq!(shown(&"x".repeat(61)), format!("{}…", "x".repeat(59)));
     }
 
     #[test]

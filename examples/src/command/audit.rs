@@ -12,6 +12,7 @@ use regentra_sync::{
 };
 
 use crate::{
+    chains,
     host::{Host, HostArgs},
     output,
     portal::Portal,
@@ -266,9 +267,10 @@ fn verdicts(signals: &BTreeMap<SignalKind, SweptSignal>) -> String {
         .iter()
         .map(|(kind, swept)| {
             format!(
-                "{} {}",
+                "{} {} ({})",
                 verdict::title(*kind).to_lowercase(),
-                verdict::word(swept.status).to_lowercase()
+                verdict::word(swept.status).to_lowercase(),
+                chains::short(swept.chain_head)
             )
         })
         .collect();
