@@ -1,6 +1,6 @@
 //! What pulling one organization's reports yields: the sweep's input.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regentra_evidence::{DigestKey, FactsDigest, Rules, Signal};
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,8 @@ pub struct Assessment {
     pub counts: SweepCounts,
     /// Devices (NinjaOne ids) whose signatures were seen out of date (`true`) or up to date (`false`).
     pub signatures_out_of_date: BTreeMap<i64, bool>,
+    /// The devices (NinjaOne ids) of the organization; `None` when the list of them was cut short or had rows that did not decode.
+    pub listed_devices: Option<BTreeSet<i64>>,
     /// Devices (NinjaOne ids) that reports have rows of and the organization's device list does not name, with the number of
     /// those rows. They are counted as orphans; a sweep looks up which of them are devices of other organizations.
     pub unlisted_devices: BTreeMap<i64, u64>,

@@ -119,6 +119,7 @@ pub async fn organization(
 ) -> Result<Collected, Error> {
     let organization = OrganizationId::new(request.organization.get());
     let devices = device_list(client, organization, &request).await?;
+    let listed_devices = devices.listed();
     let mut run = Run {
         client,
         request,
@@ -155,6 +156,7 @@ pub async fn organization(
             reports: run.outcomes,
             counts,
             signatures_out_of_date,
+            listed_devices,
             unlisted_devices: run.unlisted,
         },
         rows: run.rows,
@@ -165,8 +167,19 @@ pub async fn organization(
 /// The devices of one organization.
 struct DeviceList {
     fleet: Arc<Fleet>,
+    own: BTreeSet<DeviceId>,
+    is_whole: bool,
     foreign: BTreeSet<DeviceId>,
     tally: RowTally,
+}
+
+impl DeviceList {
+    /// All of them. Not of a list that may lack some, nor of an empty one: an organization whose devices are gone all at once
+    /// is more likely one that NinjaOne did not answer for.
+    fn listed(&self) -> Option<BTreeSet<i64>> {
+        let is_known = self.is_whole && !self.own.is_empty();
+        is_known.then(|| self.own.iter().map(|device| device.get()).collect())
+    }
 }
 
 async fn device_list(
@@ -180,6 +193,7 @@ async fn device_list(
     let mut foreign = BTreeSet::new();
     let mut tally = RowTally::default();
     let mut own = BTreeSet::new();
+    let mut is_whole = true;
     'walk: while let Some(page) = pages.next_page().await? {
         tally.page(page.malformed.len());
         for row in &page.rows {
@@ -191,6 +205,7 @@ async fn device_list(
                 (Some(id), Some(of), Ok(fact)) if of == organization => {
                     if own.len() == DEVICE_CEILING && !own.contains(&id) {
                         fleet.truncated();
+                        is_whole = false;
                         break 'walk;
                     }
                     own.insert(id);
@@ -212,6 +227,8 @@ async fn device_list(
     foreign.retain(|id| !own.contains(id));
     Ok(DeviceList {
         fleet: fleet.build(),
+        own,
+        is_whole: is_whole && tally.malformed == 0,
         foreign,
         tally,
     })

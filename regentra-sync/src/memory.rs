@@ -175,17 +175,16 @@ impl State {
                 retired.insert(asset.id);
             }
         }
-        let gave_way = |asset: &&Asset| {
-            asset
-                .status
-                .superseded_by()
-                .is_some_and(|winner| retired.contains(&winner))
-        };
-        for asset in come_back(self.assets.values().filter(gave_way).cloned().collect(), at) {
+        let gave_way = self.assets.iter().filter(|((owner, _), asset)| {
+            let winner = asset.status.superseded_by();
+            *owner == msp && winner.is_some_and(|winner| retired.contains(&winner))
+        });
+        let gave_way = gave_way.map(|(_, asset)| asset.clone()).collect();
+        for asset in come_back(gave_way, at) {
             self.assets.insert((msp, asset.id), asset);
         }
         self.signatures
-            .retain(|(_, mapping), _| !mappings.contains(mapping));
+            .retain(|(owner, mapping), _| *owner != msp || !mappings.contains(mapping));
         let open = self.tickets.iter().filter(|((owner, _), ticket)| {
             *owner == msp
                 && ticket.state == TicketState::Open

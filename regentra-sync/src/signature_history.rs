@@ -1,9 +1,13 @@
 //! Since when antivirus signatures have been out of date.
 //!
 //! NinjaOne says only *whether* a device's signatures are out of date. Their age runs from when we first saw it, so the MSP's
-//! side keeps, per mapping, a keyed device id and that time, and nothing else. A disconnect purges it.
+//! side keeps, per mapping, a keyed device id and that time, and nothing else. A device that leaves its organization is
+//! forgotten, and a disconnect purges it all.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -43,7 +47,7 @@ pub type SignatureHistory = BTreeMap<DeviceDigest, OffsetDateTime>;
 pub struct SignatureChanges {
     /// Devices seen out of date for the first time.
     pub first_seen: SignatureHistory,
-    /// Devices seen up to date again.
+    /// Devices seen up to date again, and devices that the organization has no more.
     pub cleared: Vec<DeviceDigest>,
 }
 
@@ -94,16 +98,29 @@ impl SignatureAges {
         }
     }
 
-    /// What a sweep at `now` changes, given which devices it saw out of date (`true`) or up to date (`false`).
+    /// What a sweep at `now` changes, given which devices it saw out of date (`true`) or up to date (`false`), and which
+    /// devices the organization has: what is known of any other is forgotten. `None` when they were not all listed: then
+    /// nothing is.
     #[must_use]
     pub fn changes(
         &self,
         sightings: &BTreeMap<i64, bool>,
+        listed: Option<&BTreeSet<i64>>,
         now: OffsetDateTime,
     ) -> SignatureChanges {
-        let sightings = sightings
+        let seen = sightings
             .iter()
             .map(|(device, out_of_date)| (self.digester.digest(*device), *out_of_date));
-        SignatureChanges::between(&self.history, sightings, now)
+        let mut changes = SignatureChanges::between(&self.history, seen, now);
+        if let Some(listed) = listed.filter(|_| !self.history.is_empty()) {
+            let listed: BTreeSet<_> = listed
+                .iter()
+                .chain(sightings.keys())
+                .map(|device| self.digester.digest(*device))
+                .collect();
+            let gone = self.history.keys().filter(|known| !listed.contains(known));
+            changes.cleared.extend(gone.cloned());
+        }
+        changes
     }
 }

@@ -86,8 +86,11 @@ pub struct Ticket {
     /// When a sweep last saw it fail.
     #[serde(with = "time::serde::rfc3339")]
     pub last_failed_at: OffsetDateTime,
-    /// Complete passing sweeps in a row since it last failed or warned.
+    /// Complete passing sweeps in a row since it last failed or warned, each of them unexpired when the next one passed.
     pub passes: u32,
+    /// Until when the last of these passes counts: the expiry of its signal. `None` while there is none.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub pass_expires_at: Option<OffsetDateTime>,
     /// A digest of what the ticket last said; an update is sent only when the numbers behind the verdict have changed.
     pub said: String,
     /// The ticket system's own reference, once the bridge has delivered it.

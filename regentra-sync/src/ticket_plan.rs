@@ -59,7 +59,7 @@ pub struct TicketPlan {
 /// - `fail` opens a ticket, unless one is open, the sweep is a dry run, or the tick's cap is reached: then it goes into the
 ///   tick's digest, and competes for a ticket again in the next tick.
 /// - `fail` and `warning` update the open ticket where the numbers behind the verdict changed, and begin the passes anew.
-/// - `pass`, complete, twice in a row closes it.
+/// - `pass`, complete, twice in a row closes it, unless the first of the two has expired meanwhile.
 /// - `unknown` and `not_applicable` touch nothing: what was not measured neither helps nor harms.
 #[must_use]
 pub fn ticket_plan<'a>(
@@ -117,6 +117,7 @@ impl TicketPlan {
             opened_at: sweep.now,
             last_failed_at: sweep.now,
             passes: 0,
+            pass_expires_at: None,
             said: what_is_said(signal),
             reference: None,
             closed_at: None,
@@ -139,6 +140,7 @@ impl TicketPlan {
         match signal.status {
             Status::Fail | Status::Warning => {
                 ticket.passes = 0;
+                ticket.pass_expires_at = None;
                 if signal.status == Status::Fail {
                     ticket.last_failed_at = sweep.now;
                 }
@@ -156,7 +158,10 @@ impl TicketPlan {
                 }
             }
             Status::Pass if signal.complete => {
-                ticket.passes += 1;
+                // An expired pass is none: nothing says what was true since.
+                let follows = open.pass_expires_at.is_some_and(|until| sweep.now < until);
+                ticket.passes = if follows { open.passes + 1 } else { 1 };
+                ticket.pass_expires_at = Some(signal.expires_at);
                 if ticket.passes >= PASSES_TO_CLOSE {
                     ticket.state = TicketState::Closed;
                     ticket.closed_at = Some(sweep.now);

@@ -197,6 +197,7 @@ impl NinjaOne for Fleet {
                 ..SweepCounts::default()
             },
             signatures_out_of_date: sightings,
+            listed_devices: None,
             unlisted_devices: BTreeMap::new(),
         })
     }

@@ -128,13 +128,13 @@ fn page(portal: &Portal, chain: &Chain, limit: Option<u32>) -> String {
     ]);
     let shown = newest(chain, Some(limit));
     for row in shown {
-        let link = &row.link;
-        let [previous, hash] = [link.previous, link.hash].map(|hash| {
+        let chained = &row.link;
+        let [previous, hash] = [chained.previous, chained.hash].map(|hash| {
             let hash: String = hash.to_string().chars().take(12).collect();
             Cell::new(hash)
         });
-        let mut cells = vec![table::number(link.sequence)];
-        match EvidenceRecord::parse(&link.record) {
+        let mut cells = vec![table::number(chained.sequence)];
+        match EvidenceRecord::parse(&chained.record) {
             Ok(EvidenceRecord { signal, rules, .. }) => cells.extend([
                 table::status(signal.status),
                 Cell::new(minute(signal.collected_at)),
@@ -171,19 +171,19 @@ fn row(portal: &Portal, chain: &Chain, limit: Option<u32>) -> Value {
 }
 
 fn record(row: &EvidenceRow) -> Value {
-    let link = &row.link;
-    let record = EvidenceRecord::parse(&link.record).ok();
+    let chained = &row.link;
+    let record = EvidenceRecord::parse(&chained.record).ok();
     let signal = record.as_ref().map(|record| &record.signal);
     json!({
-        "sequence": link.sequence,
+        "sequence": chained.sequence,
         "event": row.event,
         "status": signal.map(|signal| signal.status),
         "complete": signal.map(|signal| signal.complete),
         "collected_at": signal.map(|signal| rfc3339(signal.collected_at)),
         "expires_at": signal.map(|signal| rfc3339(signal.expires_at)),
         "rules": record.as_ref().map(|record| &record.rules.version),
-        "previous": link.previous,
-        "hash": link.hash,
-        "record": link.record,
+        "previous": chained.previous,
+        "hash": chained.hash,
+        "record": chained.record,
     })
 }

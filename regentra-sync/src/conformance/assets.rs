@@ -5,7 +5,7 @@ use time::Duration;
 use super::world::{World, at, committed};
 use crate::{
     CompanyId, MappingId, WorkerId,
-    asset::{AssetContent, AssetStatus, Source},
+    asset::{Asset, AssetContent, AssetStatus, Source},
     id::Version,
     mapping::{ExternalOrgId, MappingState},
     store::{AssetCommit, AssetFilter, AssetWrite, AuditPage, CommitOutcome, Guard, Store},
@@ -173,6 +173,70 @@ pub async fn asset_commits_hold_their_guards(store: &dyn Store) {
     let late = world.writing("late", vec![world.asset(Source::Ninjaone, "2")]);
     let outcome = store.commit_assets(world.msp, late).await.unwrap();
     assert_eq!(outcome, CommitOutcome::Superseded(Guard::Mapping));
+}
+
+pub async fn an_asset_gives_way_to_none_that_does_not_count(store: &dyn Store) {
+    let (world, other) = (World::new(store, 1).await, World::new(store, 2).await);
+    let written = |asset: &Asset, expected| AssetWrite {
+        asset: asset.clone(),
+        expected,
+    };
+    let rewritten = |asset: &Asset, status| {
+        let mut asset = asset.clone();
+        asset.status = status;
+        asset.version = asset.version.next();
+        asset
+    };
+    let commit = |label: &'static str, writes| {
+        let commit = AssetCommit {
+            writes,
+            ..world.writing(label, Vec::new())
+        };
+        store.commit_assets(world.msp, commit)
+    };
+    let refused = CommitOutcome::Superseded(Guard::Asset);
+    let (winner, loser) = (
+        world.asset(Source::Ninjaone, "1"),
+        world.asset(Source::Entra, "e"),
+    );
+    let theirs = other.asset(Source::Ninjaone, "1");
+    other.write_assets("theirs", vec![theirs.clone()]).await;
+    world
+        .write_assets("assets", vec![winner.clone(), loser.clone()])
+        .await;
+    let gives_way = |to: &Asset| rewritten(&loser, AssetStatus::Superseded { by: to.id });
+    let retired = rewritten(&winner, AssetStatus::Retired);
+
+    // To one that another sync retires meanwhile, in the same commit or before it; to one that is another MSP's, or nobody's.
+    let before = world.snapshot().await;
+    let nobodys = world.asset(Source::Ninjaone, "2");
+    for to in [&theirs, &nobodys, &loser] {
+        let writes = vec![written(&gives_way(to), Some(loser.version))];
+        assert_eq!(commit("foreign", writes).await.unwrap(), refused);
+    }
+    let both = vec![
+        written(&gives_way(&winner), Some(loser.version)),
+        written(&retired, Some(winner.version)),
+    ];
+    assert_eq!(commit("both", both).await.unwrap(), refused);
+    assert_eq!(world.snapshot().await, before);
+
+    // And the other way about: the winner is retired by one that has not seen what gives way to it.
+    let writes = vec![written(&gives_way(&winner), Some(loser.version))];
+    committed(commit("gives way", writes).await.unwrap());
+    let before = world.snapshot().await;
+    let unaware = vec![written(&retired, Some(winner.version))];
+    assert_eq!(commit("unaware", unaware).await.unwrap(), refused);
+    assert_eq!(world.snapshot().await, before);
+    let back = rewritten(&gives_way(&winner), AssetStatus::Active);
+    let aware = vec![
+        written(&retired, Some(winner.version)),
+        written(&back, Some(loser.version.next())),
+    ];
+    committed(commit("aware", aware).await.unwrap());
+    let late = rewritten(&back, AssetStatus::Superseded { by: winner.id });
+    let writes = vec![written(&late, Some(back.version))];
+    assert_eq!(commit("late", writes).await.unwrap(), refused);
 }
 
 pub async fn an_msp_neither_reads_nor_writes_assets_of_another(store: &dyn Store) {

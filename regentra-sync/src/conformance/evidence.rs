@@ -10,7 +10,10 @@ use crate::{
     evidence_chain::chain_start,
     id::Version,
     signature_history::{DeviceDigest, SignatureChanges, SignatureHistory},
-    store::{AuditPage, CommitOutcome, Guard, Store, StoredSignal, SweepCommit, TicketWrite},
+    store::{
+        AuditPage, CommitOutcome, Guard, Store, StoreErrorKind, StoredSignal, SweepCommit,
+        TicketWrite,
+    },
     ticket::{OutboxAction, OutboxId, OutboxRow, TicketTick},
 };
 
@@ -197,6 +200,30 @@ pub async fn a_sweep_for_a_customer_the_company_is_not_writes_nothing(store: &dy
         "another MSP holds neither the credential nor the mapping"
     );
     assert_eq!((one.snapshot().await, two.snapshot().await), before);
+}
+
+pub async fn a_sweep_with_rows_of_another_customer_or_mapping_is_refused(store: &dyn Store) {
+    let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
+    let before = (one.snapshot().await, two.snapshot().await);
+    let (ours, theirs) = (full(&one, "ours", 3).await, full(&two, "theirs", 3).await);
+    let mut mixed = vec![ours.clone(); 6];
+    mixed[0].signals[4] = theirs.signals[4].clone();
+    mixed[1].evidence[0] = theirs.evidence[0].clone();
+    mixed[2].tickets = theirs.tickets;
+    mixed[3].outbox = theirs.outbox;
+    mixed[4].tickets[0].ticket.key.compliance_org = two.customer;
+    mixed[5].tickets[0].ticket.key.mapping = two.mapping.id;
+    for commit in mixed {
+        let refused = store.commit_sweep(one.msp, one.customer, commit).await;
+        assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Other);
+    }
+    assert_eq!((one.snapshot().await, two.snapshot().await), before);
+    committed(
+        store
+            .commit_sweep(one.msp, one.customer, ours)
+            .await
+            .unwrap(),
+    );
 }
 
 async fn commit_one(world: &World<'_>, label: &str, minutes: i64, status: Status) -> StoredSignal {

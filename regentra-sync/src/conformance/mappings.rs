@@ -46,30 +46,48 @@ pub async fn mappings_and_companies_are_read_by_their_msp_only(store: &dyn Store
 
 pub async fn discovery_adds_and_never_changes_a_decision(store: &dyn Store) {
     let world = World::new(store, 1).await;
+    let pending = mapping(world.credential.id, 9);
+    let first = DiscoveryCommit {
+        event: world.event("first discovery"),
+        guard: world.credential.guard(),
+        added: vec![pending.clone()],
+        seen: Vec::new(),
+        audit: Vec::new(),
+    };
+    committed(store.commit_discovery(world.msp, first).await.unwrap());
     let mut rediscovered = mapping(world.credential.id, 7);
     rediscovered.name = "Somebody else".into();
     let commit = DiscoveryCommit {
         event: world.event("discovery"),
         guard: world.credential.guard(),
         added: vec![rediscovered, mapping(world.credential.id, 8)],
-        seen: vec![SeenOrganization {
-            mapping: world.mapping.id,
-            name: "Renamed".into(),
-            suggestion: Some(world.company.id),
-            missing_since: Some(at(4)),
-        }],
+        seen: [world.mapping.id, pending.id]
+            .map(|mapping| SeenOrganization {
+                mapping,
+                name: "Renamed".into(),
+                suggestion: Some(world.company.id),
+                missing_since: Some(at(4)),
+            })
+            .to_vec(),
         audit: vec![world.audit("discovery", 4)],
     };
     committed(store.commit_discovery(world.msp, commit).await.unwrap());
     let mut expected = world.mapping.clone();
     expected.name = "Renamed".into();
-    expected.suggestion = Some(world.company.id);
     expected.missing_since = Some(at(4));
+    // Nobody has decided about this one; of the other a suggestion would say that nobody had.
+    let mut suggested = pending;
+    suggested.name = "Renamed".into();
+    suggested.suggestion = Some(world.company.id);
+    suggested.missing_since = Some(at(4));
     let listed = store
         .mappings(world.msp, world.credential.id)
         .await
         .unwrap();
-    assert_eq!(listed, vec![expected, mapping(world.credential.id, 8)]);
+    assert_eq!(
+        listed,
+        vec![expected, mapping(world.credential.id, 8), suggested]
+    );
     let audit = store
         .msp_audit(world.msp, AuditPage::newest(9))
         .await

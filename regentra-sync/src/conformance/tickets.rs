@@ -86,6 +86,7 @@ pub async fn a_ticket_is_written_from_the_version_that_was_read(store: &dyn Stor
     updated.version = ticket.version.next();
     updated.last_failed_at = at(9);
     updated.passes = 1;
+    updated.pass_expires_at = Some(at(99));
     updated.said = String::from("more");
     let before = world.snapshot().await;
     for expected in [None, Some(updated.version)] {

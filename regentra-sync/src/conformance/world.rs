@@ -471,6 +471,7 @@ impl<'a> World<'a> {
             opened_at: at(3),
             last_failed_at: at(3),
             passes: 0,
+            pass_expires_at: None,
             said: "said".to_owned(),
             reference: None,
             closed_at: None,

@@ -397,7 +397,11 @@ impl Integration {
             evidence,
             audit: AuditRow::new(event.id, now, subject.actor, details),
             first_evidence_synced_at: (answered && dry_run).then_some(now),
-            signatures: ages.changes(&assessment.signatures_out_of_date, now),
+            signatures: ages.changes(
+                &assessment.signatures_out_of_date,
+                assessment.listed_devices.as_ref(),
+                now,
+            ),
             tickets: tickets.tickets,
             outbox: tickets.outbox,
             tick: tickets.tick,

@@ -1,10 +1,12 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
-use super::{MemoryStore, holds, outcome};
+use super::{MemoryStore, State, holds, outcome};
 use crate::{
     MspOrgId,
-    asset::Asset,
-    store::{AssetCommit, AssetFilter, Assets, CommitOutcome, Guard, Result},
+    asset::{Asset, AssetStatus},
+    store::{AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result},
 };
 
 #[async_trait]
@@ -54,6 +56,7 @@ impl Assets for MemoryStore {
                         == write.expected
                 });
                 holds(as_read, Guard::Asset)?;
+                holds(state.winners_count(msp, &writes), Guard::Asset)?;
 
                 for write in writes {
                     state.assets.insert((msp, write.id()), write.asset);
@@ -63,5 +66,30 @@ impl Assets for MemoryStore {
             })()))
         })
         .await
+    }
+}
+
+impl State {
+    /// Whether, with these rows written, every asset that one of them is about gives way to an active one at the most.
+    fn winners_count(&self, msp: MspOrgId, writes: &[AssetWrite]) -> bool {
+        let written: BTreeMap<_, _> = writes
+            .iter()
+            .map(|write| (write.id(), write.asset.status))
+            .collect();
+        let is_active = |id| {
+            let stored = || self.assets.get(&(msp, id)).map(|asset| asset.status);
+            written.get(&id).copied().or_else(stored) == Some(AssetStatus::Active)
+        };
+        let all_give_way_to_active = written
+            .values()
+            .filter_map(|status| status.superseded_by())
+            .all(is_active);
+        let is_left_behind = |asset: &Asset| {
+            let winner = asset.status.superseded_by();
+            let is_ours = winner.is_some_and(|winner| written.contains_key(&winner));
+            is_ours && !written.contains_key(&asset.id) && !winner.is_some_and(is_active)
+        };
+        let mut of_msp = self.assets.iter().filter(|((owner, _), _)| *owner == msp);
+        all_give_way_to_active && !of_msp.any(|(_, asset)| is_left_behind(asset))
     }
 }

@@ -126,11 +126,14 @@ impl Connections for MemoryStore {
 
                 let mut customers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
                 let mut mappings = BTreeSet::new();
-                for mapping in state
+                let of_msp = state
                     .mappings
-                    .values()
-                    .filter(|mapping| mapping.credential == guard.credential)
-                {
+                    .iter()
+                    .filter(|((owner, _), _)| *owner == msp);
+                let of_credential = of_msp
+                    .map(|(_, mapping)| mapping)
+                    .filter(|mapping| mapping.credential == guard.credential);
+                for mapping in of_credential {
                     mappings.insert(mapping.id);
                     let company = mapping
                         .state

@@ -101,6 +101,7 @@ impl Evidence for MemoryStore {
         customer: ComplianceOrgId,
         commit: SweepCommit,
     ) -> Result<CommitOutcome> {
+        commit.check_tenant(customer)?;
         self.with(|state| {
             Ok(outcome((|| {
                 state.unseen(msp, commit.event)?;
@@ -120,8 +121,9 @@ impl Evidence for MemoryStore {
                 holds(commit.evidence.iter().all(continues), Guard::EvidenceChain)?;
                 let tickets_hold = commit.tickets.iter().all(|write| {
                     let ticket = &write.ticket;
-                    let another = state.tickets.values().any(|other| {
-                        other.state == TicketState::Open
+                    let another = state.tickets.iter().any(|((owner, _), other)| {
+                        *owner == msp
+                            && other.state == TicketState::Open
                             && other.key == ticket.key
                             && other.id != ticket.id
                     });

@@ -6,7 +6,7 @@ use super::{MemoryStore, holds, outcome};
 use crate::{
     CompanyId, CredentialId, MappingId, MspOrgId,
     company::PortalCompany,
-    mapping::Mapping,
+    mapping::{Mapping, MappingState},
     store::{
         CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
     },
@@ -85,7 +85,9 @@ impl Mappings for MemoryStore {
                 for organization in seen {
                     if let Some(mapping) = state.mappings.get_mut(&(msp, organization.mapping)) {
                         mapping.name = organization.name;
-                        mapping.suggestion = organization.suggestion;
+                        if mapping.state == MappingState::PendingReview {
+                            mapping.suggestion = organization.suggestion;
+                        }
                         mapping.missing_since = organization.missing_since;
                     }
                 }

@@ -21,7 +21,9 @@ pub trait Assets: Debug + Send + Sync + 'static {
     ///
     /// Guards, each only if it is given: the credential is active and of that generation, else [`Guard::Credential`]; the
     /// mapping is mapped and has that version, else [`Guard::Mapping`]; the lease is held by that worker under that fence (one
-    /// that is expired and that nobody took since is held still), else [`Guard::Lease`]. And for every row: the stored version is `expected` (`None`: there is no row), else
+    /// that is expired and that nobody took since is held still), else [`Guard::Lease`]. And for every row: the stored version is `expected` (`None`: there is no row); and
+    /// once all rows are written, none of them gives way to an asset that is not an active one of this MSP, and no asset gives
+    /// way to one of them that is not active: a machine that somebody else wrote about meanwhile would be counted nowhere. Else
     /// [`Guard::Asset`].
     ///
     /// Writes: every row whole, the audit rows on the MSP's trail.

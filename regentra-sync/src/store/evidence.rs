@@ -7,7 +7,7 @@ use regentra_evidence::{ChainHead, Signal, SignalKind};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{CommitOutcome, Result};
+use super::{CommitOutcome, Result, StoreError, StoreErrorKind};
 use crate::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
     audit::AuditRow,
@@ -17,7 +17,7 @@ use crate::{
     mapping::MappingGuard,
     run::Lease,
     signature_history::{SignatureChanges, SignatureHistory},
-    ticket::{OutboxRow, Ticket, TicketTick},
+    ticket::{OutboxAction, OutboxRow, SignalKey, Ticket, TicketTick},
 };
 
 /// The signals and evidence of a customer's compliance organization.
@@ -36,6 +36,9 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     ) -> Result<SweepState>;
 
     /// Writes everything that one sweep of one mapping found.
+    ///
+    /// Refuses a commit whose rows are not all of `customer` and of the guarded mapping with [`SweepCommit::check_tenant`],
+    /// before it reads anything.
     ///
     /// Guards: the credential is active and of that generation, else [`Guard::Credential`]; the mapping is mapped, has that
     /// version, and its company was promoted to `customer`, else [`Guard::Mapping`]; the lease is held by that worker under
@@ -149,6 +152,43 @@ pub struct SweepCommit {
     pub outbox: Vec<OutboxRow>,
     /// The tick, when tickets are opened or put into its digest: counts as they shall be, version as it was read.
     pub tick: Option<TicketTick>,
+}
+
+impl SweepCommit {
+    /// Every signal, evidence row and ticket is of `customer` and of the guarded mapping. Stores ask it first: what a mistake
+    /// elsewhere has mixed is not to reach another customer's tenant.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Other`] when one is not.
+    pub fn check_tenant(&self, customer: ComplianceOrgId) -> Result<()> {
+        let mapping = self.mapping.mapping;
+        let is_theirs = |key: &SignalKey| key.compliance_org == customer && key.mapping == mapping;
+        let said_of = |row: &OutboxRow| match &row.action {
+            OutboxAction::Open { key, .. }
+            | OutboxAction::Update { key, .. }
+            | OutboxAction::Close { key, .. }
+            | OutboxAction::Note { key, .. } => Some(*key),
+            // A tick has one digest for all customers of the MSP.
+            OutboxAction::Digest { .. } => None,
+        };
+        let all_are_theirs = self.signals.iter().all(|row| row.mapping == mapping)
+            && self.evidence.iter().all(|row| row.mapping == mapping)
+            && self
+                .tickets
+                .iter()
+                .all(|write| is_theirs(&write.ticket.key))
+            && self
+                .outbox
+                .iter()
+                .filter_map(said_of)
+                .all(|key| is_theirs(&key));
+        if all_are_theirs {
+            return Ok(());
+        }
+        let text =
+            "the commit of a sweep holds rows of another customer or mapping; nothing was written";
+        Err(StoreError::new(StoreErrorKind::Other, text))
+    }
 }
 
 /// One ticket to write.

@@ -37,8 +37,9 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     ///
     /// Guards: the credential is active and of that generation, else [`Guard::Credential`].
     ///
-    /// Writes: mappings that do not exist yet (one that exists is left as it is); of those in `seen` the name, the suggestion
-    /// and `missing_since`, and nothing else; the audit rows on the MSP's trail.
+    /// Writes: mappings that do not exist yet (one that exists is left as it is); of those in `seen` the name and
+    /// `missing_since`, the suggestion where the stored state is pending review (a person may have decided meanwhile), and
+    /// nothing else; the audit rows on the MSP's trail.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     async fn commit_discovery(

@@ -42,6 +42,7 @@ on_every_store!(
     an_auditor_finds_a_changed_removed_or_reordered_record,
     evidence_says_by_which_rules_and_window,
     signature_history_is_kept_and_passed_in,
+    signature_history_forgets_devices_that_left,
     rows_of_devices_known_in_other_organizations_are_foreign,
     dropped_rows_are_audited,
     the_sweep_asks_in_the_lane_of_sweeps,
@@ -522,6 +523,37 @@ async fn evidence_says_by_which_rules_and_window(host: Host) {
     let json: serde_json::Value = serde_json::from_str(&rows[0].link.record).unwrap();
     for field in ["rules", "window", "facts"] {
         assert!(json[field].is_object(), "{field} in {json}");
+    }
+}
+
+async fn signature_history_forgets_devices_that_left(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha")]).await;
+    let seen = |devices: &[i64], listed: Option<&[i64]>| {
+        let mut script = host.ninjaone.script();
+        script.signatures = devices.iter().map(|device| (*device, true)).collect();
+        script.listed = listed.map(|listed| listed.iter().copied().collect());
+    };
+    for (devices, listed, known) in [
+        (&[10, 20][..], None, 2),
+        // Not seen: in a list that may lack it, and in one that is whole and has it.
+        (&[], None, 2),
+        (&[], Some(&[10, 20, 30][..]), 2),
+        // Gone, each from a list that is whole; and one that the list had not yet.
+        (&[30], Some(&[10]), 2),
+        (&[], Some(&[30]), 1),
+        (&[], Some(&[40]), 0),
+    ] {
+        seen(devices, listed);
+        host.sweep_one().await;
+        let state = host.store.sweep_state(
+            host.msp,
+            customers[0],
+            host.mapping_id(1),
+            host.event(),
+            host.tick(),
+        );
+        let history = state.await.unwrap().signature_history;
+        assert_eq!(history.len(), known, "{devices:?} of {listed:?}");
     }
 }
 

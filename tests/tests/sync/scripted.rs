@@ -1,7 +1,7 @@
 //! A NinjaOne that says what a test tells it to.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct Script {
     pub(crate) incomplete: bool,
     pub(crate) reports: BTreeMap<Report, ReportOutcome>,
     pub(crate) signatures: BTreeMap<i64, bool>,
+    /// The devices of every organization, where the list of them was whole.
+    pub(crate) listed: Option<BTreeSet<i64>>,
     /// The only host and client that are known; everything else is a wrong region or client.
     pub(crate) only: Option<(&'static str, &'static str)>,
     pub(crate) fails: Option<Vendor>,
@@ -268,6 +270,7 @@ impl NinjaOne for Scripted {
                 ..SweepCounts::default()
             },
             signatures_out_of_date: script.signatures.clone(),
+            listed_devices: script.listed.clone(),
             unlisted_devices: script.unlisted_devices.clone(),
         })
     }

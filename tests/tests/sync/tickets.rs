@@ -4,7 +4,7 @@ use regentra_sync::{
     Policy,
     event::Event,
     integration::{PlanKind, SweepOutcome, SweepReport},
-    regentra_evidence::{SignalKind, Status},
+    regentra_evidence::{SIGNAL_LIFETIME, SignalKind, Status},
     ticket::{OutboxAction, OutboxRow, TicketState},
 };
 use time::Duration;
@@ -18,6 +18,7 @@ on_every_store!(
     two_complete_passing_sweeps_close_it,
     a_warning_in_between_begins_the_passes_anew,
     unknown_partial_and_expired_data_never_close_it,
+    a_pass_that_has_expired_does_not_count,
     what_fails_again_after_it_was_closed_is_a_new_ticket,
     the_outbox_is_drained_in_order_and_acknowledged_once,
     a_row_that_was_sent_and_not_acknowledged_is_given_again_with_the_same_key,
@@ -160,6 +161,29 @@ async fn unknown_partial_and_expired_data_never_close_it(host: Host) {
     host.clock.advance(Duration::days(30));
     assert_eq!(states(&host).await, [TicketState::Open]);
     assert_eq!(actions(&host).await, ["open"]);
+}
+
+async fn a_pass_that_has_expired_does_not_count(host: Host) {
+    const SWEPT_EVERY: Duration = Duration::hours(6);
+    one_open_ticket(&host).await;
+    says(&host, Status::Pass);
+    host.sweep_one().await;
+    says(&host, Status::Unknown);
+    let mut since = SWEPT_EVERY;
+    while since < SIGNAL_LIFETIME {
+        host.sweep_one().await;
+        since += SWEPT_EVERY;
+    }
+    says(&host, Status::Pass);
+    host.sweep_one().await;
+    assert_eq!(
+        states(&host).await,
+        [TicketState::Open],
+        "at its expiry the first pass is none any more"
+    );
+    host.clock
+        .advance(SIGNAL_LIFETIME - SWEPT_EVERY - Duration::seconds(1));
+    assert_eq!(host.sweep_one().await.closed, 1, "the second is one still");
 }
 
 async fn what_fails_again_after_it_was_closed_is_a_new_ticket(host: Host) {

@@ -763,7 +763,7 @@ impl Model {
             let id = (key, place - 1);
             match signal.status {
                 Status::Fail | Status::Warning => {
-                    ticket.passes = 0;
+                    (ticket.passes, ticket.passed_until) = (0, None);
                     if signal.status == Status::Fail {
                         ticket.last_failed_at = signal.at;
                     }
@@ -772,7 +772,11 @@ impl Model {
                     }
                 }
                 Status::Pass if signal.complete => {
+                    if ticket.passed_until.is_none_or(|until| until <= signal.at) {
+                        ticket.passes = 0;
+                    }
                     ticket.passes += 1;
+                    ticket.passed_until = Some(signal.at + SIGNAL_LIFETIME);
                     if ticket.passes == PASSES_TO_CLOSE {
                         (ticket.open, ticket.closed_at) = (false, Some(signal.at));
                         self.say(id, signal.at, Says::Close(key));
@@ -796,6 +800,7 @@ impl Model {
         self.view.tickets.entry(key).or_default().push(Ticket {
             open: true,
             passes: 0,
+            passed_until: None,
             opened_at: signal.at,
             last_failed_at: signal.at,
             closed_at: None,

@@ -511,6 +511,7 @@ impl NinjaOne for Truths {
                 ..SweepCounts::default()
             },
             signatures_out_of_date: reports.sightings,
+            listed_devices: None,
             unlisted_devices: BTreeMap::new(),
         })
     }

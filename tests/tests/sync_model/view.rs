@@ -95,6 +95,7 @@ pub(crate) enum Presence {
 pub(crate) struct Ticket {
     pub(crate) open: bool,
     pub(crate) passes: u32,
+    pub(crate) passed_until: Option<OffsetDateTime>,
     pub(crate) opened_at: OffsetDateTime,
     pub(crate) last_failed_at: OffsetDateTime,
     pub(crate) closed_at: Option<OffsetDateTime>,
@@ -398,6 +399,7 @@ impl Names {
             view.tickets.entry(key).or_default().push(Ticket {
                 open: ticket.state == TicketState::Open,
                 passes: ticket.passes,
+                passed_until: ticket.pass_expires_at,
                 opened_at: ticket.opened_at,
                 last_failed_at: ticket.last_failed_at,
                 closed_at: ticket.closed_at,

@@ -102,7 +102,55 @@ async fn write(connection: &mut PgConnection, msp: MspOrgId, commit: &AssetCommi
         writes.iter().partition(|write| write.expected.is_none());
     insert(connection, msp, &column(&new, |write| &write.asset)).await?;
     update(connection, msp, &column(&rewritten, |write| &write.asset)).await?;
+    holds(winners_count(connection, msp, writes).await?, Guard::Asset)?;
     append_msp_audit(connection, msp, audit).await
+}
+
+/// Whether all that is given way to, by the written rows or among them, is active.
+///
+/// A winner that another source has is locked, so that whoever takes it out of count meanwhile comes after this commit and
+/// finds what gave way to it.
+async fn winners_count(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    writes: &[AssetWrite],
+) -> Step<bool> {
+    let status = |write: &AssetWrite| write.asset.status;
+    let mut winners: Vec<_> = writes
+        .iter()
+        .filter_map(|write| status(write).superseded_by())
+        .collect();
+    winners.sort_unstable();
+    winners.dedup();
+    if !winners.is_empty() {
+        let active = sqlx::query(
+            "SELECT asset_id FROM regentra_sync.assets \
+             WHERE msp_org_id = $1 AND asset_id = ANY ($2) AND status = 'ACTIVE' ORDER BY asset_id FOR SHARE",
+        )
+        .bind(msp.as_uuid())
+        .bind(column(&winners, |winner| winner.as_uuid()))
+        .fetch_all(&mut *connection)
+        .await?;
+        if active.len() != winners.len() {
+            return Ok(false);
+        }
+    }
+    let out_of_count: Vec<_> = writes
+        .iter()
+        .filter(|write| status(write) != AssetStatus::Active)
+        .map(|write| write.id().as_uuid())
+        .collect();
+    if out_of_count.is_empty() {
+        return Ok(true);
+    }
+    let is_given_way_to: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM regentra_sync.assets WHERE msp_org_id = $1 AND superseded_by = ANY ($2))",
+    )
+    .bind(msp.as_uuid())
+    .bind(out_of_count)
+    .fetch_one(connection)
+    .await?;
+    Ok(!is_given_way_to)
 }
 
 /// The versions of the rows that are to be written, locked in the order of their ids.

@@ -50,6 +50,7 @@ impl Evidence for PostgresStore {
         customer: ComplianceOrgId,
         commit: SweepCommit,
     ) -> Result<CommitOutcome> {
+        commit.check_tenant(customer)?;
         self.commit(
             Tenants::both(msp, customer),
             msp,

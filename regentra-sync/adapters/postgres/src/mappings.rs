@@ -171,7 +171,8 @@ async fn see(connection: &mut PgConnection, msp: MspOrgId, seen: &[SeenOrganizat
     }
     sqlx::query(
         "UPDATE regentra_sync.mappings \
-         SET name = seen.name, suggestion = seen.suggestion, missing_since = seen.missing_since \
+         SET name = seen.name, missing_since = seen.missing_since, suggestion = \
+         CASE state WHEN 'pending_review' THEN seen.suggestion ELSE mappings.suggestion END \
          FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[]) AS seen (id, name, suggestion, missing_since) \
          WHERE mappings.msp_org_id = $1 AND mappings.mapping_id = seen.id",
     )

@@ -23,10 +23,14 @@ const MIGRATIONS: &[Migration] = &[
         version: 2,
         sql: include_str!("../migrations/0002_row_level_security.sql"),
     },
+    Migration {
+        version: 3,
+        sql: include_str!("../migrations/0003_pass_expires_at.sql"),
+    },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The oldest PostgreSQL that understands the schema, as `server_version_num` counts.
 const OLDEST_SERVER: i32 = 150_000;

@@ -129,11 +129,11 @@ pub(crate) async fn write_ticket(
     sqlx::query(if exists {
         "UPDATE regentra_sync.tickets SET compliance_org_id = $3, mapping_id = $4, signal = $5, company_id = $6, \
          state = $7, version = $8, opened_at = $9, last_failed_at = $10, passes = $11, said = $12, reference = $13, \
-         closed_at = $14 WHERE msp_org_id = $1 AND ticket_id = $2"
+         closed_at = $14, pass_expires_at = $15 WHERE msp_org_id = $1 AND ticket_id = $2"
     } else {
         "INSERT INTO regentra_sync.tickets (msp_org_id, ticket_id, compliance_org_id, mapping_id, signal, company_id, \
-         state, version, opened_at, last_failed_at, passes, said, reference, closed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+         state, version, opened_at, last_failed_at, passes, said, reference, closed_at, \
+         pass_expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
     })
     .bind(msp.as_uuid())
     .bind(ticket.id.as_uuid())
@@ -149,6 +149,7 @@ pub(crate) async fn write_ticket(
     .bind(ticket.said.as_str())
     .bind(ticket.reference.as_ref().map(Private::as_str))
     .bind(ticket.closed_at)
+    .bind(ticket.pass_expires_at)
     .execute(connection)
     .await?;
     Ok(())
@@ -231,6 +232,7 @@ fn ticket(row: &PgRow) -> Result<Ticket> {
         opened_at: row.time("opened_at")?,
         last_failed_at: row.time("last_failed_at")?,
         passes: row.counter("passes")?,
+        pass_expires_at: row.time_if_any("pass_expires_at")?,
         said: row.text("said")?,
         reference: row.text_if_any("reference")?.map(Private::from),
         closed_at: row.time_if_any("closed_at")?,

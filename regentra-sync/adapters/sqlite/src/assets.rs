@@ -126,6 +126,15 @@ const WRITE: &str = "INSERT INTO asset (msp, id, company, external_source, crede
                      operating_system = excluded.operating_system, version = excluded.version, \
                      created_at = excluded.created_at, updated_at = excluded.updated_at";
 
+/// How many of the written rows give way to an asset that does not count, or are one to which an asset gives way though they
+/// do not count.
+const LEFT_BEHIND: &str = "SELECT count(*) AS left_behind FROM json_each(?2) AS new \
+                           JOIN asset written ON written.msp = ?1 AND written.id = unhex(new.value ->> 'id', '-') \
+                           WHERE written.status <> 'ACTIVE' AND (\
+                             EXISTS (SELECT 1 FROM asset s WHERE s.msp = ?1 AND s.superseded_by = written.id) \
+                             OR (written.superseded_by IS NOT NULL AND NOT EXISTS (SELECT 1 FROM asset w \
+                               WHERE w.msp = ?1 AND w.id = written.superseded_by AND w.status = 'ACTIVE')))";
+
 /// Writes rows whole; `false`, and nothing, when a stored version is not the expected one.
 async fn write(
     db: &mut SqliteConnection,
@@ -150,6 +159,27 @@ async fn write(
         .execute(db)
         .await?;
     Ok(true)
+}
+
+/// Whether all that is given way to, by the written rows or among them, is active.
+async fn winners_count(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    rows: &[AssetRow<'_>],
+) -> std::result::Result<bool, Failure> {
+    let out_of_count: Vec<_> = rows
+        .iter()
+        .filter(|row| row.status != AssetStatus::Active.as_str())
+        .collect();
+    if out_of_count.is_empty() {
+        return Ok(true);
+    }
+    let left_behind = sqlx::query(LEFT_BEHIND)
+        .bind(msp.as_uuid())
+        .bind(json(&out_of_count)?)
+        .fetch_one(db)
+        .await?;
+    Ok(left_behind.number::<u32>("left_behind")? == 0)
 }
 
 /// Whose mappings are let go.
@@ -278,6 +308,8 @@ async fn write_assets(
         .map(|AssetWrite { asset, expected }| AssetRow::of(asset, *expected))
         .collect();
     holds(write(db, msp, &rows).await?, Guard::Asset)?;
+    // After the rows are written; what does not hold takes them back.
+    holds(winners_count(db, msp, &rows).await?, Guard::Asset)?;
     Ok(append_msp_audit(db, msp, audit).await?)
 }
 
@@ -344,9 +376,10 @@ mod tests {
             (OF_MAPPING, "(msp=? AND mapping=?)"),
             (OF_DEVICES, "(msp=? AND credential=? AND external_id=?)"),
             (AS_READ, "(msp=? AND id=?)"),
+            (LEFT_BEHIND, "(msp=? AND superseded_by=?)"),
         ] {
             let steps = plan(statement).await;
-            let looks_up = |step: &String| step.contains("SEARCH asset") && step.contains(lookup);
+            let looks_up = |step: &String| step.contains("SEARCH ") && step.contains(lookup);
             assert!(
                 steps.iter().any(looks_up),
                 "{statement}\n{}",

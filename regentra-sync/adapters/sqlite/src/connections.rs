@@ -76,9 +76,15 @@ async fn write_credential(
         .await?;
     holds(*allow_duplicate || taken.is_none(), Guard::Fingerprint)?;
 
-    let insert = "INSERT OR REPLACE INTO credential (msp, id, region, \"grant\", client_id, client_secret, \
+    let insert = "INSERT INTO credential (msp, id, region, \"grant\", client_id, client_secret, \
                   refresh_token, fingerprint, is_active, generation, secrets_version, connected_at, disconnected_at) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+                  ON CONFLICT (msp, id) DO UPDATE SET region = excluded.region, \"grant\" = excluded.\"grant\", \
+                  client_id = excluded.client_id, client_secret = excluded.client_secret, \
+                  refresh_token = excluded.refresh_token, fingerprint = excluded.fingerprint, \
+                  is_active = excluded.is_active, generation = excluded.generation, \
+                  secrets_version = excluded.secrets_version, connected_at = excluded.connected_at, \
+                  disconnected_at = excluded.disconnected_at";
     let secrets = credential.secrets.as_ref();
     sqlx::query(insert)
         .bind(msp.as_uuid())

@@ -387,6 +387,7 @@ impl Evidence for SqliteStore {
         customer: ComplianceOrgId,
         commit: SweepCommit,
     ) -> Result<CommitOutcome> {
+        commit.check_tenant(customer)?;
         let mut db = self.begin().await?;
         let written = write_sweep(&mut db, msp, customer, &commit).await;
         finish(db, written).await

@@ -130,7 +130,8 @@ async fn see(
     msp: MspOrgId,
     seen: &[SeenOrganization],
 ) -> std::result::Result<(), Failure> {
-    let update = "UPDATE mapping SET name = ?1, suggestion = ?2, missing_since = ?3 WHERE msp = ?4 AND id = ?5";
+    let update = "UPDATE mapping SET name = ?1, missing_since = ?3, \
+                  suggestion = CASE state WHEN 'pending_review' THEN ?2 ELSE suggestion END WHERE msp = ?4 AND id = ?5";
     for organization in seen {
         sqlx::query(update)
             .bind(organization.name.as_str())

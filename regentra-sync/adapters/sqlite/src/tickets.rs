@@ -34,6 +34,7 @@ pub(crate) fn ticket(row: &SqliteRow) -> std::result::Result<Ticket, Failure> {
         opened_at: row.time("opened_at")?,
         last_failed_at: row.time("last_failed_at")?,
         passes: row.number("passes")?,
+        pass_expires_at: row.optional_time("pass_expires_at")?,
         said: row.text("said")?,
         reference: row.optional_text("reference")?.map(Private::new),
         closed_at: row.optional_time("closed_at")?,
@@ -58,11 +59,11 @@ pub(crate) async fn write_ticket(
     write: &TicketWrite,
 ) -> std::result::Result<bool, Failure> {
     let insert = "INSERT INTO ticket (msp, id, compliance_org, mapping, signal, company, state, version, opened_at, \
-                  last_failed_at, passes, said, reference, closed_at) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (msp, id) DO NOTHING";
+                  last_failed_at, passes, said, reference, closed_at, pass_expires_at) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (msp, id) DO NOTHING";
     let update = "UPDATE ticket SET compliance_org = ?3, mapping = ?4, signal = ?5, company = ?6, state = ?7, \
                   version = ?8, opened_at = ?9, last_failed_at = ?10, passes = ?11, said = ?12, reference = ?13, \
-                  closed_at = ?14 WHERE msp = ?1 AND id = ?2 AND version = ?15";
+                  closed_at = ?14, pass_expires_at = ?15 WHERE msp = ?1 AND id = ?2 AND version = ?16";
     let TicketWrite { ticket, expected } = write;
     let query = sqlx::query(if expected.is_none() { insert } else { update })
         .bind(msp.as_uuid())
@@ -78,7 +79,8 @@ pub(crate) async fn write_ticket(
         .bind(ticket.passes)
         .bind(&ticket.said)
         .bind(ticket.reference.as_ref().map(Private::as_str))
-        .bind(ticket.closed_at.map(micros));
+        .bind(ticket.closed_at.map(micros))
+        .bind(ticket.pass_expires_at.map(micros));
     let query = match expected {
         None => query,
         Some(expected) => query.bind(expected.as_u32()),

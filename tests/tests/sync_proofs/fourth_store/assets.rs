@@ -1,9 +1,12 @@
+use std::collections::{HashMap, HashSet};
+
 use async_trait::async_trait;
 use regentra_sync::{
     MspOrgId,
-    asset::Asset,
+    asset::{Asset, AssetStatus},
     store::{
-        AssetCommit, AssetFilter, Assets, CommitOutcome, Guard, Result, StoreError, StoreErrorKind,
+        AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result, StoreError,
+        StoreErrorKind,
     },
 };
 
@@ -57,7 +60,7 @@ impl Assets for HashMapStore {
                     return Err(Guard::Asset);
                 }
             }
-            Ok(())
+            state.check_winners(msp, &commit.writes)
         };
         Ok(self.commit(msp, commit.event, check, |state, ()| {
             for write in &commit.writes {
@@ -65,5 +68,32 @@ impl Assets for HashMapStore {
             }
             state.append_audit(msp, commit.audit.clone());
         }))
+    }
+}
+
+impl State {
+    /// The assets as the commit leaves them: whatever gives way, and is or was given way to by a written row, does so to an
+    /// active one.
+    fn check_winners(
+        &self,
+        msp: MspOrgId,
+        writes: &[AssetWrite],
+    ) -> std::result::Result<(), Guard> {
+        let stored = self.assets.iter().filter(|((owner, _), _)| *owner == msp);
+        let mut after: HashMap<_, _> = stored.map(|((_, id), asset)| (*id, asset)).collect();
+        after.extend(writes.iter().map(|write| (write.id(), &write.asset)));
+        let written: HashSet<_> = writes.iter().map(AssetWrite::id).collect();
+        for asset in after.values() {
+            let Some(winner) = asset.status.superseded_by() else {
+                continue;
+            };
+            let is_active = after
+                .get(&winner)
+                .is_some_and(|winner| winner.status == AssetStatus::Active);
+            if !is_active && (written.contains(&asset.id) || written.contains(&winner)) {
+                return Err(Guard::Asset);
+            }
+        }
+        Ok(())
     }
 }

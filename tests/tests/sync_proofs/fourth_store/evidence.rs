@@ -196,6 +196,7 @@ impl Evidence for HashMapStore {
         customer: ComplianceOrgId,
         commit: SweepCommit,
     ) -> Result<CommitOutcome> {
+        commit.check_tenant(customer)?;
         let check = |state: &State| state.check_sweep(msp, customer, &commit);
         Ok(self.commit(msp, commit.event, check, |state, ()| {
             state.write_sweep(msp, customer, commit.clone());

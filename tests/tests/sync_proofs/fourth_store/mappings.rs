@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use regentra_sync::{
     CompanyId, CredentialId, MappingId, MspOrgId,
     company::PortalCompany,
-    mapping::Mapping,
+    mapping::{Mapping, MappingState},
     store::{
         CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
     },
@@ -66,7 +66,9 @@ impl Mappings for HashMapStore {
             for seen in commit.seen.clone() {
                 if let Some(stored) = state.mappings.get_mut(&(msp, seen.mapping)) {
                     stored.name = seen.name;
-                    stored.suggestion = seen.suggestion;
+                    if stored.state == MappingState::PendingReview {
+                        stored.suggestion = seen.suggestion;
+                    }
                     stored.missing_since = seen.missing_since;
                 }
             }
