@@ -4,245 +4,33 @@
     reason = "a test panics where it fails, helpers included"
 )]
 
-use std::{
-    env, fs,
-    io::{self, BufRead as _, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{Arc, LazyLock, Mutex},
-    time::Instant,
-};
+mod authorization;
 
-use ninjaone_simulator::{Preset, Request, Tenant, TenantBuilder, front};
+use std::{fs, path::Path};
+
+use authorization::{File, LOG, NOW, Scene, event, killed, msp, tenant};
 use regentra_sync::{
-    CredentialId, Error, ErrorKind, EventId, Integration, MspOrgId, Policy, RegionKey,
+    ErrorKind,
     audit::Actor,
-    clock::ManualClock,
-    credential::Credential,
     event::Event,
     integration::{
-        Authorized, BeginAuthorization, Callback, Choice, Connect, Handled, PlanKind,
-        RequestedAccess, SweepOutcome, SyncOutcome,
+        BeginAuthorization, Callback, Choice, Connect, Handled, PlanKind, RequestedAccess,
+        SweepOutcome, SyncOutcome,
     },
-    live::LiveNinjaOne,
-    mapping::Mapping,
-    ninjaone_client::{ErrorKind as Vendor, RetryPolicy, Scope},
-    seal::{Field, KeyId, Keyring, MasterKey},
-    store::Store,
+    ninjaone_client::{ErrorKind as Vendor, Scope},
 };
-use regentra_sync_sqlite::SqliteStore;
-use secrecy::{ExposeSecret as _, SecretString};
-use tempfile::TempDir;
-use time::{Duration, OffsetDateTime, macros::datetime};
-use tracing_subscriber::fmt::MakeWriter;
+use secrecy::ExposeSecret as _;
+use time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
-const REDIRECT: &str = "http://127.0.0.1/callback";
-
-/// What this program logs at TRACE of every crate in it but the database: a subscriber is the process's.
-static LOG: LazyLock<Log> = LazyLock::new(|| {
-    let log = Log::default();
-    tracing_subscriber::fmt()
-        .with_env_filter("trace,sqlx=off,ninjaone_simulator=off")
-        .with_writer(log.clone())
-        .with_ansi(false)
-        .init();
-    log
-});
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-/// A tenant whose API client may be authorized, and an MSP with a database.
-struct Scene {
-    server: front::tcp::Front,
-    folder: TempDir,
-    clock: ManualClock,
-    client: (String, String),
-    is_native: bool,
-}
-
-fn tenant() -> TenantBuilder {
-    Tenant::builder(NOW)
-        .preset(Preset::Healthy, 3, 12)
-        .organization_count(2)
-        .scopes(&["monitoring", "offline_access"])
-}
-
-fn msp(number: u128) -> MspOrgId {
-    MspOrgId::from_uuid(Uuid::from_u128(number))
-}
-
-fn keyring() -> Keyring {
-    let key = |byte| MasterKey::from_bytes([byte; 32]);
-    Keyring::new(KeyId::new("one").unwrap(), key(1), key(2))
-}
-
-fn event(label: &str) -> EventId {
-    EventId::of_request("test", label)
-}
-
-/// A process of the host: an integration over the same database, with clients and tokens of its own.
-struct Process {
-    integration: Integration,
-    store: Arc<dyn Store>,
-}
-
-impl Process {
-    async fn over(file: &Path, own: RegionKey, clock: ManualClock) -> Self {
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::migrate(file).await.unwrap());
-        let moment = std::time::Duration::from_millis(1);
-        let retry = RetryPolicy::default().backoff(moment, moment);
-        let integration = Integration::builder(Arc::clone(&store), keyring())
-            .live(LiveNinjaOne::new().retry(retry))
-            .clock(Arc::new(clock))
-            .policy(Policy::default().allow_hosts(move |base| own.base_url().unwrap() == *base))
-            .build();
-        Self { integration, store }
-    }
-
-    async fn discover(&self, region: &RegionKey) -> Result<(), Error> {
-        let (actor, event) = (Actor::Schedule, event("discover"));
-        let discovered = self.integration.discover(msp(1), region, actor, event);
-        discovered.await.map(drop)
-    }
-
-    /// What a discovery leaves behind.
-    async fn organizations(&self, credential: CredentialId) -> Vec<(i64, String)> {
-        let mappings = self.store.mappings(msp(1), credential).await.unwrap();
-        let organization = |mapping: Mapping| {
-            let state = format!("{:?} {:?}", mapping.name, mapping.state);
-            (mapping.external_org_id.get(), state)
-        };
-        mappings.into_iter().map(organization).collect()
-    }
-}
-
-impl Scene {
-    async fn of(tenant: TenantBuilder, is_native: bool) -> Self {
-        LazyLock::force(&LOG);
-        let tenant = tenant.build();
-        let client = (tenant.client_id().into(), tenant.client_secret().into());
-        Self {
-            server: front::tcp::serve(tenant).await.unwrap(),
-            folder: tempfile::tempdir().unwrap(),
-            clock: ManualClock::at(NOW),
-            client,
-            is_native,
-        }
-    }
-
-    fn region(&self) -> RegionKey {
-        RegionKey::parse(&self.server.url()).unwrap()
-    }
-
-    fn credential(&self, msp: MspOrgId) -> CredentialId {
-        CredentialId::of(msp, &self.region())
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("regentra.db")
-    }
-
-    async fn process(&self) -> Process {
-        Process::over(&self.file(), self.region(), self.clock.clone()).await
-    }
-
-    fn beginning(&self) -> BeginAuthorization {
-        let (id, secret) = &self.client;
-        BeginAuthorization {
-            region: self.region(),
-            client_id: id.as_str().into(),
-            client_secret: (!self.is_native).then(|| secret.as_str().into()),
-            redirect_uri: REDIRECT.to_owned(),
-            access: RequestedAccess::default(),
-            allow_duplicate: false,
-        }
-    }
-
-    /// An administrator opens an address, says yes, and is sent to another one.
-    fn consented(&self, address: &str) -> String {
-        let url = Url::parse(address).unwrap();
-        let target = format!("{}?{}", url.path(), url.query().unwrap());
-        let answer = self.server.tenant().answer(&Request::get(&target), NOW);
-        let mut headers = answer.headers.into_iter();
-        let location = headers.find(|(name, _)| name.eq_ignore_ascii_case("location"));
-        location.map_or_else(String::new, |(_, address)| address)
-    }
-
-    async fn authorize_as(
-        &self,
-        process: &Process,
-        msp: MspOrgId,
-        request: BeginAuthorization,
-    ) -> Result<Authorized, Error> {
-        let begun = process.integration.begin_authorization(msp, request);
-        let address = self.consented(&begun.await.unwrap().url);
-        assert!(address.starts_with(REDIRECT), "{address}");
-        let callback = Callback::read(&address);
-        let completed = process
-            .integration
-            .complete_authorization(msp, callback, Actor::Schedule);
-        completed.await
-    }
-
-    async fn authorize(&self, process: &Process) -> Authorized {
-        let authorized = self.authorize_as(process, msp(1), self.beginning());
-        authorized.await.unwrap()
-    }
-
-    async fn stored(&self, process: &Process, msp: MspOrgId) -> Credential {
-        let stored = process.store.credential(msp, self.credential(msp));
-        stored.await.unwrap().unwrap()
-    }
-
-    async fn refresh_token(&self, process: &Process, msp: MspOrgId) -> SecretString {
-        let secrets = self.stored(process, msp).await.secrets.unwrap();
-        let (region, sealed) = (self.region(), secrets.refresh_token.unwrap());
-        let opened = keyring().open(msp, &region, Field::RefreshToken, &sealed);
-        opened.unwrap()
-    }
-
-    async fn rotations(&self, process: &Process, msp: MspOrgId) -> u32 {
-        self.stored(process, msp).await.secrets_version.as_u32() - 1
-    }
-
-    async fn visible(&self, process: &Process, msp: MspOrgId) -> Result<u64, Error> {
-        let region = self.region();
-        let tested = process
-            .integration
-            .test_saved_connection(msp, &region, Actor::Schedule);
-        Ok(tested.await?.organizations_visible)
-    }
-
-    /// Every file of the database.
-    fn files(&self) -> Vec<u8> {
-        let files = fs::read_dir(self.folder.path()).unwrap();
-        files
-            .flat_map(|file| fs::read(file.unwrap().path()).unwrap())
-            .collect()
-    }
+/// Every file of the scene's database.
+fn files(scene: &Scene) -> Vec<u8> {
+    let place = scene.place.told();
+    let files = fs::read_dir(Path::new(&place).parent().unwrap()).unwrap();
+    files
+        .flat_map(|file| fs::read(file.unwrap().path()).unwrap())
+        .collect()
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {
@@ -308,7 +96,7 @@ async fn an_administrator_authorizes_and_everything_runs() {
     let tokens = scene.server.tenant().requests_by_path()["/ws/oauth/token"];
     assert_eq!((tokens, scene.rotations(&process, msp(1)).await), (3, 2));
 
-    let files = scene.files();
+    let files = files(&scene);
     let refresh_token = scene.refresh_token(&process, msp(1)).await;
     let parameters = Url::parse(&address).unwrap();
     let mut secrets: Vec<String> = parameters
@@ -574,83 +362,8 @@ async fn no_secret_of_an_authorization_is_logged_or_said() {
     }
 }
 
-const CHILD: &str = "REGENTRA_TEST_ROTATES";
-const KILLED: &str =
-    "a_process_killed_hard_while_it_rotates_is_made_good_or_says_to_authorize_again";
-
-/// Another process that rotates the refresh token and lists the organizations. It is about to.
-fn rotates(scene: &Scene) -> Child {
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", KILLED, "--nocapture"])
-        .env(
-            CHILD,
-            format!("{}|{}", scene.server.url(), scene.file().display()),
-        )
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let output = child.stdout.as_mut().unwrap();
-    let mut lines = BufReader::new(output).lines();
-    assert!(lines.any(|line| line.is_ok_and(|line| line == "ready")));
-    child
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_killed_hard_while_it_rotates_is_made_good_or_says_to_authorize_again() {
-    if let Ok(told) = env::var(CHILD) {
-        let (url, file) = told.split_once('|').unwrap();
-        let region = RegionKey::parse(url).unwrap();
-        let process = Process::over(Path::new(file), region.clone(), ManualClock::at(NOW)).await;
-        println!("\nready");
-        process.discover(&region).await.unwrap();
-        return;
-    }
-    let begin = async || {
-        let scene = Scene::of(tenant(), false).await;
-        scene.authorize(&scene.process().await).await;
-        scene.server.tenant().revoke_tokens();
-        scene
-    };
-    let scene = begin().await;
-    let mut undisturbed = rotates(&scene);
-    let since = Instant::now();
-    assert!(undisturbed.wait().unwrap().success());
-    let takes = since.elapsed();
-    let process = scene.process().await;
-    let expected = process.organizations(scene.credential(msp(1))).await;
-    assert_eq!(expected.len(), 2);
-
-    let mut ends = [0, 0];
-    for point in 0..40 {
-        let scene = begin().await;
-        let mut child = rotates(&scene);
-        std::thread::sleep(takes * point / 40);
-        child.kill().unwrap();
-        child.wait().unwrap();
-
-        let process = scene.process().await;
-        let spent = scene.rotations(&process, msp(1)).await;
-        scene.server.tenant().revoke_tokens();
-        // Longer than what the dead process held.
-        scene.clock.advance(Duration::hours(1));
-        let region = scene.region();
-        let again = process.discover(&region).await;
-        ends[usize::from(again.is_err())] += 1;
-        if let Err(error) = again {
-            let authorize_again = ErrorKind::Ninjaone(Vendor::AuthorizeAgain);
-            assert_eq!(error.kind(), authorize_again, "{point}: {error}");
-            // NinjaOne has answered, and the answer died with the process.
-            assert_eq!(scene.rotations(&process, msp(1)).await, spent, "{point}");
-            assert!(scene.stored(&process, msp(1)).await.is_active, "{point}");
-            scene.authorize(&process).await;
-            process.discover(&region).await.unwrap();
-        }
-        let organizations = process.organizations(scene.credential(msp(1))).await;
-        assert_eq!(organizations, expected, "{point}");
-        scene.server.tenant().revoke_tokens();
-        scene.visible(&process, msp(1)).await.unwrap();
-    }
-    let [made_good, authorized_again] = ends;
-    println!("{made_good} made good, {authorized_again} authorized again; {takes:?} undisturbed");
-    assert!(made_good > 0, "most moments lose nothing");
+    let test = "a_process_killed_hard_while_it_rotates_is_made_good_or_says_to_authorize_again";
+    killed::at_any_time(test, 40, async || Box::new(File::new()) as _).await;
 }

@@ -22,6 +22,7 @@ use std::{
         Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use regentra_sync_postgres::PostgresStore;
@@ -34,6 +35,9 @@ pub(crate) const OWNER: &str = "regentra_owner";
 pub(crate) const STORE: &str = "regentra_store";
 /// The server's superuser.
 pub(crate) const SUPERUSER: &str = "postgres";
+
+/// How soon the server notices that a client is dead.
+const NOTICES: Duration = Duration::from_secs(20);
 
 const TEMPLATE: &str = "regentra_template";
 
@@ -228,6 +232,39 @@ impl Database {
     /// A connection as a role.
     pub(crate) async fn connect(&self, role: &str) -> PgConnection {
         connect(&self.url(role)).await
+    }
+
+    /// How many statements of the store wait for a lock.
+    pub(crate) async fn waiting_for_locks(&self) -> i64 {
+        self.backends("AND wait_event_type = 'Lock'").await
+    }
+
+    /// Waits until no connection of the store is left: until the server has noticed that whoever had them is dead, and
+    /// ended what was begun on them.
+    ///
+    /// # Panics
+    /// When it does not notice.
+    pub(crate) async fn is_left(&self) {
+        let begun = Instant::now();
+        while self.backends("").await > 0 {
+            assert!(begun.elapsed() < NOTICES, "the server has not noticed");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    async fn backends(&self, which: &str) -> i64 {
+        let count = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND usename = $2 {which}"
+        );
+        let mut superuser = connect(&self.server.url(SUPERUSER, "postgres")).await;
+        let count = sqlx::query_scalar(AssertSqlSafe(count))
+            .bind(&self.name)
+            .bind(STORE)
+            .fetch_one(&mut superuser)
+            .await
+            .unwrap();
+        superuser.close().await.unwrap();
+        count
     }
 }
 

@@ -10,6 +10,8 @@
 mod crashes;
 mod dice;
 mod fourth_store;
+#[allow(dead_code, reason = "on PostgreSQL a process is held up by locks, too")]
+mod killed;
 mod on_a_database;
 mod on_sqlite;
 #[path = "../sync/scripted.rs"]
@@ -20,4 +22,5 @@ mod site;
 mod snapshot;
 mod story;
 mod tenancy;
+mod undisturbed;
 mod watched;

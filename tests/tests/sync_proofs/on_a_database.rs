@@ -14,15 +14,15 @@ use std::{
 
 use async_trait::async_trait;
 use regentra_sync::{
-    Integration, MemoryStore,
-    store::{Result, StoreError, StoreErrorKind},
+    Integration,
+    store::{Result, Store, StoreError, StoreErrorKind},
 };
 use tokio::sync::oneshot;
 
 use crate::{
-    site::Site,
     snapshot::{Snapshot, assert_same},
     story::{Operation, Story},
+    undisturbed::{Undisturbed, in_memory},
     watched::{Call, Watch, Watched},
 };
 
@@ -42,26 +42,42 @@ pub(crate) type Kept = Box<dyn Any>;
 /// How often an event is delivered again at the most.
 const DELIVERIES: usize = 4;
 
-pub(crate) async fn in_memory() -> Story {
-    Story::begin(Site::new(Arc::new(MemoryStore::new()), ())).await
+/// A database in which the story has begun, to be copied.
+pub(crate) trait Begun: Sized {
+    /// A copy of it, for as long as this lives.
+    type Copy: 'static;
+
+    async fn new() -> Self;
+
+    async fn copy(&self) -> Self::Copy;
+
+    /// Where a copy is, in words that another process understands.
+    fn place(copy: &Self::Copy) -> String;
+
+    async fn open(place: &str) -> Arc<dyn Store>;
+
+    /// Waits until nothing that a dead process has begun is at work any more.
+    async fn is_left(copy: &Self::Copy);
+
+    /// The story, in a copy that nobody else knows.
+    async fn begin(&self) -> (Story, Kept) {
+        let copy = self.copy().await;
+        (on::<Self>(&Self::place(&copy)).await, Box::new(copy))
+    }
 }
 
-/// What there is when nothing disturbs.
-pub(crate) async fn undisturbed(operation: Operation) -> Snapshot {
-    let story = in_memory().await;
-    let before = story.site.snapshot().await;
-    let process = story.process(operation);
-    story.perform(&process, operation).await.unwrap();
-    let end = story.site.snapshot().await;
-    assert_ne!(before, end, "{operation:?} does something");
-    end
+/// The story, over a database in which it has begun.
+pub(crate) async fn on<B: Begun>(place: &str) -> Story {
+    let mut story = in_memory().await;
+    story.site.store = B::open(place).await;
+    story
 }
 
 /// Another process is delivered the event until it has handled it, and ends where an undisturbed one does.
 pub(crate) async fn is_made_good(
     story: &Story,
     operation: Operation,
-    expected: &Snapshot,
+    undisturbed: &Undisturbed,
     what: &str,
 ) {
     let process = story.process(operation);
@@ -74,23 +90,12 @@ pub(crate) async fn is_made_good(
         }
     }
     assert_eq!(said, Ok(()), "{what}");
-    assert_end(&story.site.snapshot().await, expected, operation, what);
-}
-
-#[track_caller]
-fn assert_end(end: &Snapshot, expected: &Snapshot, operation: Operation, what: &str) {
-    if operation.has_parts() {
-        // Its parts may have come in another order.
-        let expected = expected.without_order_of_syncs();
-        assert_same(&end.without_order_of_syncs(), &expected, what);
-    } else {
-        assert_same(end, expected, what);
-    }
+    undisturbed.assert_ended(&story.site.snapshot().await, operation, what);
 }
 
 /// Dropped at its suspensions, ever further apart; a database suspends often.
 pub(crate) async fn dropped(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
-    let expected = undisturbed(operation).await;
+    let undisturbed = Undisturbed::run(operation).await;
     let mut suspension = 1;
     loop {
         let what = format!("{operation:?} dropped at suspension {suspension}");
@@ -110,7 +115,7 @@ pub(crate) async fn dropped(operation: Operation, begin: &impl AsyncFn() -> (Sto
             .await
             .is_some()
         };
-        is_made_good(&story, operation, &expected, &what).await;
+        is_made_good(&story, operation, &undisturbed, &what).await;
         if is_over {
             break;
         }
@@ -156,7 +161,7 @@ impl Watch for FailsOnce {
 
 /// The database is away for one call, or its answer gets lost.
 pub(crate) async fn failing(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
-    let expected = undisturbed(operation).await;
+    let undisturbed = Undisturbed::run(operation).await;
     for after in [false, true] {
         for at in 1.. {
             let what = format!("{operation:?}: call {at} fails, after it was made: {after}");
@@ -169,7 +174,7 @@ pub(crate) async fn failing(operation: Operation, begin: &impl AsyncFn() -> (Sto
             let process = watched(&story, operation, &watch);
             let _: std::result::Result<(), String> = story.perform(&process, operation).await;
             let was_reached = watch.calls.load(Ordering::Relaxed) >= at;
-            is_made_good(&story, operation, &expected, &what).await;
+            is_made_good(&story, operation, &undisturbed, &what).await;
             if !was_reached {
                 assert!(at > 2, "{operation:?} calls the store");
                 break;
@@ -188,7 +193,7 @@ fn watched<W: Watch>(story: &Story, operation: Operation, watch: &Arc<W>) -> Int
 
 /// Two processes are delivered one event at the same time.
 pub(crate) async fn at_once(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
-    let expected = undisturbed(operation).await;
+    let undisturbed = Undisturbed::run(operation).await;
     for round in 0..4 {
         let what = format!("{operation:?} in two processes at once, {round}");
         let (story, _kept) = begin().await;
@@ -201,7 +206,7 @@ pub(crate) async fn at_once(operation: Operation, begin: &impl AsyncFn() -> (Sto
             operation.has_parts() || one.is_ok() || other.is_ok(),
             "{what}: one of the two does it: {one:?}, {other:?}"
         );
-        is_made_good(&story, operation, &expected, &what).await;
+        is_made_good(&story, operation, &undisturbed, &what).await;
     }
 }
 
@@ -277,7 +282,7 @@ async fn frozen(
 
 /// A frozen run that wakes after another took over changes nothing.
 pub(crate) async fn taken_over(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
-    let expected = undisturbed(operation).await;
+    let undisturbed = Undisturbed::run(operation).await;
     let another = async |story: &Story| {
         story.site.expire_leases().await;
         let another = story.process(operation);
@@ -285,7 +290,7 @@ pub(crate) async fn taken_over(operation: Operation, begin: &impl AsyncFn() -> (
         None
     };
     let look = |end: &Snapshot, _: Option<Snapshot>, what: &str| {
-        assert_end(end, &expected, operation, what);
+        undisturbed.assert_ended(end, operation, what);
     };
     frozen(operation, begin, None, another, look).await;
 }
@@ -312,47 +317,47 @@ pub(crate) async fn fenced(operation: Operation, begin: &impl AsyncFn() -> (Stor
 
 /// One test for each way to be disturbed.
 macro_rules! crashes {
-    ($flavor:literal, $begin:expr) => {
+    ($flavor:literal, $begun:ty) => {
         use $crate::on_a_database::{OPERATIONS, at_once, dropped, failing, fenced, taken_over};
 
         #[tokio::test(flavor = $flavor)]
         async fn an_operation_dropped_at_any_suspension_is_made_good() {
-            let begin = $begin.await;
+            let begun = <$begun>::new().await;
             for operation in OPERATIONS {
-                dropped(operation, &async || begin.begin().await).await;
+                dropped(operation, &async || begun.begin().await).await;
             }
         }
 
         #[tokio::test(flavor = $flavor)]
         async fn a_call_that_fails_before_or_after_is_made_good() {
-            let begin = $begin.await;
+            let begun = <$begun>::new().await;
             for operation in OPERATIONS {
-                failing(operation, &async || begin.begin().await).await;
+                failing(operation, &async || begun.begin().await).await;
             }
         }
 
         #[tokio::test(flavor = $flavor)]
         async fn two_runs_at_once_end_as_one() {
-            let begin = $begin.await;
+            let begun = <$begun>::new().await;
             for operation in OPERATIONS {
-                at_once(operation, &async || begin.begin().await).await;
+                at_once(operation, &async || begun.begin().await).await;
             }
         }
 
         #[tokio::test(flavor = $flavor)]
         async fn a_frozen_run_that_wakes_after_another_took_over_changes_nothing() {
-            let begin = $begin.await;
+            let begun = <$begun>::new().await;
             for operation in OPERATIONS {
-                taken_over(operation, &async || begin.begin().await).await;
+                taken_over(operation, &async || begun.begin().await).await;
             }
         }
 
         #[tokio::test(flavor = $flavor)]
         async fn a_run_in_flight_does_not_write_after_a_disconnect() {
-            let begin = $begin.await;
+            let begun = <$begun>::new().await;
             for operation in OPERATIONS {
                 if $crate::story::Operation::RUNS.contains(&operation) {
-                    fenced(operation, &async || begin.begin().await).await;
+                    fenced(operation, &async || begun.begin().await).await;
                 }
             }
         }

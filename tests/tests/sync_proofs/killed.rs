@@ -1,0 +1,228 @@
+//! Processes that are killed hard, on a store that keeps what it is told in a database: another process performs the operation
+//! and dies in the middle of it. Nothing half is there, and the event delivered again ends where an undisturbed one does.
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use regentra_sync::store::Result;
+
+use crate::{
+    on_a_database::{Begun, is_made_good, on},
+    story::{Operation, Story},
+    undisturbed::Undisturbed,
+    watched::{Call, Watch, Watched},
+};
+
+/// Those that the promise names.
+pub(crate) const OPERATIONS: [Operation; 5] = [
+    Operation::SyncAssets,
+    Operation::SweepThatFails,
+    Operation::Connect,
+    Operation::Disconnect,
+    Operation::RotateKey,
+];
+
+/// At how many moments of a commit a process is killed.
+const IN_A_COMMIT: u32 = 2;
+
+const CHILD: &str = "REGENTRA_TEST_PERFORMS";
+const ASKS: &str = "asks ";
+const ANSWERED: &str = "answered";
+
+/// Tells of every call, before it is made and after.
+#[derive(Debug)]
+struct Tells;
+
+#[async_trait]
+impl Watch for Tells {
+    async fn before(&self, call: &Call) -> Result<()> {
+        println!("\n{ASKS}{}", call.name());
+        Ok(())
+    }
+
+    async fn after(&self, _call: &Call) -> Result<()> {
+        println!("\n{ANSWERED}");
+        Ok(())
+    }
+}
+
+/// In the other process: the operation, once. Says whether this is one.
+pub(crate) async fn is_the_other_process<B: Begun>() -> bool {
+    let Ok(told) = env::var(CHILD) else {
+        return false;
+    };
+    let (name, place) = told.split_once('|').unwrap();
+    let operations = Operation::ALL.into_iter();
+    let mut named = operations.filter(|operation| format!("{operation:?}") == name);
+    let operation = named.next().unwrap();
+    let story = on::<B>(place).await;
+    let watched = Watched {
+        store: Arc::clone(&story.site.store),
+        watch: Arc::new(Tells),
+    };
+    let process = story.process_over(operation, Arc::new(watched));
+    story.perform(&process, operation).await.unwrap();
+    true
+}
+
+/// The other process, which performs an operation once.
+pub(crate) struct Other {
+    child: Child,
+    lines: Box<dyn Iterator<Item = String>>,
+}
+
+impl Other {
+    /// `test` is the name of a test that begins with [`is_the_other_process`].
+    pub(crate) fn performs(test: &str, operation: Operation, place: &str) -> Self {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .env(CHILD, format!("{operation:?}|{place}"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let lines = output.lines().map_while(std::result::Result::ok);
+        let told = lines.filter(|line| line.starts_with(ASKS) || line == ANSWERED);
+        Self {
+            child,
+            lines: Box::new(told),
+        }
+    }
+
+    /// Nothing happens to it: its calls, and how long each took.
+    pub(crate) fn is_left_alone(mut self) -> Vec<(String, Duration)> {
+        let mut calls: Vec<(String, Duration)> = Vec::new();
+        let mut since = Instant::now();
+        for line in self.lines.by_ref() {
+            if let Some(name) = line.strip_prefix(ASKS) {
+                calls.push((name.to_owned(), Duration::ZERO));
+                since = Instant::now();
+            } else if let Some((_, took)) = calls.last_mut() {
+                *took = since.elapsed();
+            }
+        }
+        assert!(self.child.wait().unwrap().success(), "it failed");
+        calls
+    }
+
+    /// Waits until it makes its n-th call, or was answered it, or has ended.
+    fn until_call(&mut self, number: usize, is_answered: bool) {
+        let lines = self.lines.by_ref();
+        let mut told = lines.filter(|line| (line == ANSWERED) == is_answered);
+        told.nth(number - 1);
+    }
+
+    /// Whether it has done the operation.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let ended = self.child.try_wait().unwrap();
+        assert!(ended.is_none_or(|end| end.success()), "it failed");
+        ended.is_some()
+    }
+
+    pub(crate) fn is_killed(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// What operations that were killed have left behind.
+pub(crate) struct Left {
+    operation: Operation,
+    undisturbed: Undisturbed,
+    nothing: u32,
+    something: u32,
+}
+
+impl Left {
+    pub(crate) async fn of(operation: Operation) -> Self {
+        Self {
+            operation,
+            undisturbed: Undisturbed::run(operation).await,
+            nothing: 0,
+            something: 0,
+        }
+    }
+
+    /// Nothing half is there, and the event delivered again is handled.
+    pub(crate) async fn is_whole_and_made_good(&mut self, story: &Story, what: &str) {
+        let seen = story.site.snapshot().await;
+        self.undisturbed.assert_whole(&seen, what);
+        if self.undisturbed.has_begun(&seen) {
+            self.something += 1;
+        } else {
+            self.nothing += 1;
+        }
+        is_made_good(story, self.operation, &self.undisturbed, what).await;
+    }
+
+    /// Some were killed before they had written anything, and some after.
+    pub(crate) fn are_both(&self) {
+        let (operation, nothing, something) = (self.operation, self.nothing, self.something);
+        println!("{operation:?}: {nothing} had written nothing, {something} something");
+        assert!(nothing > 0 && something > 0, "{operation:?}");
+    }
+}
+
+/// When a process is killed that makes this call: so long after it began, or as soon as it is answered.
+fn moments(call: &str, took: Duration) -> Vec<Option<Duration>> {
+    if !call.starts_with("commit_") {
+        return vec![Some(took / 2)];
+    }
+    let within = (0..IN_A_COMMIT).map(|n| Some(took * (2 * n + 1) / (2 * IN_A_COMMIT)));
+    within.chain([None]).collect()
+}
+
+/// Kills the process in every call that an undisturbed one makes, at one moment or another of as long as it took there.
+pub(crate) async fn in_every_call<B: Begun>(test: &str) {
+    let begun = B::new().await;
+    for operation in OPERATIONS {
+        let mut left = Left::of(operation).await;
+        let copy = begun.copy().await;
+        let calls = Other::performs(test, operation, &B::place(&copy)).is_left_alone();
+        assert!(calls.len() > 1, "{operation:?} calls the store");
+        for (number, (name, took)) in (1..).zip(calls) {
+            for moment in moments(&name, took) {
+                let copy = begun.copy().await;
+                let place = B::place(&copy);
+                let mut process = Other::performs(test, operation, &place);
+                process.until_call(number, moment.is_none());
+                std::thread::sleep(moment.unwrap_or_default());
+                process.is_killed();
+                B::is_left(&copy).await;
+                let what = format!("{operation:?} killed in call {number}, {name}: {moment:?}");
+                let story = on::<B>(&place).await;
+                left.is_whole_and_made_good(&story, &what).await;
+            }
+        }
+        left.are_both();
+    }
+}
+
+/// The name of a test of this module, as the test runner knows it.
+macro_rules! test_name {
+    ($name:ident) => {{
+        let path = concat!(module_path!(), "::", stringify!($name));
+        path.split_once("::").unwrap().1
+    }};
+}
+pub(crate) use test_name;
+
+macro_rules! killed {
+    ($begun:ty) => {
+        #[tokio::test]
+        async fn a_process_killed_hard_in_any_call_is_made_good() {
+            use $crate::killed::{in_every_call, is_the_other_process, test_name};
+            if !is_the_other_process::<$begun>().await {
+                let test = test_name!(a_process_killed_hard_in_any_call_is_made_good);
+                in_every_call::<$begun>(test).await;
+            }
+        }
+    };
+}
+pub(crate) use killed;
