@@ -9,157 +9,24 @@
 
 mod simulated;
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    time::Duration,
-};
+use std::time::Duration;
 
 use ninjaone_simulator::Fault;
 use serde_json::Value;
-use simulated::{Person, mixed};
-
-/// What does not come within this time never comes.
-const LIMIT: Duration = Duration::from_secs(90);
-
-/// `regentra run`, and the lines it writes.
-struct Running {
-    child: Child,
-    lines: mpsc::Receiver<Value>,
-}
-
-impl Running {
-    /// Starts it by the machine's own clock, which runs.
-    fn start(person: &Person, args: &[&str]) -> Self {
-        let db = person.db();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_regentra"))
-            .args(["--db", db.to_str().unwrap(), "--now", &person.now])
-            .args(["--json", "run"])
-            .args(args)
-            .env_clear()
-            .env("HOME", person.folder.path())
-            .env("RUST_LOG", "off")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (tell, lines) = mpsc::channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in stdout.lines() {
-                let _ = tell.send(serde_json::from_str(&line.unwrap()).unwrap());
-            }
-        });
-        Self { child, lines }
-    }
-
-    fn until(&self, is_wanted: impl Fn(&Value) -> bool) -> Value {
-        let mut seen = Vec::new();
-        loop {
-            let line = self.lines.recv_timeout(LIMIT);
-            let line = line.unwrap_or_else(|_| panic!("never told: {seen:#?}"));
-            if is_wanted(&line) {
-                return line;
-            }
-            seen.push(line);
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    /// Its exit code, and what it said on standard error.
-    fn end(mut self) -> (Option<i32>, String) {
-        let mut said = String::new();
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut said).unwrap();
-        (self.child.wait().unwrap().code(), said)
-    }
-}
-
-/// How many signals each promoted organization has.
-async fn signals(person: &Person) -> Vec<usize> {
-    let standings = person.does(&["signals", "--json"]).await.rows();
-    let mappings = standings
-        .iter()
-        .flat_map(|of| of["mappings"].as_array().unwrap());
-    mappings
-        .map(|of| of["signals"].as_array().unwrap().len())
-        .collect()
-}
-
-fn done(kind: &'static str) -> impl Fn(&Value) -> bool {
-    move |line| line["told"] == "finished" && line["kind"] == kind && line["end"] == "done"
-}
-
-/// A person with three mapped organizations, of whom two are promoted.
-async fn promoted() -> Person {
-    let mut person = Person::of(mixed().build()).await;
-    person.does(&["connect"]).await.text();
-    person.does(&["organizations"]).await.text();
-    person
-        .does(&["map", "2", "5", "8", "--create"])
-        .await
-        .text();
-    let companies = person.does(&["companies", "--json"]).await.rows();
-    for company in &companies[..2] {
-        let id = company["id"].as_str().unwrap();
-        person.does(&["promote", id]).await.text();
-    }
-    "2026-11-23T06:31:00Z".clone_into(&mut person.now);
-    person
-}
+use simulated::{
+    Person, mixed,
+    running::{self, Running, promoted, signals},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_syncs_and_sweeps_until_it_is_told_to_stop() {
-    let person = promoted().await;
-    let running = Running::start(&person, &["--sync", "3s", "--sweep", "3s+1s"]);
-    let planned = running.until(|line| line["told"] == "planned");
-    assert_eq!(planned["missed"], 0);
-    let synced = tokio::task::block_in_place(|| {
-        let synced = running.until(done("asset_sync"));
-        running.until(done("evidence_sweep"));
-        synced
-    });
-    assert!(synced["event"].is_string());
-    running.signal("-TERM");
-    let stopped = running.until(|line| line["told"] == "stopped");
-    assert_eq!(stopped["dropped"], 0);
-    assert!(stopped["done"].as_u64().unwrap() >= 2);
-    let (code, said) = running.end();
-    assert_eq!(code, Some(0), "{said}");
-
-    // What it did is whole, and what comes next goes on from it.
-    let companies = person.does(&["companies", "--json"]).await.rows();
-    let active = companies
-        .iter()
-        .map(|row| row["assets_active"].as_u64().unwrap());
-    assert!(active.sum::<u64>() > 0);
-    let swept = signals(&person).await;
-    assert!(
-        swept.contains(&5) && swept.iter().all(|n| [0, 5].contains(n)),
-        "{swept:?}"
-    );
-    let trail = person
-        .does(&["audit", "--json", "--limit", "100"])
-        .await
-        .rows();
-    let synced = trail
-        .iter()
-        .find(|row| row["action"] == "NINJAONE_SYNCED")
-        .unwrap();
-    assert_eq!(synced["actor"], "schedule");
-    person.does(&["sync"]).await.text();
+    let person = promoted(Person::of(mixed().build()).await).await;
+    running::syncs_and_sweeps_until_it_is_told_to_stop(&person).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_done_by_hand_is_an_operators() {
-    let person = promoted().await;
+    let person = promoted(Person::of(mixed().build()).await).await;
     person.does(&["sync"]).await.text();
     person.does(&["sweep"]).await.text();
     let companies = person.does(&["companies", "--json"]).await.rows();
@@ -186,20 +53,13 @@ async fn what_was_done_by_hand_is_an_operators() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn once_does_what_is_due_and_ends() {
-    let person = promoted().await;
-    let first = person.does(&["run", "--once"]).await;
-    assert_eq!(first.code, Some(0), "{first:?}");
-    assert!(first.stderr.contains("3 events done"), "{first:?}");
-    assert_eq!(signals(&person).await, [5, 5]);
-    let before = person.everything().await;
-    let again = person.does(&["run", "--once"]).await;
-    assert!(again.stderr.contains("0 to do, 2 done before"), "{again:?}");
-    assert_eq!(person.everything().await, before);
+    let person = promoted(Person::of(mixed().build()).await).await;
+    running::does_once_what_is_due_and_ends(&person).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_signal_stops_at_once_and_the_next_start_finishes() {
-    let person = promoted().await;
+    let person = promoted(Person::of(mixed().build()).await).await;
     let slow = Fault::Slow(Duration::from_mins(10)).on("/v2/queries/volumes");
     person.server.tenant().fault(slow);
     let running = Running::start(
@@ -225,7 +85,7 @@ async fn the_second_signal_stops_at_once_and_the_next_start_finishes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn status_and_diagnose_say_what_is_wrong_and_what_to_do() {
-    let mut person = promoted().await;
+    let mut person = promoted(Person::of(mixed().build()).await).await;
     let status = person.does(&["status", "--json"]).await.rows();
     let names = |found: &Value| -> Vec<String> {
         let found = found.as_array().unwrap().iter();
@@ -269,7 +129,7 @@ async fn status_and_diagnose_say_what_is_wrong_and_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_key_opens_everything_and_the_old_one_nothing() {
-    let person = promoted().await;
+    let person = promoted(Person::of(mixed().build()).await).await;
     let old = std::fs::read_to_string(person.key()).unwrap();
     let rotated = person.does(&["rotate-key"]).await;
     assert!(

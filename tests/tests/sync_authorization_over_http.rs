@@ -365,5 +365,5 @@ async fn no_secret_of_an_authorization_is_logged_or_said() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_killed_hard_while_it_rotates_is_made_good_or_says_to_authorize_again() {
     let test = "a_process_killed_hard_while_it_rotates_is_made_good_or_says_to_authorize_again";
-    killed::at_any_time(test, 40, async || Box::new(File::new()) as _).await;
+    killed::at_any_time(test, 40, async || File::new()).await;
 }

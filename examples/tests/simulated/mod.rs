@@ -1,6 +1,9 @@
 //! A simulated tenant, a folder with a database, and `regentra` on both.
 #![allow(dead_code, reason = "each test program uses another part of it")]
 
+#[cfg(unix)]
+pub(crate) mod running;
+
 use std::{
     path::PathBuf,
     process::{Command, Output, Stdio},

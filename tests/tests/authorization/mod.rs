@@ -75,6 +75,9 @@ pub(crate) trait Place {
 
     /// Waits until nothing that a dead process has begun is at work any more.
     async fn is_left(&self);
+
+    /// Whether somebody waits for a lock.
+    async fn is_held_up(&self) -> bool;
 }
 
 /// In a file.
@@ -95,6 +98,11 @@ impl Place for File {
 
     /// Its locks end with a process.
     async fn is_left(&self) {}
+
+    /// Nobody locks anything longer than a write.
+    async fn is_held_up(&self) -> bool {
+        false
+    }
 }
 
 /// A database in a file, or on a server.

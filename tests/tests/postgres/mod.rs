@@ -234,6 +234,12 @@ impl Database {
         connect(&self.url(role)).await
     }
 
+    /// Everything that the server has logged, of whatever database.
+    pub(crate) fn logged(&self) -> String {
+        let log = std::fs::read(self.server.folder.join("log")).unwrap();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
     /// How many statements of the store wait for a lock.
     pub(crate) async fn waiting_for_locks(&self) -> i64 {
         self.backends("AND wait_event_type = 'Lock'").await
