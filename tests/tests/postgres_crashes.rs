@@ -2,6 +2,7 @@
 //! had happened. What becomes of each single commit that is cut off, `postgres_interruptions` shows.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test panics where it fails, helpers included"
 )]
 #![allow(missing_docs, reason = "a test's name says what it shows")]
@@ -82,7 +83,7 @@ async fn a_process_killed_hard_at_its_first_write_into_any_table_is_made_good() 
     for operation in KILLED {
         let mut left = Left::of(operation).await;
         let copy = begun.copy().await;
-        Other::performs(test, operation, &Stories::place(&copy)).is_left_alone();
+        Other::performs(test, operation, &Stories::place(&copy)).ends_by_itself();
         copy.is_left().await;
         let written: Vec<String> = sqlx::query_scalar(
             "SELECT relname::text FROM pg_stat_user_tables WHERE schemaname = 'regentra_sync' \
@@ -103,7 +104,7 @@ async fn a_process_killed_hard_at_its_first_write_into_any_table_is_made_good() 
                 assert!(!process.has_ended(), "{what}: nothing held it up");
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
-            process.is_killed();
+            process.kill();
             execute(&mut superuser, "ROLLBACK").await;
             copy.is_left().await;
             let story = on::<Stories>(&Stories::place(&copy)).await;

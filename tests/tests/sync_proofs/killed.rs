@@ -96,7 +96,7 @@ impl Other {
     }
 
     /// Nothing happens to it: its calls, and how long each took.
-    pub(crate) fn is_left_alone(mut self) -> Vec<(String, Duration)> {
+    pub(crate) fn ends_by_itself(mut self) -> Vec<(String, Duration)> {
         let mut calls: Vec<(String, Duration)> = Vec::new();
         let mut since = Instant::now();
         for line in self.lines.by_ref() {
@@ -125,7 +125,7 @@ impl Other {
         ended.is_some()
     }
 
-    pub(crate) fn is_killed(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -184,7 +184,7 @@ pub(crate) async fn in_every_call<B: Begun>(test: &str) {
     for operation in OPERATIONS {
         let mut left = Left::of(operation).await;
         let copy = begun.copy().await;
-        let calls = Other::performs(test, operation, &B::place(&copy)).is_left_alone();
+        let calls = Other::performs(test, operation, &B::place(&copy)).ends_by_itself();
         assert!(calls.len() > 1, "{operation:?} calls the store");
         for (number, (name, took)) in (1..).zip(calls) {
             for moment in moments(&name, took) {
@@ -193,7 +193,7 @@ pub(crate) async fn in_every_call<B: Begun>(test: &str) {
                 let mut process = Other::performs(test, operation, &place);
                 process.until_call(number, moment.is_none());
                 std::thread::sleep(moment.unwrap_or_default());
-                process.is_killed();
+                process.kill();
                 B::is_left(&copy).await;
                 let what = format!("{operation:?} killed in call {number}, {name}: {moment:?}");
                 let story = on::<B>(&place).await;
