@@ -81,7 +81,9 @@ async fn every_record_is_listed_with_what_an_auditor_needs_to_verify_it_alone() 
                 record["record"].as_str().unwrap()
             );
             let digest = Sha256::digest(text);
-            let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = digest
+                .iter()
+                .fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
             assert_eq!(record["hash"], hash.as_str());
             assert_eq!(record["rules"], "2026-11");
             previous = record["hash"].as_str().unwrap();

@@ -54,7 +54,8 @@ impl Running {
         let mut seen = Vec::new();
         loop {
             let line = self.lines.recv_timeout(LIMIT);
-            let line = line.unwrap_or_else(|_| panic!("never told: {seen:#?}"));
+            assert!(line.is_ok(), "never told: {seen:#?}");
+            let line = line.unwrap();
             let is_last = is_wanted(&line);
             seen.push(line);
             if is_last {
