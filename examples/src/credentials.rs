@@ -35,16 +35,19 @@ impl From<ApiClient> for Credentials {
 /// When neither has it.
 pub fn read() -> anyhow::Result<ApiClient> {
     let stdin = std::io::stdin();
-    if (variable(CLIENT_ID).is_none() || variable(CLIENT_SECRET).is_none()) && stdin.is_terminal() {
-        bail!(
+    let how = || {
+        format!(
             "no credentials: set {CLIENT_ID} and {CLIENT_SECRET}, or send both on standard input, a line each. \
              A system administrator creates them in NinjaOne under Administration > Apps > API: \
              an API Services (machine-to-machine) client with the `monitoring` scope"
-        );
+        )
+    };
+    if (variable(CLIENT_ID).is_none() || variable(CLIENT_SECRET).is_none()) && stdin.is_terminal() {
+        bail!(how());
     }
     let mut lines = stdin.lock();
-    let id = variable_or_line(CLIENT_ID, &mut lines)?;
-    let secret = variable_or_line(CLIENT_SECRET, &mut lines)?;
+    let id = variable_or_line(CLIENT_ID, &mut lines)?.with_context(how)?;
+    let secret = variable_or_line(CLIENT_SECRET, &mut lines)?.with_context(how)?;
     Ok(ApiClient {
         id: id.as_str().into(),
         secret: secret.as_str().into(),
@@ -68,19 +71,22 @@ pub struct Application {
 pub fn read_application(native: bool) -> anyhow::Result<Application> {
     let stdin = std::io::stdin();
     let is_missing = |name| variable(name).is_none();
-    if (is_missing(CLIENT_ID) || (!native && is_missing(CLIENT_SECRET))) && stdin.is_terminal() {
-        bail!(
+    let how = || {
+        format!(
             "no credentials: set {CLIENT_ID}, and {CLIENT_SECRET} unless the application is native. A system administrator \
              creates them in NinjaOne under Administration > Apps > API: a Web or Native client with the grants Authorization \
              code and Refresh token, the `monitoring` scope, and the redirect URI"
-        );
+        )
+    };
+    if (is_missing(CLIENT_ID) || (!native && is_missing(CLIENT_SECRET))) && stdin.is_terminal() {
+        bail!(how());
     }
     let mut lines = stdin.lock();
-    let id = variable_or_line(CLIENT_ID, &mut lines)?;
+    let id = variable_or_line(CLIENT_ID, &mut lines)?.with_context(how)?;
     let secret = if native {
         None
     } else {
-        let secret = variable_or_line(CLIENT_SECRET, &mut lines)?;
+        let secret = variable_or_line(CLIENT_SECRET, &mut lines)?.with_context(how)?;
         Some(secret.as_str().into())
     };
     Ok(Application {
@@ -95,17 +101,18 @@ fn variable(name: &str) -> Option<Zeroizing<String>> {
     (!value.is_empty()).then(|| Zeroizing::new(value.to_owned()))
 }
 
-fn variable_or_line(name: &str, lines: &mut impl BufRead) -> anyhow::Result<Zeroizing<String>> {
+/// `None` when it is neither set nor on standard input.
+fn variable_or_line(
+    name: &str,
+    lines: &mut impl BufRead,
+) -> anyhow::Result<Option<Zeroizing<String>>> {
     if let Some(value) = variable(name) {
-        return Ok(value);
+        return Ok(Some(value));
     }
     let mut line = Zeroizing::new(String::new());
     lines
         .read_line(&mut line)
         .context("standard input cannot be read")?;
     let value = Zeroizing::new(line.trim().to_owned());
-    if value.is_empty() {
-        bail!("{name} is neither set nor on standard input");
-    }
-    Ok(value)
+    Ok((!value.is_empty()).then_some(value))
 }

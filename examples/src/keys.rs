@@ -11,7 +11,10 @@
 //! The file protects a database that travels alone: a backup, a copy sent to support. It does not protect against somebody
 //! who can read the folder, who finds both. A server should take the keys from its secret manager through [`VARIABLE`].
 
-use std::path::{Path, PathBuf};
+use std::{
+    env::VarError,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -74,10 +77,15 @@ pub enum Source {
 
 /// The keys of this database, and where they are; `None` when there are none yet.
 fn read(database: &Database) -> anyhow::Result<Option<(Source, Keys)>> {
-    let variable = |name| std::env::var(name).ok().map(Zeroizing::new);
-    if let Some(text) = variable(VARIABLE) {
+    let variable = |name| match std::env::var(name) {
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
+        Err(VarError::NotPresent) => Ok(None),
+        // Taken for unset, it would be the file's keys that are used.
+        Err(VarError::NotUnicode(_)) => bail!("{name} does not hold keys: it takes {FORM}"),
+    };
+    if let Some(text) = variable(VARIABLE)? {
         let keys = Key::read(&text).with_context(|| format!("{VARIABLE} does not hold keys"))?;
-        let retired = variable(RETIRED).filter(|text| !text.trim().is_empty());
+        let retired = variable(RETIRED)?.filter(|text| !text.trim().is_empty());
         let retired = retired
             .map(|text| Key::read(&text).with_context(|| format!("{RETIRED} does not hold keys")))
             .transpose()?;

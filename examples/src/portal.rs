@@ -7,7 +7,7 @@ use regentra_sync::{
     mapping::Mapping,
 };
 
-use crate::host::Host;
+use crate::{host::Host, wording::shown};
 
 /// Beginnings of ids that are shorter are taken for names only.
 const SHORTEST_ID: usize = 4;
@@ -118,7 +118,13 @@ impl Portal {
     pub fn organization_label(&self, id: MappingId) -> String {
         self.mapping(id).map_or_else(
             || "an organization that is gone".to_owned(),
-            |mapping| format!("{} ({})", mapping.name.as_str(), mapping.external_org_id),
+            |mapping| {
+                format!(
+                    "{} ({})",
+                    shown(mapping.name.as_str()),
+                    mapping.external_org_id
+                )
+            },
         )
     }
 

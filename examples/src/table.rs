@@ -35,10 +35,9 @@ pub fn new(columns: &[&str]) -> Table {
     if !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some() {
         table.force_no_tty();
     }
-    let asked = std::env::var("COLUMNS")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    table.set_width(asked.or(width).unwrap_or(WIDTH).max(60));
+    // A terminal knows better than what a shell has remembered of it.
+    let asked = || std::env::var("COLUMNS").ok()?.parse().ok();
+    table.set_width(width.or_else(asked).unwrap_or(WIDTH).max(60));
     table
 }
 

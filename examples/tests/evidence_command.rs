@@ -234,8 +234,16 @@ async fn plain_http_to_a_remote_host_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_credentials_the_message_says_where_to_get_them() {
-    let output = regentra("", "", &["evidence", "--org", "1"]).await;
+    let output = regentra("", "", &["evidence", "--region", "eu", "--org", "1"]).await;
     assert!(message(&output).contains("NINJAONE_CLIENT_ID"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_region_nothing_is_sent_anywhere() {
+    let output = regentra("id", "secret", &["evidence", "--org", "1"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    let message = message(&output);
+    assert!(message.contains("--region"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

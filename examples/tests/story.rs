@@ -9,7 +9,7 @@ mod simulated;
 
 use regentra_sync::{
     MspOrgId,
-    asset::Asset,
+    asset::{Asset, AssetStatus},
     store::{AssetFilter, Assets as _},
 };
 use regentra_sync_sqlite::SqliteStore;
@@ -424,4 +424,37 @@ async fn a_customer_that_cannot_be_read_fails_the_run_and_keeps_no_other_from_be
         .map(|row| row["assets_active"].as_u64().unwrap())
         .collect();
     assert!(active[0] == 0 && active[1] > 0, "{active:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_retires_assets_says_so() {
+    let person = Person::of(mixed().build()).await;
+    person.does(&["connect"]).await.text();
+    person.does(&["organizations"]).await.text();
+    person.does(&["map", "8", "--create"]).await.text();
+    person.does(&["promote", "Harbour Legal"]).await.text();
+    person.does(&["sync"]).await.text();
+    let ignored = person.does(&["map", "8", "--ignore"]).await;
+    let active = assets(&person)
+        .await
+        .iter()
+        .filter(|asset| asset.status == AssetStatus::Active)
+        .count();
+    assert_eq!(active, 0);
+    assert!(
+        ignored
+            .text()
+            .contains("assets are retired; the rows are kept"),
+        "{ignored:?}"
+    );
+    let again = person.does(&["map", "8", "--ignore"]).await;
+    assert!(!again.text().contains("retired"), "{again:?}");
+
+    let companies = person.does(&["companies"]).await;
+    assert!(
+        companies.text().contains("promoted, no organization"),
+        "{companies:?}"
+    );
+    let companies = person.does(&["companies", "--json"]).await.rows();
+    assert_eq!(companies[0]["evidence"], "no_organization");
 }

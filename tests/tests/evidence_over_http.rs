@@ -6,7 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ninjaone_client::{BaseUrl, Client, Credentials, RateLimit, RetryPolicy};
@@ -366,14 +366,41 @@ fn device(id: i64) -> Value {
         "lastContact": NOW.unix_timestamp()})
 }
 
-async fn inventory_of(devices: &[Value]) -> Signal {
+async fn collected_of(devices: &[Value]) -> Collected {
     let tenant = Tenant::builder(NOW)
         .organizations(&[json!({"id": 1, "name": "One"})])
         .devices(devices)
         .build();
-    by_kind(&collect(tenant, 1).await)
+    collect(tenant, 1).await
+}
+
+async fn inventory_of(devices: &[Value]) -> Signal {
+    by_kind(&collected_of(devices).await)
         .remove(&SignalKind::DeviceInventory)
         .unwrap()
+}
+
+#[tokio::test]
+async fn only_a_list_that_is_whole_says_which_devices_there_are() {
+    let listed = |collected: Collected| collected.assessment.listed_devices;
+    let devices = [device(1), device(7)];
+    assert_eq!(
+        listed(collected_of(&devices).await),
+        Some(BTreeSet::from([1, 7]))
+    );
+    assert_eq!(listed(collected_of(&[]).await), None);
+
+    let mut malformed = device(9);
+    malformed["organizationId"] = Value::Null;
+    let mut tenant = Tenant::builder(NOW)
+        .organizations(&[json!({"id": 1, "name": "One"})])
+        .devices(&[device(1), malformed])
+        .build();
+    tenant.fault(Fault::FiltersIgnored);
+    assert_eq!(listed(collect(tenant, 1).await), None);
+
+    let too_many: Vec<_> = (1..=10_001).map(device).collect();
+    assert_eq!(listed(collected_of(&too_many).await), None);
 }
 
 #[tokio::test]

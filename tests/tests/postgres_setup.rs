@@ -268,6 +268,11 @@ async fn a_server_that_does_not_answer_is_unavailable_and_a_wrong_database_is_no
         migrate(nowhere, STORE).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+        let said = said(&error);
+        assert!(
+            said.contains("the connection to PostgreSQL failed ("),
+            "{said}"
+        );
     }
     let url = database
         .url(STORE)

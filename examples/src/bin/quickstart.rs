@@ -5,11 +5,19 @@
 use std::{process::ExitCode, time::Instant};
 
 use anyhow::Context as _;
+use clap::Parser;
 use regentra_examples::{output, quickstart};
+
+/// Plays the whole story on a simulated tenant: connect, map, sync, sweep, tickets, disconnect. It takes no arguments, asks no
+/// network but this machine's own, and leaves its database for a look around.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {}
 
 #[tokio::main]
 async fn main() -> ExitCode {
     output::log();
+    let Cli {} = Cli::parse();
     match play().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,

@@ -7,11 +7,25 @@ use std::process::ExitCode;
 use clap::Parser;
 use regentra_examples::{command::Command, host::HostArgs, output};
 
+/// What the environment says, and what a run answers with.
+const ENVIRONMENT: &str = "\
+Environment:
+  NINJAONE_CLIENT_ID      the client id; without it, the first line of standard input
+  NINJAONE_CLIENT_SECRET  the client secret; without it, the next line of standard input
+  NINJAONE_REGION         the region or address, where --region is not given
+  REGENTRA_DB             the database, where --db is not given
+  REGENTRA_KEY            the keys that seal credentials; without it, the file beside a SQLite database
+  REGENTRA_KEY_RETIRED    the keys before, while `rotate-key` seals everything again
+  RUST_LOG                what is logged on standard error, such as `regentra_sync=debug`
+  NO_COLOR                no colours
+
+Exit code: 0 when all was done, 1 when something was not, 2 for arguments that do not fit.";
+
 /// NinjaOne for MSPs: assets and compliance evidence per customer.
 ///
 /// Begin with `regentra connect`; or run `quickstart`, which plays the whole story on a simulated tenant.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true)]
+#[command(version, propagate_version = true, after_help = ENVIRONMENT)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

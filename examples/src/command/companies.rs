@@ -44,6 +44,8 @@ pub struct CompanyRow {
 enum Evidence {
     /// It is not promoted.
     AssetsOnly,
+    /// It is promoted, and no organization is mapped to it that could be swept.
+    NothingToSweep,
     /// Its first sweep has not succeeded yet.
     DryRun,
     /// It has been since.
@@ -75,6 +77,7 @@ pub async fn run(args: CompaniesArgs, host: &HostArgs) -> anyhow::Result<()> {
                 "compliance_org": row.company.converted_to,
                 "evidence": match row.evidence {
                     Evidence::AssetsOnly => "assets_only",
+                    Evidence::NothingToSweep => "no_organization",
                     Evidence::DryRun => "dry_run",
                     Evidence::Since(_) => "on",
                 },
@@ -90,6 +93,9 @@ pub async fn run(args: CompaniesArgs, host: &HostArgs) -> anyhow::Result<()> {
     output::line(format!("\n{}.", count_of(&rows, "company", "companies")))?;
     if rows.is_empty() {
         return output::line("\nNext: `regentra map ORGANIZATION --create`");
+    }
+    if rows.iter().all(|row| row.organizations.is_empty()) {
+        return output::line("\nNext: `regentra map ORGANIZATION --company COMPANY`");
     }
     if rows.iter().all(|row| row.active + row.retired == 0) {
         return output::line("\nNext: `regentra sync`");
@@ -147,6 +153,9 @@ pub async fn read(host: &Host) -> anyhow::Result<Vec<CompanyRow>> {
             .min();
         let evidence = match (company.converted_to, first) {
             (None, _) => Evidence::AssetsOnly,
+            (Some(_), _) if portal.mapped_to(company.id).next().is_none() => {
+                Evidence::NothingToSweep
+            }
             (Some(_), None) => Evidence::DryRun,
             (Some(_), Some(at)) => Evidence::Since(at),
         };
@@ -181,12 +190,13 @@ pub fn table(rows: &[CompanyRow]) -> String {
             row.organizations.join(", ")
         };
         let mut cells = vec![
-            Cell::new(row.company.name.as_str()),
+            table::cell(row.company.name.as_str()),
             Cell::new(short),
             Cell::new(organizations),
             table::number(row.active),
             Cell::new(match row.evidence {
                 Evidence::AssetsOnly => "not promoted: assets only".to_owned(),
+                Evidence::NothingToSweep => "promoted, no organization".to_owned(),
                 Evidence::DryRun => "dry run until its first sweep succeeds".to_owned(),
                 Evidence::Since(at) => format!("since {}", minute(at)),
             }),

@@ -5,11 +5,12 @@ use std::{collections::BTreeSet, sync::Arc};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use ninjaone_client::{
-    BaseUrl, Client, Credentials, OrganizationId, Region, organizations::OrganizationsParams,
+    BaseUrl, Client, Credentials, OrganizationId, organizations::OrganizationsParams,
 };
 use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_evidence::{DigestKey, KeyId, Rules};
 use regentra_sync::{
+    RegionKey,
     assessment::{AssessmentRequest, Report, ReportOutcome},
     clock::{Clock as _, SystemClock},
     collect::{self, Collected},
@@ -20,7 +21,7 @@ use time::OffsetDateTime;
 
 use crate::{
     credentials,
-    host::HostArgs,
+    host::{HostArgs, region},
     output,
     progress::Waits,
     verdict,
@@ -39,13 +40,10 @@ pub struct EvidenceArgs {
     #[arg(long, value_name = "ID", required_unless_present = "demo")]
     org: Option<i64>,
 
-    /// The region you sign in at: us, us2, eu, ca, oc or fed.
-    #[arg(long, default_value = "us", conflicts_with_all = ["base_url", "demo"])]
-    region: Region,
-
-    /// Another base URL, such as a branded host; http is accepted for loopback only.
-    #[arg(long, value_name = "URL", conflicts_with = "demo")]
-    base_url: Option<String>,
+    /// The region you sign in at (us, us2, eu, ca, oc, fed), or the address: a branded or other https one. Not needed with --demo.
+    // No default: whichever it were, somebody's client id and secret would be sent where they do not belong.
+    #[arg(long, alias = "base-url", env = "NINJAONE_REGION", value_parser = region, required_unless_present = "demo")]
+    region: Option<RegionKey>,
 
     /// Start a simulated tenant in this process and ask that one.
     #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1")]
@@ -60,10 +58,7 @@ pub struct EvidenceArgs {
 pub async fn run(args: EvidenceArgs, host: &HostArgs) -> anyhow::Result<()> {
     let now = host.now.unwrap_or_else(|| SystemClock.now());
     let Some(seed) = args.demo else {
-        let base = match &args.base_url {
-            Some(url) => BaseUrl::parse(url)?,
-            None => args.region.into(),
-        };
+        let base = args.region.context("--region is missing")?.base_url()?;
         let organization = args.org.context("--org is missing")?;
         return ask(
             base,

@@ -1,12 +1,16 @@
 //! `regentra map`: what an organization is.
 
+use std::fmt::Write as _;
+
 use anyhow::bail;
 use clap::Args;
 use regentra_sync::{
     CompanyId, ErrorKind, RegionKey,
+    asset::{Asset, AssetStatus},
     company::{PortalCompany, fold_name},
     integration::{Choice, Mapped},
     mapping::{Mapping, MappingState},
+    store::AssetFilter,
 };
 use serde_json::json;
 
@@ -14,6 +18,7 @@ use crate::{
     host::{Host, HostArgs, region},
     output,
     portal::Portal,
+    wording::{count, shown},
 };
 
 /// Arguments of `regentra map`.
@@ -50,7 +55,7 @@ struct ChoiceArgs {
     #[arg(long)]
     suggested: bool,
 
-    /// Do not sync it, and do not ask again.
+    /// Do not sync it, and do not ask again. The assets of a mapped one are retired.
     #[arg(long)]
     ignore: bool,
 
@@ -84,7 +89,10 @@ pub async fn run(args: MapArgs, host: &HostArgs) -> anyhow::Result<()> {
     };
     let (mut rows, mut has_assets) = (Vec::new(), false);
     for organization in wanted {
+        let counted = counted(&host, organization).await?;
         let mapped = decide(&host, &portal, organization, &args.choice).await?;
+        let is_let_go = mapped.changed && mapped.mapping.state.company().is_none();
+        let retired = if is_let_go { counted } else { 0 };
         has_assets |= mapped.changed && mapped.mapping.state.company().is_some();
         if host.json {
             rows.push(json!({
@@ -94,9 +102,15 @@ pub async fn run(args: MapArgs, host: &HostArgs) -> anyhow::Result<()> {
                 "company": mapped.mapping.state.company(),
                 "created": mapped.created,
                 "changed": mapped.changed,
+                "assets_retired": retired,
             }));
         } else {
-            output::line(said(&host, &mapped).await?)?;
+            let mut said = said(&host, &mapped).await?;
+            if retired > 0 {
+                let assets = count(retired, "asset is", "assets are");
+                let _ = write!(said, " Its {assets} retired; the rows are kept.");
+            }
+            output::line(said)?;
         }
     }
     if host.json {
@@ -109,6 +123,17 @@ pub async fn run(args: MapArgs, host: &HostArgs) -> anyhow::Result<()> {
         output::line("\nNext: `regentra sync`")?;
     }
     Ok(())
+}
+
+/// The organization's assets that count.
+async fn counted(host: &Host, organization: &Mapping) -> anyhow::Result<u64> {
+    if organization.state.company().is_none() {
+        return Ok(0);
+    }
+    let of_it = AssetFilter::Mapping(organization.id);
+    let assets = host.store().assets(host.msp, of_it).await?;
+    let is_active = |asset: &&Asset| asset.status == AssetStatus::Active;
+    Ok(assets.iter().filter(is_active).count() as u64)
 }
 
 async fn decide(
@@ -200,7 +225,7 @@ async fn company_called(
 /// When the store does not answer.
 pub async fn said(host: &Host, mapped: &Mapped) -> anyhow::Result<String> {
     let mapping = &mapped.mapping;
-    let (name, id) = (mapping.name.as_str(), mapping.external_org_id);
+    let (name, id) = (shown(mapping.name.as_str()), mapping.external_org_id);
     let what = match mapping.state {
         MappingState::Mapped { company } => {
             let company = host.store().company(host.msp, company).await?;
@@ -212,7 +237,7 @@ pub async fn said(host: &Host, mapped: &Mapped) -> anyhow::Result<String> {
             } else {
                 ""
             };
-            format!("is mapped to {new}{}", company.as_str())
+            format!("is mapped to {new}{}", shown(company.as_str()))
         }
         MappingState::Ignored => "is not synced".to_owned(),
         MappingState::PendingReview => "is pending review".to_owned(),

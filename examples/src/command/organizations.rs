@@ -106,9 +106,9 @@ pub fn table(portal: &Portal) -> String {
     for (region, mapping) in &portal.organizations {
         let mut cells = vec![
             Cell::new(mapping.external_org_id),
-            Cell::new(mapping.name.as_str()),
+            table::cell(mapping.name.as_str()),
             Cell::new(state(mapping.state)),
-            Cell::new(
+            table::cell(
                 mapping
                     .state
                     .company()

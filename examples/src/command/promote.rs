@@ -9,6 +9,7 @@ use crate::{
     host::{Host, HostArgs},
     output,
     portal::Portal,
+    wording::shown,
 };
 
 /// Arguments of `regentra promote`.
@@ -49,7 +50,7 @@ pub async fn run(args: PromoteArgs, host: &HostArgs) -> anyhow::Result<()> {
             }));
             continue;
         }
-        let name = company.name.as_str();
+        let name = shown(company.name.as_str());
         output::line(if changed {
             format!(
                 "{name} is promoted: its first sweep is a dry run, from then on failing signals open tickets."

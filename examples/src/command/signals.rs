@@ -11,7 +11,6 @@ use regentra_sync::{
 use serde_json::json;
 
 use crate::{
-    chains::{self, Heads},
     host::{Host, HostArgs},
     output,
     portal::Portal,
@@ -38,8 +37,6 @@ pub struct Standing {
     pub company: PortalCompany,
     /// How it stands.
     pub posture: CustomerPosture,
-    /// The heads of its evidence chains, where one company is asked about.
-    heads: Option<Heads>,
     organizations: BTreeMap<MappingId, ExternalOrgId>,
 }
 
@@ -61,16 +58,6 @@ impl Standing {
             })
             .collect();
         said.join("\n")
-    }
-
-    /// The last evidence record of each mapping behind one line of the posture, as the audit trail has it.
-    fn records(&self, of: &Posture) -> String {
-        let newest = |(mapping, _): &(MappingId, _)| {
-            let heads = self.heads.as_ref()?.get(&(*mapping, of.signal))?;
-            heads.first().copied().map(chains::short)
-        };
-        let records: Vec<_> = self.posture.mappings.iter().filter_map(newest).collect();
-        records.join("\n")
     }
 }
 
@@ -118,7 +105,6 @@ pub async fn run(args: SignalsArgs, host: &HostArgs) -> anyhow::Result<()> {
 /// As [`run`].
 pub async fn read(host: &Host, company: Option<&str>) -> anyhow::Result<Vec<Standing>> {
     let portal = Portal::read(host).await?;
-    let is_one = company.is_some();
     let companies = match company {
         Some(wanted) => vec![portal.company(wanted)?.clone()],
         None => portal
@@ -131,10 +117,6 @@ pub async fn read(host: &Host, company: Option<&str>) -> anyhow::Result<Vec<Stan
     let mut standings = Vec::with_capacity(companies.len());
     for company in companies {
         let posture = host.integration.posture(host.msp, company.id).await?;
-        let heads = match posture.compliance_org {
-            customer if is_one => Some(chains::heads(host, customer).await?),
-            _ => None,
-        };
         let organizations = portal.mapped_to(company.id);
         let organizations = organizations
             .map(|mapping| (mapping.id, mapping.external_org_id))
@@ -142,7 +124,6 @@ pub async fn read(host: &Host, company: Option<&str>) -> anyhow::Result<Vec<Stan
         standings.push(Standing {
             company,
             posture,
-            heads,
             organizations,
         });
     }
@@ -152,17 +133,14 @@ pub async fn read(host: &Host, company: Option<&str>) -> anyhow::Result<Vec<Stan
 /// The signals as a table: the figures of each, why it does not pass, and what was not measured.
 #[must_use]
 pub fn table(standings: &[Standing]) -> String {
-    let mut columns = vec![
+    let mut table = table::new(&[
         "Company",
         "Signal",
         "Verdict",
         "Figures",
         "Why",
         "Not measured",
-    ];
-    let with_records = standings.iter().any(|standing| standing.heads.is_some());
-    columns.extend(with_records.then_some("Record"));
-    let mut table = table::new(&columns);
+    ]);
     for standing in standings {
         for (place, of) in standing.posture.posture.iter().enumerate() {
             let name = if place == 0 {
@@ -170,16 +148,14 @@ pub fn table(standings: &[Standing]) -> String {
             } else {
                 ""
             };
-            let mut cells = vec![
+            table.add_row([
                 table::cell(name),
                 Cell::new(verdict::title(of.signal)),
                 table::status(of.status),
                 Cell::new(standing.lines(of, verdict::headline)),
                 Cell::new(why(of)),
                 Cell::new(standing.lines(of, verdict::unmeasured)),
-            ];
-            cells.extend(with_records.then(|| Cell::new(standing.records(of))));
-            table.add_row(cells);
+            ]);
         }
     }
     table::text(&table)

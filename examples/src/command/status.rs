@@ -139,7 +139,7 @@ fn customers(customers: &[CustomerStatus], now: OffsetDateTime) -> String {
         );
         table.add_row([
             Cell::new(label),
-            Cell::new(
+            table::cell(
                 customer
                     .company_name
                     .as_ref()

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr as _, time::Duration};
 
 use regentra_sync::store::Result;
 use sqlx::{
-    PgPool,
+    Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -48,6 +48,12 @@ impl PostgresStore {
     /// [`StoreErrorKind::Unavailable`](regentra_sync::store::StoreErrorKind::Unavailable) when the server does not answer.
     pub async fn connect(url: &str) -> Result<Self> {
         let options = options(url)?;
+        // One connection by itself first: a pool tries until its time is over, and then does not say why it had none.
+        let first = PgConnection::connect_with(&options);
+        let first = tokio::time::timeout(ACQUIRE_TIMEOUT, first).await;
+        let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        // Whoever closes it, it is closed.
+        let _ = first.map_err(failure::failed)?.close().await;
         let pool = PgPoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options)
