@@ -7,16 +7,16 @@ mod postgres;
 use futures_util::future::join_all;
 use regentra_sync::{
     CompanyId, ComplianceOrgId, MspOrgId,
-    asset::Source,
+    asset::{Asset, AssetStatus, Source},
     budget::{NINJAONE_WINDOWS, Spend},
     company::PortalCompany,
     conformance::world::{World, at, secrets},
     mapping::MappingState,
     regentra_evidence::SignalKind,
     store::{
-        AssetCommit, Assets as _, Budget as _, CommitOutcome, ConnectCommit, Connections as _,
-        DeliveryCommit, Evidence as _, Guard, MappingCommit, Mappings as _, PromotionCommit,
-        Result, SecretsCommit, Tickets as _,
+        AssetCommit, AssetFilter, AssetWrite, Assets as _, Budget as _, CommitOutcome,
+        ConnectCommit, Connections as _, DeliveryCommit, Evidence as _, Guard, MappingCommit,
+        Mappings as _, PromotionCommit, Result, SecretsCommit, Tickets as _,
     },
     ticket::{NoteReason, OutboxRow},
 };
@@ -291,6 +291,70 @@ async fn two_writers_of_the_same_assets() {
         )
         .await;
         one_wins(outcomes, CommitOutcome::Superseded(Guard::Asset));
+    }
+}
+
+/// One asset gives way to another that is taken out of count at the same time, by its own sync or by a disconnect: whichever
+/// comes first, no machine ends up counted nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_asset_gives_way_to_one_that_is_retired_at_the_same_time() {
+    let two = two().await;
+    for number in 1..=2 * ROUNDS {
+        let world = World::new(&two.a, number).await;
+        let msp = world.msp;
+        let (winner, loser) = (
+            world.asset(Source::Ninjaone, "1"),
+            world.asset(Source::Entra, "e"),
+        );
+        let rewriting = |label: &str, asset: &Asset, status| {
+            let mut written = asset.clone();
+            (written.status, written.version) = (status, asset.version.next());
+            AssetCommit {
+                credential: None,
+                mapping: None,
+                lease: None,
+                writes: vec![AssetWrite {
+                    asset: written,
+                    expected: Some(asset.version),
+                }],
+                ..world.writing(label, Vec::new())
+            }
+        };
+        world
+            .write_assets("assets", vec![winner.clone(), loser.clone()])
+            .await;
+        let gives_way = AssetStatus::Superseded { by: winner.id };
+        let gives_way = rewriting("gives way", &loser, gives_way);
+        let retired = rewriting("retired", &winner, AssetStatus::Retired);
+        let disconnect = world.disconnecting(5);
+        let is_disconnect = number.is_multiple_of(2);
+        let (a, b) = (two.a.clone(), two.b.clone());
+        let outcomes = at_once(
+            async move { a.commit_assets(msp, gives_way).await },
+            async move {
+                if is_disconnect {
+                    b.commit_disconnect(msp, disconnect).await
+                } else {
+                    b.commit_assets(msp, retired).await
+                }
+            },
+        )
+        .await;
+        let refused = CommitOutcome::Superseded(Guard::Asset);
+        if is_disconnect {
+            assert_eq!(outcomes[1], CommitOutcome::Committed);
+        } else {
+            one_wins(outcomes, refused);
+        }
+        let stored = two.a.assets(msp, AssetFilter::All).await.unwrap();
+        let is_active = |id| {
+            let of = |asset: &&Asset| asset.id == id;
+            stored.iter().find(of).unwrap().status == AssetStatus::Active
+        };
+        assert!(
+            is_active(winner.id) || is_active(loser.id),
+            "{outcomes:?}: {stored:#?}"
+        );
     }
 }
 
