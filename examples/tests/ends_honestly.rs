@@ -122,3 +122,29 @@ async fn a_standard_error_that_nobody_reads_ends_nothing() {
         assert_eq!(failed.code, Some(1), "{failed:?}");
     }
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_says_so_and_answers_as_shells_expect() {
+    // Somebody who listens and never answers.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let regentra = Command::new(env!("CARGO_BIN_EXE_regentra"))
+        .args(["evidence", "--org", "1", "--region", &address])
+        .env("NINJAONE_CLIENT_ID", "id")
+        .env("NINJAONE_CLIENT_SECRET", "secret")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _called = silent.accept().await.unwrap();
+    let id = regentra.id().to_string();
+    let interrupt = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(interrupt.success());
+    let ended = tokio::task::spawn_blocking(|| regentra.wait_with_output().unwrap());
+    let ended = ended.await.unwrap();
+    assert_eq!(ended.status.code(), Some(130));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("interrupted"), "{said}");
+}

@@ -19,7 +19,7 @@ Environment:
   RUST_LOG                what is logged on standard error, such as `regentra_sync=debug`
   NO_COLOR                no colours
 
-Exit code: 0 when all was done, 1 when something was not, 2 for arguments that do not fit.";
+Exit code: 0 when all was done, 1 when something was not, 2 for arguments that do not fit, 130 after Ctrl-C.";
 
 /// NinjaOne for MSPs: assets and compliance evidence per customer.
 ///
@@ -33,11 +33,29 @@ struct Cli {
     host: HostArgs,
 }
 
+/// What shells answer for a program that Ctrl-C has ended.
+const INTERRUPTED: u8 = 130;
+
+async fn interrupted() {
+    // Where it cannot be listened for, the system ends the process as it always did.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     output::log();
     let Cli { command, host } = Cli::parse();
-    match command.run(&host).await {
+    let ends_by_itself = matches!(command, Command::Run(_));
+    let done = tokio::select! {
+        done = command.run(&host) => done,
+        () = interrupted(), if !ends_by_itself => {
+            output::note(format_args!("interrupted: what was done is kept; run it again for the rest"));
+            return ExitCode::from(INTERRUPTED);
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
