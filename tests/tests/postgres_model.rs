@@ -6,13 +6,19 @@
 )]
 #![allow(missing_docs, reason = "a test's name says what it shows")]
 
+#[path = "sync_model/held_up.rs"]
+mod held_up;
 #[path = "sync_model/histories.rs"]
 mod histories;
+#[path = "sync_model/host.rs"]
+mod host;
 #[path = "sync_model/model.rs"]
 mod model;
 #[path = "sync_model/operation.rs"]
 mod operation;
 mod postgres;
+#[path = "sync_model/stories.rs"]
+mod stories;
 #[path = "sync_proofs/crashes/suspension.rs"]
 mod suspension;
 #[path = "sync_model/truth.rs"]

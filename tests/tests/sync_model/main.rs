@@ -7,9 +7,12 @@
 )]
 #![allow(missing_docs, reason = "a test's name says what it shows")]
 
+mod held_up;
 mod histories;
+mod host;
 mod model;
 mod operation;
+mod stories;
 #[path = "../sync_proofs/crashes/suspension.rs"]
 mod suspension;
 mod truth;

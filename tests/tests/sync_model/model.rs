@@ -152,10 +152,14 @@ impl Model {
     pub(crate) fn leaves_leases(
         &mut self,
         subjects: impl IntoIterator<Item = Subject>,
-        now: OffsetDateTime,
+        until: OffsetDateTime,
     ) {
         self.left
-            .extend(subjects.into_iter().map(|subject| (subject, now + LEASE)));
+            .extend(subjects.into_iter().map(|subject| (subject, until)));
+    }
+
+    pub(crate) fn frees(&mut self, subjects: &[Subject]) {
+        self.left.retain(|subject, _| !subjects.contains(subject));
     }
 
     /// When every lease that may be left has expired.
@@ -392,6 +396,35 @@ impl Model {
         }
     }
 
+    /// The same, of organizations that were listed and compared with what there was then: nothing is decided by it.
+    pub(crate) fn takes_in_late(
+        &self,
+        then: &Self,
+        tenant: Tenant,
+        truths: &Truths,
+        at: OffsetDateTime,
+    ) -> Self {
+        let (mut taken, mut late) = (then.clone(), self.clone());
+        let _ = taken.discover(tenant, truths, at);
+        if taken.view.organizations == then.view.organizations {
+            return late;
+        }
+        for (org, organization) in taken.view.organizations {
+            if then.view.organizations.get(&org) == Some(&organization) {
+                continue;
+            }
+            let stored = late.view.organizations.entry(org);
+            let stored = stored.or_insert_with(|| organization.clone());
+            stored.name = organization.name;
+            stored.missing_since = organization.missing_since;
+            if stored.state == State::Pending {
+                stored.suggestion = organization.suggestion;
+            }
+        }
+        late.audit(Trail::Msp(tenant.msp()), "NINJAONE_DISCOVERED");
+        late
+    }
+
     pub(crate) fn add_company(&mut self, company: Company) -> String {
         self.view.companies.entry(company).or_insert(None);
         "added".to_owned()
@@ -524,14 +557,14 @@ impl Model {
                         Ok(listing) => self.sync_org(org, &listing, run),
                     }
                 };
-                synced.push(format!("{org:?} {outcome}"));
+                synced.push((org, outcome));
                 run.between.push(self.clone());
             }
         }
         if synced.is_empty() && only.is_some() {
             return "NotFound".to_owned();
         }
-        synced.join(", ")
+        said_of_orgs(&synced)
     }
 
     fn sync_org(&mut self, org: Org, listing: &Listing<(i64, Device)>, run: &mut Run) -> String {
@@ -600,6 +633,38 @@ impl Model {
         );
         run.written.extend(changed);
         outcome
+    }
+
+    /// What there may be after the sync of an organization that was held up and ended so.
+    pub(crate) fn syncs_late(
+        &self,
+        org: Org,
+        truths: &[&Truths],
+        said: &str,
+        touched: bool,
+    ) -> Vec<Self> {
+        let is_mapped = self.is_active(org.0) && self.company_of(org).is_some();
+        let is_refused = !said.starts_with("synced");
+        let found_nothing = said.starts_with("synced: changed false");
+        let mut candidates = Vec::new();
+        let may_be_refused = touched || said != "superseded";
+        let held_up = truths.len() > 1 || !is_mapped;
+        if is_refused && may_be_refused || found_nothing && held_up {
+            candidates.push(self.clone());
+        }
+        if is_refused || !is_mapped {
+            return candidates;
+        }
+        for truths in truths {
+            let mut synced = self.clone();
+            let listing = self.truth(org.0, truths).1.list_devices(org.1);
+            let outcome =
+                listing.map(|listing| synced.sync_org(org, &listing, &mut Run::default()));
+            if outcome.is_ok_and(|outcome| outcome == said) {
+                candidates.push(synced);
+            }
+        }
+        candidates
     }
 
     /// Of a machine that several sources of a company know, the highest counts.
@@ -908,6 +973,12 @@ pub(crate) struct Run {
     pub(crate) between: Vec<Model>,
     /// Assets that it wrote.
     pub(crate) written: BTreeSet<Thing>,
+}
+
+/// How a sync ended, organization by organization.
+pub(crate) fn said_of_orgs(synced: &[(Org, String)]) -> String {
+    let synced = synced.iter().map(|(org, said)| format!("{org:?} {said}"));
+    synced.collect::<Vec<_>>().join(", ")
 }
 
 fn source(thing: Thing) -> Source {

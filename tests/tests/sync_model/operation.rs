@@ -8,7 +8,7 @@ use regentra_sync::{
 };
 
 use crate::{
-    truth::{Fault, HOSTS, LAST, NAMES, ORGANIZATIONS, SERIALS, Tenant, name_in_the_beginning},
+    truth::{Fault, HOSTS, NAMES, ORGANIZATIONS, SERIALS, Tenant},
     view::folded,
 };
 
@@ -83,6 +83,13 @@ pub(crate) enum Operation {
         suspension: usize,
         ends: bool,
     },
+    /// A run is held up at a suspension, in this process or in another one, until something else has happened.
+    Meanwhile {
+        run: Box<Operation>,
+        suspension: usize,
+        others: Vec<Operation>,
+        elsewhere: bool,
+    },
     // What happens in NinjaOne.
     AddOrganization {
         tenant: Tenant,
@@ -151,25 +158,25 @@ pub(crate) enum Operation {
 
 /// Where most of a history happens: with few places, what belongs together meets.
 #[derive(Clone, Copy, Debug)]
-struct Focus([Tenant; 2]);
+pub(crate) struct Focus(pub(crate) [Tenant; 2]);
 
 impl Focus {
-    fn tenant(self) -> BoxedStrategy<Tenant> {
+    pub(crate) fn tenant(self) -> BoxedStrategy<Tenant> {
         let [first, second] = self.0;
         let anywhere = prop::sample::select(&Tenant::ALL[..]);
         prop_oneof![8 => Just(first), 4 => Just(second), 1 => anywhere].boxed()
     }
 
-    fn msp(self) -> BoxedStrategy<u8> {
+    pub(crate) fn msp(self) -> BoxedStrategy<u8> {
         self.tenant().prop_map(Tenant::msp).boxed()
     }
 }
 
-fn organization() -> impl Strategy<Value = i64> + Clone {
+pub(crate) fn organization() -> impl Strategy<Value = i64> + Clone {
     prop_oneof![5 => Just(1_i64), 3 => Just(2), 1 => ORGANIZATIONS]
 }
 
-fn name() -> impl Strategy<Value = &'static str> + Clone {
+pub(crate) fn name() -> impl Strategy<Value = &'static str> + Clone {
     prop::sample::select(&NAMES[..])
 }
 
@@ -177,12 +184,12 @@ fn serial() -> impl Strategy<Value = Option<&'static str>> {
     prop::option::of(prop::sample::select(&SERIALS[..]))
 }
 
-fn signal() -> impl Strategy<Value = SignalKind> + Clone {
+pub(crate) fn signal() -> impl Strategy<Value = SignalKind> + Clone {
     let others = prop::sample::select(&SignalKind::ALL[..]);
     prop_oneof![2 => Just(SignalKind::DiskEncryption), 1 => Just(SignalKind::AntivirusPosture), 1 => others]
 }
 
-fn fault() -> impl Strategy<Value = Fault> {
+pub(crate) fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         1 => Just(Fault::OrganizationsTimeOut),
         1 => Just(Fault::OrganizationsTruncated),
@@ -198,7 +205,7 @@ fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
-fn decision(focus: Focus) -> impl Strategy<Value = Operation> {
+pub(crate) fn decision(focus: Focus) -> impl Strategy<Value = Operation> {
     (focus.tenant(), organization(), name(), 0..8_u8).prop_map(
         |(tenant, organization, name, choice)| match choice {
             0..=2 => Operation::UseExisting {
@@ -223,14 +230,14 @@ fn decision(focus: Focus) -> impl Strategy<Value = Operation> {
 }
 
 /// The place of the compliance organization that a company is promoted to, when nobody makes a mistake.
-fn own_customer(msp: u8, name: &str) -> usize {
+pub(crate) fn own_customer(msp: u8, name: &str) -> usize {
     let place = ["contoso", "fabrikam", "tailspin", "wingtip"]
         .iter()
         .position(|known| *known == folded(name));
     (usize::from(msp) - 1) * 4 + place.unwrap_or(0)
 }
 
-fn operator(focus: Focus) -> impl Strategy<Value = Operation> {
+pub(crate) fn operator(focus: Focus) -> impl Strategy<Value = Operation> {
     let t = focus.tenant();
     prop_oneof![
         3 => t.clone().prop_map(|tenant| Operation::Connect { tenant }),
@@ -249,7 +256,7 @@ fn operator(focus: Focus) -> impl Strategy<Value = Operation> {
 }
 
 /// One of the last few events, or any.
-fn event() -> impl Strategy<Value = usize> {
+pub(crate) fn event() -> impl Strategy<Value = usize> {
     prop_oneof![3 => 0..LATEST, 1 => LATEST..1_000]
 }
 
@@ -273,7 +280,7 @@ fn interrupted(focus: Focus) -> impl Strategy<Value = Operation> {
     })
 }
 
-fn health(focus: Focus) -> impl Strategy<Value = Operation> {
+pub(crate) fn health(focus: Focus) -> impl Strategy<Value = Operation> {
     let status = [
         Status::Pass,
         Status::Warning,
@@ -293,7 +300,7 @@ fn health(focus: Focus) -> impl Strategy<Value = Operation> {
     )
 }
 
-fn devices(focus: Focus) -> impl Strategy<Value = Operation> {
+pub(crate) fn devices(focus: Focus) -> impl Strategy<Value = Operation> {
     let (t, o, device) = (focus.tenant(), organization(), any::<usize>());
     prop_oneof![
         2 => (t.clone(), o.clone(), serial()).prop_map(|(tenant, organization, serial)| {
@@ -313,7 +320,7 @@ fn devices(focus: Focus) -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn organizations(focus: Focus) -> impl Strategy<Value = Operation> {
+pub(crate) fn organizations(focus: Focus) -> impl Strategy<Value = Operation> {
     (focus.tenant(), organization(), name(), 0..3_u8).prop_map(
         |(tenant, organization, name, what)| match what {
             0 => Operation::RemoveOrganization {
@@ -329,7 +336,7 @@ fn organizations(focus: Focus) -> impl Strategy<Value = Operation> {
     )
 }
 
-fn elsewhere(focus: Focus) -> impl Strategy<Value = Operation> {
+pub(crate) fn elsewhere(focus: Focus) -> impl Strategy<Value = Operation> {
     let source = prop::sample::select(&Source::ALL[1..]);
     let host = prop::option::of(prop::sample::select(&HOSTS[..]));
     prop_oneof![
@@ -340,7 +347,65 @@ fn elsewhere(focus: Focus) -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn anything(focus: Focus, with_interruptions: bool) -> impl Strategy<Value = Operation> {
+/// What may happen while a run is held up.
+fn meanwhile(tenant: Tenant) -> impl Strategy<Value = Vec<Operation>> {
+    let focus = Focus([tenant, tenant]);
+    let decided = decision(focus).prop_filter_map("creates a company", |operation| {
+        (!matches!(operation, Operation::CreateNew { .. })).then_some(operation)
+    });
+    let again = (organization(), name()).prop_map(move |(organization, name)| {
+        let undecide = Operation::Undecide {
+            tenant,
+            organization,
+        };
+        let decide = Operation::UseExisting {
+            tenant,
+            organization,
+            name,
+        };
+        vec![undecide, decide]
+    });
+    let one = prop_oneof![
+        2 => decided,
+        1 => Just(Operation::Disconnect { tenant }),
+        1 => Just(Operation::Connect { tenant }),
+        4 => devices(focus),
+        1 => health(focus),
+        1 => Just(Operation::DeliverTickets { msp: tenant.msp(), rows: 50 }),
+        3 => event().prop_map(|event| Operation::Deliver { event }),
+        2 => Just(Operation::Sync { tenant }),
+    ];
+    let reconnect = vec![
+        Operation::Disconnect { tenant },
+        Operation::Connect { tenant },
+    ];
+    prop_oneof![4 => vec(one, 1..4), 1 => again, 1 => Just(reconnect)]
+}
+
+/// A run that is held up while something else happens.
+pub(crate) fn held_up(
+    focus: Focus,
+    run: impl Fn(Tenant) -> BoxedStrategy<Operation> + 'static,
+) -> impl Strategy<Value = Operation> {
+    let others = focus.tenant().prop_flat_map(move |tenant| {
+        let (run, others) = (run(tenant), meanwhile(tenant));
+        (run, 1..14_usize, others, any::<bool>())
+    });
+    others.prop_map(|(run, suspension, mut others, elsewhere)| {
+        if elsewhere {
+            // By then the lease has expired.
+            others.insert(0, Operation::Pass { minutes: 6 });
+        }
+        Operation::Meanwhile {
+            run: Box::new(run),
+            suspension,
+            others,
+            elsewhere,
+        }
+    })
+}
+
+pub(crate) fn anything(focus: Focus, with_interruptions: bool) -> impl Strategy<Value = Operation> {
     let minutes = prop::sample::select(vec![1, 6, 60, 6 * 60, 6 * 60, 3 * 24 * 60, 8 * 24 * 60]);
     let rows = prop::sample::select(vec![1, 2, 50]);
     prop_oneof![
@@ -357,177 +422,4 @@ fn anything(focus: Focus, with_interruptions: bool) -> impl Strategy<Value = Ope
         2 => minutes.prop_map(|minutes| Operation::Pass { minutes }),
         3 => if with_interruptions { interrupted(focus).boxed() } else { run(focus).boxed() },
     ]
-}
-
-/// Some things that change, and somebody who looks.
-fn looked_at(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
-    let change = prop_oneof![
-        4 => devices(focus),
-        2 => elsewhere(focus),
-        1 => organizations(focus),
-        2 => (focus.tenant(), fault()).prop_map(|(tenant, fault)| Operation::GoWrong { tenant, fault }),
-    ];
-    (vec(change, 1..4), focus.tenant(), any::<bool>()).prop_map(|(mut operations, tenant, well)| {
-        operations.push(Operation::Sync { tenant });
-        operations.extend(well.then_some(Operation::GetWell { tenant }));
-        operations
-    })
-}
-
-/// Some verdicts that change, and the tick of a sweep: its events are planned, each is delivered, and its time passes.
-fn tick(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
-    let change = prop_oneof![
-        6 => health(focus),
-        1 => devices(focus),
-        1 => (focus.tenant(), fault()).prop_map(|(tenant, fault)| Operation::GoWrong { tenant, fault }),
-    ];
-    (vec(change, 0..4), focus.tenant(), any::<bool>()).prop_map(|(mut operations, tenant, well)| {
-        operations.push(Operation::Plan);
-        operations.extend((0..LATEST).map(|event| Operation::Deliver { event }));
-        operations.push(Operation::Pass { minutes: 6 * 60 });
-        operations.extend(well.then_some(Operation::GetWell { tenant }));
-        operations
-    })
-}
-
-/// What becomes of one ticket: its signal is judged again and again.
-fn a_ticket(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
-    let status = prop::sample::select(vec![
-        Status::Fail,
-        Status::Fail,
-        Status::Pass,
-        Status::Pass,
-        Status::Warning,
-        Status::Unknown,
-    ]);
-    let judged = vec((status, 0..2_u64), 2..6);
-    (focus.tenant(), 1..=2_i64, signal(), judged).prop_map(
-        |(tenant, organization, signal, judged)| {
-            let tick = |(status, number)| {
-                let health = Operation::Health {
-                    tenant,
-                    organization,
-                    signal,
-                    status,
-                    number,
-                };
-                let deliver = (0..LATEST).map(|event| Operation::Deliver { event });
-                let pass = Operation::Pass { minutes: 6 * 60 };
-                [health, Operation::Plan]
-                    .into_iter()
-                    .chain(deliver)
-                    .chain([pass])
-            };
-            judged.into_iter().flat_map(tick).collect()
-        },
-    )
-}
-
-/// What becomes of one machine that several sources know: it goes to another organization, or its organization does.
-fn a_machine(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
-    let sources = vec(prop::sample::select(&Source::ALL[1..]), 1..3);
-    let machine = (
-        focus.tenant(),
-        1..=2_i64,
-        prop::sample::select(&SERIALS[..]),
-        sources,
-    );
-    let after = prop_oneof![
-        3 => (1..=3_i64).prop_map(Some),
-        1 => Just(None),
-    ];
-    (machine, after, decision(focus)).prop_map(
-        |((tenant, organization, serial, sources), after, decision)| {
-            let (serial, device) = (Some(serial), LAST);
-            let (msp, name) = (tenant.msp(), name_in_the_beginning(tenant, organization));
-            let mut operations = vec![Operation::AddDevice {
-                tenant,
-                organization,
-                serial,
-            }];
-            operations.extend(sources.into_iter().map(|source| Operation::FindElsewhere {
-                msp,
-                name,
-                source,
-                serial,
-                host: None,
-            }));
-            operations.push(Operation::Sync { tenant });
-            operations.push(match after {
-                Some(organization) => Operation::MoveDevice {
-                    tenant,
-                    device,
-                    organization,
-                },
-                None => decision,
-            });
-            operations.push(Operation::Sync { tenant });
-            operations
-        },
-    )
-}
-
-/// Devices whose signatures are seen out of date, and what lets go of that.
-fn signatures(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
-    let seen = (focus.tenant(), 0..4_usize, any::<bool>());
-    let seen = seen.prop_map(|(tenant, device, old)| Operation::SeeSignatures {
-        tenant,
-        device,
-        out_of_date: Some(old),
-    });
-    (vec(seen, 2..4), operator(focus)).prop_map(|(mut operations, then)| {
-        operations.push(Operation::Plan);
-        operations.extend((0..LATEST).map(|event| Operation::Deliver { event }));
-        operations.push(then);
-        operations
-    })
-}
-
-/// A tenant that is connected, mapped and promoted.
-fn settled(tenant: Tenant) -> Vec<Operation> {
-    let mut operations = vec![
-        Operation::Connect { tenant },
-        Operation::Discover { tenant },
-    ];
-    operations.extend((1..=3).map(|organization| Operation::CreateNew {
-        tenant,
-        organization,
-    }));
-    let msp = tenant.msp();
-    let promote = |name: &'static str| {
-        let customer = own_customer(msp, name);
-        Operation::Promote {
-            msp,
-            name,
-            customer,
-        }
-    };
-    operations.extend(["Contoso", "Fabrikam", "Tailspin"].map(promote));
-    operations.push(Operation::Sync { tenant });
-    operations
-}
-
-/// A history: of some tenants that are settled already, or of none.
-pub(crate) fn histories(with_interruptions: bool) -> impl Strategy<Value = Vec<Operation>> {
-    let focus = prop::sample::select(vec![
-        Focus([Tenant(1), Tenant(0)]),
-        Focus([Tenant(1), Tenant(2)]),
-        Focus([Tenant(2), Tenant(3)]),
-        Focus([Tenant(0), Tenant(3)]),
-    ]);
-    (focus, 0..4_usize).prop_flat_map(move |(focus, begun)| {
-        let part = prop_oneof![
-            12 => anything(focus, with_interruptions).prop_map(|operation| vec![operation]),
-            4 => looked_at(focus),
-            3 => tick(focus),
-            2 => a_ticket(focus),
-            2 => a_machine(focus),
-            1 => signatures(focus),
-        ];
-        let begun: Vec<_> = focus.0.into_iter().take(begun).flat_map(settled).collect();
-        vec(part, 2..12).prop_map(move |parts| {
-            let parts = parts.into_iter().flatten();
-            begun.clone().into_iter().chain(parts).collect()
-        })
-    })
 }

@@ -152,6 +152,11 @@ pub(crate) fn customers() -> impl Iterator<Item = Customer> {
         .flat_map(|msp| (1..=4).map(move |number| u128::from(msp) * 100 + number))
 }
 
+/// One of them.
+pub(crate) fn customer_of(place: usize) -> Customer {
+    customers().nth(place).unwrap()
+}
+
 pub(crate) fn other_id(msp: u8, source: Source, number: u64) -> AssetId {
     let text = format!("{msp} {} {number}", source.as_str());
     AssetId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()))

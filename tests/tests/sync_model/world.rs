@@ -2,63 +2,48 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    pin::pin,
     sync::Arc,
 };
 
 use regentra_sync::{
-    ComplianceOrgId, EventId, Integration, Policy, WorkerId,
+    EventId, Integration, Policy,
     asset::{Asset as StoredAsset, AssetContent, AssetStatus, Source},
-    audit::{Actor, ActorId},
     clock::{Clock as _, ManualClock},
-    company::PortalCompany,
-    error::Error,
-    event::{Event, SweepEvent},
+    event::SweepEvent,
     id::Version,
-    integration::{Choice, Connect, MappingSync, PlanKind, SweepOutcome, SyncOutcome},
-    run::LeaseKey,
     schedule::Cadence,
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetCommit, AssetFilter, AssetWrite, CommitOutcome, Store},
     ticket::OutboxRow,
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
-use uuid::Uuid;
 
 use crate::{
+    host::{Host, Performed, secret},
     model::{Decision, Model, Run, Subject, Sweep, TICKETS_PER_TICK},
     operation::{LATEST, Operation},
-    suspension::run_to_suspension,
-    truth::{MSPS, Tenant, Truths, msp_id},
+    truth::{Tenant, Truths, msp_id},
     view::{
-        Asset, Looked, Message, Names, Presence, Seen, Thing, company_id, customer_id, customers,
-        difference, folded, other_id,
+        Asset, Looked, Message, Names, Presence, Seen, Thing, company_id, customer_of, difference,
+        folded, other_id,
     },
 };
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 06:31 UTC);
 
 pub(crate) struct World {
-    store: Arc<dyn Store>,
-    truths: Truths,
-    clock: ManualClock,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) truths: Truths,
+    pub(crate) clock: ManualClock,
     rotated: bool,
     process: Integration,
-    names: Names,
+    names: Arc<Names>,
     looked: Looked,
-    model: Model,
-    versions: BTreeMap<Thing, Version>,
+    pub(crate) model: Model,
+    pub(crate) versions: BTreeMap<Thing, Version>,
     planned: Vec<(SweepEvent, Sweep)>,
     requests: u64,
     found: u64,
-}
-
-/// How an operation ended, in the words that the model has for it.
-#[derive(Default)]
-struct Performed {
-    said: String,
-    busy: BTreeSet<Subject>,
-    planned: Vec<(SweepEvent, Sweep)>,
 }
 
 fn keyring(rotated: bool) -> Keyring {
@@ -70,10 +55,6 @@ fn keyring(rotated: bool) -> Keyring {
     } else {
         Keyring::new(first, first_key, identity)
     }
-}
-
-fn operator() -> Actor {
-    Actor::Operator(ActorId::from_uuid(Uuid::from_u128(42)))
 }
 
 fn process(
@@ -90,11 +71,6 @@ fn process(
         .build()
 }
 
-/// The operation's result in one word, or its error's kind.
-fn said<T>(result: Result<T, Error>, what: impl FnOnce(T) -> String) -> String {
-    result.map_or_else(|error| format!("{:?}", error.kind()), what)
-}
-
 impl World {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         let (truths, clock) = (Truths::beginning(), ManualClock::at(NOW));
@@ -104,7 +80,7 @@ impl World {
             truths,
             clock,
             rotated: false,
-            names: Names::new(),
+            names: Arc::new(Names::new()),
             looked: Looked::default(),
             model: Model::default(),
             versions: BTreeMap::new(),
@@ -114,12 +90,8 @@ impl World {
         }
     }
 
-    fn now(&self) -> OffsetDateTime {
+    pub(crate) fn now(&self) -> OffsetDateTime {
         self.clock.now()
-    }
-
-    fn customer(place: usize) -> u128 {
-        customers().nth(place).unwrap()
     }
 
     /// One of the latest planned events, counted from the end, or any.
@@ -128,6 +100,21 @@ impl World {
             self.planned.iter().rev().nth(place)
         } else {
             self.planned.get(place % self.planned.len().max(1))
+        }
+    }
+
+    pub(crate) fn host(&self, operation: &Operation) -> Host {
+        let event = match operation {
+            Operation::Deliver { event } => self.event(*event).cloned(),
+            _ => None,
+        };
+        Host {
+            store: Arc::clone(&self.store),
+            clock: self.clock.clone(),
+            process: self.process.clone(),
+            names: Arc::clone(&self.names),
+            number: self.requests,
+            event,
         }
     }
 
@@ -142,6 +129,14 @@ impl World {
                 ends,
             } => {
                 return self.interrupted(operation, *suspension, *ends).await;
+            }
+            Operation::Meanwhile {
+                run,
+                suspension,
+                others,
+                elsewhere,
+            } => {
+                return self.meanwhile(run, *suspension, others, *elsewhere).await;
             }
             Operation::DeliverTickets { msp, rows } => self.deliver_tickets(*msp, *rows).await?,
             Operation::FindElsewhere {
@@ -162,11 +157,11 @@ impl World {
                     self.model.keys_age();
                     self.start();
                 }
-                let performed = self.perform(operation).await;
+                let performed = self.host(operation).perform(operation).await;
                 self.compare(operation, &performed)?;
             }
             operation => {
-                let performed = self.perform(operation).await;
+                let performed = self.host(operation).perform(operation).await;
                 let written = self.compare(operation, &performed)?;
                 self.planned.extend(performed.planned);
                 return self.check(Some(&written)).await;
@@ -175,12 +170,12 @@ impl World {
         self.check(None).await
     }
 
-    fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         self.process = process(&self.store, &self.truths, &self.clock, self.rotated);
     }
 
     /// What the model says to what was done. Returns the assets that may have been written.
-    fn compare(
+    pub(crate) fn compare(
         &mut self,
         operation: &Operation,
         performed: &Performed,
@@ -203,7 +198,7 @@ impl World {
         }
     }
 
-    async fn observe(&mut self) -> Seen {
+    pub(crate) async fn observe(&mut self) -> Seen {
         let (store, keyring, now) = (&*self.store, keyring(self.rotated), self.clock.now());
         let looked = &mut self.looked;
         self.names.observe(store, &keyring, now, looked).await
@@ -215,7 +210,7 @@ impl World {
         self.check(None).await
     }
 
-    async fn check(&mut self, written: Option<&BTreeSet<Thing>>) -> Result<(), String> {
+    pub(crate) async fn check(&mut self, written: Option<&BTreeSet<Thing>>) -> Result<(), String> {
         let seen = self.observe().await;
         let expected = self.model.seen(self.now());
         if seen.view != expected {
@@ -240,59 +235,7 @@ impl World {
             })
     }
 
-    /// A run whose future is dropped: what is there is what one of its commits left, and the model goes on from there.
-    async fn interrupted(
-        &mut self,
-        operation: &Operation,
-        suspension: usize,
-        ends: bool,
-    ) -> Result<(), String> {
-        if let Some(end) = self.model.leases_end(self.now()) {
-            self.clock.set(end);
-        }
-        if matches!(operation, Operation::RotateKeys) {
-            return Ok(());
-        }
-        let subjects = self.subjects(operation);
-        let done = {
-            let run = pin!(self.perform(operation));
-            run_to_suspension(run, suspension).await
-        };
-        if let Some(performed) = done {
-            self.compare(operation, &performed)?;
-            return self.check(None).await;
-        }
-        self.wait_for_writers().await;
-        let mut run = Run::default();
-        let before = self.model.clone();
-        let _ = self.expect(operation, &mut run);
-        let after = std::mem::replace(&mut self.model, before);
-        let mut candidates = vec![self.model.clone()];
-        candidates.append(&mut run.between);
-        candidates.push(after);
-        let (seen, now) = (self.observe().await, self.now());
-        let found = candidates
-            .iter()
-            .find(|candidate| candidate.seen(now) == seen.view);
-        let Some(found) = found else {
-            let nearest = candidates
-                .iter()
-                .map(|candidate| difference(&seen.view, &candidate.seen(now)));
-            let nearest = nearest.min_by_key(String::len).unwrap_or_default();
-            return Err(format!(
-                "a half of something is there; what is nearest:\n{nearest}"
-            ));
-        };
-        self.model = found.clone();
-        self.model.leaves_leases(subjects, now);
-        self.versions = seen.versions;
-        if ends {
-            self.start();
-        }
-        Ok(())
-    }
-
-    fn subjects(&self, operation: &Operation) -> Vec<Subject> {
+    pub(crate) fn subjects(&self, operation: &Operation) -> Vec<Subject> {
         match operation {
             Operation::Discover { tenant } => vec![Subject::Discovery(*tenant)],
             Operation::Sync { tenant } => self.model.subjects_of(*tenant),
@@ -315,140 +258,9 @@ impl World {
         }
     }
 
-    /// A statement whose future was dropped may still be on its way.
-    async fn wait_for_writers(&self) {
-        let key = LeaseKey::EvidenceSweep(ComplianceOrgId::from_uuid(Uuid::nil()));
-        let worker = WorkerId::from_uuid(Uuid::nil());
-        let lease = self
-            .store
-            .take_lease(msp_id(1), key, worker, self.now(), Duration::SECOND);
-        let lease = lease.await.unwrap().unwrap();
-        self.store
-            .release_lease(msp_id(1), &lease, Vec::new())
-            .await
-            .unwrap();
-    }
-
-    #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
-    async fn perform(&self, operation: &Operation) -> Performed {
-        let mut performed = Performed::default();
-        let request = EventId::of_request("history", &self.requests.to_string());
-        let (process, actor) = (&self.process, operator());
-        performed.said = match operation {
-            Operation::Connect { tenant } => self.connect(*tenant, *tenant).await,
-            Operation::ConnectWithClientOf { tenant, client } => {
-                self.connect(*tenant, *client).await
-            }
-            Operation::Disconnect { tenant } => {
-                let region = tenant.region();
-                let done = process.disconnect(msp_id(tenant.msp()), &region, actor, request);
-                said(done.await, |done| {
-                    if done.changed {
-                        "disconnected"
-                    } else {
-                        "disconnected before"
-                    }
-                    .to_owned()
-                })
-            }
-            Operation::Discover { tenant } => {
-                let region = tenant.region();
-                let done = process.discover(msp_id(tenant.msp()), &region, actor, request);
-                let said = said(done.await, |done| {
-                    format!("{} listed, truncated {}", done.listed, done.truncated)
-                });
-                if said == "Busy" {
-                    performed.busy.insert(Subject::Discovery(*tenant));
-                }
-                said
-            }
-            Operation::UseExisting {
-                tenant,
-                organization,
-                name,
-            } => {
-                let company = company_id(&(tenant.msp(), folded(name)));
-                self.decide(*tenant, *organization, Choice::UseExisting(company))
-                    .await
-            }
-            Operation::CreateNew {
-                tenant,
-                organization,
-            } => self.decide(*tenant, *organization, Choice::CreateNew).await,
-            Operation::DontSync {
-                tenant,
-                organization,
-            } => self.decide(*tenant, *organization, Choice::DontSync).await,
-            Operation::Undecide {
-                tenant,
-                organization,
-            } => self.decide(*tenant, *organization, Choice::Undecide).await,
-            Operation::AddCompany { msp, name } => {
-                let company = PortalCompany {
-                    id: company_id(&(*msp, folded(name))),
-                    name: (*name).into(),
-                    converted_to: None,
-                    created_at: self.now(),
-                };
-                self.store.add_company(msp_id(*msp), company).await.unwrap();
-                "added".to_owned()
-            }
-            Operation::Promote {
-                msp,
-                name,
-                customer,
-            } => {
-                let company = company_id(&(*msp, folded(name)));
-                let customer = customer_id(Self::customer(*customer));
-                let done = process.promote(msp_id(*msp), company, customer, actor, request);
-                said(done.await, |new| {
-                    if new { "promoted" } else { "promoted before" }.to_owned()
-                })
-            }
-            Operation::Sync { tenant } => {
-                let region = tenant.region();
-                let done = process.sync_assets(msp_id(tenant.msp()), &region, actor, request);
-                let done = done.await;
-                self.said_of_syncs(done, &mut performed.busy)
-            }
-            Operation::SyncCompany { msp, name } => {
-                let company = company_id(&(*msp, folded(name)));
-                let done = process
-                    .sync_company(msp_id(*msp), company, actor, request)
-                    .await;
-                self.said_of_syncs(done, &mut performed.busy)
-            }
-            Operation::RotateKeys => {
-                let mut resealed = 0;
-                for msp in MSPS {
-                    resealed += process.rotate_key(msp_id(msp), actor).await.unwrap();
-                }
-                format!("{resealed} sealed again")
-            }
-            Operation::Plan => {
-                performed.planned = self.plan().await;
-                let sweeps = performed.planned.iter().map(|(_, sweep)| *sweep);
-                let syncs = self.plan_syncs().await;
-                format!("{:?}, {syncs:?}", sweeps.collect::<BTreeSet<_>>())
-            }
-            Operation::Deliver { event } => match self.event(*event) {
-                None => String::new(),
-                Some((event, sweep)) => {
-                    let swept = process.sweep(event).await;
-                    if matches!(swept, Ok(SweepOutcome::Busy)) {
-                        performed.busy.insert(Subject::Customer(sweep.customer));
-                    }
-                    said(swept, said_of_sweep)
-                }
-            },
-            _ => String::new(),
-        };
-        performed
-    }
-
     /// What the model says to the operation.
-    fn expect(&mut self, operation: &Operation, run: &mut Run) -> String {
-        let (now, secret) = (self.now(), self.secret());
+    pub(crate) fn expect(&mut self, operation: &Operation, run: &mut Run) -> String {
+        let (now, secret) = (self.now(), secret(self.requests));
         let event = match operation {
             Operation::Deliver { event } => self.event(*event).map(|(_, sweep)| *sweep),
             _ => None,
@@ -487,7 +299,7 @@ impl World {
                 msp,
                 name,
                 customer,
-            } => model.promote(&(*msp, folded(name)), Self::customer(*customer)),
+            } => model.promote(&(*msp, folded(name)), customer_of(*customer)),
             Operation::Sync { tenant } => model.sync(&[*tenant], None, &truths, now, run),
             Operation::SyncCompany { msp, name } => {
                 let tenants = Tenant::ALL
@@ -511,103 +323,6 @@ impl World {
             },
             _ => String::new(),
         }
-    }
-
-    fn secret(&self) -> String {
-        format!("secret {}", self.requests)
-    }
-
-    async fn connect(&self, tenant: Tenant, client: Tenant) -> String {
-        let connect = Connect {
-            event: EventId::of_request("history", &self.requests.to_string()),
-            region: tenant.region(),
-            client_id: client.client_id().into(),
-            client_secret: self.secret().into(),
-            allow_duplicate: false,
-            actor: operator(),
-        };
-        let connected = self.process.connect(msp_id(tenant.msp()), connect).await;
-        said(connected, |connected| {
-            format!("connected, again {}", connected.reconnected)
-        })
-    }
-
-    async fn decide(&self, tenant: Tenant, organization: i64, choice: Choice) -> String {
-        let event = EventId::of_request("history", &self.requests.to_string());
-        let (msp, mapping) = (msp_id(tenant.msp()), tenant.mapping(organization));
-        let decided = self
-            .process
-            .map(msp, mapping, choice, operator(), event)
-            .await;
-        said(decided, |decided| {
-            if decided.changed {
-                "decided"
-            } else {
-                "decided so before"
-            }
-            .to_owned()
-        })
-    }
-
-    fn said_of_syncs(
-        &self,
-        synced: Result<Vec<MappingSync>, Error>,
-        busy: &mut BTreeSet<Subject>,
-    ) -> String {
-        let org = |synced: &MappingSync| self.names.org(synced.mapping);
-        said(synced, |all| {
-            let all = all.iter().map(|synced| {
-                let outcome = match &synced.outcome {
-                    Ok(SyncOutcome::Synced { truncated, suspect_empty, changed, .. }) => {
-                        format!("synced: changed {changed}, truncated {truncated}, suspect {suspect_empty}")
-                    }
-                    Ok(SyncOutcome::Missing) => "missing".to_owned(),
-                    Ok(SyncOutcome::Superseded) => "superseded".to_owned(),
-                    Err(error) => format!("{:?}", error.kind()),
-                };
-                if outcome == "Busy" {
-                    busy.insert(Subject::Assets(org(synced)));
-                }
-                format!("{:?} {outcome}", org(synced))
-            });
-            all.collect::<Vec<_>>().join(", ")
-        })
-    }
-
-    async fn plan(&self) -> Vec<(SweepEvent, Sweep)> {
-        let tick = Cadence::EVIDENCE_SWEEP.last(self.now());
-        let events = self
-            .process
-            .plan(PlanKind::EvidenceSweep, tick)
-            .await
-            .unwrap();
-        let sweeps = events.into_iter().filter_map(|event| match event {
-            Event::EvidenceSweep(event) => {
-                let sweep = Sweep {
-                    customer: event.customer_compliance_org_id.as_uuid().as_u128(),
-                    org: self.names.org(event.mapping_id),
-                    tick: event.scheduled_at,
-                };
-                Some((event, sweep))
-            }
-            Event::AssetSync(_) => None,
-        });
-        sweeps.collect()
-    }
-
-    async fn plan_syncs(&self) -> BTreeSet<Tenant> {
-        let tick = Cadence::ASSET_SYNC.last(self.now());
-        let events = self.process.plan(PlanKind::AssetSync, tick).await.unwrap();
-        let tenants = events.into_iter().filter_map(|event| match event {
-            Event::AssetSync(event) => {
-                let mut all = Tenant::ALL.into_iter();
-                all.find(|tenant| {
-                    msp_id(tenant.msp()) == event.msp_org_id && tenant.region() == event.region
-                })
-            }
-            Event::EvidenceSweep(_) => None,
-        });
-        tenants.collect()
     }
 
     /// The bridge delivers some of what is due, and says so twice.
@@ -832,21 +547,6 @@ impl World {
         };
         truths.insert(*tenant, truth);
         true
-    }
-}
-
-fn said_of_sweep(swept: SweepOutcome) -> String {
-    match swept {
-        SweepOutcome::Committed(report) => {
-            format!(
-                "committed, answered {}, dry run {}",
-                report.answered, report.dry_run
-            )
-        }
-        SweepOutcome::AlreadyCommitted => "committed before".to_owned(),
-        SweepOutcome::Superseded(guard) => format!("superseded: {guard:?}"),
-        SweepOutcome::Skipped(_) => "skipped".to_owned(),
-        SweepOutcome::Busy => "busy".to_owned(),
     }
 }
 
