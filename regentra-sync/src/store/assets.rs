@@ -24,7 +24,8 @@ pub trait Assets: Debug + Send + Sync + 'static {
     /// that is expired and that nobody took since is held still), else [`Guard::Lease`]. And for every row: the stored version is `expected` (`None`: there is no row); and
     /// once all rows are written, none of them gives way to an asset that is not an active one of this MSP, and no asset gives
     /// way to one of them that is not active: a machine that somebody else wrote about meanwhile would be counted nowhere. Else
-    /// [`Guard::Asset`].
+    /// [`Guard::Asset`]. (A host that retires an asset of its own writes with it what
+    /// [`come_back`](crate::asset::come_back) answers for the assets that gave way to it.)
     ///
     /// Writes: every row whole, the audit rows on the MSP's trail.
     ///

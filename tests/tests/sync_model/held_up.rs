@@ -188,7 +188,7 @@ impl World {
         let (old, new, now) = (&begun.truths, &*truths, self.now());
         for (truths, at) in [(old, begun.at), (new, begun.at), (new, now)] {
             let mut swept = self.model.clone();
-            if swept.sweep(sweep, truths, at, &Run::default()) == performed.said {
+            if swept.sweep(sweep, truths, at, now, &Run::default()) == performed.said {
                 candidates.push(swept);
             }
         }

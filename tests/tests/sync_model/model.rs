@@ -23,6 +23,9 @@ pub(crate) const LEASE: Duration = Duration::minutes(5);
 
 const TICK: Duration = Duration::hours(6);
 const SIGNAL_LIFETIME: Duration = Duration::days(7);
+/// How long before it is due a digest takes nothing more, and how long a late one collects.
+const DIGEST_CLOSES: Duration = Duration::minutes(1);
+const LATE_DIGEST: Duration = Duration::minutes(10);
 const PASSES_TO_CLOSE: u32 = 2;
 
 /// What only one run at a time works on.
@@ -292,6 +295,29 @@ impl Model {
         }
     }
 
+    /// Of what gave way to this one the highest counts again, and the others give way to it.
+    fn comes_back_from(&mut self, winner: Thing) {
+        let assets = self.view.assets.iter();
+        let gave_way: Vec<Thing> = assets
+            .filter(|(_, asset)| asset.status == Presence::GaveWayTo(winner))
+            .map(|(thing, _)| *thing)
+            .collect();
+        let best = gave_way
+            .iter()
+            .copied()
+            .min_by_key(|thing| (source(*thing), *thing));
+        for thing in gave_way {
+            if let (Some(best), Some(asset)) = (best, self.view.assets.get_mut(&thing)) {
+                let gives_way = Presence::GaveWayTo(best);
+                asset.status = if thing == best {
+                    Presence::Active
+                } else {
+                    gives_way
+                };
+            }
+        }
+    }
+
     /// The assets of these organizations do not count any more, what they had superseded does; their open tickets say so.
     fn let_go(&mut self, orgs: &BTreeSet<Org>, now: OffsetDateTime, says: fn(Key) -> Says) {
         let mut gone = BTreeSet::new();
@@ -303,25 +329,7 @@ impl Model {
             }
         }
         for winner in gone {
-            let assets = self.view.assets.iter();
-            let gave_way: Vec<Thing> = assets
-                .filter(|(_, asset)| asset.status == Presence::GaveWayTo(winner))
-                .map(|(thing, _)| *thing)
-                .collect();
-            let best = gave_way
-                .iter()
-                .copied()
-                .min_by_key(|thing| (source(*thing), *thing));
-            for thing in gave_way {
-                if let (Some(best), Some(asset)) = (best, self.view.assets.get_mut(&thing)) {
-                    let gives_way = Presence::GaveWayTo(best);
-                    asset.status = if thing == best {
-                        Presence::Active
-                    } else {
-                        gives_way
-                    };
-                }
-            }
+            self.comes_back_from(winner);
         }
         self.out_of_date.retain(|org, _| !orgs.contains(org));
         let mut notes = Vec::new();
@@ -509,6 +517,7 @@ impl Model {
         if let Some(asset) = self.view.assets.get_mut(&thing) {
             asset.status = Presence::Retired;
         }
+        self.comes_back_from(thing);
     }
 
     /// The assets of one company, in every region it is in, or of all companies of one region.
@@ -756,11 +765,13 @@ impl Model {
             .collect()
     }
 
+    /// A sweep that judges by `now` and is written at `written_at`.
     pub(crate) fn sweep(
         &mut self,
         sweep: Sweep,
         truths: &Truths,
         now: OffsetDateTime,
+        written_at: OffsetDateTime,
         run: &Run,
     ) -> String {
         let Sweep {
@@ -803,7 +814,7 @@ impl Model {
             }
         }
         if !overflow.is_empty() {
-            self.digest(org.0.msp(), tick, overflow, now);
+            self.digest(org.0.msp(), tick, overflow, (now, written_at));
         }
         let history = self.out_of_date.entry(org).or_default();
         for (device, out_of_date) in reports.sightings {
@@ -881,12 +892,15 @@ impl Model {
         msp: u8,
         tick: OffsetDateTime,
         entries: BTreeSet<(String, Key)>,
-        now: OffsetDateTime,
+        (now, written_at): (OffsetDateTime, OffsetDateTime),
     ) {
         let in_tick = self.ticks.entry((msp, tick)).or_default();
         let part = in_tick.digests;
         let mut rows = self.outbox.iter_mut();
-        let begun = rows.find(|row| row.msp == msp && row.digest == Some((tick, part)));
+        let begun = rows.find(|row| {
+            let is_open = written_at < row.message.due_at - DIGEST_CLOSES;
+            row.msp == msp && row.digest == Some((tick, part)) && is_open
+        });
         if let Some(Row {
             message:
                 Message {
@@ -904,7 +918,7 @@ impl Model {
             msp,
             message: Message {
                 at: now,
-                due_at: tick + TICK,
+                due_at: (tick + TICK).max(written_at + LATE_DIGEST),
                 says: Says::Digest(entries),
             },
             ticket: None,

@@ -7,7 +7,7 @@ use std::{
 
 use regentra_sync::{
     EventId, Integration, Policy,
-    asset::{Asset as StoredAsset, AssetContent, AssetStatus, Source},
+    asset::{Asset as StoredAsset, AssetContent, AssetStatus, Source, come_back},
     clock::{Clock as _, ManualClock},
     event::SweepEvent,
     id::Version,
@@ -318,7 +318,7 @@ impl World {
                 format!("{:?}, {active:?}", model.plan(tick))
             }
             Operation::Deliver { .. } => match event {
-                Some(sweep) => model.sweep(sweep, &truths, now, run),
+                Some(sweep) => model.sweep(sweep, &truths, now, now, run),
                 None => String::new(),
             },
             _ => String::new(),
@@ -383,7 +383,8 @@ impl World {
             created_at: self.now(),
             updated_at: self.now(),
         };
-        self.write(msp, asset, None).await;
+        let expected = None;
+        self.write(msp, vec![AssetWrite { asset, expected }]).await;
         let asset = Asset {
             company: company.1,
             organization: None,
@@ -401,29 +402,37 @@ impl World {
             .assets(msp_id(msp), AssetFilter::All)
             .await
             .unwrap();
-        let mut others: Vec<_> = assets
-            .into_iter()
-            .filter(|asset| asset.source != Source::Ninjaone)
-            .collect();
+        let is_other = |asset: &&StoredAsset| asset.source != Source::Ninjaone;
+        let others: Vec<_> = assets.iter().filter(is_other).collect();
         if others.is_empty() {
             return;
         }
-        let mut asset = others.swap_remove(place % others.len());
-        let expected = Some(asset.version);
-        asset.status = AssetStatus::Retired;
-        asset.version = asset.version.next();
-        let thing = Thing::Other(msp, asset.source, asset.external_id.parse().unwrap());
-        self.write(msp, asset, expected).await;
+        let lost = others[place % others.len()];
+        let mut retired = lost.clone();
+        retired.status = AssetStatus::Retired;
+        retired.version = lost.version.next();
+        let gave_way = |asset: &&StoredAsset| asset.status.superseded_by() == Some(lost.id);
+        let back = come_back(
+            assets.iter().filter(gave_way).cloned().collect(),
+            self.now(),
+        );
+        let versions: BTreeMap<_, _> = assets.iter().map(|a| (a.id, a.version)).collect();
+        let writes = back.into_iter().chain([retired]).map(|asset| AssetWrite {
+            expected: versions.get(&asset.id).copied(),
+            asset,
+        });
+        self.write(msp, writes.collect()).await;
+        let thing = Thing::Other(msp, lost.source, lost.external_id.parse().unwrap());
         self.model.lost_elsewhere(thing);
     }
 
-    async fn write(&self, msp: u8, asset: StoredAsset, expected: Option<Version>) {
+    async fn write(&self, msp: u8, writes: Vec<AssetWrite>) {
         let commit = AssetCommit {
             event: EventId::of_request("another source", &self.requests.to_string()),
             credential: None,
             mapping: None,
             lease: None,
-            writes: vec![AssetWrite { asset, expected }],
+            writes,
             audit: Vec::new(),
         };
         let written = self.store.commit_assets(msp_id(msp), commit).await.unwrap();
