@@ -31,9 +31,9 @@ fn histories_on(on: On) -> u32 {
     let told = env::var(HISTORIES).ok();
     let told = told.and_then(|told| told.split(',').nth(on as usize)?.trim().parse().ok());
     told.unwrap_or(match on {
-        On::Memory => 1_000,
-        On::Sqlite => 60,
-        On::Postgres => 10,
+        On::Memory => 2_000,
+        On::Sqlite => 200,
+        On::Postgres => 20,
     })
 }
 
