@@ -1,6 +1,7 @@
 //! Random histories against a small model (see `sync_model`), on PostgreSQL.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test panics where it fails, helpers included"
 )]

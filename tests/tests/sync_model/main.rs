@@ -2,6 +2,7 @@
 //! step against a small model that is derived from the promise.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test panics where it fails, helpers included"
 )]
