@@ -29,14 +29,15 @@ mod undisturbed;
 #[path = "sync_proofs/watched.rs"]
 mod watched;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use killed::{Left, OPERATIONS as KILLED, Other, is_the_other_process, killed, test_name};
-use on_a_database::{Begun, crashes, on};
+use killed::{HoldsUp, killed, killed_at_first_writes};
+use on_a_database::{Begun, crashes};
 use postgres::{Database, SUPERUSER, execute};
 use regentra_sync::store::Store;
 use regentra_sync_postgres::PostgresStore;
 use site::Site;
+use sqlx::PgConnection;
 use story::Story;
 
 struct Stories(Database);
@@ -68,47 +69,37 @@ impl Begun for Stories {
     }
 }
 
-crashes!("current_thread", Stories);
-killed!(Stories);
+/// A table that is locked holds a process up at its first write into it. The server finishes the statement when the lock is gone,
+/// and only then finds nobody who waits for it.
+impl HoldsUp for Stories {
+    type Hold = PgConnection;
 
-/// A table that is locked holds a process up at its first write into it, in the middle of its transaction. There it is killed.
-/// The server finishes the statement when the lock is gone, and only then finds nobody who waits for it.
-#[tokio::test]
-async fn a_process_killed_hard_at_its_first_write_into_any_table_is_made_good() {
-    if is_the_other_process::<Stories>().await {
-        return;
-    }
-    let test = test_name!(a_process_killed_hard_at_its_first_write_into_any_table_is_made_good);
-    let begun = Stories::new().await;
-    for operation in KILLED {
-        let mut left = Left::of(operation).await;
-        let copy = begun.copy().await;
-        Other::performs(test, operation, &Stories::place(&copy)).ends_by_itself();
-        copy.is_left().await;
-        let written: Vec<String> = sqlx::query_scalar(
+    async fn written(&self, copy: &Database) -> Vec<String> {
+        sqlx::query_scalar(
             "SELECT relname::text FROM pg_stat_user_tables WHERE schemaname = 'regentra_sync' \
              AND n_tup_ins + n_tup_upd + n_tup_del > 0 ORDER BY 1",
         )
         .fetch_all(&mut copy.connect(SUPERUSER).await)
         .await
-        .unwrap();
-        assert!(written.contains(&"events".to_owned()), "{written:?}");
-        for table in written {
-            let what = format!("{operation:?} killed at its first write into {table}");
-            let copy = begun.copy().await;
-            let mut superuser = copy.connect(SUPERUSER).await;
-            let lock = format!("BEGIN; LOCK TABLE regentra_sync.{table} IN EXCLUSIVE MODE");
-            execute(&mut superuser, &lock).await;
-            let mut process = Other::performs(test, operation, &Stories::place(&copy));
-            while copy.waiting_for_locks().await == 0 {
-                assert!(!process.has_ended(), "{what}: nothing held it up");
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-            process.kill();
-            execute(&mut superuser, "ROLLBACK").await;
-            copy.is_left().await;
-            let story = on::<Stories>(&Stories::place(&copy)).await;
-            left.is_whole_and_made_good(&story, &what).await;
-        }
+        .unwrap()
+    }
+
+    async fn hold_up(copy: &Database, table: &str) -> PgConnection {
+        let mut superuser = copy.connect(SUPERUSER).await;
+        let lock = format!("BEGIN; LOCK TABLE regentra_sync.{table} IN EXCLUSIVE MODE");
+        execute(&mut superuser, &lock).await;
+        superuser
+    }
+
+    async fn is_held_up(copy: &Database) -> bool {
+        copy.waiting_for_locks().await > 0
+    }
+
+    async fn let_go(mut superuser: PgConnection) {
+        execute(&mut superuser, "ROLLBACK").await;
     }
 }
+
+crashes!("current_thread", Stories);
+killed!(Stories);
+killed_at_first_writes!(Stories);

@@ -204,6 +204,51 @@ pub(crate) async fn in_every_call<B: Begun>(test: &str) {
     }
 }
 
+/// A database that can hold a process up in the middle of what it writes.
+pub(crate) trait HoldsUp: Begun {
+    /// What holds it up, for as long as it is not let go.
+    type Hold;
+
+    /// The tables that an operation has changed in a copy.
+    async fn written(&self, copy: &Self::Copy) -> Vec<String>;
+
+    /// Whoever writes into a table stops at the first row.
+    async fn hold_up(copy: &Self::Copy, table: &str) -> Self::Hold;
+
+    async fn is_held_up(copy: &Self::Copy) -> bool;
+
+    async fn let_go(hold: Self::Hold);
+}
+
+/// Kills the process at its first write into each table that an undisturbed one writes into, in the middle of its transaction.
+pub(crate) async fn at_first_writes<B: HoldsUp>(test: &str) {
+    let begun = B::new().await;
+    for operation in OPERATIONS {
+        let mut left = Left::of(operation).await;
+        let copy = begun.copy().await;
+        Other::performs(test, operation, &B::place(&copy)).ends_by_itself();
+        B::is_left(&copy).await;
+        let written = begun.written(&copy).await;
+        assert!(written.len() > 2, "{operation:?} writes into {written:?}");
+        for table in &written {
+            let what = format!("{operation:?} killed at its first write into {table}");
+            let copy = begun.copy().await;
+            let hold = B::hold_up(&copy, table).await;
+            let mut process = Other::performs(test, operation, &B::place(&copy));
+            while !B::is_held_up(&copy).await {
+                assert!(!process.has_ended(), "{what}: nothing held it up");
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            process.kill();
+            B::let_go(hold).await;
+            B::is_left(&copy).await;
+            let story = on::<B>(&B::place(&copy)).await;
+            left.is_whole_and_made_good(&story, &what).await;
+        }
+        println!("{operation:?}: killed at {written:?}");
+    }
+}
+
 /// The name of a test of this module, as the test runner knows it.
 macro_rules! test_name {
     ($name:ident) => {{
@@ -226,3 +271,19 @@ macro_rules! killed {
     };
 }
 pub(crate) use killed;
+
+macro_rules! killed_at_first_writes {
+    ($begun:ty) => {
+        #[tokio::test]
+        async fn a_process_killed_hard_at_its_first_write_into_any_table_is_made_good() {
+            use $crate::killed::{at_first_writes, is_the_other_process, test_name};
+            if !is_the_other_process::<$begun>().await {
+                let test = test_name!(
+                    a_process_killed_hard_at_its_first_write_into_any_table_is_made_good
+                );
+                at_first_writes::<$begun>(test).await;
+            }
+        }
+    };
+}
+pub(crate) use killed_at_first_writes;
