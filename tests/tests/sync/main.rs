@@ -36,6 +36,7 @@ mod connection;
 mod diagnosis;
 mod disconnection;
 mod discovery;
+mod dropped_key;
 mod evidence_sweep;
 mod host;
 mod mapping;

@@ -1,0 +1,45 @@
+//! One MSP in two regions that use the same ids, on the embedded stores.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test panics where it fails, helpers included"
+)]
+#![allow(missing_docs, reason = "a test's name says what it shows")]
+
+mod regions;
+#[path = "sync/scripted.rs"]
+#[allow(dead_code, reason = "the use cases' own tests script more of it")]
+mod scripted;
+
+use std::sync::Arc;
+
+use regentra_sync::MemoryStore;
+use regentra_sync_sqlite::SqliteStore;
+
+macro_rules! on_embedded_stores {
+    ($($name:ident),+ $(,)?) => {
+        mod memory {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    crate::regions::$name(super::Arc::new(super::MemoryStore::new())).await;
+                }
+            )+
+        }
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let store = super::SqliteStore::migrate(folder.path().join("regentra.db")).await;
+                    crate::regions::$name(super::Arc::new(store.unwrap())).await;
+                }
+            )+
+        }
+    };
+}
+
+on_embedded_stores!(
+    assets_are_their_regions_own,
+    one_region_is_swept_and_disconnected_and_the_other_goes_on,
+    a_disconnected_region_is_unknown_and_never_a_pass,
+);
