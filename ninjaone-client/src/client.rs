@@ -14,7 +14,9 @@ use tracing::Instrument;
 
 use crate::answer::{self, Asked, Failure};
 use crate::builder::ClientBuilder;
-use crate::limit::{BudgetKey, BudgetUse, Grant, Lane, Limiter, RateLimit, SharedBudget};
+use crate::limit::{
+    BudgetError, BudgetKey, BudgetUse, Grant, Lane, Limiter, Permit, RateLimit, SharedBudget,
+};
 use crate::oauth::{Credentials, Rotation, TOKEN_PATH, Token, TokenAnswer, TokenCache};
 use crate::observer::{Event, Observer, WaitReason};
 use crate::paging::RawPage;
@@ -30,10 +32,13 @@ const FEW_REQUESTS: u64 = 100;
 /// No pause that NinjaOne asks for holds other requests back longer than its longest window.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
+/// How often one attempt renews a token that ended while it waited for the budget. NinjaOne judges the last one.
+const MOST_RENEWALS: u32 = 2;
+
 /// A client of one NinjaOne tenant.
 ///
-/// Cheap to clone; clones share the token and the rate limit. Every request runs through the same pipeline: wait for the
-/// budget, take a token, send, judge, retry.
+/// Cheap to clone; clones share the token and the rate limit. Every request runs through the same pipeline: get a token, wait
+/// for the budget, send, judge, retry.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) inner: Arc<Inner>,
@@ -257,13 +262,8 @@ impl Client {
         let mut spent = Duration::ZERO;
         let mut renewed = false;
         loop {
-            self.permit(call.operation).await?;
-            // After the permit: waiting for it may take longer than a token lives.
-            let token = if call.form.is_none() {
-                Some(self.token().await?)
-            } else {
-                None
-            };
+            let token = self.admit(call).await?;
+            // Nothing is awaited between here and the sending: the request counts as sent.
             attempt += 1;
             let began = Instant::now();
             let span =
@@ -321,15 +321,49 @@ impl Client {
         }
     }
 
-    /// Waits for the budget: the process's own, then the one shared between processes.
-    async fn permit(&self, operation: &'static str) -> Result<(), Error> {
+    /// Waits until the request may be sent, with a token that is good at that moment.
+    ///
+    /// The process's own limiter comes last: what it counts is sent at once, so that the limit holds for what is sent, however
+    /// long the token or the shared budget take.
+    async fn admit(&self, call: &Call) -> Result<Option<Arc<Token>>, Error> {
         let inner = &*self.inner;
-        if inner.limit.is_unlimited() {
-            return Ok(());
+        let mut renewals = 0;
+        loop {
+            let token = match call.form {
+                Some(_) => None,
+                None => Some(self.token().await?),
+            };
+            if inner.limit.is_unlimited() {
+                return Ok(token);
+            }
+            let permit = self.permit(call).await?;
+            let Some(token) = token else {
+                return Ok(None);
+            };
+            // Waiting for the budget may take longer than a token lives.
+            if let Some(fresh) = inner.tokens.fresh() {
+                return Ok(Some(fresh));
+            }
+            if renewals == MOST_RENEWALS {
+                return Ok(Some(token));
+            }
+            renewals += 1;
+            permit.give_back();
         }
+    }
+
+    /// Waits for the budget: the one shared between processes, then the process's own.
+    async fn permit(&self, call: &Call) -> Result<Permit<'_>, Error> {
+        let inner = &*self.inner;
+        let began = Instant::now();
+        // Everybody waits for a token, people too: whoever gets it is as urgent as they are.
+        let lane = match call.form {
+            Some(_) => Lane::Interactive,
+            None => self.lane,
+        };
         let waiting = |expected| {
             self.tell(&Event::Wait {
-                operation,
+                operation: call.operation,
                 reason: WaitReason::Budget,
                 expected,
             });
@@ -340,45 +374,38 @@ impl Client {
                 ErrorKind::RateLimited { retry_after: Some(wait) },
                 "the request budget is spent for longer than this call may wait: try again later",
             )
-            .of(operation)
+            .of(call.operation)
             };
-        inner
-            .limiter
-            .acquire(&inner.limit, self.lane, waiting)
-            .await
-            .map_err(refused)?;
-        let Some(shared) = &inner.shared else {
-            return Ok(());
+        let too_long = |wait| {
+            let most = inner.limit.wait_at_most();
+            most.is_some_and(|most| began.elapsed() + wait > most)
         };
-        let began = Instant::now();
-        loop {
-            let grant = shared
-                .take(&inner.key, &inner.limit, self.lane)
-                .await
-                .map_err(|error| {
-                    Error::new(
-                        ErrorKind::Budget,
-                        "the request budget shared between processes could not be asked",
-                    )
-                    .of(operation)
-                    .caused_by(error)
-                })?;
-            match grant {
-                Grant::Granted => return Ok(()),
-                Grant::Wait(wait) => {
-                    if inner
-                        .limit
-                        .wait_at_most()
-                        .is_some_and(|most| began.elapsed() + wait > most)
-                    {
-                        return Err(refused(wait));
+        if let Some(shared) = &inner.shared {
+            loop {
+                // During a pause nothing is sent: what were granted now would be counted too early.
+                let pause = inner.limiter.paused_for();
+                let wait = if pause > Duration::ZERO {
+                    pause
+                } else {
+                    let grant = shared.take(&inner.key, &inner.limit, lane).await;
+                    match grant.map_err(|error| budget_failed(call.operation, error))? {
+                        Grant::Granted => break,
+                        Grant::Wait(wait) => wait,
                     }
-                    waiting(wait);
-                    // A store that says "zero" must not be asked in a tight loop.
-                    tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
+                };
+                if too_long(wait) {
+                    return Err(refused(wait));
                 }
+                waiting(wait);
+                // A store that says "zero" must not be asked in a tight loop.
+                tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
             }
         }
+        inner
+            .limiter
+            .acquire(&inner.limit, lane, began, waiting)
+            .await
+            .map_err(refused)
     }
 
     async fn attempt<T>(
@@ -503,6 +530,15 @@ impl Request {
             .iter()
             .fold(request, |request, (name, value)| request.with(name, value))
     }
+}
+
+fn budget_failed(operation: &'static str, error: BudgetError) -> Error {
+    Error::new(
+        ErrorKind::Budget,
+        "the request budget shared between processes could not be asked",
+    )
+    .of(operation)
+    .caused_by(error)
 }
 
 fn jitter() -> f64 {

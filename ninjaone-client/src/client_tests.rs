@@ -343,7 +343,12 @@ async fn a_budget_shared_between_processes_is_asked_before_every_request() {
     list(&client).await.unwrap();
     assert_eq!(
         *store.0.lock().unwrap(),
-        [Lane::Sweep; 4],
+        [
+            Lane::Interactive,
+            Lane::Interactive,
+            Lane::Sweep,
+            Lane::Sweep
+        ],
         "token and list, each after one wait"
     );
     assert_eq!(before.elapsed(), Duration::from_secs(10));
@@ -360,6 +365,254 @@ async fn a_budget_shared_between_processes_is_asked_before_every_request() {
         sent,
         "nothing is sent without the budget's word"
     );
+}
+
+/// Most requests sent within any stretch of so many seconds.
+fn most_within(times: &[Instant], seconds: u64) -> usize {
+    let period = Duration::from_secs(seconds);
+    let within = |first: &Instant| {
+        let same = times
+            .iter()
+            .filter(|time| *time >= first && **time <= *first + period);
+        same.count()
+    };
+    times.iter().map(within).max().unwrap_or(0)
+}
+
+/// Twenty a minute, of which a sweep leaves two.
+fn twenty() -> RateLimit {
+    RateLimit::default().windows([(20, Duration::from_secs(60))])
+}
+
+/// Twenty callers at once, and twenty more a minute later.
+async fn two_waves(client: &Client) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for caller in 0..40 {
+        let client = client.clone();
+        tasks.spawn(async move {
+            tokio::time::sleep(Duration::from_secs(if caller < 20 { 0 } else { 60 })).await;
+            list(&client).await.unwrap();
+        });
+    }
+    tasks.join_all().await;
+}
+
+/// A transport whose token endpoint takes its time.
+#[derive(Debug)]
+struct SlowTokens(Arc<Scripted>, Duration);
+
+#[async_trait::async_trait]
+impl crate::Transport for SlowTokens {
+    async fn send(&self, request: http::Request<bytes::Bytes>) -> crate::scripted::Answer {
+        let is_token = request.uri().path().starts_with("/ws");
+        let answer = self.0.send(request).await;
+        if is_token {
+            tokio::time::sleep(self.1).await;
+        }
+        answer
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_holds_for_what_is_sent_however_slow_the_token_is() {
+    let script = with_token(|_| answer(200, "[]"));
+    let transport = SlowTokens(Arc::clone(&script), Duration::from_secs(59));
+    let client = script
+        .builder()
+        .transport(Arc::new(transport))
+        .timeout(Duration::from_secs(100))
+        .rate_limit(twenty())
+        .build()
+        .unwrap();
+    two_waves(&client).await;
+    assert_eq!(script.times().len(), 41);
+    assert_eq!(most_within(&script.times(), 60), 20);
+}
+
+/// A shared budget that grants everything: the first so many in a while, later ones at once.
+#[derive(Debug)]
+struct SlowBudget(AtomicU32, Duration);
+
+#[async_trait::async_trait]
+impl SharedBudget for SlowBudget {
+    async fn take(&self, _: &BudgetKey, _: &RateLimit, _: Lane) -> Result<Grant, BudgetError> {
+        if self.0.fetch_add(1, Ordering::Relaxed) < 21 {
+            tokio::time::sleep(self.1).await;
+        }
+        Ok(Grant::Granted)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_holds_for_what_is_sent_however_slow_the_shared_budget_is() {
+    let script = with_token(|_| answer(200, "[]"));
+    let budget = SlowBudget(AtomicU32::new(0), Duration::from_secs(40));
+    let client = script.builder().shared_budget(Arc::new(budget));
+    let client = client.rate_limit(twenty()).build().unwrap();
+    // The token first, so that only the budget is slow.
+    client.authenticate().await.unwrap();
+    two_waves(&client).await;
+    assert_eq!(script.times().len(), 41);
+    assert_eq!(most_within(&script.times(), 60), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_goes_away_before_the_sending_leaves_nothing_counted() {
+    let script = with_token(|_| answer(200, "[]"));
+    let budget = SlowBudget(AtomicU32::new(0), Duration::from_secs(40));
+    let client = script.builder().shared_budget(Arc::new(budget));
+    let client = client.rate_limit(twenty()).build().unwrap();
+    for _ in 0..15 {
+        let gives_up = tokio::time::timeout(Duration::from_secs(1), list(&client));
+        assert!(gives_up.await.is_err());
+    }
+    let used = client.budget();
+    assert_eq!((used.windows[0].0, used.interactive_waiting), (0, 0));
+    list(&client).await.unwrap();
+    assert_eq!(client.budget().windows[0].0, 2, "a token and a list");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ends_while_its_request_waits_is_renewed_before_it_is_sent() {
+    let tokens = Arc::new(AtomicU32::new(0));
+    let issued = Arc::clone(&tokens);
+    let script = Scripted::new(move |path| {
+        if !path.starts_with("/ws") {
+            return answer(200, "[]");
+        }
+        issued.fetch_add(1, Ordering::Relaxed);
+        // Used for a minute.
+        answer(200, r#"{"access_token":"t","expires_in":120}"#)
+    });
+    let limit = RateLimit::default().windows([(2, Duration::from_secs(100))]);
+    let client = script.builder().rate_limit(limit).build().unwrap();
+    let before = Instant::now();
+    list(&client).await.unwrap();
+    list(&client).await.unwrap();
+    assert_eq!(tokens.load(Ordering::Relaxed), 2);
+    assert!(script.sent()[2].starts_with("/ws"));
+    assert!(before.elapsed() < Duration::from_secs(101), "one wait");
+    assert_eq!(client.budget().windows[0].0, 2, "the permit was given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_without_a_life_is_used_all_the_same() {
+    let script = Scripted::new(|path| {
+        if path.starts_with("/ws") {
+            return answer(200, r#"{"access_token":"t","expires_in":0}"#);
+        }
+        answer(200, "[]")
+    });
+    // One request in a hundred seconds: no token ever lives long enough.
+    let limit = RateLimit::default().windows([(1, Duration::from_secs(100))]);
+    let client = script.builder().rate_limit(limit).build().unwrap();
+    list(&client).await.unwrap();
+    assert_eq!(script.asked().len(), 1);
+    assert!(script.sent().len() <= 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_that_renews_the_token_keeps_nobody_waiting() {
+    let script = Scripted::new(|path| {
+        if path.starts_with("/ws") {
+            // Used for half a minute.
+            return answer(200, r#"{"access_token":"t","expires_in":60}"#);
+        }
+        answer(200, "[]")
+    });
+    let client = script.builder().rate_limit(twenty()).build().unwrap();
+    let mut sweep = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        let client = client.in_lane(Lane::Sweep);
+        sweep.spawn(async move { list(&client).await.unwrap() });
+    }
+    // When the sweep may go on, the token has ended and forty requests stand in its lane.
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let before = Instant::now();
+    list(&client).await.unwrap();
+    assert!(
+        before.elapsed() < Duration::from_secs(1),
+        "waited {:?}",
+        before.elapsed()
+    );
+    assert_eq!(client.budget().sweep_waiting, 60 - 17 - 17);
+    sweep.join_all().await;
+    assert!(most_within(&script.times(), 60) <= 20);
+}
+
+/// A shared budget as the trait describes it, in memory.
+#[derive(Debug, Default)]
+struct Ledger(Mutex<Vec<Instant>>);
+
+#[async_trait::async_trait]
+impl SharedBudget for Ledger {
+    async fn take(
+        &self,
+        _: &BudgetKey,
+        limit: &RateLimit,
+        lane: Lane,
+    ) -> Result<Grant, BudgetError> {
+        let mut taken = self.0.lock().unwrap();
+        let now = Instant::now();
+        let fits = limit
+            .windows_of(lane)
+            .into_iter()
+            .filter_map(|(most, period)| {
+                let leaves = taken.len().checked_sub(most)?;
+                Some(taken[leaves] + period + Duration::from_millis(1))
+            });
+        match fits.max().filter(|fits| *fits > now) {
+            Some(fits) => Ok(Grant::Wait(fits - now)),
+            None => {
+                taken.push(now);
+                Ok(Grant::Granted)
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_processes_share_a_budget_and_their_sweeps_leave_a_tenth_free() {
+    let script = with_token(|_| answer(200, "[]"));
+    let ledger = Arc::new(Ledger::default());
+    // A limiter of its own is what makes a process.
+    let process = || {
+        let client = script.builder().shared_budget(ledger.clone());
+        client.rate_limit(twenty()).build().unwrap()
+    };
+    let (one, other) = (process(), process());
+    let mut sweeps = tokio::task::JoinSet::new();
+    for number in 0..80 {
+        let client = if number % 2 == 0 { &one } else { &other };
+        let client = client.in_lane(Lane::Sweep);
+        sweeps.spawn(async move { list(&client).await.unwrap() });
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(
+        script.sent().len(),
+        18,
+        "sweeps and tokens of both processes"
+    );
+    let mut people = tokio::task::JoinSet::new();
+    for person in 0..6 {
+        let client = other.clone();
+        people.spawn(async move {
+            tokio::time::sleep(Duration::from_secs(person)).await;
+            let asked = Instant::now();
+            client.get::<Vec<u32>>("/v2/person", &[]).await.unwrap();
+            asked.elapsed()
+        });
+    }
+    let people = people.join_all().await;
+    let waited = |wait: &Duration| people.iter().filter(|person| *person == wait).count();
+    assert_eq!(waited(&Duration::ZERO), 2, "the tenth is there at once");
+    assert!(
+        people.iter().all(|wait| *wait < Duration::from_secs(61)),
+        "and again in the next minute, whatever the sweeps have before them: {people:?}"
+    );
+    assert!(!sweeps.is_empty());
+    sweeps.join_all().await;
+    assert_eq!(most_within(&script.times(), 60), 20);
 }
 
 #[derive(Debug, Default)]

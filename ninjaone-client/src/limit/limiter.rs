@@ -49,9 +49,10 @@ impl Limiter {
         Self::default()
     }
 
-    /// Waits until one request may be sent, and counts it.
+    /// Waits until one request may be sent, and counts it as sent now: whoever sends it later than that sends it out of turn.
     ///
-    /// Dropping the future gives the place in the queue up and counts nothing.
+    /// Dropping the future gives the place in the queue up and counts nothing. `began` is when the caller began to wait for
+    /// the budget.
     ///
     /// # Errors
     /// The wait that would be needed, when it is longer than the policy's longest.
@@ -59,22 +60,22 @@ impl Limiter {
         &self,
         limit: &RateLimit,
         lane: Lane,
+        began: Instant,
         mut waiting: impl FnMut(Duration),
-    ) -> Result<(), Duration> {
+    ) -> Result<Permit<'_>, Duration> {
         let windows = limit.lane(lane);
-        if windows.is_empty() {
-            return Ok(());
-        }
         let place = {
             let mut state = self.lock();
             let now = Instant::now();
             if state.queue_is_clear(lane) {
                 let fits = state.fits(&windows, now);
                 if fits <= now {
-                    state.history.note(&windows, now);
-                    return Ok(());
+                    return Ok(Permit {
+                        limiter: self,
+                        noted: state.history.note(&windows, now),
+                    });
                 }
-                if limit.wait_at_most().is_some_and(|most| fits - now > most) {
+                if limit.wait_at_most().is_some_and(|most| fits - began > most) {
                     return Err(fits - now);
                 }
             }
@@ -86,7 +87,6 @@ impl Limiter {
             state.lane(lane).push_back(Arc::clone(&place.notify));
             place
         };
-        let began = Instant::now();
         let mut told = None;
         loop {
             let (is_first, fits) = {
@@ -95,10 +95,13 @@ impl Limiter {
                 let fits = state.fits(&windows, now);
                 let is_first = state.is_first(lane, &place.notify);
                 if is_first && fits <= now {
-                    state.history.note(&windows, now);
+                    let noted = state.history.note(&windows, now);
                     drop(state);
                     // The place is given up by its drop, which wakes the next in line.
-                    return Ok(());
+                    return Ok(Permit {
+                        limiter: self,
+                        noted,
+                    });
                 }
                 if is_first && limit.wait_at_most().is_some_and(|most| fits - began > most) {
                     return Err(fits - now);
@@ -123,6 +126,14 @@ impl Limiter {
                 moved.await;
             }
         }
+    }
+
+    /// How long the pause lasts that NinjaOne asked for.
+    pub(crate) fn paused_for(&self) -> Duration {
+        let until = self.lock().paused_until;
+        until.map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(Instant::now())
+        })
     }
 
     /// Stops everybody for `wait`: NinjaOne said so to one of us.
@@ -209,6 +220,22 @@ impl State {
     }
 }
 
+/// One request that was counted.
+#[must_use = "a request that is not sent is given back"]
+pub(crate) struct Permit<'a> {
+    limiter: &'a Limiter,
+    noted: Instant,
+}
+
+impl Permit<'_> {
+    /// Nothing was sent: the request counts no more.
+    pub(crate) fn give_back(self) {
+        let mut state = self.limiter.lock();
+        state.history.strike_out(self.noted);
+        state.wake();
+    }
+}
+
 /// A place in the queue, given up on drop.
 struct Place<'a> {
     limiter: &'a Limiter,
@@ -249,7 +276,15 @@ mod tests {
     }
 
     async fn take(limiter: &Limiter, lane: Lane) {
-        limiter.acquire(&limit(), lane, |_| {}).await.unwrap();
+        let _ = acquire(limiter, &limit(), lane).await.unwrap();
+    }
+
+    async fn acquire<'a>(
+        limiter: &'a Limiter,
+        limit: &RateLimit,
+        lane: Lane,
+    ) -> Result<Permit<'a>, Duration> {
+        limiter.acquire(limit, lane, Instant::now(), |_| {}).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -319,15 +354,10 @@ mod tests {
         let limiter = Limiter::new();
         let limit = limit().longest_wait(Duration::from_secs(10));
         for _ in 0..10 {
-            limiter
-                .acquire(&limit, Lane::Interactive, |_| {})
-                .await
-                .unwrap();
+            let _ = acquire(&limiter, &limit, Lane::Interactive).await.unwrap();
         }
-        let wait = limiter
-            .acquire(&limit, Lane::Interactive, |_| {})
-            .await
-            .unwrap_err();
+        let refused = acquire(&limiter, &limit, Lane::Interactive).await;
+        let wait = refused.err().unwrap();
         assert!(
             wait > Duration::from_secs(59) && wait < Duration::from_secs(61),
             "{wait:?}"
@@ -335,6 +365,25 @@ mod tests {
         assert!(!limiter.is_idle());
         tokio::time::sleep(Duration::from_secs(3601)).await;
         assert!(limiter.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_sent_counts_no_more() {
+        let limiter = Limiter::new();
+        for _ in 0..9 {
+            take(&limiter, Lane::Interactive).await;
+        }
+        let limit = limit();
+        let last = acquire(&limiter, &limit, Lane::Interactive).await.unwrap();
+        let before = Instant::now();
+        let next = take(&limiter, Lane::Interactive);
+        let give_back = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            last.give_back();
+        };
+        tokio::join!(next, give_back);
+        assert_eq!(before.elapsed(), Duration::from_secs(2));
+        assert_eq!(limiter.used(&limit).windows[0].0, 10);
     }
 
     /// One who asks: when, in which lane, and how long at most.

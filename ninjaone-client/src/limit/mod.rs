@@ -10,4 +10,5 @@ pub use limiter::{BudgetUse, Limiter};
 pub use policy::{Lane, RateLimit};
 pub use shared::{BudgetError, BudgetKey, Grant, SharedBudget};
 
+pub(crate) use limiter::Permit;
 pub(crate) use registry::limiter_of;

@@ -24,8 +24,8 @@ mod tests {
         let key = BudgetKey::new("registry.example", "a");
         let limit = crate::RateLimit::default();
         let lane = crate::Lane::Interactive;
-        limiter_of(&key)
-            .acquire(&limit, lane, |_| {})
+        let _ = limiter_of(&key)
+            .acquire(&limit, lane, tokio::time::Instant::now(), |_| {})
             .await
             .unwrap();
         let used = || {

@@ -47,8 +47,16 @@ impl fmt::Debug for BudgetKey {
 
 /// A request budget that several processes draw from, typically kept in their database.
 ///
-/// It is asked before every request, after the process's own limiter let it pass. It is never asked under an unlimited
-/// policy.
+/// It is asked before every request, when the token is there and before the process's own limiter counts the request as sent.
+/// It is never asked under an unlimited policy. A request whose caller goes away after it was granted stays counted and is not
+/// sent: less than the limit, never more.
+///
+/// Within a process the limit is exact however slow the answer is. Between processes it is as exact as the answer is fast: a
+/// request that was counted and learns of it ten seconds later is sent ten seconds later.
+///
+/// Between processes, people have for certain what sweeps leave free of every window ([`RateLimit::left_free`]): the sweeps of
+/// all processes together never fill it. Beyond that share whoever asks first goes first, because a budget is not told who
+/// waits in another process; the queue that serves every person before any sweep is each process's own.
 #[async_trait]
 pub trait SharedBudget: fmt::Debug + Send + Sync + 'static {
     /// Takes one request from the budget, or says how long to wait.

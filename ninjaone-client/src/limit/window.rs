@@ -33,8 +33,8 @@ impl History {
             .map_or(now, |fits| fits.max(now))
     }
 
-    /// Notes a request sent at `now`.
-    pub(crate) fn note(&mut self, windows: &[Window], now: Instant) {
+    /// Notes a request sent at `now`, and says under which time it stands.
+    pub(crate) fn note(&mut self, windows: &[Window], now: Instant) -> Instant {
         let longest = windows
             .iter()
             .map(|window| window.period)
@@ -45,6 +45,14 @@ impl History {
         let now = self.sent.back().map_or(now, |last| now.max(*last));
         self.forget(now);
         self.sent.push_back(now);
+        now
+    }
+
+    /// Strikes out a request noted at `noted` that was not sent after all.
+    pub(crate) fn strike_out(&mut self, noted: Instant) {
+        if let Some(place) = self.sent.iter().rposition(|sent| *sent == noted) {
+            self.sent.remove(place);
+        }
     }
 
     /// Drops what no window reaches any more.

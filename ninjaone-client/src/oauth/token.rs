@@ -52,8 +52,12 @@ impl Token {
         generation: u64,
         now: Instant,
     ) -> Self {
-        // A token that lives shorter than two minutes is used for half its life, not for none of it.
-        let useful = lifetime.saturating_sub(RENEW_EARLY).max(lifetime / 2);
+        // A token that lives shorter than two minutes is used for half its life, not for none of it; one that is said to have
+        // none at all, for a second.
+        let useful = lifetime
+            .saturating_sub(RENEW_EARLY)
+            .max(lifetime / 2)
+            .max(Duration::from_secs(1));
         let renew_at = now
             .checked_add(useful)
             .unwrap_or_else(|| now + DEFAULT_LIFETIME);
@@ -147,7 +151,8 @@ mod tests {
         assert!(!fresh(3600, 3540));
         assert!(fresh(60, 29));
         assert!(!fresh(60, 30));
-        assert!(!fresh(0, 0));
+        assert!(fresh(0, 0));
+        assert!(!fresh(0, 1));
         assert!(fresh(u64::MAX, 3599));
     }
 

@@ -50,7 +50,7 @@ pub(crate) enum Unreadable {
     BrokenOff,
     /// It is no JSON.
     Garbled,
-    /// An error that came with a status of success.
+    /// An error that came with a status of success, with rows beside it or without.
     VendorError,
     /// It is JSON of another shape; the field, if one is to blame.
     Shape(Option<String>),
@@ -182,13 +182,11 @@ impl<R> Envelope<'_, R> {
         body: &[u8],
         read: impl FnOnce(R) -> (Vec<T>, Vec<MalformedRow>, Vec<i64>),
     ) -> Result<RawPage<T>, Unreadable> {
-        let Some(rows) = self.rows else {
-            return Err(if self.is_error {
-                Unreadable::VendorError
-            } else {
-                Unreadable::Shape(None)
-            });
-        };
+        if self.is_error {
+            // Rows beside an error are what was found before it.
+            return Err(Unreadable::VendorError);
+        }
+        let rows = self.rows.ok_or(Unreadable::Shape(None))?;
         let fingerprint = fingerprint(body, self.cursor);
         let cursor = Cursor::read(
             self.cursor.map(RawValue::get),
@@ -266,7 +264,9 @@ enum Key {
     Cursor,
     Count,
     Error,
+    ErrorCode,
     ErrorMessage,
+    Result,
     ResultCode,
     #[serde(other)]
     Other,
@@ -309,9 +309,13 @@ impl<'de: 'a, 'a, R: Deserialize<'de> + Default> Deserialize<'de> for Envelope<'
                         }
                         Key::Cursor => envelope.cursor = map.next_value::<Option<&RawValue>>()?,
                         Key::Count => envelope.count = map.next_value::<Option<&RawValue>>()?,
-                        Key::Error | Key::ErrorMessage | Key::ResultCode => {
-                            map.next_value::<IgnoredAny>()?;
-                            envelope.is_error = true;
+                        Key::Error | Key::ErrorCode | Key::ErrorMessage | Key::ResultCode => {
+                            envelope.is_error |= map.next_value::<Option<IgnoredAny>>()?.is_some();
+                        }
+                        Key::Result => {
+                            let result = map.next_value::<Option<&RawValue>>()?;
+                            envelope.is_error |=
+                                result.is_some_and(|result| result.get() == r#""FAILURE""#);
                         }
                         Key::Other => {
                             map.next_value::<IgnoredAny>()?;

@@ -88,6 +88,8 @@ pub struct Pager<T> {
     completeness: Option<Completeness>,
     /// The request for the next page may have been sent before: by a call that failed, or whose future was dropped.
     in_doubt: bool,
+    /// A page that is delivered once it is known to be the whole.
+    kept: Option<RawPage<T>>,
 }
 
 impl<T: DeserializeOwned + Send + 'static> Pager<T> {
@@ -100,6 +102,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             delivered: 0,
             completeness: None,
             in_doubt: false,
+            kept: None,
         }
     }
 
@@ -117,7 +120,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         loop {
             match self.advance().await? {
                 Advance::Page(page) => return Ok(Some(page)),
-                Advance::BegunAnew => {}
+                Advance::BegunAnew | Advance::Nothing => {}
                 Advance::Over => return Ok(None),
             }
         }
@@ -145,6 +148,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
                         walk.forget_delivered();
                     }
                 }
+                Advance::Nothing => {}
                 Advance::Over => {
                     let completeness = self.completeness.unwrap_or(Completeness::Complete);
                     return Ok(Collected {
@@ -194,15 +198,24 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             Err(error) => return self.begin_anew_after(error),
         };
         self.in_doubt = false;
-        let received = page.received();
         let total = page.cursor.as_ref().and_then(|cursor| cursor.count);
         let step = self
             .walk
             .take(&mut page, resent || attempts > 1)
             .map_err(|error| error.of(operation))?;
-        let Step::Taken { again, over } = step else {
-            return Ok(self.begin_anew());
+        let (page, again, over) = match step {
+            Step::Restart => return Ok(self.begin_anew()),
+            Step::Confirm => {
+                self.kept = Some(page);
+                return Ok(Advance::Nothing);
+            }
+            Step::Confirmed { again } => (self.kept.take().unwrap_or(page), again, true),
+            Step::Taken { again, over } => {
+                self.kept = None;
+                (page, again, over)
+            }
         };
+        let received = page.received();
         if over {
             self.completeness = Some(Completeness::Complete);
         }
@@ -211,7 +224,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             return Ok(if over {
                 Advance::Over
             } else {
-                Advance::BegunAnew
+                Advance::Nothing
             });
         }
         self.client.tell(&Event::Page {
@@ -258,6 +271,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             walk.begin_anew();
         }
         self.in_doubt = false;
+        self.kept = None;
         self.client.tell(&Event::Restart {
             operation: self.first.endpoint().operation,
         });
@@ -287,6 +301,8 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
 
 enum Advance<T> {
     Page(Page<T>),
+    /// Nothing to deliver yet.
+    Nothing,
     BegunAnew,
     Over,
 }

@@ -31,6 +31,13 @@ pub(crate) enum Step {
     },
     /// The cursor lost its place: the report must be read from its beginning.
     Restart,
+    /// The page may be the whole or not: it must be kept and its report asked for once more, in pages of another size.
+    Confirm,
+    /// The page kept is the whole.
+    Confirmed {
+        /// It had been delivered before the report began anew.
+        again: bool,
+    },
 }
 
 impl Step {
@@ -80,6 +87,7 @@ impl<T> Walk<T> {
         Self::ByCursor(ByCursor {
             parameter,
             page_size: page_size as usize,
+            page_size_asked: page_size as usize,
             ..ByCursor::default()
         })
     }
@@ -89,7 +97,13 @@ impl<T> Walk<T> {
         match self {
             Self::Whole => first.clone(),
             Self::ById(walk) => with(first, "after", walk.after),
-            Self::ByCursor(walk) => with(first, walk.parameter, walk.name.as_deref()),
+            Self::ByCursor(walk) => {
+                let request = with(first, walk.parameter, walk.name.as_deref());
+                match walk.page_size == walk.page_size_asked {
+                    true => request,
+                    false => request.set("pageSize", walk.page_size),
+                }
+            }
             Self::Backwards(walk) => with(first, "olderThan", walk.older_than),
         }
     }
@@ -327,16 +341,27 @@ fn stalled(parameter: &str) -> Error {
 }
 
 /// A report by its cursor.
+///
+/// It ends where its `count` says. Without a count it ends with an empty page, or with one that is not full and names no
+/// cursor. A report that fits on one page was seen to come without any cursor; a first page that is full to the last row and
+/// says neither is therefore asked for once more, in pages of another size, which tells one that fits from one that was cut.
 #[derive(Default)]
 pub(crate) struct ByCursor {
     parameter: &'static str,
+    /// Rows asked for.
     page_size: usize,
+    /// Rows asked for by the first request of all.
+    page_size_asked: usize,
     name: Option<String>,
     /// Rows received since the report began.
     received: usize,
     count: Option<usize>,
     offsets: Offsets,
     last_offset: Option<usize>,
+    /// Rows of the first page: servers were seen to send fewer than asked for.
+    first_page: usize,
+    /// The first page, while nobody knows whether it is the whole: content and size.
+    unconfirmed: Option<(u64, usize)>,
     began_anew: bool,
     /// Content and size of the pages delivered, in order.
     delivered: Vec<(u64, usize)>,
@@ -371,6 +396,7 @@ impl ByCursor {
         self.count = None;
         self.offsets = Offsets::Unknown;
         self.last_offset = None;
+        self.unconfirmed = None;
         self.seen_again = 0;
         self.began_anew = true;
     }
@@ -387,15 +413,35 @@ impl ByCursor {
         fingerprint: u64,
         resent: bool,
     ) -> Result<Step, Error> {
+        let total = self.received + received;
         let offset = cursor.and_then(|cursor| cursor.offset);
-        let count = cursor.and_then(|cursor| cursor.count).or(self.count);
+        let announced = cursor.and_then(|cursor| cursor.count).or(self.count);
+        // A count that is too small to be true counts as none. Beside custom field definitions stands one that may as well
+        // be the page's own: it tells that rows are missing, and never that none are.
+        let least = total + usize::from(self.parameter == "cursorName");
+        let count = announced.filter(|count| *count >= least);
+        let named = cursor.and_then(|cursor| cursor.name.clone());
+        if let Some(kept) = self.unconfirmed {
+            if count == Some(kept.1) {
+                self.unconfirmed = None;
+                return Ok(Step::Confirmed {
+                    again: self.is_known(kept)?,
+                });
+            }
+            // A page as large as asked for, and again not a word of more.
+            let is_cut =
+                received == self.page_size || (received > self.page_size && received != kept.1);
+            if named.is_none() && count.is_none() && is_cut {
+                return Err(cut_without_a_word());
+            }
+        }
         if self.name.is_none() {
             self.offsets = match offset {
                 Some(0) => Offsets::Before,
                 Some(offset) if offset == received => Offsets::After,
                 _ => Offsets::Unknown,
             };
-        } else if received > 0 && !self.is_in_place(received, offset, count, resent)? {
+        } else if !self.is_in_place(received, offset, count, resent)? {
             return if self.began_anew {
                 Err(lost_place())
             } else {
@@ -404,13 +450,19 @@ impl ByCursor {
         } else if offset.is_none() && received > 0 && self.seen_again > 0 {
             let before = self.delivered.get(self.seen_again - 1);
             if before.is_some_and(|(content, _)| *content == fingerprint) {
-                return Err(stalled("cursor"));
+                return Err(stalled(self.parameter));
             }
         }
+        let is_full =
+            received >= self.page_size || (self.received > 0 && received >= self.first_page);
+        // One page of a report may come without its cursor, whose name never changes.
+        let more_to_come = count.map_or(is_full, |count| total < count);
+        let name = match named {
+            None if received > 0 && more_to_come => self.name.clone(),
+            named => named,
+        };
         // The end, as this page would have it, before all the rows that were announced.
-        let goes_on = cursor.is_some_and(|cursor| cursor.name.is_some());
-        let total = self.received + received;
-        if (received == 0 || !goes_on) && count.is_some_and(|count| total < count) {
+        if (received == 0 || name.is_none()) && count.is_some_and(|count| total < count) {
             // A lost answer may have taken the last rows with it: the cursor moved on without us.
             return if resent && !self.began_anew {
                 Ok(Step::Restart)
@@ -418,8 +470,43 @@ impl ByCursor {
                 Err(too_few())
             };
         }
-        let again = match self.delivered.get(self.seen_again) {
-            Some(known) if *known == (fingerprint, received) => true,
+        let is_first = self.received == 0 && self.name.is_none();
+        let page = (fingerprint, received);
+        if is_first && is_full && name.is_none() && count.is_none() && self.unconfirmed.is_none() {
+            if announced.is_some_and(|count| count < total) {
+                return Err(too_many());
+            }
+            self.unconfirmed = Some(page);
+            // One row less makes a server that has them all name a cursor and a count. Pages of fewer than ten rows some
+            // reports refuse, and who sends more than asked for may have a least of its own.
+            self.page_size = if received == self.page_size && received > 10 {
+                received - 1
+            } else {
+                received + 1
+            };
+            return Ok(Step::Confirm);
+        }
+        let again = self.is_known(page)?;
+        if is_first {
+            self.first_page = received;
+            self.unconfirmed = None;
+        }
+        self.received = total;
+        self.last_offset = offset;
+        self.count = count;
+        self.name = name;
+        let over = received == 0 || self.name.is_none() || count == Some(total);
+        if over {
+            self.name = None;
+        }
+        Ok(Step::Taken { again, over })
+    }
+
+    /// Whether a page is the next of those delivered before the report began anew; otherwise it is the next to deliver.
+    fn is_known(&mut self, page: (u64, usize)) -> Result<bool, Error> {
+        let known = self.delivered.get(self.seen_again);
+        let again = match known {
+            Some(known) if *known == page => true,
             Some(_) => {
                 return Err(Error::new(
                     ErrorKind::Truncated,
@@ -427,31 +514,12 @@ impl ByCursor {
                 ));
             }
             None => {
-                self.delivered.push((fingerprint, received));
+                self.delivered.push(page);
                 false
             }
         };
         self.seen_again += 1;
-        self.received += received;
-        self.last_offset = offset;
-        self.count = count;
-        self.name = cursor.and_then(|cursor| cursor.name.clone());
-        let over = match (self.name.is_some(), count) {
-            _ if received == 0 => true,
-            // Custom field definitions announce a cursor that no answer was seen to carry: a full page is no end.
-            (false, _) if self.parameter == "cursorName" && received >= self.page_size => {
-                return Err(stalled("cursorName"));
-            }
-            (false, _) => true,
-            (true, Some(count)) if self.received == count => true,
-            (true, Some(count)) if self.received < count => false,
-            // No count, or one that is too small to be true: a page that is not full is the last.
-            (true, _) => received < self.page_size,
-        };
-        if over {
-            self.name = None;
-        }
-        Ok(Step::Taken { again, over })
+        Ok(again)
     }
 
     /// Whether a page follows the one before it.
@@ -466,6 +534,10 @@ impl ByCursor {
             // A lost answer may have moved the cursor on; without offset and count nobody would notice.
             return Ok(!resent || count.is_some());
         };
+        if received == 0 {
+            // The rows that were announced are counted; of others only the offset knows whether an answer took them along.
+            return Ok(!resent || count.is_some() || offset == self.received);
+        }
         let expected = match self.offsets {
             Offsets::Before => self.received,
             Offsets::After => self.received + received,
@@ -498,6 +570,20 @@ pub(crate) fn expired_twice() -> Error {
     Error::new(
         ErrorKind::Truncated,
         "the report's cursor expired twice: read it again, faster or with larger pages",
+    )
+}
+
+fn cut_without_a_word() -> Error {
+    Error::new(
+        ErrorKind::Truncated,
+        "the report fills its page and names neither a cursor nor a count, rows may be missing: read it in larger pages, or by parts",
+    )
+}
+
+fn too_many() -> Error {
+    Error::new(
+        ErrorKind::Truncated,
+        "the report fills its page with more rows than it announced, others may be missing: read it again",
     )
 }
 
