@@ -184,6 +184,7 @@ impl Cursors {
         let now = wire::seconds(now);
         self.open.retain(|_, cursor| cursor.expires > now);
         let size = page_size(request, report.default_page());
+        let size = size.min(changes.page_cap.unwrap_or(size));
         let name = if let Some(name) = request.parameter("cursor").filter(|name| !name.is_empty()) {
             if changes.cursor_expired {
                 self.open.remove(name);
@@ -243,16 +244,18 @@ impl Cursors {
             .take(size)
             .filter_map(|number| text(table, *number, cursor.bitlocker))
             .collect();
-        let state = json!({
-            "name": name,
-            "offset": offset,
-            "count": cursor.rows.len() + changes.count_too_large,
-            "expires": cursor.expires,
-        });
+        let mut state = json!({ "name": name, "expires": cursor.expires });
+        if !changes.count_missing {
+            state["offset"] = offset.into();
+            state["count"] = (cursor.rows.len() + changes.count_too_large).into();
+        }
         if !changes.stalled_cursor {
             cursor.offset = offset + page.len();
         }
         let results = changes.rows(&page);
+        if changes.cursor_missing {
+            return Answer::json_text(format!(r#"{{"results":{results}}}"#));
+        }
         Answer::json_text(format!(
             r#"{{"cursor":{},"results":{results}}}"#,
             wire::text(&state)

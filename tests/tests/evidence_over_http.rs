@@ -216,6 +216,50 @@ async fn a_filter_that_is_ignored_changes_no_verdict_and_is_counted() {
     );
 }
 
+#[tokio::test]
+async fn a_report_cut_without_a_word_makes_its_signal_unknown_and_no_pass() {
+    // A tenant where everything is well, but for what the reports leave out.
+    let healthy = || {
+        let tenant = Tenant::builder(NOW)
+            .preset(Preset::Healthy, 5, 1200)
+            .organization_count(1)
+            .build();
+        let organization = organization(&tenant, 0);
+        (tenant, organization)
+    };
+    let (tenant, nth) = healthy();
+    let whole = by_kind(&collect(tenant, nth).await);
+    for fault in [
+        vec![Fault::CursorMissing],
+        vec![Fault::CursorMissing, Fault::PageCapped { rows: 100 }],
+        vec![Fault::ErrorBesideRows],
+    ] {
+        // The largest reports of two signals, and the activity log, which has no cursor to lose.
+        for (path, report, kind) in REPORTS {
+            let told = match report {
+                Report::Volumes | Report::OsPatchInstalls => true,
+                Report::Activities => fault == [Fault::ErrorBesideRows],
+                _ => false,
+            };
+            if !told {
+                continue;
+            }
+            let (mut tenant, nth) = healthy();
+            tenant.faults(fault.iter().map(|fault| fault.clone().on(path)));
+            let collected = collect(tenant, nth).await;
+            let signals = by_kind(&collected);
+            for (of, signal) in &signals {
+                if *of != kind {
+                    assert_eq!(signal.status, whole[of].status, "{fault:?} {path}");
+                } else {
+                    assert!(collected.failures.contains_key(&report), "{fault:?} {path}");
+                    assert_eq!(signal.status, Status::Unknown, "{fault:?} {path}");
+                }
+            }
+        }
+    }
+}
+
 /// The reports whose failure makes one signal unknown.
 const REPORTS: [(&str, Report, SignalKind); 7] = [
     (

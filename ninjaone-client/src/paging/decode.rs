@@ -187,7 +187,7 @@ impl<R> Envelope<'_, R> {
             return Err(Unreadable::VendorError);
         }
         let rows = self.rows.ok_or(Unreadable::Shape(None))?;
-        let fingerprint = fingerprint(body, self.cursor);
+        let fingerprint = fingerprint(body);
         let cursor = Cursor::read(
             self.cursor.map(RawValue::get),
             self.count.map(RawValue::get),
@@ -203,20 +203,16 @@ impl<R> Envelope<'_, R> {
     }
 }
 
-/// Hashes a body without its cursor, whose expiry moves.
-fn fingerprint(body: &[u8], cursor: Option<&RawValue>) -> u64 {
+/// Hashes the rows of a body, from the first bracket to the last: neither its cursor, whose expiry moves, nor whether there is
+/// one.
+fn fingerprint(body: &[u8]) -> u64 {
     let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-    let place = cursor.and_then(|cursor| {
-        let start = (cursor.get().as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
-        Some((body.get(..start)?, body.get(start + cursor.get().len()..)?))
-    });
-    match place {
-        Some((before, after)) => {
-            hasher.write(before);
-            hasher.write(after);
-        }
-        None => hasher.write(body),
-    }
+    let first = body.iter().position(|byte| *byte == b'[');
+    let last = body.iter().rposition(|byte| *byte == b']');
+    let rows = first
+        .zip(last)
+        .and_then(|(first, last)| body.get(first..=last));
+    hasher.write(rows.unwrap_or_default());
     hasher.finish()
 }
 
@@ -425,10 +421,14 @@ mod tests {
                 .fingerprint
         };
         let one = print(r#"{"cursor":{"name":"a","offset":0},"results":[{"deviceId":1}]}"#);
-        assert_eq!(
-            one,
-            print(r#"{"cursor":{"name":"b","offset":0,"expires":9},"results":[{"deviceId":1}]}"#)
-        );
+        for same in [
+            r#"{"cursor":{"name":"b","offset":0,"expires":9},"results":[{"deviceId":1}]}"#,
+            r#"{"results":[{"deviceId":1}],"cursor":"b"}"#,
+            r#"{"results":[{"deviceId":1}]}"#,
+            r#"[{"deviceId":1}]"#,
+        ] {
+            assert_eq!(one, print(same), "{same}");
+        }
         assert_ne!(
             one,
             print(r#"{"cursor":{"name":"a","offset":0},"results":[{"deviceId":2}]}"#)

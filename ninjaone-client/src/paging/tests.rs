@@ -717,6 +717,45 @@ async fn a_full_page_that_says_nothing_of_more_is_asked_for_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_stops_at_a_round_number_without_a_word_is_found_out() {
+    let unnamed = Manners {
+        unnamed: true,
+        ..Manners::default()
+    };
+    for cap in [50, 100, 500] {
+        let capped = Manners {
+            cap: Some(cap),
+            ..unnamed
+        };
+        let (ids, _) = ill_mannered(700, 1000, capped).await;
+        assert_eq!(ids.unwrap_err().kind(), ErrorKind::Truncated, "{cap}");
+    }
+    // One page of as many rows costs a request more, and one of any other number none.
+    let (ids, asked) = ill_mannered(100, 1000, Manners::default()).await;
+    assert_eq!((ids.unwrap(), asked.len()), (whole(100), 2));
+    let (ids, asked) = ill_mannered(99, 1000, Manners::default()).await;
+    assert_eq!((ids.unwrap(), asked.len()), (whole(99), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_page_without_its_cursor_is_asked_for_again_after_a_restart_too() {
+    // Request 3 is refused as expired, 4 begins anew and comes without its cursor.
+    let state = Arc::new(Mutex::new(Report::of(45)));
+    let script = report(&state, |path, requests, report| match requests {
+        4 => Some(answer(404, "{}")),
+        5 => Some(report.answer(path).map(|answer| {
+            answer.map(|body| {
+                let mut body: Value = serde_json::from_slice(&body).unwrap();
+                body.as_object_mut().unwrap().remove("cursor");
+                bytes::Bytes::from(body.to_string())
+            })
+        })),
+        _ => None,
+    });
+    assert_eq!(volumes(&script).await.unwrap(), whole(45));
+}
+
+#[tokio::test(start_paused = true)]
 async fn small_pages_are_confirmed_by_larger_ones() {
     let (ids, asked) = ill_mannered(10, 10, Manners::default()).await;
     assert_eq!(ids.unwrap(), whole(10));

@@ -343,8 +343,9 @@ fn stalled(parameter: &str) -> Error {
 /// A report by its cursor.
 ///
 /// It ends where its `count` says. Without a count it ends with an empty page, or with one that is not full and names no
-/// cursor. A report that fits on one page was seen to come without any cursor; a first page that is full to the last row and
-/// says neither is therefore asked for once more, in pages of another size, which tells one that fits from one that was cut.
+/// cursor. A report that fits on one page was seen to come without any cursor; a first page that says neither and
+/// [may have been cut](ByCursor::may_be_cut) is therefore asked for once more, in pages of another size, which tells one that
+/// fits from one that was cut.
 #[derive(Default)]
 pub(crate) struct ByCursor {
     parameter: &'static str,
@@ -472,17 +473,24 @@ impl ByCursor {
         }
         let is_first = self.received == 0 && self.name.is_none();
         let page = (fingerprint, received);
-        if is_first && is_full && name.is_none() && count.is_none() && self.unconfirmed.is_none() {
+        if is_first
+            && self.may_be_cut(received)
+            && name.is_none()
+            && count.is_none()
+            && self.unconfirmed.is_none()
+        {
             if announced.is_some_and(|count| count < total) {
                 return Err(too_many());
             }
             self.unconfirmed = Some(page);
-            // One row less makes a server that has them all name a cursor and a count. Pages of fewer than ten rows some
-            // reports refuse, and who sends more than asked for may have a least of its own.
-            self.page_size = if received == self.page_size && received > 10 {
-                received - 1
-            } else {
-                received + 1
+            self.page_size = match received {
+                // Pages delivered before can only be recognised in the size they had.
+                _ if !self.delivered.is_empty() => self.page_size,
+                // One row less makes a server that has them all name a cursor and a count.
+                11.. if received <= self.page_size => received - 1,
+                // Pages of fewer than ten rows some reports refuse, and who sends more than asked for may have a least of
+                // its own.
+                _ => received + 1,
             };
             return Ok(Step::Confirm);
         }
@@ -500,6 +508,12 @@ impl ByCursor {
             self.name = None;
         }
         Ok(Step::Taken { again, over })
+    }
+
+    /// Whether more rows than these may have been there: all that were asked for came, or a round number of them, because
+    /// servers that send fewer than asked for stop at one (100 was seen).
+    fn may_be_cut(&self, received: usize) -> bool {
+        received >= self.page_size || (received > 0 && received.is_multiple_of(50))
     }
 
     /// Whether a page is the next of those delivered before the report began anew; otherwise it is the next to deliver.

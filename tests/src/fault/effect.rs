@@ -19,6 +19,9 @@ pub(crate) struct Changes {
     pub(crate) stalled_cursor: bool,
     pub(crate) count_too_large: usize,
     pub(crate) cursor_expired: bool,
+    pub(crate) cursor_missing: bool,
+    pub(crate) count_missing: bool,
+    pub(crate) page_cap: Option<usize>,
     pub(crate) bare_array: bool,
     malformed: Option<Malformed>,
 }
@@ -33,6 +36,9 @@ impl Changes {
                 Fault::StalledCursor => changes.stalled_cursor = true,
                 Fault::CountTooLarge { by } => changes.count_too_large = *by,
                 Fault::CursorExpired => changes.cursor_expired = true,
+                Fault::CursorMissing => changes.cursor_missing = true,
+                Fault::CountMissing => changes.count_missing = true,
+                Fault::PageCapped { rows } => changes.page_cap = Some(*rows),
                 Fault::BareArray => changes.bare_array = true,
                 Fault::MalformedRow(how) => changes.malformed = Some(*how),
                 _ => {}
@@ -145,6 +151,7 @@ pub(crate) fn spoil(fault: &Fault, answer: &mut Answer) {
         }
         Fault::Trickle(pieces) => answer.delivery.trickle = Some(*pieces),
         Fault::ConnectionReset => answer.delivery.reset = true,
+        Fault::ErrorBesideRows if answer.status == 200 => beside_an_error(answer),
         Fault::WrongContentType => answer.set_header("content-type", "text/plain"),
         Fault::EmptyBody => {
             answer.body.clear();
@@ -152,6 +159,25 @@ pub(crate) fn spoil(fault: &Fault, answer: &mut Answer) {
         }
         _ => {}
     }
+}
+
+/// Halves the rows of an answer and puts an error beside them.
+fn beside_an_error(answer: &mut Answer) {
+    let mut page = match serde_json::from_slice(&answer.body) {
+        Ok(Value::Array(rows)) => serde_json::json!({ "results": rows }),
+        Ok(page) => page,
+        Err(_) => return,
+    };
+    for key in ["results", "activities"] {
+        if let Some(rows) = page.get_mut(key).and_then(Value::as_array_mut) {
+            rows.truncate(rows.len() / 2);
+        }
+    }
+    if let Some(page) = page.as_object_mut() {
+        page.insert("resultCode".to_owned(), "FAILURE".into());
+        page.insert("errorMessage".to_owned(), "timeout".into());
+    }
+    answer.body = wire::text(&page).into();
 }
 
 /// A date as HTTP writes it.

@@ -64,6 +64,17 @@ pub enum Fault {
     },
     /// A page that continues a report finds its cursor expired (400).
     CursorExpired,
+    /// A page of a report comes without its cursor, whose place on the server moves all the same.
+    CursorMissing,
+    /// The cursor has a name and nothing else: no `count`, no `offset`.
+    CountMissing,
+    /// A page of a report holds no more rows than this, whatever was asked for.
+    PageCapped {
+        /// Rows at most.
+        rows: usize,
+    },
+    /// Status 200, half of the rows, and beside them the words of an error.
+    ErrorBesideRows,
     /// A report comes whole, as an array without `results` and cursor.
     BareArray,
     /// The first row of the answer does not decode.
@@ -149,7 +160,7 @@ impl Fault {
     }
 
     /// Whether a complete and correct result can still be had when the fault strikes as [`all_survivable`](Self::all_survivable)
-    /// has it.
+    /// has it, or once in the middle of a report.
     #[must_use]
     pub fn is_survivable(&self) -> bool {
         match self {
@@ -163,6 +174,10 @@ impl Fault {
             | Self::ConnectionReset
             | Self::FiltersIgnored
             | Self::CursorExpired
+            | Self::CursorMissing
+            | Self::CountMissing
+            | Self::PageCapped { .. }
+            | Self::ErrorBesideRows
             | Self::BareArray
             | Self::WrongContentType => true,
             Self::Error { status, .. } => matches!(status, 500 | 502 | 503 | 504),
@@ -174,7 +189,8 @@ impl Fault {
         }
     }
 
-    /// Every survivable fault, each at times at which it can be survived, so that all may be switched on together.
+    /// The survivable faults, each at times at which it can be survived, so that all may be switched on together. Those that only
+    /// the pages in the middle of a report can have (a missing cursor or count, fewer rows than asked for) are left out.
     ///
     /// Those that last (ignored filters, a bare array of antivirus rows, a wrong content type) last. The others strike one request
     /// to `/v2/*` each, with a good answer after each, so that a client that tries a request at least twice gets through; those that
@@ -240,6 +256,7 @@ impl Fault {
             Self::MalformedRow(Malformed::WrongType),
             Self::MalformedRow(Malformed::NotAnObject),
             Self::EmptyBody,
+            Self::ErrorBesideRows,
             Self::CutBody { after: 40 },
             Self::ConnectionReset,
         ]
