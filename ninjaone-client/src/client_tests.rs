@@ -561,13 +561,11 @@ impl SharedBudget for Ledger {
                 let leaves = taken.len().checked_sub(most)?;
                 Some(taken[leaves] + period + Duration::from_millis(1))
             });
-        match fits.max().filter(|fits| *fits > now) {
-            Some(fits) => Ok(Grant::Wait(fits - now)),
-            None => {
-                taken.push(now);
-                Ok(Grant::Granted)
-            }
+        if let Some(fits) = fits.max().filter(|fits| *fits > now) {
+            return Ok(Grant::Wait(fits - now));
         }
+        taken.push(now);
+        Ok(Grant::Granted)
     }
 }
 

@@ -244,11 +244,16 @@ impl Cursors {
             .take(size)
             .filter_map(|number| text(table, *number, cursor.bitlocker))
             .collect();
-        let mut state = json!({ "name": name, "expires": cursor.expires });
-        if !changes.count_missing {
-            state["offset"] = offset.into();
-            state["count"] = (cursor.rows.len() + changes.count_too_large).into();
-        }
+        let state = if changes.count_missing {
+            json!({ "name": name, "expires": cursor.expires })
+        } else {
+            json!({
+                "name": name,
+                "offset": offset,
+                "count": cursor.rows.len() + changes.count_too_large,
+                "expires": cursor.expires,
+            })
+        };
         if !changes.stalled_cursor {
             cursor.offset = offset + page.len();
         }

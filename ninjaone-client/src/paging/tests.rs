@@ -604,6 +604,7 @@ async fn a_page_size_out_of_range_is_refused_before_it_is_sent() {
 
 /// What a server may get wrong about a report.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "any may come with any other")]
 struct Manners {
     /// Pages never hold more.
     cap: Option<usize>,

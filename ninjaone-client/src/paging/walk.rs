@@ -87,7 +87,6 @@ impl<T> Walk<T> {
         Self::ByCursor(ByCursor {
             parameter,
             page_size: page_size as usize,
-            page_size_asked: page_size as usize,
             ..ByCursor::default()
         })
     }
@@ -98,11 +97,7 @@ impl<T> Walk<T> {
             Self::Whole => first.clone(),
             Self::ById(walk) => with(first, "after", walk.after),
             Self::ByCursor(walk) => {
-                let request = with(first, walk.parameter, walk.name.as_deref());
-                match walk.page_size == walk.page_size_asked {
-                    true => request,
-                    false => request.set("pageSize", walk.page_size),
-                }
+                with(first, walk.parameter, walk.name.as_deref()).set("pageSize", walk.page_size)
             }
             Self::Backwards(walk) => with(first, "olderThan", walk.older_than),
         }
@@ -351,8 +346,6 @@ pub(crate) struct ByCursor {
     parameter: &'static str,
     /// Rows asked for.
     page_size: usize,
-    /// Rows asked for by the first request of all.
-    page_size_asked: usize,
     name: Option<String>,
     /// Rows received since the report began.
     received: usize,
