@@ -152,13 +152,21 @@ impl<'de> Visitor<'de> for TimestampVisitor {
     }
 
     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Timestamp, A::Error> {
-        while map
-            .next_entry::<serde::de::IgnoredAny, serde::de::IgnoredAny>()?
-            .is_some()
-        {}
-        Ok(Timestamp::Unreadable)
+        let mut time = Timestamp::Unreadable;
+        while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+            if key == PRECISE_NUMBER {
+                time = Timestamp::from_text(&map.next_value::<String>()?);
+            } else {
+                map.next_value::<serde::de::IgnoredAny>()?;
+            }
+        }
+        Ok(time)
     }
 }
+
+/// The key under which `serde_json` hands over a number's text where something in a host's program has switched its feature
+/// `arbitrary_precision` on, which is on for all of it then.
+const PRECISE_NUMBER: &str = "$serde_json::private::Number";
 
 impl Serialize for Timestamp {
     /// Epoch seconds with decimals, as NinjaOne sends them; `null` when unreadable.
@@ -194,6 +202,22 @@ mod tests {
         assert_eq!(read("1759133165953.166"), at);
         assert_eq!(read("\"2025-09-29T08:06:05.953166Z\""), at);
         assert_eq!(read("\" 2025-09-29T10:06:05.953166+02:00 \""), at);
+    }
+
+    #[test]
+    fn a_number_of_arbitrary_precision_is_a_number() {
+        use serde::de::{IntoDeserializer as _, value::MapDeserializer};
+        let read = |key: &str, value: &str| {
+            let entries = [(key.to_owned(), value.to_owned())].into_iter();
+            let map: MapDeserializer<'_, _, serde::de::value::Error> =
+                MapDeserializer::new(entries.map(|(key, value)| (key, value.into_deserializer())));
+            Timestamp::deserialize(map).unwrap()
+        };
+        let at = Timestamp::At(datetime!(2025-09-29 08:06:05.953166 UTC));
+        assert_eq!(read(PRECISE_NUMBER, "1759133165.953166000"), at);
+        assert_eq!(read(PRECISE_NUMBER, "1759133165953.166"), at);
+        assert_eq!(read(PRECISE_NUMBER, "0"), Timestamp::Unreadable);
+        assert_eq!(read("at", "1759133165.953166000"), Timestamp::Unreadable);
     }
 
     #[test]

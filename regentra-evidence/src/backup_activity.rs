@@ -297,7 +297,9 @@ impl BackupActivity {
             ..Scope::default()
         };
         for (device, standing) in &self.fleet.approved {
-            if standing.stale {
+            // Here a device without activity is in no denominator. Kept for longer it would leave the coverage, and make it look
+            // better: so one that is silent by the promise's measure stays stale, whatever the host's threshold.
+            if standing.stale || !standing.in_contact {
                 add_one(&mut scope.stale);
             } else if !runs.contains_key(device) {
                 add_one(&mut scope.not_applicable);

@@ -465,10 +465,14 @@ impl DiskEncryption {
 
         let rules = self.fleet.rules();
         let scope = self.fleet.endpoint_scope(measured_devices, out_devices);
+        // Each silent device that is kept has one unmeasured volume. Taken as good, those would excuse a failure that the promise
+        // shows: only a pass is theirs to hold back.
+        let silent = self.fleet.silent_live_endpoints();
+        let taken_as_good = volumes.unmeasured.saturating_sub(silent);
         let grades = Grades {
             best: grade(
-                volumes.encrypted.saturating_add(volumes.unmeasured),
-                volumes.in_scope,
+                volumes.encrypted.saturating_add(taken_as_good),
+                volumes.in_scope.saturating_sub(silent),
                 &rules,
             ),
             worst: grade(volumes.encrypted, volumes.in_scope, &rules),

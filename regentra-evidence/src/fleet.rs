@@ -267,14 +267,23 @@ impl Fleet {
             .map(|(key, standing)| (*key, standing.class))
     }
 
+    /// How many of those have been silent for longer than a row lives: none, but where a host keeps them in the verdict.
+    pub(crate) fn silent_live_endpoints(&self) -> u64 {
+        let is_silent = |standing: &&Standing| standing.is_live_endpoint() && !standing.in_contact;
+        count(self.approved.values().filter(is_silent).count())
+    }
+
     /// Why a row of a device that is judged only when `judged` says so is not used; `None` when it is.
+    ///
+    /// A row says nothing that happened after its device's last contact. So those of a device that a host keeps in the verdict
+    /// for longer than a row lives are stale, whatever time they carry: the device can only hold a pass back.
     pub(crate) fn refusal(
         &self,
         device: DeviceKey,
         judged: impl FnOnce(Standing) -> bool,
     ) -> Option<RowFate> {
         match self.approved.get(&device) {
-            Some(standing) if judged(*standing) => None,
+            Some(standing) if judged(*standing) => (!standing.in_contact).then_some(RowFate::Stale),
             None if !self.not_approved.contains(&device) => Some(RowFate::UnknownDevice),
             _ => Some(RowFate::NotJudged),
         }
@@ -283,11 +292,8 @@ impl Fleet {
     /// What becomes of a custom field's answer. It carries no time of its own: nobody wrote it after the device's last contact,
     /// so it is as old as that, and ignored like any row of that age.
     pub(crate) fn answer_fate(&self, device: DeviceKey) -> RowFate {
-        match self.refusal(device, Standing::is_live_endpoint) {
-            Some(fate) => fate,
-            None if self.approved.get(&device).is_some_and(|own| own.in_contact) => RowFate::Used,
-            None => RowFate::Stale,
-        }
+        self.refusal(device, Standing::is_live_endpoint)
+            .unwrap_or(RowFate::Used)
     }
 
     /// The time of a row that goes by its collection time, or why the row is not used.

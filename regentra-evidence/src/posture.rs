@@ -105,7 +105,7 @@ const fn badness(status: Status) -> u8 {
 
 /// The posture of a company at `now`, in the order of [`SignalKind::ALL`], from the signals of each of its mappings.
 ///
-/// Of several signals of one kind in a mapping the newest counts. A company without any mapping is unknown throughout.
+/// Of several signals of one kind in a mapping the newest counts, of several that were collected at once the worst. A company without any mapping is unknown throughout.
 #[must_use]
 pub fn posture<'a, Mapping>(
     mappings: impl IntoIterator<Item = Mapping>,
@@ -121,7 +121,10 @@ where
             let current = signals
                 .iter()
                 .filter(|signal| signal.kind() == posture.signal && !signal.is_expired(now))
-                .max_by_key(|signal| signal.collected_at);
+                .max_by_key(|signal| {
+                    let worse = (badness(signal.status), !signal.complete);
+                    (signal.collected_at, worse)
+                });
             posture.add(current.copied());
         }
     }
@@ -217,6 +220,23 @@ mod tests {
             let [.., inventory] = posture([signals], NOW);
             assert_eq!(inventory.status, Status::Pass);
             assert_eq!(inventory.mappings, 1);
+        }
+    }
+
+    #[test]
+    fn of_two_signals_collected_at_once_the_worse_counts() {
+        let (fail, pass) = (inventory(Status::Fail), inventory(Status::Pass));
+        let partial = Signal {
+            complete: false,
+            ..inventory(Status::Pass)
+        };
+        for signals in [[&fail, &pass], [&pass, &fail]] {
+            let [.., inventory] = posture([signals], NOW);
+            assert_eq!(inventory.status, Status::Fail);
+        }
+        for signals in [[&partial, &pass], [&pass, &partial]] {
+            let [.., inventory] = posture([signals], NOW);
+            assert!(!inventory.complete);
         }
     }
 

@@ -14,7 +14,8 @@
 //! | `backup_fail_percent` | 10 | lower |
 //!
 //! A device that is stale leaves the verdict, and with it whatever was bad about it: so the stricter direction of `stale_after`
-//! is longer. A device that is kept has no rows that are fresh enough, counts as unmeasured, and can only hold a pass back.
+//! is longer. Of a device that is kept without contact for longer than a row lives every row is stale, whatever time it carries:
+//! it counts as unmeasured (in backup activity, which has no such count, as stale), and can only hold a pass back.
 //!
 //! The windows in which rows count have no setter, because neither direction is stricter. A shorter [`ROW_LIFETIME`] forgets
 //! missing patches, a longer one believes disks that were encrypted long ago; a shorter [`ATTEMPTS_WINDOW`] or [`BACKUP_WINDOW`]

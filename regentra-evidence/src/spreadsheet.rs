@@ -12,13 +12,13 @@
 //! let mut table = Vec::new();
 //! spreadsheet::write_signals(&mut table, [("=HYPERLINK(\"x\")", &inventory)])?;
 //! let table = String::from_utf8_lossy(&table);
-//! assert!(table.lines().nth(1).is_some_and(|row| row.starts_with("\"'=HYPERLINK(\"\"x\"\")\",device_inventory,warning")));
+//! assert!(table.lines().nth(1).is_some_and(|row| row.starts_with("\"'=HYPERLINK(\"\"x\"\")\",\"device_inventory\",\"warning\"")));
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
 use std::{borrow::Cow, io};
 
-use csv::WriterBuilder;
+use csv::{QuoteStyle, WriterBuilder};
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
@@ -158,7 +158,10 @@ fn write<const COLUMNS: usize>(
     header: [&str; COLUMNS],
     rows: impl Iterator<Item = io::Result<[String; COLUMNS]>>,
 ) -> io::Result<()> {
-    let mut table = WriterBuilder::new().from_writer(out);
+    // Where another character separates cells, one without quotes would be split.
+    let mut table = WriterBuilder::new()
+        .quote_style(QuoteStyle::Always)
+        .from_writer(out);
     table.write_record(header)?;
     for row in rows {
         table.write_record(row?.iter().map(|cell| text(cell).into_owned()))?;
@@ -166,15 +169,28 @@ fn write<const COLUMNS: usize>(
     table.flush()
 }
 
-/// A cell that no spreadsheet takes for a formula.
+/// A cell that no spreadsheet takes for a formula, whichever of the usual characters it takes for a separator.
 #[must_use]
 pub fn text(cell: &str) -> Cow<'_, str> {
-    let begins = cell.trim_start_matches([' ', '\u{a0}', '\u{feff}']);
-    if begins.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
-        Cow::Owned(format!("'{cell}"))
-    } else {
-        Cow::Borrowed(cell)
+    const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
+    const FORMULAS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+    let begins = |part: &str| {
+        let begins = part.trim_start_matches([' ', '\u{a0}', '\u{feff}']);
+        begins.chars().next()
+    };
+    let is_formula = |part: &str| begins(part).is_some_and(|first| FORMULAS.contains(&first));
+    let blank = begins(cell).is_some_and(|first| ['\t', '\r', '\n'].contains(&first));
+    if !blank && !cell.split(SEPARATORS).any(is_formula) {
+        return Cow::Borrowed(cell);
     }
+    let mut safe = String::with_capacity(cell.len().saturating_add(4));
+    for (place, part) in cell.split_inclusive(SEPARATORS).enumerate() {
+        if is_formula(part) || (blank && place == 0) {
+            safe.push('\'');
+        }
+        safe.push_str(part);
+    }
+    Cow::Owned(safe)
 }
 
 fn flatten(path: &str, figures: &Map<String, Value>, found: &mut Vec<(String, String)>) {
@@ -235,9 +251,9 @@ mod tests {
         assert_eq!(
             rows,
             [
-                "label,signal,status,complete,reasons,controls,collected_at,expires_at,approved,measured,unmeasured,stale,not_applicable,not_approved",
-                "acme,disk_encryption,unknown,true,coverage_below_half unmeasured_devices unmeasured_volumes,IC-024 IC-052,2026-11-23T06:30:00Z,2026-11-30T06:30:00Z,9,0,9,0,0,0",
-                "acme,device_inventory,pass,true,,IC-031 IC-032,2026-11-23T06:30:00Z,2026-11-30T06:30:00Z,9,9,0,0,0,0",
+                r#""label","signal","status","complete","reasons","controls","collected_at","expires_at","approved","measured","unmeasured","stale","not_applicable","not_approved""#,
+                r#""acme","disk_encryption","unknown","true","coverage_below_half unmeasured_devices unmeasured_volumes","IC-024 IC-052","2026-11-23T06:30:00Z","2026-11-30T06:30:00Z","9","0","9","0","0","0""#,
+                r#""acme","device_inventory","pass","true","","IC-031 IC-032","2026-11-23T06:30:00Z","2026-11-30T06:30:00Z","9","9","0","0","0","0""#,
             ]
         );
     }
@@ -246,12 +262,12 @@ mod tests {
     fn a_row_a_figure() {
         let signals = signals();
         let rows = table(|out| write_figures(out, signals.iter().map(|signal| ("acme", signal))));
-        assert_eq!(rows[0], "label,signal,figure,value");
+        assert_eq!(rows[0], r#""label","signal","figure","value""#);
         for expected in [
-            "acme,disk_encryption,scope/unmeasured,9",
-            "acme,disk_encryption,volumes/in_scope,9",
-            "acme,disk_encryption,encrypted_percent,",
-            "acme,device_inventory,by_family/workstation,9",
+            r#""acme","disk_encryption","scope/unmeasured","9""#,
+            r#""acme","disk_encryption","volumes/in_scope","9""#,
+            r#""acme","disk_encryption","encrypted_percent","""#,
+            r#""acme","device_inventory","by_family/workstation","9""#,
         ] {
             assert!(
                 rows.iter().any(|row| row == expected),
@@ -272,7 +288,7 @@ mod tests {
         let rows = claims(NOW);
         assert_eq!(
             rows[1],
-            "acme,device_inventory,IC-031,NIST CSF 2.0,ID.AM-01,Inventory of hardware,direct,,IC-031 Asset Inventory (device_inventory: pass) evidences NIST CSF 2.0 ID.AM-01: Inventory of hardware.,2026-11-30T06:30:00Z"
+            r#""acme","device_inventory","IC-031","NIST CSF 2.0","ID.AM-01","Inventory of hardware","direct","","IC-031 Asset Inventory (device_inventory: pass) evidences NIST CSF 2.0 ID.AM-01: Inventory of hardware.","2026-11-30T06:30:00Z""#
         );
         assert_eq!(rows.len(), 4);
         assert_eq!(claims(signals[1].expires_at).len(), 1);
@@ -294,18 +310,52 @@ mod tests {
             "\u{feff}=1",
             "＝1",
         ] {
-            assert_eq!(text(label), format!("'{label}"));
+            assert!(text(label).starts_with('\''), "{label}");
             let mut out = Vec::new();
             write_signals(&mut out, [(label, &signal)]).unwrap();
             let mut reader = csv::Reader::from_reader(out.as_slice());
             let row = reader.records().next().unwrap().unwrap();
-            assert_eq!(row[0], format!("'{label}"));
+            assert_eq!(row[0], text(label));
             for cell in &row {
                 assert_eq!(text(cell), cell);
             }
         }
-        for label in ["", "acme", "a=b", "1-1", "'=1"] {
+        for label in ["", "acme", "a=b", "1-1", "'=1", "a; b", "a;b=c"] {
             assert_eq!(text(label), label);
+        }
+    }
+
+    /// Where semicolons or tabs separate cells, a spreadsheet would split there, and run what follows.
+    #[test]
+    fn no_part_of_a_cell_behind_a_separator_begins_like_a_formula() {
+        let [signal, _] = signals();
+        for (label, expected) in [
+            ("Acme;=1+cmd|' /C calc'!A0", "Acme;'=1+cmd|' /C calc'!A0"),
+            ("Acme; =1", "Acme;' =1"),
+            ("Acme\t=1", "Acme\t'=1"),
+            ("Acme\n@SUM(A1)", "Acme\n'@SUM(A1)"),
+            ("Acme\r\n-1", "Acme\r\n'-1"),
+            ("=1;+1", "'=1;'+1"),
+        ] {
+            assert_eq!(text(label), expected);
+            assert_eq!(text(expected), expected);
+            let mut out = Vec::new();
+            write_signals(&mut out, [(label, &signal)]).unwrap();
+            let table = String::from_utf8(out).unwrap();
+            assert!(table.contains(&format!("\n\"{expected}\",")), "{table}");
+        }
+    }
+
+    /// A cell that is not quoted is split by whatever the reader takes for a separator.
+    #[test]
+    fn every_cell_is_quoted() {
+        let signals = signals();
+        for row in table(|out| write_signals(out, signals.iter().map(|signal| ("a;b", signal)))) {
+            assert!(
+                row.split(',')
+                    .all(|cell| cell.starts_with('"') && cell.ends_with('"')),
+                "{row}"
+            );
         }
     }
 

@@ -6,7 +6,7 @@ use time::Duration;
 
 use super::*;
 use crate::{
-    device::DeviceClass,
+    device::{DeviceClass, DeviceFact},
     fixture::{
         NOW, days_ago, device, digest_key, fleet, not_approved, reasons, stale, workstation,
         workstations,
@@ -413,4 +413,50 @@ fn the_digest_covers_every_fact_the_verdict_reads() {
 #[test]
 fn an_activity_is_not_traceable_through_debug_output() {
     assert_eq!(format!("{:?}", ActivityKey::new(4711)), "ActivityKey(..)");
+}
+
+/// Ten devices back up, eleven have been silent for forty days: to keep the silent ones for longer must not hide them.
+#[test]
+fn silent_devices_that_are_kept_for_longer_still_count_against_coverage() {
+    let judge_by = |rules: Rules| {
+        let mut devices = Fleet::builder(NOW).rules(rules);
+        for key in 1..=21 {
+            devices.observe(DeviceFact {
+                last_contact: Some(if key > 10 { days_ago(40) } else { NOW }),
+                ..workstation(key)
+            });
+        }
+        judge(&devices.build(), failing(0, 10))
+    };
+    let kept = Rules::default()
+        .with_stale_after(Duration::days(60))
+        .unwrap();
+    for rules in [Rules::default(), kept] {
+        let (signal, metadata) = judge_by(rules);
+        assert_eq!(
+            (signal.status, reasons(&signal).as_str()),
+            (Status::Unknown, "coverage_below_half"),
+            "{rules:?}"
+        );
+        assert_eq!(metadata.scope.stale, 11);
+        assert_eq!(metadata.devices.without_any_backup, 0);
+    }
+}
+
+/// A success that a device reports after forty days of silence proves no more when the device is kept for longer.
+#[test]
+fn activity_of_a_silent_device_counts_for_nothing_however_long_it_is_kept() {
+    let kept = Rules::default()
+        .with_stale_after(Duration::days(60))
+        .unwrap();
+    let mut devices = Fleet::builder(NOW).rules(kept);
+    devices.observe(DeviceFact {
+        last_contact: Some(days_ago(40)),
+        ..workstation(1)
+    });
+    let mut backups = BackupActivity::new(devices.build());
+    assert_eq!(backups.observe(fact(1, 1, Success)), RowFate::Stale);
+    let (signal, metadata) = finished(backups.finish(ANSWERED));
+    assert_eq!(signal.status, Status::Unknown);
+    assert_eq!((metadata.scope.measured, metadata.scope.stale), (0, 1));
 }

@@ -784,3 +784,42 @@ fn the_digest_belongs_to_the_signal_and_the_key() {
 fn a_volume_cannot_be_traced_through_a_log() {
     assert_eq!(format!("{:?}", VolumeKey::new(4711)), "VolumeKey(..)");
 }
+
+/// Three of four volumes are encrypted, which fails. Silent devices that are kept for longer must not turn that into "unknown" by
+/// being taken as good.
+#[test]
+fn silent_devices_that_are_kept_for_longer_hide_no_failure() {
+    let judge_by = |rules: Rules| {
+        let mut devices = Fleet::builder(NOW).rules(rules);
+        for key in 1..=9 {
+            devices.observe(DeviceFact {
+                last_contact: Some(if key > 4 { days_ago(40) } else { NOW }),
+                ..workstation(key)
+            });
+        }
+        let facts = [
+            encrypted(1, 1),
+            encrypted(2, 1),
+            encrypted(3, 1),
+            in_clear(4, 1),
+            // Said of a device that has been silent for longer than a row lives.
+            encrypted(5, 1),
+        ];
+        judge(&devices.build(), facts)
+    };
+    let kept = Rules::default()
+        .with_stale_after(Duration::days(60))
+        .unwrap();
+    for (rules, stale, unmeasured) in [(Rules::default(), 5, 0), (kept, 0, 5)] {
+        let (signal, metadata) = judge_by(rules);
+        assert_eq!(signal.status, Status::Fail, "{rules:?}");
+        assert_eq!(
+            (
+                metadata.scope.measured,
+                metadata.scope.stale,
+                metadata.scope.unmeasured
+            ),
+            (4, stale, unmeasured)
+        );
+    }
+}

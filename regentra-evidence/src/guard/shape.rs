@@ -80,39 +80,66 @@ fn has_ipv4(word: &str) -> bool {
 }
 
 fn has_ipv6(word: &str) -> bool {
-    runs(word, |letter| {
-        letter.is_ascii_hexdigit() || ":.".contains(letter)
-    })
-    .any(|run| {
-        let run = run.trim_end_matches('.');
-        let run = if run.ends_with("::") {
-            run
-        } else {
-            run.trim_end_matches(':')
+    let groups: Vec<&str> = word.split(':').collect();
+    let is_address = |groups: &[&str]| {
+        let [first, inner @ .., last] = groups else {
+            return false;
         };
-        run.parse::<Ipv6Addr>()
-            .is_ok_and(|address| !address.is_unspecified())
+        let last = last.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.');
+        let mut address = String::with_capacity(40);
+        address.push_str(behind(first));
+        for group in inner {
+            address.push(':');
+            address.push_str(group);
+        }
+        address.push(':');
+        address.push_str(
+            last.map(|last| last.trim_end_matches('.'))
+                .next()
+                .unwrap_or_default(),
+        );
+        let parsed = address.parse::<Ipv6Addr>();
+        parsed.is_ok_and(|address| !address.is_unspecified())
+    };
+    // Behind a label, and before something else: any row of groups may be one. The longest has eight, or an empty one besides.
+    let from = |start: usize| groups.get(start..).unwrap_or_default();
+    (0..groups.len()).any(|start| {
+        let from = from(start);
+        (3..=from.len().min(9)).any(|length| is_address(from.get(..length).unwrap_or_default()))
     })
+}
+
+/// The letters and digits that a text ends with.
+fn behind(text: &str) -> &str {
+    let start = text
+        .char_indices()
+        .rev()
+        .take_while(|(_, letter)| letter.is_alphanumeric())
+        .last();
+    start.and_then(|(at, _)| text.get(at..)).unwrap_or_default()
 }
 
 fn has_mac(word: &str) -> bool {
-    let groups_of = |run: &str, separator, count, length| {
-        let groups: Vec<&str> = run.split(separator).collect();
-        groups.len() == count
-            && groups
-                .iter()
-                .all(|group| group.len() == length && is_hex(group))
-    };
-    runs(word, |letter| {
-        letter.is_ascii_hexdigit() || ":-.".contains(letter)
-    })
-    .any(|run| {
-        let run = run.trim_matches([':', '.', '-']);
-        groups_of(run, ':', 6, 2) || groups_of(run, '-', 6, 2) || groups_of(run, '.', 3, 4)
+    has_groups(word, ':', 6, 2) || has_groups(word, '-', 6, 2) || has_groups(word, '.', 3, 4)
+}
+
+/// Whether so many groups of so many hexadecimal digits follow each other, whatever stands before and behind.
+fn has_groups(word: &str, separator: char, count: u8, length: usize) -> bool {
+    let is_group = |text: &str| text.len() == length && is_hex(text);
+    let mut row = 0_u8;
+    word.split(separator).any(|part| {
+        if is_group(part) {
+            row = row.saturating_add(1);
+            return row >= count;
+        }
+        let mut words = part.split(|letter: char| !letter.is_alphanumeric());
+        let is_last = row.saturating_add(1) >= count && words.next().is_some_and(is_group);
+        row = u8::from(is_group(behind(part)));
+        is_last
     })
 }
 
-/// `C:` alone or at the end of a word, or any drive before a slash.
+/// `C:` alone or at the end of a word or a sentence, or any drive before a slash.
 fn has_drive(word: &str) -> bool {
     word.match_indices(':').any(|(at, _)| {
         let (before, after) = word.split_at(at);
@@ -123,7 +150,8 @@ fn has_drive(word: &str) -> bool {
         };
         let alone = !letters.next().is_some_and(char::is_alphanumeric);
         let path = after.starts_with(['\\', '/']);
-        alone && (path || (letter.is_ascii_uppercase() && after.is_empty()))
+        let ends = after.chars().all(|letter| ".!?…".contains(letter));
+        alone && (path || (letter.is_ascii_uppercase() && ends))
     })
 }
 

@@ -69,9 +69,56 @@ fn every_shape_is_found_wherever_it_stands() {
             format!("seen at {text} today"),
             format!("(\"{text}\")"),
             format!("device={text};"),
+            format!("key:{text}"),
+            format!("a.b:{text}"),
+            format!("{text}."),
+            format!("{text}!"),
+            format!("{text}?"),
         ] {
             assert!(kinds(&text).contains(&kind), "{kind}: {text}");
         }
+    }
+}
+
+#[test]
+fn an_address_behind_a_label_is_found() {
+    use LeakKind::{Ipv6, Mac};
+    let table = [
+        (Mac, "mac:00:1B:44:11:3a:b7"),
+        (Mac, "mac:00-1b-44-11-3a-b7"),
+        (Mac, "mac-00-1b-44-11-3a-b7"),
+        (Mac, "mac.001b.4411.3ab7"),
+        (Mac, "ad:00:1b:44:11:3a:b7"),
+        (Mac, "00:1B:44:11:3a:b7:eth0"),
+        (Ipv6, "ip:fe80::1"),
+        (Ipv6, "src:fe80::1"),
+        (Ipv6, "addr:2001:db8::8a2e:370:7334"),
+        (Ipv6, "ip:::1"),
+        (Ipv6, "dad:2001:0db8:0000:0000:0000:8a2e:0370:7334"),
+        (Ipv6, "a:b:c:fe80::1"),
+        (Ipv6, "fe80::1:eth0"),
+    ];
+    for (kind, text) in table {
+        assert!(kinds(text).contains(&kind), "{kind}: {text}");
+    }
+}
+
+#[test]
+fn a_drive_at_the_end_of_a_sentence_is_found() {
+    for text in ["the disk is C:.", "C:!", "is it C:?", "C:…", "drive:C:."] {
+        assert_eq!(kinds(text), [LeakKind::Drive], "{text}");
+    }
+}
+
+/// Looking behind every colon must not take the square of a text's length.
+#[test]
+fn a_long_row_of_colons_is_looked_through_at_once() {
+    for text in [
+        ":".repeat(100_000),
+        "1:".repeat(50_000),
+        "a-".repeat(50_000),
+    ] {
+        assert!(!kinds(&text).contains(&LeakKind::Ipv4));
     }
 }
 
@@ -87,6 +134,11 @@ fn ordinary_words_are_no_shapes() {
         "2026-11-23T06:30:00.123456789Z",
         "until 2026-11-30T06:30:00+01:00.",
         "06:30:00",
+        "at:06:30:00",
+        "2026-11-23-06-30-00",
+        "note:06:30",
+        "a:b:c",
+        "std::fs::read",
         "2026-11-23",
         "IC-024 Encryption at Rest",
         "45 CFR 164 Subpart C",

@@ -2,6 +2,7 @@ use InstallOutcome::{Failed, Installed};
 use time::Duration;
 
 use super::*;
+use crate::device::DeviceFact;
 use crate::fixture::{
     NOW, days_ago, device, digest_key, fleet, not_approved, reasons, stale, workstation,
     workstations,
@@ -743,4 +744,55 @@ fn the_digest_covers_every_fact_the_verdict_reads() {
 #[test]
 fn a_patch_is_not_traceable_through_debug_output() {
     assert_eq!(format!("{:?}", PatchKey::new(4711)), "PatchKey(..)");
+}
+
+/// A device that has been silent for forty days and installed something before: kept for longer it is unmeasured, and its old
+/// attempts prove nothing.
+#[test]
+fn an_old_attempt_of_a_silent_device_measures_nothing_however_long_the_device_is_kept() {
+    let judge_by = |rules: Rules| {
+        let mut devices = Fleet::builder(NOW).rules(rules);
+        for key in 1..=21 {
+            devices.observe(DeviceFact {
+                last_contact: Some(if key > 10 { days_ago(40) } else { NOW }),
+                ..workstation(key)
+            });
+        }
+        let mut patches = PatchSla::new(devices.build());
+        let mut silent = Vec::new();
+        for key in 1..=21 {
+            for kind in [PatchKind::Os, PatchKind::Software] {
+                let fate = patches.observe_attempt(AttemptFact {
+                    kind,
+                    installed_at: Some(days_ago(41)),
+                    ..installed(key, 1)
+                });
+                if key > 10 {
+                    silent.push(fate);
+                }
+            }
+        }
+        (finished(patches.finish(ANSWERED, ANSWERED)), silent)
+    };
+    let ((signal, metadata), fates) = judge_by(Rules::default());
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Unknown, "coverage_below_half")
+    );
+    assert_eq!(metadata.scope.stale, 11);
+    assert!(fates.iter().all(|fate| *fate == RowFate::NotJudged));
+
+    let kept = Rules::default()
+        .with_stale_after(Duration::days(60))
+        .unwrap();
+    let ((signal, metadata), fates) = judge_by(kept);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Unknown, "coverage_below_half unmeasured_devices")
+    );
+    assert_eq!(
+        (metadata.scope.measured, metadata.scope.unmeasured),
+        (10, 11)
+    );
+    assert!(fates.iter().all(|fate| *fate == RowFate::Stale));
 }

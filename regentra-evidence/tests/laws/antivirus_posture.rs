@@ -10,7 +10,7 @@ use regentra_evidence::{
 use time::{Duration, OffsetDateTime};
 
 use crate::{
-    evaluator::{Evaluator, clamp},
+    evaluator::Evaluator,
     world::{NOW, answer, device, digest_key, recent},
 };
 
@@ -120,11 +120,5 @@ impl Evaluator for AntivirusPosture {
         )
         .prop_map(AntivirusRow::Product)
         .boxed()
-    }
-
-    fn not_after(fact: &mut AntivirusRow, contact: impl Fn(DeviceKey) -> Option<OffsetDateTime>) {
-        if let AntivirusRow::Product(fact) = fact {
-            clamp(&mut fact.collected_at, contact(fact.device));
-        }
     }
 }

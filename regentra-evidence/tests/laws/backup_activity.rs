@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use proptest::{prelude::*, sample::select};
 use regentra_evidence::{
-    ActivityKey, BackupActivity, BackupEvent, BackupFact, DeviceKey, FactsDigest, Fleet,
-    ReportState, Signal,
+    ActivityKey, BackupActivity, BackupEvent, BackupFact, FactsDigest, Fleet, ReportState, Signal,
 };
 use time::OffsetDateTime;
 
 use crate::{
-    evaluator::{Evaluator, clamp},
+    evaluator::Evaluator,
     world::{device, digest_key, recent},
 };
 
@@ -77,9 +76,5 @@ impl Evaluator for BackupActivity {
 
     fn bad() -> BoxedStrategy<BackupFact> {
         backup(&[BackupEvent::Failure], 100..101, recent()).boxed()
-    }
-
-    fn not_after(fact: &mut BackupFact, contact: impl Fn(DeviceKey) -> Option<OffsetDateTime>) {
-        clamp(&mut fact.at, contact(fact.device));
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use proptest::{prelude::*, sample::select};
 use regentra_evidence::{
-    Conversion, CustomFact, DeviceClass, DeviceKey, DiskEncryption, Encryption, FactsDigest, Fleet,
+    Conversion, CustomFact, DeviceClass, DiskEncryption, Encryption, FactsDigest, Fleet,
     Protection, ReportState, Signal, VolumeFact, VolumeKey, VolumeLabel, VolumeType,
 };
 use time::OffsetDateTime;
 
 use crate::{
-    evaluator::{Evaluator, clamp},
+    evaluator::Evaluator,
     world::{NOW, answer, device, digest_key, recent},
 };
 
@@ -136,11 +136,5 @@ impl Evaluator for DiskEncryption {
         )
         .prop_map(DiskRow::Volume)
         .boxed()
-    }
-
-    fn not_after(fact: &mut DiskRow, contact: impl Fn(DeviceKey) -> Option<OffsetDateTime>) {
-        if let DiskRow::Volume(fact) = fact {
-            clamp(&mut fact.collected_at, contact(fact.device));
-        }
     }
 }

@@ -3,8 +3,7 @@
 use std::{fmt::Debug, sync::Arc};
 
 use proptest::prelude::*;
-use regentra_evidence::{DeviceClass, DeviceKey, FactsDigest, Fleet, ReportState, Signal};
-use time::OffsetDateTime;
+use regentra_evidence::{DeviceClass, FactsDigest, Fleet, ReportState, Signal};
 
 use crate::world::ANSWERED;
 
@@ -28,20 +27,11 @@ pub(crate) trait Evaluator: Clone {
         true
     }
 
-    /// No row is newer than its device's last contact, as it is in the world.
-    fn not_after(fact: &mut Self::Fact, contact: impl Fn(DeviceKey) -> Option<OffsetDateTime>);
-
     fn judge(fleet: &Arc<Fleet>, facts: &[Self::Fact]) -> Signal {
         let mut evaluator = Self::new(Arc::clone(fleet));
         for fact in facts {
             evaluator.observe(fact);
         }
         evaluator.finish(ANSWERED).0
-    }
-}
-
-pub(crate) fn clamp(time: &mut Option<OffsetDateTime>, contact: Option<OffsetDateTime>) {
-    if let (Some(own), Some(contact)) = (*time, contact) {
-        *time = Some(own.min(contact));
     }
 }

@@ -10,7 +10,7 @@ use regentra_evidence::{
 use time::OffsetDateTime;
 
 use crate::{
-    evaluator::{Evaluator, clamp},
+    evaluator::Evaluator,
     world::{ANSWERED, NOW, device, digest_key, moment, recent},
 };
 
@@ -137,16 +137,5 @@ impl Evaluator for PatchSla {
             pending(&[PatchSeverity::Critical], Just(Some(NOW))).prop_map(PatchRow::Pending),
         ]
         .boxed()
-    }
-
-    fn not_after(fact: &mut PatchRow, contact: impl Fn(DeviceKey) -> Option<OffsetDateTime>) {
-        match fact {
-            PatchRow::Pending(fact) => clamp(&mut fact.collected_at, contact(fact.device)),
-            PatchRow::Attempt(fact) => {
-                clamp(&mut fact.installed_at, contact(fact.device));
-                clamp(&mut fact.collected_at, contact(fact.device));
-            }
-            PatchRow::Scan(device, _, time) => clamp(time, contact(*device)),
-        }
     }
 }

@@ -86,6 +86,20 @@ pub(crate) fn device_facts() -> impl Strategy<Value = Vec<DeviceFact>> {
     prop::collection::vec(device_fact(), 0..16)
 }
 
+/// Approved computers, many of them silent for longer than the promise keeps a device and not as long as a host may.
+pub(crate) fn silent_fleet() -> impl Strategy<Value = Vec<DeviceFact>> {
+    let contact = select(vec![0, 0, 0, 29, 30, 31, 40, 44, 46, 60, 90])
+        .prop_map(|days| Some(NOW - Duration::days(days)));
+    let fact = (device(), contact).prop_map(|(device, last_contact)| DeviceFact {
+        device,
+        approved: true,
+        class: DeviceClass::WindowsWorkstation,
+        offline: Some(false),
+        last_contact,
+    });
+    prop::collection::vec(fact, 0..16)
+}
+
 pub(crate) fn fleet_by(rules: Rules, facts: &[DeviceFact]) -> Arc<Fleet> {
     let mut fleet = Fleet::builder(NOW).rules(rules);
     for fact in facts {

@@ -237,8 +237,8 @@ impl<'a> Seen<'a> {
         let collected = reading::collected(row, now);
 
         if let Some(attempt) = attempt(row, status, now) {
-            // Open: whether an undated success, which could be of any age, proves that the device is patched at all. Not
-            // here: only an attempt within 45 days does.
+            // An undated success counts before everything else, and so before the 45 days within which an attempt shows that
+            // the device is patched at all.
             if attempt.time.is_some() {
                 self.devices.insert(device);
             }
