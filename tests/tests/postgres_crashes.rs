@@ -31,7 +31,7 @@ mod watched;
 
 use std::sync::Arc;
 
-use killed::{HoldsUp, killed, killed_at_first_writes};
+use killed::{HoldsUp, killed, killed_at_first_writes, operations};
 use on_a_database::{Begun, crashes};
 use postgres::{Database, SUPERUSER, execute};
 use regentra_sync::store::Store;
@@ -102,4 +102,4 @@ impl HoldsUp for Stories {
 
 crashes!("current_thread", Stories);
 killed!(Stories);
-killed_at_first_writes!(Stories);
+killed_at_first_writes!(Stories, operations());

@@ -20,7 +20,7 @@ use crate::{
     killed::{HoldsUp, killed, killed_at_first_writes},
     on_a_database::{Begun, crashes},
     site::Site,
-    story::Story,
+    story::{Operation, Story},
 };
 
 /// A folder in memory where there is one: what is proven survives a process, not a machine, and waits for no disk.
@@ -151,4 +151,4 @@ impl HoldsUp for Stories {
 
 crashes!("current_thread", Stories);
 killed!(Stories);
-killed_at_first_writes!(Stories);
+killed_at_first_writes!(Stories, &Operation::ALL);
