@@ -378,7 +378,7 @@ impl Client {
             };
         let too_long = |wait| {
             let most = inner.limit.wait_at_most();
-            most.is_some_and(|most| began.elapsed() + wait > most)
+            most.is_some_and(|most| began.elapsed().saturating_add(wait) > most)
         };
         if let Some(shared) = &inner.shared {
             loop {

@@ -6,8 +6,13 @@
     reason = "the examples print"
 )]
 
-use ninjaone_client::{BaseUrl, Client, Credentials, Error, RateLimit};
+use ninjaone_client::devices::DevicesParams;
+use ninjaone_client::models::ApprovalStatus;
+use ninjaone_client::{
+    BaseUrl, Client, Credentials, DeviceFilter, Error, OrganizationId, RateLimit,
+};
 use ninjaone_simulator::{Preset, Tenant, front};
+use serde_json::json;
 use time::macros::datetime;
 
 /// Includes the example of every group, as the documentation does, and calls it.
@@ -45,6 +50,52 @@ async fn every_example_runs() {
             .await
             .unwrap_or_else(|error| panic!("{group}: {error}"));
     }
+}
+
+/// What the front page of the crate shows.
+async fn front_page(client: Client) -> Result<usize, Error> {
+    let mut shown = 0;
+    // from here
+    let approved =
+        DeviceFilter::organization(OrganizationId::new(7)).and_status(ApprovalStatus::Approved);
+    let mut devices = client
+        .devices()
+        .detailed(DevicesParams::default().filter(approved));
+    while let Some(page) = devices.next_page().await? {
+        for device in page.rows {
+            println!("{}", device.best_name().unwrap_or("?"));
+            // to here
+            shown += 1;
+        }
+    }
+    Ok(shown)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_front_page_shows_runs() {
+    let device = |id: i64, organization: i64| json!({"id": id, "organizationId": organization, "approvalStatus": "APPROVED", "systemName": "one"});
+    let tenant = Tenant::builder(datetime!(2026-11-23 06:30 UTC))
+        .organizations(&[
+            json!({"id": 7, "name": "Seven"}),
+            json!({"id": 8, "name": "Eight"}),
+        ])
+        .devices(&[device(1, 7), device(2, 8), device(3, 7)])
+        .build();
+    let credentials = Credentials::client_credentials(tenant.client_id(), tenant.client_secret());
+    let server = front::tcp::serve(tenant).await.unwrap();
+    let client = Client::builder(BaseUrl::parse(&server.url()).unwrap(), credentials);
+    assert_eq!(front_page(client.build().unwrap()).await.unwrap(), 2);
+
+    let letters = |text: &str| text.split_whitespace().collect::<String>();
+    let (_, shown) = include_str!("client_examples.rs")
+        .split_once("// from here")
+        .unwrap();
+    let (shown, _) = shown.split_once("// to here").unwrap();
+    let readme = include_str!("../../ninjaone-client/README.md");
+    assert!(
+        letters(readme).contains(&letters(shown)),
+        "the README shows something else"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
+use proptest::strategy::Strategy as _;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -618,6 +619,8 @@ struct Manners {
     one_unnamed: bool,
     /// Sizes are ignored: all rows at once.
     whole: bool,
+    /// The answer to this request gets lost, after the server moved its cursor on.
+    lost: Option<usize>,
 }
 
 /// A report of so many rows by a server of such manners, and the requests it was asked with.
@@ -652,6 +655,9 @@ async fn ill_mannered(
                 body["cursor"]["offset"] = here.start.into();
                 body["cursor"]["count"] = rows.into();
             }
+        }
+        if manners.lost == Some(answers) {
+            return Err(TransportError::new(TransportErrorKind::Incomplete));
         }
         answer(200, body.to_string())
     });
@@ -884,5 +890,28 @@ async fn an_error_beside_rows_is_an_error() {
     ] {
         let script = with_token(move |_| answer(200, body));
         assert_eq!(volumes(&script).await.unwrap(), [1], "{body}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+    #[test]
+    fn whatever_a_server_gets_wrong_a_report_is_whole_or_an_error(
+        rows in 0_usize..320,
+        size in proptest::prop_oneof![1_u32..30, 30_u32..400],
+        cap in proptest::option::of((1_usize..4).prop_map(|fifties| fifties * 50)),
+        lost in proptest::option::of(1_usize..6),
+        flags in proptest::array::uniform5(proptest::bool::weighted(0.25)),
+    ) {
+        let [first_unnamed, unnamed, uncounted, one_unnamed, whole_at_once] = flags;
+        let manners = Manners { cap, first_unnamed, unnamed, uncounted, one_unnamed, whole: whole_at_once, lost };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let (read, asked) = runtime.block_on(ill_mannered(rows, size, manners));
+        match read {
+            Ok(ids) => proptest::prop_assert_eq!(ids, whole(i64::try_from(rows).unwrap())),
+            Err(error) => proptest::prop_assert_eq!(error.kind(), ErrorKind::Truncated),
+        }
+        let pages = rows / usize::try_from(size).unwrap().min(cap.unwrap_or(rows + 1)).max(1) + 1;
+        proptest::prop_assert!(asked.len() <= 3 * pages + 6, "{} requests for {pages} pages", asked.len());
     }
 }
