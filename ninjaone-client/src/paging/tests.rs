@@ -763,6 +763,34 @@ async fn a_first_page_without_its_cursor_is_asked_for_again_after_a_restart_too(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_is_whole_where_fewer_rows_come_than_were_asked_for() {
+    for count in [0, 99, 100, 101, 250, 300] {
+        let script = with_token(move |path| {
+            let after = parameter(path, "after").map_or(0, |after| after.parse::<i64>().unwrap());
+            page((after + 1..=count.min(after + 100)).map(|id| json!({"id": id})))
+        });
+        let (ids, ..) = read(&script, 1000).await.unwrap();
+        assert_eq!(ids, (1..=count).collect::<Vec<_>>());
+
+        let script = with_token(move |path| {
+            let older: i64 =
+                parameter(path, "olderThan").map_or(count + 1, |id| id.parse().unwrap());
+            page(
+                ((older - 100).max(1)..older)
+                    .rev()
+                    .map(|id| json!({"id": id, "activityTime": 1_700_000_000})),
+            )
+        });
+        let pager = script
+            .client()
+            .activities()
+            .list(ActivitiesParams::default());
+        let read = pager.collect().await.unwrap();
+        assert_eq!(read.rows.len(), usize::try_from(count).unwrap());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn small_pages_are_confirmed_by_larger_ones() {
     let (ids, asked) = ill_mannered(10, 10, Manners::default()).await;
     assert_eq!(ids.unwrap(), whole(10));

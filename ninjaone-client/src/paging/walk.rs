@@ -136,6 +136,12 @@ fn with(first: &Request, parameter: &str, place: Option<impl std::fmt::Display>)
     }
 }
 
+/// Whether more rows than these may be there: all that were asked for came, or a round number of them, because servers that
+/// send fewer than asked for stop at one (100 was seen).
+fn may_be_cut(received: usize, page_size: usize) -> bool {
+    received >= page_size || (received > 0 && received.is_multiple_of(50))
+}
+
 /// A list by the largest id so far.
 pub(crate) struct ById<T> {
     after: Option<i64>,
@@ -178,10 +184,10 @@ impl<T> ById<T> {
         self.after = largest;
         self.previous = ids;
         self.overfull = received > self.page_size;
-        Ok(if received < self.page_size {
-            Step::DONE
-        } else {
+        Ok(if may_be_cut(received, self.page_size) {
             Step::MORE
+        } else {
+            Step::DONE
         })
     }
 }
@@ -236,7 +242,7 @@ impl<T> Backwards<T> {
         }
         self.older_than = smallest;
         self.previous = ids;
-        let mut over = received < self.page_size;
+        let mut over = !may_be_cut(received, self.page_size);
         if let Some(known) = self.stop.known {
             page.rows
                 .retain(|row| (self.id_of)(row).is_none_or(|id| id > known));
@@ -339,7 +345,7 @@ fn stalled(parameter: &str) -> Error {
 ///
 /// It ends where its `count` says. Without a count it ends with an empty page, or with one that is not full and names no
 /// cursor. A report that fits on one page was seen to come without any cursor; a first page that says neither and
-/// [may have been cut](ByCursor::may_be_cut) is therefore asked for once more, in pages of another size, which tells one that
+/// may have been cut is therefore asked for once more, in pages of another size, which tells one that
 /// fits from one that was cut.
 #[derive(Default)]
 pub(crate) struct ByCursor {
@@ -467,7 +473,7 @@ impl ByCursor {
         let is_first = self.received == 0 && self.name.is_none();
         let page = (fingerprint, received);
         if is_first
-            && self.may_be_cut(received)
+            && may_be_cut(received, self.page_size)
             && name.is_none()
             && count.is_none()
             && self.unconfirmed.is_none()
@@ -501,12 +507,6 @@ impl ByCursor {
             self.name = None;
         }
         Ok(Step::Taken { again, over })
-    }
-
-    /// Whether more rows than these may have been there: all that were asked for came, or a round number of them, because
-    /// servers that send fewer than asked for stop at one (100 was seen).
-    fn may_be_cut(&self, received: usize) -> bool {
-        received >= self.page_size || (received > 0 && received.is_multiple_of(50))
     }
 
     /// Whether a page is the next of those delivered before the report began anew; otherwise it is the next to deliver.
