@@ -336,6 +336,7 @@ mod tests {
             ("Acme\n@SUM(A1)", "Acme\n'@SUM(A1)"),
             ("Acme\r\n-1", "Acme\r\n'-1"),
             ("=1;+1", "'=1;'+1"),
+            ("\tAcme", "'\tAcme"),
         ] {
             assert_eq!(text(label), expected);
             assert_eq!(text(expected), expected);
