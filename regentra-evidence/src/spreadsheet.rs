@@ -347,6 +347,14 @@ mod tests {
         }
     }
 
+    /// Some readers drop what is blank before they look for a formula.
+    #[test]
+    fn a_cell_that_begins_with_a_tab_or_a_line_break_is_text() {
+        for label in ["\tacme", " \tacme", "\racme", "\nacme", "\u{feff}\t"] {
+            assert_eq!(text(label), format!("'{label}"));
+        }
+    }
+
     /// A cell that is not quoted is split by whatever the reader takes for a separator.
     #[test]
     fn every_cell_is_quoted() {

@@ -41,9 +41,12 @@ fn word_kinds(word: &str) -> impl Iterator<Item = LeakKind> {
     .filter_map(|(kind, holds)| holds.then_some(kind))
 }
 
-/// The longest runs of such characters that no letter or digit touches.
+/// The longest runs of such characters whose first and last letter or digit no other one touches. A run that begins or ends with
+/// a separator is touched by nothing there: in `ip.10.0.0.1` the label is no part of the address.
 fn runs(word: &str, of: fn(char) -> bool) -> impl Iterator<Item = &str> {
-    let touches = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+    let touch = |one: Option<char>, other: Option<char>| {
+        one.is_some_and(char::is_alphanumeric) && other.is_some_and(char::is_alphanumeric)
+    };
     let mut rest = word;
     let mut before = None;
     std::iter::from_fn(move || {
@@ -54,7 +57,9 @@ fn runs(word: &str, of: fn(char) -> bool) -> impl Iterator<Item = &str> {
             let (run, after) = run.split_at(run.find(|letter| !of(letter)).unwrap_or(run.len()));
             let own_before = before;
             (rest, before) = (after, run.chars().next_back());
-            if !touches(own_before) && !touches(after.chars().next()) {
+            let touched = touch(own_before, run.chars().next())
+                || touch(run.chars().next_back(), after.chars().next());
+            if !touched {
                 return Some(run);
             }
         }

@@ -71,6 +71,7 @@ fn every_shape_is_found_wherever_it_stands() {
             format!("device={text};"),
             format!("key:{text}"),
             format!("a.b:{text}"),
+            format!("a.b_{text}"),
             format!("{text}."),
             format!("{text}!"),
             format!("{text}?"),
@@ -101,6 +102,22 @@ fn an_address_behind_a_label_is_found() {
     for (kind, text) in table {
         assert!(kinds(text).contains(&kind), "{kind}: {text}");
     }
+}
+
+#[test]
+fn what_hangs_on_a_label_by_its_own_separator_is_found() {
+    use LeakKind::{Ipv4, Serial};
+    let table = [
+        (Ipv4, "ip.10.0.0.17"),
+        (Ipv4, "client.10.0.0.17"),
+        (Ipv4, "10.0.0.17.lan"),
+        (Serial, "sn-1234-5678-9012"),
+        (Serial, "1234-5678-9012-r"),
+    ];
+    for (kind, text) in table {
+        assert!(kinds(text).contains(&kind), "{kind}: {text}");
+    }
+    assert!(kinds("v1.2.3.4").is_empty());
 }
 
 #[test]
