@@ -683,6 +683,56 @@ async fn an_observer_sees_attempts_waits_pages_and_what_is_left() {
     }));
 }
 
+/// The numbers that warnings name.
+#[derive(Clone, Debug, Default)]
+struct Warned(Arc<Mutex<Vec<u64>>>);
+
+impl tracing::field::Visit for Warned {
+    fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
+        if field.name() == "requests" {
+            self.0.lock().unwrap().push(value);
+        }
+    }
+
+    fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
+}
+
+impl tracing::Subscriber for Warned {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut self.clone());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fewer_than_a_hundred_requests_left_are_warned_of() {
+    let mut left = ["101", "100", "99", "0", "none of a number"].into_iter();
+    let script = with_token(move |_| {
+        let answer =
+            http::Response::builder().header("x-ratelimit-remaining", left.next().unwrap());
+        Ok(answer.body(bytes::Bytes::from_static(b"[]")).unwrap())
+    });
+    let client = script.builder().build().unwrap();
+    let warned = Warned::default();
+    let _here = tracing::subscriber::set_default(warned.clone());
+    for _ in 0..5 {
+        list(&client).await.unwrap();
+    }
+    assert_eq!(*warned.0.lock().unwrap(), [99, 0]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slow_answer_is_a_timeout_of_one_attempt() {
     #[derive(Debug)]
