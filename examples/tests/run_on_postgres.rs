@@ -11,8 +11,12 @@
 mod postgres;
 mod simulated;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
+use ninjaone_simulator::Fault;
 use postgres::{Database, STORE, SUPERUSER};
 use serde_json::Value;
 use simulated::{
@@ -73,9 +77,24 @@ async fn two_at_once_do_each_sweep_once_and_share_one_budget() {
     };
     let before = requests();
 
+    // A token may be drawn from what sweeps leave free. Sweeps wait until both processes have theirs, so that
+    // the fullest minute holds what sweeps may take and no request more.
+    let tokens = || -> usize {
+        let tenant = person.server.tenant();
+        tenant.requests_by_path()["/ws/oauth/token"]
+    };
+    let tokens_before = tokens();
+    let slow = Fault::Slow(Duration::from_secs(1));
+    person.server.tenant().fault(slow);
     let args = ["--sync", "never", "--sweep", "2s", "--grace", "1"];
     let both = [(); 2].map(|()| Running::start(&person, &args));
     let told = tokio::task::block_in_place(|| {
+        let started = Instant::now();
+        while tokens() < tokens_before + both.len() {
+            assert!(started.elapsed() < running::LIMIT, "not both have a token");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        person.server.tenant().clear_faults();
         // Both do some of it, until both have to wait for the budget.
         let mut told = [(); 2].map(|()| Vec::new());
         for (running, told) in both.iter().zip(&mut told) {
