@@ -9,6 +9,7 @@ use crate::{
     digest::{DigestKey, KeyId},
     fleet::Fleet,
     reason::Reason,
+    rules::Rules,
     signal::Signal,
 };
 
@@ -64,6 +65,19 @@ pub(crate) fn fleet(devices: impl IntoIterator<Item = DeviceFact>) -> Arc<Fleet>
 /// Workstations with the keys 1 to `count`.
 pub(crate) fn workstations(count: u64) -> Arc<Fleet> {
     fleet((1..=count).map(workstation))
+}
+
+/// Workstations with keys from 1: so many in contact, and after them so many that have been silent for forty days.
+pub(crate) fn partly_silent(rules: Rules, live: u64, silent: u64) -> Arc<Fleet> {
+    let mut fleet = Fleet::builder(NOW).rules(rules);
+    for key in 1..=live + silent {
+        let last_contact = Some(if key > live { days_ago(40) } else { NOW });
+        fleet.observe(DeviceFact {
+            last_contact,
+            ..workstation(key)
+        });
+    }
+    fleet.build()
 }
 
 /// The reasons' codes, separated by spaces.

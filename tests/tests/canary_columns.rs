@@ -6,6 +6,7 @@
 )]
 
 mod canaries;
+mod log;
 
 use std::{path::Path, sync::Arc};
 

@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test, helpers included")]
 
-use std::io;
-use std::sync::{Arc, Mutex};
+mod log;
+
 use std::time::Duration;
 
+use log::Log;
 use ninjaone_client::activities::ActivitiesParams;
 use ninjaone_client::devices::{DeviceSearchParams, DevicesParams};
 use ninjaone_client::organizations::OrganizationsParams;
@@ -17,7 +18,6 @@ use ninjaone_simulator::front::tcp;
 use ninjaone_simulator::{Fault, Malformed, Preset, Tenant};
 use time::OffsetDateTime;
 use time::macros::datetime;
-use tracing_subscriber::fmt::MakeWriter;
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 
@@ -72,28 +72,6 @@ async fn walk(client: &Client) -> Result<usize, Error> {
     Ok(rows)
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 #[test]
 fn nothing_of_a_tenant_is_logged_even_at_trace() {
     let log = Log::default();
@@ -137,7 +115,7 @@ fn nothing_of_a_tenant_is_logged_even_at_trace() {
             (canaries, secrets)
         })
     });
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("ninjaone.attempt"), "the log was listened to");
     assert!(!canaries.is_empty());
     for canary in canaries

@@ -5,6 +5,7 @@
 )]
 
 mod authorization;
+mod log;
 mod postgres;
 
 use std::time::Duration;

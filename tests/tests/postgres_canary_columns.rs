@@ -7,6 +7,7 @@
 )]
 
 mod canaries;
+mod log;
 mod postgres;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -5,6 +5,7 @@
 )]
 
 mod authorization;
+mod log;
 
 use std::{fs, path::Path};
 
@@ -351,7 +352,7 @@ async fn no_secret_of_an_authorization_is_logged_or_said() {
     let stored = scene.stored(&process, msp(1)).await;
     said.push(format!("{error} {error:?} {stored:?}"));
     let said = said.concat();
-    let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
+    let log = LOG.text();
     for span in ["regentra.complete_authorization", "oauth.token"] {
         assert!(log.contains(span), "{span} in {log:.2000}");
     }

@@ -492,7 +492,6 @@ async fn a_client_that_the_host_does_not_know_is_told_so() {
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one fleet, looked for everywhere")]
 async fn no_canary_of_the_fleet_is_in_signals_evidence_audit_or_tickets() {
     let scene = Scene::promoted(
         Tenant::builder(NOW)
@@ -578,12 +577,6 @@ async fn no_canary_of_the_fleet_is_in_signals_evidence_audit_or_tickets() {
     for value in published {
         let value = value.unwrap();
         // Ids of ours and hashes are what a guard of shapes cannot tell from serial numbers; a word of the fleet it can.
-        let denied = guard
-            .scan(&value)
-            .unwrap()
-            .into_iter()
-            .find(|finding| finding.kind == LeakKind::Denied);
-        assert_eq!(denied, None, "in {value}");
         let shapes = [
             LeakKind::Ipv4,
             LeakKind::Ipv6,
@@ -592,17 +585,11 @@ async fn no_canary_of_the_fleet_is_in_signals_evidence_audit_or_tickets() {
             LeakKind::Email,
             LeakKind::DomainUser,
         ];
-        let looks_like = guard
-            .scan(&value)
-            .unwrap()
-            .into_iter()
-            .find(|finding| shapes.contains(&finding.kind));
-        let is_region = looks_like
-            .as_ref()
-            .is_some_and(|finding| finding.path.ends_with("/region"));
-        assert!(
-            looks_like.is_none() || is_region,
-            "{looks_like:?} in {value}"
-        );
+        let leak = guard.scan(&value).unwrap().into_iter().find(|finding| {
+            // The region of a simulated tenant is the address of this machine.
+            let looks_like = shapes.contains(&finding.kind) && !finding.path.ends_with("/region");
+            finding.kind == LeakKind::Denied || looks_like
+        });
+        assert_eq!(leak, None, "in {value}");
     }
 }

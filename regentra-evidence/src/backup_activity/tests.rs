@@ -8,8 +8,8 @@ use super::*;
 use crate::{
     device::{DeviceClass, DeviceFact},
     fixture::{
-        NOW, days_ago, device, digest_key, fleet, not_approved, reasons, stale, workstation,
-        workstations,
+        NOW, days_ago, device, digest_key, fleet, not_approved, partly_silent, reasons, stale,
+        workstation, workstations,
     },
     rules::Rules,
 };
@@ -418,16 +418,7 @@ fn an_activity_is_not_traceable_through_debug_output() {
 /// Ten devices back up, eleven have been silent for forty days: to keep the silent ones for longer must not hide them.
 #[test]
 fn silent_devices_that_are_kept_for_longer_still_count_against_coverage() {
-    let judge_by = |rules: Rules| {
-        let mut devices = Fleet::builder(NOW).rules(rules);
-        for key in 1..=21 {
-            devices.observe(DeviceFact {
-                last_contact: Some(if key > 10 { days_ago(40) } else { NOW }),
-                ..workstation(key)
-            });
-        }
-        judge(&devices.build(), failing(0, 10))
-    };
+    let judge_by = |rules: Rules| judge(&partly_silent(rules, 10, 11), failing(0, 10));
     let kept = Rules::default()
         .with_stale_after(Duration::days(60))
         .unwrap();

@@ -3,8 +3,8 @@ use time::Duration;
 use super::*;
 use crate::device::DeviceFact;
 use crate::fixture::{
-    NOW, days_ago, device, digest_key, fleet, not_approved, reasons, stale, workstation,
-    workstations,
+    NOW, days_ago, device, digest_key, fleet, not_approved, partly_silent, reasons, stale,
+    workstation, workstations,
 };
 
 const ANSWERED: ReportState = ReportState::answered();
@@ -790,13 +790,6 @@ fn a_volume_cannot_be_traced_through_a_log() {
 #[test]
 fn silent_devices_that_are_kept_for_longer_hide_no_failure() {
     let judge_by = |rules: Rules| {
-        let mut devices = Fleet::builder(NOW).rules(rules);
-        for key in 1..=9 {
-            devices.observe(DeviceFact {
-                last_contact: Some(if key > 4 { days_ago(40) } else { NOW }),
-                ..workstation(key)
-            });
-        }
         let facts = [
             encrypted(1, 1),
             encrypted(2, 1),
@@ -805,7 +798,7 @@ fn silent_devices_that_are_kept_for_longer_hide_no_failure() {
             // Said of a device that has been silent for longer than a row lives.
             encrypted(5, 1),
         ];
-        judge(&devices.build(), facts)
+        judge(&partly_silent(rules, 4, 5), facts)
     };
     let kept = Rules::default()
         .with_stale_after(Duration::days(60))

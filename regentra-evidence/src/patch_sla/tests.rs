@@ -2,10 +2,9 @@ use InstallOutcome::{Failed, Installed};
 use time::Duration;
 
 use super::*;
-use crate::device::DeviceFact;
 use crate::fixture::{
-    NOW, days_ago, device, digest_key, fleet, not_approved, reasons, stale, workstation,
-    workstations,
+    NOW, days_ago, device, digest_key, fleet, not_approved, partly_silent, reasons, stale,
+    workstation, workstations,
 };
 
 const ANSWERED: ReportState = ReportState::answered();
@@ -751,14 +750,7 @@ fn a_patch_is_not_traceable_through_debug_output() {
 #[test]
 fn an_old_attempt_of_a_silent_device_measures_nothing_however_long_the_device_is_kept() {
     let judge_by = |rules: Rules| {
-        let mut devices = Fleet::builder(NOW).rules(rules);
-        for key in 1..=21 {
-            devices.observe(DeviceFact {
-                last_contact: Some(if key > 10 { days_ago(40) } else { NOW }),
-                ..workstation(key)
-            });
-        }
-        let mut patches = PatchSla::new(devices.build());
+        let mut patches = PatchSla::new(partly_silent(rules, 10, 11));
         let mut silent = Vec::new();
         for key in 1..=21 {
             for kind in [PatchKind::Os, PatchKind::Software] {

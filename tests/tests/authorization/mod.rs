@@ -3,10 +3,7 @@
 
 pub(crate) mod killed;
 
-use std::{
-    io,
-    sync::{Arc, LazyLock, Mutex},
-};
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use ninjaone_simulator::{Preset, Request, Tenant, TenantBuilder, front};
@@ -27,9 +24,10 @@ use regentra_sync_sqlite::SqliteStore;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use time::{OffsetDateTime, macros::datetime};
-use tracing_subscriber::fmt::MakeWriter;
 use url::Url;
 use uuid::Uuid;
+
+use crate::log::Log;
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 pub(crate) const REDIRECT: &str = "http://127.0.0.1/callback";
@@ -44,28 +42,6 @@ pub(crate) static LOG: LazyLock<Log> = LazyLock::new(|| {
         .init();
     log
 });
-
-#[derive(Clone, Default)]
-pub(crate) struct Log(pub(crate) Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 /// Where a scene's database is, for as long as this lives.
 #[async_trait(?Send)]

@@ -2,8 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use ninjaone_simulator::{Fault, Malformed, Preset, Tenant, front};
@@ -20,8 +19,9 @@ use regentra_sync::{
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::runtime::{self, Runtime};
-use tracing_subscriber::fmt::MakeWriter;
 use uuid::Uuid;
+
+use crate::log::Log;
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 
@@ -35,28 +35,6 @@ pub(crate) type Columns = BTreeMap<(String, String), Vec<String>>;
 pub(crate) struct Planted {
     pub(crate) canaries: BTreeSet<String>,
     pub(crate) secrets: Vec<String>,
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
 }
 
 /// From connecting to disconnecting, with rows that do not decode and filters that are ignored on the way.
@@ -148,7 +126,7 @@ pub(crate) fn listening<T>(runtime: &Runtime, story: impl Future<Output = T>) ->
         .with_ansi(false)
         .finish();
     let told = tracing::subscriber::with_default(subscriber, || runtime.block_on(story));
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     (told, log)
 }
 
