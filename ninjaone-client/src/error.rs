@@ -38,10 +38,14 @@ pub enum ErrorKind {
     },
     /// The list would have come out short or doubled: read it again, and take nothing for granted meanwhile.
     Truncated,
+    /// An answer or a list exceeds a limit of this client: ask for less, or raise the limit.
+    LimitExceeded,
     /// No answer in time: try again later.
     Timeout,
     /// No connection, or it broke off: check the network, try again.
     Connect,
+    /// The server's certificate could not be verified: check the address, the clock and the trusted certificates.
+    Certificate,
     /// The answer could not be understood.
     Decode,
     /// NinjaOne failed: try again later, and quote the incident id to its support.

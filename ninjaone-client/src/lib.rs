@@ -27,6 +27,7 @@ mod retry_after;
 mod scripted;
 mod timestamp;
 mod transport;
+mod unreadable;
 mod vendor_error;
 
 pub use api::{
@@ -46,9 +47,10 @@ pub use oauth::{
     RefreshToken, Scope, Scopes, TokenStore, TokenStoreError,
 };
 pub use observer::{Event, Observer, WaitReason};
-pub use paging::{Collected, Completeness, MalformedRow, Page, Pager};
+pub use paging::{Collected, Completeness, MalformedRow, Page, Pager, RepairedField};
 pub use region::{BaseUrl, Region};
 pub use request::{Endpoint, Paging, Request};
 pub use retry::RetryPolicy;
 pub use timestamp::Timestamp;
 pub use transport::{Transport, TransportError, TransportErrorKind};
+pub use unreadable::Unreadable;

@@ -34,6 +34,9 @@ macro_rules! model {
                 #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::timestamp::field")]
                 pub $time: Option<crate::Timestamp>,
             )*)?
+            /// The fields that were there and could not be read.
+            #[serde(rename = "$unreadable", skip_serializing)]
+            pub unreadable: crate::Unreadable,
         }
 
         // `remote = "Self"` derives these two as functions of the type, so that the traits can go through `Object`.

@@ -24,11 +24,25 @@ pub struct MalformedRow {
     pub field: Option<String>,
 }
 
+/// A field that rows of a page carried in another form than this version expects: how often, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct RepairedField {
+    /// The field, such as `os.needsReboot`; never what was in it.
+    pub field: String,
+    /// Whether its value was lost: it is absent from the model and named in
+    /// [`Unreadable`](crate::Unreadable). Otherwise it was read without loss.
+    pub lost: bool,
+    /// In how many rows.
+    pub rows: usize,
+}
+
 /// A page as it was received.
 #[derive(Debug)]
 pub(crate) struct RawPage<T> {
     pub(crate) rows: Vec<T>,
     pub(crate) malformed: Vec<MalformedRow>,
+    pub(crate) repaired: Vec<RepairedField>,
     /// Ids of the malformed rows that could still be read.
     pub(crate) malformed_ids: Vec<i64>,
     pub(crate) cursor: Option<Cursor>,
@@ -196,6 +210,7 @@ impl<R> Envelope<'_, R> {
         Ok(RawPage {
             rows,
             malformed,
+            repaired: Vec::new(),
             malformed_ids,
             cursor,
             fingerprint,

@@ -8,7 +8,7 @@ mod stream;
 mod tests;
 mod walk;
 
-pub use decode::MalformedRow;
+pub use decode::{MalformedRow, RepairedField};
 pub use pager::{Collected, Completeness, Page, Pager};
 
 pub(crate) use decode::{RawPage, Unreadable, read_page, read_single};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::decode::{MalformedRow, RawPage};
+use super::decode::{MalformedRow, RawPage, RepairedField};
 use super::walk::{Step, Walk, expired_twice};
 use crate::observer::Event;
 use crate::request::Request;
@@ -38,6 +38,8 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// The rows that did not.
     pub malformed: Vec<MalformedRow>,
+    /// The fields of rows that decoded only after they had been repaired.
+    pub repaired: Vec<RepairedField>,
     /// Rows of the walk before this page.
     pub offset: usize,
     /// Rows of the whole list, when NinjaOne says so.
@@ -246,6 +248,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         let mut page = Page {
             rows: raw.rows,
             malformed: raw.malformed,
+            repaired: raw.repaired,
             offset,
             total,
         };
