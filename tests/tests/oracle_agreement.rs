@@ -14,8 +14,9 @@ mod whole_way;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::fleets::unreadable;
 use crate::oracle::tenant::Tenant;
 
 /// More with `FLEETS=20000 cargo test ...`.
@@ -99,6 +100,7 @@ fn generated_fleets_reach_every_outcome_and_every_reason() {
             "disk_encryption",
             &[
                 "unmeasured_volumes",
+                "undated_rows",
                 "unknown_node_class",
                 "below_threshold",
             ][..],
@@ -106,6 +108,7 @@ fn generated_fleets_reach_every_outcome_and_every_reason() {
         (
             "antivirus_posture",
             &[
+                "undated_rows",
                 "unknown_node_class",
                 "protection_off",
                 "age_not_reported",
@@ -117,24 +120,34 @@ fn generated_fleets_reach_every_outcome_and_every_reason() {
         (
             "patch_sla",
             &[
+                "undated_rows",
                 "unknown_node_class",
                 "patches_missing",
                 "installs_failed",
+                "installs_superseded",
                 "severity_unknown",
+                "patches_rejected",
                 "no_patch_data",
+                "kind_below_half",
+                "kind_not_in_use",
             ][..],
         ),
         (
             "backup_activity",
-            &["backups_failing", "warnings_only", "no_backup_activity"][..],
+            &[
+                "undated_rows",
+                "backups_failing",
+                "warnings_only",
+                "latest_runs_failing",
+                "devices_without_backup",
+                "no_backup_activity",
+            ][..],
         ),
         ("device_inventory", &["mostly_offline"][..]),
     ] {
         let inventory = signal == "device_inventory";
-        let backup = signal == "backup_activity";
         let expected = everywhere
             .iter()
-            .filter(|reason| !(backup && **reason == "unmeasured_devices"))
             .chain(by_coverage.iter().filter(|_| !inventory))
             .chain(own);
         for reason in expected {
@@ -174,6 +187,94 @@ fn the_second_opinion_keeps_the_laws() {
             }
         }
     }
+}
+
+/// Law of section 2: making the time of any volume, antivirus, pending, attempt or activity row unreadable never leads to a pass.
+#[test]
+fn making_a_time_unreadable_never_leads_to_a_pass() {
+    let times = |report: usize| -> &[&str] {
+        if report == 0 {
+            &[]
+        } else {
+            unreadable::time_fields(report)
+        }
+    };
+    let unreadable = [
+        Value::Null,
+        "soon".into(),
+        0.into(),
+        99_999_999_999_i64.into(),
+    ];
+    damage_never_leads_to_a_pass(times, &unreadable);
+}
+
+/// Section 14: a field that was taken as absent and that a signal reads is never better than before.
+#[test]
+fn making_a_field_unreadable_never_leads_to_a_pass() {
+    let unreadable = [json!([]), json!({ "a": 1 }), json!(17.5)];
+    damage_never_leads_to_a_pass(unreadable::read_fields, &unreadable);
+}
+
+/// Puts each of some values into some fields of every generated tenant, one at a time.
+fn damage_never_leads_to_a_pass(
+    fields: impl Fn(usize) -> &'static [&'static str],
+    damages: &[Value],
+) {
+    let verdicts = |tenant: &Tenant| -> BTreeMap<String, bool> {
+        let passes = |signal: Value| signal["status"] == "pass";
+        by_name(&oracle::evaluate(tenant))
+            .into_iter()
+            .map(|(name, signal)| (name, passes(signal)))
+            .collect()
+    };
+    let mut tried = 0;
+    for seed in seeds() {
+        let tenant = fleets::tenant(seed);
+        let before = verdicts(&tenant);
+        if before.values().all(|passes| *passes) {
+            continue;
+        }
+        let mut places: Vec<(usize, usize, &str)> = Vec::new();
+        for (index, (_, report)) in tenant.reports().into_iter().enumerate() {
+            for row in 0..report.rows.len() {
+                places.extend(fields(index).iter().map(|field| (index, row, *field)));
+            }
+        }
+        // Another dozen places in every tenant.
+        let step = (places.len() / 12).max(1);
+        let first = usize::try_from(seed).expect("a small seed") % step;
+        for (number, (index, row, path)) in places.into_iter().skip(first).step_by(step).enumerate()
+        {
+            let mut damaged = tenant.clone();
+            // A device listed twice is the business of the device list, which gives every id once.
+            let id = damaged.devices.rows.get(row).map(|row| row["id"].clone());
+            let twice = damaged
+                .devices
+                .rows
+                .iter()
+                .filter(|row| Some(&row["id"]) == id.as_ref())
+                .count()
+                > 1;
+            if index == 0 && twice {
+                continue;
+            }
+            let damage = &damages[number % damages.len()];
+            let Some(field) = unreadable::field(&mut damaged.reports_mut()[index].rows[row], path)
+            else {
+                continue;
+            };
+            *field = damage.clone();
+            tried += 1;
+            for (name, passes) in verdicts(&damaged) {
+                assert!(
+                    !passes || before[&name],
+                    "seed {seed}: {name} passes once {path} of row {row} of report {index} is {damage}\n{}",
+                    minimise::describe(&damaged)
+                );
+            }
+        }
+    }
+    assert!(tried > 5_000, "only {tried} fields were damaged");
 }
 
 /// The smallest tenant is found, and is one on which the thing still happens.

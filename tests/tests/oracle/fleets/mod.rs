@@ -10,6 +10,7 @@ mod noise;
 mod patches;
 mod products;
 mod times;
+pub(crate) mod unreadable;
 mod volumes;
 
 use serde_json::Value;
@@ -18,7 +19,7 @@ use time::{Duration, UtcOffset};
 
 use self::dice::Dice;
 use self::patches::Kind;
-use crate::oracle::tenant::{Report, Tenant};
+use crate::oracle::tenant::{Kinds, Report, Tenant};
 
 const ORGANIZATION: i64 = 7;
 const OTHER_ORGANIZATION: i64 = 8;
@@ -142,6 +143,12 @@ pub(crate) fn tenant(seed: u64) -> Tenant {
     ) = software;
     tenant.activities = Report::answered(maker.activities(&ids));
     tenant.signature_history = maker.history(&ids);
+    tenant.kinds = maker.dice.weigh(&[
+        (84, Kinds::Both),
+        (8, Kinds::OsOnly),
+        (8, Kinds::SoftwareOnly),
+    ]);
+    maker.damage(&mut tenant);
     maker.disturb(&mut tenant);
     tenant
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::{DAY, MICROSECOND, Maker, SECOND, Temper};
+use super::{DAY, HOUR, MICROSECOND, Maker, SECOND, Temper};
 
 impl Maker {
     pub(super) fn products(&mut self, device: i64, temper: Temper) -> Vec<Value> {
@@ -47,6 +47,21 @@ impl Maker {
         const DUNNO: &[&str] = &["Unknown", "", "Fine"];
 
         let mut rows = Vec::new();
+        // An ON row about a week older than what else the device says.
+        if temper.bad(&mut self.dice) && self.dice.percent(30) {
+            let week = *self
+                .dice
+                .pick(&[7 * DAY, 7 * DAY + MICROSECOND, 8 * DAY, 29 * DAY]);
+            for (state, ago) in [("ON", HOUR + week), ("OFF", HOUR)] {
+                let name = *self.dice.pick(PRODUCTS);
+                let mut row = json!({
+                    "deviceId": device, "productName": name, "productState": state, "definitionStatus": "Up-to-Date",
+                });
+                row["timestamp"] = self.written(ago);
+                rows.push(row);
+            }
+            return rows;
+        }
         for _ in 0..self.dice.between(1, 3) {
             let bad = temper.bad(&mut self.dice);
             let mut row = json!({
@@ -60,7 +75,11 @@ impl Maker {
                         row["productState"] =
                             json!(*self.dice.pick(&["RESTARTING", "UNKNOWN", ""]));
                     }
-                    5 => row["productName"] = json!(*self.dice.pick(NO_PRODUCTS)),
+                    5 => {
+                        row["productName"] = json!(*self.dice.pick(NO_PRODUCTS));
+                        row["productState"] =
+                            json!(*self.dice.pick(&["ON", "OFF", "SNOOZED", "RESTARTING"]));
+                    }
                     6 | 7 => row["definitionStatus"] = json!(*self.dice.pick(OUT)),
                     8 => row["definitionStatus"] = json!(*self.dice.pick(DUNNO)),
                     _ => {
@@ -78,8 +97,11 @@ impl Maker {
             } else if self.remembers && self.dice.percent(25) {
                 row["definitionStatus"] = json!(*self.dice.pick(OUT));
             } else if self.dice.percent(10) {
-                // A product that stands down beside another.
+                // A product that stands down beside another, or has no name.
                 let mut aside = row.clone();
+                if self.dice.percent(30) {
+                    aside["productName"] = json!(*self.dice.pick(NO_PRODUCTS));
+                }
                 aside["productState"] = json!(*self.dice.pick(STATES));
                 self.stamp(&mut aside, "timestamp", 30 * DAY);
                 rows.push(aside);
