@@ -240,8 +240,8 @@ fn damage_never_leads_to_a_pass(
                 places.extend(fields(index).iter().map(|field| (index, row, *field)));
             }
         }
-        // Another dozen places in every tenant.
-        let step = (places.len() / 12).max(1);
+        // Another few places in every tenant.
+        let step = (places.len() / 8).max(1);
         let first = usize::try_from(seed).expect("a small seed") % step;
         for (number, (index, row, path)) in places.into_iter().skip(first).step_by(step).enumerate()
         {
@@ -274,6 +274,7 @@ fn damage_never_leads_to_a_pass(
             }
         }
     }
+    println!("{tried} fields damaged");
     assert!(tried > 5_000, "only {tried} fields were damaged");
 }
 

@@ -35,7 +35,6 @@ impl Maker {
             "IMAGEMANAGER_VERIFICATION_FAILED",
             "BACKUP",
             "START_REQUESTED",
-            "",
         ];
         let temper = self.dice.weigh(&TEMPERS);
         let all = self.dice.percent(60);
@@ -68,7 +67,7 @@ impl Maker {
                     };
                     row["activityResult"] = json!(result);
                 }
-                if self.dice.percent(2) {
+                if self.dice.percent(1) {
                     row[*self
                         .dice
                         .pick(&["statusCode", "activityResult", "activityType"])] = Value::Null;
