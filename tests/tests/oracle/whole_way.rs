@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
 use ninjaone_client::{
     BaseUrl, Client, Credentials, RateLimit, RetryPolicy, Transport, TransportError,
@@ -19,6 +20,8 @@ use regentra_sync::custom_fields::CustomFields;
 use regentra_sync::mapping::ExternalOrgId;
 use serde_json::{Value, json};
 
+use crate::fleets::unreadable::TWICE;
+use crate::oracle::reading;
 use crate::oracle::tenant::{Report, State, Tenant};
 
 #[derive(Debug)]
@@ -28,8 +31,27 @@ struct InProcess(in_process::Front);
 impl Transport for InProcess {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let broken = |_| TransportError::new(TransportErrorKind::Incomplete);
-        self.0.call(request).await.map_err(broken)
+        let is_rows = request.uri().path().starts_with("/v2/");
+        let (mut head, body) = self.0.call(request).await.map_err(broken)?.into_parts();
+        let body = if is_rows { as_written(&body) } else { body };
+        if head.headers.contains_key(CONTENT_LENGTH) {
+            head.headers.insert(CONTENT_LENGTH, body.len().into());
+        }
+        Ok(Response::from_parts(head, body))
     }
+}
+
+/// What no JSON value can hold, put into a body on its way: half of a surrogate pair where the rows have U+FFFD, a key twice
+/// where they have one that is marked, a byte order mark before every other body.
+fn as_written(body: &Bytes) -> Bytes {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return body.clone();
+    };
+    let mark = if body.len() % 2 == 0 { "\u{FEFF}" } else { "" };
+    let rows = text
+        .replace(char::REPLACEMENT_CHARACTER, r"\ud83d")
+        .replace(&format!("\"{TWICE}"), "\"");
+    Bytes::from(format!("{mark}{rows}"))
 }
 
 /// What the wire can carry of a tenant: a row that did not decode is one, a list cut short would need ten thousand devices, and
@@ -44,17 +66,18 @@ pub(crate) fn as_served(tenant: &Tenant) -> Tenant {
             .extend((0..report.malformed).map(|_| json!("no row")));
         report.malformed = 0;
     }
-    // A list is paged by id: the client delivers each id once, and refuses an activity without one whatever its code.
+    // A list is paged by id: the client delivers each id once.
     for report in [&mut served.devices, &mut served.activities] {
         let mut delivered = BTreeSet::new();
-        report
-            .rows
-            .retain(|row| row["id"].as_i64().is_none_or(|id| delivered.insert(id)));
+        report.rows.retain_mut(|row| {
+            let id = reading::whole(row, "id").value();
+            // The simulated tenant sorts by the number.
+            if let Some(id) = id {
+                row["id"] = json!(id);
+            }
+            id.is_none_or(|id| delivered.insert(id))
+        });
     }
-    served
-        .activities
-        .rows
-        .retain(|row| !row.is_object() || row["id"].is_i64());
     served
 }
 
