@@ -109,7 +109,9 @@ fn a_rejected_patch_taken_for_missing() {
         ..pending(1, 1, PatchSeverity::Critical)
     }];
     assert_eq!(naive(!waiting.iter().any(is_severe)), Naive::Fail);
-    assert_ours(&judge(1, &waiting, &[]), Status::Pass, []);
+    let signal = judge(10, &waiting, &[]);
+    assert_ours(&signal, Status::Pass, [Reason::PatchesRejected]);
+    assert!(!signal.reasons.contains(&Reason::PatchesMissing));
 }
 
 #[test]
@@ -161,13 +163,15 @@ fn a_success_of_another_patch_or_device_that_excuses_a_failure() {
         newer(attempt(1, 2, InstallOutcome::Installed)),
         newer(attempt(2, 1, InstallOutcome::Installed)),
     ];
+    // The failed one is still listed: there is something to install, whatever else succeeded.
+    let waiting = [pending(1, 1, PatchSeverity::Low)];
     let latest = attempts.iter().max_by_key(|fact| fact.installed_at);
     assert_eq!(
         naive(latest.is_some_and(|fact| fact.outcome == InstallOutcome::Installed)),
         Naive::Pass
     );
     assert_ours(
-        &judge(2, &[], &attempts),
+        &judge(2, &waiting, &attempts),
         Status::Fail,
         [Reason::InstallsFailed],
     );
