@@ -19,6 +19,8 @@ mod laws;
 #[cfg(test)]
 mod naive_mistakes;
 pub mod patch_sla;
+#[cfg(test)]
+mod unreadable;
 
 use ninjaone_client::{DeviceId, Timestamp};
 use regentra_evidence::DeviceKey;
