@@ -2,16 +2,22 @@
 //!
 //! **Unit:** devices, any-of. A device is *on* if any row of a real product says ON, also when another row of the same product
 //! says OFF: Defender stands down beside a third-party product, and old registrations linger. It is *off* when it has rows,
-//! none is ON, and every real product is off, snoozed or expired (or there is no real product). It is *unmeasured* without a
-//! row, or when none is ON and a state has never been seen before.
+//! none is ON, and every real product is off, snoozed or expired (or there is no real product). It is *unmeasured* when no row
+//! is left, or when none is ON and a real or nameless product is in a state never seen before.
+//!
+//! **Left aside** are rows without a readable time, rows older than 30 days, and rows more than 7 days older than the device's newest. The
+//! newest is looked for in all rows of the device; one without a readable time counts as of now there. So an ON row of last
+//! month says nothing beside an OFF row of today. A row without a product's name that says ON contradicts itself, and is ignored; one that
+//! says OFF is no product.
 //!
 //! **Signatures** count over devices that are on, from the same row as the protection: among its ON rows the best of up to
 //! date, out of date, unknown. The vendor reports no signature date, and the row's own time is when it was collected, never a
-//! signature age. So up to date is fresh, and out of date ages from when it was first seen out of date, which the host keeps
-//! ([`SignatureHistory`]): fresh up to 7 days, aged up to 30, over 30. Exactly 7 days is fresh, exactly 30 days is aged; in
-//! seconds, not whole days. Without history the age is not reported.
+//! signature age. So up to date is fresh, and out of date ages from when it was seen to change from up to date to out of date,
+//! which the host keeps ([`SignatureHistory`]): fresh up to 7 days, aged up to 30, over 30. Exactly 7 days is fresh, exactly 30 days is aged; in
+//! seconds, not whole days. Of a device that was out of date when it was first seen the age is not reported, until it was
+//! seen up to date once; without history no age is.
 //!
-//! **Custom fields:** for a device without any row, servers above all, a custom field of the host may say whether it is
+//! **Custom fields:** for a device without any row, whatever its time, servers above all, a custom field of the host may say whether it is
 //! protected ([`AntivirusPosture::observe_custom_protection`]), and another whether its signatures are up to date
 //! ([`AntivirusPosture::observe_custom_definitions`]). They never override a row. Such a device counts under the vendor `other`.
 //!
@@ -55,18 +61,18 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     custom_field::{CustomAnswer, CustomAnswers, CustomFact},
     device::{DeviceClass, DeviceKey},
     digest::{DigestKey, FactsDigest, FactsHasher},
-    fleet::{Fleet, OtherFleet, Scope, Standing, add_one, count},
+    fleet::{Fleet, OtherFleet, RowTime, Scope, Standing, add_one, count},
     reason::Reason,
     report::{ReportState, RowFate},
     signal::{Metadata, Signal, SignalKind, Status},
@@ -83,6 +89,8 @@ pub enum Product {
     Real(Vendor),
     /// The row says that there is none.
     None,
+    /// The row does not say what the product is.
+    Nameless,
 }
 
 /// Whether a product protects.
@@ -118,7 +126,7 @@ pub struct ProductFact {
     pub state: ProtectionState,
     /// How fresh its signatures are.
     pub definitions: Definitions,
-    /// When the row was collected, never a signature age; `None` when absent or unreadable: the row is ignored.
+    /// When the row was collected, never a signature age; `None` when absent or unreadable: the row is left aside.
     pub collected_at: Option<OffsetDateTime>,
 }
 
@@ -128,7 +136,7 @@ pub struct ProductFact {
 pub enum AgeBasis {
     /// Nowhere: only the status is known.
     StatusOnly,
-    /// From when the host first saw them out of date.
+    /// From when the host first saw them out of date after they had been up to date.
     FirstSeen,
 }
 
@@ -173,28 +181,32 @@ pub struct AntivirusPostureMetadata {
     pub age_basis: AgeBasis,
 }
 
+/// Rows more than so much older than the newest of their device are left aside.
+const LINGERS_FOR: Duration = Duration::days(7);
+
 /// What the rows of one device say together: a join, so that order, split and repetition change nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Protection {
     /// The best ON row of a real product; at a tie the vendor that comes first in the alphabet.
     on: Option<(Definitions, Reverse<Vendor>)>,
-    /// A real product is in a state never seen before.
+    /// A real or nameless product is in a state never seen before.
     unknown_state: bool,
 }
 
 impl Protection {
-    fn of(fact: &ProductFact) -> Self {
-        match (fact.product, fact.state) {
-            (Product::Real(vendor), ProtectionState::On) => Self {
-                on: Some((fact.definitions, Reverse(vendor))),
-                unknown_state: false,
-            },
-            (Product::Real(_), ProtectionState::Unknown) => Self {
-                on: None,
-                unknown_state: true,
-            },
-            (Product::Real(_), ProtectionState::Off) | (Product::None, _) => Self::default(),
-        }
+    /// `None` for a row that contradicts itself.
+    fn of(fact: &ProductFact) -> Option<Self> {
+        let (on, unknown_state) = match (fact.product, fact.state) {
+            (Product::Nameless, ProtectionState::On) => return None,
+            (Product::Real(vendor), ProtectionState::On) => {
+                (Some((fact.definitions, Reverse(vendor))), false)
+            }
+            (Product::Real(_) | Product::Nameless, ProtectionState::Unknown) => (None, true),
+            (Product::Real(_) | Product::Nameless, ProtectionState::Off) | (Product::None, _) => {
+                (None, false)
+            }
+        };
+        Some(Self { on, unknown_state })
     }
 
     fn join(&mut self, other: Self) {
@@ -203,11 +215,54 @@ impl Protection {
     }
 }
 
+/// The rows of one device: what each moment says, as far as it may still count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Sightings {
+    /// The time of the newest row; of one without a readable time the moment of judgement.
+    newest: OffsetDateTime,
+    /// Fresh rows at most [`LINGERS_FOR`] older than the newest.
+    fresh: BTreeMap<OffsetDateTime, Protection>,
+    /// A row is undated or too old.
+    undated: bool,
+}
+
+impl Sightings {
+    fn join(&mut self, other: Self) {
+        self.newest = self.newest.max(other.newest);
+        self.undated |= other.undated;
+        for (at, protection) in other.fresh {
+            self.fresh.entry(at).or_default().join(protection);
+        }
+        let newest = self.newest;
+        self.fresh
+            .retain(|at, _| !is_older_than(*at, LINGERS_FOR, newest));
+    }
+
+    /// What is left of the rows says; `None` where none is left.
+    fn protection(&self) -> Option<Protection> {
+        self.fresh.values().copied().reduce(|mut left, right| {
+            left.join(right);
+            left
+        })
+    }
+}
+
+/// What is known of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// Rows, or a custom field.
+    Protection(Protection),
+    /// It has rows, and none is left. `undated`: one is undated or too old.
+    NoRowLeft { undated: bool },
+    /// It has no rows.
+    Nothing,
+}
+
 /// Judges antivirus posture; see the [module](self) for the rule.
 #[derive(Clone, Debug)]
 pub struct AntivirusPosture {
     fleet: Arc<Fleet>,
-    devices: BTreeMap<DeviceKey, Protection>,
+    devices: BTreeMap<DeviceKey, Sightings>,
     custom_protection: CustomAnswers,
     custom_definitions: CustomAnswers,
 }
@@ -229,15 +284,33 @@ impl AntivirusPosture {
         if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
             return fate;
         }
-        match self.fleet.collection_time(fact.collected_at) {
-            Ok(_) => {
-                self.devices
-                    .entry(fact.device)
-                    .or_default()
-                    .join(Protection::of(&fact));
-                RowFate::Used
+        let time = self.fleet.row_time(fact.collected_at);
+        let mut sightings = Sightings {
+            newest: self.fleet.now(),
+            fresh: BTreeMap::new(),
+            undated: true,
+        };
+        match time {
+            RowTime::Fresh(at) => {
+                sightings.newest = at;
+                sightings.undated = false;
+                sightings
+                    .fresh
+                    .extend(Protection::of(&fact).map(|protection| (at, protection)));
             }
-            Err(fate) => fate,
+            RowTime::TooOld(at) => sightings.newest = at,
+            RowTime::Undated => {}
+        }
+        self.join(fact.device, sightings);
+        time.fate()
+    }
+
+    fn join(&mut self, device: DeviceKey, sightings: Sightings) {
+        match self.devices.entry(device) {
+            Entry::Occupied(mut known) => known.get_mut().join(sightings),
+            Entry::Vacant(place) => {
+                place.insert(sightings);
+            }
         }
     }
 
@@ -275,8 +348,8 @@ impl AntivirusPosture {
     /// [`OtherFleet`] when the other evaluator is of another fleet: nothing was added.
     pub fn merge(&mut self, other: Self) -> Result<(), OtherFleet> {
         self.fleet.same(&other.fleet)?;
-        for (device, protection) in other.devices {
-            self.devices.entry(device).or_default().join(protection);
+        for (device, sightings) in other.devices {
+            self.join(device, sightings);
         }
         self.custom_protection.merge(other.custom_protection);
         self.custom_definitions.merge(other.custom_definitions);
@@ -293,7 +366,7 @@ impl AntivirusPosture {
         self.with_definitions(Definitions::OutOfDate)
     }
 
-    /// Devices that are on and whose signatures are up to date: what a host takes out of its [`SignatureHistory`].
+    /// Devices that are on and whose signatures are up to date: what a host notes in its [`SignatureHistory`].
     pub fn up_to_date(&self) -> impl Iterator<Item = DeviceKey> {
         self.with_definitions(Definitions::UpToDate)
     }
@@ -303,26 +376,37 @@ impl AntivirusPosture {
             .live_endpoints()
             .map(|(device, _)| device)
             .filter(move |device| {
-                self.protection(*device)
-                    .and_then(|protection| protection.on)
-                    .is_some_and(|(definitions, _)| definitions == wanted)
+                matches!(
+                    self.known(*device),
+                    Known::Protection(Protection { on: Some((definitions, _)), .. }) if definitions == wanted
+                )
             })
     }
 
     /// What is known of a device: its rows, or, without any, what custom fields answer.
-    fn protection(&self, device: DeviceKey) -> Option<Protection> {
-        if let Some(protection) = self.devices.get(&device) {
-            return Some(*protection);
+    fn known(&self, device: DeviceKey) -> Known {
+        if let Some(sightings) = self.devices.get(&device) {
+            return sightings.protection().map_or(
+                Known::NoRowLeft {
+                    undated: sightings.undated,
+                },
+                Known::Protection,
+            );
         }
         let definitions = match self.custom_definitions.get(device) {
             Some(CustomAnswer::Yes) => Definitions::UpToDate,
             Some(CustomAnswer::No) => Definitions::OutOfDate,
             None => Definitions::Unknown,
         };
-        self.custom_protection.get(device).map(|answer| Protection {
-            on: (answer == CustomAnswer::Yes).then_some((definitions, Reverse(Vendor::Other))),
-            unknown_state: false,
-        })
+        self.custom_protection
+            .get(device)
+            .map_or(Known::Nothing, |answer| {
+                Known::Protection(Protection {
+                    on: (answer == CustomAnswer::Yes)
+                        .then_some((definitions, Reverse(Vendor::Other))),
+                    unknown_state: false,
+                })
+            })
     }
 
     /// The signal. Without `history` the age of out-of-date signatures is not reported.
@@ -365,13 +449,19 @@ impl AntivirusPosture {
         self.fleet.digest(&mut facts);
         report.digest(&mut facts);
         facts.number(count(self.devices.len()));
-        for (device, protection) in &self.devices {
+        for (device, sightings) in &self.devices {
             facts.number(device.get());
-            facts.option(protection.on, |facts, (definitions, Reverse(vendor))| {
-                facts.tag(definitions as u8);
-                facts.text(vendor.as_str());
-            });
-            facts.flag(protection.unknown_state);
+            facts.time(sightings.newest);
+            facts.flag(sightings.undated);
+            facts.number(count(sightings.fresh.len()));
+            for (at, protection) in &sightings.fresh {
+                facts.time(*at);
+                facts.option(protection.on, |facts, (definitions, Reverse(vendor))| {
+                    facts.tag(definitions as u8);
+                    facts.text(vendor.as_str());
+                });
+                facts.flag(protection.unknown_state);
+            }
         }
         self.custom_protection.digest(&mut facts);
         self.custom_definitions.digest(&mut facts);
@@ -379,7 +469,7 @@ impl AntivirusPosture {
         facts.option(history, |facts, history| {
             for device in self.out_of_date() {
                 facts.number(device.get());
-                facts.option(history.first_seen(device), FactsHasher::time);
+                facts.option(history.out_of_date_since(device), FactsHasher::time);
             }
         });
         facts.finish()
@@ -391,26 +481,25 @@ impl AntivirusPosture {
         let mut vendors = BTreeMap::new();
         let mut reasons = BTreeSet::new();
         for (device, class) in self.fleet.live_endpoints() {
-            match self.protection(device) {
-                Some(Protection {
+            match self.known(device) {
+                Known::Protection(Protection {
                     on: Some((definitions, Reverse(vendor))),
                     ..
                 }) => {
                     add_one(&mut devices.on);
                     add_one(vendors.entry(vendor).or_default());
-                    let first_seen = history.and_then(|history| history.first_seen(device));
-                    self.count_signature(definitions, first_seen, &mut signatures);
+                    let since = history.and_then(|history| history.out_of_date_since(device));
+                    self.count_signature(definitions, since, &mut signatures);
                 }
-                Some(Protection {
+                Known::Protection(Protection {
                     on: None,
                     unknown_state: false,
                 }) => add_one(&mut devices.off),
-                Some(Protection {
-                    on: None,
-                    unknown_state: true,
-                })
-                | None => {
+                unmeasured => {
                     add_one(&mut devices.unmeasured);
+                    if unmeasured == (Known::NoRowLeft { undated: true }) {
+                        reasons.insert(Reason::UndatedRows);
+                    }
                     if class == DeviceClass::Unknown {
                         reasons.insert(Reason::UnknownNodeClass);
                     }
@@ -420,7 +509,7 @@ impl AntivirusPosture {
 
         let scope = self
             .fleet
-            .endpoint_scope(devices.on.saturating_add(devices.off), 0);
+            .endpoint_scope(devices.on.saturating_add(devices.off));
         for (counter, reason) in [
             (devices.off, Reason::ProtectionOff),
             (signatures.aged_7_to_30, Reason::SignaturesAging),
@@ -480,11 +569,11 @@ impl AntivirusPosture {
     fn count_signature(
         &self,
         definitions: Definitions,
-        first_seen: Option<OffsetDateTime>,
+        since: Option<OffsetDateTime>,
         signatures: &mut SignatureCounts,
     ) {
         let (now, rules) = (self.fleet.now(), self.fleet.rules());
-        let counter = match (definitions, believable(first_seen, now)) {
+        let counter = match (definitions, believable(since, now)) {
             (Definitions::Unknown, _) => &mut signatures.unmeasured,
             (Definitions::OutOfDate, None) => &mut signatures.age_not_reported,
             (Definitions::OutOfDate, Some(since))

@@ -2,15 +2,22 @@
 //!
 //! **Unit:** approved devices of any class that have backup activity in the window `(now - 7 days, now]`; stale devices and
 //! their activity stay out. Activity is a success, a success with warnings, a failure or a cancelled run. Integrity checks and
-//! completed restores are counted and are no activity.
+//! completed restores are counted and are no activity. The same activity twice, in different words: the worse.
+//!
+//! **Without a readable time** a failure counts as of now. A success, a warning or a cancelled run counts for nothing, but makes
+//! a device without other activity unmeasured; an integrity check or a restore counts for nothing.
 //!
 //! **Verdict:** pass when every device with activity has a success (warnings count as success); fail when 10 % of them or more
-//! have none (1 of 10 fails, 1 of 11 warns); warning when some have none, or when a device's only successes carry warnings.
-//! No device with activity at all is unknown, never a pass; so is a fleet of which more devices are stale than have activity, as
-//! nobody can tell which of the stale ones should have had any.
+//! have none (1 of 10 fails, 1 of 11 warns); warning when some have none, or when a device's only successes carry warnings. An unmeasured device is
+//! one without a success in the worst reading. No device with activity at all is unknown, never a pass; so is a fleet of which
+//! fewer devices have activity than are stale or unmeasured, as nobody can tell which of the stale ones should have had any.
+//!
+//! **Scope:** measured are devices with activity; stale are stale workstations, servers and devices of a class that is not known; the rest
+//! is not applicable.
 //!
 //! **Limits:** `ShadowProtect` and `ImageManager` have no success code, so their silence proves nothing; and a device whose backups
-//! stop silently leaves the denominator. `without_any_backup` shows what the denominator hides.
+//! stop silently leaves the denominator. `without_any_backup` shows what the denominator hides, and is a reason that a pass may carry; so is a device
+//! whose last run failed after a success of the week.
 //!
 //! ```
 //! use regentra_evidence::{
@@ -51,11 +58,11 @@ use time::OffsetDateTime;
 
 use crate::{
     device::{DeviceFamily, DeviceKey},
-    digest::{DigestKey, FactsDigest},
+    digest::{DigestKey, FactsDigest, FactsHasher},
     fleet::{Fleet, OtherFleet, Scope, add_one, count},
     reason::Reason,
     report::{ReportState, RowFate},
-    rules::BACKUP_WINDOW,
+    rules::{BACKUP_WINDOW, Rules},
     signal::{Metadata, Signal, SignalKind, Status},
     time::believable,
     verdict::{Grade, Grades, conclude, decide},
@@ -93,7 +100,7 @@ pub enum BackupEvent {
     Success,
     /// A backup succeeded with warnings.
     SuccessWithWarning,
-    /// A backup was cancelled: activity, neither success nor failure.
+    /// A backup was cancelled, or its result cannot be read: activity, neither success nor failure.
     Cancelled,
     /// A backup failed.
     Failure,
@@ -117,7 +124,7 @@ pub struct BackupFact {
     pub activity: ActivityKey,
     /// What happened.
     pub event: BackupEvent,
-    /// When it happened; `None` when absent or unreadable: the activity is ignored.
+    /// When it happened; `None` when absent or unreadable: the activity can only hold the verdict back.
     pub at: Option<OffsetDateTime>,
 }
 
@@ -134,7 +141,7 @@ pub struct BackupDeviceCounts {
     pub warnings_only: u64,
     /// Of them, devices whose last run failed.
     pub latest_run_failed: u64,
-    /// Workstations and servers, not stale, without any activity: what the denominator hides.
+    /// Workstations and servers, not stale, without any activity, not even one without a readable time: what the denominator hides.
     pub without_any_backup: u64,
 }
 
@@ -150,7 +157,8 @@ pub struct IntegrityChecks {
 /// The aggregates behind the backup signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupActivityMetadata {
-    /// Devices; measured means with activity, not applicable means not stale and without any.
+    /// Devices; measured means with activity, unmeasured with none but such as has no readable time, and not applicable is what
+    /// has neither and is no stale computer.
     pub scope: Scope,
     /// Devices by activity.
     pub devices: BackupDeviceCounts,
@@ -162,8 +170,15 @@ pub struct BackupActivityMetadata {
     pub window_days: u64,
 }
 
-/// What one activity came to, in the order by which two rows of the same activity are joined.
-type Occurrence = (OffsetDateTime, BackupEvent, DeviceKey);
+/// What one activity came to, in the order by which two rows of the same activity are joined: the worse, then the later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Occurrence {
+    event: BackupEvent,
+    /// `None` where the time cannot be read; such a failure is of now.
+    at: Option<OffsetDateTime>,
+    undated: bool,
+    device: DeviceKey,
+}
 
 /// What the activity of one device adds up to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -190,23 +205,37 @@ impl BackupActivity {
         }
     }
 
-    /// Takes one activity. The same activity twice: the newest row wins, at a tie the worse.
+    /// Takes one activity. The same activity twice: the worse row wins, of two that say the same the later.
     pub fn observe(&mut self, fact: BackupFact) -> RowFate {
         if let Some(fate) = self.fleet.refusal(fact.device, |standing| !standing.stale) {
             return fate;
         }
         let now = self.fleet.now();
-        let Some(at) = believable(fact.at, now) else {
-            return RowFate::Unreadable;
+        let time = believable(fact.at, now);
+        let is_over = |at: OffsetDateTime| {
+            now.checked_sub(BACKUP_WINDOW)
+                .is_some_and(|start| at <= start)
         };
-        if now
-            .checked_sub(BACKUP_WINDOW)
-            .is_some_and(|start| at <= start)
-        {
+        if time.is_some_and(is_over) {
             return RowFate::Stale;
         }
-        self.join(fact.activity, (at, fact.event, fact.device));
-        RowFate::Used
+        let undated = time.is_none();
+        if undated && !fact.event.is_activity() {
+            return RowFate::Unreadable;
+        }
+        let of_now = (fact.event == BackupEvent::Failure).then_some(now);
+        let occurrence = Occurrence {
+            event: fact.event,
+            at: time.or(of_now),
+            undated,
+            device: fact.device,
+        };
+        self.join(fact.activity, occurrence);
+        if undated {
+            RowFate::Unreadable
+        } else {
+            RowFate::Used
+        }
     }
 
     /// Adds what another evaluator of the same fleet has seen.
@@ -258,11 +287,12 @@ impl BackupActivity {
         self.fleet.digest(&mut facts);
         report.digest(&mut facts);
         facts.number(count(self.activities.len()));
-        for (ActivityKey(key), (at, event, device)) in &self.activities {
+        for (ActivityKey(key), occurrence) in &self.activities {
             facts.number(key.cast_unsigned());
-            facts.time(*at);
-            facts.tag(*event as u8);
-            facts.number(device.get());
+            facts.option(occurrence.at, FactsHasher::time);
+            facts.flag(occurrence.undated);
+            facts.tag(occurrence.event as u8);
+            facts.number(occurrence.device.get());
         }
         facts.finish()
     }
@@ -271,7 +301,14 @@ impl BackupActivity {
         let mut integrity_checks = IntegrityChecks::default();
         let mut restores_completed = 0;
         let mut runs: BTreeMap<DeviceKey, Runs> = BTreeMap::new();
-        for (activity, (at, event, device)) in &self.activities {
+        let mut undated = BTreeSet::new();
+        let mut reasons = BTreeSet::new();
+        for (activity, occurrence) in &self.activities {
+            let event = occurrence.event;
+            let Some(at) = occurrence.at else {
+                undated.insert(occurrence.device);
+                continue;
+            };
             match event {
                 BackupEvent::RestoreCompleted => add_one(&mut restores_completed),
                 BackupEvent::IntegrityPassed => add_one(&mut integrity_checks.passed),
@@ -279,44 +316,58 @@ impl BackupActivity {
                 BackupEvent::Success
                 | BackupEvent::SuccessWithWarning
                 | BackupEvent::Cancelled
-                | BackupEvent::Failure => {}
+                | BackupEvent::Failure => {
+                    let runs = runs.entry(occurrence.device).or_default();
+                    runs.clean_success |= event == BackupEvent::Success;
+                    runs.success_with_warning |= event == BackupEvent::SuccessWithWarning;
+                    runs.latest = runs.latest.max(Some((at, *activity, event)));
+                }
             }
-            if event.is_activity() {
-                let runs = runs.entry(*device).or_default();
-                runs.clean_success |= *event == BackupEvent::Success;
-                runs.success_with_warning |= *event == BackupEvent::SuccessWithWarning;
-                runs.latest = runs.latest.max(Some((*at, *activity, *event)));
+            if occurrence.undated {
+                reasons.insert(Reason::UndatedRows);
             }
+        }
+        undated.retain(|device| !runs.contains_key(device));
+        if !undated.is_empty() {
+            reasons.insert(Reason::UndatedRows);
         }
 
         let mut devices = count_devices(runs.values());
         let mut scope = Scope {
             approved: self.fleet.approved(),
             measured: devices.with_activity,
+            unmeasured: count(undated.len()),
             not_approved: count(self.fleet.not_approved.len()),
             ..Scope::default()
         };
+        let mut all_stale = true;
         for (device, standing) in &self.fleet.approved {
             // Here a device without activity is in no denominator. Kept for longer it would leave the coverage, and make it look
             // better: so one that is silent by the promise's measure stays stale, whatever the host's threshold.
-            if standing.stale || !standing.in_contact {
+            let stale = standing.stale || !standing.in_contact;
+            all_stale &= stale;
+            if runs.contains_key(device) || undated.contains(device) {
+                continue;
+            }
+            if stale && standing.class.is_endpoint() {
                 add_one(&mut scope.stale);
-            } else if !runs.contains_key(device) {
+            } else {
                 add_one(&mut scope.not_applicable);
-                if matches!(
-                    standing.class.family(),
-                    DeviceFamily::Workstation | DeviceFamily::Server
-                ) {
-                    add_one(&mut devices.without_any_backup);
-                }
+            }
+            let is_computer = matches!(
+                standing.class.family(),
+                DeviceFamily::Workstation | DeviceFamily::Server
+            );
+            if is_computer && !stale {
+                add_one(&mut devices.without_any_backup);
             }
         }
 
-        let rules = self.fleet.rules();
-        let mut reasons = BTreeSet::new();
         for (counter, reason) in [
             (devices.without_success, Reason::BackupsFailing),
             (devices.warnings_only, Reason::WarningsOnly),
+            (devices.latest_run_failed, Reason::LatestRunsFailing),
+            (devices.without_any_backup, Reason::DevicesWithoutBackup),
         ] {
             if counter > 0 {
                 reasons.insert(reason);
@@ -324,21 +375,19 @@ impl BackupActivity {
         }
         let mut status = if scope.approved > 0 && devices.with_activity == 0 {
             reasons.insert(Reason::NoBackupActivity);
-            if scope.stale == scope.approved {
+            if scope.unmeasured > 0 {
+                reasons.insert(Reason::UnmeasuredDevices);
+            }
+            if all_stale {
                 reasons.insert(Reason::FleetDark);
-            } else if scope.stale > 0 {
+            } else if scope.stale > 0 || scope.unmeasured > 0 {
                 reasons.insert(Reason::CoverageBelowHalf);
             }
             Status::Unknown
         } else {
-            let shown = grade(&devices, rules.backup_fail_percent);
             decide(
                 &scope,
-                Grades {
-                    best: shown,
-                    worst: shown,
-                    measured: shown,
-                },
+                grades(&devices, scope.unmeasured, &self.fleet.rules()),
                 &mut reasons,
             )
         };
@@ -384,17 +433,25 @@ fn count_devices<'a>(all: impl ExactSizeIterator<Item = &'a Runs>) -> BackupDevi
     devices
 }
 
-/// The plain verdict.
-const fn grade(devices: &BackupDeviceCounts, fail_percent: u64) -> Grade {
-    let without = devices.without_success;
-    if without > 0
-        && without.saturating_mul(100) >= devices.with_activity.saturating_mul(fail_percent)
-    {
-        Grade::Fail
-    } else if without > 0 || devices.warnings_only > 0 {
-        Grade::Warning
-    } else {
-        Grade::Pass
+/// The plain verdicts; devices that are unmeasured have a success in the best reading and none in the worst.
+fn grades(devices: &BackupDeviceCounts, unmeasured: u64, rules: &Rules) -> Grades {
+    let of = |without: u64, all: u64| {
+        if without > 0
+            && without.saturating_mul(100) >= all.saturating_mul(rules.backup_fail_percent)
+        {
+            Grade::Fail
+        } else if without > 0 || devices.warnings_only > 0 {
+            Grade::Warning
+        } else {
+            Grade::Pass
+        }
+    };
+    let (without, measured) = (devices.without_success, devices.with_activity);
+    let all = measured.saturating_add(unmeasured);
+    Grades {
+        best: of(without, all),
+        worst: of(without.saturating_add(unmeasured), all),
+        measured: of(without, measured),
     }
 }
 

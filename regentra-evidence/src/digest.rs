@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use crate::{fleet::count, guard::Guard, hash::Hash256, signal::SignalKind};
 
 /// What a digest starts with: another layout of the facts would be another number.
-const LAYOUT: &[u8] = b"regentra-evidence facts 1\n";
+const LAYOUT: &[u8] = b"regentra-evidence facts 2\n";
 
 /// The name of a [`DigestKey`], which stands beside each digest, so that keys can be rotated.
 ///

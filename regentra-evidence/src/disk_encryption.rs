@@ -1,9 +1,18 @@
 //! Disk encryption: are the fixed volumes of computers encrypted?
 //!
 //! **Unit:** the volumes of live devices in scope. In scope are fixed local volumes. Out are removable disks, network drives,
-//! compact discs and RAM disks; volumes of capacity zero; and volumes labelled as recovery or system partitions that are also
-//! smaller than 16 GiB (anybody can type a label). A live device whose volumes are all out is not applicable; one without any
-//! volume row counts as one unmeasured volume.
+//! compact discs and RAM disks; volumes of capacity zero; volumes labelled as recovery or system partitions that are also
+//! smaller than 16 GiB (anybody can type a label); and volumes that nobody can open, which have no drive letter and a volume
+//! id for a name, smaller than 32 GiB (vendors' recovery partitions carry any label in any language). A capacity, label or
+//! letter that is absent or cannot be read never puts a volume out. What is out is counted. A live device without any volume in scope
+//! counts as one unmeasured volume: every computer has a fixed disk.
+//!
+//! **The same volume twice**, before scoping: the newest row wins, at equal times the worse.
+//!
+//! **Rows without a readable time** of a volume that has a fresh row: one that is worse than the newest fresh one, or says that
+//! the volume is out where the fresh one does not, makes the volume unmeasured. Without a fresh row the volume is unmeasured,
+//! or out where all of them say so. **Rows older than 30 days** are of a volume that is gone, and ignored, where the device has a fresh row of
+//! another volume in scope, and the volume has no undated row; else the volume is unmeasured.
 //!
 //! **Buckets:** see [`VolumeBucket`]. Only `Encrypted` is good.
 //!
@@ -12,7 +21,8 @@
 //! percentage.
 //!
 //! **Custom fields:** where the vendor's rows carry no encryption field at all, a custom field of the host may answer for the
-//! device ([`DiskEncryption::observe_custom`]). It never overrides what the vendor reports.
+//! device ([`DiskEncryption::observe_custom`]). It never overrides what the vendor reports, nor what a row without a readable time
+//! may have said.
 //!
 //! **Limits:** the vendor reports BitLocker only. Mac and Linux volumes carry no encryption field: they are unmeasured, never
 //! "not encrypted". A custom field answers for all of a device's volumes at once, so it should be filled by a script that looks
@@ -60,8 +70,8 @@ use time::OffsetDateTime;
 use crate::{
     custom_field::{CustomAnswer, CustomAnswers, CustomFact},
     device::{DeviceClass, DeviceKey},
-    digest::{DigestKey, FactsDigest},
-    fleet::{Fleet, OtherFleet, Scope, Standing, add_one, count},
+    digest::{DigestKey, FactsDigest, FactsHasher},
+    fleet::{Fleet, OtherFleet, RowTime, Scope, Standing, add_one, count},
     percent::Percent,
     reason::Reason,
     report::{ReportState, RowFate},
@@ -72,6 +82,9 @@ use crate::{
 
 /// Volumes labelled as recovery or system partitions are out of scope only below this size: 16 GiB, in bytes.
 pub const RESERVED_PARTITION_CEILING: u64 = 16 * 1024 * 1024 * 1024;
+
+/// Volumes that nobody can open are out of scope only below this size: 32 GiB, in bytes.
+pub const UNOPENABLE_PARTITION_CEILING: u64 = 32 * 1024 * 1024 * 1024;
 
 /// An opaque number that tells the volumes of one device apart. It never appears in any output.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,13 +113,27 @@ pub enum VolumeType {
     NotFixed,
 }
 
-/// What a volume's label says it is. Labels are typed by people: only together with the size it decides anything.
+/// What a volume's label, or that it has no drive letter, says it is. Labels are typed by people, and any volume can be left
+/// without a letter: only together with the size it decides anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VolumeLabel {
-    /// A recovery, EFI or system reserved partition.
+    /// A recovery, EFI or system reserved partition: out below [`RESERVED_PARTITION_CEILING`].
     Reserved,
+    /// A volume that nobody can open, whatever its label: out below [`UNOPENABLE_PARTITION_CEILING`].
+    Unopenable,
     /// Anything else, or none.
     Other,
+}
+
+impl VolumeLabel {
+    /// The size in bytes below which such a volume is out of scope.
+    const fn ceiling(self) -> u64 {
+        match self {
+            Self::Reserved => RESERVED_PARTITION_CEILING,
+            Self::Unopenable => UNOPENABLE_PARTITION_CEILING,
+            Self::Other => 0,
+        }
+    }
 }
 
 /// How far a volume's data is converted to cipher text.
@@ -159,7 +186,7 @@ pub struct VolumeFact {
     pub capacity: Option<u64>,
     /// `None` when the row carries no encryption field at all.
     pub encryption: Option<Encryption>,
-    /// When the row was collected; `None` when absent or unreadable: the row is ignored.
+    /// When the row was collected; `None` when absent or unreadable: the row can only hold the verdict back.
     pub collected_at: Option<OffsetDateTime>,
 }
 
@@ -196,11 +223,9 @@ impl VolumeFact {
     /// The bucket this row puts a volume of a device of this class in.
     #[must_use]
     pub const fn bucket(&self, class: DeviceClass) -> VolumeBucket {
-        let reserved = matches!((self.label, self.capacity), (VolumeLabel::Reserved, Some(bytes)) if bytes < RESERVED_PARTITION_CEILING);
-        if matches!(self.volume_type, VolumeType::NotFixed)
-            || matches!(self.capacity, Some(0))
-            || reserved
-        {
+        let small =
+            matches!(self.capacity, Some(bytes) if bytes == 0 || bytes < self.label.ceiling());
+        if matches!(self.volume_type, VolumeType::NotFixed) || small {
             return VolumeBucket::Out;
         }
         let Some(Encryption {
@@ -228,11 +253,14 @@ impl VolumeFact {
     }
 }
 
-/// Volumes in scope, by bucket. The buckets add up to `in_scope`.
+/// Volumes of live devices, by bucket. The buckets of those in scope add up to `in_scope`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VolumeCounts {
-    /// All volumes in scope; a live device without any volume row counts as one.
+    /// All volumes in scope; a live device without any counts as one.
     pub in_scope: u64,
+    /// Volumes that encryption is not asked of. `None` in signals of the rules `2026-11`, which did not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_scope: Option<u64>,
     /// Encrypted, key protected.
     pub encrypted: u64,
     /// Encrypted, key in clear.
@@ -246,9 +274,24 @@ pub struct VolumeCounts {
 }
 
 impl VolumeCounts {
-    const fn add(&mut self, bucket: VolumeBucket) {
+    const fn none() -> Self {
+        Self {
+            in_scope: 0,
+            out_of_scope: Some(0),
+            encrypted: 0,
+            suspended: 0,
+            in_progress: 0,
+            not_encrypted: 0,
+            unmeasured: 0,
+        }
+    }
+
+    fn add(&mut self, bucket: VolumeBucket) {
         let counter = match bucket {
-            VolumeBucket::Out => return,
+            VolumeBucket::Out => {
+                add_one(self.out_of_scope.get_or_insert(0));
+                return;
+            }
             VolumeBucket::Encrypted => &mut self.encrypted,
             VolumeBucket::Unmeasured => &mut self.unmeasured,
             VolumeBucket::Suspended => &mut self.suspended,
@@ -259,8 +302,11 @@ impl VolumeCounts {
         add_one(&mut self.in_scope);
     }
 
-    const fn add_all(&mut self, other: Self) {
+    fn add_all(&mut self, other: Self) {
         self.in_scope = self.in_scope.saturating_add(other.in_scope);
+        self.out_of_scope = self
+            .out_of_scope
+            .map(|own| own.saturating_add(other.out_of_scope.unwrap_or(0)));
         self.encrypted = self.encrypted.saturating_add(other.encrypted);
         self.suspended = self.suspended.saturating_add(other.suspended);
         self.in_progress = self.in_progress.saturating_add(other.in_progress);
@@ -287,32 +333,129 @@ pub struct DiskEncryptionMetadata {
     pub devices_fully_encrypted: u64,
 }
 
-/// What the rows of one volume say together: the maximum, so that order, split and repetition change nothing.
+/// What one row says, or the worst of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Volume {
-    collected_at: OffsetDateTime,
+struct Said {
     bucket: VolumeBucket,
     /// The vendor's row has an encryption field that means something on this device, so that no custom field may answer instead.
     reported: bool,
 }
 
-impl Volume {
-    /// The bucket, where a custom field may answer what the vendor cannot.
-    const fn judged(self, answer: Option<CustomAnswer>) -> VolumeBucket {
-        if self.reported {
-            self.bucket
-        } else {
-            unreported(self.bucket, answer)
+/// Rows whose place in time is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Undated {
+    worst: Said,
+    /// All of them say that the volume is out.
+    all_out: bool,
+    /// Any of them does.
+    any_out: bool,
+    /// Any of them has an encryption field.
+    reported: bool,
+}
+
+impl Undated {
+    const fn of(said: Said) -> Self {
+        let out = matches!(said.bucket, VolumeBucket::Out);
+        Self {
+            worst: said,
+            all_out: out,
+            any_out: out,
+            reported: said.reported,
+        }
+    }
+
+    fn join(self, other: Self) -> Self {
+        Self {
+            worst: self.worst.max(other.worst),
+            all_out: self.all_out && other.all_out,
+            any_out: self.any_out || other.any_out,
+            reported: self.reported || other.reported,
         }
     }
 }
 
-/// The bucket of a volume that the vendor says nothing about the encryption of.
-const fn unreported(bucket: VolumeBucket, answer: Option<CustomAnswer>) -> VolumeBucket {
-    match (bucket, answer) {
-        (VolumeBucket::Unmeasured, Some(CustomAnswer::Yes)) => VolumeBucket::Encrypted,
-        (VolumeBucket::Unmeasured, Some(CustomAnswer::No)) => VolumeBucket::NotEncrypted,
-        _ => bucket,
+/// What the rows of one volume say together: joins, so that order, split and repetition change nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Volume {
+    /// The newest fresh row, at equal times the worse.
+    fresh: Option<(OffsetDateTime, Said)>,
+    undated: Option<Undated>,
+    /// Whether there is a row that is too old, and whether any such has an encryption field.
+    too_old: Option<bool>,
+    /// Rows say so little about which volume they are of that they may be of any.
+    any_volume: bool,
+}
+
+/// What a volume counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judged {
+    /// Gone.
+    Ignored,
+    /// What its newest fresh row says.
+    Fresh(Said),
+    /// Out, by rows without a readable time alone. `reported` as in [`Said`].
+    Out { reported: bool },
+    /// Unmeasured, for rows that are undated or too old.
+    Undecided { reported: bool },
+}
+
+impl Volume {
+    fn join(&mut self, other: Self) {
+        self.fresh = self.fresh.max(other.fresh);
+        self.undated = match (self.undated, other.undated) {
+            (Some(own), Some(other)) => Some(own.join(other)),
+            (own, other) => own.or(other),
+        };
+        self.too_old = self.too_old.max(other.too_old);
+        self.any_volume |= other.any_volume;
+    }
+
+    /// Whether the device's computer is known by a fresh row of this volume to have a volume in scope.
+    fn is_fresh_and_in_scope(&self) -> bool {
+        self.fresh.is_some()
+            && !matches!(
+                self.judged(false),
+                Judged::Fresh(Said {
+                    bucket: VolumeBucket::Out,
+                    ..
+                })
+            )
+    }
+
+    /// `others`: the device has a fresh row of another volume in scope.
+    fn judged(&self, others: bool) -> Judged {
+        let too_old = self.too_old;
+        let undecided = |reported| Judged::Undecided { reported };
+        match (self.fresh, self.undated) {
+            (Some((_, fresh)), None) => Judged::Fresh(fresh),
+            (Some((_, fresh)), Some(undated)) => {
+                let contradicts_scope = undated.any_out && fresh.bucket != VolumeBucket::Out;
+                if undated.worst.bucket > fresh.bucket || contradicts_scope {
+                    undecided(fresh.reported || undated.reported)
+                } else {
+                    Judged::Fresh(fresh)
+                }
+            }
+            (None, Some(undated)) => match too_old {
+                None if undated.all_out => Judged::Out {
+                    reported: undated.reported,
+                },
+                _ => undecided(undated.reported || too_old == Some(true)),
+            },
+            (None, None) if others => Judged::Ignored,
+            (None, None) => undecided(too_old == Some(true)),
+        }
+    }
+}
+
+impl Said {
+    /// The bucket, where a custom field may answer what the vendor cannot.
+    const fn judged(self, answer: Option<CustomAnswer>) -> VolumeBucket {
+        match (self.bucket, self.reported, answer) {
+            (VolumeBucket::Unmeasured, false, Some(CustomAnswer::Yes)) => VolumeBucket::Encrypted,
+            (VolumeBucket::Unmeasured, false, Some(CustomAnswer::No)) => VolumeBucket::NotEncrypted,
+            (bucket, _, _) => bucket,
+        }
     }
 }
 
@@ -337,27 +480,41 @@ impl DiskEncryption {
 
     /// Takes one row of the volumes report. The same volume twice: the newest row wins, at a tie the worse.
     pub fn observe(&mut self, fact: VolumeFact) -> RowFate {
+        self.observe_row(fact, false)
+    }
+
+    /// Takes one row of which nobody can read which of its device's volumes it is about. It counts as a volume of its own, and no
+    /// volume of the device counts as encrypted beside it: the row may say the opposite of any of them.
+    pub fn observe_unidentified(&mut self, fact: VolumeFact) -> RowFate {
+        self.observe_row(fact, true)
+    }
+
+    fn observe_row(&mut self, fact: VolumeFact, any_volume: bool) -> RowFate {
         if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
             return fate;
         }
-        match self.fleet.collection_time(fact.collected_at) {
-            Ok(collected_at) => {
-                let class = self.fleet.class(fact.device);
-                let volume = Volume {
-                    collected_at,
-                    bucket: fact.bucket(class),
-                    reported: fact.encryption.is_some() && class.may_have_bitlocker(),
-                };
-                self.join((fact.device, fact.volume), volume);
-                RowFate::Used
-            }
-            Err(fate) => fate,
+        let class = self.fleet.class(fact.device);
+        let said = Said {
+            bucket: fact.bucket(class),
+            reported: fact.encryption.is_some() && class.may_have_bitlocker(),
+        };
+        let time = self.fleet.row_time(fact.collected_at);
+        let mut volume = Volume {
+            any_volume,
+            ..Volume::default()
+        };
+        match time {
+            RowTime::Fresh(at) => volume.fresh = Some((at, said)),
+            RowTime::TooOld(_) => volume.too_old = Some(said.reported),
+            RowTime::Undated => volume.undated = Some(Undated::of(said)),
         }
+        self.join((fact.device, fact.volume), volume);
+        time.fate()
     }
 
     /// Takes one device's answer of a custom field to "are its volumes encrypted?", such as one for `FileVault` or `LUKS`.
     ///
-    /// It counts for volumes in scope without any encryption field, and for a device without any volume row. Of two answers
+    /// It counts for volumes in scope without any encryption field, and for a device without any volume in scope. Of two answers
     /// *no* counts. When the report of the custom fields failed, the state of this signal's reports says so:
     /// [`ReportState::and`].
     pub fn observe_custom(&mut self, fact: CustomFact) -> RowFate {
@@ -383,10 +540,7 @@ impl DiskEncryption {
     }
 
     fn join(&mut self, key: (DeviceKey, VolumeKey), volume: Volume) {
-        self.volumes
-            .entry(key)
-            .and_modify(|known| *known = (*known).max(volume))
-            .or_insert(volume);
+        self.volumes.entry(key).or_default().join(volume);
     }
 
     /// The signal.
@@ -422,49 +576,44 @@ impl DiskEncryption {
         for ((device, VolumeKey(key)), volume) in &self.volumes {
             facts.number(device.get());
             facts.wide(*key);
-            facts.time(volume.collected_at);
-            facts.tag(volume.bucket as u8);
-            facts.flag(volume.reported);
+            facts.option(volume.fresh, |facts, (at, said)| {
+                facts.time(at);
+                facts.tag(said.bucket as u8);
+                facts.flag(said.reported);
+            });
+            facts.option(volume.undated, |facts, undated| {
+                facts.tag(undated.worst.bucket as u8);
+                facts.flag(undated.all_out);
+                facts.flag(undated.any_out);
+                facts.flag(undated.reported);
+            });
+            facts.option(volume.too_old, FactsHasher::flag);
+            facts.flag(volume.any_volume);
         }
         self.custom.digest(&mut facts);
         facts.finish()
     }
 
     fn judge(&self, report: ReportState) -> Signal {
-        let mut volumes = VolumeCounts::default();
+        let mut volumes = VolumeCounts::none();
         let mut measured_devices = 0;
-        let mut out_devices = 0;
         let mut devices_fully_encrypted = 0;
         let mut reasons = BTreeSet::new();
         for (device, class) in self.fleet.live_endpoints() {
-            let mut own = VolumeCounts::default();
-            let rows = self
-                .volumes
-                .range((device, VolumeKey(u128::MIN))..=(device, VolumeKey(u128::MAX)));
-            let answer = self.custom.get(device);
-            let mut any = false;
-            for (_, volume) in rows {
-                any = true;
-                own.add(volume.judged(answer));
-            }
-            if !any {
-                own.add(unreported(VolumeBucket::Unmeasured, answer));
-            }
+            let own = self.count_device(device, &mut reasons);
             volumes.add_all(own);
-            if own.in_scope == 0 {
-                add_one(&mut out_devices);
-            } else if own.measured() > 0 {
+            if own.measured() > 0 {
                 add_one(&mut measured_devices);
             } else if class == DeviceClass::Unknown {
                 reasons.insert(Reason::UnknownNodeClass);
             }
-            if own.in_scope > 0 && own.encrypted == own.in_scope {
+            if own.encrypted == own.in_scope {
                 add_one(&mut devices_fully_encrypted);
             }
         }
 
         let rules = self.fleet.rules();
-        let scope = self.fleet.endpoint_scope(measured_devices, out_devices);
+        let scope = self.fleet.endpoint_scope(measured_devices);
         // Each silent device that is kept has one unmeasured volume. Taken as good, those would excuse a failure that the promise
         // shows: only a pass is theirs to hold back.
         let silent = self.fleet.silent_live_endpoints();
@@ -501,6 +650,64 @@ impl DiskEncryption {
             reasons,
             Metadata::DiskEncryption(metadata),
         )
+    }
+}
+
+impl DiskEncryption {
+    /// The volumes of one live device.
+    fn count_device(&self, device: DeviceKey, reasons: &mut BTreeSet<Reason>) -> VolumeCounts {
+        let rows = || {
+            self.volumes
+                .range((device, VolumeKey(u128::MIN))..=(device, VolumeKey(u128::MAX)))
+                .map(|(_, volume)| volume)
+        };
+        let answer = self.custom.get(device);
+        let fresh_volumes = rows()
+            .filter(|volume| volume.is_fresh_and_in_scope())
+            .count();
+        let unidentified = rows().any(|volume| volume.any_volume);
+        let mut own = VolumeCounts::none();
+        let mut any_reported = false;
+        for volume in rows() {
+            let is_fresh = usize::from(volume.is_fresh_and_in_scope());
+            let bucket = match volume.judged(fresh_volumes > is_fresh) {
+                Judged::Ignored => continue,
+                Judged::Out { reported } => {
+                    any_reported |= reported;
+                    VolumeBucket::Out
+                }
+                Judged::Fresh(said) => {
+                    any_reported |= said.reported;
+                    said.judged(answer)
+                }
+                Judged::Undecided { reported } => {
+                    any_reported |= reported;
+                    let bucket = Said {
+                        bucket: VolumeBucket::Unmeasured,
+                        reported,
+                    }
+                    .judged(answer);
+                    if bucket == VolumeBucket::Unmeasured {
+                        reasons.insert(Reason::UndatedRows);
+                    }
+                    bucket
+                }
+            };
+            own.add(match bucket {
+                VolumeBucket::Encrypted if unidentified => VolumeBucket::Unmeasured,
+                bucket => bucket,
+            });
+        }
+        if own.in_scope == 0 {
+            own.add(
+                Said {
+                    bucket: VolumeBucket::Unmeasured,
+                    reported: any_reported || unidentified,
+                }
+                .judged(answer),
+            );
+        }
+        own
     }
 }
 

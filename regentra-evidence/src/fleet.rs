@@ -1,10 +1,16 @@
 //! The fleet: who is approved, in scope, stale and live. Built once from the device list and shared by all five evaluators.
 //!
 //! - *Approved* devices are judged; every other one is only counted (`not_approved`).
-//! - *In scope* of disk encryption, antivirus and patches are workstations and servers, and classes that are not known.
+//! - *In scope* of disk encryption, antivirus and patches are workstations and servers, and classes that are not known. The class
+//!   decides first, then staleness: a phone that has been silent for a year is not applicable, and not stale.
 //! - *Stale* is a device whose last contact lies more than 30 days before now (exactly 30 days is fresh): left out of the
-//!   verdict and counted. Without a readable last contact a device is not stale; its rows speak.
+//!   verdict and counted. Without a last contact, or with one that cannot be read, a device is not stale, and measured only by
+//!   rows, attempts and activities of the last 30 days.
 //! - *Live* is a device in scope that is not stale.
+//!
+//! A row collected more than 30 days before now is *too old*, and one whose time cannot be read is *undated*. Neither proves
+//! anything good, and neither makes its unit leave the verdict: each evaluator says what becomes of it. So making times unreadable
+//! never leads to a pass.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +35,7 @@ pub struct Scope {
     pub approved: u64,
     /// Devices that had at least one row to judge by.
     pub measured: u64,
-    /// Live devices that had none.
+    /// Devices in scope, not stale, that had none.
     pub unmeasured: u64,
     /// Devices in scope without contact for more than 30 days.
     pub stale: u64,
@@ -46,6 +52,8 @@ pub(crate) struct Standing {
     pub(crate) stale: bool,
     /// The last contact, where it is known, is recent enough for a row to count.
     pub(crate) in_contact: bool,
+    /// When the device was last in contact is known.
+    pub(crate) contact_known: bool,
     pub(crate) offline: Option<bool>,
 }
 
@@ -58,15 +66,58 @@ impl Standing {
 
 /// Collects the rows of the device list; [`FleetBuilder::build`] makes the [`Fleet`] of them.
 ///
-/// The same device twice: the newest last contact wins, a readable one before an unreadable one; at a tie approved before
-/// not approved, then offline before unsaid before online, then a class in scope before one that is not. So any order, split and repetition of the rows gives the same fleet.
+/// The same device twice: the newest last contact wins; at a tie approved before not approved, then offline before unsaid before
+/// online, then a class in scope before one that is not. A row whose last contact is absent or unreadable ties with the newest, and
+/// keeps a device from being stale. So any order, split and repetition of the rows gives the same fleet.
 #[derive(Clone, Debug)]
 pub struct FleetBuilder {
     now: OffsetDateTime,
     rules: Rules,
-    devices: BTreeMap<DeviceKey, DeviceFact>,
+    devices: BTreeMap<DeviceKey, Rows>,
     truncated: bool,
     malformed: bool,
+}
+
+/// What the rows of one device say together: of each sort the one of the highest rank.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rows {
+    dated: Option<DeviceFact>,
+    undated: Option<DeviceFact>,
+}
+
+impl Rows {
+    fn join(&mut self, fact: DeviceFact) {
+        let known = if fact.last_contact.is_some() {
+            &mut self.dated
+        } else {
+            &mut self.undated
+        };
+        if known.is_none_or(|known| rank(&fact) > rank(&known)) {
+            *known = Some(fact);
+        }
+    }
+
+    /// The row that counts. One whose last contact cannot be read may be older than the newest or newer: it ties with it.
+    fn judged(self, is_stale: impl Fn(OffsetDateTime) -> bool) -> Option<DeviceFact> {
+        let (Some(dated), Some(undated)) = (self.dated, self.undated) else {
+            return self.dated.or(self.undated);
+        };
+        // Without its time, so that the two tie.
+        let same_time = |fact: DeviceFact| DeviceFact {
+            last_contact: None,
+            ..fact
+        };
+        let (left, right) = (same_time(dated), same_time(undated));
+        let winner = if rank(&right) > rank(&left) {
+            right
+        } else {
+            left
+        };
+        Some(DeviceFact {
+            last_contact: dated.last_contact.filter(|contact| !is_stale(*contact)),
+            ..winner
+        })
+    }
 }
 
 impl FleetBuilder {
@@ -83,14 +134,7 @@ impl FleetBuilder {
             last_contact: believable(fact.last_contact, self.now),
             ..fact
         };
-        self.devices
-            .entry(fact.device)
-            .and_modify(|known| {
-                if rank(&fact) > rank(known) {
-                    *known = fact;
-                }
-            })
-            .or_insert(fact);
+        self.devices.entry(fact.device).or_default().join(fact);
     }
 
     /// Says that the device list was cut at its ceiling: no signal can pass.
@@ -98,7 +142,8 @@ impl FleetBuilder {
         self.truncated = true;
     }
 
-    /// Says that at least one row of the device list did not decode: no signal can pass.
+    /// Says that at least one row of the device list was lost, or does not say whether its device is approved: no signal can
+    /// pass.
     pub const fn malformed_rows(&mut self) {
         self.malformed = true;
     }
@@ -114,8 +159,10 @@ impl FleetBuilder {
         }
         self.truncated |= other.truncated;
         self.malformed |= other.malformed;
-        for fact in other.devices.into_values() {
-            self.observe(fact);
+        for rows in other.devices.into_values() {
+            for fact in rows.dated.into_iter().chain(rows.undated) {
+                self.observe(fact);
+            }
         }
         Ok(())
     }
@@ -125,18 +172,25 @@ impl FleetBuilder {
     pub fn build(self) -> Arc<Fleet> {
         let mut approved = BTreeMap::new();
         let mut not_approved = BTreeSet::new();
-        for fact in self.devices.into_values() {
+        let (now, stale_after) = (self.now, self.rules.stale_after);
+        let is_stale = |contact| is_older_than(contact, stale_after, now);
+        for fact in self
+            .devices
+            .into_values()
+            .filter_map(|rows| rows.judged(is_stale))
+        {
             if fact.approved {
                 let silent_for = |age| {
                     fact.last_contact
-                        .is_some_and(|contact| is_older_than(contact, age, self.now))
+                        .is_some_and(|contact| is_older_than(contact, age, now))
                 };
                 approved.insert(
                     fact.device,
                     Standing {
                         class: fact.class,
-                        stale: silent_for(self.rules.stale_after),
+                        stale: silent_for(stale_after),
                         in_contact: !silent_for(ROW_LIFETIME),
+                        contact_known: fact.last_contact.is_some(),
                         offline: fact.offline,
                     },
                 );
@@ -276,14 +330,28 @@ impl Fleet {
     /// Why a row of a device that is judged only when `judged` says so is not used; `None` when it is.
     ///
     /// A row says nothing that happened after its device's last contact. So those of a device that a host keeps in the verdict
-    /// for longer than a row lives are stale, whatever time they carry: the device can only hold a pass back.
+    /// for longer than a row lives are too old, whatever time they carry: the device can only hold a pass back.
     pub(crate) fn refusal(
         &self,
         device: DeviceKey,
         judged: impl FnOnce(Standing) -> bool,
     ) -> Option<RowFate> {
+        self.not_judged(device, judged).or_else(|| {
+            self.approved
+                .get(&device)
+                .is_some_and(|standing| !standing.in_contact)
+                .then_some(RowFate::Stale)
+        })
+    }
+
+    /// Why a row of a device that is judged only when `judged` says so is none of this signal's; `None` when it is one.
+    pub(crate) fn not_judged(
+        &self,
+        device: DeviceKey,
+        judged: impl FnOnce(Standing) -> bool,
+    ) -> Option<RowFate> {
         match self.approved.get(&device) {
-            Some(standing) if judged(*standing) => (!standing.in_contact).then_some(RowFate::Stale),
+            Some(standing) if judged(*standing) => None,
             None if !self.not_approved.contains(&device) => Some(RowFate::UnknownDevice),
             _ => Some(RowFate::NotJudged),
         }
@@ -296,17 +364,24 @@ impl Fleet {
             .unwrap_or(RowFate::Used)
     }
 
-    /// The time of a row that goes by its collection time, or why the row is not used.
-    pub(crate) fn collection_time(
-        &self,
-        collected_at: Option<OffsetDateTime>,
-    ) -> Result<OffsetDateTime, RowFate> {
-        let time = believable(collected_at, self.now).ok_or(RowFate::Unreadable)?;
-        if is_older_than(time, ROW_LIFETIME, self.now) {
-            Err(RowFate::Stale)
-        } else {
-            Ok(time)
+    /// What the time of a row that goes by its collection time is worth.
+    pub(crate) fn row_time(&self, collected_at: Option<OffsetDateTime>) -> RowTime {
+        match believable(collected_at, self.now) {
+            None => RowTime::Undated,
+            Some(time) if is_older_than(time, ROW_LIFETIME, self.now) => RowTime::TooOld(time),
+            Some(time) => RowTime::Fresh(time),
         }
+    }
+
+    /// Whether something that happened to a device at this time, within its own window, measures the device.
+    ///
+    /// Where nobody knows when the device was last in contact, only the last 30 days do; of one that has been silent for longer
+    /// than a row lives nothing does.
+    pub(crate) fn measures(&self, device: DeviceKey, at: OffsetDateTime) -> bool {
+        self.approved.get(&device).is_some_and(|standing| {
+            standing.in_contact
+                && (standing.contact_known || !is_older_than(at, ROW_LIFETIME, self.now))
+        })
     }
 
     /// Takes in who is approved, of what class, stale and offline.
@@ -319,6 +394,7 @@ impl Fleet {
             facts.tag(standing.class as u8);
             facts.flag(standing.stale);
             facts.flag(standing.in_contact);
+            facts.flag(standing.contact_known);
             facts.option(standing.offline, FactsHasher::flag);
         }
         facts.number(count(self.not_approved.len()));
@@ -327,14 +403,12 @@ impl Fleet {
         }
     }
 
-    /// Scope counts of a signal judged on endpoints, of which `measured` were measured and `not_applicable` live ones turned
-    /// out not to be in scope.
-    pub(crate) fn endpoint_scope(&self, measured: u64, not_applicable: u64) -> Scope {
+    /// Scope counts of a signal judged on endpoints, of which `measured` were measured.
+    pub(crate) fn endpoint_scope(&self, measured: u64) -> Scope {
         let mut scope = Scope {
             approved: self.approved(),
             not_approved: count(self.not_approved.len()),
             measured,
-            not_applicable,
             ..Scope::default()
         };
         let mut live = 0_u64;
@@ -347,8 +421,30 @@ impl Fleet {
                 add_one(&mut live);
             }
         }
-        scope.unmeasured = live.saturating_sub(measured).saturating_sub(not_applicable);
+        scope.unmeasured = live.saturating_sub(measured);
         scope
+    }
+}
+
+/// What the time of a row is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowTime {
+    /// At most 30 days old.
+    Fresh(OffsetDateTime),
+    /// Older.
+    TooOld(OffsetDateTime),
+    /// Absent, unreadable, or in the future.
+    Undated,
+}
+
+impl RowTime {
+    /// What is counted of the row.
+    pub(crate) const fn fate(self) -> RowFate {
+        match self {
+            Self::Fresh(_) => RowFate::Used,
+            Self::TooOld(_) => RowFate::Stale,
+            Self::Undated => RowFate::Unreadable,
+        }
     }
 }
 

@@ -54,16 +54,17 @@ pub use framework::{Framework, UnknownFramework};
 pub use guard::{Finding, Guard, GuardError, LeakKind};
 pub use hash::{Hash256, NotAHash};
 pub use patch_sla::{
-    AttemptFact, InstallOutcome, PatchKey, PatchKind, PatchSeverity, PatchSla, PendingFact,
+    AttemptFact, InstallOutcome, KindReports, KindsInUse, PatchKey, PatchKind, PatchSeverity,
+    PatchSla, PendingFact,
 };
 pub use percent::Percent;
 pub use posture::{Posture, posture};
-pub use public_view::PublicView;
+pub use public_view::{Coverage, PublicView};
 pub use reason::Reason;
 pub use record::{EvidenceRecord, RecordError};
 pub use report::{ReportState, RowFate};
 pub use rules::{RULES_VERSION, Rules, RulesUsed, WeakerRule, Window};
 pub use signal::{Metadata, SIGNAL_LIFETIME, Signal, SignalKind, Status, UnknownName};
-pub use signature_history::SignatureHistory;
+pub use signature_history::{SignatureHistory, SignaturesSeen};
 pub use time::{FUTURE_TOLERANCE, believable};
 pub use vendor::Vendor;

@@ -2,23 +2,31 @@
 //!
 //! **Unit:** (device, kind, patch) on live devices, kind being the operating system or software. It is judged from pending
 //! patches and from the install attempts of the last 45 days. Definition updates of Microsoft Defender count for nothing but
-//! prove that a device was scanned.
+//! prove that a device was scanned. A kind that is not in use ([`KindsInUse`]) is left out.
 //!
-//! **Attempts:** the latest one of a patch wins, at equal times the failure. The time is the installation's own; without one
-//! a failure counts at the row's time (without either: now) and a success before everything else, which is to say for nothing:
-//! it beats no other attempt, clears no pending patch, and is no proof that the device was patched lately. Exactly 45 days old is in.
+//! **Attempts:** the latest one of a patch wins, at equal times the failure. The time is the installation's own; exactly 45 days old is
+//! in. Without one a success counts before everything else, which is to say for nothing: it beats no other attempt, clears no
+//! pending patch, and is no proof that the device was patched lately. A failure without a time always counts, for a patch without a
+//! dated attempt.
 //!
-//! **Pending:** a patch is missing if its severity counts and nobody rejected it. A rejected one is an accepted risk:
-//! counted, not missing. A patch whose latest attempt is a dated success strictly newer than the pending row is nothing of
-//! this. The same unit twice: the newest row wins, at a tie the worse.
+//! **Superseded failures:** a patch whose latest attempt failed is *superseded* instead of failed, when the pending report of its
+//! kind arrived whole and either the patch is pending as rejected (by its newest row; a row without a readable time that is not
+//! rejected undoes it), or it is not pending and the device has a dated success of that kind, of any patch, later than the failure (of a
+//! failure without a time: any dated success). A failure without a time beside a dated success as the patch's latest attempt is superseded too.
+//! Nothing is left that a person could install, so this is a warning and no failure. An empty pending list alone proves nothing.
 //!
-//! **Measured** is a device that has any row in any of the reports: a machine that is patched at all shows one within 45 days,
-//! and an empty list is also what a missing permission looks like. A kind without a row for any live device was not seen: never
-//! a pass.
+//! **Pending:** a patch is missing if its severity counts and nobody rejected it, whatever the age of the row. A rejected one is
+//! an accepted risk: counted, not missing. A patch whose latest attempt is a dated success strictly newer than the pending row is nothing of
+//! this. The same unit twice: the newest row wins, at a tie the worse. A row without a readable time ties with the newest that no
+//! success has outdone, and is not outdone itself.
+//!
+//! **Measured** is a device that has a pending row of the last 30 days or a dated attempt in any of the reports: a machine that is patched at
+//! all shows one within 45 days, and an empty list is also what a missing permission looks like. A kind in use that measures no live
+//! device never passes, and one that measures fewer than half of them is at best a warning.
 //!
 //! **Verdict:** none missing is a pass, 1 to 5 a warning, 6 or more a failure; a patch whose latest attempt failed is a
-//! failure; a severity that could not be read holds the signal at warning. When the reports of one kind failed: fail if the
-//! other kind shows it, else unknown.
+//! failure; a severity that could not be read, or a superseded failure, holds the signal at warning. So do devices with rejected
+//! patches when they are more than a tenth. When the reports of one kind failed: fail if the other kind shows it, else unknown.
 //!
 //! ```
 //! use regentra_evidence::{
@@ -47,7 +55,6 @@
 //!         definition_update: false,
 //!         outcome: InstallOutcome::Installed,
 //!         installed_at: Some(datetime!(2026-11-20 03:00 UTC)),
-//!         collected_at: Some(now),
 //!     });
 //!     assert_eq!(fate, RowFate::Used);
 //! }
@@ -56,6 +63,7 @@
 //! ```
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -65,14 +73,14 @@ use time::OffsetDateTime;
 
 use crate::{
     device::{DeviceClass, DeviceKey},
-    digest::{DigestKey, FactsDigest},
-    fleet::{Fleet, OtherFleet, Scope, Standing, add_one, count},
+    digest::{DigestKey, FactsDigest, FactsHasher},
+    fleet::{Fleet, OtherFleet, RowTime, Scope, Standing, add_one, count},
     reason::Reason,
     report::{ReportState, RowFate},
-    rules::{ATTEMPTS_WINDOW, Rules},
+    rules::{ATTEMPTS_WINDOW, ROW_LIFETIME, Rules},
     signal::{Metadata, Signal, SignalKind, Status},
     time::{believable, is_older_than},
-    verdict::{Grade, Grades, conclude, decide},
+    verdict::{Grade, Grades, beyond_a_tenth, conclude, decide},
 };
 
 /// An opaque number that tells patches apart. It never appears in any output.
@@ -100,6 +108,56 @@ pub enum PatchKind {
     Os,
     /// Other software.
     Software,
+}
+
+/// Which kinds of patches a customer uses the tenant for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KindsInUse {
+    /// Both.
+    #[default]
+    Both,
+    /// The operating system alone.
+    Os,
+    /// Other software alone.
+    Software,
+}
+
+impl KindsInUse {
+    /// Whether this kind is one of them.
+    #[must_use]
+    pub const fn contains(self, kind: PatchKind) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Os => matches!(kind, PatchKind::Os),
+            Self::Software => matches!(kind, PatchKind::Software),
+        }
+    }
+}
+
+/// How the two reports of one kind ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KindReports {
+    /// What is pending.
+    pub pending: ReportState,
+    /// What was attempted.
+    pub installs: ReportState,
+}
+
+impl From<ReportState> for KindReports {
+    /// Both ended alike.
+    fn from(both: ReportState) -> Self {
+        Self {
+            pending: both,
+            installs: both,
+        }
+    }
+}
+
+impl KindReports {
+    const fn state(self) -> ReportState {
+        self.pending.and(self.installs)
+    }
 }
 
 /// How severe a patch is, as far as the verdict cares.
@@ -130,7 +188,7 @@ pub struct PendingFact {
     pub severity: PatchSeverity,
     /// Somebody decided not to install it.
     pub rejected: bool,
-    /// When the row was collected; `None` when absent or unreadable: the row is ignored.
+    /// When the row was collected; `None` when absent or unreadable: the row measures nothing, and counts all the same.
     pub collected_at: Option<OffsetDateTime>,
 }
 
@@ -158,11 +216,9 @@ pub struct AttemptFact {
     pub outcome: InstallOutcome,
     /// When it was made; `None` when absent or unreadable.
     pub installed_at: Option<OffsetDateTime>,
-    /// When the row was collected; a failure without a time of its own counts then.
-    pub collected_at: Option<OffsetDateTime>,
 }
 
-/// What a pending row is to the verdict, from good to bad: at equal times the worse wins.
+/// What a pending row is to the verdict, from good to bad: at equal times the worse wins. The order is part of the facts digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Pending {
     Nothing,
@@ -175,42 +231,127 @@ enum Pending {
 impl Pending {
     const fn of(fact: &PendingFact) -> Self {
         match (fact.severity, fact.rejected) {
+            (PatchSeverity::Low, _) => Self::Nothing,
+            (_, true) => Self::Rejected,
             (PatchSeverity::Critical, false) => Self::MissingCritical,
             (PatchSeverity::Important, false) => Self::MissingImportant,
             (PatchSeverity::Unknown, false) => Self::SeverityUnknown,
-            (PatchSeverity::Critical | PatchSeverity::Important, true) => Self::Rejected,
-            // A rejected patch is never missing, so what its severity would be changes nothing.
-            (PatchSeverity::Low, _) | (PatchSeverity::Unknown, true) => Self::Nothing,
         }
     }
 }
 
-/// What the rows of one patch on one device say together: two joins.
+/// What pending rows of one moment, or of none that is known, say together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Listed {
+    worst: Pending,
+    /// Every one of them is rejected, whatever its severity.
+    all_rejected: bool,
+}
+
+impl Listed {
+    fn join(self, other: Self) -> Self {
+        Self {
+            worst: self.worst.max(other.worst),
+            all_rejected: self.all_rejected && other.all_rejected,
+        }
+    }
+}
+
+/// The newest of two, joined where they are of the same moment.
+fn newest(
+    left: Option<(OffsetDateTime, Listed)>,
+    right: Option<(OffsetDateTime, Listed)>,
+) -> Option<(OffsetDateTime, Listed)> {
+    match (left, right) {
+        (Some((left_at, left)), Some((right_at, right))) => Some(match left_at.cmp(&right_at) {
+            Ordering::Less => (right_at, right),
+            Ordering::Equal => (left_at, left.join(right)),
+            Ordering::Greater => (left_at, left),
+        }),
+        (left, right) => left.or(right),
+    }
+}
+
+/// What the rows of one patch on one device say together: joins.
 #[derive(Clone, Copy, Debug, Default)]
 struct Patch {
-    pending: Option<(OffsetDateTime, Pending)>,
+    /// The newest pending rows with a time, too old ones included.
+    dated: Option<(OffsetDateTime, Listed)>,
+    /// Pending rows without a readable time.
+    undated: Option<Listed>,
+    /// The latest attempt with a time.
     latest: Option<(OffsetDateTime, InstallOutcome)>,
+    /// A failure without a time.
+    undated_failure: bool,
+}
+
+/// How the installation of a patch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Installation {
+    /// No failure, or one that a later success followed.
+    Fine,
+    /// The latest attempt failed; `at` is `None` where nobody knows when.
+    Failed { at: Option<OffsetDateTime> },
+    /// A failure without a time, beside a dated success.
+    Superseded,
 }
 
 impl Patch {
     fn join(&mut self, other: Self) {
-        self.pending = self.pending.max(other.pending);
+        self.dated = newest(self.dated, other.dated);
+        self.undated = match (self.undated, other.undated) {
+            (Some(own), Some(other)) => Some(own.join(other)),
+            (own, other) => own.or(other),
+        };
         self.latest = self.latest.max(other.latest);
+        self.undated_failure |= other.undated_failure;
     }
 
-    fn failed(&self) -> bool {
-        matches!(self.latest, Some((_, InstallOutcome::Failed)))
+    const fn installation(&self) -> Installation {
+        match (self.latest, self.undated_failure) {
+            (Some((at, InstallOutcome::Failed)), _) => Installation::Failed { at: Some(at) },
+            (Some((_, InstallOutcome::Installed)), true) => Installation::Superseded,
+            (None, true) => Installation::Failed { at: None },
+            (_, false) => Installation::Fine,
+        }
     }
 
-    fn still_pending(&self) -> Pending {
-        match (self.pending, self.latest) {
-            (Some((collected, _)), Some((installed, InstallOutcome::Installed)))
-                if installed > collected =>
-            {
-                Pending::Nothing
-            }
-            (Some((_, pending)), _) => pending,
-            (None, _) => Pending::Nothing,
+    /// The newest pending rows with a time, unless a later success has outdone them.
+    fn standing(&self) -> Option<(OffsetDateTime, Listed)> {
+        self.dated.filter(|(collected, _)| {
+            !matches!(self.latest, Some((installed, InstallOutcome::Installed)) if installed > *collected)
+        })
+    }
+
+    /// The pending rows that count; `None` where the patch is not pending.
+    fn listed(&self) -> Option<Listed> {
+        match (self.standing(), self.undated) {
+            (Some((_, dated)), Some(undated)) => Some(dated.join(undated)),
+            (Some((_, dated)), None) => Some(dated),
+            (None, undated) => undated,
+        }
+    }
+
+    fn pending(&self) -> Pending {
+        self.listed()
+            .map_or(Pending::Nothing, |listed| listed.worst)
+    }
+
+    /// Whether a row that is undated, or too old, is what the patch counts by.
+    fn is_by_undated(&self, is_too_old: impl Fn(OffsetDateTime) -> bool) -> bool {
+        let pending = self.pending();
+        let is_by = |listed: Listed| pending != Pending::Nothing && listed.worst == pending;
+        self.undated.is_some_and(is_by)
+            || self
+                .standing()
+                .is_some_and(|(at, listed)| is_too_old(at) && is_by(listed))
+    }
+
+    /// Whether the failure left nothing that a person could install. `success` is the latest dated one of the device and kind.
+    fn is_moot(&self, failed_at: Option<OffsetDateTime>, success: Option<OffsetDateTime>) -> bool {
+        match self.listed() {
+            Some(listed) => listed.all_rejected,
+            None => success.is_some_and(|success| failed_at.is_none_or(|failed| success > failed)),
         }
     }
 }
@@ -218,7 +359,7 @@ impl Patch {
 /// Patches of one kind, over all live devices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatchCounts {
-    /// Devices with any row of this kind.
+    /// Live devices with a pending row of the last 30 days or a dated attempt of this kind.
     pub devices_measured: u64,
     /// Critical patches missing.
     pub missing_critical: u64,
@@ -226,7 +367,11 @@ pub struct PatchCounts {
     pub missing_important: u64,
     /// Patches whose latest installation failed, of any severity.
     pub failed_installs: u64,
-    /// Critical and important patches that somebody decided not to install.
+    /// Patches whose latest installation failed, of any severity, where nothing is left to install. `None` in signals of the
+    /// rules `2026-11`, which counted them as failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_superseded: Option<u64>,
+    /// Patches of critical, important or unknown severity that were rejected.
     pub rejected: u64,
     /// Pending patches whose severity could not be read.
     pub severity_unknown: u64,
@@ -241,120 +386,148 @@ impl PatchCounts {
 /// The aggregates behind the patch signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatchSlaMetadata {
-    /// Devices; measured means any row in any of the reports.
+    /// Devices; measured means a pending row of the last 30 days or a dated attempt in any of the reports.
     pub scope: Scope,
-    /// Patches of the operating system.
-    pub os: PatchCounts,
-    /// Patches of other software.
-    pub software: PatchCounts,
+    /// Patches of the operating system; `None` where the kind is not in use.
+    pub os: Option<PatchCounts>,
+    /// Patches of other software; `None` where the kind is not in use.
+    pub software: Option<PatchCounts>,
     /// Devices with at least one missing patch of either kind.
     pub devices_with_missing: u64,
     /// Devices with at least one patch whose latest installation failed.
     pub devices_with_failed: u64,
 }
 
-/// What the joined patches add up to.
+/// What the joined patches of one kind add up to.
 #[derive(Debug, Default)]
 struct Tally {
-    os: PatchCounts,
-    software: PatchCounts,
+    counts: PatchCounts,
+    failed_superseded: u64,
     with_missing: BTreeSet<DeviceKey>,
     with_failed: BTreeSet<DeviceKey>,
+    with_rejected: BTreeSet<DeviceKey>,
+    by_undated: bool,
 }
 
 /// Judges patches; see the [module](self) for the rule.
 #[derive(Clone, Debug)]
 pub struct PatchSla {
     fleet: Arc<Fleet>,
+    kinds: KindsInUse,
     patches: BTreeMap<(DeviceKey, PatchKind, PatchKey), Patch>,
-    scanned: BTreeSet<(DeviceKey, PatchKind)>,
+    /// The latest dated success of each device and kind, of any patch.
+    successes: BTreeMap<(DeviceKey, PatchKind), OffsetDateTime>,
+    measured: BTreeSet<(DeviceKey, PatchKind)>,
 }
 
 impl PatchSla {
-    /// Starts with no row.
+    /// Starts with no row, and both kinds in use.
     #[must_use]
     pub const fn new(fleet: Arc<Fleet>) -> Self {
         Self {
             fleet,
+            kinds: KindsInUse::Both,
             patches: BTreeMap::new(),
-            scanned: BTreeSet::new(),
+            successes: BTreeMap::new(),
+            measured: BTreeSet::new(),
         }
     }
 
-    /// Takes one row of a pending report.
+    /// Leaves out the kinds that are not in use: call it before the first row. Rows of such a kind are not judged.
+    #[must_use]
+    pub const fn kinds_in_use(mut self, kinds: KindsInUse) -> Self {
+        self.kinds = kinds;
+        self
+    }
+
+    fn not_judged(&self, device: DeviceKey, kind: PatchKind) -> Option<RowFate> {
+        let fate = self.fleet.not_judged(device, Standing::is_live_endpoint);
+        fate.or_else(|| (!self.kinds.contains(kind)).then_some(RowFate::NotJudged))
+    }
+
+    /// Takes one row of a pending report: what is listed there is pending now, whatever the time of the row.
     pub fn observe_pending(&mut self, fact: PendingFact) -> RowFate {
-        if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
+        if let Some(fate) = self.not_judged(fact.device, fact.kind) {
             return fate;
         }
-        let time = match self.fleet.collection_time(fact.collected_at) {
-            Ok(time) => time,
-            Err(fate) => return fate,
-        };
-        self.scanned.insert((fact.device, fact.kind));
+        let time = self.fleet.row_time(fact.collected_at);
+        if let RowTime::Fresh(at) = time {
+            self.measure(fact.device, fact.kind, at);
+        }
         if !fact.definition_update {
-            let patch = Patch {
-                pending: Some((time, Pending::of(&fact))),
-                latest: None,
+            let listed = Listed {
+                worst: Pending::of(&fact),
+                all_rejected: fact.rejected,
             };
+            let mut patch = Patch::default();
+            match time {
+                RowTime::Fresh(at) | RowTime::TooOld(at) => patch.dated = Some((at, listed)),
+                RowTime::Undated => patch.undated = Some(listed),
+            }
             self.join((fact.device, fact.kind, fact.patch), patch);
         }
-        RowFate::Used
+        time.fate()
     }
 
     /// Takes one row about an attempt to install. Attempts go by their own time, not by when the row was collected.
     pub fn observe_attempt(&mut self, fact: AttemptFact) -> RowFate {
-        if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
+        if let Some(fate) = self.not_judged(fact.device, fact.kind) {
             return fate;
         }
         let now = self.fleet.now();
-        let time = match (believable(fact.installed_at, now), fact.outcome) {
-            (Some(time), _) => time,
-            (None, InstallOutcome::Failed) => believable(fact.collected_at, now).unwrap_or(now),
-            (None, InstallOutcome::Installed) => return RowFate::Unreadable,
+        let key = (fact.device, fact.kind, fact.patch);
+        let Some(at) = believable(fact.installed_at, now) else {
+            if fact.outcome == InstallOutcome::Failed && !fact.definition_update {
+                let patch = Patch {
+                    undated_failure: true,
+                    ..Patch::default()
+                };
+                self.join(key, patch);
+            }
+            return RowFate::Unreadable;
         };
-        if is_older_than(time, ATTEMPTS_WINDOW, now) {
+        if is_older_than(at, ATTEMPTS_WINDOW, now) {
             return RowFate::Stale;
         }
-        self.scanned.insert((fact.device, fact.kind));
+        self.measure(fact.device, fact.kind, at);
         if !fact.definition_update {
             let patch = Patch {
-                pending: None,
-                latest: Some((time, fact.outcome)),
+                latest: Some((at, fact.outcome)),
+                ..Patch::default()
             };
-            self.join((fact.device, fact.kind, fact.patch), patch);
+            self.join(key, patch);
+            if fact.outcome == InstallOutcome::Installed {
+                self.succeed((fact.device, fact.kind), at);
+            }
         }
         RowFate::Used
     }
 
-    /// Takes a row that says nothing but that the device was scanned for patches of this kind.
-    ///
-    /// `collected_at` is when the row was collected; `None` when absent or unreadable: the row is ignored.
-    pub fn observe_scan(
-        &mut self,
-        device: DeviceKey,
-        kind: PatchKind,
-        collected_at: Option<OffsetDateTime>,
-    ) -> RowFate {
-        if let Some(fate) = self.fleet.refusal(device, Standing::is_live_endpoint) {
-            return fate;
+    fn measure(&mut self, device: DeviceKey, kind: PatchKind, at: OffsetDateTime) {
+        if self.fleet.measures(device, at) {
+            self.measured.insert((device, kind));
         }
-        match self.fleet.collection_time(collected_at) {
-            Ok(_) => {
-                self.scanned.insert((device, kind));
-                RowFate::Used
-            }
-            Err(fate) => fate,
-        }
+    }
+
+    fn succeed(&mut self, key: (DeviceKey, PatchKind), at: OffsetDateTime) {
+        let latest = self.successes.entry(key).or_insert(at);
+        *latest = at.max(*latest);
     }
 
     /// Adds what another evaluator of the same fleet has seen.
     ///
     /// # Errors
     ///
-    /// [`OtherFleet`] when the other evaluator is of another fleet: nothing was added.
+    /// [`OtherFleet`] when the other evaluator is of another fleet, or of other kinds in use: nothing was added.
     pub fn merge(&mut self, other: Self) -> Result<(), OtherFleet> {
         self.fleet.same(&other.fleet)?;
-        self.scanned.extend(other.scanned);
+        if self.kinds != other.kinds {
+            return Err(OtherFleet);
+        }
+        self.measured.extend(other.measured);
+        for (key, at) in other.successes {
+            self.succeed(key, at);
+        }
         for (key, patch) in other.patches {
             self.join(key, patch);
         }
@@ -365,16 +538,19 @@ impl PatchSla {
         self.patches.entry(key).or_default().join(patch);
     }
 
-    fn tally(&self) -> Tally {
+    fn tally(&self, kind: PatchKind, pending: ReportState) -> Tally {
+        let now = self.fleet.now();
+        let is_too_old = |at| is_older_than(at, ROW_LIFETIME, now);
         let mut tally = Tally::default();
-        for ((device, kind, _), patch) in &self.patches {
-            let counts = match kind {
-                PatchKind::Os => &mut tally.os,
-                PatchKind::Software => &mut tally.software,
-            };
-            match patch.still_pending() {
+        let own = self.patches.iter().filter(|((_, of, _), _)| *of == kind);
+        for ((device, _, _), patch) in own {
+            let counts = &mut tally.counts;
+            match patch.pending() {
                 Pending::Nothing => {}
-                Pending::Rejected => add_one(&mut counts.rejected),
+                Pending::Rejected => {
+                    add_one(&mut counts.rejected);
+                    tally.with_rejected.insert(*device);
+                }
                 Pending::SeverityUnknown => add_one(&mut counts.severity_unknown),
                 Pending::MissingImportant => {
                     add_one(&mut counts.missing_important);
@@ -385,17 +561,41 @@ impl PatchSla {
                     tally.with_missing.insert(*device);
                 }
             }
-            if patch.failed() {
-                add_one(&mut counts.failed_installs);
-                tally.with_failed.insert(*device);
+            // What is too old for a device that is kept beyond its silence is every row, whatever its time.
+            let silent = !self.fleet.measures(*device, now);
+            tally.by_undated |= patch.is_by_undated(|at| silent || is_too_old(at));
+            let success = self.successes.get(&(*device, kind)).copied();
+            match patch.installation() {
+                Installation::Fine => {}
+                Installation::Failed { at }
+                    if !(pending.is_whole() && patch.is_moot(at, success)) =>
+                {
+                    add_one(&mut counts.failed_installs);
+                    tally.with_failed.insert(*device);
+                }
+                Installation::Failed { .. } | Installation::Superseded => {
+                    add_one(&mut tally.failed_superseded);
+                }
             }
         }
+        for (_, of) in &self.measured {
+            if *of == kind {
+                add_one(&mut tally.counts.devices_measured);
+            }
+        }
+        tally.counts.failed_superseded = Some(tally.failed_superseded);
         tally
     }
 
-    /// The signal. Each kind has two reports, pending patches and install attempts: see [`ReportState::and`].
+    /// The signal. Each kind has two reports, pending patches and install attempts; those of a kind that is not in use do not
+    /// matter.
     #[must_use]
-    pub fn finish(mut self, os: ReportState, software: ReportState) -> Signal {
+    pub fn finish(
+        mut self,
+        os: impl Into<KindReports>,
+        software: impl Into<KindReports>,
+    ) -> Signal {
+        let (os, software) = (os.into(), software.into());
         self.forget_unusable(os, software);
         self.judge(os, software)
     }
@@ -404,127 +604,170 @@ impl PatchSla {
     #[must_use]
     pub fn finish_with_digest(
         mut self,
-        os: ReportState,
-        software: ReportState,
+        os: impl Into<KindReports>,
+        software: impl Into<KindReports>,
         key: &DigestKey,
     ) -> (Signal, FactsDigest) {
+        let (os, software) = (os.into(), software.into());
         self.forget_unusable(os, software);
         (self.judge(os, software), self.digest(os, software, key))
     }
 
-    fn forget_unusable(&mut self, os: ReportState, software: ReportState) {
+    fn forget_unusable(&mut self, os: KindReports, software: KindReports) {
         let has_rows = |kind: PatchKind| match kind {
-            PatchKind::Os => os.has_rows(),
-            PatchKind::Software => software.has_rows(),
+            PatchKind::Os => os.state().has_rows(),
+            PatchKind::Software => software.state().has_rows(),
         };
         self.patches.retain(|(_, kind, _), _| has_rows(*kind));
-        self.scanned.retain(|(_, kind)| has_rows(*kind));
+        self.successes.retain(|(_, kind), _| has_rows(*kind));
+        self.measured.retain(|(_, kind)| has_rows(*kind));
     }
 
-    fn digest(&self, os: ReportState, software: ReportState, key: &DigestKey) -> FactsDigest {
+    fn digest(&self, os: KindReports, software: KindReports, key: &DigestKey) -> FactsDigest {
         let mut facts = key.hasher(SignalKind::PatchSla);
         self.fleet.digest(&mut facts);
-        os.digest(&mut facts);
-        software.digest(&mut facts);
+        facts.tag(self.kinds as u8);
+        for reports in [os, software] {
+            reports.pending.digest(&mut facts);
+            reports.installs.digest(&mut facts);
+        }
         facts.number(count(self.patches.len()));
         for ((device, kind, PatchKey(key)), patch) in &self.patches {
             facts.number(device.get());
             facts.tag(*kind as u8);
             facts.wide(*key);
-            facts.option(patch.pending, |facts, (time, pending)| {
+            let listed = |facts: &mut FactsHasher, listed: Listed| {
+                facts.tag(listed.worst as u8);
+                facts.flag(listed.all_rejected);
+            };
+            facts.option(patch.dated, |facts, (time, rows)| {
                 facts.time(time);
-                facts.tag(pending as u8);
+                listed(facts, rows);
             });
+            facts.option(patch.undated, listed);
             facts.option(patch.latest, |facts, (time, outcome)| {
                 facts.time(time);
                 facts.tag(outcome as u8);
             });
+            facts.flag(patch.undated_failure);
         }
-        facts.number(count(self.scanned.len()));
-        for (device, kind) in &self.scanned {
+        facts.number(count(self.successes.len()));
+        for ((device, kind), at) in &self.successes {
+            facts.number(device.get());
+            facts.tag(*kind as u8);
+            facts.time(*at);
+        }
+        facts.number(count(self.measured.len()));
+        for (device, kind) in &self.measured {
             facts.number(device.get());
             facts.tag(*kind as u8);
         }
         facts.finish()
     }
 
-    fn judge(&self, os: ReportState, software: ReportState) -> Signal {
-        let Tally {
-            os: mut os_counts,
-            software: mut software_counts,
-            with_missing,
-            with_failed,
-        } = self.tally();
+    fn judge(&self, os: KindReports, software: KindReports) -> Signal {
+        let in_use: Vec<(PatchKind, KindReports)> =
+            [(PatchKind::Os, os), (PatchKind::Software, software)]
+                .into_iter()
+                .filter(|(kind, _)| self.kinds.contains(*kind))
+                .collect();
+        let tallies: BTreeMap<PatchKind, Tally> = in_use
+            .iter()
+            .map(|(kind, reports)| (*kind, self.tally(*kind, reports.pending)))
+            .collect();
+        let report = in_use
+            .iter()
+            .fold(ReportState::answered(), |all, (_, reports)| {
+                all.and(reports.state())
+            });
 
         let mut reasons = BTreeSet::new();
         let mut live = 0_u64;
         let mut measured = 0_u64;
         for (device, class) in self.fleet.live_endpoints() {
             add_one(&mut live);
-            let scanned_os = self.scanned.contains(&(device, PatchKind::Os));
-            let scanned_software = self.scanned.contains(&(device, PatchKind::Software));
-            if scanned_os {
-                add_one(&mut os_counts.devices_measured);
-            }
-            if scanned_software {
-                add_one(&mut software_counts.devices_measured);
-            }
-            if scanned_os || scanned_software {
+            let is_measured = [PatchKind::Os, PatchKind::Software]
+                .into_iter()
+                .any(|kind| self.measured.contains(&(device, kind)));
+            if is_measured {
                 add_one(&mut measured);
             } else if class == DeviceClass::Unknown {
                 reasons.insert(Reason::UnknownNodeClass);
             }
         }
 
-        let missing = os_counts
-            .missing()
-            .saturating_add(software_counts.missing());
-        let failed = os_counts
-            .failed_installs
-            .saturating_add(software_counts.failed_installs);
-        let severity_unknown = os_counts
-            .severity_unknown
-            .saturating_add(software_counts.severity_unknown);
-        let kind_unseen =
-            live > 0 && (os_counts.devices_measured == 0 || software_counts.devices_measured == 0);
+        let sum = |of: fn(&Tally) -> u64| {
+            tallies
+                .values()
+                .fold(0_u64, |sum, tally| sum.saturating_add(of(tally)))
+        };
+        let devices = |of: fn(&Tally) -> &BTreeSet<DeviceKey>| {
+            let all: BTreeSet<DeviceKey> = tallies.values().flat_map(of).copied().collect();
+            count(all.len())
+        };
+        let shown = Shown {
+            missing: sum(|tally| tally.counts.missing()),
+            failed: sum(|tally| tally.counts.failed_installs),
+            superseded: sum(|tally| tally.failed_superseded),
+            severity_unknown: sum(|tally| tally.counts.severity_unknown),
+        };
+        let measures = |is: fn(u64, u64) -> bool| {
+            live > 0
+                && tallies
+                    .values()
+                    .any(|tally| is(tally.counts.devices_measured, live))
+        };
+        let kind_unseen = measures(|measured, _| measured == 0);
+        let kind_below_half =
+            measures(|measured, live| measured > 0 && measured.saturating_mul(2) < live);
         for (holds, reason) in [
-            (missing > 0, Reason::PatchesMissing),
-            (failed > 0, Reason::InstallsFailed),
-            (severity_unknown > 0, Reason::SeverityUnknown),
+            (shown.missing > 0, Reason::PatchesMissing),
+            (shown.failed > 0, Reason::InstallsFailed),
+            (shown.superseded > 0, Reason::InstallsSuperseded),
+            (shown.severity_unknown > 0, Reason::SeverityUnknown),
+            (
+                sum(|tally| tally.counts.rejected) > 0,
+                Reason::PatchesRejected,
+            ),
             (kind_unseen, Reason::NoPatchData),
+            (kind_below_half, Reason::KindBelowHalf),
+            (self.kinds != KindsInUse::Both, Reason::KindNotInUse),
+            (
+                tallies.values().any(|tally| tally.by_undated),
+                Reason::UndatedRows,
+            ),
         ] {
             if holds {
                 reasons.insert(reason);
             }
         }
 
-        let scope = self.fleet.endpoint_scope(measured, 0);
-        let shown = grade(missing, failed, severity_unknown, &self.fleet.rules());
-        let worst = if scope.unmeasured > 0 || kind_unseen {
-            Grade::Fail
-        } else {
-            shown
-        };
-        let mut status = decide(
-            &scope,
-            Grades {
-                best: shown,
-                worst,
-                measured: shown,
+        let scope = self.fleet.endpoint_scope(measured);
+        let plain = shown.grade(&self.fleet.rules());
+        let mut grades = Grades {
+            best: plain,
+            worst: if scope.unmeasured > 0 || kind_unseen {
+                Grade::Fail
+            } else {
+                plain
             },
-            &mut reasons,
-        );
-        let report = os.and(software);
+            measured: plain,
+        };
+        if kind_below_half || beyond_a_tenth(&scope, devices(|tally| &tally.with_rejected)) {
+            grades = grades.at_best_warning();
+        }
+        let mut status = decide(&scope, grades, &mut reasons);
         // The kinds are judged apart: what one kind's rows show to be a failure stands without the other's.
         if !report.has_rows() && status != Status::Fail {
             status = Status::Unknown;
         }
+        let counts = |kind| tallies.get(&kind).map(|tally: &Tally| tally.counts);
         let metadata = PatchSlaMetadata {
             scope,
-            os: os_counts,
-            software: software_counts,
-            devices_with_missing: count(with_missing.len()),
-            devices_with_failed: count(with_failed.len()),
+            os: counts(PatchKind::Os),
+            software: counts(PatchKind::Software),
+            devices_with_missing: devices(|tally| &tally.with_missing),
+            devices_with_failed: devices(|tally| &tally.with_failed),
         };
         conclude(
             &self.fleet,
@@ -536,14 +779,25 @@ impl PatchSla {
     }
 }
 
-/// The plain verdict.
-const fn grade(missing: u64, failed: u64, severity_unknown: u64, rules: &Rules) -> Grade {
-    if failed > 0 || missing >= rules.patches_fail_from {
-        Grade::Fail
-    } else if missing > 0 || severity_unknown > 0 {
-        Grade::Warning
-    } else {
-        Grade::Pass
+/// What the rows show, over the kinds in use.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    missing: u64,
+    failed: u64,
+    superseded: u64,
+    severity_unknown: u64,
+}
+
+impl Shown {
+    /// The plain verdict.
+    const fn grade(&self, rules: &Rules) -> Grade {
+        if self.failed > 0 || self.missing >= rules.patches_fail_from {
+            Grade::Fail
+        } else if self.missing > 0 || self.superseded > 0 || self.severity_unknown > 0 {
+            Grade::Warning
+        } else {
+            Grade::Pass
+        }
     }
 }
 

@@ -1,9 +1,8 @@
 //! The public view of a signal: what a trust centre may show to anybody.
 //!
-//! Counts over a handful of devices say too much about each of them. Where fewer than five devices were measured the counts
-//! are suppressed: all of them when the signal measured fewer; those of patches, of both kinds and over both, when either kind
-//! did, because what is shown of the one and of the whole gives the other away; and vendors and signatures when one to four
-//! devices are protected. The verdict, its reasons and its times stay.
+//! It holds the verdict, how fresh it is, the rule in words, and how much of the fleet was measured, as a band. It holds no count, no
+//! vendor, and no reason: reasons name what was counted, and a count that is suppressed today can be computed from the
+//! views of two days.
 //!
 //! ```
 //! use regentra_evidence::{Fleet, PublicView, device_inventory};
@@ -11,268 +10,203 @@
 //!
 //! let fleet = Fleet::builder(datetime!(2026-11-23 06:30 UTC)).build();
 //! let view = PublicView::of(&device_inventory::finish(&fleet));
-//! assert!(view.suppressed);
-//! assert_eq!(view.metadata, None);
+//! assert_eq!(view.coverage, None);
+//! assert!(view.rule.starts_with("Fewer than half"));
 //! ```
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
-use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::{
-    control::ControlId,
-    reason::Reason,
-    signal::{Metadata, Signal, SignalKind, Status},
-};
+use crate::signal::{Metadata, Signal, SignalKind, Status};
 
-/// Counts are shown only where at least this many devices were measured.
-pub const SMALLEST_SHOWN: u64 = 5;
+/// How much of what a signal is asked about was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum Coverage {
+    /// Fewer than half of the devices.
+    #[serde(rename = "below_half")]
+    BelowHalf,
+    /// Half or more, and at most 90 percent.
+    #[serde(rename = "up_to_90_percent")]
+    UpTo90Percent,
+    /// More than 90 percent.
+    #[serde(rename = "above_90_percent")]
+    Above90Percent,
+}
 
-/// A signal without the counts that would say too much about single devices.
-///
-/// Serialises like a [`Signal`], with `suppressed` beside the rest; what is suppressed is `null`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+impl Coverage {
+    /// The band of `measured` among `all`; `None` of none.
+    const fn of(measured: u64, all: u64) -> Option<Self> {
+        if all == 0 {
+            None
+        } else if measured.saturating_mul(2) < all {
+            Some(Self::BelowHalf)
+        } else if measured.saturating_mul(10) <= all.saturating_mul(9) {
+            Some(Self::UpTo90Percent)
+        } else {
+            Some(Self::Above90Percent)
+        }
+    }
+}
+
+/// What may be shown of a signal to anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PublicView {
     /// Which signal this is.
     pub signal: SignalKind,
     /// The outcome.
     pub status: Status,
-    /// Whether the answer behind the verdict was whole.
-    pub complete: bool,
-    /// Every condition that holds.
-    pub reasons: BTreeSet<Reason>,
-    /// The internal controls this signal is evidence for.
-    pub controls: Vec<ControlId>,
+    /// What the signal asks for, in words.
+    pub rule: &'static str,
+    /// How much was measured, of the live and stale devices in scope; of backups: devices with activity, of these and those
+    /// without any backup. `None` where there is no such device.
+    pub coverage: Option<Coverage>,
     /// When the facts were collected.
     #[serde(with = "time::serde::rfc3339")]
     pub collected_at: OffsetDateTime,
     /// From this instant on the signal is expired.
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
-    /// Whether any count is left out.
-    pub suppressed: bool,
-    /// The aggregates as the signal prints them, with `null` for what is left out; `None` when everything is.
-    pub metadata: Option<Value>,
 }
 
 impl PublicView {
     /// The public view of this signal.
     #[must_use]
-    pub fn of(signal: &Signal) -> Self {
-        let shown = signal.metadata.scope().measured >= SMALLEST_SHOWN;
-        let mut metadata = shown
-            .then(|| serde_json::to_value(&signal.metadata).ok())
-            .flatten()
-            .and_then(|mut tagged| tagged.get_mut("metadata").map(Value::take));
-        let mut suppressed = metadata.is_none();
-        for field in too_small(&signal.metadata) {
-            if let Some(counts) = metadata.as_mut().and_then(|all| all.get_mut(field)) {
-                suppressed = true;
-                *counts = Value::Null;
+    pub const fn of(signal: &Signal) -> Self {
+        let scope = signal.metadata.scope();
+        let in_scope = scope
+            .measured
+            .saturating_add(scope.unmeasured)
+            .saturating_add(scope.stale);
+        let all = match &signal.metadata {
+            Metadata::BackupActivity(own) => {
+                in_scope.saturating_add(own.devices.without_any_backup)
             }
-        }
+            Metadata::DiskEncryption(_)
+            | Metadata::AntivirusPosture(_)
+            | Metadata::PatchSla(_)
+            | Metadata::DeviceInventory(_) => in_scope,
+        };
         Self {
             signal: signal.kind(),
             status: signal.status,
-            complete: signal.complete,
-            reasons: signal.reasons.clone(),
-            controls: signal.controls.clone(),
+            rule: rule(signal.kind()),
+            coverage: Coverage::of(scope.measured, all),
             collected_at: signal.collected_at,
             expires_at: signal.expires_at,
-            suppressed,
-            metadata,
         }
     }
 }
 
-/// The fields of a signal's counts that are over too few devices, though the signal is not.
-fn too_small(metadata: &Metadata) -> &'static [&'static str] {
-    match metadata {
-        Metadata::PatchSla(own) => {
-            let measured = [own.os, own.software].map(|kind| kind.devices_measured);
-            if measured.into_iter().any(|devices| devices < SMALLEST_SHOWN) {
-                &[
-                    "os",
-                    "software",
-                    "devices_with_missing",
-                    "devices_with_failed",
-                ]
-            } else {
-                &[]
-            }
+/// What a pass of this signal says. The thresholds are the promise's: a host can only be stricter.
+const fn rule(signal: SignalKind) -> &'static str {
+    match signal {
+        SignalKind::DiskEncryption => {
+            "At least 95 % of the fixed volumes of computers are encrypted, with their keys protected."
         }
-        Metadata::AntivirusPosture(own) if (1..SMALLEST_SHOWN).contains(&own.devices.on) => {
-            &["signatures", "vendors"]
+        SignalKind::AntivirusPosture => {
+            "Every computer is protected against malicious software, with signatures at most 7 days out of date."
         }
-        Metadata::AntivirusPosture(_)
-        | Metadata::DiskEncryption(_)
-        | Metadata::BackupActivity(_)
-        | Metadata::DeviceInventory(_) => &[],
+        SignalKind::PatchSla => {
+            "No critical or important patch is missing, and no installation has failed."
+        }
+        SignalKind::BackupActivity => {
+            "Every device that runs backups has had a successful one within 7 days."
+        }
+        SignalKind::DeviceInventory => "Fewer than half of the devices are offline.",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
     use crate::{
-        antivirus_posture::{AntivirusPosture, Definitions, Product, ProductFact, ProtectionState},
-        device::DeviceKey,
+        backup_activity::{ActivityKey, BackupActivity, BackupEvent, BackupFact},
+        device::{DeviceClass, DeviceKey},
         device_inventory,
-        fixture::{NOW, workstations},
-        patch_sla::{PatchCounts, PatchKey, PatchKind, PatchSeverity, PatchSla, PendingFact},
+        fixture::{NOW, device, fleet, stale, workstation, workstations},
+        guard::Guard,
+        reason::Reason,
         report::ReportState,
-        vendor::Vendor,
     };
 
     #[test]
-    fn fewer_than_five_measured_devices_show_no_count() {
-        for (devices, suppressed) in [(0, true), (1, true), (4, true), (5, false), (6, false)] {
-            let signal = device_inventory::finish(&workstations(devices));
-            let view = PublicView::of(&signal);
-            assert_eq!(view.suppressed, suppressed, "{devices}");
-            assert_eq!(view.metadata.is_none(), suppressed, "{devices}");
-            let mut expected = serde_json::to_value(&signal).unwrap();
-            expected["suppressed"] = json!(suppressed);
-            if suppressed {
-                expected["metadata"] = Value::Null;
-            }
-            assert_eq!(serde_json::to_value(&view).unwrap(), expected);
+    fn coverage_is_a_band() {
+        use Coverage::{Above90Percent, BelowHalf, UpTo90Percent};
+        for (measured, all, expected) in [
+            (0, 0, None),
+            (0, 1, Some(BelowHalf)),
+            (49, 100, Some(BelowHalf)),
+            (50, 100, Some(UpTo90Percent)),
+            (90, 100, Some(UpTo90Percent)),
+            (91, 100, Some(Above90Percent)),
+            (100, 100, Some(Above90Percent)),
+            (9, 10, Some(UpTo90Percent)),
+            (1, 2, Some(UpTo90Percent)),
+        ] {
+            assert_eq!(Coverage::of(measured, all), expected, "{measured} of {all}");
         }
     }
 
-    fn judge(os: u64, software: u64, missing: &[(PatchKind, u64)]) -> Signal {
-        let mut patches = PatchSla::new(workstations(9));
-        for (kind, devices) in [(PatchKind::Os, os), (PatchKind::Software, software)] {
-            for device in 1..=devices {
-                let _ = patches.observe_scan(DeviceKey::new(device), kind, Some(NOW));
-            }
-        }
-        for (kind, device) in missing {
-            let _ = patches.observe_pending(PendingFact {
-                device: DeviceKey::new(*device),
-                kind: *kind,
-                patch: PatchKey::new(1),
-                definition_update: false,
-                severity: PatchSeverity::Critical,
-                rejected: false,
-                collected_at: Some(NOW),
+    #[test]
+    fn the_view_to_the_byte() {
+        assert_eq!(
+            serde_json::to_value(PublicView::of(&device_inventory::finish(&workstations(9))))
+                .unwrap(),
+            json!({"signal": "device_inventory", "status": "pass", "rule": "Fewer than half of the devices are offline.",
+                "coverage": "above_90_percent", "collected_at": "2026-11-23T06:30:00Z", "expires_at": "2026-11-30T06:30:00Z"})
+        );
+    }
+
+    /// One of twelve servers is backed up: the signal passes, and the view says how little that is.
+    #[test]
+    fn devices_without_any_backup_are_part_of_the_coverage() {
+        let phone = device(99, DeviceClass::Mobile);
+        for (others, expected) in [
+            (vec![], Coverage::Above90Percent),
+            (vec![phone], Coverage::Above90Percent),
+            (vec![workstation(2)], Coverage::UpTo90Percent),
+            (vec![stale(2)], Coverage::UpTo90Percent),
+            (vec![workstation(2), stale(3)], Coverage::BelowHalf),
+        ] {
+            let mut backups =
+                BackupActivity::new(fleet([workstation(1)].into_iter().chain(others)));
+            let _ = backups.observe(BackupFact {
+                device: DeviceKey::new(1),
+                activity: ActivityKey::new(1),
+                event: BackupEvent::Success,
+                at: Some(NOW),
             });
-        }
-        patches.finish(ReportState::answered(), ReportState::answered())
-    }
-
-    /// The software shows no missing patch, so that the devices with a missing one would all be of the hidden kind.
-    #[test]
-    fn counts_over_both_kinds_do_not_give_away_the_hidden_one() {
-        let view = PublicView::of(&judge(4, 9, &[(PatchKind::Os, 1), (PatchKind::Os, 2)]));
-        let metadata = view.metadata.unwrap();
-        assert_eq!(metadata["devices_with_missing"], Value::Null);
-        assert_eq!(metadata["devices_with_failed"], Value::Null);
-    }
-
-    #[test]
-    fn kinds_of_patches_are_shown_together_or_not_at_all() {
-        for (os, software, shown) in [(9, 4, false), (4, 9, false), (0, 9, false), (5, 5, true)] {
-            let signal = judge(os, software, &[]);
-            let view = PublicView::of(&signal);
-            assert_eq!(view.suppressed, !shown, "{os} {software}");
-            let metadata = view.metadata.unwrap();
-            let whole = serde_json::to_value(&signal).unwrap()["metadata"].take();
-            assert_eq!(metadata["scope"], whole["scope"]);
-            for field in [
-                "os",
-                "software",
-                "devices_with_missing",
-                "devices_with_failed",
-            ] {
-                let expected = if shown {
-                    whole[field].clone()
-                } else {
-                    Value::Null
-                };
-                assert_eq!(metadata[field], expected, "{field}: {os} {software}");
-            }
-        }
-        assert_eq!(PublicView::of(&judge(4, 4, &[])).metadata, None);
-    }
-
-    /// Ten devices are measured and one is protected: its vendor and the age of its signatures would be shown as they are.
-    #[test]
-    fn what_few_protected_devices_have_is_left_out() {
-        for (on, shown) in [(0, true), (1, false), (4, false), (5, true), (10, true)] {
-            let mut antivirus = AntivirusPosture::new(workstations(10));
-            for device in 1..=10 {
-                let _ = antivirus.observe(ProductFact {
-                    device: DeviceKey::new(device),
-                    product: Product::Real(Vendor::Sentinelone),
-                    state: if device <= on {
-                        ProtectionState::On
-                    } else {
-                        ProtectionState::Off
-                    },
-                    definitions: Definitions::UpToDate,
-                    collected_at: Some(NOW),
-                });
-            }
-            let signal = antivirus.finish(ReportState::answered(), None);
-            let view = PublicView::of(&signal);
-            assert_eq!(view.suppressed, !shown, "{on}");
-            let metadata = view.metadata.unwrap();
-            let whole = serde_json::to_value(&signal).unwrap()["metadata"].take();
-            for field in ["signatures", "vendors"] {
-                let expected = if shown {
-                    whole[field].clone()
-                } else {
-                    Value::Null
-                };
-                assert_eq!(metadata[field], expected, "{field}: {on}");
-            }
-            for field in ["scope", "devices", "age_basis"] {
-                assert_eq!(metadata[field], whole[field], "{field}: {on}");
-            }
+            let view = PublicView::of(&backups.finish(ReportState::answered()));
+            assert_eq!(view.coverage, Some(expected));
         }
     }
 
-    fn counts() -> impl Strategy<Value = PatchCounts> {
-        (0..12_u64, 0..9_u64, 0..9_u64, 0..9_u64, 0..9_u64, 0..9_u64).prop_map(
-            |(devices_measured, critical, important, failed, rejected, unknown)| PatchCounts {
-                devices_measured,
-                missing_critical: critical,
-                missing_important: important,
-                failed_installs: failed,
-                rejected,
-                severity_unknown: unknown,
-            },
-        )
+    #[test]
+    fn every_rule_says_something_and_nothing_of_a_customer() {
+        for kind in SignalKind::ALL {
+            assert!(rule(kind).ends_with('.'), "{kind}");
+            assert!(Guard::new().scan_text(rule(kind)).is_empty(), "{kind}");
+        }
     }
 
     proptest! {
-        /// Whatever a kind that is seen on fewer than five devices counts, the view is the same: nobody can compute any of it.
+        /// Two fleets of the same verdict and band look the same, whatever they count.
         #[test]
-        fn nothing_of_a_small_kind_can_be_computed_from_the_view(
-            large in counts(),
-            one in counts(),
-            other in counts(),
-            unions in prop::array::uniform4(0..9_u64),
-            (few, as_few) in (0..SMALLEST_SHOWN, 0..SMALLEST_SHOWN),
-            os_is_small in any::<bool>(),
+        fn nothing_that_is_counted_can_be_computed_from_the_view(
+            (one, other) in (1..99_u64, 1..99_u64),
+            offline in any::<bool>(),
         ) {
-            let mut signal = judge(9, 9, &[]);
-            let mut view_of = |small: PatchCounts, devices_measured, with_missing, with_failed| {
-                let small = PatchCounts { devices_measured, ..small };
-                let Metadata::PatchSla(own) = &mut signal.metadata else { unreachable!() };
-                (own.os, own.software) = if os_is_small { (small, large) } else { (large, small) };
-                (own.devices_with_missing, own.devices_with_failed) = (with_missing, with_failed);
+            let view = |count: u64| {
+                let mut signal = device_inventory::finish(&workstations(count));
+                if offline {
+                    signal.reasons.insert(Reason::MostlyOffline);
+                }
                 PublicView::of(&signal)
             };
-            let [missing, failed, as_missing, as_failed] = unions;
-            prop_assert_eq!(view_of(one, few, missing, failed), view_of(other, as_few, as_missing, as_failed));
+            prop_assert_eq!(view(one), view(other));
         }
     }
 }

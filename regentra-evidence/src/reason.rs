@@ -35,11 +35,21 @@ reasons! {
     BelowThreshold = "below_threshold",
     /// No device was measured, or fewer than half of the devices in scope, stale ones included.
     CoverageBelowHalf = "coverage_below_half",
+    /// Backup: live workstations and servers without any backup activity. A pass may carry it.
+    DevicesWithoutBackup = "devices_without_backup",
     /// Devices are in scope, and all of them are stale.
     FleetDark = "fleet_dark",
     /// Patches: at least one patch's latest installation failed.
     InstallsFailed = "installs_failed",
-    /// Rows of the device list or of this signal's report did not decode.
+    /// Patches: at least one failed installation that a rejection or a later success made moot.
+    InstallsSuperseded = "installs_superseded",
+    /// Patches: one kind (OS or software) measures some of the live devices, and fewer than half.
+    KindBelowHalf = "kind_below_half",
+    /// Patches: a setting leaves a kind (OS or software) out.
+    KindNotInUse = "kind_not_in_use",
+    /// Backup: at least one device whose last run failed. A pass may carry it.
+    LatestRunsFailing = "latest_runs_failing",
+    /// Rows of the device list or of this signal's report were lost.
     MalformedRows = "malformed_rows",
     /// Inventory: half of the approved devices, or more, are offline.
     MostlyOffline = "mostly_offline",
@@ -47,12 +57,14 @@ reasons! {
     NoBackupActivity = "no_backup_activity",
     /// No approved device at all.
     NoDevices = "no_devices",
-    /// Patches: live devices, and one kind (OS or software) has no row for any of them.
+    /// Patches: live devices, and a kind in use (OS or software) measures none of them.
     NoPatchData = "no_patch_data",
     /// The tenant cannot have the report: module not licensed, or permission missing.
     NotAvailable = "not_available",
     /// Patches: critical or important patches are missing.
     PatchesMissing = "patches_missing",
+    /// Patches: at least one critical or important patch, or one of unknown severity, was rejected. A pass may carry it.
+    PatchesRejected = "patches_rejected",
     /// Antivirus: at least one device is not protected.
     ProtectionOff = "protection_off",
     /// The report failed or broke off half-way.
@@ -67,6 +79,8 @@ reasons! {
     SignaturesUnmeasured = "signatures_unmeasured",
     /// The device list was cut at its ceiling.
     Truncated = "truncated",
+    /// A row without a readable time, or one that is too old, decided about a volume, device or patch.
+    UndatedRows = "undated_rows",
     /// An unmeasured live device has a node class that is not known.
     UnknownNodeClass = "unknown_node_class",
     /// At least one device in scope was not measured.

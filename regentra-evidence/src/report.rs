@@ -24,7 +24,7 @@ impl ReportState {
         }
     }
 
-    /// Answered to the end, with at least one row that did not decode.
+    /// Answered to the end, with at least one row that was lost.
     pub const fn with_malformed_rows() -> Self {
         Self {
             failed: false,
@@ -60,6 +60,11 @@ impl ReportState {
         }
     }
 
+    /// Whether every row arrived: what an absent row says can be relied on.
+    pub(crate) const fn is_whole(self) -> bool {
+        self.has_rows() && !self.malformed
+    }
+
     /// Whether rows of this report may be judged.
     #[must_use]
     pub const fn has_rows(self) -> bool {
@@ -76,14 +81,16 @@ impl ReportState {
 }
 
 /// What became of one row that an evaluator was shown. Counted in the audit of a run, never in the signal.
+///
+/// A row that is too old or undated proves nothing good. It may hold the verdict back all the same: each evaluator says how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub enum RowFate {
     /// The row is part of the state the signal is judged by.
     Used,
-    /// The row's device is known and not judged by this signal: not approved, stale, or out of its scope.
+    /// The row is none of this signal's: its device is not approved, stale, or out of scope, or its kind is not in use.
     NotJudged,
-    /// The row was collected too long ago.
+    /// The row was collected, or what it says happened, too long ago.
     Stale,
     /// The row's time could not be read, or lies in the future.
     Unreadable,

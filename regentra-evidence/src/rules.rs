@@ -14,8 +14,8 @@
 //! | `backup_fail_percent` | 10 | lower |
 //!
 //! A device that is stale leaves the verdict, and with it whatever was bad about it: so the stricter direction of `stale_after`
-//! is longer. Of a device that is kept without contact for longer than a row lives every row is stale, whatever time it carries:
-//! it counts as unmeasured (in backup activity, which has no such count, as stale), and can only hold a pass back.
+//! is longer. Of a device that is kept without contact for longer than a row lives every row is too old, whatever time it carries:
+//! it counts as unmeasured (in backup activity as stale), and can only hold a pass back.
 //!
 //! The windows in which rows count have no setter, because neither direction is stricter. A shorter [`ROW_LIFETIME`] forgets
 //! missing patches, a longer one believes disks that were encrypted long ago; a shorter [`ATTEMPTS_WINDOW`] or [`BACKUP_WINDOW`]
@@ -44,9 +44,10 @@ use crate::signal::SignalKind;
 
 /// The version of the rules implemented here. It changes when a rule changes, so that evidence says which rule it was
 /// judged by.
-pub const RULES_VERSION: &str = "2026-11";
+pub const RULES_VERSION: &str = "2026-12";
 
-/// A row collected longer ago than this is ignored, whatever its device says: 30 days. Exactly 30 days old counts.
+/// A row collected longer ago than this is too old to prove anything, whatever its device says: 30 days. Exactly 30 days old
+/// counts.
 pub const ROW_LIFETIME: Duration = Duration::days(30);
 
 /// An install attempt longer ago than this is ignored: 45 days. Exactly 45 days old counts.
@@ -542,7 +543,7 @@ mod tests {
     fn the_promise_as_it_stands_in_the_evidence() {
         assert_eq!(
             serde_json::to_value(RulesUsed::from(&Rules::default())).unwrap(),
-            json!({"version": "2026-11", "thresholds": {
+            json!({"version": "2026-12", "thresholds": {
                 "stale_after_seconds": 2_592_000, "disk_pass_percent": 95, "disk_warning_percent": 80,
                 "signatures_fresh_for_seconds": 604_800, "signatures_fail_after_seconds": 2_592_000,
                 "patches_fail_from": 6, "backup_fail_percent": 10}})

@@ -9,8 +9,11 @@
 //! 4. no device measured, or fewer than half of the devices in scope, stale ones included: unknown (`coverage_below_half`);
 //! 5. `worst` is pass: pass;
 //! 6. else the worse of `measured` and warning;
-//! 7. a truncated device list or malformed rows: the result above, incomplete, and never pass; a report that failed, or that
+//! 7. a truncated device list or lost rows: the result above, incomplete, and never pass; a report that failed, or that
 //!    the tenant cannot have: unknown.
+//!
+//! **The tenth:** where the risk of more than a tenth of the devices that the signal applies to was accepted rather than mended, the
+//! signal is at best a warning, however good the rest is.
 
 use std::collections::BTreeSet;
 
@@ -52,6 +55,25 @@ pub(crate) struct Grades {
     pub(crate) measured: Grade,
 }
 
+impl Grades {
+    /// The same, and no pass.
+    pub(crate) fn at_best_warning(self) -> Self {
+        Self {
+            best: self.best.max(Grade::Warning),
+            worst: self.worst.max(Grade::Warning),
+            measured: self.measured.max(Grade::Warning),
+        }
+    }
+}
+
+/// Whether accepted risks weigh too much for a pass: they are of more than a tenth of the devices that the signal applies to.
+///
+/// `accepted` counts each device once, whatever was accepted about it.
+pub(crate) const fn beyond_a_tenth(scope: &Scope, accepted: u64) -> bool {
+    let applicable = scope.approved.saturating_sub(scope.not_applicable);
+    accepted.saturating_mul(10) > applicable
+}
+
 /// Rules 1 to 6, with the reasons that belong to them.
 pub(crate) fn decide(scope: &Scope, grades: Grades, reasons: &mut BTreeSet<Reason>) -> Status {
     if scope.unmeasured > 0 {
@@ -85,7 +107,7 @@ pub(crate) fn decide(scope: &Scope, grades: Grades, reasons: &mut BTreeSet<Reaso
     }
 }
 
-/// Rule 7 for the device list and rows that did not decode, and the finished signal.
+/// Rule 7 for the device list and rows that were lost, and the finished signal.
 pub(crate) fn conclude(
     fleet: &Fleet,
     report: ReportState,

@@ -109,7 +109,6 @@ fn patches(fleet: &Arc<Fleet>) -> PatchSla {
             definition_update: false,
             outcome: InstallOutcome::Failed,
             installed_at: Some(NOW),
-            collected_at: Some(NOW),
         });
     }
     patches

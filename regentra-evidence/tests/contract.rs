@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use regentra_evidence::{
-    ActivityKey, AntivirusPosture, AttemptFact, BackupActivity, BackupEvent, BackupFact,
+    ActivityKey, AntivirusPosture, AttemptFact, BackupActivity, BackupEvent, BackupFact, ChainHead,
     Conversion, CustomAnswer, CustomFact, Definitions, DeviceClass, DeviceFact, DeviceKey,
-    DigestKey, DiskEncryption, Encryption, Fleet, InstallOutcome, KeyId, PatchKey, PatchKind,
-    PatchSeverity, PatchSla, PendingFact, Product, ProductFact, Protection, ProtectionState,
-    ReportState, Signal, SignatureHistory, Vendor, VolumeFact, VolumeKey, VolumeLabel, VolumeType,
-    device_inventory,
+    DigestKey, DiskEncryption, Encryption, EvidenceRecord, Fleet, InstallOutcome, KeyId,
+    KindsInUse, PatchKey, PatchKind, PatchSeverity, PatchSla, PendingFact, Product, ProductFact,
+    Protection, ProtectionState, RULES_VERSION, ReportState, Signal, SignalKind, SignatureHistory,
+    Vendor, VolumeFact, VolumeKey, VolumeLabel, VolumeType, device_inventory, verify_chain,
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 
@@ -86,6 +86,15 @@ fn disk_encryption() {
     }
     observe(75, FullyEncrypted, Protection::Unprotected);
     observe(76, Encrypting, Protection::Unprotected);
+    let _ = disk.observe(VolumeFact {
+        device: DeviceKey::new(1),
+        volume: VolumeKey::new(1000),
+        volume_type: VolumeType::NotFixed,
+        label: VolumeLabel::Other,
+        capacity: None,
+        encryption: None,
+        collected_at: Some(NOW),
+    });
     assert_eq!(
         json(&disk.finish(ANSWERED)),
         concat!(
@@ -93,7 +102,7 @@ fn disk_encryption() {
             r#""reasons":["unmeasured_devices","unmeasured_volumes"],"controls":["IC-024","IC-052"],"#,
             r#""collected_at":"2026-11-23T06:30:00Z","expires_at":"2026-11-30T06:30:00Z","metadata":{"#,
             r#""scope":{"approved":100,"measured":78,"unmeasured":2,"stale":2,"not_applicable":18,"not_approved":4},"#,
-            r#""volumes":{"in_scope":164,"encrypted":152,"suspended":1,"in_progress":1,"not_encrypted":4,"unmeasured":6},"#,
+            r#""volumes":{"in_scope":164,"out_of_scope":1,"encrypted":152,"suspended":1,"in_progress":1,"not_encrypted":4,"unmeasured":6},"#,
             r#""encrypted_percent":96.2,"devices_fully_encrypted":74}}"#
         )
     );
@@ -147,7 +156,15 @@ fn patch_sla() {
             &[PatchKind::Os]
         };
         for kind in kinds {
-            let _ = patches.observe_scan(DeviceKey::new(device), *kind, Some(NOW));
+            let _ = patches.observe_pending(PendingFact {
+                device: DeviceKey::new(device),
+                kind: *kind,
+                patch: PatchKey::new(99),
+                definition_update: true,
+                severity: PatchSeverity::Low,
+                rejected: false,
+                collected_at: Some(NOW),
+            });
         }
     }
     let mut pending = |device, severity, rejected| {
@@ -177,17 +194,30 @@ fn patch_sla() {
         definition_update: false,
         outcome: InstallOutcome::Failed,
         installed_at: Some(NOW),
-        collected_at: Some(NOW),
     });
+    // Moot: a later success of another patch.
+    for (patch, outcome, days) in [
+        (2, InstallOutcome::Failed, 3),
+        (3, InstallOutcome::Installed, 2),
+    ] {
+        let _ = patches.observe_attempt(AttemptFact {
+            device: DeviceKey::new(12),
+            kind: PatchKind::Os,
+            patch: PatchKey::new(patch),
+            definition_update: false,
+            outcome,
+            installed_at: Some(NOW - Duration::days(days)),
+        });
+    }
     assert_eq!(
         json(&patches.finish(ANSWERED, ANSWERED)),
         concat!(
             r#"{"signal":"patch_sla","status":"fail","complete":true,"#,
-            r#""reasons":["installs_failed","patches_missing","severity_unknown"],"controls":["IC-038","IC-053"],"#,
+            r#""reasons":["installs_failed","installs_superseded","patches_missing","patches_rejected","severity_unknown"],"controls":["IC-038","IC-053"],"#,
             r#""collected_at":"2026-11-23T06:30:00Z","expires_at":"2026-11-30T06:30:00Z","metadata":{"#,
             r#""scope":{"approved":100,"measured":80,"unmeasured":0,"stale":2,"not_applicable":18,"not_approved":4},"#,
-            r#""os":{"devices_measured":80,"missing_critical":1,"missing_important":2,"failed_installs":0,"rejected":3,"severity_unknown":4},"#,
-            r#""software":{"devices_measured":71,"missing_critical":0,"missing_important":0,"failed_installs":1,"rejected":0,"severity_unknown":0},"#,
+            r#""os":{"devices_measured":80,"missing_critical":1,"missing_important":2,"failed_installs":0,"failed_superseded":1,"rejected":3,"severity_unknown":4},"#,
+            r#""software":{"devices_measured":71,"missing_critical":0,"missing_important":0,"failed_installs":1,"failed_superseded":0,"rejected":0,"severity_unknown":0},"#,
             r#""devices_with_missing":3,"devices_with_failed":1}}"#
         )
     );
@@ -218,7 +248,7 @@ fn backup_activity() {
         json(&backups.finish(ANSWERED)),
         concat!(
             r#"{"signal":"backup_activity","status":"pass","complete":true,"#,
-            r#""reasons":[],"controls":["IC-060","IC-061"],"#,
+            r#""reasons":["devices_without_backup","latest_runs_failing"],"controls":["IC-060","IC-061"],"#,
             r#""collected_at":"2026-11-23T06:30:00Z","expires_at":"2026-11-30T06:30:00Z","metadata":{"#,
             r#""scope":{"approved":100,"measured":12,"unmeasured":0,"stale":2,"not_applicable":86,"not_approved":4},"#,
             r#""devices":{"with_activity":12,"with_success":12,"without_success":0,"warnings_only":0,"#,
@@ -243,7 +273,45 @@ fn inventory() {
     );
 }
 
-/// An auditor recomputes the digest of last year's facts: it may never change. Every word of every closed list occurs once.
+/// The figures of kinds that are not in use are null, and nothing stands in their place.
+#[test]
+fn patches_of_one_kind() {
+    let patches = PatchSla::new(fleet()).kinds_in_use(KindsInUse::Os);
+    let json = json(&patches.finish(ANSWERED, ANSWERED));
+    assert!(
+        json.contains(r#""software":null,"devices_with_missing":0"#),
+        "{json}"
+    );
+    assert!(json.contains(r#""kind_not_in_use""#), "{json}");
+}
+
+/// Records that were written by the rules `2026-11`: each verifies, reads, and is written again to the byte.
+#[test]
+fn records_of_earlier_rules_verify_as_before() {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        signal: SignalKind,
+        record: String,
+        head: ChainHead,
+    }
+    let rows: Vec<Row> =
+        serde_json::from_str(include_str!("fixtures/records_2026_11.json")).unwrap();
+    assert_eq!(rows.len(), SignalKind::ALL.len());
+    for row in rows {
+        let start = ChainHead::start("customer 42, mapping 7", row.signal);
+        let link = start.append(row.record.clone());
+        assert_eq!(link.head(), row.head, "{}", row.signal);
+        assert_eq!(verify_chain(start, [&link], &[row.head]), Ok(row.head));
+        let record = EvidenceRecord::parse(&row.record).unwrap();
+        assert_eq!(record.signal.kind(), row.signal);
+        assert_eq!(record.rules.version, "2026-11");
+        assert_eq!(record.canonical().unwrap(), row.record);
+    }
+    assert_ne!(RULES_VERSION, "2026-11");
+}
+
+/// The layout of the digest is numbered: under one number the digest of the same facts may never change. Every word of every closed list
+/// occurs once.
 #[test]
 #[expect(clippy::too_many_lines, reason = "every word of every closed list")]
 fn the_digest_of_the_same_facts_never_changes() {
@@ -347,7 +415,6 @@ fn the_digest_of_the_same_facts_never_changes() {
                 InstallOutcome::Installed
             },
             installed_at: Some(NOW - Duration::days(1)),
-            collected_at: None,
         });
     }
 
@@ -385,11 +452,11 @@ fn the_digest_of_the_same_facts_never_changes() {
     assert_eq!(
         digests,
         [
-            "f687db42ac11ddc896c9746c1002db8ea96b2e99b5a18218c4ba7bbda655cabf",
-            "0ab618b01b7bde8c1f8cdf1d80c0bdf2fe65501a4832615bf6e55a48dee51168",
-            "a963676ca369a31355328be89dd995a8cd8de5c8dcf0fc7a9b86bc44e9dc61b8",
-            "08944a69f77095ea5c748152dd1ba4c16b0a69e9f509f327ea2a0427b1e69134",
-            "edd4bdac28b6a52ec9c8b0a04e5a03224da60ec664d0f8f759d52202bebabeec",
+            "bf792abd32a3312164ef5b626cc75cb2bb72d54b59ca5391e77aa11c7cbd928e",
+            "6e2ecf4994127cfc5000aee6743d7277639113ae9062054100a64e21c9aa315c",
+            "4e340c41c3b0a4fe3d99b3fc6ede7d59e318603a7df62918a83c6dcafce470fd",
+            "ab9e3524f7cbc3dc8626e4a51bca23d52c7e486bc1b80c266751c070adef42a7",
+            "418bd1091f487fd26ddd64e3f381fc06d71606ae266eb80ed6d8d4897bbb039a",
         ]
     );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regentra_evidence::{DigestKey, FactsDigest, Rules, Signal};
+use regentra_evidence::{DigestKey, FactsDigest, KindsInUse, Rules, Signal};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -38,10 +38,12 @@ pub struct AssessmentRequest<'a> {
     pub rules: &'a Rules,
     /// The custom fields that answer what NinjaOne cannot.
     pub custom_fields: &'a CustomFields,
+    /// The kinds of patches that the customer uses the tenant for; both by default. Reports of others are not asked for.
+    pub kinds_in_use: KindsInUse,
     /// The key of the facts digests.
     pub digest_key: &'a DigestKey,
-    /// Since when devices' antivirus signatures have been out of date. A device that is out of date and not in it is out of
-    /// date from `now` on. `None` for a host that keeps no history: then no age is reported.
+    /// Since when devices' antivirus signatures have been out of date. Of a device that is out of date and not in it no age is
+    /// reported; of none for a host that keeps no history (`None`).
     pub signature_ages: Option<&'a SignatureAges>,
 }
 

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use crate::{
     CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId,
+    assessment::Report,
     credential::Grant,
     id::{derive, opaque_id},
     region::RegionKey,
@@ -127,17 +128,32 @@ pub struct SyncCounts {
     pub malformed_rows: u64,
 }
 
-/// What one evidence sweep counted beside its verdicts.
+/// In how many rows a field had another form than expected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairedRows {
+    /// It was read without loss.
+    pub read: u64,
+    /// It could not be read: taken as absent, and never as better than it may have been.
+    pub lost: u64,
+}
+
+/// What one evidence sweep counted beside its verdicts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepCounts {
     /// Rows of devices of another organization, dropped.
     pub foreign_rows: u64,
     /// Rows of devices known nowhere, dropped.
     pub orphan_rows: u64,
-    /// Rows that did not decode.
+    /// Rows that are lost, and devices whose approval cannot be read.
     pub malformed_rows: u64,
-    /// Rows collected too long ago, or at a time that cannot be read.
+    /// Rows that are too old. Audit rows without `undated_rows` count those here too.
     pub stale_rows: u64,
+    /// Rows whose time cannot be read.
+    #[serde(default)]
+    pub undated_rows: u64,
+    /// Fields that rows carried in another form than expected, by report and name, never what was in them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub repaired: BTreeMap<Report, BTreeMap<String, RepairedRows>>,
     /// Requests made, retries and token requests not counted.
     pub requests: u64,
 }
@@ -361,5 +377,47 @@ impl AuditRow {
             details,
             ..disconnect.clone()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn counts_of_earlier_releases_read() {
+        let old = json!({"foreign_rows": 1, "orphan_rows": 2, "malformed_rows": 3, "stale_rows": 4, "requests": 5});
+        let read: SweepCounts = serde_json::from_value(old).unwrap();
+        let expected = SweepCounts {
+            foreign_rows: 1,
+            orphan_rows: 2,
+            malformed_rows: 3,
+            stale_rows: 4,
+            requests: 5,
+            ..SweepCounts::default()
+        };
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn repaired_fields_are_counted_by_report_and_name() {
+        let fields = BTreeMap::from([("capacity".to_owned(), RepairedRows { read: 2, lost: 1 })]);
+        let counts = SweepCounts {
+            undated_rows: 7,
+            repaired: BTreeMap::from([(Report::Volumes, fields)]),
+            ..SweepCounts::default()
+        };
+        let written = serde_json::to_value(&counts).unwrap();
+        assert_eq!(
+            written["repaired"],
+            json!({"volumes": {"capacity": {"read": 2, "lost": 1}}})
+        );
+        assert_eq!(written["undated_rows"], 7);
+        assert_eq!(
+            serde_json::from_value::<SweepCounts>(written).unwrap(),
+            counts
+        );
     }
 }

@@ -3,9 +3,10 @@
 //! Eight walks (nine where the host names custom fields), one after the other, each a page at a time: the device list, which says who belongs to the organization, and then
 //! the reports, whose rows are joined to those devices. The vendor ignores filters at times and answers with the whole fleet, so
 //! every row is checked again here: a device of another organization is *foreign*, one that is known nowhere an *orphan*; both
-//! are dropped and counted, never judged.
+//! are dropped and counted, never judged. Activities are asked for by status code and date, and rows of other codes and dates are
+//! none of the signal's.
 //!
-//! A report that fails makes its own signal unknown and leaves the others alone. Without the device list nothing can be judged:
+//! A report that fails, or ends before its end, makes its own signal unknown and leaves the others alone. Without the device list nothing can be judged:
 //! that is the one error of [`organization`].
 
 use std::{
@@ -14,7 +15,8 @@ use std::{
 };
 
 use ninjaone_client::{
-    Client, DeviceFilter, DeviceId, Error, ErrorKind, OrganizationId, Pager,
+    Client, Completeness, DeviceFilter, DeviceId, Error, ErrorKind, OrganizationId, Pager,
+    RepairedField,
     activities::ActivitiesParams,
     devices::DevicesParams,
     models::{OsPatch, SoftwarePatch},
@@ -25,13 +27,14 @@ use ninjaone_client::{
 };
 use regentra_evidence::{
     AntivirusPosture, BackupActivity, CustomFact, DeviceKey, DiskEncryption, FactsDigest, Fleet,
-    PatchSla, ReportState, RowFate, Signal, SignatureHistory, device_inventory,
+    KindReports, PatchKind, PatchSla, ReportState, RowFate, Signal, SignatureHistory,
+    device_inventory,
 };
 use time::Duration;
 
 use crate::{
     assessment::{Assessment, AssessmentRequest, Report, ReportOutcome, Verdict},
-    audit::SweepCounts,
+    audit::{RepairedRows, SweepCounts},
     custom_fields::{Question, answer_antivirus, answer_disks},
     facts::{self, Malformed, patch_sla::PatchReport},
 };
@@ -42,8 +45,8 @@ pub const DEVICE_CEILING: usize = 10_000;
 /// How far back install attempts are asked for: the 45 days that count, and a day for what the vendor makes of time zones.
 const ATTEMPTS_ASKED_FOR: Duration = Duration::days(46);
 
-/// How far back activities are asked for: the 7 days that count.
-const ACTIVITIES_ASKED_FOR: Duration = Duration::days(7);
+/// How far back activities are asked for: the 7 days that count, and a day for what the vendor makes of time zones.
+const ACTIVITIES_ASKED_FOR: Duration = Duration::days(8);
 
 /// What one organization's reports say, and what went wrong on the way.
 #[derive(Debug)]
@@ -56,8 +59,9 @@ pub struct Collected {
     pub failures: BTreeMap<Report, Error>,
 }
 
-/// What became of the rows of one report. What they became adds up to `rows`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What became of the rows of one report. What they became adds up to `rows`; `repaired` and `unsure` are of rows that are counted
+/// besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowTally {
     /// Rows in the answer.
     pub rows: u64,
@@ -67,16 +71,21 @@ pub struct RowTally {
     pub used: u64,
     /// Rows of devices that the signal does not judge: not approved, stale, out of its scope; and activities about other things.
     pub not_judged: u64,
-    /// Rows collected too long ago.
+    /// Rows that are too old: they can only hold a verdict back.
     pub stale: u64,
-    /// Rows whose time cannot be read.
+    /// Rows whose time cannot be read: they can only hold a verdict back.
     pub unreadable: u64,
     /// Rows of devices of another organization, dropped.
     pub foreign: u64,
     /// Rows of devices known nowhere, dropped.
     pub orphan: u64,
-    /// Rows that did not decode, or do not say what they are about.
+    /// Rows that are lost: they do not say which row they are.
     pub malformed: u64,
+    /// Devices whose approval cannot be read. Each is judged like an approved one, and holds every pass back like a lost row.
+    pub unsure: u64,
+    /// Fields that rows carried in another form than expected, by name: in how many rows they were read all the same, and in how
+    /// many they were not.
+    pub repaired: BTreeMap<String, RepairedRows>,
 }
 
 impl RowTally {
@@ -93,9 +102,18 @@ impl RowTally {
         self.rows += 1;
     }
 
-    const fn page(&mut self, malformed: usize) {
+    fn page(&mut self, malformed: usize, repaired: &[RepairedField]) {
         self.pages += 1;
         self.malformed(malformed as u64);
+        for field in repaired {
+            let rows = self.repaired.entry(field.field.clone()).or_default();
+            let counter = if field.lost {
+                &mut rows.lost
+            } else {
+                &mut rows.read
+            };
+            *counter += field.rows as u64;
+        }
     }
 
     const fn malformed(&mut self, rows: u64) {
@@ -139,14 +157,7 @@ pub async fn organization(
     let backups = run.backup_activity().await;
     let inventory = device_inventory::finish_with_digest(&run.fleet, request.digest_key);
 
-    let mut counts = SweepCounts::default();
-    for tally in run.rows.values() {
-        counts.foreign_rows += tally.foreign;
-        counts.orphan_rows += tally.orphan;
-        counts.malformed_rows += tally.malformed;
-        counts.stale_rows += tally.stale + tally.unreadable;
-        counts.requests += tally.pages;
-    }
+    let counts = sweep_counts(&run.rows);
     Ok(Collected {
         assessment: Assessment {
             verdicts: [disk, antivirus, patches, backups, inventory]
@@ -162,6 +173,23 @@ pub async fn organization(
         rows: run.rows,
         failures: run.failures,
     })
+}
+
+/// What a sweep's audit says of the rows of all reports.
+fn sweep_counts(rows: &BTreeMap<Report, RowTally>) -> SweepCounts {
+    let mut counts = SweepCounts::default();
+    for (report, tally) in rows {
+        counts.foreign_rows += tally.foreign;
+        counts.orphan_rows += tally.orphan;
+        counts.malformed_rows += tally.malformed + tally.unsure;
+        counts.stale_rows += tally.stale;
+        counts.undated_rows += tally.unreadable;
+        counts.requests += tally.pages;
+        if !tally.repaired.is_empty() {
+            counts.repaired.insert(*report, tally.repaired.clone());
+        }
+    }
+    counts
 }
 
 /// The devices of one organization.
@@ -195,7 +223,7 @@ async fn device_list(
     let mut own = BTreeSet::new();
     let mut is_whole = true;
     'walk: while let Some(page) = pages.next_page().await? {
-        tally.page(page.malformed.len());
+        tally.page(page.malformed.len(), &page.repaired);
         for row in &page.rows {
             match (
                 row.id,
@@ -209,6 +237,9 @@ async fn device_list(
                         break 'walk;
                     }
                     own.insert(id);
+                    if facts::device_inventory::is_approval_lost(row) {
+                        tally.unsure += 1;
+                    }
                     fleet.observe(fact);
                     tally.count(RowFate::Used, false);
                 }
@@ -221,7 +252,11 @@ async fn device_list(
             }
         }
     }
-    if tally.malformed > 0 {
+    if is_whole && !pages.completeness().is_some_and(Completeness::is_complete) {
+        fleet.truncated();
+        is_whole = false;
+    }
+    if tally.malformed + tally.unsure > 0 {
         fleet.malformed_rows();
     }
     foreign.retain(|id| !own.contains(id));
@@ -298,8 +333,8 @@ impl Run<'_> {
         let pages = self.client.queries().volumes(params);
         let state = self
             .read(Report::Volumes, pages, |row| {
-                let fact = facts::disk_encryption::volume(row)?;
-                Ok((row.device_id, disk.observe(fact)))
+                let volume = facts::disk_encryption::volume(row)?;
+                Ok((row.device_id, volume.observe(&mut disk)))
             })
             .await;
         let mut state = state;
@@ -339,11 +374,11 @@ impl Run<'_> {
             sightings.extend(antivirus.up_to_date().map(|device| (id(device), false)));
         }
         let history = self.request.signature_ages.map(|ages| {
-            // A device seen out of date for the first time is out of date from now on.
-            let since = |id| ages.out_of_date_since(id).unwrap_or(self.request.now);
+            // A device without a time in the history was never seen up to date: nobody can tell how old its signatures are.
+            let since = |id| ages.out_of_date_since(id);
             let out_of_date = sightings.iter().filter(|(_, out_of_date)| **out_of_date);
             out_of_date
-                .map(|(id, _)| (facts::device_key(DeviceId::new(*id)), since(*id)))
+                .filter_map(|(id, _)| Some((facts::device_key(DeviceId::new(*id)), since(*id)?)))
                 .collect::<SignatureHistory>()
         });
         (
@@ -353,49 +388,57 @@ impl Run<'_> {
     }
 
     async fn patch_sla(&mut self) -> (Signal, FactsDigest) {
-        let mut patches = PatchSla::new(Arc::clone(&self.fleet));
+        let kinds = self.request.kinds_in_use;
+        let mut patches = PatchSla::new(Arc::clone(&self.fleet)).kinds_in_use(kinds);
         let queries = self.client.queries();
         let since = self.request.now.saturating_sub(ATTEMPTS_ASKED_FOR);
-
-        let pending = queries.os_patches(OsPatchesParams::default().filter(self.filter.clone()));
-        let installs = queries.os_patch_installs(
-            OsPatchInstallsParams::default()
-                .filter(self.filter.clone())
-                .installed_after(since),
-        );
-        let mut os = ReportState::answered();
-        for (report, half, pages) in [
-            (Report::OsPatches, PatchReport::Pending, pending),
-            (Report::OsPatchInstalls, PatchReport::Installs, installs),
-        ] {
-            let take = |row: &OsPatch| {
+        let mut os = KindReports::default();
+        if kinds.contains(PatchKind::Os) {
+            let pending =
+                queries.os_patches(OsPatchesParams::default().filter(self.filter.clone()));
+            let installs = queries.os_patch_installs(
+                OsPatchInstallsParams::default()
+                    .filter(self.filter.clone())
+                    .installed_after(since),
+            );
+            let mut take = |row: &OsPatch, half| {
                 let fact = facts::patch_sla::os_patch(row, half)?;
                 Ok((row.device_id, fact.observe(&mut patches)))
             };
-            os = os.and(self.read(report, pages, take).await);
+            os.pending = self
+                .read(Report::OsPatches, pending, |row| {
+                    take(row, PatchReport::Pending)
+                })
+                .await;
+            os.installs = self
+                .read(Report::OsPatchInstalls, installs, |row| {
+                    take(row, PatchReport::Installs)
+                })
+                .await;
         }
-
-        let pending =
-            queries.software_patches(SoftwarePatchesParams::default().filter(self.filter.clone()));
-        let installs = queries.software_patch_installs(
-            SoftwarePatchInstallsParams::default()
-                .filter(self.filter.clone())
-                .installed_after(since),
-        );
-        let mut software = ReportState::answered();
-        for (report, half, pages) in [
-            (Report::SoftwarePatches, PatchReport::Pending, pending),
-            (
-                Report::SoftwarePatchInstalls,
-                PatchReport::Installs,
-                installs,
-            ),
-        ] {
-            let take = |row: &SoftwarePatch| {
+        let mut software = KindReports::default();
+        if kinds.contains(PatchKind::Software) {
+            let pending = queries
+                .software_patches(SoftwarePatchesParams::default().filter(self.filter.clone()));
+            let installs = queries.software_patch_installs(
+                SoftwarePatchInstallsParams::default()
+                    .filter(self.filter.clone())
+                    .installed_after(since),
+            );
+            let mut take = |row: &SoftwarePatch, half| {
                 let fact = facts::patch_sla::software_patch(row, half)?;
                 Ok((row.device_id, fact.observe(&mut patches)))
             };
-            software = software.and(self.read(report, pages, take).await);
+            software.pending = self
+                .read(Report::SoftwarePatches, pending, |row| {
+                    take(row, PatchReport::Pending)
+                })
+                .await;
+            software.installs = self
+                .read(Report::SoftwarePatchInstalls, installs, |row| {
+                    take(row, PatchReport::Installs)
+                })
+                .await;
         }
         patches.finish_with_digest(os, software, self.request.digest_key)
     }
@@ -404,7 +447,8 @@ impl Run<'_> {
         let mut backups = BackupActivity::new(Arc::clone(&self.fleet));
         let params = ActivitiesParams::default()
             .filter(self.filter.clone())
-            .until(self.request.now.saturating_sub(ACTIVITIES_ASKED_FOR));
+            .statuses(facts::backup_activity::status_codes())
+            .after(self.request.now.saturating_sub(ACTIVITIES_ASKED_FOR));
         let pages = self.client.activities().list(params);
         let state = self
             .read(Report::Activities, pages, |row| {
@@ -432,7 +476,7 @@ impl Run<'_> {
         let end = loop {
             match pages.next_page().await {
                 Ok(Some(page)) => {
-                    tally.page(page.malformed.len());
+                    tally.page(page.malformed.len(), &page.repaired);
                     for row in &page.rows {
                         match take(row) {
                             Ok((device, fate)) => {
@@ -449,16 +493,21 @@ impl Run<'_> {
                         }
                     }
                 }
-                Ok(None) => break Ok(()),
+                Ok(None) => break Ok(pages.completeness()),
                 Err(error) => break Err(error),
             }
         };
+        let malformed = tally.malformed > 0;
         self.rows.insert(report, tally);
         let (outcome, state) = match end {
-            Ok(()) if tally.malformed > 0 => {
+            Ok(Some(Completeness::Complete)) if malformed => {
                 (ReportOutcome::Answered, ReportState::with_malformed_rows())
             }
-            Ok(()) => (ReportOutcome::Answered, ReportState::answered()),
+            Ok(Some(Completeness::Complete)) => (ReportOutcome::Answered, ReportState::answered()),
+            Ok(_) => {
+                tracing::warn!(?report, "a report was not read to its end");
+                (ReportOutcome::Failed, ReportState::failed())
+            }
             Err(error) => {
                 tracing::warn!(?report, %error, "a report did not answer");
                 // A report that only a person's token may read is one this connection cannot have.

@@ -72,7 +72,7 @@ impl CustomFields {
     ///
     /// # Errors
     ///
-    /// [`Malformed`] for a row with an answer and without a device.
+    /// [`Malformed`] for a row with an answer and without a device, and for one whose fields cannot be read.
     pub fn read(&self, row: &DeviceCustomFields) -> Result<Vec<(Question, CustomFact)>, Malformed> {
         let mut answers = Vec::new();
         for (question, source) in &self.sources {

@@ -459,6 +459,141 @@ fn rows_that_are_not_used_say_why() {
     }
 }
 
+fn at(collected_at: Option<OffsetDateTime>, fact: ProductFact) -> ProductFact {
+    ProductFact {
+        collected_at,
+        ..fact
+    }
+}
+
+fn nameless(fact: ProductFact) -> ProductFact {
+    ProductFact {
+        product: Product::Nameless,
+        ..fact
+    }
+}
+
+/// An uninstalled product says ON since last month, and today Defender says OFF.
+#[test]
+fn an_on_row_a_month_older_than_todays_off_row() {
+    let nano = Duration::NANOSECOND;
+    // how much older the ON row is than the OFF row of today -> on, off, unmeasured
+    for (age, expected) in [
+        (Duration::days(7), [1, 0, 0]),
+        (Duration::days(7) + nano, [0, 1, 0]),
+        (Duration::days(29), [0, 1, 0]),
+        (Duration::days(31), [0, 1, 0]),
+    ] {
+        let rows = [at(Some(NOW - age), on(1)), off(1)];
+        for rows in [rows, [rows[1], rows[0]]] {
+            let devices = judge(&workstations(1), rows, None).1.devices;
+            assert_eq!(
+                [devices.on, devices.off, devices.unmeasured],
+                expected,
+                "{age}"
+            );
+        }
+    }
+}
+
+/// Which rows are left, and what they say.
+#[test]
+fn rows_are_left_aside_by_the_newest_of_their_device() {
+    const UNDATED: Option<OffsetDateTime> = None;
+    let days = |days| Some(days_ago(days));
+    let on_then = |time| at(time, on(1));
+    // rows -> on, off, unmeasured; reason undated_rows
+    let table: Vec<(Vec<ProductFact>, [u64; 3], bool)> = vec![
+        (vec![on_then(days(20))], [1, 0, 0], false),
+        (vec![on_then(days(30))], [1, 0, 0], false),
+        (vec![on_then(days(31))], [0, 0, 1], true),
+        (vec![on_then(UNDATED)], [0, 0, 1], true),
+        (vec![at(UNDATED, off(1))], [0, 0, 1], true),
+        // Whatever row is the newest: no product, nameless, contradictory, too old.
+        (vec![on_then(days(20)), none(1)], [0, 1, 0], false),
+        (vec![on_then(days(20)), nameless(off(1))], [0, 1, 0], false),
+        (vec![on_then(days(20)), nameless(on(1))], [0, 0, 1], false),
+        (
+            vec![on_then(days(20)), nameless(strange(1))],
+            [0, 0, 1],
+            false,
+        ),
+        (vec![on_then(days(20)), strange(1)], [0, 0, 1], false),
+        (vec![on_then(days(20)), on_then(days(31))], [1, 0, 0], false),
+        // One without a time counts as of now.
+        (vec![on_then(days(7)), on_then(UNDATED)], [1, 0, 0], false),
+        (vec![on_then(days(8)), on_then(UNDATED)], [0, 0, 1], true),
+        (vec![at(days(8), off(1)), on_then(UNDATED)], [0, 0, 1], true),
+        (
+            vec![at(days(1), off(1)), on_then(UNDATED)],
+            [0, 1, 0],
+            false,
+        ),
+        (
+            vec![at(days(1), strange(1)), on_then(UNDATED)],
+            [0, 0, 1],
+            false,
+        ),
+        // Three moments: the oldest two of them are more than a week apart, and yet both count beside the newest.
+        (
+            vec![on_then(days(12)), at(days(8), off(1)), at(days(5), off(1))],
+            [1, 0, 0],
+            false,
+        ),
+        (
+            vec![on_then(days(12)), at(days(8), off(1)), at(days(4), off(1))],
+            [0, 1, 0],
+            false,
+        ),
+        (
+            vec![at(days(4), off(1)), on_then(days(12)), at(days(8), off(1))],
+            [0, 1, 0],
+            false,
+        ),
+    ];
+    for (rows, expected, undated) in table {
+        for rows in [rows.clone(), rows.iter().rev().copied().collect()] {
+            let (signal, metadata) = judge(&workstations(1), rows.iter().copied(), None);
+            let devices = metadata.devices;
+            assert_eq!(
+                [devices.on, devices.off, devices.unmeasured],
+                expected,
+                "{rows:?}"
+            );
+            assert_eq!(
+                signal.reasons.contains(&Reason::UndatedRows),
+                undated,
+                "{rows:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_product_without_a_name_is_none_when_off_and_nothing_when_on() {
+    // rows -> on, off, unmeasured
+    let table: Vec<(Vec<ProductFact>, [u64; 3])> = vec![
+        (vec![nameless(on(1))], [0, 0, 1]),
+        (vec![nameless(off(1))], [0, 1, 0]),
+        (vec![nameless(strange(1))], [0, 0, 1]),
+        (vec![nameless(on(1)), on(1)], [1, 0, 0]),
+        (vec![nameless(on(1)), off(1)], [0, 1, 0]),
+        (vec![nameless(off(1)), on(1)], [1, 0, 0]),
+        (vec![nameless(strange(1)), on(1)], [1, 0, 0]),
+        (vec![nameless(strange(1)), off(1)], [0, 0, 1]),
+        (vec![nameless(on(1)), none(1)], [0, 1, 0]),
+    ];
+    for (rows, expected) in table {
+        let (_, metadata) = judge(&workstations(1), rows.iter().copied(), None);
+        let devices = metadata.devices;
+        assert_eq!(
+            [devices.on, devices.off, devices.unmeasured],
+            expected,
+            "{rows:?}"
+        );
+    }
+}
+
 #[test]
 fn custom_fields_answer_for_devices_without_a_row() {
     use CustomAnswer::{No, Yes};
@@ -506,7 +641,16 @@ fn custom_fields_answer_for_devices_without_a_row() {
 
 #[test]
 fn custom_fields_never_override_a_row() {
-    for row in [off(1), none(1), strange(1), on(1), out_of_date(1)] {
+    for row in [
+        off(1),
+        none(1),
+        strange(1),
+        on(1),
+        out_of_date(1),
+        nameless(on(1)),
+        at(None, off(1)),
+        at(Some(days_ago(31)), off(1)),
+    ] {
         for said in [CustomAnswer::Yes, CustomAnswer::No] {
             let mut antivirus = evaluator(&workstations(1), [row]);
             let _ = antivirus.observe_custom_protection(answer(1, said));
@@ -658,7 +802,35 @@ fn the_digest_covers_every_fact_the_verdict_reads() {
     assert_eq!(digest(&(&rows, &yes, &yes, more, ANSWERED)), expected);
 
     let no = [answer(3, CustomAnswer::No)];
-    let others: [Case<'_>; 13] = [
+    let others: [Case<'_>; 17] = [
+        (
+            &[at(None, on(1)), out_of_date(2)],
+            &yes,
+            &yes,
+            first_seen(),
+            ANSWERED,
+        ),
+        (
+            &[at(Some(days_ago(1)), on(1)), out_of_date(2)],
+            &yes,
+            &yes,
+            first_seen(),
+            ANSWERED,
+        ),
+        (
+            &[at(Some(days_ago(31)), on(1)), out_of_date(2)],
+            &yes,
+            &yes,
+            first_seen(),
+            ANSWERED,
+        ),
+        (
+            &[on(1), at(None, on(1)), out_of_date(2)],
+            &yes,
+            &yes,
+            first_seen(),
+            ANSWERED,
+        ),
         (&[on(1)], &yes, &yes, first_seen(), ANSWERED),
         (&[on(1), on(2)], &yes, &yes, first_seen(), ANSWERED),
         (&[on(1), off(2)], &yes, &yes, first_seen(), ANSWERED),

@@ -72,12 +72,22 @@ fn failing(failing: u64, all: u64) -> Vec<BackupFact> {
 fn a_tenth_without_success_fails() {
     let table = [
         (0, 10, Status::Pass, ""),
-        (1, 10, Status::Fail, "backups_failing"),
-        (1, 11, Status::Warning, "backups_failing"),
-        (2, 20, Status::Fail, "backups_failing"),
-        (2, 21, Status::Warning, "backups_failing"),
-        (1, 1, Status::Fail, "backups_failing"),
-        (9, 10, Status::Fail, "backups_failing"),
+        (1, 10, Status::Fail, "backups_failing latest_runs_failing"),
+        (
+            1,
+            11,
+            Status::Warning,
+            "backups_failing latest_runs_failing",
+        ),
+        (2, 20, Status::Fail, "backups_failing latest_runs_failing"),
+        (
+            2,
+            21,
+            Status::Warning,
+            "backups_failing latest_runs_failing",
+        ),
+        (1, 1, Status::Fail, "backups_failing latest_runs_failing"),
+        (9, 10, Status::Fail, "backups_failing latest_runs_failing"),
     ];
     for (without, all, status, codes) in table {
         let (signal, metadata) = judge(&workstations(all), failing(without, all));
@@ -122,6 +132,11 @@ fn what_runs_of_one_device_add_up_to() {
             "{events:?}"
         );
         assert_eq!(
+            signal.reasons.contains(&Reason::LatestRunsFailing),
+            latest_failed > 0,
+            "{events:?}"
+        );
+        assert_eq!(
             signal.reasons.contains(&Reason::WarningsOnly),
             warnings_only > 0,
             "{events:?}"
@@ -148,7 +163,7 @@ fn checks_and_restores_are_counted_and_are_no_activity() {
     let (signal, metadata) = judge(&workstations(1), facts);
     assert_eq!(
         (signal.status, reasons(&signal).as_str()),
-        (Status::Unknown, "no_backup_activity")
+        (Status::Unknown, "devices_without_backup no_backup_activity")
     );
     assert_eq!(
         metadata.integrity_checks,
@@ -234,6 +249,215 @@ fn approved_devices_of_any_class_count_and_stale_ones_stay_out() {
     );
 }
 
+/// Only a computer that is silent might have run a backup; a phone would have had none anyway.
+#[test]
+fn stale_are_computers_and_classes_that_are_not_known() {
+    for (class, is_stale) in [
+        (DeviceClass::WindowsWorkstation, true),
+        (DeviceClass::LinuxServer, true),
+        (DeviceClass::Unknown, true),
+        (DeviceClass::Mobile, false),
+        (DeviceClass::Network, false),
+        (DeviceClass::Virtualization, false),
+        (DeviceClass::Other, false),
+    ] {
+        let silent = DeviceFact { class, ..stale(2) };
+        let (signal, metadata) = judge(&fleet([workstation(1), silent]), [fact(1, 1, Success)]);
+        assert_eq!(signal.status, Status::Pass, "{class:?}");
+        let expected = if is_stale { (1, 0) } else { (0, 1) };
+        assert_eq!(
+            (metadata.scope.stale, metadata.scope.not_applicable),
+            expected,
+            "{class:?}"
+        );
+        // All approved devices stale: the fleet is dark, whatever it consists of.
+        let (signal, _) = judge(&fleet([silent]), []);
+        assert_eq!(
+            reasons(&signal),
+            "fleet_dark no_backup_activity",
+            "{class:?}"
+        );
+    }
+}
+
+/// What an activity without a readable time is worth, beside others of its device.
+#[test]
+fn an_activity_without_a_time_holds_back_and_proves_nothing() {
+    let undated = |activity, event| BackupFact {
+        at: None,
+        ..fact(1, activity, event)
+    };
+    // rows -> status, with activity, without success, unmeasured, latest failed, undated_rows
+    type Case = (Vec<BackupFact>, Status, [u64; 4], bool);
+    let table: Vec<Case> = vec![
+        (vec![undated(1, Failure)], Status::Fail, [1, 1, 0, 1], true),
+        (
+            vec![undated(1, Success)],
+            Status::Unknown,
+            [0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![undated(1, SuccessWithWarning)],
+            Status::Unknown,
+            [0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![undated(1, Cancelled)],
+            Status::Unknown,
+            [0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![undated(1, IntegrityPassed)],
+            Status::Unknown,
+            [0, 0, 0, 0],
+            false,
+        ),
+        (
+            vec![undated(1, IntegrityFailed)],
+            Status::Unknown,
+            [0, 0, 0, 0],
+            false,
+        ),
+        (
+            vec![undated(1, RestoreCompleted)],
+            Status::Unknown,
+            [0, 0, 0, 0],
+            false,
+        ),
+        (
+            vec![undated(1, Success), fact(1, 2, Success)],
+            Status::Pass,
+            [1, 0, 0, 0],
+            false,
+        ),
+        (
+            vec![undated(1, Success), fact(1, 2, Failure)],
+            Status::Fail,
+            [1, 1, 0, 1],
+            false,
+        ),
+        (
+            vec![undated(1, Success), fact(1, 2, SuccessWithWarning)],
+            Status::Warning,
+            [1, 0, 0, 0],
+            false,
+        ),
+        // The failure is of now: the last run.
+        (
+            vec![undated(1, Failure), fact(1, 2, Success)],
+            Status::Pass,
+            [1, 0, 0, 1],
+            true,
+        ),
+        (
+            vec![undated(1, Failure), undated(2, Success)],
+            Status::Fail,
+            [1, 1, 0, 1],
+            true,
+        ),
+    ];
+    for (rows, status, counts, reason) in table {
+        let (signal, metadata) = judge(&workstations(1), rows.iter().copied());
+        let d = metadata.devices;
+        assert_eq!(
+            [
+                d.with_activity,
+                d.without_success,
+                metadata.scope.unmeasured,
+                d.latest_run_failed
+            ],
+            counts,
+            "{rows:?}"
+        );
+        assert_eq!(signal.status, status, "{rows:?}");
+        assert_eq!(
+            signal.reasons.contains(&Reason::UndatedRows),
+            reason,
+            "{rows:?}"
+        );
+        assert_eq!(metadata.integrity_checks, IntegrityChecks::default());
+        assert_eq!(metadata.restores_completed, 0);
+        // A device with either is none without any backup.
+        let without = u64::from(metadata.scope.measured + metadata.scope.unmeasured == 0);
+        assert_eq!(d.without_any_backup, without, "{rows:?}");
+    }
+}
+
+/// An unmeasured device has no success in the worst reading, and one in the best.
+#[test]
+fn unmeasured_devices_hold_the_pass_back_and_hide_no_failure() {
+    let undated = |device: u64| BackupFact {
+        at: None,
+        ..fact(device, 1000 + device.cast_signed(), Success)
+    };
+    // without success, all with activity, unmeasured -> status
+    for (without, all, unmeasured, status, codes) in [
+        (0, 10, 1, Status::Warning, "undated_rows unmeasured_devices"),
+        (
+            1,
+            11,
+            1,
+            Status::Warning,
+            "backups_failing latest_runs_failing undated_rows unmeasured_devices",
+        ),
+        // Twelve devices, two of them failing: a sixth in any reading.
+        (
+            2,
+            10,
+            2,
+            Status::Fail,
+            "backups_failing latest_runs_failing undated_rows unmeasured_devices",
+        ),
+        (
+            0,
+            2,
+            3,
+            Status::Unknown,
+            "coverage_below_half undated_rows unmeasured_devices",
+        ),
+        (
+            0,
+            0,
+            1,
+            Status::Unknown,
+            "coverage_below_half no_backup_activity undated_rows unmeasured_devices",
+        ),
+    ] {
+        let rows = failing(without, all)
+            .into_iter()
+            .chain((all + 1..=all + unmeasured).map(undated));
+        let (signal, metadata) = judge(&workstations(all + unmeasured), rows);
+        assert_eq!(
+            (signal.status, reasons(&signal).as_str()),
+            (status, codes),
+            "{without} {all} {unmeasured}"
+        );
+        assert_eq!(metadata.scope.unmeasured, unmeasured);
+    }
+}
+
+/// Eleven of twelve servers are in no denominator: the pass says so.
+#[test]
+fn one_of_twelve_servers_backed_up() {
+    let servers = fleet((1..=12).map(|key| device(key, DeviceClass::WindowsServer)));
+    let (signal, metadata) = judge(&servers, [fact(1, 1, Success)]);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Pass, "devices_without_backup")
+    );
+    assert_eq!(metadata.devices.without_any_backup, 11);
+    let (signal, _) = judge(
+        &servers,
+        (1..=12)
+            .zip(1..)
+            .map(|(device, id)| fact(device, id, Success)),
+    );
+    assert_eq!(reasons(&signal), "");
+}
+
 #[test]
 fn what_the_denominator_hides_is_shown() {
     let devices = fleet([
@@ -257,7 +481,7 @@ fn no_activity_is_never_a_pass() {
     let table = [
         (fleet([]), "no_devices"),
         (fleet([not_approved(1)]), "no_devices"),
-        (workstations(2), "no_backup_activity"),
+        (workstations(2), "devices_without_backup no_backup_activity"),
         (
             fleet([device(1, DeviceClass::Network)]),
             "no_backup_activity",
@@ -265,7 +489,7 @@ fn no_activity_is_never_a_pass() {
         (fleet([stale(1), stale(2)]), "fleet_dark no_backup_activity"),
         (
             fleet([stale(1), workstation(2)]),
-            "coverage_below_half no_backup_activity",
+            "coverage_below_half devices_without_backup no_backup_activity",
         ),
     ];
     for (fleet, codes) in table {
@@ -299,7 +523,10 @@ fn more_stale_devices_than_devices_with_activity_is_unknown() {
     let (signal, _) = judge(&devices(3), bad);
     assert_eq!(
         (signal.status, reasons(&signal).as_str()),
-        (Status::Fail, "backups_failing coverage_below_half")
+        (
+            Status::Fail,
+            "backups_failing coverage_below_half latest_runs_failing"
+        )
     );
 }
 
@@ -307,7 +534,7 @@ fn more_stale_devices_than_devices_with_activity_is_unknown() {
 fn the_same_activity_twice_counts_once() {
     let facts = [fact(1, 1, IntegrityPassed), fact(1, 1, IntegrityPassed)];
     assert_eq!(judge(&workstations(1), facts).1.integrity_checks.passed, 1);
-    // Two rows that contradict each other: the newest, at a tie the worse, in either order.
+    // Two rows that contradict each other: the worse, whichever is newer, in either order.
     let order = [
         Failure,
         Cancelled,
@@ -318,17 +545,25 @@ fn the_same_activity_twice_counts_once() {
         RestoreCompleted,
     ];
     for (index, worse) in order.into_iter().enumerate() {
-        for better in order.into_iter().skip(index) {
+        for better in order.into_iter().skip(index + 1) {
             let (worse, better) = (fact(1, 1, worse), fact(1, 1, better));
             let expected = judge(&workstations(1), [worse]);
-            assert_eq!(judge(&workstations(1), [worse, better]), expected);
-            assert_eq!(judge(&workstations(1), [better, worse]), expected);
-            let newer = at(NOW, better);
-            let expected = judge(&workstations(1), [newer]);
-            assert_eq!(judge(&workstations(1), [worse, newer]), expected);
-            assert_eq!(judge(&workstations(1), [newer, worse]), expected);
+            for better in [better, at(NOW, better), at(days_ago(3), better)] {
+                assert_eq!(judge(&workstations(1), [worse, better]), expected);
+                assert_eq!(judge(&workstations(1), [better, worse]), expected);
+            }
         }
     }
+    // Of two that say the same the later.
+    let (early, late) = (fact(1, 1, Failure), at(NOW, fact(1, 1, Failure)));
+    let run = |rows: [BackupFact; 2]| {
+        let between = at(days_ago(1) + Duration::HOUR, fact(1, 2, Success));
+        judge(&workstations(1), rows.into_iter().chain([between])).1
+    };
+    for rows in [[early, late], [late, early]] {
+        assert_eq!(run(rows).devices.latest_run_failed, 1);
+    }
+    assert_eq!(run([early, early]).devices.latest_run_failed, 0);
 }
 
 #[test]
@@ -398,6 +633,27 @@ fn the_digest_covers_every_fact_the_verdict_reads() {
         digest(&[fact(1, -1, Success), base[1]], ANSWERED),
         digest(&[fact(1, 1, Cancelled), base[1]], ANSWERED),
         digest(&[at(NOW, base[0]), base[1]], ANSWERED),
+        digest(
+            &[
+                BackupFact {
+                    at: None,
+                    ..base[0]
+                },
+                base[1],
+            ],
+            ANSWERED,
+        ),
+        digest(
+            &[
+                base[0],
+                BackupFact {
+                    at: None,
+                    ..base[1]
+                },
+            ],
+            ANSWERED,
+        ),
+        digest(&[base[0], at(NOW, base[1])], ANSWERED),
         digest(&base, ReportState::with_malformed_rows()),
         digest(&base, ReportState::failed()),
     ];

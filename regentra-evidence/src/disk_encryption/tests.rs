@@ -319,8 +319,9 @@ fn a_device_without_any_volume_row_is_one_unmeasured_volume() {
     assert_eq!((metadata.scope.measured, metadata.scope.unmeasured), (1, 1));
 }
 
+/// Every computer has a fixed disk: one that reports none has a disk that nobody measured.
 #[test]
-fn a_device_whose_volumes_are_all_out_leaves_the_count() {
+fn a_laptop_that_reports_only_a_usb_stick() {
     let facts = [
         encrypted(1, 1),
         removable(2, 1),
@@ -328,33 +329,336 @@ fn a_device_whose_volumes_are_all_out_leaves_the_count() {
         removable(3, 1),
     ];
     let (signal, metadata) = judge(&workstations(3), facts);
-    assert_eq!(signal.status, Status::Pass);
-    assert_eq!(metadata.volumes.in_scope, 1);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (
+            Status::Unknown,
+            "coverage_below_half unmeasured_devices unmeasured_volumes"
+        )
+    );
+    let volumes = metadata.volumes;
+    assert_eq!((volumes.in_scope, volumes.unmeasured), (3, 2));
+    assert_eq!(volumes.out_of_scope, Some(3));
     assert_eq!(
         (
             metadata.scope.measured,
             metadata.scope.unmeasured,
             metadata.scope.not_applicable
         ),
-        (1, 0, 2)
+        (1, 2, 0)
     );
     assert_eq!(metadata.devices_fully_encrypted, 1);
+    // Two fleets that pass without it: nineteen of twenty would pass even if its disk were in clear, and of nineteen not.
+    for (others, status) in [(19, Status::Pass), (18, Status::Warning)] {
+        let facts = (2..2 + others).map(|device| encrypted(device, 1));
+        let (signal, _) = judge(&workstations(1 + others), facts.chain([removable(1, 1)]));
+        assert_eq!(signal.status, status, "{others}");
+    }
+    // A custom field answers for the disk that is not reported, where nothing of the device is.
+    for (row, said, status) in [
+        (
+            VolumeFact {
+                encryption: None,
+                ..removable(1, 1)
+            },
+            CustomAnswer::Yes,
+            Status::Pass,
+        ),
+        (
+            VolumeFact {
+                encryption: None,
+                ..removable(1, 1)
+            },
+            CustomAnswer::No,
+            Status::Fail,
+        ),
+        (removable(1, 1), CustomAnswer::Yes, Status::Unknown),
+        (
+            VolumeFact {
+                collected_at: None,
+                ..removable(1, 1)
+            },
+            CustomAnswer::Yes,
+            Status::Unknown,
+        ),
+    ] {
+        let mut disk = evaluator(&workstations(1), [row]);
+        let _ = disk.observe_custom(answer(1, said));
+        assert_eq!(disk.finish(ANSWERED).status, status, "{row:?} {said:?}");
+    }
 }
 
 #[test]
-fn no_volume_in_scope_is_not_applicable() {
-    let (signal, metadata) = judge(&workstations(1), [removable(1, 1)]);
-    assert_eq!(signal.status, Status::NotApplicable);
-    assert_eq!(metadata.encrypted_percent, None);
-    assert_eq!(reasons(&signal), "");
-
+fn no_computer_is_not_applicable() {
     let phones = fleet([
         device(1, DeviceClass::Mobile),
         device(2, DeviceClass::Network),
     ]);
     let (signal, metadata) = judge(&phones, [encrypted(1, 1)]);
     assert_eq!(signal.status, Status::NotApplicable);
+    assert_eq!(metadata.encrypted_percent, None);
+    assert_eq!(reasons(&signal), "");
     assert_eq!(metadata.scope.not_applicable, 2);
+}
+
+/// Vendors' recovery partitions beside an encrypted C: carry any label in any language, and no letter.
+#[test]
+fn vendors_unopenable_partitions() {
+    for (label, capacity, out) in [
+        (VolumeLabel::Unopenable, Some(32 * GIB - 1), true),
+        (VolumeLabel::Unopenable, Some(32 * GIB), false),
+        (VolumeLabel::Unopenable, None, false),
+        (VolumeLabel::Reserved, Some(16 * GIB - 1), true),
+        (VolumeLabel::Reserved, Some(16 * GIB), false),
+        (VolumeLabel::Reserved, None, false),
+        (VolumeLabel::Other, Some(1), false),
+        (VolumeLabel::Other, Some(0), true),
+        (VolumeLabel::Other, None, false),
+    ] {
+        let partition = VolumeFact {
+            label,
+            capacity,
+            ..in_clear(1, 2)
+        };
+        let (signal, metadata) = judge(&workstations(1), [encrypted(1, 1), partition]);
+        let status = if out { Status::Pass } else { Status::Fail };
+        assert_eq!(signal.status, status, "{label:?} {capacity:?}");
+        assert_eq!(metadata.volumes.out_of_scope, Some(u64::from(out)));
+    }
+}
+
+/// What becomes of each volume by the times of its rows.
+#[test]
+fn rows_that_are_undated_or_too_old_make_a_volume_unmeasured_and_never_good() {
+    const UNDATED: Option<OffsetDateTime> = None;
+    let old = Some(days_ago(31));
+    let fresh = Some(days_ago(1));
+    let of = |collected_at, fact: VolumeFact| VolumeFact {
+        collected_at,
+        ..fact
+    };
+    let (good, bad, open, out) = (
+        encrypted(1, 1),
+        in_clear(1, 1),
+        unmeasured(1, 1),
+        removable(1, 1),
+    );
+    let suspended = VolumeFact {
+        encryption: Some(encryption(
+            Conversion::FullyEncrypted,
+            Protection::Unprotected,
+        )),
+        ..good
+    };
+    let other = of(fresh, encrypted(1, 2));
+    // rows -> encrypted, suspended, in clear, unmeasured, out; reason undated_rows
+    let table: Vec<(Vec<VolumeFact>, [u64; 5], bool)> = vec![
+        // Beside a fresh row of the same volume: worse makes unmeasured, better or the same changes nothing.
+        (
+            vec![of(fresh, good), of(UNDATED, bad)],
+            [0, 0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![of(fresh, good), of(UNDATED, suspended)],
+            [0, 0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![of(fresh, good), of(UNDATED, open)],
+            [0, 0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![of(fresh, good), of(UNDATED, good)],
+            [1, 0, 0, 0, 0],
+            false,
+        ),
+        (
+            vec![of(fresh, bad), of(UNDATED, good)],
+            [0, 0, 1, 0, 0],
+            false,
+        ),
+        (
+            vec![of(fresh, bad), of(UNDATED, bad)],
+            [0, 0, 1, 0, 0],
+            false,
+        ),
+        (
+            vec![of(fresh, suspended), of(UNDATED, good)],
+            [0, 1, 0, 0, 0],
+            false,
+        ),
+        (
+            vec![of(fresh, suspended), of(UNDATED, bad)],
+            [0, 0, 0, 1, 0],
+            true,
+        ),
+        // Out beside a row that is not out.
+        (
+            vec![of(fresh, good), of(UNDATED, out)],
+            [0, 0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![of(fresh, bad), of(UNDATED, out)],
+            [0, 0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![of(fresh, bad), of(UNDATED, out), of(UNDATED, good)],
+            [0, 0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![of(fresh, out), of(UNDATED, bad)],
+            [0, 0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![of(fresh, out), of(UNDATED, good)],
+            [0, 0, 0, 1, 0],
+            true,
+        ),
+        // Without a fresh row.
+        (vec![of(UNDATED, good)], [0, 0, 0, 1, 0], true),
+        (vec![of(UNDATED, bad)], [0, 0, 0, 1, 0], true),
+        (
+            vec![of(UNDATED, out), of(UNDATED, good)],
+            [0, 0, 0, 1, 0],
+            true,
+        ),
+        (vec![of(UNDATED, out), other], [1, 0, 0, 0, 1], false),
+        (vec![of(UNDATED, good), other], [1, 0, 0, 1, 0], true),
+        // Too old: gone, where another volume is there.
+        (vec![of(old, bad), other], [1, 0, 0, 0, 0], false),
+        (
+            vec![of(old, bad), of(fresh, encrypted(2, 2))],
+            [1, 0, 0, 1, 0],
+            true,
+        ),
+        (vec![of(old, bad)], [0, 0, 0, 1, 0], true),
+        (vec![of(old, good)], [0, 0, 0, 1, 0], true),
+        (
+            vec![of(old, bad), of(fresh, removable(1, 2))],
+            [0, 0, 0, 1, 1],
+            true,
+        ),
+        (
+            vec![of(old, bad), of(UNDATED, encrypted(1, 2))],
+            [0, 0, 0, 2, 0],
+            true,
+        ),
+        (
+            vec![of(old, bad), of(UNDATED, good), other],
+            [1, 0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![of(old, bad), of(UNDATED, out), other],
+            [1, 0, 0, 1, 0],
+            true,
+        ),
+        (
+            vec![of(old, out), of(UNDATED, out), other],
+            [1, 0, 0, 1, 0],
+            true,
+        ),
+        // The newest row decides where it is fresh.
+        (vec![of(old, bad), of(fresh, good)], [1, 0, 0, 0, 0], false),
+        (vec![of(old, good), of(fresh, bad)], [0, 0, 1, 0, 0], false),
+        (vec![of(old, out), of(fresh, bad)], [0, 0, 1, 0, 0], false),
+        // A volume that a row without a time makes unmeasured is in scope all the same: the other is gone.
+        (
+            vec![of(fresh, out), of(UNDATED, bad), of(old, in_clear(1, 2))],
+            [0, 0, 0, 1, 0],
+            true,
+        ),
+    ];
+    for (rows, counts, undated) in table {
+        let devices = rows.iter().map(|row| row.device.get()).max().unwrap();
+        for rows in [rows.clone(), rows.iter().rev().copied().collect()] {
+            let (signal, metadata) = judge(&workstations(devices), rows.iter().copied());
+            let v = metadata.volumes;
+            assert_eq!(
+                [
+                    v.encrypted,
+                    v.suspended,
+                    v.not_encrypted,
+                    v.unmeasured,
+                    v.out_of_scope.unwrap()
+                ],
+                counts,
+                "{rows:?}"
+            );
+            assert_eq!(
+                signal.reasons.contains(&Reason::UndatedRows),
+                undated,
+                "{rows:?}"
+            );
+        }
+    }
+}
+
+/// A row may say that the vendor has an answer, and not when it was given: no custom field takes its place.
+#[test]
+fn a_custom_field_overrides_no_row_without_a_time() {
+    let of = |collected_at, fact: VolumeFact| VolumeFact {
+        collected_at,
+        ..fact
+    };
+    let old = Some(days_ago(31));
+    for (rows, status, undated) in [
+        (vec![of(None, in_clear(1, 1))], Status::Unknown, true),
+        (vec![of(old, in_clear(1, 1))], Status::Unknown, true),
+        (
+            vec![of(None, in_clear(1, 1)), unmeasured(1, 1)],
+            Status::Unknown,
+            true,
+        ),
+        (
+            vec![of(None, unmeasured(1, 1)), encrypted(1, 1)],
+            Status::Unknown,
+            true,
+        ),
+        (
+            vec![of(old, in_clear(1, 1)), of(None, unmeasured(1, 1))],
+            Status::Unknown,
+            true,
+        ),
+        (vec![of(None, unmeasured(1, 1))], Status::Pass, false),
+        (vec![of(old, unmeasured(1, 1))], Status::Pass, false),
+    ] {
+        let mut disk = evaluator(&workstations(1), rows.iter().copied());
+        let _ = disk.observe_custom(answer(1, CustomAnswer::Yes));
+        let signal = disk.finish(ANSWERED);
+        assert_eq!(signal.status, status, "{rows:?}");
+        assert_eq!(signal.reasons.contains(&Reason::UndatedRows), undated);
+    }
+}
+
+/// A row of which nobody can tell which volume it is about may say the opposite of any of them.
+#[test]
+fn a_row_that_does_not_say_which_volume_it_is_about_makes_nothing_encrypted() {
+    let judge = |unidentified: VolumeFact| {
+        let mut disk = evaluator(
+            &workstations(2),
+            [encrypted(1, 1), in_clear(1, 2), encrypted(2, 1)],
+        );
+        assert_eq!(disk.observe_unidentified(unidentified), RowFate::Used);
+        finished(disk.finish(ANSWERED)).1.volumes
+    };
+    let counts = |v: VolumeCounts| [v.encrypted, v.not_encrypted, v.unmeasured, v.in_scope];
+    assert_eq!(counts(judge(encrypted(1, 9))), [1, 1, 2, 4]);
+    assert_eq!(counts(judge(in_clear(1, 9))), [1, 2, 1, 4]);
+    let out = judge(removable(1, 9));
+    assert_eq!(counts(out), [1, 1, 1, 3]);
+    assert_eq!(out.out_of_scope, Some(1));
+    // Nor does a custom field.
+    let mut disk = DiskEncryption::new(workstations(1));
+    let _ = disk.observe_unidentified(unmeasured(1, 9));
+    let _ = disk.observe_custom(answer(1, CustomAnswer::Yes));
+    assert_eq!(disk.finish(ANSWERED).status, Status::Unknown);
 }
 
 #[test]
@@ -369,7 +673,7 @@ fn nobody_there_and_nobody_awake() {
         (signal.status, reasons(&signal).as_str()),
         (Status::Unknown, "fleet_dark")
     );
-    assert_eq!(metadata.volumes, VolumeCounts::default());
+    assert_eq!(metadata.volumes, VolumeCounts::none());
 }
 
 #[test]
@@ -501,7 +805,10 @@ fn a_class_we_do_not_know_is_in_scope_and_measured_by_its_rows() {
     let (signal, _) = judge(&devices, [encrypted(1, 1), removable(2, 1)]);
     assert_eq!(
         (signal.status, reasons(&signal).as_str()),
-        (Status::Pass, "")
+        (
+            Status::Warning,
+            "unknown_node_class unmeasured_devices unmeasured_volumes"
+        )
     );
 }
 

@@ -63,19 +63,12 @@ fn of_two_rows_of_a_device_the_newest_wins_and_at_a_tie_the_worse() {
         approved: false,
         ..newer
     };
-    let silent = contact(1, None);
-    let future = DeviceFact {
-        offline: Some(true),
-        ..contact(1, Some(datetime!(2036-01-01 00:00 UTC)))
-    };
     for (winner, loser) in [
         (newer, older),
         (offline, newer),
         (offline, unsaid),
         (unsaid, newer),
         (newer, pending),
-        (older, silent),
-        (newer, future),
     ] {
         let expected = fleet([winner]);
         assert_eq!(fleet([winner, loser]), expected, "{winner:?} {loser:?}");
@@ -83,11 +76,78 @@ fn of_two_rows_of_a_device_the_newest_wins_and_at_a_tie_the_worse() {
     }
 }
 
+/// Which of two rows is newer nobody can tell where one says no time: it could be the one that says something bad.
+#[test]
+fn a_row_of_a_device_without_a_last_contact_ties_with_the_newest() {
+    let newest = contact(1, Some(days_ago(1)));
+    let future = Some(datetime!(2036-01-01 00:00 UTC));
+    let pending = DeviceFact {
+        approved: false,
+        ..newest
+    };
+    let offline = |last_contact| DeviceFact {
+        offline: Some(true),
+        last_contact,
+        ..newest
+    };
+    let undated = |fact| DeviceFact {
+        last_contact: None,
+        ..fact
+    };
+    let silent = contact(1, Some(days_ago(31)));
+    for (rows, expected) in [
+        ([newest, offline(future)], offline(Some(days_ago(1)))),
+        ([newest, offline(None)], offline(Some(days_ago(1)))),
+        (
+            [offline(newest.last_contact), undated(newest)],
+            offline(newest.last_contact),
+        ),
+        ([pending, undated(newest)], newest),
+        ([newest, undated(pending)], newest),
+        // Of one that may have been in contact yesterday nobody can say that it is stale.
+        ([silent, undated(newest)], undated(newest)),
+        ([undated(newest), undated(offline(None))], offline(None)),
+    ] {
+        let expected = fleet([expected]);
+        assert_eq!(fleet(rows), expected, "{rows:?}");
+        assert_eq!(fleet([rows[1], rows[0]]), expected, "{rows:?}");
+    }
+}
+
+#[test]
+fn without_a_last_contact_only_the_last_thirty_days_measure() {
+    let rules = Rules::default()
+        .with_stale_after(Duration::days(60))
+        .unwrap();
+    let mut devices = Fleet::builder(NOW).rules(rules);
+    for (key, last_contact) in [
+        (1, Some(NOW)),
+        (2, None),
+        (3, Some(days_ago(31))),
+        (4, Some(days_ago(30))),
+    ] {
+        devices.observe(contact(key, last_contact));
+    }
+    let fleet = devices.build();
+    let nano = Duration::NANOSECOND;
+    for (key, at, measures) in [
+        (1, days_ago(44), true),
+        (2, days_ago(30), true),
+        (2, days_ago(30) - nano, false),
+        (3, NOW, false),
+        (4, days_ago(44), true),
+        (9, NOW, false),
+    ] {
+        let own = fleet.measures(DeviceKey::new(key), at);
+        assert_eq!(own, measures, "{key} {at}");
+    }
+}
+
 #[test]
 fn devices_that_are_not_approved_are_only_counted() {
     let fleet = fleet([workstation(1), not_approved(2), not_approved(3)]);
     assert_eq!(fleet.approved(), 1);
-    assert_eq!(fleet.endpoint_scope(0, 0).not_approved, 2);
+    assert_eq!(fleet.endpoint_scope(0).not_approved, 2);
     assert!(fleet.contains(DeviceKey::new(1)));
     assert!(fleet.contains(DeviceKey::new(2)));
     assert!(!fleet.contains(DeviceKey::new(4)));
@@ -101,24 +161,13 @@ fn class_decides_before_staleness() {
     };
     let fleet = fleet([switch, stale(2), workstation(3), workstation(4)]);
     assert_eq!(
-        fleet.endpoint_scope(1, 0),
+        fleet.endpoint_scope(1),
         Scope {
             approved: 4,
             measured: 1,
             unmeasured: 1,
             stale: 1,
             not_applicable: 1,
-            not_approved: 0,
-        }
-    );
-    assert_eq!(
-        fleet.endpoint_scope(1, 1),
-        Scope {
-            approved: 4,
-            measured: 1,
-            unmeasured: 0,
-            stale: 1,
-            not_applicable: 2,
             not_approved: 0,
         }
     );
@@ -179,23 +228,28 @@ fn a_row_is_refused_with_the_reason_why() {
 #[test]
 fn a_row_of_exactly_thirty_days_counts() {
     let fleet = fleet([]);
+    let nano = Duration::NANOSECOND;
     let table = [
-        (Some(NOW), Ok(NOW)),
-        (Some(days_ago(30)), Ok(days_ago(30))),
+        (Some(NOW), RowTime::Fresh(NOW)),
+        (Some(days_ago(30)), RowTime::Fresh(days_ago(30))),
         (
-            Some(days_ago(30) - Duration::NANOSECOND),
-            Err(RowFate::Stale),
+            Some(days_ago(30) - nano),
+            RowTime::TooOld(days_ago(30) - nano),
         ),
-        (Some(NOW + Duration::minutes(5)), Ok(NOW)),
-        (
-            Some(NOW + Duration::minutes(5) + Duration::NANOSECOND),
-            Err(RowFate::Unreadable),
-        ),
-        (Some(OffsetDateTime::UNIX_EPOCH), Err(RowFate::Unreadable)),
-        (None, Err(RowFate::Unreadable)),
+        (Some(NOW + Duration::minutes(5)), RowTime::Fresh(NOW)),
+        (Some(NOW + Duration::minutes(5) + nano), RowTime::Undated),
+        (Some(OffsetDateTime::UNIX_EPOCH), RowTime::Undated),
+        (None, RowTime::Undated),
     ];
     for (time, expected) in table {
-        assert_eq!(fleet.collection_time(time), expected, "{time:?}");
+        assert_eq!(fleet.row_time(time), expected, "{time:?}");
+    }
+    for (time, fate) in [
+        (RowTime::Fresh(NOW), RowFate::Used),
+        (RowTime::TooOld(NOW), RowFate::Stale),
+        (RowTime::Undated, RowFate::Unreadable),
+    ] {
+        assert_eq!(time.fate(), fate);
     }
 }
 
@@ -207,8 +261,8 @@ fn a_longer_patience_with_devices_believes_no_older_rows() {
         .unwrap();
     let fleet = Fleet::builder(NOW).rules(rules).build();
     assert_eq!(
-        fleet.collection_time(Some(days_ago(31))),
-        Err(RowFate::Stale)
+        fleet.row_time(Some(days_ago(31))),
+        RowTime::TooOld(days_ago(31))
     );
 }
 

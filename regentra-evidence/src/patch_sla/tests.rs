@@ -2,6 +2,7 @@ use InstallOutcome::{Failed, Installed};
 use time::Duration;
 
 use super::*;
+use crate::device::DeviceFact;
 use crate::fixture::{
     NOW, days_ago, device, digest_key, fleet, not_approved, partly_silent, reasons, stale,
     workstation, workstations,
@@ -33,7 +34,6 @@ fn attempt(device: u64, patch: u128, outcome: InstallOutcome) -> AttemptFact {
         definition_update: false,
         outcome,
         installed_at: Some(days_ago(2)),
-        collected_at: Some(days_ago(1)),
     }
 }
 
@@ -45,22 +45,57 @@ fn failed(device: u64, patch: u128) -> AttemptFact {
     attempt(device, patch, Failed)
 }
 
+/// A row that says nothing but that the device was scanned.
+fn scan(device: u64, kind: PatchKind, collected_at: Option<OffsetDateTime>) -> PendingFact {
+    PendingFact {
+        kind,
+        definition_update: true,
+        collected_at,
+        ..critical(device, 99)
+    }
+}
+
 /// Rows that say nothing but that every device was scanned for both kinds.
 fn scanned(fleet: &Arc<Fleet>) -> PatchSla {
     let mut patches = PatchSla::new(Arc::clone(fleet));
     for (device, _) in fleet.live_endpoints() {
         for kind in [PatchKind::Os, PatchKind::Software] {
-            let _ = patches.observe_scan(device, kind, Some(NOW));
+            let _ = patches.observe_pending(scan(device.get(), kind, Some(NOW)));
         }
     }
     patches
 }
 
-fn finished(signal: Signal) -> (Signal, PatchSlaMetadata) {
-    let Metadata::PatchSla(metadata) = signal.metadata else {
+/// The figures, of both kinds.
+#[derive(Clone, Debug, PartialEq)]
+struct Figures {
+    scope: Scope,
+    os: PatchCounts,
+    software: PatchCounts,
+    devices_with_missing: u64,
+    devices_with_failed: u64,
+}
+
+fn finished(signal: Signal) -> (Signal, Figures) {
+    let Metadata::PatchSla(own) = signal.metadata else {
         panic!("{signal:?}")
     };
-    (signal, metadata)
+    let figures = Figures {
+        scope: own.scope,
+        os: own.os.unwrap(),
+        software: own.software.unwrap(),
+        devices_with_missing: own.devices_with_missing,
+        devices_with_failed: own.devices_with_failed,
+    };
+    (signal, figures)
+}
+
+/// No patch counts.
+fn no_patches() -> PatchCounts {
+    PatchCounts {
+        failed_superseded: Some(0),
+        ..PatchCounts::default()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +114,7 @@ fn observe(patches: &mut PatchSla, rows: &[Row]) {
 }
 
 /// One scanned device and these rows.
-fn judge(rows: &[Row]) -> (Signal, PatchSlaMetadata) {
+fn judge(rows: &[Row]) -> (Signal, Figures) {
     let mut patches = scanned(&workstations(1));
     observe(&mut patches, rows);
     finished(patches.finish(ANSWERED, ANSWERED))
@@ -158,10 +193,16 @@ fn what_a_pending_row_is() {
         ),
         (PatchSeverity::Low, false, [0, 0, 0, 0], Status::Pass),
         (PatchSeverity::Unknown, false, [0, 0, 0, 1], Status::Warning),
-        (PatchSeverity::Critical, true, [0, 0, 1, 0], Status::Pass),
-        (PatchSeverity::Important, true, [0, 0, 1, 0], Status::Pass),
+        // One rejected patch on the only device is more than a tenth of the devices.
+        (PatchSeverity::Critical, true, [0, 0, 1, 0], Status::Warning),
+        (
+            PatchSeverity::Important,
+            true,
+            [0, 0, 1, 0],
+            Status::Warning,
+        ),
+        (PatchSeverity::Unknown, true, [0, 0, 1, 0], Status::Warning),
         (PatchSeverity::Low, true, [0, 0, 0, 0], Status::Pass),
-        (PatchSeverity::Unknown, true, [0, 0, 0, 0], Status::Pass),
     ];
     for (severity, rejected, counts, status) in table {
         let fact = PendingFact {
@@ -238,11 +279,18 @@ fn of_two_attempts_the_latest_wins_and_at_equal_times_the_failure() {
         (&[failed(1, 1), installed(1, 1)], Status::Fail),
         (&[failed(1, 1), later(installed(1, 1))], Status::Pass),
         (&[installed(1, 1), later(failed(1, 1))], Status::Fail),
-        // Another patch, another device: each on its own.
+        // Another patch: each on its own.
         (&[failed(1, 1), later(installed(1, 2))], Status::Fail),
     ];
     for (facts, status) in table {
-        let rows: Vec<_> = facts.iter().copied().map(Row::Attempt).collect();
+        // Pending besides, so that no other success makes a failure moot.
+        let waits = Row::Pending(pending(1, 1, PatchSeverity::Low));
+        let rows: Vec<_> = facts
+            .iter()
+            .copied()
+            .map(Row::Attempt)
+            .chain([waits])
+            .collect();
         let (signal, metadata) = judge(&rows);
         assert_eq!(signal.status, status, "{facts:?}");
         let failures = u64::from(status == Status::Fail);
@@ -264,78 +312,546 @@ fn an_attempt_counts_at_its_own_time() {
     let nano = Duration::NANOSECOND;
     let own = |installed_at, outcome| AttemptFact {
         installed_at,
-        collected_at: Some(days_ago(3)),
         ..attempt(1, 1, outcome)
     };
+    let ahead = Some(NOW + Duration::hours(1));
+    // fact -> fate, whether the device is measured, whether the patch has failed
     let table = [
-        (own(Some(days_ago(45)), Failed), RowFate::Used),
-        (own(Some(days_ago(45) - nano), Failed), RowFate::Stale),
-        (own(Some(days_ago(45)), Installed), RowFate::Used),
-        (own(Some(days_ago(45) - nano), Installed), RowFate::Stale),
-        // A failure without a time of its own counts when its row was collected, or now.
-        (own(None, Failed), RowFate::Used),
+        (own(Some(days_ago(45)), Failed), RowFate::Used, true, true),
         (
-            AttemptFact {
-                collected_at: Some(days_ago(45)),
-                ..own(None, Failed)
-            },
-            RowFate::Used,
-        ),
-        (
-            AttemptFact {
-                collected_at: Some(days_ago(46)),
-                ..own(None, Failed)
-            },
+            own(Some(days_ago(45) - nano), Failed),
             RowFate::Stale,
+            false,
+            false,
+        ),
+        (
+            own(Some(days_ago(45)), Installed),
+            RowFate::Used,
+            true,
+            false,
+        ),
+        (
+            own(Some(days_ago(45) - nano), Installed),
+            RowFate::Stale,
+            false,
+            false,
+        ),
+        // A failure without a time always counts, and measures nothing. A time far ahead is none.
+        (own(None, Failed), RowFate::Unreadable, false, true),
+        (own(ahead, Failed), RowFate::Unreadable, false, true),
+        // A success without a time proves nothing.
+        (own(None, Installed), RowFate::Unreadable, false, false),
+        (own(ahead, Installed), RowFate::Unreadable, false, false),
+        // A definition update is no attempt.
+        (
+            AttemptFact {
+                definition_update: true,
+                ..own(None, Failed)
+            },
+            RowFate::Unreadable,
+            false,
+            false,
         ),
         (
             AttemptFact {
-                collected_at: None,
-                ..own(None, Failed)
+                definition_update: true,
+                ..own(Some(days_ago(45)), Failed)
             },
             RowFate::Used,
+            true,
+            false,
         ),
-        // A time far ahead is none.
-        (own(Some(NOW + Duration::hours(1)), Failed), RowFate::Used),
-        (
-            own(Some(NOW + Duration::hours(1)), Installed),
-            RowFate::Unreadable,
-        ),
-        // A success without a time proves nothing.
-        (own(None, Installed), RowFate::Unreadable),
     ];
-    for (fact, fate) in table {
+    for (fact, fate, measured, fails) in table {
         let mut patches = PatchSla::new(workstations(1));
         assert_eq!(patches.observe_attempt(fact), fate, "{fact:?}");
         let (signal, metadata) = finished(patches.finish(ANSWERED, ANSWERED));
-        let used = u64::from(fate == RowFate::Used);
-        assert_eq!(metadata.os.devices_measured, used, "{fact:?}");
-        let failures = if fact.outcome == Failed { used } else { 0 };
-        assert_eq!(metadata.os.failed_installs, failures, "{fact:?}");
-        assert_eq!(signal.status == Status::Fail, failures > 0, "{fact:?}");
+        assert_eq!(
+            metadata.os.devices_measured,
+            u64::from(measured),
+            "{fact:?}"
+        );
+        assert_eq!(metadata.os.failed_installs, u64::from(fails), "{fact:?}");
+        assert_eq!(signal.status == Status::Fail, fails, "{fact:?}");
     }
 }
 
 #[test]
-fn a_failure_without_any_time_is_the_latest() {
+fn a_failure_without_a_time_counts_for_a_patch_without_a_dated_attempt() {
     let timeless = AttemptFact {
         installed_at: None,
-        collected_at: None,
         ..failed(1, 1)
     };
-    let success = AttemptFact {
-        installed_at: Some(NOW - Duration::NANOSECOND),
+    let long_ago = AttemptFact {
+        installed_at: Some(days_ago(46)),
         ..installed(1, 1)
     };
-    let (signal, _) = judge(&[Row::Attempt(timeless), Row::Attempt(success)]);
-    assert_eq!(signal.status, Status::Fail);
-    // One with a collection time is not.
-    let collected = AttemptFact {
-        collected_at: Some(days_ago(1)),
-        ..timeless
+    let timeless_success = AttemptFact {
+        installed_at: None,
+        ..installed(1, 1)
     };
-    let (signal, _) = judge(&[Row::Attempt(collected), Row::Attempt(success)]);
-    assert_eq!(signal.status, Status::Pass);
+    // beside the failure without a time -> failed, superseded
+    for (beside, failures, superseded) in [
+        (vec![], 1, 0),
+        (vec![timeless_success], 1, 0),
+        (vec![long_ago], 1, 0),
+        (vec![failed(1, 1)], 1, 0),
+        (vec![installed(1, 1)], 0, 1),
+    ] {
+        let mut rows: Vec<_> = beside.iter().copied().map(Row::Attempt).collect();
+        rows.push(Row::Attempt(timeless));
+        let (signal, metadata) = judge(&rows);
+        assert_eq!(
+            (metadata.os.failed_installs, metadata.os.failed_superseded),
+            (failures, Some(superseded)),
+            "{beside:?}"
+        );
+        let status = if failures > 0 {
+            Status::Fail
+        } else {
+            Status::Warning
+        };
+        assert_eq!(signal.status, status, "{beside:?}");
+    }
+}
+
+/// A security update of the 3rd fails; the cumulative update of the 10th holds it. Nothing is left to install, and yet the failure
+/// stood for 45 days.
+#[test]
+fn a_failed_installation_made_moot_by_a_later_update() {
+    let of = |at: OffsetDateTime, fact: AttemptFact| {
+        Row::Attempt(AttemptFact {
+            installed_at: Some(at),
+            ..fact
+        })
+    };
+    let failure = of(days_ago(20), failed(1, 1));
+    let nano = Duration::NANOSECOND;
+    let later = of(days_ago(20) + nano, installed(1, 2));
+    let rejected = PendingFact {
+        rejected: true,
+        ..critical(1, 1)
+    };
+    let undated = |fact| {
+        Row::Pending(PendingFact {
+            collected_at: None,
+            ..fact
+        })
+    };
+    let waits = pending(1, 1, PatchSeverity::Low);
+    let software = AttemptFact {
+        kind: PatchKind::Software,
+        ..installed(1, 2)
+    };
+    let update = AttemptFact {
+        definition_update: true,
+        ..installed(1, 2)
+    };
+    let timeless = AttemptFact {
+        installed_at: None,
+        ..installed(1, 2)
+    };
+    // rows beside the failure -> superseded
+    let table = [
+        (vec![], false),
+        (vec![later], true),
+        (vec![of(days_ago(20), installed(1, 2))], false),
+        (vec![of(days_ago(20) - nano, installed(1, 2))], false),
+        (vec![Row::Attempt(timeless)], false),
+        (vec![of(days_ago(1), update)], false),
+        (vec![of(days_ago(1), software)], false),
+        // It is pending: there is something to install.
+        (vec![later, Row::Pending(waits)], false),
+        (vec![later, undated(waits)], false),
+        // Rejected: nobody wants it installed.
+        (vec![Row::Pending(rejected)], true),
+        (vec![undated(rejected)], true),
+        (
+            vec![Row::Pending(PendingFact {
+                severity: PatchSeverity::Low,
+                ..rejected
+            })],
+            true,
+        ),
+        (vec![Row::Pending(rejected), undated(waits)], false),
+        (vec![Row::Pending(rejected), Row::Pending(waits)], false),
+        (
+            vec![
+                Row::Pending(rejected),
+                Row::Pending(PendingFact {
+                    collected_at: Some(NOW),
+                    ..waits
+                }),
+            ],
+            false,
+        ),
+        (
+            vec![
+                Row::Pending(waits),
+                Row::Pending(PendingFact {
+                    collected_at: Some(NOW),
+                    ..rejected
+                }),
+            ],
+            true,
+        ),
+    ];
+    for (beside, superseded) in table {
+        let rows: Vec<_> = beside.iter().copied().chain([failure]).collect();
+        let (signal, metadata) = judge(&rows);
+        assert_eq!(
+            (
+                metadata.os.failed_installs,
+                metadata.os.failed_superseded,
+                metadata.devices_with_failed
+            ),
+            if superseded {
+                (0, Some(1), 0)
+            } else {
+                (1, Some(0), 1)
+            },
+            "{beside:?}"
+        );
+        assert_eq!(
+            signal.reasons.contains(&Reason::InstallsSuperseded),
+            superseded
+        );
+        let status = if superseded {
+            Status::Warning
+        } else {
+            Status::Fail
+        };
+        assert_eq!(signal.status, status, "{beside:?}");
+    }
+    // A later success of another device is none of this one's.
+    let mut patches = scanned(&workstations(2));
+    observe(&mut patches, &[failure, of(NOW, installed(2, 2))]);
+    assert_eq!(patches.finish(ANSWERED, ANSWERED).status, Status::Fail);
+}
+
+#[test]
+fn a_failure_is_superseded_only_where_the_pending_report_arrived_whole() {
+    let lost = ReportState::with_malformed_rows();
+    for (pending, installs, superseded) in [
+        (ANSWERED, ANSWERED, 1),
+        (ANSWERED, lost, 1),
+        (lost, ANSWERED, 0),
+        (lost, lost, 0),
+    ] {
+        let mut patches = scanned(&workstations(1));
+        let later = AttemptFact {
+            installed_at: Some(NOW),
+            ..installed(1, 2)
+        };
+        observe(
+            &mut patches,
+            &[Row::Attempt(failed(1, 1)), Row::Attempt(later)],
+        );
+        let reports = KindReports { pending, installs };
+        let (signal, metadata) = finished(patches.finish(reports, ANSWERED));
+        assert_eq!(metadata.os.failed_superseded, Some(superseded));
+        assert_eq!(metadata.os.failed_installs, 1 - superseded);
+        assert_ne!(signal.status, Status::Pass);
+    }
+}
+
+/// A failure without a time is superseded by any dated success of the device and kind.
+#[test]
+fn a_failure_without_a_time_is_superseded_by_any_dated_success() {
+    let timeless = AttemptFact {
+        installed_at: None,
+        ..failed(1, 1)
+    };
+    let oldest = AttemptFact {
+        installed_at: Some(days_ago(45)),
+        ..installed(1, 2)
+    };
+    let (signal, metadata) = judge(&[Row::Attempt(timeless), Row::Attempt(oldest)]);
+    assert_eq!(metadata.os.failed_superseded, Some(1));
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (Status::Warning, "installs_superseded")
+    );
+}
+
+/// What the vendor lists as pending is pending, however old the row says it is.
+#[test]
+fn pending_rows_count_whatever_their_time_and_measure_only_when_fresh() {
+    let nano = Duration::NANOSECOND;
+    for (time, fate, measured) in [
+        (Some(days_ago(30)), RowFate::Used, true),
+        (Some(days_ago(30) - nano), RowFate::Stale, false),
+        (None, RowFate::Unreadable, false),
+        (Some(NOW + Duration::hours(1)), RowFate::Unreadable, false),
+    ] {
+        let mut patches = PatchSla::new(workstations(1));
+        for patch in 0..6 {
+            let fact = PendingFact {
+                collected_at: time,
+                ..critical(1, patch)
+            };
+            assert_eq!(patches.observe_pending(fact), fate, "{time:?}");
+        }
+        let (signal, metadata) = finished(patches.finish(ANSWERED, ANSWERED));
+        assert_eq!(signal.status, Status::Fail, "{time:?}");
+        assert_eq!(metadata.os.missing_critical, 6);
+        assert_eq!(metadata.os.devices_measured, u64::from(measured));
+        assert_eq!(metadata.scope.measured, u64::from(measured));
+        assert_eq!(signal.reasons.contains(&Reason::UndatedRows), !measured);
+    }
+}
+
+/// The reason says by which row a patch counts.
+#[test]
+fn undated_rows_is_a_reason_where_such_a_row_is_what_counts() {
+    use PatchSeverity::{Critical, Important, Low, Unknown};
+    let fresh = pending(1, 1, Important);
+    let with = |collected_at, severity, rejected| PendingFact {
+        collected_at,
+        severity,
+        rejected,
+        ..fresh
+    };
+    let old = Some(days_ago(31));
+    let newer_success = AttemptFact {
+        installed_at: Some(NOW),
+        ..installed(1, 1)
+    };
+    let table = [
+        (vec![fresh], false, false),
+        (vec![with(None, Important, false)], false, true),
+        (vec![with(None, Low, false)], false, false),
+        (vec![with(None, Unknown, false)], false, true),
+        (vec![with(None, Critical, true)], false, true),
+        (vec![with(old, Important, false)], false, true),
+        (vec![with(old, Low, false)], false, false),
+        // A tie with the fresh row: it counts by the worse of them, or by both.
+        (vec![fresh, with(None, Critical, false)], false, true),
+        (vec![fresh, with(None, Important, false)], false, true),
+        (vec![fresh, with(None, Critical, true)], false, false),
+        (vec![fresh, with(old, Critical, false)], false, false),
+        // A later success outdoes what has a time, and nothing else.
+        (vec![fresh, with(None, Important, false)], true, true),
+        (vec![with(old, Important, false)], true, false),
+        (vec![fresh], true, false),
+    ];
+    for (rows, installed, undated) in table {
+        let mut all: Vec<_> = rows.iter().copied().map(Row::Pending).collect();
+        if installed {
+            all.push(Row::Attempt(newer_success));
+        }
+        let (signal, _) = judge(&all);
+        assert_eq!(
+            signal.reasons.contains(&Reason::UndatedRows),
+            undated,
+            "{rows:?} {installed}"
+        );
+    }
+}
+
+/// Of two rows of a patch one says rejected and one says critical: without their times nobody can tell which is newer.
+#[test]
+fn a_row_without_a_time_ties_with_the_newest() {
+    let rejected = PendingFact {
+        rejected: true,
+        collected_at: Some(NOW),
+        ..critical(1, 1)
+    };
+    for (waiting, critical, rejections) in [
+        (critical(1, 1), 0, 1),
+        (
+            PendingFact {
+                collected_at: None,
+                ..critical(1, 1)
+            },
+            1,
+            0,
+        ),
+    ] {
+        let (_, metadata) = judge(&[Row::Pending(rejected), Row::Pending(waiting)]);
+        assert_eq!(
+            (metadata.os.missing_critical, metadata.os.rejected),
+            (critical, rejections)
+        );
+    }
+    // And no success outdoes it.
+    let timeless = PendingFact {
+        collected_at: None,
+        ..critical(1, 1)
+    };
+    let success = AttemptFact {
+        installed_at: Some(NOW),
+        ..installed(1, 1)
+    };
+    let (_, metadata) = judge(&[
+        Row::Pending(critical(1, 1)),
+        Row::Pending(PendingFact {
+            severity: PatchSeverity::Important,
+            ..timeless
+        }),
+        Row::Attempt(success),
+    ]);
+    assert_eq!(
+        (metadata.os.missing_critical, metadata.os.missing_important),
+        (0, 1)
+    );
+}
+
+/// Fifty critical patches rejected, on a tenth of the devices or on more.
+#[test]
+fn fifty_rejected_critical_patches() {
+    let judge = |devices: u64, rejecting: u64, stale_ones: u64| {
+        let all = (1..=devices)
+            .map(workstation)
+            .chain((100..100 + stale_ones).map(stale))
+            .chain([device(999, DeviceClass::Mobile)]);
+        let fleet = fleet(all);
+        let mut patches = scanned(&fleet);
+        for key in 1..=rejecting {
+            for patch in 0..50 {
+                let _ = patches.observe_pending(PendingFact {
+                    rejected: true,
+                    ..critical(key, patch)
+                });
+            }
+        }
+        finished(patches.finish(ANSWERED, ANSWERED))
+    };
+    // devices, of them with rejected patches, stale ones beside them
+    for (devices, rejecting, stale_ones, status) in [
+        (10, 0, 0, Status::Pass),
+        (10, 1, 0, Status::Pass),
+        (9, 1, 0, Status::Warning),
+        (10, 2, 0, Status::Warning),
+        (20, 2, 0, Status::Pass),
+        (19, 2, 1, Status::Pass),
+        (19, 2, 0, Status::Warning),
+        (1, 1, 0, Status::Warning),
+    ] {
+        let (signal, metadata) = judge(devices, rejecting, stale_ones);
+        assert_eq!(signal.status, status, "{rejecting} of {devices}");
+        assert_eq!(metadata.os.rejected, rejecting * 50);
+        assert_eq!(
+            signal.reasons.contains(&Reason::PatchesRejected),
+            rejecting > 0
+        );
+    }
+}
+
+/// A device that rejected a patch of each kind counts once toward the tenth.
+#[test]
+fn a_device_counts_once_toward_the_tenth() {
+    let fleet = workstations(10);
+    let mut patches = scanned(&fleet);
+    for kind in [PatchKind::Os, PatchKind::Software] {
+        let _ = patches.observe_pending(PendingFact {
+            kind,
+            rejected: true,
+            ..critical(1, 1)
+        });
+    }
+    assert_eq!(patches.finish(ANSWERED, ANSWERED).status, Status::Pass);
+}
+
+/// The tenant scans software everywhere and the operating system of one device.
+#[test]
+fn software_rows_on_99_devices_and_os_rows_on_one() {
+    // devices with OS rows -> status, reasons
+    for (os, status, codes) in [
+        (0, Status::Warning, "no_patch_data"),
+        (1, Status::Warning, "kind_below_half"),
+        (49, Status::Warning, "kind_below_half"),
+        (50, Status::Pass, ""),
+        (100, Status::Pass, ""),
+    ] {
+        let mut patches = PatchSla::new(workstations(100));
+        for key in 1..=100 {
+            let _ = patches.observe_pending(scan(key, PatchKind::Software, Some(NOW)));
+            if key <= os {
+                let _ = patches.observe_pending(scan(key, PatchKind::Os, Some(NOW)));
+            }
+        }
+        let (signal, metadata) = finished(patches.finish(ANSWERED, ANSWERED));
+        assert_eq!((signal.status, reasons(&signal).as_str()), (status, codes));
+        assert_eq!(metadata.os.devices_measured, os);
+    }
+}
+
+#[test]
+fn a_kind_that_is_not_in_use_is_left_out() {
+    for (kinds, in_use, left_out) in [
+        (KindsInUse::Os, PatchKind::Os, PatchKind::Software),
+        (KindsInUse::Software, PatchKind::Software, PatchKind::Os),
+    ] {
+        assert!(kinds.contains(in_use) && !kinds.contains(left_out));
+        let mut patches = PatchSla::new(workstations(1)).kinds_in_use(kinds);
+        assert_eq!(
+            patches.observe_pending(scan(1, in_use, Some(NOW))),
+            RowFate::Used
+        );
+        let bad = AttemptFact {
+            kind: left_out,
+            ..failed(1, 1)
+        };
+        assert_eq!(patches.observe_attempt(bad), RowFate::NotJudged);
+        for patch in 0..9 {
+            let missing = PendingFact {
+                kind: left_out,
+                ..critical(1, patch)
+            };
+            assert_eq!(patches.observe_pending(missing), RowFate::NotJudged);
+        }
+        // Nor does it matter how its reports ended.
+        let failed = ReportState::failed();
+        let (os, software) = match left_out {
+            PatchKind::Os => (failed, ANSWERED),
+            PatchKind::Software => (ANSWERED, failed),
+        };
+        let signal = patches.finish(os, software);
+        assert_eq!(
+            (signal.status, reasons(&signal).as_str()),
+            (Status::Pass, "kind_not_in_use")
+        );
+        let json = serde_json::to_value(&signal).unwrap();
+        let (shown, null) = match left_out {
+            PatchKind::Os => ("software", "os"),
+            PatchKind::Software => ("os", "software"),
+        };
+        assert!(json["metadata"][null].is_null());
+        assert_eq!(json["metadata"][shown]["devices_measured"], 1);
+    }
+    assert_eq!(KindsInUse::default(), KindsInUse::Both);
+    let mut both = PatchSla::new(workstations(1));
+    let os = PatchSla::new(Arc::clone(&both.fleet)).kinds_in_use(KindsInUse::Os);
+    assert_eq!(both.merge(os), Err(OtherFleet));
+}
+
+/// Where nobody knows when a device was last in contact, an attempt of six weeks ago is no proof that it is patched.
+#[test]
+fn a_device_without_a_last_contact_is_measured_by_the_last_thirty_days() {
+    let nano = Duration::NANOSECOND;
+    let silent = DeviceFact {
+        last_contact: None,
+        ..workstation(1)
+    };
+    for (contact, at, measured) in [
+        (silent, days_ago(30), true),
+        (silent, days_ago(30) - nano, false),
+        (workstation(1), days_ago(45), true),
+    ] {
+        let mut patches = PatchSla::new(fleet([contact]));
+        for outcome in [Installed, Failed] {
+            let fate = patches.observe_attempt(AttemptFact {
+                installed_at: Some(at),
+                ..attempt(1, 1, outcome)
+            });
+            assert_eq!(fate, RowFate::Used);
+        }
+        let (_, metadata) = finished(patches.finish(ANSWERED, ANSWERED));
+        assert_eq!(metadata.scope.measured, u64::from(measured));
+        // What failed has failed.
+        assert_eq!(metadata.os.failed_installs, 1);
+    }
 }
 
 #[test]
@@ -414,7 +930,7 @@ fn definition_updates_count_for_nothing_and_prove_a_scan() {
     for row in [Row::Pending(missing), Row::Attempt(failure)] {
         let mut patches = PatchSla::new(workstations(1));
         observe(&mut patches, &[row]);
-        let software = patches.observe_scan(DeviceKey::new(1), PatchKind::Software, Some(NOW));
+        let software = patches.observe_pending(scan(1, PatchKind::Software, Some(NOW)));
         assert_eq!(software, RowFate::Used);
         let (signal, metadata) = finished(patches.finish(ANSWERED, ANSWERED));
         assert_eq!(
@@ -426,7 +942,7 @@ fn definition_updates_count_for_nothing_and_prove_a_scan() {
             metadata.os,
             PatchCounts {
                 devices_measured: 1,
-                ..PatchCounts::default()
+                ..no_patches()
             }
         );
     }
@@ -452,14 +968,14 @@ fn a_kind_that_was_never_seen_is_never_a_pass() {
         (PatchKind::Software, PatchKind::Os),
     ] {
         let mut patches = PatchSla::new(workstations(1));
-        let _ = patches.observe_scan(DeviceKey::new(1), seen, Some(NOW));
+        let _ = patches.observe_pending(scan(1, seen, Some(NOW)));
         let (signal, metadata) = finished(patches.clone().finish(ANSWERED, ANSWERED));
         assert_eq!(
             (signal.status, reasons(&signal).as_str()),
             (Status::Warning, "no_patch_data")
         );
         assert_eq!(metadata.scope.measured, 1);
-        let _ = patches.observe_scan(DeviceKey::new(1), unseen, Some(NOW));
+        let _ = patches.observe_pending(scan(1, unseen, Some(NOW)));
         let (signal, metadata) = finished(patches.finish(ANSWERED, ANSWERED));
         assert_eq!(
             (signal.status, reasons(&signal).as_str()),
@@ -533,7 +1049,7 @@ fn rows_that_are_not_used_say_why() {
     ] {
         assert_eq!(patches.observe_pending(critical(key, 1)), fate, "{key}");
         assert_eq!(patches.observe_attempt(failed(key, 1)), fate, "{key}");
-        let scan = patches.observe_scan(DeviceKey::new(key), PatchKind::Os, Some(NOW));
+        let scan = patches.observe_pending(scan(key, PatchKind::Os, Some(NOW)));
         assert_eq!(scan, fate, "{key}");
     }
     for (time, fate) in [
@@ -549,15 +1065,15 @@ fn rows_that_are_not_used_say_why() {
         let mut patches = PatchSla::new(workstations(1));
         assert_eq!(patches.observe_pending(fact), fate, "{time:?}");
         assert_eq!(
-            patches.scanned.len(),
+            patches.measured.len(),
             usize::from(fate == RowFate::Used),
             "{time:?}"
         );
         let mut patches = PatchSla::new(workstations(1));
-        let scan = patches.observe_scan(DeviceKey::new(1), PatchKind::Os, time);
+        let scan = patches.observe_pending(scan(1, PatchKind::Os, time));
         assert_eq!(scan, fate, "{time:?}");
         assert_eq!(
-            patches.scanned.len(),
+            patches.measured.len(),
             usize::from(fate == RowFate::Used),
             "{time:?}"
         );
@@ -598,7 +1114,7 @@ fn when_one_kind_failed_the_other_may_still_show_a_failure() {
         assert!(signal.reasons.contains(&Reason::NoPatchData));
         assert!(!signal.reasons.contains(&Reason::InstallsFailed));
         assert_eq!(signal.complete, complete);
-        assert_eq!(metadata.os, PatchCounts::default());
+        assert_eq!(metadata.os, no_patches());
         assert_eq!(metadata.devices_with_failed, 0);
 
         // The other kind's failure stands.
@@ -686,7 +1202,7 @@ fn the_digest_covers_every_fact_the_verdict_reads() {
         let mut patches = PatchSla::new(Arc::clone(&devices));
         observe(&mut patches, rows);
         for (device, kind) in scans {
-            let _ = patches.observe_scan(DeviceKey::new(*device), *kind, Some(NOW));
+            let _ = patches.observe_pending(scan(*device, *kind, Some(NOW)));
         }
         let (signal, digest) = patches.clone().finish_with_digest(os, software, &key);
         assert_eq!(signal, patches.finish(os, software));
@@ -720,7 +1236,30 @@ fn the_digest_covers_every_fact_the_verdict_reads() {
         }),
         waiting(pending(1, 1, PatchSeverity::Important)),
         waiting(pending(1, 1, PatchSeverity::Low)),
+        waiting(PendingFact {
+            collected_at: None,
+            ..critical(1, 1)
+        }),
+        waiting(PendingFact {
+            collected_at: None,
+            rejected: true,
+            ..critical(1, 1)
+        }),
+        waiting(PendingFact {
+            rejected: true,
+            ..pending(1, 1, PatchSeverity::Low)
+        }),
         attempt(failed(2, 2)),
+        attempt(AttemptFact {
+            installed_at: None,
+            ..failed(2, 2)
+        }),
+        digest(
+            &[a, b, Row::Attempt(installed(1, 1))],
+            &scans,
+            ANSWERED,
+            ANSWERED,
+        ),
         attempt(AttemptFact {
             installed_at: Some(NOW),
             ..installed(2, 2)
@@ -780,11 +1319,15 @@ fn an_old_attempt_of_a_silent_device_measures_nothing_however_long_the_device_is
     let ((signal, metadata), fates) = judge_by(kept);
     assert_eq!(
         (signal.status, reasons(&signal).as_str()),
-        (Status::Unknown, "coverage_below_half unmeasured_devices")
+        (
+            Status::Unknown,
+            "coverage_below_half kind_below_half unmeasured_devices"
+        )
     );
     assert_eq!(
         (metadata.scope.measured, metadata.scope.unmeasured),
         (10, 11)
     );
-    assert!(fates.iter().all(|fate| *fate == RowFate::Stale));
+    assert!(fates.iter().all(|fate| *fate == RowFate::Used));
+    assert_eq!(metadata.os.devices_measured, 10);
 }

@@ -88,9 +88,13 @@ impl Evaluator for AntivirusPosture {
             &[UpToDate, UpToDate, OutOfDate, Definitions::Unknown],
             recent(),
         );
-        let row = (row, prop::bool::weighted(0.1)).prop_map(|(fact, none)| {
+        let row = (row, 0..10).prop_map(|(fact, name)| {
             AntivirusRow::Product(ProductFact {
-                product: if none { Product::None } else { fact.product },
+                product: match name {
+                    0 => Product::None,
+                    1 => Product::Nameless,
+                    _ => fact.product,
+                },
                 ..fact
             })
         });
@@ -100,6 +104,26 @@ impl Evaluator for AntivirusPosture {
             1 => answer().prop_map(AntivirusRow::Definitions),
         ];
         prop::collection::vec(row, 0..20).boxed()
+    }
+
+    fn enough(device: u64) -> Vec<AntivirusRow> {
+        vec![AntivirusRow::Product(ProductFact {
+            device: DeviceKey::new(device),
+            product: Product::Real(Vendor::Avast),
+            state: ProtectionState::On,
+            definitions: Definitions::UpToDate,
+            collected_at: Some(NOW - Duration::days(2)),
+        })]
+    }
+
+    fn undated(fact: &AntivirusRow) -> AntivirusRow {
+        match fact {
+            AntivirusRow::Product(fact) => AntivirusRow::Product(ProductFact {
+                collected_at: None,
+                ..*fact
+            }),
+            AntivirusRow::Protection(_) | AntivirusRow::Definitions(_) => fact.clone(),
+        }
     }
 
     fn good() -> BoxedStrategy<AntivirusRow> {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use proptest::{prelude::*, sample::select};
 use regentra_evidence::{
-    ActivityKey, BackupActivity, BackupEvent, BackupFact, FactsDigest, Fleet, ReportState, Signal,
+    ActivityKey, BackupActivity, BackupEvent, BackupFact, DeviceKey, FactsDigest, Fleet,
+    ReportState, Signal,
 };
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     evaluator::Evaluator,
-    world::{device, digest_key, recent},
+    world::{NOW, device, digest_key, recent},
 };
 
 fn backup(
@@ -68,6 +69,19 @@ impl Evaluator for BackupActivity {
             recent(),
         );
         prop::collection::vec(row, 0..24).boxed()
+    }
+
+    fn enough(device: u64) -> Vec<BackupFact> {
+        vec![BackupFact {
+            device: DeviceKey::new(device),
+            activity: ActivityKey::new(500 + device.cast_signed()),
+            event: BackupEvent::Success,
+            at: Some(NOW - Duration::days(2)),
+        }]
+    }
+
+    fn undated(fact: &BackupFact) -> BackupFact {
+        BackupFact { at: None, ..*fact }
     }
 
     fn good() -> BoxedStrategy<BackupFact> {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use proptest::{prelude::*, sample::select};
 use regentra_evidence::{
-    Conversion, CustomFact, DeviceClass, DiskEncryption, Encryption, FactsDigest, Fleet,
+    Conversion, CustomFact, DeviceClass, DeviceKey, DiskEncryption, Encryption, FactsDigest, Fleet,
     Protection, ReportState, Signal, VolumeFact, VolumeKey, VolumeLabel, VolumeType,
 };
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     evaluator::Evaluator,
@@ -17,6 +17,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) enum DiskRow {
     Volume(VolumeFact),
+    Unidentified(VolumeFact),
     Answer(CustomFact),
 }
 
@@ -58,6 +59,7 @@ impl Evaluator for DiskEncryption {
     fn observe(&mut self, fact: &DiskRow) {
         let _ = match fact {
             DiskRow::Volume(fact) => self.observe(*fact),
+            DiskRow::Unidentified(fact) => self.observe_unidentified(*fact),
             DiskRow::Answer(fact) => self.observe_custom(*fact),
         };
     }
@@ -97,7 +99,11 @@ impl Evaluator for DiskEncryption {
             VolumeType::Fixed,
             VolumeType::NotFixed,
         ]);
-        let labels = select(vec![VolumeLabel::Other, VolumeLabel::Reserved]);
+        let labels = select(vec![
+            VolumeLabel::Other,
+            VolumeLabel::Reserved,
+            VolumeLabel::Unopenable,
+        ]);
         let sizes = select(vec![None, Some(0), Some(1), Some(1 << 40)]);
         let row = (any_row, types, labels, sizes, prop::bool::weighted(0.2)).prop_map(
             |(fact, volume_type, label, capacity, silent)| {
@@ -110,8 +116,43 @@ impl Evaluator for DiskEncryption {
                 })
             },
         );
+        let row = (row, prop::bool::weighted(0.05)).prop_map(|(row, unidentified)| match row {
+            DiskRow::Volume(fact) if unidentified => DiskRow::Unidentified(fact),
+            row => row,
+        });
         let row = prop_oneof![8 => row, 1 => answer().prop_map(DiskRow::Answer)];
         prop::collection::vec(row, 0..24).boxed()
+    }
+
+    fn enough(device: u64) -> Vec<DiskRow> {
+        (0..3)
+            .map(|volume| {
+                DiskRow::Volume(VolumeFact {
+                    device: DeviceKey::new(device),
+                    volume: VolumeKey::new(volume),
+                    volume_type: VolumeType::Fixed,
+                    label: VolumeLabel::Other,
+                    capacity: None,
+                    encryption: Some(Encryption {
+                        conversion: Conversion::FullyEncrypted,
+                        protection: Protection::Protected,
+                    }),
+                    collected_at: Some(NOW - Duration::days(2)),
+                })
+            })
+            .collect()
+    }
+
+    fn undated(fact: &DiskRow) -> DiskRow {
+        let undated = |fact: &VolumeFact| VolumeFact {
+            collected_at: None,
+            ..*fact
+        };
+        match fact {
+            DiskRow::Volume(fact) => DiskRow::Volume(undated(fact)),
+            DiskRow::Unidentified(fact) => DiskRow::Unidentified(undated(fact)),
+            DiskRow::Answer(_) => fact.clone(),
+        }
     }
 
     fn can_tell(class: DeviceClass) -> bool {

@@ -21,6 +21,10 @@ pub(crate) trait Evaluator: Clone {
     fn good() -> BoxedStrategy<Self::Fact>;
     /// A row that says something bad and nothing good.
     fn bad() -> BoxedStrategy<Self::Fact>;
+    /// Rows that are good and enough for this device to pass.
+    fn enough(device: u64) -> Vec<Self::Fact>;
+    /// The same row without a time that can be read.
+    fn undated(fact: &Self::Fact) -> Self::Fact;
     /// Whether rows of a device of this class can be good or bad.
     fn can_tell(class: DeviceClass) -> bool {
         let _ = class;

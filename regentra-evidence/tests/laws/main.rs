@@ -21,7 +21,9 @@ use regentra_evidence::{
 use crate::{
     evaluator::Evaluator,
     sums::{check_clean, check_pass, check_sums},
-    world::{ANSWERED, NOW, device_facts, digest_key, fleet, fleet_by, silent_fleet, stricter},
+    world::{
+        ANSWERED, NOW, device_facts, digest_key, fleet, fleet_by, live, silent_fleet, stricter,
+    },
 };
 
 /// Rows in another order, some of them twice, each for one of two parts.
@@ -122,6 +124,32 @@ macro_rules! laws {
                     check_clean(&signal);
                     let json = serde_json::to_string(&signal).unwrap();
                     prop_assert_eq!(serde_json::from_str::<Signal>(&json).unwrap(), signal);
+                }
+
+                /// A fleet that passes but for a few rows; the times of any of its rows are made unreadable.
+                #[test]
+                fn rows_without_a_readable_time_never_make_a_pass(
+                    devices in 1_u64..9,
+                    odd in <E as Evaluator>::facts().prop_map(|mut odd| { odd.truncate(4); odd }),
+                    mask in prop::collection::vec(prop::bool::weighted(0.3), 64),
+                ) {
+                    let all: Vec<_> = (1..=devices).map(live).collect();
+                    let fleet = fleet(&all);
+                    let mut facts = odd;
+                    facts.extend((1..=devices).flat_map(E::enough));
+                    let before = E::judge(&fleet, &facts);
+                    let undated: Vec<_> = facts
+                        .iter()
+                        .zip(mask)
+                        .map(|(fact, undate)| if undate { E::undated(fact) } else { fact.clone() })
+                        .collect();
+                    prop_assert_eq!(undated.len(), facts.len());
+                    let after = E::judge(&fleet, &undated);
+                    check_sums(&after);
+                    prop_assert!(
+                        after.status != Status::Pass || before.status == Status::Pass,
+                        "{:?} became a pass: {:?}", before.status, undated
+                    );
                 }
 
                 #[test]

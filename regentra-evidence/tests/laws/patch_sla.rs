@@ -7,18 +7,17 @@ use regentra_evidence::{
     AttemptFact, DeviceKey, FactsDigest, Fleet, InstallOutcome, PatchKey, PatchKind, PatchSeverity,
     PatchSla, PendingFact, ReportState, Signal,
 };
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     evaluator::Evaluator,
-    world::{ANSWERED, NOW, device, digest_key, moment, recent},
+    world::{ANSWERED, NOW, device, digest_key, recent},
 };
 
 #[derive(Clone, Debug)]
 pub(crate) enum PatchRow {
     Pending(PendingFact),
     Attempt(AttemptFact),
-    Scan(DeviceKey, PatchKind, Option<OffsetDateTime>),
 }
 
 fn kind() -> impl Strategy<Value = PatchKind> {
@@ -46,25 +45,29 @@ fn attempt(
     outcomes: &'static [InstallOutcome],
     times: impl Strategy<Value = Option<OffsetDateTime>>,
 ) -> impl Strategy<Value = AttemptFact> {
-    (
-        device(),
-        kind(),
-        0_u128..4,
-        select(outcomes),
-        times,
-        moment(),
+    (device(), kind(), 0_u128..4, select(outcomes), times).prop_map(
+        |(device, kind, patch, outcome, installed_at)| AttemptFact {
+            device,
+            kind,
+            patch: PatchKey::new(patch),
+            definition_update: false,
+            outcome,
+            installed_at,
+        },
     )
-        .prop_map(
-            |(device, kind, patch, outcome, installed_at, collected_at)| AttemptFact {
-                device,
-                kind,
-                patch: PatchKey::new(patch),
-                definition_update: false,
-                outcome,
-                installed_at,
-                collected_at,
-            },
-        )
+}
+
+/// A row that says nothing but that the device was scanned.
+fn scan(device: DeviceKey, kind: PatchKind, collected_at: Option<OffsetDateTime>) -> PatchRow {
+    PatchRow::Pending(PendingFact {
+        device,
+        kind,
+        patch: PatchKey::new(99),
+        definition_update: true,
+        severity: PatchSeverity::Low,
+        rejected: false,
+        collected_at,
+    })
 }
 
 impl Evaluator for PatchSla {
@@ -78,7 +81,6 @@ impl Evaluator for PatchSla {
         let _ = match fact {
             PatchRow::Pending(fact) => self.observe_pending(*fact),
             PatchRow::Attempt(fact) => self.observe_attempt(*fact),
-            PatchRow::Scan(device, kind, time) => self.observe_scan(*device, *kind, *time),
         };
     }
 
@@ -117,16 +119,50 @@ impl Evaluator for PatchSla {
         let row = prop_oneof![
             2 => waiting,
             1 => attempt(outcomes, recent()).prop_map(PatchRow::Attempt),
-            4 => (device(), kind(), recent()).prop_map(|(device, kind, at)| PatchRow::Scan(device, kind, at)),
+            4 => (device(), kind(), recent()).prop_map(|(device, kind, at)| scan(device, kind, at)),
         ];
         prop::collection::vec(row, 0..32).boxed()
+    }
+
+    fn enough(device: u64) -> Vec<PatchRow> {
+        let device = DeviceKey::new(device);
+        let at = Some(NOW - Duration::days(2));
+        let installed = |kind| {
+            PatchRow::Attempt(AttemptFact {
+                device,
+                kind,
+                patch: PatchKey::new(0),
+                definition_update: false,
+                outcome: InstallOutcome::Installed,
+                installed_at: at,
+            })
+        };
+        vec![
+            scan(device, PatchKind::Os, at),
+            scan(device, PatchKind::Software, at),
+            installed(PatchKind::Os),
+            installed(PatchKind::Software),
+        ]
+    }
+
+    fn undated(fact: &PatchRow) -> PatchRow {
+        match fact {
+            PatchRow::Pending(fact) => PatchRow::Pending(PendingFact {
+                collected_at: None,
+                ..*fact
+            }),
+            PatchRow::Attempt(fact) => PatchRow::Attempt(AttemptFact {
+                installed_at: None,
+                ..*fact
+            }),
+        }
     }
 
     fn good() -> BoxedStrategy<PatchRow> {
         prop_oneof![
             attempt(&[InstallOutcome::Installed], Just(Some(NOW))).prop_map(PatchRow::Attempt),
             pending(&[PatchSeverity::Low], Just(Some(NOW))).prop_map(PatchRow::Pending),
-            (device(), kind()).prop_map(|(device, kind)| PatchRow::Scan(device, kind, Some(NOW))),
+            (device(), kind()).prop_map(|(device, kind)| scan(device, kind, Some(NOW))),
         ]
         .boxed()
     }

@@ -82,6 +82,17 @@ pub(crate) fn device_fact() -> impl Strategy<Value = DeviceFact> {
         )
 }
 
+/// A workstation in contact.
+pub(crate) fn live(key: u64) -> DeviceFact {
+    DeviceFact {
+        device: DeviceKey::new(key),
+        approved: true,
+        class: DeviceClass::WindowsWorkstation,
+        offline: Some(false),
+        last_contact: Some(NOW),
+    }
+}
+
 pub(crate) fn device_facts() -> impl Strategy<Value = Vec<DeviceFact>> {
     prop::collection::vec(device_fact(), 0..16)
 }

@@ -192,3 +192,34 @@ fn signatures_that_nobody_speaks_of_taken_for_fresh() {
         [Reason::SignaturesUnmeasured],
     );
 }
+
+#[test]
+fn an_on_row_a_month_older_than_todays_off_row() {
+    let facts = [
+        ProductFact {
+            collected_at: Some(days_ago(29)),
+            ..product(1, Vendor::Avast, ProtectionState::On)
+        },
+        product(1, Vendor::MicrosoftDefender, ProtectionState::Off),
+    ];
+    assert_eq!(naive(facts.iter().any(is_on)), Naive::Pass);
+    assert_ours(
+        &judge(&[workstation(1)], &facts, None),
+        Status::Fail,
+        [Reason::ProtectionOff],
+    );
+}
+
+#[test]
+fn a_product_without_a_name_that_is_on_taken_for_protection() {
+    let facts = [ProductFact {
+        product: Product::Nameless,
+        ..on(1)
+    }];
+    assert_eq!(naive(facts.iter().any(is_on)), Naive::Pass);
+    assert_ours(
+        &judge(&[workstation(1)], &facts, None),
+        Status::Unknown,
+        [Reason::UnmeasuredDevices],
+    );
+}

@@ -134,3 +134,30 @@ fn computers_without_any_backup_that_nobody_sees() {
         matches!(&signal.metadata, Metadata::BackupActivity(own) if own.devices.without_any_backup == 69)
     );
 }
+
+#[test]
+fn one_of_twelve_servers_backed_up() {
+    let facts = [activity(1, 1, BackupEvent::Success)];
+    assert_eq!(naive(!facts.iter().any(is_failure)), Naive::Pass);
+    // A pass of the promise, which names what its denominator hides.
+    let signal = judge(12, &facts);
+    assert_ours(&signal, Status::Pass, [Reason::DevicesWithoutBackup]);
+    assert!(
+        matches!(&signal.metadata, Metadata::BackupActivity(own) if own.devices.without_any_backup == 11)
+    );
+}
+
+#[test]
+fn a_failure_without_a_time_left_out() {
+    let facts = [BackupFact {
+        at: None,
+        ..activity(1, 1, BackupEvent::Failure)
+    }];
+    let dated = facts.iter().filter(|fact| fact.at.is_some());
+    assert_eq!(naive(!dated.clone().any(is_failure)), Naive::Pass);
+    assert_ours(
+        &judge(1, &facts),
+        Status::Fail,
+        [Reason::BackupsFailing, Reason::UndatedRows],
+    );
+}

@@ -289,3 +289,36 @@ fn a_device_without_rows_that_leaves_no_trace() {
         [Reason::UnmeasuredDevices],
     );
 }
+
+#[test]
+fn a_laptop_that_reports_only_a_usb_stick() {
+    let stick = VolumeFact {
+        volume_type: VolumeType::NotFixed,
+        ..in_clear(1, 1)
+    };
+    let fixed = |fact: &&VolumeFact| fact.volume_type == VolumeType::Fixed;
+    assert_eq!(
+        naive([stick].iter().filter(fixed).count() == 0),
+        Naive::Pass
+    );
+    assert_ours(
+        &judge(&[workstation(1)], &[stick]),
+        Status::Unknown,
+        [Reason::UnmeasuredVolumes, Reason::CoverageBelowHalf],
+    );
+}
+
+#[test]
+fn vendors_unopenable_partitions_taken_for_disks_in_clear() {
+    let partition = VolumeFact {
+        label: VolumeLabel::Unopenable,
+        capacity: Some(1_000_000_000),
+        ..in_clear(1, 2)
+    };
+    let facts = [encrypted(1, 1), partition];
+    let share = facts
+        .iter()
+        .filter(|fact| fact.encryption == encrypted(1, 1).encryption);
+    assert_eq!(naive(share.count() * 100 >= facts.len() * 95), Naive::Fail);
+    assert_ours(&judge(&[workstation(1)], &facts), Status::Pass, []);
+}

@@ -1,6 +1,9 @@
 use regentra_evidence::{
-    AntivirusPosture, Definitions, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Fleet,
-    Product, ProductFact, ProtectionState, Reason, Signal, Status, Vendor, device_inventory,
+    ActivityKey, AntivirusPosture, BackupActivity, BackupEvent, BackupFact, Conversion,
+    Definitions, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Encryption, Fleet, PatchKey,
+    PatchKind, PatchSeverity, PatchSla, PendingFact, Product, ProductFact, Protection,
+    ProtectionState, Reason, Signal, Status, Vendor, VolumeFact, VolumeKey, VolumeLabel,
+    VolumeType, device_inventory,
 };
 
 use crate::{ANSWERED, NOW, Naive, assert_ours, days_ago, fleet, naive, workstation};
@@ -171,4 +174,82 @@ fn half_of_the_fleet_offline_rounded_away() {
         Status::Warning,
         [Reason::MostlyOffline],
     );
+}
+
+/// Ten devices with one bad row of each report, and nobody can read when those were collected.
+#[test]
+fn ten_devices_whose_bad_rows_lacked_a_time() {
+    let devices: Vec<_> = (1..=10).map(workstation).collect();
+    let all = || fleet(devices.iter().copied());
+    let mut disk = DiskEncryption::new(all());
+    let mut antivirus = AntivirusPosture::new(all());
+    let mut patches = PatchSla::new(all());
+    let mut backups = BackupActivity::new(all());
+    for key in 1..=10 {
+        let device = DeviceKey::new(key);
+        // Beside good rows of yesterday, so that everything is measured.
+        for (bad, time) in [(false, Some(days_ago(1))), (true, None)] {
+            let _ = disk.observe(VolumeFact {
+                device,
+                volume: VolumeKey::new(1),
+                volume_type: VolumeType::Fixed,
+                label: VolumeLabel::Other,
+                capacity: None,
+                encryption: Some(Encryption {
+                    conversion: if bad {
+                        Conversion::Decrypted
+                    } else {
+                        Conversion::FullyEncrypted
+                    },
+                    protection: Protection::Protected,
+                }),
+                collected_at: time,
+            });
+            // The only row of its device: beside an ON row an OFF row says nothing.
+            if bad {
+                let _ = antivirus.observe(ProductFact {
+                    device,
+                    product: Product::Real(Vendor::MicrosoftDefender),
+                    state: ProtectionState::Off,
+                    definitions: Definitions::UpToDate,
+                    collected_at: time,
+                });
+            }
+            for kind in [PatchKind::Os, PatchKind::Software] {
+                let _ = patches.observe_pending(PendingFact {
+                    device,
+                    kind,
+                    patch: PatchKey::new(1),
+                    definition_update: false,
+                    severity: if bad {
+                        PatchSeverity::Critical
+                    } else {
+                        PatchSeverity::Low
+                    },
+                    rejected: false,
+                    collected_at: time,
+                });
+            }
+            // No success that would outweigh it.
+            if bad {
+                let _ = backups.observe(BackupFact {
+                    device,
+                    activity: ActivityKey::new(key.cast_signed()),
+                    event: BackupEvent::Failure,
+                    at: time,
+                });
+            }
+        }
+    }
+    let signals = [
+        (disk.finish(ANSWERED), Status::Unknown),
+        (antivirus.finish(ANSWERED, None), Status::Unknown),
+        (patches.finish(ANSWERED, ANSWERED), Status::Fail),
+        (backups.finish(ANSWERED), Status::Fail),
+    ];
+    // Rows without a time are left out, so nothing bad is left.
+    assert_eq!(naive(true), Naive::Pass);
+    for (signal, status) in signals {
+        assert_ours(&signal, status, [Reason::UndatedRows]);
+    }
 }

@@ -27,7 +27,15 @@ fn attempt(device: u64, patch: u128, outcome: InstallOutcome) -> AttemptFact {
         definition_update: false,
         outcome,
         installed_at: Some(days_ago(2)),
-        collected_at: Some(days_ago(1)),
+    }
+}
+
+/// A row that says nothing but that the device was scanned.
+fn scan(device: u64, kind: PatchKind) -> PendingFact {
+    PendingFact {
+        kind,
+        definition_update: true,
+        ..pending(device, 99, PatchSeverity::Low)
     }
 }
 
@@ -36,7 +44,7 @@ fn scanned(devices: u64) -> PatchSla {
     let mut patches = PatchSla::new(workstations(devices));
     for device in 1..=devices {
         for kind in [PatchKind::Os, PatchKind::Software] {
-            let _ = patches.observe_scan(DeviceKey::new(device), kind, Some(NOW));
+            let _ = patches.observe_pending(scan(device, kind));
         }
     }
     patches
@@ -76,7 +84,7 @@ fn an_empty_list_taken_for_nothing_missing() {
 #[test]
 fn software_that_was_never_looked_at() {
     let mut patches = PatchSla::new(workstations(1));
-    let _ = patches.observe_scan(DeviceKey::new(1), PatchKind::Os, Some(NOW));
+    let _ = patches.observe_pending(scan(1, PatchKind::Os));
     let waiting: [PendingFact; 0] = [];
     assert_eq!(naive(!waiting.iter().any(is_severe)), Naive::Pass);
     assert_ours(
@@ -101,7 +109,9 @@ fn a_rejected_patch_taken_for_missing() {
         ..pending(1, 1, PatchSeverity::Critical)
     }];
     assert_eq!(naive(!waiting.iter().any(is_severe)), Naive::Fail);
-    assert_ours(&judge(1, &waiting, &[]), Status::Pass, []);
+    let signal = judge(10, &waiting, &[]);
+    assert_ours(&signal, Status::Pass, [Reason::PatchesRejected]);
+    assert!(!signal.reasons.contains(&Reason::PatchesMissing));
 }
 
 #[test]
@@ -153,13 +163,15 @@ fn a_success_of_another_patch_or_device_that_excuses_a_failure() {
         newer(attempt(1, 2, InstallOutcome::Installed)),
         newer(attempt(2, 1, InstallOutcome::Installed)),
     ];
+    // The failed one is still listed: there is something to install, whatever else succeeded.
+    let waiting = [pending(1, 1, PatchSeverity::Low)];
     let latest = attempts.iter().max_by_key(|fact| fact.installed_at);
     assert_eq!(
         naive(latest.is_some_and(|fact| fact.outcome == InstallOutcome::Installed)),
         Naive::Pass
     );
     assert_ours(
-        &judge(2, &[], &attempts),
+        &judge(2, &waiting, &attempts),
         Status::Fail,
         [Reason::InstallsFailed],
     );
@@ -216,5 +228,73 @@ fn the_same_row_in_two_pages_missing_twice() {
     );
     let signal = judge(1, &waiting, &[]);
     assert_ours(&signal, Status::Warning, [Reason::PatchesMissing]);
-    assert!(matches!(&signal.metadata, Metadata::PatchSla(own) if own.os.missing_critical == 1));
+    assert!(
+        matches!(&signal.metadata, Metadata::PatchSla(own) if own.os.unwrap().missing_critical == 1)
+    );
+}
+
+#[test]
+fn pending_patches_without_a_time_taken_for_none() {
+    let row = PendingFact {
+        collected_at: None,
+        ..pending(1, 1, PatchSeverity::Critical)
+    };
+    let waiting = [row];
+    let dated = waiting.iter().filter(|fact| fact.collected_at.is_some());
+    assert_eq!(naive(!dated.clone().any(is_severe)), Naive::Pass);
+    let signal = judge(1, &waiting, &[]);
+    assert_ours(
+        &signal,
+        Status::Warning,
+        [Reason::PatchesMissing, Reason::UndatedRows],
+    );
+}
+
+#[test]
+fn fifty_rejected_critical_patches() {
+    let waiting: Vec<_> = (0..50)
+        .map(|patch| PendingFact {
+            rejected: true,
+            ..pending(1, patch, PatchSeverity::Critical)
+        })
+        .collect();
+    let missing = waiting.iter().filter(|fact| !fact.rejected);
+    assert_eq!(naive(missing.count() == 0), Naive::Pass);
+    let signal = judge(5, &waiting, &[]);
+    assert_ours(&signal, Status::Warning, [Reason::PatchesRejected]);
+}
+
+#[test]
+fn software_rows_on_99_devices_and_os_rows_on_one() {
+    let mut patches = PatchSla::new(workstations(100));
+    let mut measured = BTreeSet::new();
+    for device in 1..=99 {
+        let _ = patches.observe_pending(scan(device, PatchKind::Software));
+        measured.insert(device);
+    }
+    let _ = patches.observe_pending(scan(100, PatchKind::Os));
+    measured.insert(100);
+    assert_eq!(naive(measured.len() == 100), Naive::Pass);
+    assert_ours(
+        &patches.finish(ANSWERED, ANSWERED),
+        Status::Warning,
+        [Reason::KindBelowHalf],
+    );
+}
+
+#[test]
+fn a_failed_installation_made_moot_by_a_later_update() {
+    let failure = attempt(1, 1, InstallOutcome::Failed);
+    let cumulative = AttemptFact {
+        installed_at: Some(days_ago(1)),
+        ..attempt(1, 2, InstallOutcome::Installed)
+    };
+    let attempts = [failure, cumulative];
+    let fails = attempts
+        .iter()
+        .any(|fact| fact.outcome == InstallOutcome::Failed);
+    assert_eq!(naive(!fails), Naive::Fail);
+    let signal = judge(1, &[], &attempts);
+    assert_ours(&signal, Status::Warning, [Reason::InstallsSuperseded]);
+    assert!(!signal.reasons.contains(&Reason::InstallsFailed));
 }

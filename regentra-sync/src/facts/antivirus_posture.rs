@@ -1,4 +1,12 @@
 //! Rows of the antivirus report.
+//!
+//! | field that cannot be read | the row is |
+//! |---|---|
+//! | `deviceId` | lost |
+//! | `productName` | of a product without a name |
+//! | `productState` | in a state never seen before |
+//! | `definitionStatus` | without a word about its signatures |
+//! | `timestamp` | undated |
 
 use ninjaone_client::models::AntivirusStatus;
 use regentra_evidence::{Definitions, Product, ProductFact, ProtectionState, Vendor};
@@ -16,7 +24,7 @@ pub fn product(row: &AntivirusStatus) -> Result<ProductFact, Malformed> {
         product: row
             .product_name
             .as_deref()
-            .map_or(Product::None, product_name),
+            .map_or(Product::Nameless, product_name),
         state: row
             .product_state
             .as_ref()
@@ -29,10 +37,10 @@ pub fn product(row: &AntivirusStatus) -> Result<ProductFact, Malformed> {
     })
 }
 
-/// The product behind a name. The vendor says `NONE` for a device without one.
+/// The product behind a name. The vendor says `NONE` for a device without one; a blank name says nothing.
 fn product_name(name: &str) -> Product {
     match present(Some(name)) {
-        None => Product::None,
+        None => Product::Nameless,
         Some(name) if name.trim().eq_ignore_ascii_case("none") => Product::None,
         Some(name) => Product::Real(vendor(name)),
     }
@@ -134,16 +142,19 @@ mod tests {
     }
 
     #[test]
-    fn none_and_blank_are_no_product() {
-        for name in ["NONE", "none", " None ", "", "  "] {
+    fn none_is_no_product_and_blank_is_one_without_a_name() {
+        for name in ["NONE", "none", " None "] {
             assert_eq!(
                 read(json!({"productName": name})).product,
                 Product::None,
                 "{name:?}"
             );
         }
-        assert_eq!(read(json!({})).product, Product::None);
-        assert_eq!(read(json!({"productName": null})).product, Product::None);
+        for name in [json!(""), json!("  "), json!(null)] {
+            let product = read(json!({"productName": name})).product;
+            assert_eq!(product, Product::Nameless, "{name}");
+        }
+        assert_eq!(read(json!({})).product, Product::Nameless);
         assert_eq!(
             read(json!({"productName": "Nonesuch"})).product,
             Product::Real(Vendor::Other)
@@ -156,6 +167,8 @@ mod tests {
             ("ON", ProtectionState::On),
             ("On", ProtectionState::On),
             ("OFF", ProtectionState::Off),
+            ("o-n", ProtectionState::On),
+            (" o_f f ", ProtectionState::Off),
             ("snoozed", ProtectionState::Off),
             ("EXPIRED", ProtectionState::Off),
             ("ONLINE", ProtectionState::Unknown),

@@ -98,8 +98,11 @@ impl CustomFieldSource {
     ///
     /// # Errors
     ///
-    /// [`Malformed`] for a row with an answer and without a device.
+    /// [`Malformed`] for a row with an answer and without a device, and for one whose fields cannot be read: it may have said no.
     pub fn fact(&self, row: &DeviceCustomFields) -> Result<Option<CustomFact>, Malformed> {
+        if row.fields.is_none() && row.unreadable.contains("fields") {
+            return Err(Malformed { field: "fields" });
+        }
         let Some(answer) = row
             .fields
             .as_ref()
@@ -246,6 +249,17 @@ mod tests {
         let row = serde_json::from_value(json!({"fields": {"filevault": "on"}})).unwrap();
         assert_eq!(source().fact(&row), Err(Malformed { field: "deviceId" }));
         let row = serde_json::from_value(json!({"fields": {"other": "on"}})).unwrap();
+        assert_eq!(source().fact(&row), Ok(None));
+    }
+
+    #[test]
+    fn fields_that_cannot_be_read_may_have_said_no() {
+        let row = DeviceCustomFields {
+            unreadable: ninjaone_client::Unreadable::of(["fields"]),
+            ..serde_json::from_value(json!({"deviceId": 7})).unwrap()
+        };
+        assert_eq!(source().fact(&row), Err(Malformed { field: "fields" }));
+        let row = serde_json::from_value(json!({"deviceId": 7, "fields": null})).unwrap();
         assert_eq!(source().fact(&row), Ok(None));
     }
 

@@ -1,9 +1,17 @@
 //! Rows of the device list.
+//!
+//! | field that cannot be read | the device is |
+//! |---|---|
+//! | `id`, `organizationId` | lost |
+//! | `approvalStatus` | approved, and counts as a lost row besides: [`is_approval_lost`] |
+//! | `nodeClass` | of a class that is not known: in scope |
+//! | `lastContact` | not stale, and measured by the last 30 days alone |
+//! | `offline` | neither online nor offline |
 
 use ninjaone_client::models::{ApprovalStatus, Device};
 use regentra_evidence::{DeviceClass, DeviceFact};
 
-use super::{Malformed, device_key, instant};
+use super::{Malformed, caseless, device_key, instant};
 
 /// What one row of the device list says.
 ///
@@ -13,7 +21,7 @@ use super::{Malformed, device_key, instant};
 pub fn device(row: &Device) -> Result<DeviceFact, Malformed> {
     Ok(DeviceFact {
         device: device_key(row.id.ok_or(Malformed { field: "id" })?),
-        approved: row.approval_status == Some(ApprovalStatus::Approved),
+        approved: is_approved(row),
         class: row
             .node_class
             .as_ref()
@@ -23,11 +31,27 @@ pub fn device(row: &Device) -> Result<DeviceFact, Malformed> {
     })
 }
 
+/// Nobody can tell whether a device is approved whose approval is there and cannot be read. It is judged like one that is: left
+/// out, it would take along what is bad about it.
+fn is_approved(row: &Device) -> bool {
+    match &row.approval_status {
+        Some(status) => caseless(status.as_str()) == ApprovalStatus::Approved.as_str(),
+        None => is_approval_lost(row),
+    }
+}
+
+/// Whether a row does not say whether its device is approved, though it has a word for it: that counts as a lost row, beside the
+/// device.
+#[must_use]
+pub fn is_approval_lost(row: &Device) -> bool {
+    row.approval_status.is_none() && row.unreadable.contains("approvalStatus")
+}
+
 /// The class behind the vendor's word. A word that was never seen is unknown, and so in scope; whole families are known by their
 /// first word.
 #[must_use]
 pub fn device_class(word: &str) -> DeviceClass {
-    match word {
+    match caseless(word).as_str() {
         "WINDOWS_WORKSTATION" => DeviceClass::WindowsWorkstation,
         "WINDOWS_SERVER" => DeviceClass::WindowsServer,
         "MAC" => DeviceClass::Mac,
@@ -36,8 +60,8 @@ pub fn device_class(word: &str) -> DeviceClass {
         "LINUX_SERVER" => DeviceClass::LinuxServer,
         "ANDROID" | "APPLE_IOS" | "APPLE_IPADOS" => DeviceClass::Mobile,
         "CLOUD_MONITOR_TARGET" | "MANAGED_DEVICE" | "UNMANAGED_DEVICE" => DeviceClass::Other,
-        _ if word.starts_with("NMS_") => DeviceClass::Network,
-        _ if word.starts_with("VMWARE_") || word.starts_with("HYPERV_") => {
+        word if word.starts_with("NMS_") => DeviceClass::Network,
+        word if word.starts_with("VMWARE_") || word.starts_with("HYPERV_") => {
             DeviceClass::Virtualization
         }
         _ => DeviceClass::Unknown,
@@ -46,6 +70,7 @@ pub fn device_class(word: &str) -> DeviceClass {
 
 #[cfg(test)]
 mod tests {
+    use ninjaone_client::Unreadable;
     use regentra_evidence::DeviceFamily;
     use serde_json::json;
 
@@ -80,7 +105,9 @@ mod tests {
             ("UNMANAGED_DEVICE", Other, false),
             ("MANAGED_DEVICE", Other, false),
             ("QUANTUM_WORKSTATION", Other, true),
-            ("windows_server", Other, true),
+            ("windows_server", Server, true),
+            ("Nms_Switch", Network, false),
+            (" hyperv_vmm_guest ", Virtualization, false),
         ];
         for (word, family, in_scope) in table {
             let class = device_class(word);
@@ -104,11 +131,34 @@ mod tests {
             ("STAGED", false),
             ("DECOMMISSIONED", false),
             ("LOST", false),
+            ("approved", true),
+            (" Approved ", true),
+            ("", false),
         ] {
             let fact = device(&row(json!({"id": 1, "approvalStatus": status}))).unwrap();
             assert_eq!(fact.approved, approved, "{status}");
         }
         assert!(!device(&row(json!({"id": 1}))).unwrap().approved);
+    }
+
+    #[test]
+    fn an_approval_that_cannot_be_read_leaves_the_device_in() {
+        let unreadable = |field| Device {
+            unreadable: Unreadable::of([field]),
+            ..row(json!({"id": 1}))
+        };
+        for (field, approved) in [("approvalStatus", true), ("nodeClass", false)] {
+            let row = unreadable(field);
+            assert_eq!(device(&row).unwrap().approved, approved, "{field}");
+            assert_eq!(is_approval_lost(&row), approved, "{field}");
+        }
+        assert!(!is_approval_lost(&row(json!({"id": 1}))));
+        // A word that was read stands, whatever came before it.
+        let read = Device {
+            approval_status: Some(ApprovalStatus::Pending),
+            ..unreadable("approvalStatus")
+        };
+        assert!(!is_approval_lost(&read) && !device(&read).unwrap().approved);
     }
 
     #[test]

@@ -1,18 +1,56 @@
 //! Rows of the volumes report.
+//!
+//! | field that cannot be read | the volume is |
+//! |---|---|
+//! | `deviceId` | lost |
+//! | `name`, or what stands in for an absent one | of nobody knows which: [`VolumeRow::observe`] |
+//! | `driveLetter` | one that can be opened: in scope |
+//! | `deviceType`, `label`, `capacity` | in scope |
+//! | `bitLockerStatus` | unmeasured, and no custom field answers for it |
+//! | its `conversionStatus`, `protectionStatus` | as if they were unknown |
+//! | `timestamp` | undated |
 
 use ninjaone_client::models::{BitLockerStatus, Volume};
 use regentra_evidence::{
-    Conversion, Encryption, Protection, VolumeFact, VolumeKey, VolumeLabel, VolumeType,
+    Conversion, DiskEncryption, Encryption, Protection, RowFate, VolumeFact, VolumeKey,
+    VolumeLabel, VolumeType,
 };
 
-use super::{Malformed, instant, opaque, present, row_device};
+use super::{Malformed, caseless, instant, opaque, present, row_device};
 
 /// What one row of the volumes report says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VolumeRow {
+    /// What it says.
+    pub fact: VolumeFact,
+    /// Whether the row says which of its device's volumes it is about: `false` where that is there and cannot be read.
+    pub is_identified: bool,
+}
+
+impl VolumeRow {
+    /// Shows the row to the evaluator.
+    pub fn observe(self, disk: &mut DiskEncryption) -> RowFate {
+        if self.is_identified {
+            disk.observe(self.fact)
+        } else {
+            disk.observe_unidentified(self.fact)
+        }
+    }
+}
+
+/// Reads one row of the volumes report.
 ///
 /// # Errors
 ///
 /// [`Malformed`] for a row without a device.
-pub fn volume(row: &Volume) -> Result<VolumeFact, Malformed> {
+pub fn volume(row: &Volume) -> Result<VolumeRow, Malformed> {
+    Ok(VolumeRow {
+        fact: fact(row)?,
+        is_identified: is_identified(row),
+    })
+}
+
+fn fact(row: &Volume) -> Result<VolumeFact, Malformed> {
     Ok(VolumeFact {
         device: row_device(row.device_id)?,
         volume: volume_key(row),
@@ -20,26 +58,61 @@ pub fn volume(row: &Volume) -> Result<VolumeFact, Malformed> {
             .device_type
             .as_ref()
             .map_or(VolumeType::Fixed, |word| volume_type(word.as_str())),
-        label: row
-            .label
-            .as_deref()
-            .map_or(VolumeLabel::Other, volume_label),
+        label: if is_unopenable(row) {
+            VolumeLabel::Unopenable
+        } else {
+            row.label
+                .as_deref()
+                .map_or(VolumeLabel::Other, volume_label)
+        },
         // A negative size is no size.
         capacity: row.capacity.and_then(|bytes| u64::try_from(bytes).ok()),
-        encryption: row.bit_locker_status.as_ref().map(encryption),
+        encryption: match &row.bit_locker_status {
+            Some(status) => Some(encryption(status)),
+            // There is an answer, and nobody can read it: no other answers in its place.
+            None => row
+                .unreadable
+                .contains("bitLockerStatus")
+                .then_some(Encryption {
+                    conversion: Conversion::Unknown,
+                    protection: Protection::Unknown,
+                }),
+        },
         collected_at: instant(row.timestamp),
     })
 }
 
-/// Tells the volumes of a device apart by name, else drive letter, else serial number.
-fn volume_key(row: &Volume) -> VolumeKey {
-    let identity = [
+/// What tells the volumes of a device apart, the first that is there.
+const fn identities(row: &Volume) -> [(&'static str, &Option<String>); 3] {
+    [
         ("name", &row.name),
         ("driveLetter", &row.drive_letter),
         ("serialNumber", &row.serial_number),
     ]
-    .into_iter()
-    .find_map(|(field, word)| Some([field, present(word.as_deref())?]));
+}
+
+/// Whether nothing that would tell the volume apart is unreadable before one that does.
+fn is_identified(row: &Volume) -> bool {
+    identities(row)
+        .into_iter()
+        .take_while(|(_, word)| present(word.as_deref()).is_none())
+        .all(|(field, _)| !row.unreadable.contains(field))
+}
+
+/// Whether nobody can open the volume: Windows knows it by its id alone, and it has no letter. A letter that cannot be read is one.
+fn is_unopenable(row: &Volume) -> bool {
+    const BY_ID: &str = r"\\?\VOLUME{";
+    let name = row.name.as_deref().unwrap_or_default();
+    caseless(name).starts_with(BY_ID)
+        && present(row.drive_letter.as_deref()).is_none()
+        && !row.unreadable.contains("driveLetter")
+}
+
+/// Tells the volumes of a device apart by name, else drive letter, else serial number.
+fn volume_key(row: &Volume) -> VolumeKey {
+    let identity = identities(row)
+        .into_iter()
+        .find_map(|(field, word)| Some([field, present(word.as_deref())?]));
     VolumeKey::new(match identity {
         Some(words) => opaque(words),
         // Without any of the three, two rows that differ in anything are two volumes: merging them could hide a bad one.
@@ -51,8 +124,8 @@ fn volume_key(row: &Volume) -> VolumeKey {
 }
 
 fn volume_type(word: &str) -> VolumeType {
-    match word {
-        "Removable Disk" | "Network Drive" | "Compact Disc" | "CD-ROM Disc" | "RAM Disk" => {
+    match caseless(word).as_str() {
+        "REMOVABLE DISK" | "NETWORK DRIVE" | "COMPACT DISC" | "CD-ROM DISC" | "RAM DISK" => {
             VolumeType::NotFixed
         }
         _ => VolumeType::Fixed,
@@ -60,11 +133,8 @@ fn volume_type(word: &str) -> VolumeType {
 }
 
 fn volume_label(word: &str) -> VolumeLabel {
-    const RESERVED: [&str; 5] = ["Recovery", "WinRE", "EFI", "ESP", "System Reserved"];
-    if RESERVED
-        .iter()
-        .any(|reserved| reserved.eq_ignore_ascii_case(word))
-    {
+    const RESERVED: [&str; 5] = ["RECOVERY", "WINRE", "EFI", "ESP", "SYSTEM RESERVED"];
+    if RESERVED.contains(&caseless(word).as_str()) {
         VolumeLabel::Reserved
     } else {
         VolumeLabel::Other
@@ -85,17 +155,17 @@ fn encryption(status: &BitLockerStatus) -> Encryption {
 }
 
 fn conversion(word: &str) -> Conversion {
-    match word {
+    match caseless(word).as_str() {
         "FULLY_ENCRYPTED" => Conversion::FullyEncrypted,
         "ENCRYPTION_IN_PROGRESS" | "ENCRYPTION_PAUSED" => Conversion::Encrypting,
         "FULLY_DECRYPTED" => Conversion::Decrypted,
-        _ if word.starts_with("DECRYPTION_") => Conversion::Decrypted,
+        word if word.starts_with("DECRYPTION_") => Conversion::Decrypted,
         _ => Conversion::Unknown,
     }
 }
 
 fn protection(word: &str) -> Protection {
-    match word {
+    match caseless(word).as_str() {
         "PROTECTED" => Protection::Protected,
         "UNPROTECTED" => Protection::Unprotected,
         "PENDING" => Protection::Pending,
@@ -105,20 +175,24 @@ fn protection(word: &str) -> Protection {
 
 #[cfg(test)]
 mod tests {
+    use ninjaone_client::Unreadable;
     use regentra_evidence::DeviceClass;
-    use regentra_evidence::disk_encryption::{RESERVED_PARTITION_CEILING, VolumeBucket};
+    use regentra_evidence::disk_encryption::{
+        RESERVED_PARTITION_CEILING,
+        VolumeBucket::{self, Unmeasured},
+    };
     use serde_json::json;
 
     use super::*;
 
     fn read(mut json: serde_json::Value) -> VolumeFact {
         json["deviceId"] = json!(1);
-        volume(&serde_json::from_value(json).unwrap()).unwrap()
+        volume(&serde_json::from_value(json).unwrap()).unwrap().fact
     }
 
     #[test]
     fn every_pair_of_conversion_and_protection_has_its_bucket() {
-        use VolumeBucket::{Encrypted, InProgress, NotEncrypted, Suspended, Unmeasured};
+        use VolumeBucket::{Encrypted, InProgress, NotEncrypted, Suspended};
         let conversions = [
             Some("FULLY_ENCRYPTED"),
             Some("ENCRYPTION_IN_PROGRESS"),
@@ -190,6 +264,8 @@ mod tests {
         let table = [
             (json!({"deviceType": "Local Disk", "capacity": 1}), false),
             (json!({"deviceType": "Removable Disk"}), true),
+            (json!({"deviceType": "removable disk"}), true),
+            (json!({"deviceType": "REMOVABLE DISK "}), true),
             (json!({"deviceType": "Network Drive"}), true),
             (json!({"deviceType": "Compact Disc"}), true),
             (json!({"deviceType": "CD-ROM Disc"}), true),
@@ -216,6 +292,119 @@ mod tests {
                 out,
                 "{row}"
             );
+        }
+    }
+
+    /// A volume that has no name but its id, and no letter, is one that nobody can open, up to 32 GiB.
+    #[test]
+    fn vendors_unopenable_partitions() {
+        use regentra_evidence::disk_encryption::UNOPENABLE_PARTITION_CEILING as CEILING;
+        let id = r"\\?\Volume{0c2a4a8e-0000-4000-8000-00000000000a}\";
+        let table = [
+            (json!({"name": id, "capacity": CEILING - 1}), true),
+            (
+                json!({"name": id.to_lowercase(), "capacity": CEILING - 1}),
+                true,
+            ),
+            (json!({"name": id, "driveLetter": "", "capacity": 5}), true),
+            (
+                json!({"name": id, "driveLetter": "  ", "capacity": 5}),
+                true,
+            ),
+            (
+                json!({"name": id, "driveLetter": null, "capacity": 5}),
+                true,
+            ),
+            (
+                json!({"name": id, "label": "Wiederherstellung", "capacity": 5}),
+                true,
+            ),
+            (
+                json!({"name": id, "driveLetter": "D:", "capacity": 5}),
+                false,
+            ),
+            (json!({"name": id, "capacity": CEILING}), false),
+            (json!({"name": id}), false),
+            (
+                json!({"name": id, "label": "Recovery", "capacity": CEILING}),
+                false,
+            ),
+            (json!({"name": "WINRETOOLS", "capacity": 5}), false),
+            (json!({"name": "C:", "capacity": 5}), false),
+            (json!({"label": id, "capacity": 5}), false),
+        ];
+        for (row, out) in table {
+            assert_eq!(
+                read(row.clone()).bucket(DeviceClass::WindowsWorkstation) == VolumeBucket::Out,
+                out,
+                "{row}"
+            );
+        }
+    }
+
+    /// What was there and could not be read never puts a volume out, and is never an answer.
+    #[test]
+    fn a_field_that_cannot_be_read_is_never_better() {
+        use regentra_evidence::disk_encryption::VolumeBucket::{InProgress, NotEncrypted, Out};
+        let row = |mut json: serde_json::Value, field| {
+            json["deviceId"] = json!(1);
+            Volume {
+                unreadable: Unreadable::of([field]),
+                ..serde_json::from_value(json).unwrap()
+            }
+        };
+        let id = r"\\?\Volume{0c2a4a8e-0000-4000-8000-00000000000a}\";
+        let table = [
+            (
+                row(json!({"name": id, "capacity": 5}), "driveLetter"),
+                Unmeasured,
+            ),
+            (row(json!({"name": id, "capacity": 5}), "label"), Out),
+            (row(json!({"name": id}), "capacity"), Unmeasured),
+            (row(json!({"name": "C:"}), "bitLockerStatus"), Unmeasured),
+            (
+                row(
+                    json!({"name": "C:", "bitLockerStatus": {"protectionStatus": "UNPROTECTED"}}),
+                    "bitLockerStatus.conversionStatus",
+                ),
+                NotEncrypted,
+            ),
+            (
+                row(
+                    json!({"name": "C:", "bitLockerStatus": {"conversionStatus": "FULLY_ENCRYPTED"}}),
+                    "bitLockerStatus.protectionStatus",
+                ),
+                Unmeasured,
+            ),
+            (
+                row(
+                    json!({"name": "C:", "bitLockerStatus": {"conversionStatus": "ENCRYPTION_PAUSED"}}),
+                    "bitLockerStatus.protectionStatus",
+                ),
+                InProgress,
+            ),
+        ];
+        for (row, bucket) in table {
+            let fact = volume(&row).unwrap().fact;
+            assert_eq!(fact.bucket(DeviceClass::WindowsServer), bucket);
+        }
+        let unread = volume(&row(json!({"name": "C:"}), "bitLockerStatus")).unwrap();
+        assert!(unread.fact.encryption.is_some());
+        let absent = volume(&row(json!({"name": "C:"}), "label")).unwrap();
+        assert!(absent.fact.encryption.is_none());
+        // Which volume it is about.
+        for (json, field, identified) in [
+            (json!({"driveLetter": "C:"}), "name", false),
+            (json!({"name": "C:"}), "name", true),
+            (json!({"name": "C:"}), "driveLetter", true),
+            (json!({"name": " "}), "driveLetter", false),
+            (json!({"driveLetter": "C:"}), "serialNumber", true),
+            (json!({}), "serialNumber", false),
+            (json!({"serialNumber": "1"}), "driveLetter", false),
+            (json!({}), "label", true),
+        ] {
+            let own = volume(&row(json.clone(), field)).unwrap();
+            assert_eq!(own.is_identified, identified, "{json} {field}");
         }
     }
 

@@ -3,8 +3,11 @@
 //! One pure file per signal, named as there. Here it is decided what a label, a status code or a severity *says*; what follows
 //! from it is decided in `regentra_evidence`. No function here knows the time, the organization or another row.
 //!
-//! A function that returns a `Result` refuses a row that cannot be attributed ([`Malformed`]): the caller counts it, and the
-//! signal it belongs to is incomplete.
+//! A function that returns a `Result` refuses a row that does not say which row it is ([`Malformed`]): the caller counts it, and
+//! the signal it belongs to is incomplete.
+//!
+//! A field that was there and could not be read ([`ninjaone_client::Unreadable`]) is absent from the row, and never read better than
+//! it may have been: each file says what it becomes. Words compare without case, and without what is blank around them.
 
 pub mod antivirus_posture;
 pub mod backup_activity;
@@ -16,13 +19,15 @@ mod laws;
 #[cfg(test)]
 mod naive_mistakes;
 pub mod patch_sla;
+#[cfg(test)]
+mod unreadable;
 
 use ninjaone_client::{DeviceId, Timestamp};
 use regentra_evidence::DeviceKey;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-/// A row that decoded and still cannot be used: it does not say what it is about.
+/// A row that decoded and is lost: it does not say which row it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the row carries no `{field}`")]
 pub struct Malformed {
@@ -64,6 +69,11 @@ fn opaque<'a>(words: impl IntoIterator<Item = &'a str>) -> u128 {
         .iter()
         .take(16)
         .fold(0, |number, byte| number << 8 | u128::from(*byte))
+}
+
+/// A word without case, and without what is blank around it.
+fn caseless(word: &str) -> String {
+    word.trim().to_uppercase()
 }
 
 /// A word without case and separators, as the vendor spells the same state in several ways.

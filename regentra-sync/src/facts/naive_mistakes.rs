@@ -21,7 +21,9 @@ fn decode<T: serde::de::DeserializeOwned>(row: &Value) -> T {
 }
 
 fn volume(row: &Value) -> VolumeFact {
-    disk_encryption::volume(&decode::<Volume>(row)).unwrap()
+    disk_encryption::volume(&decode::<Volume>(row))
+        .unwrap()
+        .fact
 }
 
 fn bucket(row: &Value) -> VolumeBucket {

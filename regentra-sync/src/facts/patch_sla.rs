@@ -1,6 +1,17 @@
 //! Rows of the four patch reports: pending patches and install attempts, of the operating system and of software.
+//!
+//! | field that cannot be read | the row is |
+//! |---|---|
+//! | `deviceId`, `id`, `status` | lost; an install row without a status too |
+//! | `severity`, `impact` | of unknown severity, unless its type makes it important |
+//! | `type` | of no type: no definition update, unless it says that something was installed |
+//! | `installedAt` | an attempt without a time |
+//! | `timestamp` | undated |
 
-use ninjaone_client::models::{self, OsPatch, SoftwarePatch};
+use ninjaone_client::{
+    Unreadable,
+    models::{self, OsPatch, SoftwarePatch},
+};
 use regentra_evidence::{
     AttemptFact, DeviceKey, InstallOutcome, PatchKey, PatchKind, PatchSeverity, PatchSla,
     PendingFact, RowFate,
@@ -8,7 +19,7 @@ use regentra_evidence::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Malformed, instant, opaque, present, row_device};
+use super::{Malformed, caseless, instant, opaque, present, row_device};
 
 /// Which report a row comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +30,10 @@ pub enum PatchReport {
     Installs,
 }
 
-/// What one row of a patch report says: up to one pending fact and one attempt, or merely that the device was scanned.
+/// What one row of a patch report says: up to one pending fact and one attempt. An install row that says neither that something
+/// failed nor that it was installed says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PatchFacts {
-    device: DeviceKey,
-    kind: PatchKind,
-    collected_at: Option<OffsetDateTime>,
     /// The patch waits, whatever was attempted.
     pub pending: Option<PendingFact>,
     /// The patch was attempted: rows that say `FAILED` or `INSTALLED`, whichever report they stand in.
@@ -46,7 +55,7 @@ impl PatchFacts {
             }
             (Some(pending), None) => patches.observe_pending(pending),
             (None, Some(attempt)) => patches.observe_attempt(attempt),
-            (None, None) => patches.observe_scan(self.device, self.kind, self.collected_at),
+            (None, None) => RowFate::NotJudged,
         }
     }
 }
@@ -55,9 +64,9 @@ impl PatchFacts {
 ///
 /// # Errors
 ///
-/// [`Malformed`] for a row without a device, or without a patch.
+/// [`Malformed`] for a row without a device or a patch, an install row without a status, and one whose status cannot be read.
 pub fn os_patch(row: &OsPatch, report: PatchReport) -> Result<PatchFacts, Malformed> {
-    Ok(Words {
+    Words {
         device: row_device(row.device_id)?,
         kind: PatchKind::Os,
         patch: patch_key(row.id.as_deref())?,
@@ -66,17 +75,19 @@ pub fn os_patch(row: &OsPatch, report: PatchReport) -> Result<PatchFacts, Malfor
         patch_type: row.r#type.as_ref().map(models::PatchType::as_str),
         installed_at: instant(row.installed_at),
         collected_at: instant(row.timestamp),
+        severity_field: "severity",
+        unreadable: &row.unreadable,
     }
-    .read(report))
+    .read(report)
 }
 
 /// What one row of a software patch report says.
 ///
 /// # Errors
 ///
-/// [`Malformed`] for a row without a device, or without a patch.
+/// [`Malformed`] for a row without a device or a patch, an install row without a status, and one whose status cannot be read.
 pub fn software_patch(row: &SoftwarePatch, report: PatchReport) -> Result<PatchFacts, Malformed> {
-    Ok(Words {
+    Words {
         device: row_device(row.device_id)?,
         kind: PatchKind::Software,
         patch: patch_key(row.id.as_deref())?,
@@ -85,8 +96,10 @@ pub fn software_patch(row: &SoftwarePatch, report: PatchReport) -> Result<PatchF
         patch_type: row.r#type.as_ref().map(models::PatchType::as_str),
         installed_at: instant(row.installed_at),
         collected_at: instant(row.timestamp),
+        severity_field: "impact",
+        unreadable: &row.unreadable,
     }
-    .read(report))
+    .read(report)
 }
 
 /// The words of a row of either kind.
@@ -99,6 +112,9 @@ struct Words<'a> {
     patch_type: Option<&'a str>,
     installed_at: Option<OffsetDateTime>,
     collected_at: Option<OffsetDateTime>,
+    /// The field that holds the severity.
+    severity_field: &'static str,
+    unreadable: &'a Unreadable,
 }
 
 /// The patch's id, which all devices share. Nothing else will do: a product has many patches, and one number of the maker's
@@ -111,9 +127,9 @@ fn patch_key(id: Option<&str>) -> Result<PatchKey, Malformed> {
 }
 
 impl Words<'_> {
-    fn read(&self, report: PatchReport) -> PatchFacts {
+    fn read(&self, report: PatchReport) -> Result<PatchFacts, Malformed> {
+        let status = self.status(report)?;
         let definition_update = self.is_type("DEFINITION_UPDATES");
-        let status = Status::of(self.status, report);
         let pending = matches!(
             status,
             Status::Failed(PatchReport::Pending) | Status::Rejected | Status::Waiting
@@ -130,58 +146,56 @@ impl Words<'_> {
         let outcome = match status {
             Status::Failed(_) => Some(InstallOutcome::Failed),
             Status::Installed => Some(InstallOutcome::Installed),
-            Status::Rejected | Status::Waiting | Status::Scanned => None,
+            Status::Rejected | Status::Waiting | Status::Neither => None,
         };
+        // What may be a definition update makes no other patch's failure moot, nor its own.
+        let may_be_update = outcome == Some(InstallOutcome::Installed)
+            && self.patch_type.is_none()
+            && self.unreadable.contains("type");
         let attempt = outcome.map(|outcome| AttemptFact {
             device: self.device,
             kind: self.kind,
             patch: self.patch,
-            definition_update,
+            definition_update: definition_update || may_be_update,
             outcome,
             installed_at: self.installed_at,
-            collected_at: self.collected_at,
         });
-        PatchFacts {
-            device: self.device,
-            kind: self.kind,
-            collected_at: self.collected_at,
-            pending,
-            attempt,
+        Ok(PatchFacts { pending, attempt })
+    }
+
+    /// A status that is there and cannot be read may be any; an install row is nothing without one.
+    fn status(&self, report: PatchReport) -> Result<Status, Malformed> {
+        let word = present(self.status);
+        let is_needed = report == PatchReport::Installs || self.unreadable.contains("status");
+        if word.is_none() && is_needed {
+            return Err(Malformed { field: "status" });
         }
+        Ok(Status::of(word.unwrap_or_default(), report))
     }
 
     fn is_type(&self, word: &str) -> bool {
-        self.patch_type
-            .is_some_and(|own| own.trim().eq_ignore_ascii_case(word))
+        self.patch_type.is_some_and(|own| caseless(own) == word)
     }
 
-    /// Two vocabularies in any case; a word that neither has is judged by the patch's type.
+    /// Two vocabularies in any case; a word that neither has is judged by the patch's type. One that is there and cannot be read
+    /// may have been critical, whatever the type.
     fn severity(&self) -> PatchSeverity {
-        match self
-            .severity
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_uppercase()
-            .as_str()
-        {
+        let is_any = |words: &[&str]| words.iter().any(|word| self.is_type(word));
+        let word = present(self.severity);
+        let is_lost = word.is_none() && self.unreadable.contains(self.severity_field);
+        match caseless(word.unwrap_or_default()).as_str() {
             "CRITICAL" => PatchSeverity::Critical,
             // Mac and Linux lists name security fixes `security`.
             "IMPORTANT" | "SECURITY" => PatchSeverity::Important,
             "MODERATE" | "LOW" | "OPTIONAL" | "RECOMMENDED" | "NONE" => PatchSeverity::Low,
-            _ if ["SECURITY_UPDATES", "CRITICAL_UPDATES"]
-                .iter()
-                .any(|word| self.is_type(word)) =>
-            {
-                PatchSeverity::Important
-            }
-            _ if [
+            _ if is_any(&["SECURITY_UPDATES", "CRITICAL_UPDATES"]) => PatchSeverity::Important,
+            _ if is_lost => PatchSeverity::Unknown,
+            _ if is_any(&[
                 "DRIVER_UPDATES",
                 "FEATURE_UPDATES",
                 "FEATURE_PACKS",
                 "SERVICE_PACKS",
-            ]
-            .iter()
-            .any(|word| self.is_type(word)) =>
+            ]) =>
             {
                 PatchSeverity::Low
             }
@@ -199,21 +213,15 @@ enum Status {
     /// `MANUAL`, `APPROVED`, `DELAYED`, `PENDING`, absent, or a word never seen before.
     Waiting,
     /// A row of the install report that is no attempt.
-    Scanned,
+    Neither,
 }
 
 impl Status {
-    fn of(word: Option<&str>, report: PatchReport) -> Self {
-        match (
-            word.unwrap_or_default()
-                .trim()
-                .to_ascii_uppercase()
-                .as_str(),
-            report,
-        ) {
+    fn of(word: &str, report: PatchReport) -> Self {
+        match (caseless(word).as_str(), report) {
             ("FAILED", _) => Self::Failed(report),
             ("INSTALLED", _) => Self::Installed,
-            (_, PatchReport::Installs) => Self::Scanned,
+            (_, PatchReport::Installs) => Self::Neither,
             ("REJECTED", PatchReport::Pending) => Self::Rejected,
             (_, PatchReport::Pending) => Self::Waiting,
         }
@@ -284,7 +292,10 @@ mod tests {
             (Some("failed"), Installs, None, Some(Failed)),
             (Some("installed"), Installs, None, Some(Installed)),
             (Some("APPROVED"), Installs, None, None),
-            (None, Installs, None, None),
+            (Some("PENDING"), Installs, None, None),
+            (Some("REJECTED"), Installs, None, None),
+            (Some("  "), Pending, Some(false), None),
+            (Some(" Rejected "), Pending, Some(true), None),
         ];
         for (status, report, rejected, outcome) in table {
             let facts = os(json!({"id": "a", "status": status}), report);
@@ -345,6 +356,96 @@ mod tests {
     fn definition_updates_are_recognised() {
         assert!(pending(json!({"id": "a", "type": "DEFINITION_UPDATES"})).definition_update);
         assert!(!pending(json!({"id": "a", "type": "SECURITY_UPDATES"})).definition_update);
+    }
+
+    #[test]
+    fn an_install_row_without_a_state_is_lost() {
+        let read = |json: serde_json::Value, unreadable: &[&str], report| {
+            let row = OsPatch {
+                unreadable: Unreadable::of(unreadable.iter().copied()),
+                ..serde_json::from_value(json).unwrap()
+            };
+            os_patch(&row, report).map(|facts| (facts.pending.is_some(), facts.attempt.is_some()))
+        };
+        let row = json!({"id": "a", "deviceId": 1});
+        let blank = json!({"id": "a", "deviceId": 1, "status": " "});
+        let lost = Err(Malformed { field: "status" });
+        use PatchReport::{Installs, Pending};
+        for (json, unreadable, report, expected) in [
+            (&row, &[][..], Installs, lost),
+            (&blank, &[], Installs, lost),
+            (&row, &["status"], Installs, lost),
+            (&row, &["status"], Pending, lost),
+            (&row, &[], Pending, Ok((true, false))),
+            (&blank, &[], Pending, Ok((true, false))),
+            (&row, &["kbNumber"], Pending, Ok((true, false))),
+        ] {
+            assert_eq!(
+                read(json.clone(), unreadable, report),
+                expected,
+                "{json} {unreadable:?}"
+            );
+        }
+        // An install row in another state says nothing.
+        let facts = os(json!({"id": "a", "status": "PENDING"}), Installs);
+        let fleet =
+            regentra_evidence::Fleet::builder(time::macros::datetime!(2026-11-23 06:30 UTC));
+        let mut patches = PatchSla::new(fleet.build());
+        assert_eq!(facts.observe(&mut patches), RowFate::NotJudged);
+    }
+
+    #[test]
+    fn a_severity_that_cannot_be_read_is_unknown_unless_the_type_says_more() {
+        use PatchSeverity::{Critical, Important, Low, Unknown};
+        // severity, type, what cannot be read -> severity
+        let table = [
+            (None, Some("DRIVER_UPDATES"), "severity", Unknown),
+            (None, Some("DRIVER_UPDATES"), "impact", Low),
+            (None, Some("SECURITY_UPDATES"), "severity", Important),
+            (None, Some("CRITICAL_UPDATES"), "severity", Important),
+            (None, None, "severity", Unknown),
+            (None, None, "type", Unknown),
+            (Some("LOW"), None, "type", Low),
+            (Some("CRITICAL"), None, "severity", Critical),
+        ];
+        for (severity, patch_type, field, expected) in table {
+            let json = json!({"id": "a", "deviceId": 1, "severity": severity, "type": patch_type});
+            let row = OsPatch {
+                unreadable: Unreadable::of([field]),
+                ..serde_json::from_value(json).unwrap()
+            };
+            let facts = os_patch(&row, PatchReport::Pending).unwrap();
+            let own = facts.pending.unwrap().severity;
+            assert_eq!(own, expected, "{severity:?} {patch_type:?} {field}");
+        }
+        let json = json!({"id": "a", "deviceId": 1, "type": "FEATURE_PACKS"});
+        let row = SoftwarePatch {
+            unreadable: Unreadable::of(["impact"]),
+            ..serde_json::from_value(json).unwrap()
+        };
+        let facts = software_patch(&row, PatchReport::Pending).unwrap();
+        assert_eq!(facts.pending.unwrap().severity, Unknown);
+    }
+
+    #[test]
+    fn what_may_be_a_definition_update_is_none_where_it_is_bad_and_one_where_it_is_good() {
+        for (status, expected) in [("INSTALLED", true), ("FAILED", false)] {
+            let json = json!({"id": "a", "deviceId": 1, "status": status});
+            let row = OsPatch {
+                unreadable: Unreadable::of(["type"]),
+                ..serde_json::from_value(json.clone()).unwrap()
+            };
+            let attempt = os_patch(&row, PatchReport::Installs).unwrap().attempt;
+            assert_eq!(attempt.unwrap().definition_update, expected, "{status}");
+            let absent = os(json, PatchReport::Installs).attempt.unwrap();
+            assert!(!absent.definition_update);
+        }
+        let row = OsPatch {
+            unreadable: Unreadable::of(["type"]),
+            ..serde_json::from_value(json!({"id": "a", "deviceId": 1})).unwrap()
+        };
+        let pending = os_patch(&row, PatchReport::Pending).unwrap().pending;
+        assert!(!pending.unwrap().definition_update);
     }
 
     #[test]

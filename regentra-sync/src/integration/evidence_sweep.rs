@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ninjaone_client::Lane;
-use regentra_evidence::SignalKind;
+use regentra_evidence::{KindsInUse, SignalKind};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
@@ -203,6 +203,7 @@ impl Integration {
             now,
             rules: &self.inner.policy.rules,
             custom_fields: &self.inner.policy.custom_fields,
+            kinds_in_use: KindsInUse::default(),
             digest_key: &digest_key,
             signature_ages: Some(&ages),
         };
@@ -383,7 +384,7 @@ impl Integration {
         let details = AuditDetails::Swept {
             mapping,
             signals: swept,
-            counts: assessment.counts,
+            counts: assessment.counts.clone(),
             answered,
             dry_run,
         };
@@ -519,7 +520,7 @@ fn report(
         |is: fn(&OutboxAction) -> bool| tickets.outbox.iter().filter(|row| is(&row.action)).count();
     SweepReport {
         signals: signals.to_vec(),
-        counts: assessment.counts,
+        counts: assessment.counts.clone(),
         answered: assessment.answered(),
         dry_run,
         opened: count(|action| matches!(action, OutboxAction::Open { .. })),
