@@ -225,7 +225,8 @@ fn lost(row: &Value) -> bool {
 }
 
 /// The activities that say something of backups, each once. The same id twice with different content: the failure, else the
-/// worse. Open: at which time, if that differs too. At the latest; one that cannot be read stands before all others.
+/// worse. Open: at which time, if that differs too. At the latest that can be read and is in the window, a failure without a time as of
+/// now; where there is none, at none.
 fn activities(rows: &[&Value], now: i64) -> Vec<Activity> {
     let mut activities: BTreeMap<i64, Activity> = BTreeMap::new();
     for row in rows {
@@ -239,7 +240,17 @@ fn activities(rows: &[&Value], now: i64) -> Vec<Activity> {
             event,
             time: reading::time(row, "activityTime", now),
         };
-        let rank = |of: &Activity| (of.event, of.time.is_none(), of.time, of.device);
+        let rank = |of: &Activity| {
+            let undated = of.time.is_none();
+            let inside = of.time.is_some_and(|time| now - time < 7 * DAY);
+            let believed = match (of.event, undated, inside) {
+                (Event::Failure, true, _) => 3,
+                (_, _, true) => 2,
+                (_, true, _) => 1,
+                _ => 0,
+            };
+            (of.event, believed, of.time, of.device)
+        };
         activities
             .entry(id)
             .and_modify(|known| {

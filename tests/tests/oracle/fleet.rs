@@ -88,9 +88,7 @@ impl Fleet {
                 listed.entry(id).or_default().push(row);
             }
         }
-        let devices = listed
-            .into_iter()
-            .map(|(id, rows)| device(id, newest(rows, now), now));
+        let devices = listed.into_iter().map(|(id, rows)| device(id, &rows, now));
         let (approved, others): (Vec<_>, Vec<_>) = devices.partition(|device| device.approved);
         Self {
             now,
@@ -137,11 +135,15 @@ pub(crate) fn device_of(row: &Value) -> Option<i64> {
     reading::whole(row, "deviceId").value()
 }
 
-/// The same device twice: the newest last contact, tie = approved before not, then offline. Open: a contact that can be read
-/// against one that cannot. The readable one wins. Open: a device that does not say whether it is offline stands between offline and
-/// online; and between classes, the one in scope of more signals wins, then the earlier name.
-fn newest<'a>(rows: Vec<&'a Value>, now: i64) -> &'a Value {
-    rows.into_iter()
+/// The same device twice: the newest last contact, tie = approved before not, then offline. Open: a row whose contact cannot be read
+/// beside one that has one. It may be the newest, and ties with it; and a device with such a row is not stale. Open: a device that does
+/// not say whether it is offline stands between offline and online; and between classes, the one in scope of more signals wins,
+/// then the earlier name.
+fn newest<'a>(rows: &[&'a Value], now: i64) -> &'a Value {
+    let contact = |row: &Value| reading::time(row, "lastContact", now);
+    let newest = rows.iter().filter_map(|row| contact(row)).max();
+    rows.iter()
+        .filter(|row| contact(row).is_none() || contact(row) == newest)
         .max_by_key(|row| {
             let offline = match reading::flag(row, "offline").value() {
                 Some(true) => 2,
@@ -150,13 +152,13 @@ fn newest<'a>(rows: Vec<&'a Value>, now: i64) -> &'a Value {
             };
             let name = reading::word(row, "nodeClass");
             (
-                reading::time(row, "lastContact", now),
                 approved(row),
                 offline,
                 class(name.as_deref()).in_scope(),
                 Reverse(name),
             )
         })
+        .copied()
         .expect("at least one row")
 }
 
@@ -169,9 +171,16 @@ fn approved(row: &Value) -> bool {
     }
 }
 
-fn device(id: i64, row: &Value, now: i64) -> Device {
+fn device(id: i64, rows: &[&Value], now: i64) -> Device {
+    let row = newest(rows, now);
     let name = reading::word(row, "nodeClass");
-    let contact = reading::time(row, "lastContact", now);
+    // None, once one of its rows has none.
+    let contacts = rows
+        .iter()
+        .map(|row| reading::time(row, "lastContact", now));
+    let contact = contacts
+        .collect::<Option<Vec<i64>>>()
+        .and_then(|all| all.into_iter().max());
     Device {
         id,
         class: class(name.as_deref()),

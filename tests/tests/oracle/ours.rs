@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use ninjaone_client::models::{Activity, AntivirusStatus, Device, OsPatch, SoftwarePatch, Volume};
 use regentra_evidence::{
-    AntivirusPosture, BackupActivity, DiskEncryption, Fleet, PatchSla, ReportState,
-    SignatureHistory, device_inventory,
+    AntivirusPosture, BackupActivity, DiskEncryption, Fleet, KindReports, KindsInUse, PatchSla,
+    ReportState, SignatureHistory, device_inventory,
 };
+use regentra_sync::facts::patch_sla::PatchReport;
 use regentra_sync::facts::{self, antivirus_posture, backup_activity, disk_encryption, patch_sla};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::reading;
-use super::tenant::{Report, State, Tenant};
+use super::tenant::{Kinds, Report, State, Tenant};
 
 /// The five signals of one customer, as our crates judge them.
 pub(crate) fn ours(tenant: &Tenant) -> Value {
@@ -20,7 +21,7 @@ pub(crate) fn ours(tenant: &Tenant) -> Value {
 
     let mut disk = DiskEncryption::new(Arc::clone(&fleet));
     let volumes = read(&tenant.volumes, Ids::Texts, |row: Volume| {
-        disk_encryption::volume(&row).map(|fact| disk.observe(fact))
+        disk_encryption::volume(&row).map(|row| row.observe(&mut disk))
     });
 
     let mut antivirus = AntivirusPosture::new(Arc::clone(&fleet));
@@ -34,26 +35,35 @@ pub(crate) fn ours(tenant: &Tenant) -> Value {
             .collect()
     });
 
-    let mut patches = PatchSla::new(Arc::clone(&fleet));
-    let mut os = |report: &Report, which| {
-        read(report, Ids::Texts, |row: OsPatch| {
-            patch_sla::os_patch(&row, which).map(|facts| facts.observe(&mut patches))
-        })
+    let mut patches = PatchSla::new(Arc::clone(&fleet)).kinds_in_use(kinds(tenant));
+    let os = KindReports {
+        pending: read(&tenant.os_patches, Ids::Texts, |row: OsPatch| {
+            let facts = patch_sla::os_patch(&row, PatchReport::Pending);
+            facts.map(|facts| facts.observe(&mut patches))
+        }),
+        installs: read(&tenant.os_patch_installs, Ids::Texts, |row: OsPatch| {
+            let facts = patch_sla::os_patch(&row, PatchReport::Installs);
+            facts.map(|facts| facts.observe(&mut patches))
+        }),
     };
-    let os = os(&tenant.os_patches, patch_sla::PatchReport::Pending).and(os(
-        &tenant.os_patch_installs,
-        patch_sla::PatchReport::Installs,
-    ));
-    let mut software = |report: &Report, which| {
-        read(report, Ids::Texts, |row: SoftwarePatch| {
-            patch_sla::software_patch(&row, which).map(|facts| facts.observe(&mut patches))
-        })
-    };
-    let software =
-        software(&tenant.software_patches, patch_sla::PatchReport::Pending).and(software(
+    let software = KindReports {
+        pending: read(
+            &tenant.software_patches,
+            Ids::Texts,
+            |row: SoftwarePatch| {
+                let facts = patch_sla::software_patch(&row, PatchReport::Pending);
+                facts.map(|facts| facts.observe(&mut patches))
+            },
+        ),
+        installs: read(
             &tenant.software_patch_installs,
-            patch_sla::PatchReport::Installs,
-        ));
+            Ids::Texts,
+            |row: SoftwarePatch| {
+                let facts = patch_sla::software_patch(&row, PatchReport::Installs);
+                facts.map(|facts| facts.observe(&mut patches))
+            },
+        ),
+    };
 
     let mut backups = BackupActivity::new(Arc::clone(&fleet));
     let activities = read(&tenant.activities, Ids::Numbers, |row: Activity| {
@@ -70,6 +80,15 @@ pub(crate) fn ours(tenant: &Tenant) -> Value {
     .expect("signals are JSON")
 }
 
+/// The kinds of patches in use, in our words.
+pub(crate) fn kinds(tenant: &Tenant) -> KindsInUse {
+    match tenant.kinds {
+        Kinds::Both => KindsInUse::Both,
+        Kinds::OsOnly => KindsInUse::Os,
+        Kinds::SoftwareOnly => KindsInUse::Software,
+    }
+}
+
 fn fleet(tenant: &Tenant) -> Arc<Fleet> {
     let mut fleet = Fleet::builder(tenant.now);
     if tenant.truncated {
@@ -79,6 +98,9 @@ fn fleet(tenant: &Tenant) -> Arc<Fleet> {
     for row in &tenant.devices.rows {
         let row: Option<Device> = serde_json::from_value(repaired(row, Ids::Numbers)).ok();
         let organization = row.as_ref().and_then(|row| row.organization_id);
+        malformed |= row
+            .as_ref()
+            .is_some_and(facts::device_inventory::is_approval_lost);
         match (
             row.map(|row| facts::device_inventory::device(&row)),
             organization,

@@ -21,6 +21,7 @@ use regentra_sync::mapping::ExternalOrgId;
 use serde_json::{Value, json};
 
 use crate::fleets::unreadable::TWICE;
+use crate::oracle::ours::kinds;
 use crate::oracle::reading;
 use crate::oracle::tenant::{Report, State, Tenant};
 
@@ -136,6 +137,7 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
         digest_key: &DigestKey::new(KeyId::new("test").expect("a key id"), &[7; 32])
             .expect("a key"),
         signature_ages: None,
+        kinds_in_use: kinds(tenant),
     };
     let collected = collect::organization(&client, request)
         .await

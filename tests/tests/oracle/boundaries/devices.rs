@@ -389,7 +389,7 @@ fn listed_twice(table: &mut Table) {
         (
             "unreadable and offline",
             [newer.clone(), unreadable.clone().with("offline", true)],
-            0,
+            1,
             0,
         ),
         (

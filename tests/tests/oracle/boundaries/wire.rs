@@ -227,6 +227,19 @@ fn devices(table: &mut Table) {
             });
             table.case(format!("class {damage}"), signal, tenant.clone(), expected);
         }
+        // What was not applicable does not pass, once nobody can read that it is a switch.
+        let mut switch = healthy(1);
+        switch.devices.rows[0] = device(1).with("nodeClass", damage.clone());
+        for signal in [DISK, ANTIVIRUS, PATCHES] {
+            let expected =
+                json!({ "status": "unknown", "metadata": { "scope": { "unmeasured": 1 } } });
+            table.case(
+                format!("alone, class {damage}"),
+                signal,
+                switch.clone(),
+                expected,
+            );
+        }
         for signal in [BACKUP, INVENTORY] {
             let expected = json!({ "status": "pass", "metadata": { "scope": { "measured": 2 } } });
             table.case(format!("class {damage}"), signal, tenant.clone(), expected);
@@ -381,6 +394,45 @@ fn volumes(table: &mut Table) {
                 one(volume(1, "C:").with("bitLockerStatus", status)),
                 expected,
             );
+        }
+    }
+    // 18 of 19 are encrypted, and a volume that is out is not the one that is missing to 95 in 100, once it cannot be read what puts it
+    // out.
+    for (field, out) in [
+        (
+            "deviceType",
+            volume(1, "X:").with("deviceType", "Removable Disk"),
+        ),
+        ("capacity", volume(1, "X:").with("capacity", 0)),
+        (
+            "label",
+            volume(1, "X:").with("label", "EFI").with("capacity", GIB),
+        ),
+        (
+            "driveLetter",
+            volume(1, r"\\?\Volume{1}\")
+                .with("driveLetter", "")
+                .with("capacity", GIB),
+        ),
+    ] {
+        let mut tenant = customer(vec![device(1)]);
+        tenant.volumes.rows = (0..18)
+            .map(|number| volume(1, &format!("{number}:")))
+            .collect();
+        tenant
+            .volumes
+            .rows
+            .push(volume(1, "Z:").with("bitLockerStatus", decrypted()));
+        for damage in [None, Some(json!([])), Some(json!(true))] {
+            let mut tenant = tenant.clone();
+            let name = format!("one volume short of a pass, {field} {damage:?}");
+            tenant.volumes.rows.push(match damage {
+                Some(damage) => out.clone().with(field, damage),
+                None => out.clone(),
+            });
+            let expected =
+                json!({ "status": "warning", "metadata": { "volumes": { "encrypted": 18 } } });
+            table.case(name, DISK, tenant, expected);
         }
     }
     // A row that could be of any volume of its device shows none of them encrypted, and hides no bad one.
@@ -782,7 +834,7 @@ fn activities(table: &mut Table) {
         (
             "success twice, once at no time",
             vec![success(), success().with("activityTime", 0)],
-            "unknown",
+            "pass",
         ),
         (
             "failure and success beside another success",
