@@ -432,7 +432,8 @@ impl Pair {
             .filter(|row| match standing_time(row) {
                 None => false,
                 Some(None) => true,
-                Some(time) => row.type_unreadable || time == newest,
+                Some(time) if row.type_unreadable => time >= newest,
+                Some(time) => time == newest,
             })
             .collect();
         let standing = counting
@@ -473,14 +474,19 @@ impl Pair {
     /// of them not rejected. It undoes it, too.
     fn pending_as_rejected(&self) -> bool {
         let time = |row: &Pending| match row.collected {
-            Collected::Fresh(time) | Collected::TooOld(time) if !row.type_unreadable => Some(time),
-            _ => None,
+            Collected::Fresh(time) | Collected::TooOld(time) => Some(time),
+            Collected::Undated => None,
         };
-        let newest = self.pending.iter().filter_map(time).max();
+        let newest = self
+            .pending
+            .iter()
+            .filter(|row| !row.type_unreadable)
+            .filter_map(time)
+            .max();
         let mut counting = self
             .pending
             .iter()
-            .filter(|row| time(row).is_none() || time(row) == newest)
+            .filter(|row| time(row).is_none() || time(row) >= newest)
             .peekable();
         counting.peek().is_some() && counting.all(|row| row.rejected && !row.type_unreadable)
     }
