@@ -256,7 +256,7 @@ fn damage_never_leads_to_a_pass(
             continue;
         };
         places.retain(|(index, ..)| index == report);
-        let step = (places.len() / 12).max(1);
+        let step = (places.len() / 8).max(1);
         let first = turn / 8 % step;
         for (number, (index, row, path)) in places.into_iter().skip(first).step_by(step).enumerate()
         {
