@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ninjaone_client::models::{Activity, AntivirusStatus, Device, OsPatch, SoftwarePatch, Volume};
 use regentra_evidence::{
-    AntivirusPosture, BackupActivity, DiskEncryption, Fleet, PatchSla, ReportState,
+    AntivirusPosture, BackupActivity, DiskEncryption, Fleet, KindReports, PatchSla, ReportState,
     SignatureHistory, device_inventory,
 };
 use regentra_sync::facts::{self, antivirus_posture, backup_activity, disk_encryption, patch_sla};
@@ -19,7 +19,7 @@ pub(crate) fn ours(tenant: &Tenant) -> Value {
 
     let mut disk = DiskEncryption::new(Arc::clone(&fleet));
     let volumes = read(&tenant.volumes, |row: Volume| {
-        disk_encryption::volume(&row).map(|fact| disk.observe(fact))
+        disk_encryption::volume(&row).map(|volume| volume.observe(&mut disk))
     });
 
     let mut antivirus = AntivirusPosture::new(Arc::clone(&fleet));
@@ -39,20 +39,22 @@ pub(crate) fn ours(tenant: &Tenant) -> Value {
             patch_sla::os_patch(&row, which).map(|facts| facts.observe(&mut patches))
         })
     };
-    let os = os(&tenant.os_patches, patch_sla::PatchReport::Pending).and(os(
-        &tenant.os_patch_installs,
-        patch_sla::PatchReport::Installs,
-    ));
+    let os = KindReports {
+        pending: os(&tenant.os_patches, patch_sla::PatchReport::Pending),
+        installs: os(&tenant.os_patch_installs, patch_sla::PatchReport::Installs),
+    };
     let mut software = |report: &Report, which| {
         read(report, |row: SoftwarePatch| {
             patch_sla::software_patch(&row, which).map(|facts| facts.observe(&mut patches))
         })
     };
-    let software =
-        software(&tenant.software_patches, patch_sla::PatchReport::Pending).and(software(
+    let software = KindReports {
+        pending: software(&tenant.software_patches, patch_sla::PatchReport::Pending),
+        installs: software(
             &tenant.software_patch_installs,
             patch_sla::PatchReport::Installs,
-        ));
+        ),
+    };
 
     let mut backups = BackupActivity::new(Arc::clone(&fleet));
     let activities = read(&tenant.activities, |row: Activity| {
@@ -78,6 +80,9 @@ fn fleet(tenant: &Tenant) -> Arc<Fleet> {
     for row in &tenant.devices.rows {
         let row: Option<Device> = serde_json::from_value(row.clone()).ok();
         let organization = row.as_ref().and_then(|row| row.organization_id);
+        malformed |= row
+            .as_ref()
+            .is_some_and(facts::device_inventory::is_approval_lost);
         match (
             row.map(|row| facts::device_inventory::device(&row)),
             organization,

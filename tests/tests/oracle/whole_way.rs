@@ -110,6 +110,7 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
         now: tenant.now,
         rules: &Rules::default(),
         custom_fields: &CustomFields::default(),
+        kinds_in_use: regentra_evidence::KindsInUse::default(),
         digest_key: &DigestKey::new(KeyId::new("test").expect("a key id"), &[7; 32])
             .expect("a key"),
         signature_ages: None,
