@@ -106,14 +106,14 @@ impl RowTally {
         self.pages += 1;
         self.malformed(malformed as u64);
         for field in repaired {
-            let rows = self.repaired.entry(field.field.clone()).or_default();
-            let counter = if field.lost {
-                &mut rows.lost
-            } else {
-                &mut rows.read
-            };
-            *counter += field.rows as u64;
+            self.repair(&field.field, field.lost, field.rows);
         }
+    }
+
+    fn repair(&mut self, field: &str, lost: bool, rows: usize) {
+        let own = self.repaired.entry(field.to_owned()).or_default();
+        let counter = if lost { &mut own.lost } else { &mut own.read };
+        *counter += rows as u64;
     }
 
     const fn malformed(&mut self, rows: u64) {
@@ -546,6 +546,16 @@ mod tests {
             tally.count(fate, is_foreign);
         }
         tally.page(2, &[]);
+        for (field, lost, rows) in [
+            ("capacity", false, 3),
+            ("capacity", true, 4),
+            ("capacity", false, 2),
+            ("label", true, 1),
+        ] {
+            tally.repair(field, lost, rows);
+        }
+        let repaired = [("capacity", 5, 4), ("label", 0, 1)]
+            .map(|(field, read, lost)| (field.to_owned(), RepairedRows { read, lost }));
         let expected = RowTally {
             rows: 8,
             pages: 1,
@@ -556,6 +566,7 @@ mod tests {
             foreign: 1,
             orphan: 1,
             malformed: 2,
+            repaired: repaired.into(),
             ..RowTally::default()
         };
         assert_eq!(tally, expected);
