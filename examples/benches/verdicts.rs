@@ -137,7 +137,7 @@ fn judge(pages: &Pages) -> Vec<Signal> {
     for page in &pages.volumes {
         for row in rows::<Volume>(page) {
             if let Ok(fact) = disk_encryption::volume(&row) {
-                let _ = disk.observe(fact);
+                let _ = fact.observe(&mut disk);
             }
         }
     }

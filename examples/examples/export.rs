@@ -140,7 +140,16 @@ fn patches(fleet: &Arc<Fleet>) -> PatchSla {
     let mut patches = PatchSla::new(Arc::clone(fleet));
     for key in 1..=18 {
         for kind in [PatchKind::Os, PatchKind::Software] {
-            let _ = patches.observe_scan(DeviceKey::new(key), kind, Some(NOW));
+            // A definition update says nothing but that the device was scanned.
+            let _ = patches.observe_pending(PendingFact {
+                device: DeviceKey::new(key),
+                kind,
+                patch: PatchKey::new(0),
+                definition_update: true,
+                severity: PatchSeverity::Low,
+                rejected: false,
+                collected_at: Some(NOW),
+            });
         }
     }
     for key in 1..=3 {

@@ -113,7 +113,7 @@ pub fn unmeasured(signal: &Signal) -> String {
             (m.signatures.unmeasured, "signature", "signatures"),
         ],
         Metadata::PatchSla(m) => {
-            let severity = m.os.severity_unknown + m.software.severity_unknown;
+            let severity = both(m, |kind| kind.severity_unknown);
             vec![
                 (scope.unmeasured, "device", "devices"),
                 (severity, "severity", "severities"),
@@ -138,11 +138,15 @@ pub fn unmeasured(signal: &Signal) -> String {
 
 /// Critical and important patches missing, and failed installations, of both kinds together.
 fn missing_and_failed(m: &PatchSlaMetadata) -> [u64; 2] {
-    let missing = |patches: &PatchCounts| patches.missing_critical + patches.missing_important;
     [
-        missing(&m.os) + missing(&m.software),
-        m.os.failed_installs + m.software.failed_installs,
+        both(m, |kind| kind.missing_critical + kind.missing_important),
+        both(m, |kind| kind.failed_installs),
     ]
+}
+
+/// A figure over the kinds of patches in use.
+fn both(m: &PatchSlaMetadata, of: fn(&PatchCounts) -> u64) -> u64 {
+    m.os.iter().chain(&m.software).map(of).sum()
 }
 
 /// The numbers behind the verdict, in one sentence.
@@ -173,16 +177,16 @@ pub fn numbers(signal: &Signal) -> String {
             number(m.signatures.age_not_reported)
         ),
         Metadata::PatchSla(m) => {
-            let important = m.os.missing_important + m.software.missing_important;
+            let important = both(m, |kind| kind.missing_important);
             let [_, failed] = missing_and_failed(m);
             format!(
                 "{} critical and {} missing on {}; {} on {}; {} rejected",
-                number(m.os.missing_critical + m.software.missing_critical),
+                number(both(m, |kind| kind.missing_critical)),
                 count(important, "important patch", "important patches"),
                 count(m.devices_with_missing, "device", "devices"),
                 count(failed, "failed installation", "failed installations"),
                 count(m.devices_with_failed, "device", "devices"),
-                number(m.os.rejected + m.software.rejected)
+                number(both(m, |kind| kind.rejected))
             )
         }
         Metadata::BackupActivity(m) => format!(
@@ -236,7 +240,7 @@ pub fn not_measured(signal: &Signal) -> Option<String> {
             "products do not say how fresh they are",
         ),
         Metadata::PatchSla(m) => part(
-            m.os.severity_unknown + m.software.severity_unknown,
+            both(m, |kind| kind.severity_unknown),
             "patch has no readable severity",
             "patches have no readable severity",
         ),
@@ -260,9 +264,18 @@ pub const fn reason(reason: Reason) -> &'static str {
         Reason::BackupsFailing => "some devices have backup runs and not one success",
         Reason::BelowThreshold => "too few of the measured volumes are encrypted",
         Reason::CoverageBelowHalf => "fewer than half of the devices in scope could be measured",
+        Reason::DevicesWithoutBackup => "some computers have no backup activity at all",
         Reason::FleetDark => "no device in scope has reported for 30 days",
         Reason::InstallsFailed => "the latest installation of some patches failed",
-        Reason::MalformedRows => "some rows did not decode, so the answer is partial",
+        Reason::InstallsSuperseded => {
+            "some failed installations were rejected, or made moot by a later one"
+        }
+        Reason::KindBelowHalf => {
+            "patches of one kind are reported for fewer than half of the devices"
+        }
+        Reason::KindNotInUse => "patches of one kind are left out by a setting",
+        Reason::LatestRunsFailing => "the last backup run of some devices failed",
+        Reason::MalformedRows => "some rows were lost, so the answer is partial",
         Reason::MostlyOffline => "half of the devices or more are offline",
         Reason::NoBackupActivity => {
             "no device shows a backup run; NinjaOne may not be what backs this customer up"
@@ -275,6 +288,7 @@ pub const fn reason(reason: Reason) -> &'static str {
             "this tenant cannot have the report: module not licensed, or permission missing"
         }
         Reason::PatchesMissing => "critical or important patches are missing",
+        Reason::PatchesRejected => "some critical or important patches were rejected",
         Reason::ProtectionOff => "some devices are not protected",
         Reason::ReportFailed => "the report failed or broke off",
         Reason::SeverityUnknown => "some pending patches have no readable severity",
@@ -282,6 +296,7 @@ pub const fn reason(reason: Reason) -> &'static str {
         Reason::SignaturesOver30Days => "some signatures are more than 30 days out of date",
         Reason::SignaturesUnmeasured => "some products do not say how fresh their signatures are",
         Reason::Truncated => "the device list was cut at its ceiling, so the answer is partial",
+        Reason::UndatedRows => "some rows without a readable time, or too old, held something back",
         Reason::UnknownNodeClass => "some devices are of a class this version does not know",
         Reason::UnmeasuredDevices => "some devices could not be measured",
         Reason::UnmeasuredVolumes => "some volumes could not be measured",
@@ -298,15 +313,21 @@ pub const fn short_reason(reason: Reason) -> &'static str {
         Reason::BackupsFailing => "devices without one successful backup",
         Reason::BelowThreshold => "too few volumes encrypted",
         Reason::CoverageBelowHalf => "fewer than half of the devices measured",
+        Reason::DevicesWithoutBackup => "computers without any backup",
         Reason::FleetDark => "no contact for 30 days",
         Reason::InstallsFailed => "installations failed",
-        Reason::MalformedRows => "rows that did not decode",
+        Reason::InstallsSuperseded => "failed installations made moot",
+        Reason::KindBelowHalf => "patches of a kind seldom reported",
+        Reason::KindNotInUse => "patches of a kind not in use",
+        Reason::LatestRunsFailing => "last backup runs failed",
+        Reason::MalformedRows => "rows lost",
         Reason::MostlyOffline => "half or more offline",
         Reason::NoBackupActivity => "no backup run seen",
         Reason::NoDevices => "no approved device",
         Reason::NoPatchData => "patches of a kind not reported",
         Reason::NotAvailable => "report not available: licence or permission",
         Reason::PatchesMissing => "patches missing",
+        Reason::PatchesRejected => "patches rejected",
         Reason::ProtectionOff => "devices unprotected",
         Reason::ReportFailed => "report failed or broke off",
         Reason::SeverityUnknown => "patches of unknown severity",
@@ -314,6 +335,7 @@ pub const fn short_reason(reason: Reason) -> &'static str {
         Reason::SignaturesOver30Days => "signatures over 30 days old",
         Reason::SignaturesUnmeasured => "signatures of unknown freshness",
         Reason::Truncated => "device list cut at its ceiling",
+        Reason::UndatedRows => "rows without a usable time",
         Reason::UnknownNodeClass => "devices of an unknown class",
         Reason::UnmeasuredDevices => "devices not measured",
         Reason::UnmeasuredVolumes => "volumes not measured",

@@ -297,6 +297,38 @@ impl BackupActivity {
         facts.finish()
     }
 
+    /// Counts the devices without any activity, and says whether all approved devices are stale.
+    fn count_unseen(
+        &self,
+        seen: impl Fn(&DeviceKey) -> bool,
+        scope: &mut Scope,
+        devices: &mut BackupDeviceCounts,
+    ) -> bool {
+        let mut all_stale = true;
+        for (device, standing) in &self.fleet.approved {
+            // Here a device without activity is in no denominator. Kept for longer it would leave the coverage, and make it look
+            // better: so one that is silent by the promise's measure stays stale, whatever the host's threshold.
+            let stale = standing.stale || !standing.in_contact;
+            all_stale &= stale;
+            if seen(device) {
+                continue;
+            }
+            if stale && standing.class.is_endpoint() {
+                add_one(&mut scope.stale);
+            } else {
+                add_one(&mut scope.not_applicable);
+            }
+            let is_computer = matches!(
+                standing.class.family(),
+                DeviceFamily::Workstation | DeviceFamily::Server
+            );
+            if is_computer && !stale {
+                add_one(&mut devices.without_any_backup);
+            }
+        }
+        all_stale
+    }
+
     fn judge(&self, report: ReportState) -> Signal {
         let mut integrity_checks = IntegrityChecks::default();
         let mut restores_completed = 0;
@@ -340,28 +372,8 @@ impl BackupActivity {
             not_approved: count(self.fleet.not_approved.len()),
             ..Scope::default()
         };
-        let mut all_stale = true;
-        for (device, standing) in &self.fleet.approved {
-            // Here a device without activity is in no denominator. Kept for longer it would leave the coverage, and make it look
-            // better: so one that is silent by the promise's measure stays stale, whatever the host's threshold.
-            let stale = standing.stale || !standing.in_contact;
-            all_stale &= stale;
-            if runs.contains_key(device) || undated.contains(device) {
-                continue;
-            }
-            if stale && standing.class.is_endpoint() {
-                add_one(&mut scope.stale);
-            } else {
-                add_one(&mut scope.not_applicable);
-            }
-            let is_computer = matches!(
-                standing.class.family(),
-                DeviceFamily::Workstation | DeviceFamily::Server
-            );
-            if is_computer && !stale {
-                add_one(&mut devices.without_any_backup);
-            }
-        }
+        let seen = |device: &DeviceKey| runs.contains_key(device) || undated.contains(device);
+        let all_stale = self.count_unseen(seen, &mut scope, &mut devices);
 
         for (counter, reason) in [
             (devices.without_success, Reason::BackupsFailing),

@@ -383,7 +383,7 @@ struct Volume {
     /// Whether there is a row that is too old, and whether any such has an encryption field.
     too_old: Option<bool>,
     /// Rows say so little about which volume they are of that they may be of any.
-    any_volume: bool,
+    unidentified: bool,
 }
 
 /// What a volume counts as.
@@ -407,7 +407,7 @@ impl Volume {
             (own, other) => own.or(other),
         };
         self.too_old = self.too_old.max(other.too_old);
-        self.any_volume |= other.any_volume;
+        self.unidentified |= other.unidentified;
     }
 
     /// Whether the device's computer is known by a fresh row of this volume to have a volume in scope.
@@ -489,7 +489,7 @@ impl DiskEncryption {
         self.observe_row(fact, true)
     }
 
-    fn observe_row(&mut self, fact: VolumeFact, any_volume: bool) -> RowFate {
+    fn observe_row(&mut self, fact: VolumeFact, unidentified: bool) -> RowFate {
         if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
             return fate;
         }
@@ -500,7 +500,7 @@ impl DiskEncryption {
         };
         let time = self.fleet.row_time(fact.collected_at);
         let mut volume = Volume {
-            any_volume,
+            unidentified,
             ..Volume::default()
         };
         match time {
@@ -588,7 +588,7 @@ impl DiskEncryption {
                 facts.flag(undated.reported);
             });
             facts.option(volume.too_old, FactsHasher::flag);
-            facts.flag(volume.any_volume);
+            facts.flag(volume.unidentified);
         }
         self.custom.digest(&mut facts);
         facts.finish()
@@ -665,7 +665,7 @@ impl DiskEncryption {
         let fresh_volumes = rows()
             .filter(|volume| volume.is_fresh_and_in_scope())
             .count();
-        let unidentified = rows().any(|volume| volume.any_volume);
+        let unidentified = rows().any(|volume| volume.unidentified);
         let mut own = VolumeCounts::none();
         let mut any_reported = false;
         for volume in rows() {

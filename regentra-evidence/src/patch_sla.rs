@@ -665,6 +665,23 @@ impl PatchSla {
         facts.finish()
     }
 
+    /// How many devices are live, and how many of them are measured.
+    fn count_live(&self, reasons: &mut BTreeSet<Reason>) -> (u64, u64) {
+        let (mut live, mut measured) = (0_u64, 0_u64);
+        for (device, class) in self.fleet.live_endpoints() {
+            add_one(&mut live);
+            let is_measured = [PatchKind::Os, PatchKind::Software]
+                .into_iter()
+                .any(|kind| self.measured.contains(&(device, kind)));
+            if is_measured {
+                add_one(&mut measured);
+            } else if class == DeviceClass::Unknown {
+                reasons.insert(Reason::UnknownNodeClass);
+            }
+        }
+        (live, measured)
+    }
+
     fn judge(&self, os: KindReports, software: KindReports) -> Signal {
         let in_use: Vec<(PatchKind, KindReports)> =
             [(PatchKind::Os, os), (PatchKind::Software, software)]
@@ -682,20 +699,7 @@ impl PatchSla {
             });
 
         let mut reasons = BTreeSet::new();
-        let mut live = 0_u64;
-        let mut measured = 0_u64;
-        for (device, class) in self.fleet.live_endpoints() {
-            add_one(&mut live);
-            let is_measured = [PatchKind::Os, PatchKind::Software]
-                .into_iter()
-                .any(|kind| self.measured.contains(&(device, kind)));
-            if is_measured {
-                add_one(&mut measured);
-            } else if class == DeviceClass::Unknown {
-                reasons.insert(Reason::UnknownNodeClass);
-            }
-        }
-
+        let (live, measured) = self.count_live(&mut reasons);
         let sum = |of: fn(&Tally) -> u64| {
             tallies
                 .values()
@@ -711,15 +715,15 @@ impl PatchSla {
             superseded: sum(|tally| tally.failed_superseded),
             severity_unknown: sum(|tally| tally.counts.severity_unknown),
         };
-        let measures = |is: fn(u64, u64) -> bool| {
+        let any_kind = |is: fn(u64, u64) -> bool| {
             live > 0
                 && tallies
                     .values()
                     .any(|tally| is(tally.counts.devices_measured, live))
         };
-        let kind_unseen = measures(|measured, _| measured == 0);
+        let kind_unseen = any_kind(|measured, _| measured == 0);
         let kind_below_half =
-            measures(|measured, live| measured > 0 && measured.saturating_mul(2) < live);
+            any_kind(|measured, live| measured > 0 && measured.saturating_mul(2) < live);
         for (holds, reason) in [
             (shown.missing > 0, Reason::PatchesMissing),
             (shown.failed > 0, Reason::InstallsFailed),

@@ -106,14 +106,14 @@ impl RowTally {
         self.pages += 1;
         self.malformed(malformed as u64);
         for field in repaired {
-            let rows = self.repaired.entry(field.field.clone()).or_default();
-            let counter = if field.lost {
-                &mut rows.lost
-            } else {
-                &mut rows.read
-            };
-            *counter += field.rows as u64;
+            self.repair(&field.field, field.lost, field.rows);
         }
+    }
+
+    fn repair(&mut self, field: &str, lost: bool, rows: usize) {
+        let own = self.repaired.entry(field.to_owned()).or_default();
+        let counter = if lost { &mut own.lost } else { &mut own.read };
+        *counter += rows as u64;
     }
 
     const fn malformed(&mut self, rows: u64) {
@@ -525,5 +525,83 @@ impl Run<'_> {
         };
         self.outcomes.insert(report, outcome);
         state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fate_has_its_counter() {
+        let mut tally = RowTally::default();
+        for (fate, is_foreign) in [
+            (RowFate::Used, false),
+            (RowFate::NotJudged, false),
+            (RowFate::Stale, false),
+            (RowFate::Unreadable, false),
+            (RowFate::UnknownDevice, true),
+            (RowFate::UnknownDevice, false),
+        ] {
+            tally.count(fate, is_foreign);
+        }
+        tally.page(2, &[]);
+        for (field, lost, rows) in [
+            ("capacity", false, 3),
+            ("capacity", true, 4),
+            ("capacity", false, 2),
+            ("label", true, 1),
+        ] {
+            tally.repair(field, lost, rows);
+        }
+        let repaired = [("capacity", 5, 4), ("label", 0, 1)]
+            .map(|(field, read, lost)| (field.to_owned(), RepairedRows { read, lost }));
+        let expected = RowTally {
+            rows: 8,
+            pages: 1,
+            used: 1,
+            not_judged: 1,
+            stale: 1,
+            unreadable: 1,
+            foreign: 1,
+            orphan: 1,
+            malformed: 2,
+            repaired: repaired.into(),
+            ..RowTally::default()
+        };
+        assert_eq!(tally, expected);
+    }
+
+    #[test]
+    fn a_sweep_counts_the_rows_of_all_reports() {
+        let repaired = BTreeMap::from([("capacity".to_owned(), RepairedRows { read: 3, lost: 4 })]);
+        let volumes = RowTally {
+            rows: 40,
+            pages: 2,
+            stale: 5,
+            unreadable: 6,
+            malformed: 7,
+            repaired: repaired.clone(),
+            ..RowTally::default()
+        };
+        let devices = RowTally {
+            pages: 1,
+            foreign: 8,
+            orphan: 9,
+            malformed: 10,
+            unsure: 11,
+            ..RowTally::default()
+        };
+        let rows = BTreeMap::from([(Report::Volumes, volumes), (Report::Devices, devices)]);
+        let expected = SweepCounts {
+            foreign_rows: 8,
+            orphan_rows: 9,
+            malformed_rows: 7 + 10 + 11,
+            stale_rows: 5,
+            undated_rows: 6,
+            repaired: BTreeMap::from([(Report::Volumes, repaired)]),
+            requests: 3,
+        };
+        assert_eq!(sweep_counts(&rows), expected);
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ninjaone_client::{BaseUrl, Client, Credentials, RateLimit, RetryPolicy};
 use ninjaone_simulator::{Fault, Malformed, NotAvailable, Preset, Tenant, front};
-use regentra_evidence::{DigestKey, KeyId, Reason, Rules, Signal, SignalKind, Status};
+use regentra_evidence::{DigestKey, KeyId, KindsInUse, Reason, Rules, Signal, SignalKind, Status};
 use regentra_sync::{
     assessment::{AssessmentRequest, Report, ReportOutcome},
     collect::{self, Collected},
@@ -70,6 +70,7 @@ async fn try_collect_with(
         now: NOW,
         rules: &Rules::default(),
         custom_fields,
+        kinds_in_use: KindsInUse::default(),
         digest_key: &digest_key,
         signature_ages: None,
     };
@@ -152,7 +153,7 @@ async fn several_pages_and_one_page_give_the_same_rows() {
         "the fleet is too small for a second page: {volumes} volumes"
     );
     let collected = collect(tenant, organization).await;
-    let tally = collected.rows[&Report::Volumes];
+    let tally = &collected.rows[&Report::Volumes];
     assert_eq!(tally.rows, volumes);
     assert!(tally.pages > 1);
     assert!(

@@ -75,7 +75,9 @@ impl Decoded {
         let fleet = fleet.build();
         let mut disks = DiskEncryption::new(fleet.clone());
         for row in &self.volumes {
-            let _ = disks.observe(facts::disk_encryption::volume(row).unwrap());
+            let _ = facts::disk_encryption::volume(row)
+                .unwrap()
+                .observe(&mut disks);
         }
         let mut antivirus = AntivirusPosture::new(fleet.clone());
         for row in &self.products {

@@ -176,7 +176,7 @@ impl NinjaOne for Fleet {
         };
         let history: SignatureHistory = out_of_date
             .iter()
-            .map(|device| (*device, since(*device).unwrap_or(request.now)))
+            .filter_map(|device| Some((*device, since(*device)?)))
             .collect();
         let (answered, digest) = (ReportState::answered(), request.digest_key);
         let verdicts = [
@@ -275,7 +275,6 @@ impl Customer {
                 InstallOutcome::Installed
             },
             installed_at: self.collected_at,
-            collected_at: self.collected_at,
         }
     }
 

@@ -258,6 +258,7 @@ fn dropped(counts: &SweepCounts) -> Option<String> {
         (counts.orphan_rows, "orphaned"),
         (counts.malformed_rows, "malformed"),
         (counts.stale_rows, "stale"),
+        (counts.undated_rows, "without a readable time"),
     ]);
     (!rows.is_empty()).then(|| format!("rows dropped: {rows}"))
 }

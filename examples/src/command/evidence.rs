@@ -8,7 +8,7 @@ use ninjaone_client::{
     BaseUrl, Client, Credentials, OrganizationId, organizations::OrganizationsParams,
 };
 use ninjaone_simulator::{Preset, Tenant, front};
-use regentra_evidence::{DigestKey, KeyId, Rules};
+use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules};
 use regentra_sync::{
     RegionKey,
     assessment::{AssessmentRequest, Report, ReportOutcome},
@@ -113,6 +113,7 @@ async fn ask(
         now,
         rules: &rules,
         custom_fields: &CustomFields::default(),
+        kinds_in_use: KindsInUse::default(),
         digest_key: &digest_key,
         signature_ages: None,
     };
@@ -177,15 +178,13 @@ fn tell(collected: &Collected) {
         };
         output::note(format_args!("report {} {what}: {error}", name(*report)));
     }
-    let counts = collected.assessment.counts;
+    let counts = &collected.assessment.counts;
     let dropped = [
         (counts.foreign_rows, "of other organizations"),
         (counts.orphan_rows, "of devices that no longer exist"),
         (counts.malformed_rows, "that did not decode"),
-        (
-            counts.stale_rows,
-            "collected too long ago or at an unreadable time",
-        ),
+        (counts.stale_rows, "collected too long ago"),
+        (counts.undated_rows, "without a readable time"),
     ];
     for (rows, what) in dropped.into_iter().filter(|(rows, _)| *rows > 0) {
         output::note(format_args!(

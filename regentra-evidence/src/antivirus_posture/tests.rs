@@ -758,6 +758,7 @@ fn stricter_thresholds_hold_the_verdict_back() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn the_digest_covers_every_fact_the_verdict_reads() {
     type Case<'a> = (
         &'a [ProductFact],

@@ -283,12 +283,12 @@ fn stale_are_computers_and_classes_that_are_not_known() {
 /// What an activity without a readable time is worth, beside others of its device.
 #[test]
 fn an_activity_without_a_time_holds_back_and_proves_nothing() {
+    type Case = (Vec<BackupFact>, Status, [u64; 4], bool);
     let undated = |activity, event| BackupFact {
         at: None,
         ..fact(1, activity, event)
     };
     // rows -> status, with activity, without success, unmeasured, latest failed, undated_rows
-    type Case = (Vec<BackupFact>, Status, [u64; 4], bool);
     let table: Vec<Case> = vec![
         (vec![undated(1, Failure)], Status::Fail, [1, 1, 0, 1], true),
         (

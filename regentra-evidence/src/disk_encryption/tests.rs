@@ -429,6 +429,7 @@ fn vendors_unopenable_partitions() {
 
 /// What becomes of each volume by the times of its rows.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn rows_that_are_undated_or_too_old_make_a_volume_unmeasured_and_never_good() {
     const UNDATED: Option<OffsetDateTime> = None;
     let old = Some(days_ago(31));

@@ -418,6 +418,7 @@ fn a_failure_without_a_time_counts_for_a_patch_without_a_dated_attempt() {
 /// A security update of the 3rd fails; the cumulative update of the 10th holds it. Nothing is left to install, and yet the failure
 /// stood for 45 days.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn a_failed_installation_made_moot_by_a_later_update() {
     let of = |at: OffsetDateTime, fact: AttemptFact| {
         Row::Attempt(AttemptFact {
@@ -607,9 +608,9 @@ fn undated_rows_is_a_reason_where_such_a_row_is_what_counts() {
     use PatchSeverity::{Critical, Important, Low, Unknown};
     let fresh = pending(1, 1, Important);
     let with = |collected_at, severity, rejected| PendingFact {
-        collected_at,
         severity,
         rejected,
+        collected_at,
         ..fresh
     };
     let old = Some(days_ago(31));
