@@ -226,7 +226,7 @@ fn making_a_field_unreadable_never_leads_to_a_pass() {
 /// Puts each of some values into some fields of every generated tenant, one at a time.
 fn damage_never_leads_to_a_pass(
     fields: impl Fn(usize) -> &'static [&'static str],
-    damages: &[Value],
+    values: &[Value],
 ) {
     let verdicts = |tenant: &Tenant| -> BTreeMap<String, bool> {
         let passes = |signal: Value| signal["status"] == "pass";
@@ -273,7 +273,7 @@ fn damage_never_leads_to_a_pass(
             if index == 0 && twice {
                 continue;
             }
-            let damage = &damages[number % damages.len()];
+            let damage = &values[number % values.len()];
             let Some(field) = unreadable::field(&mut damaged.reports_mut()[index].rows[row], path)
             else {
                 continue;

@@ -152,11 +152,11 @@ pub(crate) fn evaluate(fleet: &Fleet, tenant: &Tenant) -> Value {
 
     let unmeasured = live.len() - measured.len();
     let scope = fleet.scope(measured.len(), unmeasured);
-    let measures = |kind: &&&Kind| kind.counts.devices_measured.len();
-    let no_data = !live.is_empty() && kinds.iter().any(|kind| measures(&kind) == 0);
+    let devices_of = |kind: &&&Kind| kind.counts.devices_measured.len();
+    let no_data = !live.is_empty() && kinds.iter().any(|kind| devices_of(&kind) == 0);
     let below_half = kinds
         .iter()
-        .any(|kind| measures(&kind) > 0 && 2 * measures(&kind) < live.len());
+        .any(|kind| devices_of(&kind) > 0 && 2 * devices_of(&kind) < live.len());
     // The tenth: devices with a rejected patch are more than a tenth of all but the not applicable, or all of them.
     let in_scope = scope.in_scope();
     let over_a_tenth =

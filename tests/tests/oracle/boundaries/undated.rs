@@ -457,8 +457,8 @@ fn pending_patches_twice(table: &mut Table) {
                 patch_case(table, name, pending(rows), winner, winner != "nothing");
             }
             // Of the dated rows the newest ties, not the older one.
-            let older = patch_of("missing_critical").with("timestamp", ago(2 * HOUR));
-            let rows = vec![older, patch_of(first), undated(patch_of(second))];
+            let before = patch_of("missing_critical").with("timestamp", ago(2 * HOUR));
+            let rows = vec![before, patch_of(first), undated(patch_of(second))];
             let name = format!("fresh {first} newer than a missing one, undated {second}");
             patch_case(table, name, pending(rows), winner, decided);
         }
