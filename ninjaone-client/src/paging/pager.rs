@@ -186,6 +186,13 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         self.delivered
     }
 
+    /// Pages received so far: what the list has cost in requests, apart from those that had to be sent again. Pages that
+    /// were empty, or read twice, count too.
+    #[must_use]
+    pub fn pages_so_far(&self) -> u32 {
+        self.pages
+    }
+
     /// The id that resumes a list which is paged by id: hand it to `after` (or `older_than` of the activity log) of new
     /// parameters. None before the first page, and for lists that cannot be resumed.
     #[must_use]
@@ -221,7 +228,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             .take(&mut page, resent || attempts > 1)
             .map_err(|error| error.of(operation))?;
         self.in_doubt = false;
-        self.arrive(step, page)
+        Ok(self.arrive(step, page))
     }
 
     fn take(&mut self, page: &mut RawPage<T>, resent: bool) -> Result<Step, Error> {
@@ -245,13 +252,13 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         Ok(step)
     }
 
-    fn arrive(&mut self, step: Step, page: RawPage<T>) -> Result<Advance<T>, Error> {
+    fn arrive(&mut self, step: Step, page: RawPage<T>) -> Advance<T> {
         let operation = self.first.endpoint().operation;
         let (page, again, over) = match step {
-            Step::Restart => return Ok(self.begin_anew()),
+            Step::Restart => return self.begin_anew(),
             Step::Confirm => {
                 self.kept = Some(page);
-                return Ok(Advance::Nothing);
+                return Advance::Nothing;
             }
             Step::Confirmed { again } => (self.kept.take().unwrap_or(page), again, true),
             Step::Taken { again, over } => {
@@ -269,11 +276,11 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         }
         if again {
             // Delivered before the report began anew, and unchanged since.
-            return Ok(if over {
+            return if over {
                 Advance::Over
             } else {
                 Advance::Nothing
-            });
+            };
         }
         self.client.tell(&Event::Page {
             operation,
@@ -284,9 +291,9 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         });
         let page = self.deliver(page, total);
         if over && page.rows.is_empty() && page.malformed.is_empty() {
-            return Ok(Advance::Over);
+            return Advance::Over;
         }
-        Ok(Advance::Page(page))
+        Advance::Page(page)
     }
 
     fn deliver(&mut self, raw: RawPage<T>, total: Option<usize>) -> Page<T> {
@@ -353,7 +360,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
                 Ok(Advance::Over)
             }
             Refused::Confirmed { again } => match self.kept.take() {
-                Some(page) => self.arrive(Step::Taken { again, over: true }, page),
+                Some(page) => Ok(self.arrive(Step::Taken { again, over: true }, page)),
                 None => Err(error),
             },
         }
@@ -383,6 +390,7 @@ impl<T> fmt::Debug for Page<T> {
         f.debug_struct("Page")
             .field("rows", &self.rows.len())
             .field("malformed", &self.malformed)
+            .field("repaired", &self.repaired)
             .field("offset", &self.offset)
             .field("total", &self.total)
             .finish()

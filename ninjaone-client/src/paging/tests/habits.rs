@@ -43,6 +43,8 @@ struct Habits {
     rows: usize,
     /// Its pages never hold more, whatever is asked for.
     cap: usize,
+    /// Some of its pages hold less than that.
+    uneven: bool,
     count: Count,
     offset: Offset,
     last: Last,
@@ -59,6 +61,7 @@ impl Habits {
         Self {
             rows,
             cap: 1000,
+            uneven: false,
             count: Count::OfReport,
             offset: Offset::Before,
             last: Last::NoCursor,
@@ -66,6 +69,12 @@ impl Habits {
             closes: false,
             lost: None,
         }
+    }
+
+    /// The rows of a page at most.
+    fn page(&self, request: usize) -> usize {
+        let less = if self.uneven { request % 4 } else { 0 };
+        self.cap - less * (self.cap / 8)
     }
 }
 
@@ -91,7 +100,7 @@ impl Server {
 
     fn answer(&mut self, path: &str) -> Answer {
         self.requests += 1;
-        let Habits { rows, cap, .. } = self.habits;
+        let (rows, cap) = (self.habits.rows, self.habits.page(self.requests));
         let size: usize = parameter(path, "pageSize").unwrap().parse().unwrap();
         let Some(begin) = self.begin(parameter(path, "cursor").as_deref()) else {
             return answer(404, r#"{"resultCode":"FAILURE"}"#);
@@ -259,10 +268,11 @@ fn habits() -> impl Strategy<Value = Habits> {
         ],
     );
     let lost = option::weighted(0.4, 1..8_usize);
-    (any_size(), words, any::<[bool; 2]>(), lost).prop_map(
-        |(cap, (count, offset, last), [changing, closes], lost)| Habits {
+    (any_size(), words, any::<[bool; 3]>(), lost).prop_map(
+        |(cap, (count, offset, last), [changing, closes, uneven], lost)| Habits {
             rows: 0,
             cap,
+            uneven,
             count,
             offset,
             last,
@@ -293,7 +303,7 @@ proptest! {
         keeps_trying in any::<bool>(),
         collects in any::<bool>(),
     ) {
-        let page = size.min(habits.cap);
+        let page = size.min(habits.page(3));
         let habits = Habits { rows: rows_of(pages, page, more), ..habits };
         let script = Server::of(habits);
         let retry = if keeps_trying { RetryPolicy::default() } else { RetryPolicy::none() };
