@@ -60,7 +60,7 @@ impl Transport for Player {
             (200, "[]".to_owned())
         } else {
             self.is_used_up.store(true, Ordering::Relaxed);
-            answers[0].clone()
+            answers.front().unwrap().clone()
         };
         Ok(http::Response::builder()
             .status(status)
