@@ -28,6 +28,7 @@ use serde_json::json;
 #[derive(Debug)]
 struct Script {
     answers: Mutex<VecDeque<(u16, &'static str, String)>>,
+    is_used_up: Mutex<bool>,
     asked: Mutex<Vec<String>>,
 }
 
@@ -39,6 +40,9 @@ impl Transport for Script {
     ) -> Result<http::Response<Bytes>, TransportError> {
         let path = request.uri().path_and_query().unwrap().to_string();
         let is_token = path.starts_with("/ws/");
+        let goes_on = ["after=", "olderThan=", "cursor="]
+            .iter()
+            .any(|place| path.contains(place));
         self.asked.lock().unwrap().push(path);
         let mut answers = self.answers.lock().unwrap();
         if is_token && !answers[0].1.starts_with("token") {
@@ -46,9 +50,14 @@ impl Transport for Script {
                 br#"{"access_token":"t","expires_in":3600}"#,
             )));
         }
+        let mut is_used_up = self.is_used_up.lock().unwrap();
         let (status, content_type, body) = if answers.len() > 1 {
             answers.pop_front().unwrap()
+        } else if *is_used_up && goes_on {
+            // Behind the last page lies an empty one.
+            (200, JSON, "[]".to_owned())
         } else {
+            *is_used_up = true;
             answers[0].clone()
         };
         let answer = http::Response::builder()
@@ -61,6 +70,7 @@ impl Transport for Script {
 fn script(answers: impl IntoIterator<Item = (u16, &'static str, String)>) -> (Arc<Script>, Client) {
     let script = Arc::new(Script {
         answers: Mutex::new(answers.into_iter().collect()),
+        is_used_up: Mutex::default(),
         asked: Mutex::default(),
     });
     let client = Client::builder(Region::Eu, Credentials::client_credentials("id", "secret"))

@@ -190,7 +190,7 @@ struct Envelope<'a, R> {
     is_error: bool,
 }
 
-impl<R> Envelope<'_, R> {
+impl<R: Default> Envelope<'_, R> {
     fn into_page<T>(
         self,
         body: &[u8],
@@ -200,12 +200,19 @@ impl<R> Envelope<'_, R> {
             // Rows beside an error are what was found before it.
             return Err(Unreadable::VendorError);
         }
-        let rows = self.rows.ok_or(Unreadable::Shape(None))?;
         let fingerprint = fingerprint(body);
         let cursor = Cursor::read(
             self.cursor.map(RawValue::get),
             self.count.map(RawValue::get),
         );
+        // No rows at all are an empty page only where a count says so.
+        let says_none = cursor
+            .as_ref()
+            .is_some_and(|cursor| cursor.count == Some(0));
+        let rows = self
+            .rows
+            .or(says_none.then(R::default))
+            .ok_or(Unreadable::Shape(None))?;
         let (rows, malformed, malformed_ids) = read(rows);
         Ok(RawPage {
             rows,
@@ -313,11 +320,7 @@ impl<'de: 'a, 'a, R: Deserialize<'de> + Default> Deserialize<'de> for Envelope<'
                 };
                 while let Some(key) = map.next_key::<Key>()? {
                     match key {
-                        // An explicit `null` is an empty page; the count beside it tells whether that is the truth.
-                        Key::Results | Key::Activities => {
-                            envelope.rows =
-                                Some(map.next_value::<Option<R>>()?.unwrap_or_default());
-                        }
+                        Key::Results | Key::Activities => envelope.rows = map.next_value()?,
                         Key::Cursor => envelope.cursor = map.next_value::<Option<&RawValue>>()?,
                         Key::Count => envelope.count = map.next_value::<Option<&RawValue>>()?,
                         Key::Error | Key::ErrorCode | Key::ErrorMessage | Key::ResultCode => {
@@ -362,7 +365,8 @@ mod tests {
             ),
             (r#"{"cursor":"","results":[{"id":1}]}"#, 1),
             (r#"{"lastActivityId":9,"activities":[{"id":1}]}"#, 1),
-            (r#"{"results":null}"#, 0),
+            (r#"{"results":null,"cursor":{"name":"c","count":0}}"#, 0),
+            (r#"{"results":null,"count":0}"#, 0),
         ] {
             assert_eq!(page(body).unwrap().rows.len(), rows, "{body}");
         }
@@ -378,6 +382,13 @@ mod tests {
             (r#"{"error":"not_authenticated"}"#, Unreadable::VendorError),
             ("{}", Unreadable::Shape(None)),
             (r#"{"results":{}}"#, Unreadable::Shape(None)),
+            (r#"{"results":null}"#, Unreadable::Shape(None)),
+            (r#"{"activities":null}"#, Unreadable::Shape(None)),
+            (
+                r#"{"results":null,"cursor":{"name":"c","offset":0,"count":3}}"#,
+                Unreadable::Shape(None),
+            ),
+            ("null", Unreadable::Shape(None)),
             ("\"text\"", Unreadable::Shape(None)),
             ("<html>", Unreadable::Garbled),
             (r#"[{"id":1},{"id"#, Unreadable::BrokenOff),

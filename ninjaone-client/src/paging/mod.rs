@@ -1,5 +1,7 @@
 //! Complete lists, or an error that says they are not.
 
+mod by_cursor;
+mod counts;
 mod cursor;
 mod decode;
 mod pager;
@@ -11,5 +13,6 @@ mod walk;
 pub use decode::{MalformedRow, RepairedField};
 pub use pager::{Collected, Completeness, Page, Pager};
 
+pub(crate) use counts::CountMeanings;
 pub(crate) use decode::{RawPage, Unreadable, read_page, read_single};
-pub(crate) use walk::{Stop, Walk};
+pub(crate) use walk::{Walk, Wanted};
