@@ -9,7 +9,7 @@ use http::HeaderValue;
 use crate::client::Inner;
 use crate::limit::{BudgetKey, Lane, Limiter, RateLimit, SharedBudget, limiter_of};
 use crate::oauth::{Credentials, Rotation, TokenCache};
-use crate::paging::CountMeanings;
+use crate::paging::LearnedOfReports;
 use crate::transport::ReqwestTransport;
 use crate::{BaseUrl, Client, Error, Observer, RetryPolicy, Transport};
 
@@ -191,7 +191,7 @@ impl ClientBuilder {
             timeout: self.timeout,
             most_pages: self.most_pages,
             most_rows: self.most_rows,
-            counts: CountMeanings::default(),
+            reports: LearnedOfReports::default(),
             user_agent,
             observer: self.observer,
         };

@@ -19,7 +19,7 @@ use crate::limit::{
 };
 use crate::oauth::{Credentials, Rotation, TOKEN_PATH, Token, TokenAnswer, TokenCache};
 use crate::observer::{Event, Observer, WaitReason};
-use crate::paging::{CountMeanings, RawPage};
+use crate::paging::{LearnedOfReports, RawPage};
 use crate::paging::{Pager, Unreadable, Walk, read_page, read_single};
 use crate::request::{Endpoint, Paging, Request, is_dots};
 use crate::retry::{Decision, Outcome, RetryPolicy};
@@ -59,7 +59,7 @@ pub(crate) struct Inner {
     pub(crate) timeout: Duration,
     pub(crate) most_pages: u32,
     pub(crate) most_rows: usize,
-    pub(crate) counts: CountMeanings,
+    pub(crate) reports: LearnedOfReports,
     pub(crate) user_agent: HeaderValue,
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }

@@ -6,7 +6,7 @@ use crate::answer::Asked;
 use crate::client::Inner;
 use crate::limit::{BudgetKey, limiter_of};
 use crate::oauth::{Grant, Rotation, TokenCache};
-use crate::paging::CountMeanings;
+use crate::paging::LearnedOfReports;
 use crate::{BaseUrl, Client, Error, ErrorKind, RetryPolicy};
 
 /// What [`Client::diagnose`] found.
@@ -110,7 +110,7 @@ impl Client {
             timeout: inner.timeout,
             most_pages: inner.most_pages,
             most_rows: inner.most_rows,
-            counts: CountMeanings::default(),
+            reports: LearnedOfReports::default(),
             user_agent: inner.user_agent.clone(),
             observer: inner.observer.clone(),
             base,

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::counts::CountMeaning;
 use super::cursor::Cursor;
+use super::learned::{CountMeaning, Learned};
 use super::walk::{Step, check_page};
 use crate::{Error, ErrorKind};
 
@@ -20,7 +20,8 @@ type PageKey = (u64, usize);
 ///
 /// A report that fits on one page comes without any cursor. So does one that something on the way cut, and nothing tells
 /// the two apart. Such a page is therefore asked for once more, one row smaller: a report that fits then names a
-/// cursor, and mostly a total. One that still names neither is an error. Two answers cannot be tested that way, and are believed:
+/// cursor, and mostly a total. One that still names neither is an error. What is learned so is remembered for the
+/// report: a server that sent a whole page of so many rows does not cut at fewer. Two answers cannot be tested that way, and are believed:
 /// one row, and the same rows again from a server that ignores the size.
 #[derive(Default)]
 #[expect(
@@ -38,7 +39,7 @@ pub(crate) struct ByCursor {
     count: Option<usize>,
     /// The count changed since the report began: it ends nothing any more.
     count_changed: bool,
-    meaning: CountMeaning,
+    learned: Learned,
     offsets: Offsets,
     last_offset: Option<usize>,
     /// Rows of the first page: servers were seen to send fewer than asked for.
@@ -110,20 +111,20 @@ impl ByCursor {
         }
     }
 
-    /// What the count means, as far as is known.
-    pub(crate) fn count_meaning(&self) -> CountMeaning {
-        self.meaning
+    /// What the report has shown.
+    pub(crate) fn learned(&self) -> Learned {
+        self.learned
     }
 
-    /// Takes in what other reads of the report have learned.
-    pub(crate) fn know(&mut self, meaning: CountMeaning) {
-        self.meaning = meaning.max(self.meaning);
+    /// Takes in what other reads of the report have shown.
+    pub(crate) fn know(&mut self, learned: Learned) {
+        self.learned = self.learned.and(learned);
     }
 
     /// Rows of the whole report, once a count was seen to be that.
     pub(crate) fn total(&self) -> Option<usize> {
         self.count
-            .filter(|_| self.meaning == CountMeaning::Total && !self.count_changed)
+            .filter(|_| self.learned.count == CountMeaning::Total && !self.count_changed)
     }
 
     /// What a refusal of the next page means; `is_invalid` says that its parameters were refused.
@@ -136,6 +137,7 @@ impl ByCursor {
             self.unconfirmed = None;
             let again = self.is_known(kept.page)?;
             self.is_whole()?;
+            self.whole_without_cursor(kept.page.1);
             return Ok(Refused::Confirmed { again });
         }
         if self.name.is_none() {
@@ -161,7 +163,7 @@ impl ByCursor {
         *self = Self {
             parameter: self.parameter,
             page_size: self.page_size,
-            meaning: self.meaning,
+            learned: self.learned,
             lapsed_at: self.lapsed_at,
             began_anew: true,
             delivered: std::mem::take(&mut self.delivered),
@@ -226,7 +228,10 @@ impl ByCursor {
         let over = match &named {
             _ if received == 0 => true,
             Some(_) => is_whole && !is_full,
-            None if is_first => is_whole || (received == 1 && self.page_size > 1),
+            None if is_first => {
+                let was_whole = !is_full && received < self.learned.whole_without_cursor;
+                is_whole || was_whole || (received == 1 && self.page_size > 1)
+            }
             None => is_whole || self.rows_without_cursor == Some(total),
         };
         if is_first && named.is_none() && !over {
@@ -235,6 +240,9 @@ impl ByCursor {
         let again = self.is_known(page)?;
         if over {
             self.is_whole()?;
+            if self.rows_without_cursor == Some(total) {
+                self.whole_without_cursor(total);
+            }
         }
         self.lapsed = named.is_none() && !over;
         if is_first {
@@ -267,9 +275,10 @@ impl ByCursor {
         let total = count.filter(|count| *count > received);
         if received > 0 && received < rows && total == Some(rows) {
             self.unconfirmed = None;
-            self.meaning = self.meaning.max(CountMeaning::Total);
+            self.learned.count = self.learned.count.max(CountMeaning::Total);
             let again = self.is_known(kept.page)?;
             self.is_whole()?;
+            self.whole_without_cursor(rows);
             return Ok(Some(Step::Confirmed { again }));
         }
         if is_named {
@@ -291,6 +300,7 @@ impl ByCursor {
         self.unconfirmed = None;
         let again = self.is_known(page)?;
         self.is_whole()?;
+        self.whole_without_cursor(rows);
         Ok(Some(Step::Confirmed { again }))
     }
 
@@ -334,14 +344,23 @@ impl ByCursor {
         Ok(Step::Taken { again: true, over })
     }
 
+    /// Learns that a page of so many rows without a cursor was the whole report.
+    fn whole_without_cursor(&mut self, rows: usize) {
+        let learned = Learned {
+            whole_without_cursor: rows,
+            ..self.learned
+        };
+        self.learned = self.learned.and(learned);
+    }
+
     /// Learns what the count means.
     fn learn(&mut self, count: Option<usize>, received: usize, total: usize) {
         let Some(count) = count else { return };
         if received > 0 && count > received {
-            self.meaning = self.meaning.max(CountMeaning::Total);
+            self.learned.count = self.learned.count.max(CountMeaning::Total);
         }
         if count < total {
-            self.meaning = CountMeaning::NotTotal;
+            self.learned.count = CountMeaning::NotTotal;
         }
         self.count_changed |= self.count.is_some_and(|before| before != count);
         self.count = Some(count);

@@ -238,13 +238,13 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             return Err(too_many("rows", most_rows));
         }
         let operation = self.first.endpoint().operation;
-        let counts = &self.client.inner.counts;
+        let reports = &self.client.inner.reports;
         if let Walk::ByCursor(walk) = &mut self.walk {
-            walk.know(counts.of(operation));
+            walk.know(reports.of(operation));
         }
         let step = self.walk.take(page, resent)?;
         if let Walk::ByCursor(walk) = &self.walk {
-            counts.learn(operation, walk.count_meaning());
+            reports.learn(operation, walk.learned());
         }
         if step != Step::Confirm {
             self.rows = rows;

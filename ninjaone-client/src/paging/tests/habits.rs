@@ -683,3 +683,74 @@ async fn the_readme_says_what_a_list_costs() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_page_without_a_cursor_that_is_smaller_than_a_whole_one_costs_one_request() {
+    let server = Server {
+        habits: Habits::of(0),
+        requests: 0,
+        reports: 0,
+        place: None,
+    };
+    let server = Arc::new(std::sync::Mutex::new(server));
+    let script = with_token({
+        let server = Arc::clone(&server);
+        move |path| server.lock().unwrap().answer(path)
+    });
+    let client = script.client();
+    for (rows, requests) in [
+        (20, 2),
+        (19, 1),
+        (20, 2),
+        (7, 1),
+        (21, 2),
+        (20, 1),
+        (999, 2),
+        (998, 1),
+    ] {
+        server.lock().unwrap().habits.rows = rows;
+        let before = script.asked().len();
+        let read = client
+            .queries()
+            .volumes(VolumesParams::default().page_size(1000))
+            .collect();
+        assert_eq!(read.await.unwrap().rows.len(), rows);
+        assert_eq!(script.asked().len() - before, requests, "{rows}");
+    }
+}
+
+proptest! {
+    /// What was learned of small reports makes no larger one short.
+    #[test]
+    fn a_server_that_cuts_without_a_word_is_found_out_after_any_reports_before(
+        cap in 2_usize..60,
+        reports in proptest::collection::vec(0_usize..120, 1..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let rows_there = Arc::new(std::sync::Mutex::new(0));
+        let script = with_token({
+            let rows_there = Arc::clone(&rows_there);
+            move |path| {
+                let size: usize = parameter(path, "pageSize").unwrap().parse().unwrap();
+                let rows = *rows_there.lock().unwrap();
+                // It names a cursor where the page asked for is full, and nothing where its own cap cuts.
+                let begin: usize = parameter(path, "cursor").map_or(0, |place| place.parse().unwrap());
+                let end = rows.min(begin + size.min(cap));
+                let rows_sent: Vec<_> = (begin..end).map(|id| json!({"deviceId": id})).collect();
+                let mut body = json!({"results": rows_sent});
+                if end < rows && size <= cap {
+                    body["cursor"] = json!({"name": end.to_string(), "offset": begin});
+                }
+                answer(200, body.to_string())
+            }
+        });
+        let client = script.client();
+        for rows in reports {
+            *rows_there.lock().unwrap() = rows;
+            let read = client.queries().volumes(VolumesParams::default().page_size(1000)).collect();
+            if let Ok(read) = runtime.block_on(read) {
+                prop_assert_eq!(read.rows.len(), rows, "cap {}", cap);
+            }
+        }
+    }
+}
