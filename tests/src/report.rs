@@ -251,7 +251,8 @@ impl Cursors {
         } else {
             name
         };
-        self.page(&name, size, source.table, changes)
+        let asked = page_size_asked(request, report.default_page(), changes);
+        self.page(&name, size, asked, source.table, changes)
     }
 
     /// Gives a cursor another name.
@@ -264,7 +265,14 @@ impl Cursors {
         other
     }
 
-    fn page(&mut self, name: &str, size: usize, table: &Table, changes: &Changes) -> Answer {
+    fn page(
+        &mut self,
+        name: &str,
+        size: usize,
+        asked: usize,
+        table: &Table,
+        changes: &Changes,
+    ) -> Answer {
         let Some(cursor) = self.open.get_mut(name) else {
             return Answer::not_found();
         };
@@ -276,7 +284,7 @@ impl Cursors {
             .filter_map(|number| text(table, *number, cursor.bitlocker))
             .collect();
         let last = offset + page.len() >= cursor.rows.len();
-        let state = Self::state(name, cursor, page.len(), changes);
+        let state = Self::state(name, cursor, page.len(), asked, changes);
         if !changes.stalled_cursor {
             cursor.offset = offset + page.len();
             cursor.pages += 1;
@@ -294,7 +302,7 @@ impl Cursors {
 
 impl Cursors {
     /// What a page says of the report it is of.
-    fn state(name: &str, cursor: &Cursor, rows: usize, changes: &Changes) -> Value {
+    fn state(name: &str, cursor: &Cursor, rows: usize, asked: usize, changes: &Changes) -> Value {
         let mut state = json!({ "name": name, "expires": cursor.expires });
         let Some(fields) = state.as_object_mut().filter(|_| !changes.count_missing) else {
             return state;
@@ -307,10 +315,15 @@ impl Cursors {
             };
             fields.insert("offset".to_owned(), json!(shown));
         }
+        let total = cursor.rows.len();
         let count = if changes.has(CursorHabit::CountOfPage) {
             rows
+        } else if changes.has(CursorHabit::CountOfRequest) {
+            asked
+        } else if changes.has(CursorHabit::CountOfRest) {
+            total.saturating_sub(cursor.offset)
         } else {
-            cursor.rows.len()
+            total
         };
         let drift = i64::from(changes.drift().unwrap_or(0)) * i64::from(cursor.pages);
         let count = i64::try_from(count + changes.count_too_large).unwrap_or(i64::MAX) + drift;

@@ -109,6 +109,16 @@ fn pages_are_capped_at_any_number_of_lists_reports_and_activities() {
 }
 
 #[test]
+fn an_endpoint_is_capped_by_itself() {
+    let mut visit = Visit::with([]);
+    visit
+        .tenant
+        .fault(Fault::PageCapped { rows: 7 }.on("/v2/queries/volumes"));
+    assert_eq!(visit.rows("/v2/queries/volumes?pageSize=1000").len(), 7);
+    assert_eq!(visit.rows("/v2/devices?pageSize=1000").len(), 120);
+}
+
+#[test]
 fn caps_change_from_page_to_page() {
     let mut visit = Visit::with([Fault::PagesCapped {
         rows: vec![5, 40, 1],
@@ -162,6 +172,13 @@ fn a_count_means_what_its_habit_says() {
             .iter()
             .all(Value::is_null)
     );
+    assert!(
+        counts(Some(CursorHabit::CountOfRequest))
+            .iter()
+            .all(|count| *count == 50)
+    );
+    let rest = counts(Some(CursorHabit::CountOfRest));
+    assert_eq!((&rest[0], &rest[1]), (&json!(total), &json!(total - 50)));
     let growing = counts(Some(CursorHabit::CountDrifts { by: 2 }));
     assert_eq!(
         (&growing[0], &growing[2]),

@@ -73,6 +73,10 @@ fn has_list(filter: &str) -> bool {
 pub enum CursorHabit {
     /// `count` is the number of rows of its own page, not of the report.
     CountOfPage,
+    /// `count` is the page size that was asked for, also where pages are smaller.
+    CountOfRequest,
+    /// `count` is the number of rows from this page to the end.
+    CountOfRest,
     /// `count` differs by so much from page to page, as where rows arrive or leave meanwhile: it is the total on the first page.
     CountDrifts {
         /// Rows more on every page; negative: fewer.

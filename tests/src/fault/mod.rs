@@ -212,7 +212,12 @@ impl Fault {
             | Self::BareArray
             | Self::WrongContentType => true,
             Self::Error { status, .. } => matches!(status, 500 | 502 | 503 | 504),
-            Self::Cursor(habit) => !matches!(habit, CursorHabit::CountDrifts { .. }),
+            Self::Cursor(habit) => !matches!(
+                habit,
+                CursorHabit::CountDrifts { .. }
+                    | CursorHabit::CountOfRequest
+                    | CursorHabit::CountOfRest
+            ),
             Self::Damaged(damage) => damage.harm().is_lossless(),
             Self::PlaceIgnored
             | Self::Everything
