@@ -52,6 +52,7 @@ pub async fn discovery_adds_and_never_changes_a_decision(store: &dyn Store) {
         guard: world.credential.guard(),
         added: vec![pending.clone()],
         seen: Vec::new(),
+        lost_organizations: None,
         audit: Vec::new(),
     };
     committed(store.commit_discovery(world.msp, first).await.unwrap());
@@ -69,6 +70,7 @@ pub async fn discovery_adds_and_never_changes_a_decision(store: &dyn Store) {
                 missing_since: Some(at(4)),
             })
             .to_vec(),
+        lost_organizations: None,
         audit: vec![world.audit("discovery", 4)],
     };
     committed(store.commit_discovery(world.msp, commit).await.unwrap());
@@ -102,6 +104,7 @@ pub async fn discovery_delivered_twice_writes_once(store: &dyn Store) {
         guard: world.credential.guard(),
         added: vec![mapping(world.credential.id, 8)],
         seen: Vec::new(),
+        lost_organizations: None,
         audit: vec![world.audit("discovery", 4)],
     };
     committed(
