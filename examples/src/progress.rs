@@ -10,13 +10,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ninjaone_client::{Event, Observer, WaitReason};
 use regentra_sync::{
     budget::NINJAONE_WINDOWS,
+    clock::{Clock as _, SystemClock},
     progress::{self, Progress},
     run::RunKind,
 };
 
 use crate::{
     output,
-    wording::{count, number},
+    wording::{count, number, wait},
 };
 
 /// Waits shorter than this are not worth a word.
@@ -48,10 +49,8 @@ impl Observer for Waits {
                 ..
             } if *expected >= WORTH_SAYING => {
                 let why = why(*reason);
-                output::note(format_args!(
-                    "{operation}: waiting {} s {why}",
-                    expected.as_secs()
-                ));
+                let wait = wait(*expected, SystemClock.now());
+                output::note(format_args!("{operation}: waiting {wait} {why}"));
             }
             Event::Restart { operation, .. } => {
                 output::note(format_args!(
@@ -157,7 +156,8 @@ impl State {
                 let is_new = self.waiting.is_none();
                 if *expected >= WORTH_SAYING {
                     let why = why(*reason);
-                    self.waiting = Some(format!("waiting {} s {why}", expected.as_secs()));
+                    let wait = wait(*expected, SystemClock.now());
+                    self.waiting = Some(format!("waiting {wait} {why}"));
                 }
                 self.waiting.is_some() && is_new && is_due
             }

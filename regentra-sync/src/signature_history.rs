@@ -77,7 +77,7 @@ impl SignatureState {
 }
 
 /// The state of a device's signatures, and since when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SignatureRecord {
     /// The state.
     pub state: SignatureState,

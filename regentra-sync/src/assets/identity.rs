@@ -235,7 +235,7 @@ impl SharedSerials {
 #[must_use]
 pub fn match_assets(lower: &[&Asset], higher: &[&Asset], shared: &SharedSerials) -> Matches {
     let mut matches = Matches::default();
-    let mut settled = BTreeSet::new();
+    let (mut settled, mut groups) = (BTreeSet::new(), Vec::new());
     for key in Key::ALL {
         let lower = by_key(lower, key, &settled);
         let higher = by_key(higher, key, &settled);
@@ -254,15 +254,27 @@ pub fn match_assets(lower: &[&Asset], higher: &[&Asset], shared: &SharedSerials)
                 },
                 _ => key.shared(),
             };
-            for asset in candidates.iter().chain(others) {
-                matches.ambiguous.entry(asset.id).or_insert(undecided);
+            groups.push((undecided, ids(&candidates), ids(others)));
+        }
+    }
+    // A weaker key may have decided: ambiguous is what has still a candidate on the other side.
+    for (undecided, lower, higher) in groups {
+        let left = |ids: Vec<AssetId>| -> Vec<_> {
+            let left = ids.into_iter().filter(|id| !settled.contains(id));
+            left.collect()
+        };
+        let (lower, higher) = (left(lower), left(higher));
+        if !lower.is_empty() && !higher.is_empty() {
+            for asset in lower.into_iter().chain(higher) {
+                matches.ambiguous.entry(asset).or_insert(undecided);
             }
         }
     }
     matches
-        .ambiguous
-        .retain(|asset, _| !settled.contains(asset));
-    matches
+}
+
+fn ids(assets: &[&Asset]) -> Vec<AssetId> {
+    assets.iter().map(|asset| asset.id).collect()
 }
 
 /// Why a key that one asset of each side has does not make them one machine.

@@ -11,6 +11,7 @@ use regentra_sync::{
     mapping::MappingState,
     regentra_evidence::{ChainHead, SignalKind, Status, verify_chain},
     seal::{Field, Keyring},
+    signature_history::SignatureRecord,
     store::{AssetFilter, AuditPage, Store, StoredSignal},
     ticket::{NoteReason, OutboxAction, OutboxId, OutboxRow, SignalKey, TicketId, TicketState},
 };
@@ -42,7 +43,7 @@ pub(crate) struct View {
     pub(crate) organizations: BTreeMap<Org, Organization>,
     pub(crate) companies: BTreeMap<Company, Option<Customer>>,
     pub(crate) assets: BTreeMap<Thing, Asset>,
-    pub(crate) signatures: BTreeMap<Org, Vec<OffsetDateTime>>,
+    pub(crate) signatures: BTreeMap<Org, Vec<SignatureRecord>>,
     pub(crate) tickets: BTreeMap<Key, Vec<Ticket>>,
     /// What the bridge has not delivered, in no order.
     pub(crate) outbox: BTreeMap<u8, Vec<Message>>,
@@ -82,6 +83,8 @@ pub(crate) struct Asset {
     pub(crate) status: Presence,
     pub(crate) name: String,
     pub(crate) serial: Option<String>,
+    /// Held, since a list that had shrunk lacked it.
+    pub(crate) is_missing: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -388,6 +391,7 @@ impl Names {
                     .content
                     .serial_number
                     .map(|serial| serial.as_str().to_owned()),
+                is_missing: asset.missing_since.is_some(),
             };
             seen.versions.insert(thing, asset.version);
             seen.view.assets.insert(thing, shown);
@@ -429,13 +433,15 @@ impl Names {
                 counts,
                 truncated_any,
                 suspect_empty,
+                suspect_shrunk,
+                ..
             } => {
                 let org = self.org(*mapping);
                 said_of_sync(
                     org,
                     [counts.listed, counts.foreign_rows, counts.malformed_rows],
                     *truncated_any,
-                    *suspect_empty,
+                    *suspect_empty || *suspect_shrunk,
                 )
             }
             AuditDetails::Swept {

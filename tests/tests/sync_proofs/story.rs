@@ -309,6 +309,8 @@ async fn write_lower_sources(site: &Site, msp: MspOrgId, company: regentra_sync:
                 serial_number: Some(serial.into()),
                 ..AssetContent::default()
             },
+            missing_since: None,
+            possible_duplicate_of: None,
             version: Version::FIRST,
             created_at: NOW,
             updated_at: NOW,
