@@ -264,9 +264,8 @@ fn synced(counts: &SyncCounts) -> String {
         (counts.possible_duplicates, "possible duplicates"),
         (counts.held, "held"),
         (counts.foreign_rows, "foreign"),
-        (counts.malformed_rows, "malformed"),
     ]);
-    let devices = count(counts.listed, "device", "devices");
+    let devices = count_and_lost(counts.listed, "device", "devices", counts.malformed_rows);
     if parts.is_empty() {
         devices
     } else {

@@ -154,7 +154,7 @@ pub fn said(portal: &Portal, tick: OffsetDateTime, swept: &[Swept]) -> String {
 }
 
 /// One cell for each signal, empty when nothing was judged.
-fn verdicts(outcome: &Outcome) -> [Cell; 5] {
+fn verdicts(outcome: &Outcome) -> [table::Cell; 5] {
     let Ok(SweepOutcome::Committed(report)) = outcome else {
         return SignalKind::ALL.map(|_| table::cell(""));
     };

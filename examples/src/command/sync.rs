@@ -14,7 +14,7 @@ use crate::{
     output,
     portal::Portal,
     table,
-    wording::{count, number},
+    wording::{count, count_and_lost, number},
 };
 
 /// Arguments of `regentra sync`.
@@ -140,6 +140,7 @@ pub fn said(portal: &Portal, synced: &[MappingSync]) -> String {
         sum.updated += counts.updated;
         sum.moved += counts.moved;
         sum.retired += counts.retired;
+        sum.malformed_rows += counts.malformed_rows;
         if !changed && remark.is_empty() {
             unchanged += 1;
             continue;
@@ -178,7 +179,12 @@ pub fn said(portal: &Portal, synced: &[MappingSync]) -> String {
     };
     format!(
         "{news}{organizations}, {}: {} new, {} changed, {} moved, {} retired{rest}.\n",
-        count(sum.listed, "approved device", "approved devices"),
+        count_and_lost(
+            sum.listed,
+            "approved device",
+            "approved devices",
+            sum.malformed_rows
+        ),
         number(sum.created),
         number(sum.updated),
         number(sum.moved),

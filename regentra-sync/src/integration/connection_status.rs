@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -181,6 +181,10 @@ impl Integration {
                 .iter()
                 .filter_map(|mapping| customer(mapping, &companies, &runs))
                 .collect();
+            let mapped_to: BTreeSet<_> = mappings
+                .iter()
+                .filter_map(|mapping| mapping.state.company())
+                .collect();
             statuses.push(ConnectionStatus {
                 credential: credential.id,
                 region: credential.region.clone(),
@@ -191,10 +195,11 @@ impl Integration {
                 connected_at: credential.connected_at,
                 disconnected_at: credential.disconnected_at,
                 organizations: organizations(&credential, &mappings),
-                assets: DoubtCounts::of(doubts.iter().filter(|of| {
-                    let company = Some(of.asset.company);
-                    mappings.iter().any(|of| of.state.company() == company)
-                })),
+                assets: DoubtCounts::of(
+                    doubts
+                        .iter()
+                        .filter(|of| mapped_to.contains(&of.asset.company)),
+                ),
                 customers,
                 last_discovery: last(RunKind::Discovery),
                 last_asset_sync: last(RunKind::AssetSync),
