@@ -153,7 +153,7 @@ mod tests {
         let typed = "\u{1b}[2JAlder\u{7}\nDental \u{202e}LLC\u{2066}\u{9b}\u{200b}";
         assert_eq!(
             Shown::bounded(typed).as_str(),
-            "\\u{1b}[2JAlder\\u{7}\\u{a}Dental \\u{202e}LLC\\u{2066}…"
+            "\\u{1b}[2JAlder\\u{7}\\u{a}Dental \\u{202e}LLC\\u{2066}\\u{9b}…"
         );
         for text in [Shown::bounded(typed), Shown::text(typed)] {
             assert!(!text.as_str().chars().any(is_invisible), "{text}");
