@@ -73,7 +73,7 @@ async fn stage_1_plans_active_credentials_and_mapped_organizations_of_promoted_c
         (event.mapping_id, event.external_org_id.get()),
         (host.mapping_id(1), 1)
     );
-    assert_eq!(event.region, crate::host::us());
+    assert_eq!(event.region, us());
 }
 
 async fn a_second_delivery_leaves_the_record_of_the_run_as_it_is(host: Host) {
