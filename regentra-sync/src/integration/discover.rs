@@ -112,8 +112,9 @@ impl Integration {
         mut event: EventId,
     ) -> Result<Discovery> {
         let guard = credential.guard();
-        let lost = list.malformed_rows;
-        let lost_organizations = (lost != credential.lost_organizations).then_some(lost);
+        let unreadable = list.malformed_rows;
+        let lost_organizations =
+            (unreadable != credential.lost_organizations).then_some(unreadable);
         for _ in 0..RACES {
             let known = self.inner.store.mappings(msp, guard.credential).await?;
             let companies = self.inner.store.companies(msp).await?;

@@ -211,6 +211,7 @@ impl Model {
         let connection = Connection {
             active: true,
             secrets,
+            lost: 0,
         };
         self.clients.insert(tenant, client);
         let again = self.view.connections.insert(tenant, connection).is_some();
@@ -229,6 +230,10 @@ impl Model {
             return Ok(true);
         }
         let listing = truth.list_organizations()?;
+        let is_listed = |org: &Org| listing.rows.iter().any(|(id, _)| *id == org.1);
+        if !listing.is_complete() && !mapped.iter().any(is_listed) {
+            return Ok(false);
+        }
         Ok(mapped.iter().all(|org| {
             let known = self.view.organizations.get(org).unwrap();
             match listing.rows.iter().find(|(id, _)| *id == org.1) {
@@ -403,7 +408,9 @@ impl Model {
                 organization.suggestion = suggestion(&organization.name);
             }
         }
-        if before != self.view.organizations {
+        let connection = self.view.connections.get_mut(&tenant).unwrap();
+        let lost = std::mem::replace(&mut connection.lost, listing.malformed);
+        if before != self.view.organizations || lost != listing.malformed {
             self.audit(Trail::Msp(msp), "NINJAONE_DISCOVERED");
         }
     }
@@ -418,8 +425,13 @@ impl Model {
     ) -> Self {
         let (mut taken, mut late) = (then.clone(), self.clone());
         let _ = taken.discover(tenant, truths, at);
-        if taken.view.organizations == then.view.organizations {
+        let lost = |model: &Self| model.view.connections.get(&tenant).map(|of| of.lost);
+        let found = lost(&taken).filter(|found| lost(then) != Some(*found));
+        if taken.view.organizations == then.view.organizations && found.is_none() {
             return late;
+        }
+        if let (Some(found), Some(connection)) = (found, late.view.connections.get_mut(&tenant)) {
+            connection.lost = found;
         }
         for (org, organization) in taken.view.organizations {
             if then.view.organizations.get(&org) == Some(&organization) {

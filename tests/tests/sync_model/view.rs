@@ -58,6 +58,8 @@ pub(crate) struct Connection {
     pub(crate) active: bool,
     /// Client, secret, and whether they are sealed under the key that seals now; `None` when every sealed column is empty.
     pub(crate) secrets: Option<(Tenant, String, bool)>,
+    /// Rows of the last list of organizations that had no id.
+    pub(crate) lost: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -315,7 +317,12 @@ impl Names {
                 )
             });
             let active = credential.is_active;
-            let connection = Connection { active, secrets };
+            let lost = credential.lost_organizations;
+            let connection = Connection {
+                active,
+                secrets,
+                lost,
+            };
             view.connections.insert(tenant, connection);
 
             for mapping in store.mappings(id, credential.id).await.unwrap() {

@@ -109,7 +109,11 @@ impl Story {
                 let mut script = ninjaone.script();
                 let names = ["Contoso", "Fabrikam", "Tailspin", "Wingtip", "Contoso Labs"];
                 script.organizations = (1..).zip(names.map(str::to_owned)).collect();
-                let devices = vec![serial(11, "SERIES-11"), serial(12, "SERIES-12"), device(13, "PC-13")];
+                let devices = vec![
+                    serial(11, "SERIES-11"),
+                    serial(12, "SERIES-12"),
+                    device(13, "PC-13"),
+                ];
                 script.devices.insert(1, devices);
                 script
                     .devices
