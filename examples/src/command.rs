@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use crate::host::HostArgs;
 
+pub mod assets;
 pub mod audit;
 pub mod authorize;
 pub mod companies;
@@ -44,6 +45,8 @@ pub enum Command {
     Map(map::MapArgs),
     /// List the companies: their organizations, their assets, whether they are promoted.
     Companies(companies::CompaniesArgs),
+    /// List the assets of a company, or those of all that a person should look at: ambiguous, possible duplicates, held.
+    Assets(assets::AssetsArgs),
     /// Promote companies to compliance: from the next sweep on they get signals.
     Promote(promote::PromoteArgs),
     /// Sync the assets of every mapped organization, or of one company.
@@ -85,6 +88,7 @@ impl Command {
             Self::Organizations(args) => Box::pin(organizations::run(args, host)).await,
             Self::Map(args) => Box::pin(map::run(args, host)).await,
             Self::Companies(args) => Box::pin(companies::run(args, host)).await,
+            Self::Assets(args) => Box::pin(assets::run(args, host)).await,
             Self::Promote(args) => Box::pin(promote::run(args, host)).await,
             Self::Sync(args) => Box::pin(sync::run(args, host)).await,
             Self::Sweep => Box::pin(sweep::run(host)).await,

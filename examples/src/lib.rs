@@ -15,6 +15,7 @@ pub mod output;
 pub mod portal;
 pub mod progress;
 pub mod quickstart;
+pub mod shown;
 pub mod table;
 pub mod verdict;
 pub mod wording;

@@ -84,7 +84,7 @@ macro_rules! conformance {
             evidence::the_signal_history_is_newest_first,
             evidence::of_two_sweeps_from_one_chain_head_one_commits,
             evidence::the_first_evidence_time_is_stamped_once,
-            evidence::the_signature_history_grows_and_is_cleared,
+            evidence::the_signature_history_keeps_states_and_forgets_devices,
             evidence::customers_do_not_read_each_other,
             tickets::a_signal_has_one_open_ticket,
             tickets::a_ticket_is_written_from_the_version_that_was_read,

@@ -27,6 +27,7 @@ use crate::{
     store::Store,
 };
 
+mod asset_doubts;
 mod asset_sync;
 mod audit;
 mod authorize;
@@ -37,6 +38,7 @@ mod disconnect;
 mod discover;
 mod evidence_sweep;
 mod map;
+mod map_pending;
 mod plan;
 mod posture;
 mod promote;
@@ -45,6 +47,7 @@ mod test_connection;
 mod tickets;
 
 pub use self::{
+    asset_doubts::{AssetDoubt, Doubt, DoubtCounts},
     asset_sync::{MappingSync, SyncOutcome},
     authorize::{Authorization, Authorized, BeginAuthorization, Callback, RequestedAccess},
     connect::{Connect, Connected},
@@ -53,6 +56,7 @@ pub use self::{
     discover::Discovery,
     evidence_sweep::{SkipReason, SweepOutcome, SweepReport},
     map::{Choice, Mapped},
+    map_pending::{Bulk, BulkStep, Left, MappedPending, PendingStep, Suggestion, SuggestionReason},
     plan::{Handled, PlanKind},
     posture::CustomerPosture,
     test_connection::{ConnectionTest, TestConnection},

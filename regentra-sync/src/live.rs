@@ -1,19 +1,21 @@
 //! NinjaOne over its API.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use ninjaone_client::{
     BaseUrl, BudgetError, BudgetKey, Client, Credentials, DeviceFilter, DeviceId,
-    ErrorKind as Vendor, Grant, Lane, MemoryTokenStore, OrganizationId, RateLimit, RefreshToken,
-    RetryPolicy, SharedBudget, Timestamp, TokenStore, Transport,
+    ErrorKind as Vendor, Grant, Lane, MemoryTokenStore, OrganizationId, RateLimit, RetryPolicy,
+    SharedBudget, Timestamp, TokenStore, Transport,
     devices::DevicesParams,
-    models::{ApprovalStatus, Device},
+    models::{ApprovalStatus, Device, User, UserType},
     organizations::OrganizationsParams,
     queries::CustomFieldsParams,
+    users::UsersParams,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -27,12 +29,12 @@ use crate::{
     budget::{Spend, Window},
     clock::Clock,
     collect,
-    credential::{CredentialGuard, Fingerprint},
+    credential::{CredentialGuard, Fingerprint, TenantView},
     error::{Error, ErrorKind, Result},
     mapping::ExternalOrgId,
     ninjaone::{
-        Access, AccessGrant, DeviceList, ListedDevice, ListedOrganization, NinjaOne,
-        OrganizationList, Redemption,
+        Access, AccessGrant, Contact, DeviceList, ListedDevice, ListedOrganization, NinjaOne,
+        OrganizationList, Redeemed, Redemption,
     },
     private::Private,
     progress::{Observer, Progress},
@@ -286,7 +288,7 @@ impl NinjaOne for LiveNinjaOne {
         Ok(self.client(access)?.authenticate().await?)
     }
 
-    async fn redeem(&self, redemption: Redemption) -> Result<RefreshToken> {
+    async fn redeem(&self, redemption: Redemption) -> Result<Redeemed> {
         let Redemption {
             base_url,
             client_id,
@@ -301,10 +303,15 @@ impl NinjaOne for LiveNinjaOne {
             Arc::<MemoryTokenStore>::clone(&tokens),
         );
         let client = self.build(&base_url, credentials)?;
-        client.in_lane(Lane::Interactive).redeem(code).await?;
+        let client = client.in_lane(Lane::Interactive);
+        client.redeem(code).await?;
+        let view = view_of(&client).await;
+        // Asking may have brought another one.
         let token = tokens.load().await;
         let token = token.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-        token.ok_or_else(|| Error::new(ErrorKind::Internal, "the client kept no refresh token"))
+        let token = token
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "the client kept no refresh token"))?;
+        Ok(Redeemed { token, view })
     }
 
     async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {
@@ -319,12 +326,14 @@ impl NinjaOne for LiveNinjaOne {
             list.requests += 1;
             list.malformed_rows += page.malformed.len() as u64;
             for row in page.rows {
-                match (row.id, row.name) {
-                    (Some(id), Some(name)) => {
-                        let (id, name) = (ExternalOrgId::new(id.get()), Private::new(name));
-                        list.organizations.push(ListedOrganization { id, name });
-                    }
-                    _ => list.malformed_rows += 1,
+                // A name that cannot be read is no reason for an organization not to be there.
+                let name = row.name.unwrap_or_default();
+                match row.id {
+                    Some(id) => list.organizations.push(ListedOrganization {
+                        id: ExternalOrgId::new(id.get()),
+                        name: Private::new(name),
+                    }),
+                    None => list.malformed_rows += 1,
                 }
             }
         }
@@ -358,6 +367,8 @@ impl NinjaOne for LiveNinjaOne {
                             break 'walk;
                         }
                         let listed = Listed::of(&row);
+                        // It may be approved: it stays, and the list cannot say that others are gone.
+                        list.malformed_rows += u64::from(row.unreadable.contains(APPROVAL_STATUS));
                         // A device that is listed twice is what its newest row says.
                         if own
                             .get(&id)
@@ -379,6 +390,7 @@ impl NinjaOne for LiveNinjaOne {
             .map(|(id, listed)| ListedDevice {
                 id: id.get(),
                 content: listed.content,
+                contact: listed.contact,
             })
             .collect();
         Ok(list)
@@ -390,9 +402,44 @@ impl NinjaOne for LiveNinjaOne {
     }
 }
 
+/// The field that says whether a device is approved.
+const APPROVAL_STATUS: &str = "approvalStatus";
+
+/// How long finding out what a user sees may keep a connection from being saved: the code is spent by then.
+const VIEW_WITHIN: Duration = Duration::from_secs(20);
+
+/// How much of the tenant the user sees whose token the client has.
+///
+/// The API does not say who is asking. It lists the technicians, where the user may see them: what all of them see, this one
+/// does. `Unknown` when they differ, when a row does not say, and when the list is refused.
+async fn view_of(client: &Client) -> TenantView {
+    let params = UsersParams::default().user_type(UserType::Technician);
+    let users = tokio::time::timeout(VIEW_WITHIN, client.users().list(params).collect()).await;
+    let users = match users {
+        Ok(Ok(users)) if users.completeness.is_complete() && users.malformed.is_empty() => {
+            users.rows
+        }
+        _ => return TenantView::Unknown,
+    };
+    let is_technician =
+        |user: &&User| user.enabled != Some(false) && user.user_type != Some(UserType::EndUser);
+    let sees_all = |user: &User| match (user.administrator, user.permit_all_clients) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    };
+    let views: BTreeSet<_> = users.iter().filter(is_technician).map(sees_all).collect();
+    let mut views = views.into_iter();
+    match (views.next().flatten(), views.next()) {
+        (Some(true), None) => TenantView::Whole,
+        (Some(false), None) => TenantView::Part,
+        _ => TenantView::Unknown,
+    }
+}
+
 /// One row of the device list, as far as an asset needs it.
 struct Listed {
-    last_contact: Option<OffsetDateTime>,
+    contact: Contact,
     approved: bool,
     content: AssetContent,
 }
@@ -400,14 +447,19 @@ struct Listed {
 impl Listed {
     fn of(row: &Device) -> Self {
         Self {
-            last_contact: row.last_contact.and_then(Timestamp::at),
-            approved: row.approval_status == Some(ApprovalStatus::Approved),
+            contact: Contact {
+                created: row.created.and_then(Timestamp::at),
+                last: row.last_contact.and_then(Timestamp::at),
+                offline: row.offline,
+            },
+            approved: row.approval_status == Some(ApprovalStatus::Approved)
+                || row.unreadable.contains(APPROVAL_STATUS),
             content: content(row),
         }
     }
 
     fn rank(&self) -> (Option<OffsetDateTime>, bool) {
-        (self.last_contact, self.approved)
+        (self.contact.last, self.approved)
     }
 }
 

@@ -98,6 +98,7 @@ async fn story(store: &PostgresStore, polls: usize) -> (Snapshot, usize) {
         guard: world.credential.guard(),
         added: added.to_vec(),
         seen: Vec::new(),
+        lost_organizations: None,
         audit: vec![world.audit("discovery", 1)],
     };
     deliveries

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use regentra_examples::{command::Command, host::HostArgs, output};
+use regentra_examples::{command::Command, host::HostArgs, output, progress};
 
 /// What the environment says, and what a run answers with.
 const ENVIRONMENT: &str = "\
@@ -60,6 +60,9 @@ async fn main() -> ExitCode {
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(format_args!("error: {error:#}"));
+            if let Some(hint) = progress::when_to_try_again(&error) {
+                output::note(hint);
+            }
             ExitCode::FAILURE
         }
     }

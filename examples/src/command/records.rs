@@ -2,7 +2,6 @@
 
 use anyhow::bail;
 use clap::Args;
-use comfy_table::Cell;
 use regentra_evidence::EvidenceRecord;
 use regentra_sync::evidence_chain::EvidenceRow;
 use serde_json::{Value, json};
@@ -12,6 +11,7 @@ use crate::{
     host::HostArgs,
     output,
     portal::Portal,
+    shown::Shown,
     table, verdict,
     wording::{count, count_of, minute, number, rfc3339},
 };
@@ -46,7 +46,7 @@ pub async fn run(args: RecordsArgs, host: &HostArgs) -> anyhow::Result<()> {
     let Some(customer) = company.converted_to else {
         bail!(
             "{} is not promoted, so there is no evidence of it: `regentra promote` first",
-            company.name.as_str()
+            Shown::name(&company.name)
         );
     };
     let mappings: Vec<_> = portal
@@ -131,17 +131,17 @@ fn page(portal: &Portal, chain: &Chain, limit: Option<u32>) -> String {
         let chained = &row.link;
         let [previous, hash] = [chained.previous, chained.hash].map(|hash| {
             let hash: String = hash.to_string().chars().take(12).collect();
-            Cell::new(hash)
+            table::cell(hash)
         });
         let mut cells = vec![table::number(chained.sequence)];
         match EvidenceRecord::parse(&chained.record) {
             Ok(EvidenceRecord { signal, rules, .. }) => cells.extend([
                 table::status(signal.status),
-                Cell::new(minute(signal.collected_at)),
-                Cell::new(minute(signal.expires_at)),
-                table::cell(&rules.version),
+                table::cell(minute(signal.collected_at)),
+                table::cell(minute(signal.expires_at)),
+                table::cell(rules.version.as_str()),
             ]),
-            Err(_) => cells.extend(["unreadable", "", "", ""].map(Cell::new)),
+            Err(_) => cells.extend(["unreadable", "", "", ""].map(table::cell)),
         }
         cells.extend([previous, hash]);
         table.add_row(cells);

@@ -1,7 +1,6 @@
 //! `regentra sweep`: evidence.
 
 use anyhow::bail;
-use comfy_table::Cell;
 use regentra_evidence::SignalKind;
 use regentra_sync::{
     event::SweepEvent,
@@ -129,8 +128,8 @@ pub fn said(portal: &Portal, tick: OffsetDateTime, swept: &[Swept]) -> String {
                 (opened, closed) => format!("{opened} opened, {closed} closed"),
             };
         }
-        let name = Cell::new(portal.organization_label(event.mapping_id));
-        let rest = [tickets, remark(outcome)].map(Cell::new);
+        let name = table::cell(portal.organization_label(event.mapping_id));
+        let rest = [tickets, remark(outcome)].map(table::cell);
         table.add_row([name].into_iter().chain(verdicts(outcome)).chain(rest));
     }
     let mut text = format!(
@@ -155,15 +154,15 @@ pub fn said(portal: &Portal, tick: OffsetDateTime, swept: &[Swept]) -> String {
 }
 
 /// One cell for each signal, empty when nothing was judged.
-fn verdicts(outcome: &Outcome) -> [Cell; 5] {
+fn verdicts(outcome: &Outcome) -> [table::Cell; 5] {
     let Ok(SweepOutcome::Committed(report)) = outcome else {
-        return SignalKind::ALL.map(|_| Cell::new(""));
+        return SignalKind::ALL.map(|_| table::cell(""));
     };
     SignalKind::ALL.map(|kind| {
         let mut of_kind = report.signals.iter().map(|stored| &stored.signal);
         of_kind
             .find(|signal| signal.kind() == kind)
-            .map_or_else(|| Cell::new(""), |signal| table::status(signal.status))
+            .map_or_else(|| table::cell(""), |signal| table::status(signal.status))
     })
 }
 

@@ -11,14 +11,14 @@ use crate::{
     asset::{Asset, AssetContent, AssetStatus, Source},
     audit::{Actor, AuditDetails, AuditRow, SweepCounts},
     company::PortalCompany,
-    credential::{Credential, Fingerprint, Grant, SealedSecrets},
+    credential::{Credential, Fingerprint, Grant, SealedSecrets, TenantView},
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     mapping::{ExternalOrgId, Mapping, MappingState},
     region::RegionKey,
     run::{Lease, LeaseKey},
     seal::Sealed,
-    signature_history::{SignatureChanges, SignatureHistory},
+    signature_history::{SignatureChanges, SignatureHistory, SignatureRecord, SignatureState},
     store::{
         AssetCommit, AssetFilter, AssetWrite, AuditPage, CommitOutcome, ConnectCommit,
         DisconnectCommit, DiscoveryCommit, MappingCommit, PromotionCommit, Store, StoredSignal,
@@ -184,6 +184,7 @@ impl<'a> World<'a> {
             credential: self.credential.id,
             region: self.credential.region.clone(),
             grant: self.credential.grant,
+            view: self.credential.view,
             reconnected: false,
         };
         let event = self.event("connect");
@@ -214,6 +215,7 @@ impl<'a> World<'a> {
             guard,
             added,
             seen: Vec::new(),
+            lost_organizations: None,
             audit: Vec::new(),
         };
         committed(self.store.commit_discovery(self.msp, commit).await.unwrap());
@@ -296,6 +298,7 @@ impl<'a> World<'a> {
             guard,
             added,
             seen: Vec::new(),
+            lost_organizations: None,
             audit: Vec::new(),
         };
         committed(
@@ -347,6 +350,8 @@ impl<'a> World<'a> {
                 name: external_id.into(),
                 ..AssetContent::default()
             },
+            missing_since: None,
+            possible_duplicate_of: None,
             version: Version::FIRST,
             created_at: at(2),
             updated_at: at(2),
@@ -432,11 +437,14 @@ impl<'a> World<'a> {
             audit: AuditRow::new(event, at(minutes), Actor::Schedule, details),
             first_evidence_synced_at: Some(at(minutes)),
             signatures: SignatureChanges {
-                first_seen: SignatureHistory::from([(
+                changed: SignatureHistory::from([(
                     crate::signature_history::DeviceDigest::from_hex("d1"),
-                    at(minutes),
+                    SignatureRecord {
+                        state: SignatureState::OutOfDate,
+                        since: at(minutes),
+                    },
                 )]),
-                cleared: Vec::new(),
+                forgotten: Vec::new(),
             },
             tickets: Vec::new(),
             outbox: Vec::new(),
@@ -552,6 +560,8 @@ pub fn credential(msp: MspOrgId, region: RegionKey, number: u128) -> Credential 
         fingerprint: Fingerprint::from_hex(format!("fingerprint of {number} in {region}")),
         region,
         grant: Grant::ClientCredentials,
+        view: TenantView::Part,
+        lost_organizations: 0,
         secrets: Some(secrets("first")),
         is_active: true,
         generation: Generation::FIRST,

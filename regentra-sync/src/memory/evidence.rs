@@ -175,8 +175,8 @@ impl Evidence for MemoryStore {
                     .signatures
                     .entry((msp, commit.mapping.mapping))
                     .or_default();
-                history.extend(commit.signatures.first_seen);
-                for device in commit.signatures.cleared {
+                history.extend(commit.signatures.changed);
+                for device in commit.signatures.forgotten {
                     history.remove(&device);
                 }
                 for write in commit.tickets {

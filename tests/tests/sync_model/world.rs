@@ -379,6 +379,8 @@ impl World {
             external_id: self.found.to_string(),
             status: AssetStatus::Active,
             content,
+            missing_since: None,
+            possible_duplicate_of: None,
             version: Version::FIRST,
             created_at: self.now(),
             updated_at: self.now(),
@@ -391,6 +393,7 @@ impl World {
             status: Presence::Active,
             name: text,
             serial: serial.map(str::to_owned),
+            is_missing: false,
         };
         let thing = Thing::Other(msp, source, self.found);
         self.model.found_elsewhere(thing, asset, host);

@@ -8,7 +8,9 @@ use regentra_sync::{
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     regentra_evidence::{ChainHead, ChainLink, SignalKind},
-    signature_history::{DeviceDigest, SignatureChanges, SignatureHistory},
+    signature_history::{
+        DeviceDigest, SignatureChanges, SignatureHistory, SignatureRecord, SignatureState,
+    },
     store::{
         CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
     },
@@ -432,7 +434,7 @@ async fn signature_history(
     mapping: MappingId,
 ) -> Step<SignatureHistory> {
     let rows = sqlx::query(
-        "SELECT device_digest, first_seen_at FROM regentra_sync.signature_history WHERE msp_org_id = $1 AND mapping_id = $2",
+        "SELECT device_digest, state, since FROM regentra_sync.signature_history WHERE msp_org_id = $1 AND mapping_id = $2",
     )
     .bind(msp.as_uuid())
     .bind(mapping.as_uuid())
@@ -440,7 +442,9 @@ async fn signature_history(
     .await?;
     let entry = |row: &PgRow| {
         let device = DeviceDigest::from_hex(row.text("device_digest")?);
-        Ok((device, row.time("first_seen_at")?))
+        let state = row.named("state", SignatureState::from_name)?;
+        let since = row.time("since")?;
+        Ok((device, SignatureRecord { state, since }))
     };
     Ok(rows.iter().map(entry).collect::<Result<_>>()?)
 }
@@ -451,35 +455,31 @@ async fn change_signatures(
     mapping: MappingId,
     changes: &SignatureChanges,
 ) -> Step {
-    let SignatureChanges {
-        first_seen,
-        cleared,
-    } = changes;
-    if !first_seen.is_empty() {
-        let (devices, times): (Vec<_>, Vec<_>) = first_seen
-            .iter()
-            .map(|(device, at)| (device.as_str(), *at))
-            .unzip();
+    let SignatureChanges { changed, forgotten } = changes;
+    if !changed.is_empty() {
+        let changed: Vec<_> = changed.iter().collect();
         sqlx::query(
-            "INSERT INTO regentra_sync.signature_history (msp_org_id, mapping_id, device_digest, first_seen_at) \
-             SELECT $1, $2, new.* FROM unnest($3::text[], $4::timestamptz[]) AS new \
-             ON CONFLICT (msp_org_id, mapping_id, device_digest) DO UPDATE SET first_seen_at = excluded.first_seen_at",
+            "INSERT INTO regentra_sync.signature_history (msp_org_id, mapping_id, device_digest, state, since) \
+             SELECT $1, $2, new.* FROM unnest($3::text[], $4::text[], $5::timestamptz[]) AS new \
+             ON CONFLICT (msp_org_id, mapping_id, device_digest) \
+             DO UPDATE SET state = excluded.state, since = excluded.since",
         )
         .bind(msp.as_uuid())
         .bind(mapping.as_uuid())
-        .bind(devices)
-        .bind(times)
+        .bind(column(&changed, |(device, _)| device.as_str()))
+        .bind(column(&changed, |(_, record)| record.state.as_str()))
+        .bind(column(&changed, |(_, record)| record.since))
         .execute(&mut *connection)
         .await?;
     }
-    if !cleared.is_empty() {
+    if !forgotten.is_empty() {
         sqlx::query(
             "DELETE FROM regentra_sync.signature_history \
              WHERE msp_org_id = $1 AND mapping_id = $2 AND device_digest = ANY ($3)",
         )
         .bind(msp.as_uuid())
         .bind(mapping.as_uuid())
-        .bind(column(cleared, DeviceDigest::as_str))
+        .bind(column(forgotten, DeviceDigest::as_str))
         .execute(connection)
         .await?;
     }

@@ -27,10 +27,14 @@ const MIGRATIONS: &[Migration] = &[
         version: 3,
         sql: include_str!("../migrations/0003_pass_expires_at.sql"),
     },
+    Migration {
+        version: 4,
+        sql: include_str!("../migrations/0004_identity.sql"),
+    },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// The oldest PostgreSQL that understands the schema, as `server_version_num` counts.
 const OLDEST_SERVER: i32 = 150_000;

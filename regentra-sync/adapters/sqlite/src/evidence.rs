@@ -6,7 +6,7 @@ use regentra_sync::{
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     regentra_evidence::{ChainHead, ChainLink, Hash256, SignalKind},
-    signature_history::{DeviceDigest, SignatureChanges},
+    signature_history::{DeviceDigest, SignatureChanges, SignatureRecord, SignatureState},
     store::{
         CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
     },
@@ -97,7 +97,7 @@ async fn read_state(
         .iter()
         .map(|row| ticket(row).map(|ticket| (ticket.key.signal, ticket)));
     let history =
-        sqlx::query("SELECT device, first_seen_at FROM signature WHERE msp = ?1 AND mapping = ?2")
+        sqlx::query("SELECT device, state, since FROM signature WHERE msp = ?1 AND mapping = ?2")
             .bind(msp.as_uuid())
             .bind(mapping.as_uuid())
             .fetch_all(&mut *db)
@@ -105,7 +105,11 @@ async fn read_state(
     let history = history.iter().map(|row| {
         Ok::<_, Failure>((
             DeviceDigest::from_hex(row.text("device")?),
-            row.time("first_seen_at")?,
+            SignatureRecord {
+                state: SignatureState::from_name(&row.text("state")?)
+                    .ok_or_else(|| Failure::corrupt("state"))?,
+                since: row.time("since")?,
+            },
         ))
     });
     let open_tickets = open.collect::<std::result::Result<_, _>>()?;
@@ -233,30 +237,27 @@ async fn change_signatures(
     mapping: MappingId,
     changes: &SignatureChanges,
 ) -> std::result::Result<(), Failure> {
-    let SignatureChanges {
-        first_seen,
-        cleared,
-    } = changes;
-    if !first_seen.is_empty() {
-        let first_seen: Vec<_> = first_seen
+    let SignatureChanges { changed, forgotten } = changes;
+    if !changed.is_empty() {
+        let changed: Vec<_> = changed
             .iter()
-            .map(|(device, at)| (device.as_str(), micros(*at)))
+            .map(|(device, record)| (device.as_str(), record.state.as_str(), micros(record.since)))
             .collect();
-        let insert = "INSERT OR REPLACE INTO signature (msp, mapping, device, first_seen_at) \
-                      SELECT ?1, ?2, value ->> 0, value ->> 1 FROM json_each(?3)";
+        let insert = "INSERT OR REPLACE INTO signature (msp, mapping, device, state, since) \
+                      SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?3)";
         sqlx::query(insert)
             .bind(msp.as_uuid())
             .bind(mapping.as_uuid())
-            .bind(json(&first_seen)?)
+            .bind(json(&changed)?)
             .execute(&mut *db)
             .await?;
     }
-    if !cleared.is_empty() {
+    if !forgotten.is_empty() {
         let delete = "DELETE FROM signature WHERE msp = ?1 AND mapping = ?2 AND device IN (SELECT value FROM json_each(?3))";
         sqlx::query(delete)
             .bind(msp.as_uuid())
             .bind(mapping.as_uuid())
-            .bind(json(cleared)?)
+            .bind(json(forgotten)?)
             .execute(db)
             .await?;
     }

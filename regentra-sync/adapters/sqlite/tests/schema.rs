@@ -169,3 +169,67 @@ async fn evidence_signals_and_audit_are_append_only_for_everybody() {
         assert!(error.to_string().contains("append-only"), "{sql}: {error}");
     }
 }
+
+/// A database of an older release: every row is kept, and an age of signatures that was running runs on.
+#[tokio::test]
+async fn a_database_of_an_older_release_keeps_every_row_and_the_running_ages_of_signatures() {
+    use regentra_sync::{
+        ComplianceOrgId, EventId, MappingId, MspOrgId,
+        credential::TenantView,
+        signature_history::SignatureState,
+        store::{AssetFilter, Assets as _, Connections as _, Evidence as _},
+    };
+    use time::OffsetDateTime;
+    use uuid::Uuid;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let old = [
+        "CREATE TABLE regentra_migration (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL DEFAULT (unixepoch())) STRICT;",
+        include_str!("../migrations/0001_initial.sql"),
+        include_str!("../migrations/0002_pass_expires_at.sql"),
+        "INSERT INTO regentra_migration (version) VALUES (1), (2);",
+    ];
+    execute(&path, &old.concat()).await.unwrap();
+    let id = |number: u128| Uuid::from_u128(number);
+    let blob = |number: u128| format!("x'{}'", id(number).simple());
+    let (msp, mapping, credential, asset, company) = (blob(1), blob(2), blob(3), blob(4), blob(5));
+    let rows = format!(
+        "INSERT INTO signature (msp, mapping, device, first_seen_at) VALUES ({msp}, {mapping}, 'd', 5000000);\
+         INSERT INTO credential (msp, id, region, \"grant\", fingerprint, is_active, generation, secrets_version, connected_at) \
+         VALUES ({msp}, {credential}, 'us', 'authorization_code', 'f', 1, 1, 1, 0);\
+         INSERT INTO asset (msp, id, company, external_source, external_id, status, name, version, created_at, updated_at) \
+         VALUES ({msp}, {asset}, {company}, 'level', '7', 'ACTIVE', 'PC', 1, 0, 0);"
+    );
+    execute(&path, &rows).await.unwrap();
+
+    let store = SqliteStore::migrate(&path).await.unwrap();
+    let msp = MspOrgId::from_uuid(id(1));
+    let state = store
+        .sweep_state(
+            msp,
+            ComplianceOrgId::from_uuid(id(9)),
+            MappingId::from_uuid(id(2)),
+            EventId::from_uuid(id(8)),
+            OffsetDateTime::UNIX_EPOCH,
+        )
+        .await
+        .unwrap();
+    let kept: Vec<_> = state
+        .signature_history
+        .values()
+        .map(|record| (record.state, record.since.unix_timestamp()))
+        .collect();
+    assert_eq!(kept, [(SignatureState::OutOfDate, 5)]);
+    let credentials = store.credentials(msp).await.unwrap();
+    assert_eq!(
+        (credentials[0].view, credentials[0].lost_organizations),
+        (TenantView::Unknown, 0)
+    );
+    let assets = store.assets(msp, AssetFilter::All).await.unwrap();
+    assert_eq!(
+        (assets[0].missing_since, assets[0].possible_duplicate_of),
+        (None, None)
+    );
+    store.close().await;
+}

@@ -122,10 +122,10 @@ impl State {
                 .or(commit.first_evidence_synced_at);
         }
         let history = self.signatures.entry((msp, mapping)).or_default();
-        for (device, first_seen) in commit.signatures.first_seen {
-            history.entry(device).or_insert(first_seen);
+        for (device, record) in commit.signatures.changed {
+            history.insert(device, record);
         }
-        for device in &commit.signatures.cleared {
+        for device in &commit.signatures.forgotten {
             history.remove(device);
         }
         for write in commit.tickets {
