@@ -9,6 +9,7 @@ use http::HeaderValue;
 use crate::client::Inner;
 use crate::limit::{BudgetKey, Lane, Limiter, RateLimit, SharedBudget, limiter_of};
 use crate::oauth::{Credentials, Rotation, TokenCache};
+use crate::paging::Fences;
 use crate::transport::ReqwestTransport;
 use crate::{BaseUrl, Client, Error, Observer, RetryPolicy, Transport};
 
@@ -25,6 +26,7 @@ pub struct ClientBuilder {
     timeout: Duration,
     connect_timeout: Duration,
     largest_answer: usize,
+    largest_content: usize,
     http_client: Option<reqwest::Client>,
     transport: Option<Arc<dyn Transport>>,
     observer: Option<Arc<dyn Observer>>,
@@ -44,6 +46,7 @@ impl ClientBuilder {
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             largest_answer: 64 << 20,
+            largest_content: Fences::DECODED,
             http_client: None,
             transport: None,
             observer: None,
@@ -94,9 +97,21 @@ impl ClientBuilder {
         self
     }
 
-    /// The largest answer it reads, in bytes. Default: 64 MiB. Without effect on a transport of your own.
+    /// The largest answer it reads, in bytes. Default: 64 MiB. A larger one is
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded); a transport of your own has read it by then.
     pub fn largest_answer(mut self, bytes: usize) -> Self {
         self.largest_answer = bytes;
+        self
+    }
+
+    /// How much memory the content of one answer may take beside its body, in bytes. Default: 64 MiB. More is
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded).
+    ///
+    /// It is an estimate: rows, elements of lists and free-form values by the size of their types, texts not at all, because all
+    /// of them together are no longer than the body. Whatever it is set to, a page holds at most ten times the rows that were
+    /// asked for.
+    pub fn largest_content(mut self, bytes: usize) -> Self {
+        self.largest_content = bytes;
         self
     }
 
@@ -165,6 +180,8 @@ impl ClientBuilder {
             key,
             retry: self.retry,
             timeout: self.timeout,
+            largest_answer: self.largest_answer,
+            largest_content: self.largest_content,
             user_agent,
             observer: self.observer,
         };

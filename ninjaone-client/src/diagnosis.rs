@@ -107,6 +107,8 @@ impl Client {
             key,
             retry: RetryPolicy::none(),
             timeout: inner.timeout,
+            largest_answer: inner.largest_answer,
+            largest_content: inner.largest_content,
             user_agent: inner.user_agent.clone(),
             observer: inner.observer.clone(),
             base,

@@ -1,20 +1,31 @@
 //! From the bytes of a page to its rows: the whole page at once, and row by row only after that failed.
 
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::cursor::Cursor;
+use crate::field::TOO_MUCH;
+use crate::meter::{self, Meter};
+use crate::repair;
+use crate::tree::{NoTree, Node};
 use crate::vendor_error::VendorError;
 
 /// A row that did not decode: where it stood and which field was wrong, never what was in it.
+///
+/// A row is lost only when it is no object, or does not say which row it is; whatever else is wrong with it is repaired
+/// ([`RepairedField`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MalformedRow {
@@ -30,11 +41,25 @@ pub struct MalformedRow {
 pub struct RepairedField {
     /// The field, such as `os.needsReboot`; never what was in it.
     pub field: String,
-    /// Whether its value was lost: it is absent from the model and named in
-    /// [`Unreadable`](crate::Unreadable). Otherwise it was read without loss.
+    /// Whether something of it was lost: it is absent from the model, or a list or map that lacks elements, and named in
+    /// [`Unreadable`](crate::Unreadable). Otherwise nothing was lost but letters that are no Unicode: a number as text, a key
+    /// that came twice, a `null` in a list.
     pub lost: bool,
     /// In how many rows.
     pub rows: usize,
+}
+
+impl RepairedField {
+    /// Adds what was repaired on another page.
+    pub(crate) fn merge(all: &mut Vec<Self>, more: Vec<Self>) {
+        for field in more {
+            let same = |there: &&mut Self| there.field == field.field && there.lost == field.lost;
+            match all.iter_mut().find(same) {
+                Some(there) => there.rows += field.rows,
+                None => all.push(field),
+            }
+        }
+    }
 }
 
 /// A page as it was received.
@@ -68,30 +93,149 @@ pub(crate) enum Unreadable {
     VendorError,
     /// It is JSON of another shape; the field, if one is to blame.
     Shape(Option<String>),
+    /// `null` stands where its rows should be, and nothing says that there are none.
+    NullRows,
+    /// It exceeds a fence.
+    Exceeds(Fence),
+}
+
+/// A limit that an answer exceeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fence {
+    /// Bytes of the body.
+    Body(usize),
+    /// Rows of a page.
+    Rows(usize),
+    /// Bytes of memory that its content takes.
+    Decoded(usize),
+    /// Bytes of a cursor.
+    Cursor(usize),
+    /// Levels of nesting, where all of them are asked for.
+    Depth,
+}
+
+/// How much an answer may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fences {
+    /// Rows of a page.
+    pub(crate) rows: usize,
+    /// Bytes of memory that its content may take beside the body.
+    pub(crate) decoded: usize,
+}
+
+impl Fences {
+    /// Rows of a page of which nobody said how many there should be.
+    pub(crate) const ROWS: usize = 1_000_000;
+    /// Bytes of memory that an answer's content may take, unless the client was built otherwise.
+    pub(crate) const DECODED: usize = 64 << 20;
+    /// How many times more rows than asked for are still read: servers were seen to ignore the page size.
+    const TIMES_ASKED: usize = 10;
+    /// Bytes of a cursor. Those seen have a hundred.
+    const CURSOR: usize = 64 << 10;
+
+    /// Of a page that so many rows were asked for.
+    pub(crate) fn of(asked: Option<usize>, decoded: usize) -> Self {
+        let rows = asked.map_or(Self::ROWS, |asked| asked.saturating_mul(Self::TIMES_ASKED));
+        Self { rows, decoded }
+    }
+}
+
+impl Default for Fences {
+    fn default() -> Self {
+        Self::of(None, Self::DECODED)
+    }
 }
 
 /// Reads a page: a bare array, or an object with the rows under `results` or `activities`.
-pub(crate) fn read_page<T: DeserializeOwned>(body: &Bytes) -> Result<RawPage<T>, Unreadable> {
-    match serde_json::from_slice::<Envelope<'_, Vec<T>>>(body) {
-        Ok(envelope) => envelope.into_page(body, |rows| (rows, Vec::new(), Vec::new())),
-        Err(error) if error.classify() == Category::Eof => Err(Unreadable::BrokenOff),
-        Err(_) => {
-            // Text that is not quite UTF-8 costs its letters, not its page.
-            let text = String::from_utf8_lossy(body);
-            let envelope: Envelope<'_, Vec<&RawValue>> = serde_json::from_str(&text)
-                .map_err(|error| Unreadable::of(&error, text.as_bytes(), None))?;
-            envelope.into_page(text.as_bytes(), row_by_row)
+pub(crate) fn read_page<T: DeserializeOwned>(
+    body: &Bytes,
+    fences: Fences,
+) -> Result<RawPage<T>, Unreadable> {
+    let meter = Meter::start(fences.decoded);
+    match envelope::<T>(body, fences, &meter) {
+        Ok(envelope) => envelope.into_page(body, |rows| {
+            Ok(Rows {
+                rows,
+                ..Rows::default()
+            })
+        }),
+        Err(NoEnvelope::Exceeds(fence)) => Err(Unreadable::Exceeds(fence)),
+        Err(NoEnvelope::Json(error)) if error.classify() == Category::Eof => {
+            Err(Unreadable::BrokenOff)
+        }
+        Err(NoEnvelope::Json(_)) => {
+            meter.give_back_to(fences.decoded);
+            let text = lossy(body, fences)?;
+            let envelope = match envelope::<&RawValue>(text.as_bytes(), fences, &meter) {
+                Ok(envelope) => envelope,
+                Err(NoEnvelope::Exceeds(fence)) => return Err(Unreadable::Exceeds(fence)),
+                Err(NoEnvelope::Json(error)) => {
+                    return Err(Unreadable::of(&error, text.as_bytes(), None));
+                }
+            };
+            envelope.into_page(text.as_bytes(), |rows| row_by_row(rows, fences, &meter))
         }
     }
 }
 
 /// Reads one object (or whatever else `T` is).
-pub(crate) fn read_single<T: DeserializeOwned>(body: &Bytes) -> Result<T, Unreadable> {
+pub(crate) fn read_single<T: DeserializeOwned>(
+    body: &Bytes,
+    fences: Fences,
+) -> Result<T, Unreadable> {
     if VendorError::is_error_object(body) {
         return Err(Unreadable::VendorError);
     }
-    serde_json::from_slice(body)
-        .map_err(|error| Unreadable::of(&error, body, field_at_fault::<T>(body)))
+    let exceeds = Unreadable::Exceeds(Fence::Decoded(fences.decoded));
+    // A type of the caller's own does not count what it takes, so that the values of a large body are counted beforehand.
+    if body.len() > fences.decoded / LARGEST_VALUE
+        && values_at_most(body) > fences.decoded / LARGEST_VALUE
+    {
+        return Err(exceeds);
+    }
+    let meter = Meter::start(fences.decoded);
+    let error = match serde_json::from_slice(body) {
+        Ok(value) => return Ok(value),
+        Err(_) if meter.is_exceeded() => return Err(exceeds),
+        Err(error) => error,
+    };
+    meter.give_back_to(fences.decoded);
+    let text = lossy(body, fences)?;
+    match Node::parse(&text) {
+        Ok(node) => match repair::read(&node) {
+            _ if meter.is_exceeded() => Err(exceeds),
+            Ok((value, _)) => Ok(value),
+            Err(_) if node.is_too_deep() => Err(Unreadable::Exceeds(Fence::Depth)),
+            Err(_) => Err(Unreadable::Shape(field_at_fault::<T>(body))),
+        },
+        Err(NoTree::TooLarge) => Err(exceeds),
+        Err(NoTree::Invalid) => Err(Unreadable::of(&error, body, field_at_fault::<T>(body))),
+    }
+}
+
+/// Bytes that a value takes at most in a free-form tree, its key and its share of the tree's nodes included.
+const LARGEST_VALUE: usize = 128;
+
+/// No fewer than the values that a body holds: each but the first follows a bracket or a comma.
+fn values_at_most(body: &[u8]) -> usize {
+    body.iter()
+        .filter(|byte| matches!(byte, b',' | b'[' | b'{'))
+        .count()
+        + 1
+}
+
+/// Text that is not quite UTF-8 costs its letters, not its page. The replacement is longer than what it replaces.
+fn lossy(body: &[u8], fences: Fences) -> Result<Cow<'_, str>, Unreadable> {
+    if let Ok(text) = std::str::from_utf8(body) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let length = |chunk: std::str::Utf8Chunk<'_>| {
+        chunk.valid().len() + char::REPLACEMENT_CHARACTER.len_utf8()
+    };
+    if body.utf8_chunks().map(length).sum::<usize>() > body.len().saturating_add(fences.decoded) {
+        return Err(Unreadable::Exceeds(Fence::Decoded(fences.decoded)));
+    }
+    Ok(String::from_utf8_lossy(body))
 }
 
 impl Unreadable {
@@ -115,31 +259,86 @@ fn is_open_ended(body: &[u8]) -> bool {
     }
 }
 
-fn row_by_row<T: DeserializeOwned>(raw: Vec<&RawValue>) -> (Vec<T>, Vec<MalformedRow>, Vec<i64>) {
-    let mut rows = Vec::with_capacity(raw.len());
-    let mut malformed = Vec::new();
-    let mut ids = Vec::new();
-    for (position, raw) in raw.into_iter().enumerate() {
-        if let Ok(row) = serde_json::from_str(raw.get()) {
-            rows.push(row);
-        } else {
-            malformed.push(MalformedRow {
-                position,
-                field: field_at_fault::<T>(raw.get().as_bytes()),
-            });
-            ids.extend(id_of(raw.get()));
+/// The rows of a page.
+struct Rows<T> {
+    rows: Vec<T>,
+    malformed: Vec<MalformedRow>,
+    malformed_ids: Vec<i64>,
+    repaired: Vec<RepairedField>,
+}
+
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            malformed: Vec::new(),
+            malformed_ids: Vec::new(),
+            repaired: Vec::new(),
         }
     }
-    (rows, malformed, ids)
+}
+
+/// Reads rows one by one, and repairs those that do not decode.
+fn row_by_row<T: DeserializeOwned>(
+    raw: Vec<&RawValue>,
+    fences: Fences,
+    meter: &Meter,
+) -> Result<Rows<T>, Unreadable> {
+    let mut read = Rows::default();
+    let mut repaired: BTreeMap<(String, bool), usize> = BTreeMap::new();
+    for (position, raw) in raw.into_iter().enumerate() {
+        let mut malformed = |field, id| {
+            read.malformed.push(MalformedRow { position, field });
+            read.malformed_ids.extend::<Option<i64>>(id);
+        };
+        let before = meter.left();
+        if !meter::charge_element::<T>() {
+            return Err(Unreadable::Exceeds(Fence::Decoded(fences.decoded)));
+        }
+        let row = serde_json::from_str::<T>(raw.get());
+        if meter.is_exceeded() {
+            return Err(Unreadable::Exceeds(Fence::Decoded(fences.decoded)));
+        }
+        if let Ok(row) = row {
+            read.rows.push(row);
+            continue;
+        }
+        meter.give_back_to(before);
+        match Node::of(raw) {
+            Ok(node) => {
+                let with_tree = meter.left();
+                match repair::read::<T>(&node) {
+                    Ok((row, found)) => {
+                        meter::charge_element::<T>();
+                        read.rows.push(row);
+                        for field in found {
+                            *repaired.entry((field.field, field.lost)).or_default() += 1;
+                        }
+                    }
+                    Err(_) => malformed(field_at_fault::<T>(raw.get().as_bytes()), id_of(&node)),
+                }
+                if meter.is_exceeded() {
+                    return Err(Unreadable::Exceeds(Fence::Decoded(fences.decoded)));
+                }
+                // The tree is freed here, what was read from it stays.
+                meter.give_back_to(before - (with_tree - meter.left()));
+            }
+            Err(NoTree::TooLarge) => {
+                return Err(Unreadable::Exceeds(Fence::Decoded(fences.decoded)));
+            }
+            Err(NoTree::Invalid) => malformed(None, None),
+        }
+    }
+    read.repaired = repaired
+        .into_iter()
+        .map(|((field, lost), rows)| RepairedField { field, lost, rows })
+        .collect();
+    Ok(read)
 }
 
 /// The id of a row that does not decode: paging must go past it all the same.
-fn id_of(row: &str) -> Option<i64> {
-    #[derive(Deserialize)]
-    struct Identified {
-        id: i64,
-    }
-    serde_json::from_str(row).ok().map(|Identified { id }| id)
+fn id_of(row: &Node<'_>) -> Option<i64> {
+    repair::read(row.field("id")?).ok().map(|(id, _)| id)
 }
 
 /// Finds the field that did not decode.
@@ -183,7 +382,8 @@ fn is_field_name(key: &str) -> bool {
 
 /// What surrounds the rows.
 struct Envelope<'a, R> {
-    rows: Option<R>,
+    rows: Option<Vec<R>>,
+    rows_were_null: bool,
     cursor: Option<&'a RawValue>,
     /// `/v2/custom-fields` counts outside of a cursor.
     count: Option<&'a RawValue>,
@@ -194,24 +394,32 @@ impl<R> Envelope<'_, R> {
     fn into_page<T>(
         self,
         body: &[u8],
-        read: impl FnOnce(R) -> (Vec<T>, Vec<MalformedRow>, Vec<i64>),
+        read: impl FnOnce(Vec<R>) -> Result<Rows<T>, Unreadable>,
     ) -> Result<RawPage<T>, Unreadable> {
         if self.is_error {
             // Rows beside an error are what was found before it.
             return Err(Unreadable::VendorError);
         }
         let rows = self.rows.ok_or(Unreadable::Shape(None))?;
+        let beside = [self.cursor, self.count].into_iter().flatten();
+        if beside.map(|raw| raw.get().len()).max() > Some(Fences::CURSOR) {
+            return Err(Unreadable::Exceeds(Fence::Cursor(Fences::CURSOR)));
+        }
         let fingerprint = fingerprint(body);
         let cursor = Cursor::read(
             self.cursor.map(RawValue::get),
             self.count.map(RawValue::get),
         );
-        let (rows, malformed, malformed_ids) = read(rows);
+        // `null` is no list: only a count can say that there is none.
+        if self.rows_were_null && cursor.as_ref().and_then(|cursor| cursor.count) != Some(0) {
+            return Err(Unreadable::NullRows);
+        }
+        let rows = read(rows)?;
         Ok(RawPage {
-            rows,
-            malformed,
-            repaired: Vec::new(),
-            malformed_ids,
+            rows: rows.rows,
+            malformed: rows.malformed,
+            repaired: rows.repaired,
+            malformed_ids: rows.malformed_ids,
             cursor,
             fingerprint,
         })
@@ -283,61 +491,144 @@ enum Key {
     Other,
 }
 
-impl<'de: 'a, 'a, R: Deserialize<'de> + Default> Deserialize<'de> for Envelope<'a, R> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EnvelopeVisitor<'a, R>(PhantomData<(&'a (), R)>);
+/// Why there is no envelope.
+enum NoEnvelope {
+    Json(serde_json::Error),
+    Exceeds(Fence),
+}
 
-        impl<'de: 'a, 'a, R: Deserialize<'de> + Default> Visitor<'de> for EnvelopeVisitor<'a, R> {
-            type Value = Envelope<'a, R>;
+/// Reads an envelope with its rows, as long as they stay within the fences.
+fn envelope<'de, R: Deserialize<'de>>(
+    body: &'de [u8],
+    fences: Fences,
+    meter: &Meter,
+) -> Result<Envelope<'de, R>, NoEnvelope> {
+    let too_many = Cell::new(false);
+    let rows = EnvelopeRows {
+        most: fences.rows,
+        too_many: &too_many,
+        rows: PhantomData,
+    };
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let envelope = rows
+        .envelope(&mut json)
+        .and_then(|envelope| json.end().map(|()| envelope));
+    if too_many.get() {
+        Err(NoEnvelope::Exceeds(Fence::Rows(fences.rows)))
+    } else if meter.is_exceeded() {
+        Err(NoEnvelope::Exceeds(Fence::Decoded(fences.decoded)))
+    } else {
+        envelope.map_err(NoEnvelope::Json)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array of rows, or an object that holds one")
+/// Reads the rows of an envelope, and counts them while it does.
+struct EnvelopeRows<'c, R> {
+    most: usize,
+    too_many: &'c Cell<bool>,
+    rows: PhantomData<R>,
+}
+
+impl<R> Clone for EnvelopeRows<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for EnvelopeRows<'_, R> {}
+
+impl<'de, R: Deserialize<'de>> EnvelopeRows<'_, R> {
+    fn envelope<D: Deserializer<'de>>(self, deserializer: D) -> Result<Envelope<'de, R>, D::Error> {
+        deserializer.deserialize_any(EnvelopeVisitor(self))
+    }
+}
+
+/// `null` is no rows.
+impl<'de, R: Deserialize<'de>> DeserializeSeed<'de> for EnvelopeRows<'_, R> {
+    type Value = Option<Vec<R>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, R: Deserialize<'de>> Visitor<'de> for EnvelopeRows<'_, R> {
+    type Value = Option<Vec<R>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of rows")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut rows = Vec::new();
+        while let Some(row) = seq.next_element()? {
+            if rows.len() == self.most {
+                self.too_many.set(true);
+                return Err(A::Error::custom(TOO_MUCH));
             }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-                let rows = R::deserialize(SeqAccessDeserializer::new(seq))?;
-                Ok(Envelope {
-                    rows: Some(rows),
-                    cursor: None,
-                    count: None,
-                    is_error: false,
-                })
+            if !meter::charge_element::<R>() {
+                return Err(A::Error::custom(TOO_MUCH));
             }
+            rows.push(row);
+        }
+        Ok(Some(rows))
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut envelope = Envelope {
-                    rows: None,
-                    cursor: None,
-                    count: None,
-                    is_error: false,
-                };
-                while let Some(key) = map.next_key::<Key>()? {
-                    match key {
-                        // An explicit `null` is an empty page; the count beside it tells whether that is the truth.
-                        Key::Results | Key::Activities => {
-                            envelope.rows =
-                                Some(map.next_value::<Option<R>>()?.unwrap_or_default());
-                        }
-                        Key::Cursor => envelope.cursor = map.next_value::<Option<&RawValue>>()?,
-                        Key::Count => envelope.count = map.next_value::<Option<&RawValue>>()?,
-                        Key::Error | Key::ErrorCode | Key::ErrorMessage | Key::ResultCode => {
-                            envelope.is_error |= map.next_value::<Option<IgnoredAny>>()?.is_some();
-                        }
-                        Key::Result => {
-                            let result = map.next_value::<Option<&RawValue>>()?;
-                            envelope.is_error |=
-                                result.is_some_and(|result| result.get() == r#""FAILURE""#);
-                        }
-                        Key::Other => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
+struct EnvelopeVisitor<'c, R>(EnvelopeRows<'c, R>);
+
+impl<'de, R: Deserialize<'de>> Visitor<'de> for EnvelopeVisitor<'_, R> {
+    type Value = Envelope<'de, R>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of rows, or an object that holds one")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Ok(Envelope {
+            rows: self.0.visit_seq(seq)?,
+            rows_were_null: false,
+            cursor: None,
+            count: None,
+            is_error: false,
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut envelope = Envelope {
+            rows: None,
+            rows_were_null: false,
+            cursor: None,
+            count: None,
+            is_error: false,
+        };
+        while let Some(key) = map.next_key::<Key>()? {
+            match key {
+                Key::Results | Key::Activities => {
+                    let rows = map.next_value_seed(self.0)?;
+                    envelope.rows_were_null = rows.is_none();
+                    envelope.rows = Some(rows.unwrap_or_default());
                 }
-                Ok(envelope)
+                Key::Cursor => envelope.cursor = map.next_value::<Option<&RawValue>>()?,
+                Key::Count => envelope.count = map.next_value::<Option<&RawValue>>()?,
+                Key::Error | Key::ErrorCode | Key::ErrorMessage | Key::ResultCode => {
+                    envelope.is_error |= map.next_value::<Option<IgnoredAny>>()?.is_some();
+                }
+                Key::Result => {
+                    let result = map.next_value::<Option<&RawValue>>()?;
+                    envelope.is_error |=
+                        result.is_some_and(|result| result.get() == r#""FAILURE""#);
+                }
+                Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
             }
         }
-
-        deserializer.deserialize_any(EnvelopeVisitor(PhantomData))
+        Ok(envelope)
     }
 }
 
@@ -348,7 +639,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn page(body: &'static str) -> Result<RawPage<Device>, Unreadable> {
-        read_page(&Bytes::from_static(body.as_bytes()))
+        read_page(&Bytes::from_static(body.as_bytes()), Fences::default())
     }
 
     #[test]
@@ -362,7 +653,8 @@ mod tests {
             ),
             (r#"{"cursor":"","results":[{"id":1}]}"#, 1),
             (r#"{"lastActivityId":9,"activities":[{"id":1}]}"#, 1),
-            (r#"{"results":null}"#, 0),
+            (r#"{"results":null,"cursor":{"count":0}}"#, 0),
+            (r#"{"count":0,"results":null}"#, 0),
         ] {
             assert_eq!(page(body).unwrap().rows.len(), rows, "{body}");
         }
@@ -378,6 +670,16 @@ mod tests {
             (r#"{"error":"not_authenticated"}"#, Unreadable::VendorError),
             ("{}", Unreadable::Shape(None)),
             (r#"{"results":{}}"#, Unreadable::Shape(None)),
+            (r#"{"results":null}"#, Unreadable::NullRows),
+            (
+                r#"{"activities":null,"lastActivityId":9}"#,
+                Unreadable::NullRows,
+            ),
+            (
+                r#"{"results":null,"cursor":{"name":"c","count":1}}"#,
+                Unreadable::NullRows,
+            ),
+            ("null", Unreadable::Shape(None)),
             ("\"text\"", Unreadable::Shape(None)),
             ("<html>", Unreadable::Garbled),
             (r#"[{"id":1},{"id"#, Unreadable::BrokenOff),
@@ -423,7 +725,7 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf8_cost_their_letters_only() {
         let body = Bytes::from_static(b"[{\"id\":1,\"systemName\":\"B\xfcro\"}]");
-        let page = read_page::<Device>(&body).unwrap();
+        let page = read_page::<Device>(&body, Fences::default()).unwrap();
         assert_eq!(page.rows.len(), 1);
         assert!(page.malformed.is_empty());
     }
@@ -431,7 +733,7 @@ mod tests {
     #[test]
     fn the_fingerprint_sees_rows_and_not_the_cursor() {
         let print = |body: &str| {
-            read_page::<Volume>(&Bytes::from(body.to_owned()))
+            read_page::<Volume>(&Bytes::from(body.to_owned()), Fences::default())
                 .unwrap()
                 .fingerprint
         };
@@ -454,8 +756,8 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..300)) {
             let body = Bytes::from(body);
-            let _ = read_page::<Device>(&body);
-            let _ = read_single::<Device>(&body);
+            let _ = read_page::<Device>(&body, Fences::default());
+            let _ = read_single::<Device>(&body, Fences::default());
         }
 
         #[test]
@@ -466,7 +768,7 @@ mod tests {
             })).unwrap();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "test")]
             let at = (body.len() as f64 * cut) as usize;
-            let torn = read_page::<Volume>(&Bytes::copy_from_slice(&body[..at]));
+            let torn = read_page::<Volume>(&Bytes::copy_from_slice(&body[..at]), Fences::default());
             prop_assert_eq!(torn.unwrap_err(), Unreadable::BrokenOff);
         }
     }

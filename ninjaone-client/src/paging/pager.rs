@@ -53,6 +53,8 @@ pub struct Collected<T> {
     pub rows: Vec<T>,
     /// The rows that did not.
     pub malformed: Vec<MalformedRow>,
+    /// The fields of rows that decoded only after they had been repaired, over all pages.
+    pub repaired: Vec<RepairedField>,
     /// Whether the list is whole.
     pub completeness: Completeness,
 }
@@ -135,16 +137,19 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
     pub async fn collect(mut self) -> Result<Collected<T>, Error> {
         let mut rows = Vec::new();
         let mut malformed = Vec::new();
+        let mut repaired = Vec::new();
         loop {
             match self.advance().await? {
                 Advance::Page(mut page) => {
                     rows.append(&mut page.rows);
                     malformed.append(&mut page.malformed);
+                    RepairedField::merge(&mut repaired, page.repaired);
                 }
                 Advance::BegunAnew => {
                     // Nobody has seen a row yet: the report is simply read from its beginning.
                     rows.clear();
                     malformed.clear();
+                    repaired.clear();
                     self.delivered = 0;
                     if let Walk::ByCursor(walk) = &mut self.walk {
                         walk.forget_delivered();
@@ -156,6 +161,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
                     return Ok(Collected {
                         rows,
                         malformed,
+                        repaired,
                         completeness,
                     });
                 }
@@ -233,6 +239,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             operation,
             rows: received,
             malformed: page.malformed.len(),
+            repaired: page.repaired.iter().map(|field| field.rows).sum(),
             so_far: self.delivered + received,
             total,
         });
@@ -316,6 +323,7 @@ impl<T> fmt::Debug for Page<T> {
         f.debug_struct("Page")
             .field("rows", &self.rows.len())
             .field("malformed", &self.malformed)
+            .field("repaired", &self.repaired)
             .field("offset", &self.offset)
             .field("total", &self.total)
             .finish()
@@ -327,6 +335,7 @@ impl<T> fmt::Debug for Collected<T> {
         f.debug_struct("Collected")
             .field("rows", &self.rows.len())
             .field("malformed", &self.malformed)
+            .field("repaired", &self.repaired)
             .field("completeness", &self.completeness)
             .finish()
     }
