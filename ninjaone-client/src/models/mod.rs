@@ -69,6 +69,13 @@ macro_rules! model {
             }
         }
 
+        #[cfg(test)]
+        impl super::every_field::Model for $name {
+            fn unreadable(&self) -> &crate::Unreadable {
+                &self.unreadable
+            }
+        }
+
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_struct(stringify!($name)).finish_non_exhaustive()
@@ -87,6 +94,8 @@ mod currency;
 mod custom_field;
 mod device;
 mod disk;
+#[cfg(test)]
+mod every_field;
 mod group;
 mod health;
 mod job;

@@ -691,24 +691,68 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_row_keeps_its_page_and_is_named_without_its_value() {
-        let body = r#"[{"id":1},{"id":2,"os":{"needsReboot":"jane@example.com"}},7,{"id":4,"systemName":"\ud800"},{"id":5}]"#;
+    fn only_what_is_no_object_is_no_row_and_every_other_row_is_repaired() {
+        let body = r#"[{"id":1},{"id":2,"os":{"needsReboot":"jane@example.com"}},7,{"id":4,"systemName":"\ud800"},
+            ["id",5],{"id":"6","macAddresses":[null,"00:00:5E:00:53:01"]},null,{"id":7,"offline":[],"id":8}]"#;
         let page = page(body).unwrap();
-        assert_eq!(page.rows.len(), 2);
-        assert_eq!(page.malformed_ids, [2, 4]);
-        let named: Vec<_> = page
-            .malformed
+        let ids: Vec<_> = page.rows.iter().map(|row| row.id.unwrap().get()).collect();
+        assert_eq!(ids, [1, 2, 4, 6, 8]);
+        let positions: Vec<_> = page.malformed.iter().map(|row| row.position).collect();
+        assert_eq!(positions, [2, 4, 6]);
+        assert!(page.malformed.iter().all(|row| row.field.is_none()));
+        let repaired: Vec<_> = page
+            .repaired
             .iter()
-            .map(|row| (row.position, row.field.as_deref()))
+            .map(|field| (&*field.field, field.lost, field.rows))
             .collect();
         assert_eq!(
-            named,
+            repaired,
             [
-                (1, Some("os.needsReboot")),
-                (2, None),
-                (3, Some("systemName"))
+                ("id", false, 2),
+                ("macAddresses", false, 1),
+                ("offline", true, 1),
+                ("os.needsReboot", true, 1),
+                ("systemName", false, 1),
             ]
         );
+        assert!(!format!("{page:?}").contains("jane"));
+    }
+
+    #[test]
+    fn the_id_of_a_row_of_the_callers_own_type_is_read_in_any_form() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only its id is looked at")]
+        struct Strict {
+            id: i64,
+            name: String,
+        }
+        let body = Bytes::from_static(
+            br#"[{"id":"5","name":[]},{"id":6.0},{"id":7e0,"name":{}},{"id":8.5},{"id":9,"name":"x"},{"name":"y"}]"#,
+        );
+        let page = read_page::<Strict>(&body, Fences::default()).unwrap();
+        assert_eq!(page.malformed_ids, [5, 6, 7]);
+        assert_eq!((page.rows.len(), page.malformed.len()), (1, 5));
+    }
+
+    #[test]
+    fn one_object_is_repaired_as_a_row_is() {
+        let read = |json: &'static str| {
+            read_single::<Device>(&Bytes::from_static(json.as_bytes()), Fences::default())
+        };
+        let device = read(r#"{"id":"5","systemName":"\ud83d","offline":7,"id":6.0}"#).unwrap();
+        assert_eq!(device.id, Some(crate::DeviceId::new(6)));
+        assert_eq!(device.system_name.as_deref(), Some("\u{fffd}"));
+        assert!(device.unreadable.contains("offline"));
+        assert_eq!(read("[1]").unwrap_err(), Unreadable::Shape(None));
+        assert_eq!(read(r#"{"id":1"#).unwrap_err(), Unreadable::BrokenOff);
+        // Odd words do not hide an error.
+        for error in [
+            r#"{"resultCode":"FAILURE","errorMessage":"\ud800"}"#,
+            r#"{"error":"x","error":null}"#,
+            r#"{"\ud800":1,"error":"x"}"#,
+        ] {
+            assert_eq!(read(error).unwrap_err(), Unreadable::VendorError, "{error}");
+        }
     }
 
     #[test]
@@ -717,8 +761,7 @@ mod tests {
         let field =
             field_at_fault::<Row>(br#"{"backup":{"options":{"Jane Doe":1},"enabled":"x"}}"#);
         assert_eq!(field.as_deref(), Some("backup.enabled"));
-        let field =
-            field_at_fault::<std::collections::BTreeMap<String, i64>>(br#"{"Jane Doe":"x"}"#);
+        let field = field_at_fault::<BTreeMap<String, i64>>(br#"{"Jane Doe":"x"}"#);
         assert_eq!(field, None);
     }
 
@@ -750,6 +793,141 @@ mod tests {
             one,
             print(r#"{"cursor":{"name":"a","offset":0},"results":[{"deviceId":2}]}"#)
         );
+    }
+
+    fn exceeds<T: DeserializeOwned + fmt::Debug>(body: String, fences: Fences) -> Option<Fence> {
+        match read_page::<T>(&Bytes::from(body), fences) {
+            Err(Unreadable::Exceeds(fence)) => Some(fence),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_page_holds_ten_times_the_rows_that_were_asked_for_and_no_more() {
+        let fences = Fences::of(Some(5), Fences::DECODED);
+        for row in ["{}", r#"{"id":"5"}"#, "7"] {
+            let rows = |rows: usize| format!("[{row}{}]", format!(",{row}").repeat(rows - 1));
+            assert_eq!(exceeds::<Device>(rows(50), fences), None, "{row}");
+            let too_many = exceeds::<Device>(rows(51), fences);
+            assert_eq!(too_many, Some(Fence::Rows(50)), "{row}");
+            let report = format!(r#"{{"results":{}}}"#, rows(51));
+            assert_eq!(exceeds::<Device>(report, fences), too_many, "{row}");
+        }
+    }
+
+    #[test]
+    fn what_a_body_becomes_is_bounded_wherever_it_grows() {
+        let fences = Fences::of(Some(1_000_000), 1 << 20);
+        let decoded = Some(Fence::Decoded(1 << 20));
+        let many = |element: &str| format!("[{element}{}]", format!(",{element}").repeat(400_000));
+        let of_a_row = |field: &str, value: &str| format!(r#"[{{"id":1,"{field}":{value}}}]"#);
+        let entries: Vec<_> = (0..40_000).map(|key| format!(r#""{key}":0"#)).collect();
+        for body in [
+            many("{}"),
+            many("0"),
+            many(r#"{"id":"1"}"#),
+            // One row, and a long list in it.
+            of_a_row("volumes", &many("{}")),
+            of_a_row("macAddresses", &many(r#""""#)),
+            of_a_row("macAddresses", &many("null")),
+            of_a_row("tags", &many("{}")),
+            of_a_row("userData", &format!(r#"{{"a":{}}}"#, many("[]"))),
+            of_a_row("userData", &format!("{{{}}}", entries.join(","))),
+            of_a_row("offline", &many("0")),
+            of_a_row("ofALaterVersion", &many("0")).replace(r#""id":1"#, r#""id":"1""#),
+        ] {
+            assert_eq!(
+                exceeds::<Device>(body.clone(), fences),
+                decoded,
+                "{body:.60}"
+            );
+        }
+        for cursor in [
+            r#"{"results":[],"cursor":X}"#,
+            r#"{"results":[],"count":X}"#,
+        ] {
+            let body = cursor.replace('X', &many("0"));
+            let fence = exceeds::<Device>(body, fences);
+            assert_eq!(fence, Some(Fence::Cursor(Fences::CURSOR)));
+        }
+        // What nobody reads costs nothing.
+        assert_eq!(
+            exceeds::<Device>(of_a_row("ofALaterVersion", &many("0")), fences),
+            None
+        );
+        // Letters that are no letters are replaced by longer ones.
+        let body = [
+            b"[{\"id\":1,\"systemName\":\"",
+            &[0xff; 3 << 20][..],
+            b"\"}]",
+        ]
+        .concat();
+        let read = read_page::<Device>(&Bytes::from(body), fences);
+        assert_eq!(
+            read.unwrap_err(),
+            Unreadable::Exceeds(Fence::Decoded(1 << 20))
+        );
+    }
+
+    #[test]
+    fn one_object_is_bounded_too_whatever_its_type() {
+        let fences = Fences::of(None, 1 << 20);
+        let body = Bytes::from(format!("[{}0]", "0,".repeat(100_000)));
+        let read = read_single::<serde_json::Value>(&body, fences);
+        assert_eq!(
+            read.unwrap_err(),
+            Unreadable::Exceeds(Fence::Decoded(1 << 20))
+        );
+        let body = Bytes::from(format!(r#"{{"tags":[{}{{}}]}}"#, "{},".repeat(8_000)));
+        let read = read_single::<crate::models::Tags>(&body, fences);
+        assert_eq!(
+            read.unwrap_err(),
+            Unreadable::Exceeds(Fence::Decoded(1 << 20))
+        );
+        let deep = Bytes::from(format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)));
+        let read = read_single::<serde_json::Value>(&deep, Fences::default());
+        assert_eq!(read.unwrap_err(), Unreadable::Exceeds(Fence::Depth));
+    }
+
+    #[test]
+    fn nesting_without_end_costs_its_field_and_never_the_stack() {
+        let deep = format!("{}{}", r#"{"a":["#.repeat(200_000), "]}".repeat(200_000));
+        for field in [
+            "userData",
+            "offline",
+            "systemName",
+            "volumes",
+            "lastContact",
+            "ofALaterVersion",
+        ] {
+            let body = format!(r#"[{{"id":1,"{field}":{deep}}},{{"id":2}}]"#);
+            let page = read_page::<Device>(&Bytes::from(body), Fences::default()).unwrap();
+            assert_eq!((page.rows.len(), page.malformed.len()), (2, 0), "{field}");
+            let is_named = !matches!(field, "lastContact" | "ofALaterVersion");
+            assert_eq!(page.rows[0].unreadable.contains(field), is_named, "{field}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_odd_rows_takes_time_in_proportion_to_its_size() {
+        // Every row fails, and every element of a long list.
+        let row = format!(
+            r#"{{"id":"1","macAddresses":[{}null],"a":1,"a":2,"systemName":"{}"}}"#,
+            "null,".repeat(200),
+            r"\ud800".repeat(100)
+        );
+        let page =
+            |rows: usize| Bytes::from(format!("[{row}{}]", format!(",{row}").repeat(rows - 1)));
+        let took = |body: &Bytes| {
+            let began = std::time::Instant::now();
+            let page = read_page::<Device>(body, Fences::default()).unwrap();
+            assert!(page.malformed.is_empty());
+            began.elapsed()
+        };
+        let (small, large) = (page(200), page(1600));
+        let small = (0..3).map(|_| took(&small)).min().unwrap();
+        let large = (0..3).map(|_| took(&large)).min().unwrap();
+        assert!(large < small * 32, "{small:?} {large:?}");
     }
 
     proptest! {
