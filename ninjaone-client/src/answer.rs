@@ -67,7 +67,10 @@ pub(crate) fn body_of(asked: Asked, answer: Response<Bytes>) -> Result<Bytes, Fa
             // Observed: the throttle page is HTML with status 200.
             let error = Error::new(
                 ErrorKind::RateLimited { retry_after },
-                "a web page came instead of data: too many requests, or the base URL is not the API's address",
+                with_wait(
+                    "a web page came instead of data: too many requests, or the base URL is not the API's address",
+                    retry_after,
+                ),
             );
             return Err(Failure::after(
                 error.with_status(status.as_u16()),
@@ -90,6 +93,7 @@ pub(crate) fn body_of(asked: Asked, answer: Response<Bytes>) -> Result<Bytes, Fa
             .get("x-nj-request-id")
             .and_then(|id| identifier(id.to_str().ok()?))
     });
+    let reason = with_wait(reason, retry_after.filter(|_| again));
     let error = Error::new(kind, reason)
         .with_status(status.as_u16())
         .with_vendor(said.code(), incident);
@@ -98,6 +102,17 @@ pub(crate) fn body_of(asked: Asked, answer: Response<Bytes>) -> Result<Bytes, Fa
     } else {
         Failure::lasting(error)
     })
+}
+
+/// A reason with the wait that the other side asks for.
+fn with_wait(reason: &'static str, retry_after: Option<Duration>) -> Cow<'static, str> {
+    match retry_after {
+        Some(wait) if !wait.is_zero() => {
+            let wait = retry_after::words(wait, clock::now());
+            format!("{reason}; NinjaOne asks to wait {wait}").into()
+        }
+        _ => reason.into(),
+    }
 }
 
 /// Some servers and proxies put one in front of JSON, where it does not belong.

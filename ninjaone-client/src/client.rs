@@ -24,7 +24,7 @@ use crate::paging::{Fence, Fences, Pager, RawPage, Unreadable, Walk, read_page, 
 use crate::request::{Endpoint, Paging, Request, is_dots};
 use crate::retry::{Decision, Outcome, RetryPolicy};
 use crate::vendor_error::VendorError;
-use crate::{BaseUrl, Error, ErrorKind, Transport};
+use crate::{BaseUrl, Error, ErrorKind, Transport, clock, retry_after};
 
 /// Requests left below which the client warns.
 const FEW_REQUESTS: u64 = 100;
@@ -390,14 +390,16 @@ impl Client {
                 expected,
             });
         };
-        let refused =
-            |wait| {
-                Error::new(
-                ErrorKind::RateLimited { retry_after: Some(wait) },
-                "the request budget is spent for longer than this call may wait: try again later",
-            )
-            .of(call.operation)
+        let refused = |wait| {
+            let reason = format!(
+                "the request budget is spent for longer than this call may wait: try again in {}",
+                retry_after::words(wait, clock::now())
+            );
+            let kind = ErrorKind::RateLimited {
+                retry_after: Some(wait),
             };
+            Error::new(kind, reason).of(call.operation)
+        };
         let too_long = |wait| {
             let most = inner.limit.wait_at_most();
             most.is_some_and(|most| began.elapsed().saturating_add(wait) > most)

@@ -304,6 +304,14 @@ mod tests {
             "eu.ninjarmm.com",
             "https://",
             "",
+            // Names below localhost go to a resolver, and whoever answers gets the secret.
+            "http://evil.localhost",
+            "http://localhost.",
+            "http://localhost.example.com",
+            "http://0.0.0.0",
+            "http://10.0.0.1",
+            "http://[::]",
+            "http://[::ffff:10.0.0.1]",
         ] {
             let error = BaseUrl::parse(text).unwrap_err();
             assert!(!error.to_string().contains("hunter2"), "{error}");
@@ -312,10 +320,49 @@ mod tests {
             "http://127.0.0.1:8080",
             "http://localhost:1",
             "http://[::1]:1/",
+            "http://127.9.9.9",
+            "http://LOCALHOST:1",
             "https://acme.rmmservice.com/",
         ] {
             BaseUrl::parse(text).unwrap();
         }
+    }
+
+    #[test]
+    fn a_base_url_that_brings_the_api_s_own_path_along_is_the_one_without() {
+        for (pasted, base) in [
+            ("https://eu.ninjarmm.com/v2", "https://eu.ninjarmm.com"),
+            ("https://eu.ninjarmm.com/v2/", "https://eu.ninjarmm.com"),
+            ("https://eu.ninjarmm.com/api/v2", "https://eu.ninjarmm.com"),
+            (
+                "https://eu.ninjarmm.com/API/V2//",
+                "https://eu.ninjarmm.com",
+            ),
+            (
+                "https://gateway.example/ninja/v2",
+                "https://gateway.example/ninja",
+            ),
+            ("https://gateway.example/api", "https://gateway.example/api"),
+            (
+                "https://gateway.example/rev2",
+                "https://gateway.example/rev2",
+            ),
+            (
+                "https://gateway.example/v2/x",
+                "https://gateway.example/v2/x",
+            ),
+            (
+                "\u{feff} https://eu.ninjarmm.com\u{200b}\n",
+                "https://eu.ninjarmm.com",
+            ),
+        ] {
+            let read = BaseUrl::parse(pasted).unwrap();
+            assert_eq!(read.to_string(), base, "{pasted}");
+            assert_eq!(read.join("/v2/devices"), format!("{base}/v2/devices"));
+        }
+        assert_eq!("\u{feff}eu\n".parse::<Region>().unwrap(), Region::Eu);
+        let quoted = BaseUrl::parse("\"https://eu.ninjarmm.com\"").unwrap_err();
+        assert!(quoted.to_string().contains("write it like"), "{quoted}");
     }
 
     #[test]
