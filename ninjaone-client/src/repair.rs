@@ -266,17 +266,15 @@ impl<'de> Deserializer<'de> for Repair<'_, '_> {
                         return visitor.visit_i64(number);
                     }
                 }
-                match finite(json) {
-                    Some(number) => visitor.visit_f64(number),
-                    None => {
-                        // The one place where a field of a model is read like this is a time, which says by itself that it
-                        // is unreadable. A free-form value has no such number.
-                        if self.place != Place::Field {
-                            self.log.note(true);
-                        }
-                        visitor.visit_f64(f64::INFINITY)
+                let Some(number) = finite(json) else {
+                    // The one place where a field of a model is read like this is a time, which says by itself that it is
+                    // unreadable. A free-form value has no such number.
+                    if self.place != Place::Field {
+                        self.log.note(true);
                     }
-                }
+                    return visitor.visit_f64(f64::INFINITY);
+                };
+                visitor.visit_f64(number)
             }
             Node::Text(text) => visitor.visit_str(self.text(text)),
             Node::List(_) => self.deserialize_seq(visitor),
@@ -587,13 +585,8 @@ impl<'de> de::MapAccess<'de> for Fields<'_, '_> {
         let next = self.entries.find(|entry| entry.key.text != KEY);
         self.value = next;
         self.log.field.set(next.map(|entry| &*entry.key.text));
-        let key = match next {
-            Some(entry) => &*entry.key.text,
-            None => {
-                self.at_the_end = true;
-                KEY
-            }
-        };
+        self.at_the_end = next.is_none();
+        let key = next.map_or(KEY, |entry| &*entry.key.text);
         let key: de::value::StrDeserializer<'_, Unread> = key.into_deserializer();
         seed.deserialize(key).map(Some)
     }

@@ -130,9 +130,9 @@ impl<'a> Parser<'a> {
 
     fn value_from(&mut self, first: u8, depth: usize) -> Result<Node<'a>, NoTree> {
         match first {
-            b'n' => self.word(Node::Null, 3),
-            b't' => self.word(Node::Bool(true), 3),
-            b'f' => self.word(Node::Bool(false), 4),
+            b'n' => Ok(self.word(Node::Null, 3)),
+            b't' => Ok(self.word(Node::Bool(true), 3)),
+            b'f' => Ok(self.word(Node::Bool(false), 4)),
             b'"' => Ok(Node::Text(self.string()?)),
             b'[' | b'{' if depth == DEEPEST => self.pass_by(),
             b'[' => self.list(depth),
@@ -150,9 +150,10 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn word(&mut self, node: Node<'a>, rest: usize) -> Result<Node<'a>, NoTree> {
+    /// A word whose first letter has been consumed.
+    fn word(&mut self, node: Node<'a>, rest: usize) -> Node<'a> {
         self.at += rest;
-        Ok(node)
+        node
     }
 
     fn list(&mut self, depth: usize) -> Result<Node<'a>, NoTree> {

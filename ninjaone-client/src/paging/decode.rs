@@ -155,7 +155,7 @@ pub(crate) fn read_page<T: DeserializeOwned>(
     match envelope::<T>(body, fences, &meter) {
         Ok(envelope) => envelope.into_page(body, |rows| {
             Ok(Rows {
-                rows,
+                read: rows,
                 ..Rows::default()
             })
         }),
@@ -259,9 +259,9 @@ fn is_open_ended(body: &[u8]) -> bool {
     }
 }
 
-/// The rows of a page.
+/// What the rows of a page were read as.
 struct Rows<T> {
-    rows: Vec<T>,
+    read: Vec<T>,
     malformed: Vec<MalformedRow>,
     malformed_ids: Vec<i64>,
     repaired: Vec<RepairedField>,
@@ -270,7 +270,7 @@ struct Rows<T> {
 impl<T> Default for Rows<T> {
     fn default() -> Self {
         Self {
-            rows: Vec::new(),
+            read: Vec::new(),
             malformed: Vec::new(),
             malformed_ids: Vec::new(),
             repaired: Vec::new(),
@@ -284,12 +284,12 @@ fn row_by_row<T: DeserializeOwned>(
     fences: Fences,
     meter: &Meter,
 ) -> Result<Rows<T>, Unreadable> {
-    let mut read = Rows::default();
+    let mut rows = Rows::default();
     let mut repaired: BTreeMap<(String, bool), usize> = BTreeMap::new();
     for (position, raw) in raw.into_iter().enumerate() {
         let mut malformed = |field, id| {
-            read.malformed.push(MalformedRow { position, field });
-            read.malformed_ids.extend::<Option<i64>>(id);
+            rows.malformed.push(MalformedRow { position, field });
+            rows.malformed_ids.extend::<Option<i64>>(id);
         };
         let before = meter.left();
         if !meter::charge_element::<T>() {
@@ -300,7 +300,7 @@ fn row_by_row<T: DeserializeOwned>(
             return Err(Unreadable::Exceeds(Fence::Decoded(fences.decoded)));
         }
         if let Ok(row) = row {
-            read.rows.push(row);
+            rows.read.push(row);
             continue;
         }
         meter.give_back_to(before);
@@ -310,7 +310,7 @@ fn row_by_row<T: DeserializeOwned>(
                 match repair::read::<T>(&node) {
                     Ok((row, found)) => {
                         meter::charge_element::<T>();
-                        read.rows.push(row);
+                        rows.read.push(row);
                         for field in found {
                             *repaired.entry((field.field, field.lost)).or_default() += 1;
                         }
@@ -329,11 +329,11 @@ fn row_by_row<T: DeserializeOwned>(
             Err(NoTree::Invalid) => malformed(None, None),
         }
     }
-    read.repaired = repaired
+    rows.repaired = repaired
         .into_iter()
         .map(|((field, lost), rows)| RepairedField { field, lost, rows })
         .collect();
-    Ok(read)
+    Ok(rows)
 }
 
 /// The id of a row that does not decode: paging must go past it all the same.
@@ -416,7 +416,7 @@ impl<R> Envelope<'_, R> {
         }
         let rows = read(rows)?;
         Ok(RawPage {
-            rows: rows.rows,
+            rows: rows.read,
             malformed: rows.malformed,
             repaired: rows.repaired,
             malformed_ids: rows.malformed_ids,
@@ -858,7 +858,7 @@ mod tests {
         // Letters that are no letters are replaced by longer ones.
         let body = [
             b"[{\"id\":1,\"systemName\":\"",
-            &[0xff; 3 << 20][..],
+            vec![0xff; 3 << 20].as_slice(),
             b"\"}]",
         ]
         .concat();
