@@ -800,6 +800,28 @@ async fn the_hatch_runs_through_the_same_pipeline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_after_of_a_day_says_how_long_and_until_when_and_is_not_slept() {
+    for status in [429, 503] {
+        let script = with_token(move |_| {
+            Ok(http::Response::builder()
+                .status(status)
+                .header("retry-after", "86400")
+                .body(bytes::Bytes::new())
+                .unwrap())
+        });
+        let began = Instant::now();
+        let error = list(&script.client()).await.unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(1), "{status}");
+        assert_eq!(script.asked().len(), 1, "{status}");
+        let text = error.to_string();
+        assert!(
+            text.contains("NinjaOne asks to wait 24 h, until 20") && text.contains(" UTC"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_secret_appears_in_any_text() {
     let script = Scripted::new(|_| {
         answer(

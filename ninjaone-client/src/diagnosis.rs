@@ -111,6 +111,8 @@ impl Client {
             most_pages: inner.most_pages,
             most_rows: inner.most_rows,
             reports: LearnedOfReports::default(),
+            largest_answer: inner.largest_answer,
+            largest_content: inner.largest_content,
             user_agent: inner.user_agent.clone(),
             observer: inner.observer.clone(),
             base,

@@ -88,6 +88,8 @@ macro_rules! open_enum {
                 deserializer.deserialize_str($crate::open_enum::WordVisitor::new())
             }
         }
+
+        $crate::field::fields! { $name = |_| Self::KNOWN.first().cloned().unwrap_or_else(|| Self::from("WORD")); }
     };
 }
 
@@ -176,6 +178,8 @@ macro_rules! code {
                 deserializer.deserialize_str($crate::open_enum::WordVisitor::new())
             }
         }
+
+        $crate::field::fields! { $name = |_| Self::KNOWN.first().cloned().unwrap_or_else(|| Self::from("WORD")); }
     };
 }
 

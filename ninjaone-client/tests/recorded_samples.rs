@@ -94,9 +94,11 @@ async fn whole<T: DeserializeOwned + Send + 'static>(pager: Pager<T>) -> Vec<T> 
     let Collected {
         rows,
         malformed,
+        repaired,
         completeness,
     } = pager.collect().await.unwrap();
     assert!(malformed.is_empty(), "{malformed:?}");
+    assert!(repaired.is_empty(), "{repaired:?}");
     assert!(completeness.is_complete());
     rows
 }

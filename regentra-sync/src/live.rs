@@ -261,8 +261,15 @@ impl LiveNinjaOne {
             list.malformed_rows += page.malformed.len() as u64;
             list.entra_device_ids_unsure |= !page.malformed.is_empty();
             for row in &page.rows {
+                // Nobody can say whose such a row is, or what it says.
+                let Some(id) = row.device_id else {
+                    list.malformed_rows += 1;
+                    list.entra_device_ids_unsure = true;
+                    continue;
+                };
+                list.entra_device_ids_unsure |= row.unreadable.contains("fields");
                 let value = row.fields.as_ref().and_then(|fields| fields.get(field));
-                let (Some(id), Some(text)) = (row.device_id, value.and_then(said)) else {
+                let Some(text) = value.and_then(said) else {
                     continue;
                 };
                 if let Some(listed) = own.get_mut(&id) {

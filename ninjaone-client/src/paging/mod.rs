@@ -13,6 +13,6 @@ mod walk;
 pub use decode::{MalformedRow, RepairedField};
 pub use pager::{Collected, Completeness, Page, Pager};
 
-pub(crate) use decode::{RawPage, Unreadable, read_page, read_single};
+pub(crate) use decode::{Fence, Fences, RawPage, Unreadable, read_page, read_single};
 pub(crate) use learned::LearnedOfReports;
 pub(crate) use walk::{Walk, Wanted};

@@ -54,6 +54,8 @@ pub struct Collected<T> {
     pub rows: Vec<T>,
     /// The rows that did not.
     pub malformed: Vec<MalformedRow>,
+    /// The fields of rows that decoded only after they had been repaired, over all pages.
+    pub repaired: Vec<RepairedField>,
     /// Whether the list is whole.
     pub completeness: Completeness,
 }
@@ -146,16 +148,19 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
     pub async fn collect(mut self) -> Result<Collected<T>, Error> {
         let mut rows = Vec::new();
         let mut malformed = Vec::new();
+        let mut repaired = Vec::new();
         loop {
             match self.advance().await? {
                 Advance::Page(mut page) => {
                     rows.append(&mut page.rows);
                     malformed.append(&mut page.malformed);
+                    RepairedField::merge(&mut repaired, page.repaired);
                 }
                 Advance::BegunAnew => {
                     // Nobody has seen a row yet: the report is simply read from its beginning.
                     rows.clear();
                     malformed.clear();
+                    repaired.clear();
                     self.delivered = 0;
                     if let Walk::ByCursor(walk) = &mut self.walk {
                         walk.forget_delivered();
@@ -167,6 +172,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
                     return Ok(Collected {
                         rows,
                         malformed,
+                        repaired,
                         completeness,
                     });
                 }
@@ -286,6 +292,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             operation,
             rows: received,
             malformed: page.malformed.len(),
+            repaired: page.repaired.iter().map(|field| field.rows).sum(),
             so_far: self.delivered + received,
             total,
         });
@@ -402,6 +409,7 @@ impl<T> fmt::Debug for Collected<T> {
         f.debug_struct("Collected")
             .field("rows", &self.rows.len())
             .field("malformed", &self.malformed)
+            .field("repaired", &self.repaired)
             .field("completeness", &self.completeness)
             .finish()
     }
