@@ -170,14 +170,47 @@ pub struct BackupActivityMetadata {
     pub window_days: u64,
 }
 
-/// What one activity came to, in the order by which two rows of the same activity are joined: the worse, then the later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What the rows of one activity say together: joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Occurrence {
-    event: BackupEvent,
-    /// `None` where the time cannot be read; such a failure is of now.
+    /// The worst, whatever its time, and its device.
+    worst: (BackupEvent, DeviceKey),
+    /// The latest readable time in the window, of any row.
     at: Option<OffsetDateTime>,
+    /// The time of a row cannot be read.
     undated: bool,
-    device: DeviceKey,
+    /// That of a failure cannot.
+    undated_failure: bool,
+}
+
+/// When an activity was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    At(OffsetDateTime),
+    /// A failure whose time cannot be read counts as of now.
+    AsOfNow,
+    Unknown,
+    /// Before the window.
+    Over,
+}
+
+impl Occurrence {
+    fn join(&mut self, other: Self) {
+        self.worst = self.worst.max(other.worst);
+        self.at = self.at.max(other.at);
+        self.undated |= other.undated;
+        self.undated_failure |= other.undated_failure;
+    }
+
+    fn when(&self) -> When {
+        match (self.at, self.undated) {
+            _ if self.undated_failure => When::AsOfNow,
+            (Some(at), _) => When::At(at),
+            (None, true) if self.worst.0 == BackupEvent::Failure => When::AsOfNow,
+            (None, true) => When::Unknown,
+            (None, false) => When::Over,
+        }
+    }
 }
 
 /// What the activity of one device adds up to.
@@ -205,7 +238,8 @@ impl BackupActivity {
         }
     }
 
-    /// Takes one activity. The same activity twice: the worse row wins, of two that say the same the later.
+    /// Takes one activity. The same activity twice: the worse row wins, also one from before the window, at the latest time in the
+    /// window that a row has.
     pub fn observe(&mut self, fact: BackupFact) -> RowFate {
         if let Some(fate) = self.fleet.refusal(fact.device, |standing| !standing.stale) {
             return fate;
@@ -216,25 +250,18 @@ impl BackupActivity {
             now.checked_sub(BACKUP_WINDOW)
                 .is_some_and(|start| at <= start)
         };
-        if time.is_some_and(is_over) {
-            return RowFate::Stale;
-        }
         let undated = time.is_none();
-        if undated && !fact.event.is_activity() {
-            return RowFate::Unreadable;
-        }
-        let of_now = (fact.event == BackupEvent::Failure).then_some(now);
         let occurrence = Occurrence {
-            event: fact.event,
-            at: time.or(of_now),
+            worst: (fact.event, fact.device),
+            at: time.filter(|at| !is_over(*at)),
             undated,
-            device: fact.device,
+            undated_failure: undated && fact.event == BackupEvent::Failure,
         };
         self.join(fact.activity, occurrence);
-        if undated {
-            RowFate::Unreadable
-        } else {
-            RowFate::Used
+        match (occurrence.at, undated) {
+            (Some(_), _) => RowFate::Used,
+            (None, true) => RowFate::Unreadable,
+            (None, false) => RowFate::Stale,
         }
     }
 
@@ -254,7 +281,7 @@ impl BackupActivity {
     fn join(&mut self, activity: ActivityKey, occurrence: Occurrence) {
         self.activities
             .entry(activity)
-            .and_modify(|known| *known = (*known).max(occurrence))
+            .and_modify(|known| known.join(occurrence))
             .or_insert(occurrence);
     }
 
@@ -286,13 +313,17 @@ impl BackupActivity {
         let mut facts = key.hasher(SignalKind::BackupActivity);
         self.fleet.digest(&mut facts);
         report.digest(&mut facts);
-        facts.number(count(self.activities.len()));
-        for (ActivityKey(key), occurrence) in &self.activities {
+        let is_over = |occurrence: &Occurrence| occurrence.when() == When::Over;
+        let counted = || self.activities.iter().filter(|(_, own)| !is_over(own));
+        facts.number(count(counted().count()));
+        for (ActivityKey(key), occurrence) in counted() {
+            let (event, device) = occurrence.worst;
             facts.number(key.cast_unsigned());
             facts.option(occurrence.at, FactsHasher::time);
             facts.flag(occurrence.undated);
-            facts.tag(occurrence.event as u8);
-            facts.number(occurrence.device.get());
+            facts.flag(occurrence.undated_failure);
+            facts.tag(event as u8);
+            facts.number(device.get());
         }
         facts.finish()
     }
@@ -336,10 +367,18 @@ impl BackupActivity {
         let mut undated = BTreeSet::new();
         let mut reasons = BTreeSet::new();
         for (activity, occurrence) in &self.activities {
-            let event = occurrence.event;
-            let Some(at) = occurrence.at else {
-                undated.insert(occurrence.device);
-                continue;
+            let (event, device) = occurrence.worst;
+            let at = match occurrence.when() {
+                When::At(at) => at,
+                When::AsOfNow => {
+                    reasons.insert(Reason::UndatedRows);
+                    self.fleet.now()
+                }
+                When::Unknown if event.is_activity() => {
+                    undated.insert(device);
+                    continue;
+                }
+                When::Unknown | When::Over => continue,
             };
             match event {
                 BackupEvent::RestoreCompleted => add_one(&mut restores_completed),
@@ -349,14 +388,11 @@ impl BackupActivity {
                 | BackupEvent::SuccessWithWarning
                 | BackupEvent::Cancelled
                 | BackupEvent::Failure => {
-                    let runs = runs.entry(occurrence.device).or_default();
+                    let runs = runs.entry(device).or_default();
                     runs.clean_success |= event == BackupEvent::Success;
                     runs.success_with_warning |= event == BackupEvent::SuccessWithWarning;
                     runs.latest = runs.latest.max(Some((at, *activity, event)));
                 }
-            }
-            if occurrence.undated {
-                reasons.insert(Reason::UndatedRows);
             }
         }
         undated.retain(|device| !runs.contains_key(device));

@@ -97,7 +97,8 @@ impl Rows {
         }
     }
 
-    /// The row that counts. One whose last contact cannot be read may be older than the newest or newer: it ties with it.
+    /// The row that counts. One whose last contact cannot be read may be older than the newest or newer: it ties with it, and when
+    /// the device was last in contact is not known.
     fn judged(self, is_stale: impl Fn(OffsetDateTime) -> bool) -> Option<DeviceFact> {
         let (Some(dated), Some(undated)) = (self.dated, self.undated) else {
             return self.dated.or(self.undated);
@@ -174,11 +175,10 @@ impl FleetBuilder {
         let mut not_approved = BTreeSet::new();
         let (now, stale_after) = (self.now, self.rules.stale_after);
         let is_stale = |contact| is_older_than(contact, stale_after, now);
-        for fact in self
-            .devices
-            .into_values()
-            .filter_map(|rows| rows.judged(is_stale))
-        {
+        for rows in self.devices.into_values() {
+            let Some(fact) = rows.judged(is_stale) else {
+                continue;
+            };
             if fact.approved {
                 let silent_for = |age| {
                     fact.last_contact
@@ -190,7 +190,7 @@ impl FleetBuilder {
                         class: fact.class,
                         stale: silent_for(stale_after),
                         in_contact: !silent_for(ROW_LIFETIME),
-                        contact_known: fact.last_contact.is_some(),
+                        contact_known: rows.undated.is_none(),
                         offline: fact.offline,
                     },
                 );

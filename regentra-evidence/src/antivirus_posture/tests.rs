@@ -8,6 +8,7 @@ use crate::{
         workstations,
     },
     rules::Rules,
+    signature_history::SignaturesSeen,
 };
 
 const ANSWERED: ReportState = ReportState::answered();
@@ -886,4 +887,84 @@ fn an_offline_device_is_judged_by_its_rows() {
         ..workstation(1)
     }]);
     assert_eq!(judge(&devices, [on(1)], None).0.status, Status::Pass);
+}
+
+/// A switch whose class was damaged is no computer that is protected, and a computer that is off stays so.
+#[test]
+fn of_a_device_whose_class_cannot_be_read_only_what_is_bad_counts() {
+    let unreadable = |key| device(key, DeviceClass::Unreadable);
+    let (alone, pair) = (
+        fleet([unreadable(1)]),
+        fleet([unreadable(1), workstation(2)]),
+    );
+    let history = |days| Some(since(&[(1, days_ago(days))]));
+    let both = |fact| vec![fact, on(2)];
+    let unmeasured = "unknown_node_class unmeasured_devices";
+    for (fleet, facts, history, status, codes) in [
+        (
+            &alone,
+            vec![on(1)],
+            None,
+            Status::Unknown,
+            "coverage_below_half unknown_node_class unmeasured_devices",
+        ),
+        (&alone, vec![off(1)], None, Status::Fail, "protection_off"),
+        (&pair, both(on(1)), None, Status::Warning, unmeasured),
+        (&pair, both(off(1)), None, Status::Fail, "protection_off"),
+        (
+            &pair,
+            both(out_of_date(1)),
+            history(30),
+            Status::Warning,
+            unmeasured,
+        ),
+        (
+            &pair,
+            both(out_of_date(1)),
+            history(31),
+            Status::Fail,
+            "signatures_over_30_days",
+        ),
+        (&pair, both(on(1)), history(31), Status::Warning, unmeasured),
+    ] {
+        let (signal, _) = judge(fleet, facts.clone(), history.as_ref());
+        assert_eq!(
+            (signal.status, reasons(&signal).as_str()),
+            (status, codes),
+            "{facts:?}"
+        );
+    }
+    // What is good of it is not remembered either: later it would make old signatures young.
+    let antivirus = evaluator(&pair, both(on(1)));
+    assert_eq!(
+        antivirus.up_to_date().collect::<Vec<_>>(),
+        [DeviceKey::new(2)]
+    );
+    let antivirus = evaluator(&pair, both(out_of_date(1)));
+    assert_eq!(
+        antivirus.out_of_date().collect::<Vec<_>>(),
+        [DeviceKey::new(1)]
+    );
+}
+
+/// Their age runs from now, whether the host has told its history of this run yet or not.
+#[test]
+fn signatures_that_turn_out_of_date_now_are_fresh() {
+    let mut kept: SignatureHistory = [(DeviceKey::new(1), SignaturesSeen::UpToDate)]
+        .into_iter()
+        .collect();
+    let antivirus = evaluator(&workstations(1), [out_of_date(1)]);
+    let before = antivirus
+        .clone()
+        .finish_with_digest(ANSWERED, Some(&kept), &digest_key());
+    assert_eq!(
+        (before.0.status, reasons(&before.0).as_str()),
+        (Status::Pass, "")
+    );
+    kept.advance(&antivirus, ANSWERED);
+    assert_eq!(kept.out_of_date_since(DeviceKey::new(1)), Some(NOW));
+    assert_eq!(
+        antivirus.finish_with_digest(ANSWERED, Some(&kept), &digest_key()),
+        before
+    );
 }

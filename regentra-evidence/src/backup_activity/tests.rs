@@ -707,3 +707,86 @@ fn activity_of_a_silent_device_counts_for_nothing_however_long_it_is_kept() {
     assert_eq!(signal.status, Status::Unknown);
     assert_eq!((metadata.scope.measured, metadata.scope.stale), (0, 1));
 }
+
+/// One activity that two rows tell differently: which of them is true nobody can tell, and when it was neither.
+#[test]
+fn of_one_activity_the_worse_row_counts_at_the_latest_time_in_the_window() {
+    let row = |event, time: Option<OffsetDateTime>| BackupFact {
+        at: time,
+        ..fact(1, 1, event)
+    };
+    let (yesterday, gone, undated) = (Some(days_ago(1)), Some(days_ago(8)), None);
+    // The other device passes, so that one that leaves the denominator would make a pass.
+    let table = [
+        (
+            [row(Success, yesterday), row(Failure, gone)],
+            Status::Fail,
+            "backups_failing latest_runs_failing",
+        ),
+        (
+            [row(Success, undated), row(Failure, gone)],
+            Status::Fail,
+            "backups_failing latest_runs_failing undated_rows",
+        ),
+        (
+            [row(Success, yesterday), row(Failure, undated)],
+            Status::Fail,
+            "backups_failing latest_runs_failing undated_rows",
+        ),
+        (
+            [row(Success, undated), row(Failure, yesterday)],
+            Status::Fail,
+            "backups_failing latest_runs_failing",
+        ),
+        (
+            [row(Success, yesterday), row(Cancelled, gone)],
+            Status::Fail,
+            "backups_failing",
+        ),
+        (
+            [row(Success, yesterday), row(SuccessWithWarning, gone)],
+            Status::Warning,
+            "warnings_only",
+        ),
+        (
+            [row(Success, undated), row(Cancelled, gone)],
+            Status::Warning,
+            "undated_rows unmeasured_devices",
+        ),
+        (
+            [row(Success, yesterday), row(Success, gone)],
+            Status::Pass,
+            "",
+        ),
+        (
+            [row(Success, gone), row(Failure, gone)],
+            Status::Pass,
+            "devices_without_backup",
+        ),
+    ];
+    for (rows, status, codes) in table {
+        for rows in [rows, [rows[1], rows[0]]] {
+            let (signal, _) = judge(
+                &workstations(2),
+                rows.into_iter().chain([fact(2, 2, Success)]),
+            );
+            assert_eq!(
+                (signal.status, reasons(&signal).as_str()),
+                (status, codes),
+                "{rows:?}"
+            );
+        }
+    }
+    let checks = [
+        row(IntegrityPassed, yesterday),
+        row(IntegrityFailed, undated),
+    ];
+    let (_, metadata) = judge(&workstations(1), checks);
+    assert_eq!(
+        metadata.integrity_checks,
+        IntegrityChecks {
+            passed: 0,
+            failed: 1
+        }
+    );
+}
