@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-use time::OffsetDateTime;
-
 use super::fleet::{self, Fleet};
 use super::one_rule::{self, Answers, Plain, Signal, Verdicts, hold};
 use super::reading::{self, Collected, DAY};
-use super::tenant::Report;
+use super::tenant::{Remembered, Report};
+use serde_json::{Value, json};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protection {
@@ -70,7 +68,7 @@ impl Signatures {
 pub(crate) fn evaluate(
     fleet: &Fleet,
     report: &Report,
-    history: Option<&BTreeMap<i64, OffsetDateTime>>,
+    history: Option<&BTreeMap<i64, Remembered>>,
 ) -> Value {
     let (rows, malformed) = fleet::rows(report, fleet::without_device);
 
@@ -82,8 +80,16 @@ pub(crate) fn evaluate(
         let rows = Fleet::rows_of(device, &rows);
         let left = left(&rows, fleet.now);
         undated |= made_unmeasured(&rows, fleet.now);
+        let age = age(
+            history.and_then(|history| history.get(&device.id)),
+            fleet.now,
+        );
         let protection = match protection(&left) {
-            Protection::On if device.class_unreadable => Protection::Unmeasured,
+            // Nothing good is shown of a device whose class cannot be read. Open: one that is on and whose signatures are over 30 days
+            // old. That is bad, and fails.
+            Protection::On if device.class_unreadable && !over_30(&left, age) => {
+                Protection::Unmeasured
+            }
             protection => protection,
         };
         match protection {
@@ -96,10 +102,6 @@ pub(crate) fn evaluate(
                 on += 1;
                 let (definitions, vendor) = best_row(&left);
                 *vendors.entry(vendor).or_default() += 1;
-                let age = history
-                    .and_then(|history| history.get(&device.id))
-                    .and_then(|time| reading::believed(reading::microseconds(*time), fleet.now))
-                    .map(|first_seen| fleet.now - first_seen);
                 signatures.count(definitions, age);
             }
         }
@@ -162,6 +164,21 @@ pub(crate) fn evaluate(
         }),
     }
     .finish(fleet)
+}
+
+/// For how long signatures that are seen out of date now have been so. Where they were up to date when they were last seen, since now.
+fn age(remembered: Option<&Remembered>, now: i64) -> Option<i64> {
+    match remembered? {
+        Remembered::UpToDate => Some(0),
+        Remembered::OutOfDateSince(since) => {
+            reading::believed(reading::microseconds(*since), now).map(|since| now - since)
+        }
+    }
+}
+
+/// Whether the signatures of a device that is on are out of date for more than 30 days.
+fn over_30(left: &[&Value], age: Option<i64>) -> bool {
+    best_row(left).0 == Definitions::OutOfDate && age.is_some_and(|age| age > 30 * DAY)
 }
 
 /// A row that names a product; `NONE` is no product.

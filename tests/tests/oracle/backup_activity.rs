@@ -225,42 +225,47 @@ fn lost(row: &Value) -> bool {
 }
 
 /// The activities that say something of backups, each once. The same id twice with different content: the failure, else the
-/// worse. Open: at which time, if that differs too. At the latest that can be read and is in the window, a failure without a time as of
-/// now; where there is none, at none.
+/// worse. Open: at which time, if that differs too. At the latest of all its rows that can be read and is in the window: a failure of last
+/// week is no less one where a row says that it was today. A failure without a time is as of now, and so is one of which no row
+/// has a time in the window and one cannot be read.
 fn activities(rows: &[&Value], now: i64) -> Vec<Activity> {
-    let mut activities: BTreeMap<i64, Activity> = BTreeMap::new();
+    let mut told: BTreeMap<i64, Vec<Activity>> = BTreeMap::new();
     for row in rows {
-        let (Some(event), Some(device)) = (event(row), fleet::device_of(row)) else {
+        let (Some(id), Some(event), Some(device)) = (
+            reading::whole(row, "id").value(),
+            event(row),
+            fleet::device_of(row),
+        ) else {
             continue;
         };
-        let id = reading::whole(row, "id").value().expect("an id");
-        let activity = Activity {
+        told.entry(id).or_default().push(Activity {
             device,
             id,
             event,
             time: reading::time(row, "activityTime", now),
-        };
-        let rank = |of: &Activity| {
-            let undated = of.time.is_none();
-            let inside = of.time.is_some_and(|time| now - time < 7 * DAY);
-            let believed = match (of.event, undated, inside) {
-                (Event::Failure, true, _) => 3,
-                (_, _, true) => 2,
-                (_, true, _) => 1,
-                _ => 0,
-            };
-            (of.event, believed, of.time, of.device)
-        };
-        activities
-            .entry(id)
-            .and_modify(|known| {
-                if rank(&activity) > rank(known) {
-                    *known = activity;
-                }
-            })
-            .or_insert(activity);
+        });
     }
-    activities.into_values().collect()
+    told.into_values()
+        .filter_map(|rows| once(&rows, now))
+        .collect()
+}
+
+/// What the rows of one activity come to.
+fn once(rows: &[Activity], now: i64) -> Option<Activity> {
+    let worst = rows.iter().max_by_key(|row| (row.event, row.device))?;
+    let undated_failure = rows
+        .iter()
+        .any(|row| row.event == Event::Failure && row.time.is_none());
+    let dated = rows.iter().filter_map(|row| row.time);
+    let inside = dated.clone().filter(|time| now - time < 7 * DAY).max();
+    let time = if undated_failure {
+        None
+    } else if inside.is_none() && rows.iter().any(|row| row.time.is_none()) {
+        None
+    } else {
+        inside.or_else(|| dated.max())
+    };
+    Some(Activity { time, ..*worst })
 }
 
 /// What a row says by its code alone.

@@ -138,7 +138,7 @@ pub(crate) fn device_of(row: &Value) -> Option<i64> {
 /// The same device twice: the newest last contact, tie = approved before not, then offline. Open: a row whose contact cannot be read
 /// beside one that has one. It may be the newest, and ties with it; and a device with such a row is not stale. Open: a device that does
 /// not say whether it is offline stands between offline and online; and between classes, the one in scope of more signals wins,
-/// then the earlier name.
+/// then one that cannot be read, then the earlier name.
 fn newest<'a>(rows: &[&'a Value], now: i64) -> &'a Value {
     let contact = |row: &Value| reading::time(row, "lastContact", now);
     let newest = rows.iter().filter_map(|row| contact(row)).max();
@@ -155,6 +155,7 @@ fn newest<'a>(rows: &[&'a Value], now: i64) -> &'a Value {
                 approved(row),
                 offline,
                 class(name.as_deref()).in_scope(),
+                reading::text_field(row, "nodeClass") == Field::Unreadable,
                 Reverse(name),
             )
         })

@@ -104,7 +104,7 @@ pub(crate) fn describe(tenant: &Tenant) -> String {
         );
     }
     if let Some(history) = &tenant.signature_history {
-        lines.push(format!("signatures first seen out of date: {history:?}"));
+        lines.push(format!("what was seen of signatures: {history:?}"));
     }
     lines.join("\n")
 }

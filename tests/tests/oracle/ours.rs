@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ninjaone_client::models::{Activity, AntivirusStatus, Device, OsPatch, SoftwarePatch, Volume};
 use regentra_evidence::{
     AntivirusPosture, BackupActivity, DiskEncryption, Fleet, KindReports, KindsInUse, PatchSla,
-    ReportState, SignatureHistory, device_inventory,
+    ReportState, SignatureHistory, SignaturesSeen, device_inventory,
 };
 use regentra_sync::facts::patch_sla::PatchReport;
 use regentra_sync::facts::{self, antivirus_posture, backup_activity, disk_encryption, patch_sla};
@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::reading;
-use super::tenant::{Kinds, Report, State, Tenant};
+use super::tenant::{Kinds, Remembered, Report, State, Tenant};
 
 /// The five signals of one customer, as our crates judge them.
 pub(crate) fn ours(tenant: &Tenant) -> Value {
@@ -31,7 +31,13 @@ pub(crate) fn ours(tenant: &Tenant) -> Value {
     let history: Option<SignatureHistory> = tenant.signature_history.as_ref().map(|history| {
         history
             .iter()
-            .map(|(device, first_seen)| (facts::device_key((*device).into()), *first_seen))
+            .map(|(device, remembered)| {
+                let seen = match remembered {
+                    Remembered::UpToDate => SignaturesSeen::UpToDate,
+                    Remembered::OutOfDateSince(since) => SignaturesSeen::OutOfDateSince(*since),
+                };
+                (facts::device_key((*device).into()), seen)
+            })
             .collect()
     });
 

@@ -41,6 +41,15 @@ impl Default for Report {
     }
 }
 
+/// What the host remembers of a device's signatures (section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remembered {
+    /// Up to date when they were last seen.
+    UpToDate,
+    /// Out of date since then, when they had been up to date.
+    OutOfDateSince(OffsetDateTime),
+}
+
 /// The kinds of patches in use (section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kinds {
@@ -78,9 +87,9 @@ pub(crate) struct Tenant {
     pub(crate) activities: Report,
     /// The kinds of patches in use, a setting of the connection.
     pub(crate) kinds: Kinds,
-    /// Since when each device's signatures have been out of date, if the host keeps that history. A device that is out of date and
-    /// not in it was so when it was first seen.
-    pub(crate) signature_history: Option<BTreeMap<i64, OffsetDateTime>>,
+    /// What earlier sweeps saw of each device's signatures, if the host keeps that history. A device that is out of date and not in it was
+    /// so when it was first seen.
+    pub(crate) signature_history: Option<BTreeMap<i64, Remembered>>,
 }
 
 impl Tenant {

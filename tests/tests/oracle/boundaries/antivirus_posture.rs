@@ -10,7 +10,7 @@ use super::rows::{
     product,
 };
 use super::{ANTIVIRUS, Table};
-use crate::oracle::tenant::Tenant;
+use crate::oracle::tenant::{Remembered, Tenant};
 
 pub(crate) fn table(table: &mut Table) {
     protection(table);
@@ -472,8 +472,9 @@ fn history(table: &mut Table) {
             let mut tenant = with(vec![
                 product(1, "ESET").with("definitionStatus", definitions),
             ]);
+            let since = NOW - Duration::microseconds(age);
             tenant.signature_history =
-                Some(BTreeMap::from([(1, NOW - Duration::microseconds(age))]));
+                Some(BTreeMap::from([(1, Remembered::OutOfDateSince(since))]));
             let expected = if counts {
                 let reasons: Vec<&str> = reason.into_iter().collect();
                 json!({ "status": status, "reasons": reasons, "metadata": { "signatures": { bucket: 1 }, "age_basis": "first_seen" } })
@@ -495,13 +496,50 @@ fn history(table: &mut Table) {
         let mut tenant = with(vec![
             product(1, "ESET").with("definitionStatus", "Out-of-Date"),
         ]);
-        tenant.signature_history = Some(BTreeMap::from([(1, NOW + Duration::microseconds(ahead))]));
+        let since = NOW + Duration::microseconds(ahead);
+        tenant.signature_history = Some(BTreeMap::from([(1, Remembered::OutOfDateSince(since))]));
         let expected = json!({ "metadata": { "signatures": { bucket: 1 } } });
         table.case(
             format!("first seen out of date {ahead} us ahead"),
             ANTIVIRUS,
             tenant,
             expected,
+        );
+    }
+    // Up to date when it was last seen: since = the first out-of-date sighting, which is this one.
+    for (definitions, status) in [
+        ("Out-of-Date", "pass"),
+        ("Up-to-Date", "pass"),
+        ("Unknown", "warning"),
+    ] {
+        let mut tenant = with(vec![
+            product(1, "ESET").with("definitionStatus", definitions),
+        ]);
+        tenant.signature_history = Some(BTreeMap::from([(1, Remembered::UpToDate)]));
+        let fresh = i32::from(status == "pass");
+        let expected = json!({
+            "status": status, "metadata": { "signatures": { "fresh": fresh, "age_not_reported": 0 }, "age_basis": "first_seen" },
+        });
+        table.case(
+            format!("{definitions}, up to date when last seen"),
+            ANTIVIRUS,
+            tenant,
+            expected,
+        );
+    }
+    // A device whose class cannot be read: its old signatures fail, its young ones show nothing.
+    for (days, status) in [(8, "unknown"), (30, "unknown"), (31, "fail")] {
+        let mut tenant = with(vec![
+            product(1, "ESET").with("definitionStatus", "Out-of-Date"),
+        ]);
+        tenant.devices.rows[0] = tenant.devices.rows[0].clone().with("nodeClass", 17.5);
+        let since = NOW - Duration::days(days);
+        tenant.signature_history = Some(BTreeMap::from([(1, Remembered::OutOfDateSince(since))]));
+        table.case(
+            format!("out of date for {days} days, of a class that cannot be read"),
+            ANTIVIRUS,
+            tenant,
+            json!({ "status": status }),
         );
     }
     let mut tenant = with(vec![

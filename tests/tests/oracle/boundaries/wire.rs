@@ -808,6 +808,22 @@ fn activities(table: &mut Table) {
         (
             "success, and failure out of the window",
             vec![success(), failure().with("activityTime", ago(8 * DAY))],
+            "fail",
+        ),
+        (
+            "success at no time, and failure out of the window",
+            vec![
+                success().with("activityTime", 0),
+                failure().with("activityTime", ago(8 * DAY)),
+            ],
+            "fail",
+        ),
+        (
+            "success and failure out of the window",
+            vec![
+                success().with("activityTime", ago(8 * DAY)),
+                failure().with("activityTime", ago(9 * DAY)),
+            ],
             "unknown",
         ),
         (

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use crate::oracle::tenant::Remembered;
+
 use super::{DAY, HOUR, MICROSECOND, Maker, SECOND, Temper};
 
 impl Maker {
@@ -122,8 +124,8 @@ impl Maker {
         rows
     }
 
-    /// When signatures were first seen out of date, if the host keeps that.
-    pub(super) fn history(&mut self, ids: &[i64]) -> Option<BTreeMap<i64, OffsetDateTime>> {
+    /// What earlier sweeps saw of signatures, if the host keeps that.
+    pub(super) fn history(&mut self, ids: &[i64]) -> Option<BTreeMap<i64, Remembered>> {
         if !self.remembers {
             return None;
         }
@@ -143,12 +145,12 @@ impl Maker {
             } else {
                 border + if over { off } else { off.min(0) }
             };
-            if self.dice.percent(80) {
+            if self.dice.percent(15) {
+                history.insert(*id, Remembered::UpToDate);
+            } else if self.dice.percent(80) {
                 let time = i128::from(self.now - ago) * 1_000;
-                history.insert(
-                    *id,
-                    OffsetDateTime::from_unix_timestamp_nanos(time).expect("this century"),
-                );
+                let since = OffsetDateTime::from_unix_timestamp_nanos(time).expect("this century");
+                history.insert(*id, Remembered::OutOfDateSince(since));
             }
         }
         Some(history)
