@@ -71,7 +71,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     custom_field::{CustomAnswer, CustomAnswers, CustomFact},
-    device::{DeviceClass, DeviceKey},
+    device::DeviceKey,
     digest::{DigestKey, FactsDigest, FactsHasher},
     fleet::{Fleet, OtherFleet, RowTime, Scope, Standing, add_one, count},
     reason::Reason,

@@ -68,7 +68,7 @@ impl Standing {
 ///
 /// The same device twice: the newest last contact wins; at a tie approved before not approved, then offline before unsaid before
 /// online, then a class in scope before one that is not. A row whose last contact is absent or unreadable ties with the newest, and
-/// keeps a device from being stale. So any order, split and repetition of the rows gives the same fleet.
+/// no contact of such a device is known, whichever of its rows counts. So any order, split and repetition of the rows gives the same fleet.
 #[derive(Clone, Debug)]
 pub struct FleetBuilder {
     now: OffsetDateTime,
@@ -99,24 +99,18 @@ impl Rows {
 
     /// The row that counts. One whose last contact cannot be read may be older than the newest or newer: it ties with it, and when
     /// the device was last in contact is not known.
-    fn judged(self, is_stale: impl Fn(OffsetDateTime) -> bool) -> Option<DeviceFact> {
+    fn judged(self) -> Option<DeviceFact> {
         let (Some(dated), Some(undated)) = (self.dated, self.undated) else {
             return self.dated.or(self.undated);
         };
-        // Without its time, so that the two tie.
-        let same_time = |fact: DeviceFact| DeviceFact {
+        let dated = DeviceFact {
             last_contact: None,
-            ..fact
+            ..dated
         };
-        let (left, right) = (same_time(dated), same_time(undated));
-        let winner = if rank(&right) > rank(&left) {
-            right
+        Some(if rank(&undated) > rank(&dated) {
+            undated
         } else {
-            left
-        };
-        Some(DeviceFact {
-            last_contact: dated.last_contact.filter(|contact| !is_stale(*contact)),
-            ..winner
+            dated
         })
     }
 }
@@ -174,11 +168,7 @@ impl FleetBuilder {
         let mut approved = BTreeMap::new();
         let mut not_approved = BTreeSet::new();
         let (now, stale_after) = (self.now, self.rules.stale_after);
-        let is_stale = |contact| is_older_than(contact, stale_after, now);
-        for rows in self.devices.into_values() {
-            let Some(fact) = rows.judged(is_stale) else {
-                continue;
-            };
+        for fact in self.devices.into_values().filter_map(Rows::judged) {
             if fact.approved {
                 let silent_for = |age| {
                     fact.last_contact
@@ -190,7 +180,7 @@ impl FleetBuilder {
                         class: fact.class,
                         stale: silent_for(stale_after),
                         in_contact: !silent_for(ROW_LIFETIME),
-                        contact_known: rows.undated.is_none(),
+                        contact_known: fact.last_contact.is_some(),
                         offline: fact.offline,
                     },
                 );

@@ -74,7 +74,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
-    device::{DeviceClass, DeviceKey},
+    device::DeviceKey,
     digest::{DigestKey, FactsDigest, FactsHasher},
     fleet::{Fleet, OtherFleet, RowTime, Scope, Standing, add_one, count},
     reason::Reason,

@@ -2,7 +2,7 @@ use time::Duration;
 
 use super::*;
 use crate::{
-    device::DeviceFact,
+    device::{DeviceClass, DeviceFact},
     fixture::{
         NOW, days_ago, device, digest_key, fleet, not_approved, reasons, stale, workstation,
         workstations,

@@ -144,7 +144,8 @@ fn without_a_last_contact_only_the_last_thirty_days_measure() {
         (4, days_ago(44), true),
         (5, days_ago(30), true),
         (5, days_ago(30) - nano, false),
-        (6, NOW, false),
+        (6, days_ago(30), true),
+        (6, days_ago(30) - nano, false),
         (9, NOW, false),
     ] {
         let own = fleet.measures(DeviceKey::new(key), at);

@@ -2,7 +2,7 @@ use InstallOutcome::{Failed, Installed};
 use time::Duration;
 
 use super::*;
-use crate::device::DeviceFact;
+use crate::device::{DeviceClass, DeviceFact};
 use crate::fixture::{
     NOW, days_ago, device, digest_key, fleet, not_approved, partly_silent, reasons, stale,
     workstation, workstations,

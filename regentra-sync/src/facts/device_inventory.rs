@@ -154,6 +154,10 @@ mod tests {
             assert_eq!(is_approval_lost(&row), approved, "{field}");
         }
         assert!(!is_approval_lost(&row(json!({"id": 1}))));
+        assert_eq!(
+            device(&unreadable("nodeClass")).unwrap().class,
+            DeviceClass::Unreadable
+        );
         // A word that was read stands, whatever came before it.
         let read = Device {
             approval_status: Some(ApprovalStatus::Pending),

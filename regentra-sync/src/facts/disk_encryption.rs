@@ -410,6 +410,19 @@ mod tests {
         assert!(unread.fact.encryption.is_some());
         let absent = volume(&row(json!({"name": "C:"}), "label")).unwrap();
         assert!(absent.fact.encryption.is_none());
+        // Whether its volume is in scope.
+        for field in ["name", "driveLetter", "label", "deviceType", "capacity"] {
+            let own = volume(&row(json!({}), field)).unwrap();
+            assert!(!own.is_scope_known, "{field}");
+            let read = json!({"name": "C:", "driveLetter": "C:", "label": "x", "deviceType": "x", "capacity": 5});
+            assert!(volume(&row(read, field)).unwrap().is_scope_known, "{field}");
+        }
+        for field in ["serialNumber", "fileSystem", "bitLockerStatus"] {
+            assert!(
+                volume(&row(json!({}), field)).unwrap().is_scope_known,
+                "{field}"
+            );
+        }
         // Which volume it is about.
         for (json, field, identified) in [
             (json!({"driveLetter": "C:"}), "name", false),
