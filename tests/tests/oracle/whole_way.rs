@@ -1,6 +1,6 @@
 //! Ours, the whole way: the rows served by the simulated tenant, read by the client page by page, collected and judged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,16 +14,21 @@ use ninjaone_client::{
 use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{ErrorShape, Fault, NotAvailable};
 use regentra_evidence::{DigestKey, KeyId, Rules};
+use regentra_sync::CredentialId;
 use regentra_sync::assessment::AssessmentRequest;
 use regentra_sync::collect;
 use regentra_sync::custom_fields::CustomFields;
 use regentra_sync::mapping::ExternalOrgId;
+use regentra_sync::seal::{Keyring, MasterKey};
+use regentra_sync::signature_history::{SignatureAges, SignatureRecord, SignatureState};
 use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
 use crate::fleets::unreadable::TWICE;
 use crate::oracle::ours::kinds;
 use crate::oracle::reading;
-use crate::oracle::tenant::{Report, State, Tenant};
+use crate::oracle::tenant::{Remembered, Report, State, Tenant};
 
 #[derive(Debug)]
 struct InProcess(in_process::Front);
@@ -55,12 +60,10 @@ fn as_written(body: &Bytes) -> Bytes {
     Bytes::from(format!("{mark}{rows}"))
 }
 
-/// What the wire can carry of a tenant: a row that did not decode is one, a list cut short would need ten thousand devices, and
-/// the history of signatures comes from a store.
+/// What the wire can carry of a tenant: a row that did not decode is one, and a list cut short would need ten thousand devices.
 pub(crate) fn as_served(tenant: &Tenant) -> Tenant {
     let mut served = tenant.clone();
     served.truncated = false;
-    served.signature_history = None;
     for report in served.reports_mut() {
         report
             .rows
@@ -129,6 +132,10 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
     .transport(Arc::new(InProcess(front)))
     .build()
     .expect("a client");
+    let ages = tenant
+        .signature_history
+        .as_ref()
+        .map(|history| kept(history, tenant.now));
     let request = AssessmentRequest {
         organization: ExternalOrgId::new(tenant.organization),
         now: tenant.now,
@@ -136,7 +143,7 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
         custom_fields: &CustomFields::default(),
         digest_key: &DigestKey::new(KeyId::new("test").expect("a key id"), &[7; 32])
             .expect("a key"),
-        signature_ages: None,
+        signature_ages: ages.as_ref(),
         kinds_in_use: kinds(tenant),
     };
     let collected = collect::organization(&client, request)
@@ -144,6 +151,27 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
         .expect("a device list");
     let signals: Vec<_> = collected.assessment.signals().collect();
     serde_json::to_value(signals).expect("signals are JSON")
+}
+
+/// The history as a store keeps it.
+fn kept(history: &BTreeMap<i64, Remembered>, now: OffsetDateTime) -> SignatureAges {
+    let key = |byte| MasterKey::from_bytes([byte; 32]);
+    let keyring = Keyring::new(KeyId::new("test").expect("a key id"), key(1), key(2));
+    let digester = keyring.device_digester(CredentialId::from_uuid(Uuid::from_u128(1)));
+    let records = history.iter().map(|(device, remembered)| {
+        let record = match *remembered {
+            Remembered::UpToDate => SignatureRecord {
+                state: SignatureState::UpToDate,
+                since: now - Duration::days(90),
+            },
+            Remembered::OutOfDateSince(since) => SignatureRecord {
+                state: SignatureState::OutOfDate,
+                since,
+            },
+        };
+        (digester.digest(*device), record)
+    });
+    SignatureAges::new(records.collect(), digester, now)
 }
 
 fn fault(state: State) -> Option<Fault> {
