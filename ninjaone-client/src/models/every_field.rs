@@ -172,8 +172,10 @@ fn fate(kind: Kind, damage: &str) -> Fate {
         (Flag, "\"FALSE \"") => Odd(json!(false)),
         (Text, "7") => Odd(json!("7")),
         (Text, "-7") => Odd(json!("-7")),
-        (Text | Word | Free, r#""a\ud83dz""#) => Odd(json!("a\u{fffd}z")),
-        (Text | Word | Free, r#""\ude00""#) => Odd(json!("\u{fffd}")),
+        (Text | Free, r#""a\ud83dz""#) => Odd(json!("a\u{fffd}z")),
+        (Text | Free, r#""\ude00""#) => Odd(json!("\u{fffd}")),
+        // A word that lost a letter is no unknown word.
+        (Word, text) if text.contains('\\') => Lost,
         (Text | Word, text) if text.starts_with('"') => AsIs(serde_json::from_str(text).unwrap()),
         (List, "[]") => AsIs(json!([])),
         (List, "[null,null]") => Odd(json!([])),
