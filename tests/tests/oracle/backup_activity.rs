@@ -134,15 +134,7 @@ pub(crate) fn evaluate(fleet: &Fleet, report: &Report) -> Value {
         not_applicable: approved - with_activity - unmeasured - stale,
         not_approved: fleet.not_approved,
     };
-    let plain = |without: usize, all: usize| {
-        if without > 0 && 10 * without >= all {
-            Plain::Fail
-        } else if without > 0 || warnings_only > 0 {
-            Plain::Warning
-        } else {
-            Plain::Pass
-        }
-    };
+    let plain = |without, all| plain(without, all, warnings_only);
     let all_stale = approved > 0 && fleet.approved.iter().all(|device| device.stale);
     let answers = Answers::of(&[report], malformed);
     let status = if !answers.all() || with_activity == 0 {
@@ -216,6 +208,17 @@ pub(crate) fn evaluate(fleet: &Fleet, report: &Report) -> Value {
     .finish(fleet)
 }
 
+/// 10 % or more without a success fail, some without or with warnings alone warn.
+fn plain(without: usize, all: usize, warnings_only: usize) -> Plain {
+    if without > 0 && 10 * without >= all {
+        Plain::Fail
+    } else if without > 0 || warnings_only > 0 {
+        Plain::Warning
+    } else {
+        Plain::Pass
+    }
+}
+
 /// Lost without an id or a code. Open: a blank code. It is none. Open: an activity of no device, such as what the console logs of itself.
 /// It is missed only where its code says something of backups.
 fn lost(row: &Value) -> bool {
@@ -258,13 +261,9 @@ fn once(rows: &[Activity], now: i64) -> Option<Activity> {
         .any(|row| row.event == Event::Failure && row.time.is_none());
     let dated = rows.iter().filter_map(|row| row.time);
     let inside = dated.clone().filter(|time| now - time < 7 * DAY).max();
-    let time = if undated_failure {
-        None
-    } else if inside.is_none() && rows.iter().any(|row| row.time.is_none()) {
-        None
-    } else {
-        inside.or_else(|| dated.max())
-    };
+    let undated = rows.iter().any(|row| row.time.is_none());
+    let is_known = !undated_failure && (inside.is_some() || !undated);
+    let time = inside.or_else(|| dated.max()).filter(|_| is_known);
     Some(Activity { time, ..*worst })
 }
 

@@ -212,11 +212,10 @@ fn stands(volume: &Rows, another: bool) -> (Option<Bucket>, bool) {
     match worst_undated {
         // Out where its type, label or size says so. Beside a too old row, that makes its volume unmeasured.
         Some(Bucket::Out) if !volume.too_old => (Some(Bucket::Out), false),
-        Some(_) => (Some(Bucket::Unmeasured), true),
         // A too old row is of a volume that is gone. Open: a too old row that is out by its type, label or size. The rules say so of
         // undated rows alone.
         None if another => (None, false),
-        None => (Some(Bucket::Unmeasured), true),
+        Some(_) | None => (Some(Bucket::Unmeasured), true),
     }
 }
 

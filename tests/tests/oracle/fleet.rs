@@ -32,6 +32,10 @@ impl Class {
 
 /// One device of the organization.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what the list says of a device, one by one"
+)]
 pub(crate) struct Device {
     pub(crate) id: i64,
     pub(crate) class: Class,

@@ -105,6 +105,16 @@ impl Kind {
         }
     }
 
+    fn os(tenant: &Tenant, fleet: &Fleet) -> Self {
+        let (pending, installs) = (&tenant.os_patches, &tenant.os_patch_installs);
+        Self::of(pending, installs, "severity", fleet)
+    }
+
+    fn software(tenant: &Tenant, fleet: &Fleet) -> Self {
+        let (pending, installs) = (&tenant.software_patches, &tenant.software_patch_installs);
+        Self::of(pending, installs, "impact", fleet)
+    }
+
     /// A failure that this kind shows.
     fn fails(&self) -> bool {
         self.answers.all()
@@ -115,22 +125,8 @@ impl Kind {
 pub(crate) fn evaluate(fleet: &Fleet, tenant: &Tenant) -> Value {
     let live: BTreeSet<i64> = fleet.live().map(|device| device.id).collect();
     // A kind that is not in use is left out: neither its rows nor how its reports ended count.
-    let os = tenant.kinds.os().then(|| {
-        Kind::of(
-            &tenant.os_patches,
-            &tenant.os_patch_installs,
-            "severity",
-            fleet,
-        )
-    });
-    let software = tenant.kinds.software().then(|| {
-        Kind::of(
-            &tenant.software_patches,
-            &tenant.software_patch_installs,
-            "impact",
-            fleet,
-        )
-    });
+    let os = tenant.kinds.os().then(|| Kind::os(tenant, fleet));
+    let software = (tenant.kinds.software()).then(|| Kind::software(tenant, fleet));
     let kinds: Vec<&Kind> = os.iter().chain(&software).collect();
 
     let devices = |of: fn(&Counts) -> &BTreeSet<i64>| -> BTreeSet<i64> {
@@ -314,7 +310,7 @@ impl<'a> Seen<'a> {
                 self.devices_measured.insert(device);
             }
             // Open: a success whose type is there and cannot be read. It may be one of definition updates, and settles nothing.
-            let counts = !definitions && !(type_unreadable && !failed);
+            let counts = !definitions && (failed || !type_unreadable);
             if in_window && counts {
                 self.pairs
                     .entry((device, patch))
@@ -454,10 +450,9 @@ impl Pair {
             // A failure without a time counts only for pairs without a dated attempt; where the latest of these is a success, it is
             // superseded.
             Some((_, false)) if self.undated_failure() => return Failure::Superseded,
-            Some((_, false)) => return Failure::None,
             // A success without a time comes before everything else.
             None if self.undated_failure() => None,
-            None => return Failure::None,
+            Some((_, false)) | None => return Failure::None,
         };
         let later_success = successes
             .iter()

@@ -62,10 +62,10 @@ fn not_in_use(table: &mut Table) {
             );
         }
         // What the other measures does not measure a device.
-        let mut tenant = tenant;
+        let mut alone = tenant;
         for index in 3..=6 {
             if !reports.contains(&index) {
-                tenant.reports_mut()[index].rows.clear();
+                alone.reports_mut()[index].rows.clear();
             }
         }
         let expected = json!({
@@ -73,12 +73,7 @@ fn not_in_use(table: &mut Table) {
             "reasons": ["coverage_below_half", "kind_not_in_use", "no_patch_data", "unmeasured_devices"],
             "metadata": { "scope": { "measured": 0, "unmeasured": 2 }, unused: null },
         });
-        table.case(
-            format!("{used} alone, and empty"),
-            PATCHES,
-            tenant,
-            expected,
-        );
+        table.case(format!("{used} alone, and empty"), PATCHES, alone, expected);
         let mut tenant = customer(vec![]);
         tenant.kinds = kinds;
         let expected = json!({ "status": "unknown", "reasons": ["kind_not_in_use", "no_devices"] });

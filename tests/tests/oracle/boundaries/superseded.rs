@@ -27,7 +27,7 @@ fn undated_failure() -> Value {
 }
 
 /// One failed installation beside these pending rows and attempts, in either kind.
-fn case(table: &mut Table, name: &str, pending: Vec<Value>, attempts: Vec<Value>, becomes: &str) {
+fn case(table: &mut Table, name: &str, pending: &[Value], attempts: Vec<Value>, becomes: &str) {
     let software = |rows: &[Value]| -> Vec<Value> {
         let of_software = |row: &Value| {
             let severity = row["severity"].clone();
@@ -39,14 +39,14 @@ fn case(table: &mut Table, name: &str, pending: Vec<Value>, attempts: Vec<Value>
         "failed_installs": i64::from(becomes == FAILED), "failed_superseded": i64::from(becomes == MOOT),
     });
     let mut tenant = scanned();
-    tenant.os_patches.rows.extend(pending.clone());
+    tenant.os_patches.rows.extend_from_slice(pending);
     tenant.os_patch_installs.rows.clone_from(&attempts);
     let status = if becomes == FAILED { "fail" } else { "warning" };
     let expected = json!({ "status": status, "complete": true, "metadata": { "os": counts } });
     table.case(name, PATCHES, tenant, expected);
 
     let mut tenant = scanned();
-    tenant.software_patches.rows.extend(software(&pending));
+    tenant.software_patches.rows.extend(software(pending));
     tenant.software_patch_installs.rows = attempts;
     let expected = json!({ "status": status, "metadata": { "software": counts } });
     table.case(format!("{name}, software"), PATCHES, tenant, expected);
@@ -132,9 +132,9 @@ fn rejected(table: &mut Table) {
             FAILED,
         ),
     ] {
-        case(table, name, pending.clone(), vec![failure()], becomes);
+        case(table, name, &pending, vec![failure()], becomes);
         let name = format!("{name}, the failure at no time");
-        case(table, &name, pending, vec![undated_failure()], becomes);
+        case(table, &name, &pending, vec![undated_failure()], becomes);
     }
 }
 
@@ -207,10 +207,10 @@ fn later_success(table: &mut Table) {
         ),
     ] {
         let attempts = vec![failure(), attempt.clone()];
-        case(table, name, vec![], attempts, dated);
+        case(table, name, &[], attempts, dated);
         let attempts = vec![undated_failure(), attempt.clone()];
         let name = format!("{name}, the failure at no time");
-        case(table, &name, vec![], attempts.clone(), undated);
+        case(table, &name, &[], attempts.clone(), undated);
         // What is pending can still be installed.
         for (pending, row) in [
             ("pending", os_patch(1, "os-1", "LOW")),
@@ -226,7 +226,7 @@ fn later_success(table: &mut Table) {
             case(
                 table,
                 &format!("{name}, {pending}"),
-                vec![row],
+                &[row],
                 attempts.clone(),
                 FAILED,
             );
@@ -236,7 +236,7 @@ fn later_success(table: &mut Table) {
         case(
             table,
             &format!("{name}, definition updates pending"),
-            vec![row],
+            &[row],
             attempts,
             undated,
         );
@@ -245,11 +245,9 @@ fn later_success(table: &mut Table) {
     case(
         table,
         "a later success in the pending list",
-        vec![
-            os_patch(1, "os-9", "CRITICAL")
-                .with("status", "INSTALLED")
-                .with("installedAt", ago(DAY)),
-        ],
+        &[os_patch(1, "os-9", "CRITICAL")
+            .with("status", "INSTALLED")
+            .with("installedAt", ago(DAY))],
         vec![failure()],
         MOOT,
     );
