@@ -170,11 +170,11 @@ pub struct BackupActivityMetadata {
     pub window_days: u64,
 }
 
-/// What the rows of one activity say together: joins.
+/// What the rows of one activity of one device say together: joins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Occurrence {
-    /// The worst, whatever its time, and its device.
-    worst: (BackupEvent, DeviceKey),
+    /// The worst, whatever its time.
+    worst: BackupEvent,
     /// The latest readable time in the window, of any row.
     at: Option<OffsetDateTime>,
     /// The time of a row cannot be read.
@@ -206,7 +206,7 @@ impl Occurrence {
         match (self.at, self.undated) {
             _ if self.undated_failure => When::AsOfNow,
             (Some(at), _) => When::At(at),
-            (None, true) if self.worst.0 == BackupEvent::Failure => When::AsOfNow,
+            (None, true) if self.worst == BackupEvent::Failure => When::AsOfNow,
             (None, true) => When::Unknown,
             (None, false) => When::Over,
         }
@@ -225,7 +225,8 @@ struct Runs {
 #[derive(Clone, Debug)]
 pub struct BackupActivity {
     fleet: Arc<Fleet>,
-    activities: BTreeMap<ActivityKey, Occurrence>,
+    /// An activity is of one device. Rows of one number that name several are kept apart, so that none of them loses its own.
+    activities: BTreeMap<(ActivityKey, DeviceKey), Occurrence>,
 }
 
 impl BackupActivity {
@@ -239,7 +240,8 @@ impl BackupActivity {
     }
 
     /// Takes one activity. The same activity twice: the worse row wins, also one from before the window, at the latest time in the
-    /// window that a row has.
+    /// window that a row has. Rows of one activity that name several devices are each of their own device, and all failures where one
+    /// of them is.
     pub fn observe(&mut self, fact: BackupFact) -> RowFate {
         if let Some(fate) = self.fleet.refusal(fact.device, |standing| !standing.stale) {
             return fate;
@@ -252,12 +254,12 @@ impl BackupActivity {
         };
         let undated = time.is_none();
         let occurrence = Occurrence {
-            worst: (fact.event, fact.device),
+            worst: fact.event,
             at: time.filter(|at| !is_over(*at)),
             undated,
             undated_failure: undated && fact.event == BackupEvent::Failure,
         };
-        self.join(fact.activity, occurrence);
+        self.join((fact.activity, fact.device), occurrence);
         match (occurrence.at, undated) {
             (Some(_), _) => RowFate::Used,
             (None, true) => RowFate::Unreadable,
@@ -272,15 +274,15 @@ impl BackupActivity {
     /// [`OtherFleet`] when the other evaluator is of another fleet: nothing was added.
     pub fn merge(&mut self, other: Self) -> Result<(), OtherFleet> {
         self.fleet.same(&other.fleet)?;
-        for (activity, occurrence) in other.activities {
-            self.join(activity, occurrence);
+        for (key, occurrence) in other.activities {
+            self.join(key, occurrence);
         }
         Ok(())
     }
 
-    fn join(&mut self, activity: ActivityKey, occurrence: Occurrence) {
+    fn join(&mut self, key: (ActivityKey, DeviceKey), occurrence: Occurrence) {
         self.activities
-            .entry(activity)
+            .entry(key)
             .and_modify(|known| known.join(occurrence))
             .or_insert(occurrence);
     }
@@ -314,15 +316,15 @@ impl BackupActivity {
         self.fleet.digest(&mut facts);
         report.digest(&mut facts);
         let is_over = |occurrence: &Occurrence| occurrence.when() == When::Over;
-        let counted = || self.activities.iter().filter(|(_, own)| !is_over(own));
+        let counted = || self.told().filter(|(_, own)| !is_over(own));
         facts.number(count(counted().count()));
-        for (ActivityKey(key), occurrence) in counted() {
-            let (event, device) = occurrence.worst;
+        for ((ActivityKey(key), device), occurrence) in counted() {
             facts.number(key.cast_unsigned());
             facts.option(occurrence.at, FactsHasher::time);
-            facts.flag(occurrence.undated);
-            facts.flag(occurrence.undated_failure);
-            facts.tag(event as u8);
+            // In one byte, so that facts with their times keep the digest they had.
+            let (undated, failure) = (occurrence.undated, occurrence.undated_failure);
+            facts.tag(u8::from(undated) | u8::from(failure) << 1);
+            facts.tag(occurrence.worst as u8);
             facts.number(device.get());
         }
         facts.finish()
@@ -360,14 +362,31 @@ impl BackupActivity {
         all_stale
     }
 
+    /// What each activity came to on each device that its rows name: a failure on all of them, where it is one on any.
+    fn told(&self) -> impl Iterator<Item = ((ActivityKey, DeviceKey), Occurrence)> {
+        let failed: BTreeSet<ActivityKey> = self
+            .activities
+            .iter()
+            .filter(|(_, occurrence)| occurrence.worst == BackupEvent::Failure)
+            .map(|((activity, _), _)| *activity)
+            .collect();
+        self.activities.iter().map(move |(key, occurrence)| {
+            let mut occurrence = *occurrence;
+            if occurrence.worst.is_activity() && failed.contains(&key.0) {
+                occurrence.worst = BackupEvent::Failure;
+            }
+            (*key, occurrence)
+        })
+    }
+
     fn judge(&self, report: ReportState) -> Signal {
         let mut integrity_checks = IntegrityChecks::default();
         let mut restores_completed = 0;
         let mut runs: BTreeMap<DeviceKey, Runs> = BTreeMap::new();
         let mut undated = BTreeSet::new();
         let mut reasons = BTreeSet::new();
-        for (activity, occurrence) in &self.activities {
-            let (event, device) = occurrence.worst;
+        for ((activity, device), occurrence) in self.told() {
+            let event = occurrence.worst;
             let at = match occurrence.when() {
                 When::At(at) => at,
                 When::AsOfNow => {
@@ -391,7 +410,7 @@ impl BackupActivity {
                     let runs = runs.entry(device).or_default();
                     runs.clean_success |= event == BackupEvent::Success;
                     runs.success_with_warning |= event == BackupEvent::SuccessWithWarning;
-                    runs.latest = runs.latest.max(Some((at, *activity, event)));
+                    runs.latest = runs.latest.max(Some((at, activity, event)));
                 }
             }
         }

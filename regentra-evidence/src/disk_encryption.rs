@@ -360,8 +360,8 @@ impl Withheld {
     }
 
     fn digest(self, facts: &mut FactsHasher) {
-        facts.flag(self.reported);
-        facts.flag(self.in_doubt);
+        // In one byte, so that facts without a doubt keep the digest they had.
+        facts.tag(u8::from(self.reported) | u8::from(self.in_doubt) << 1);
     }
 }
 
@@ -475,29 +475,46 @@ impl Volume {
         self.unidentified |= other.unidentified;
     }
 
-    /// Whether the device's computer is known by the newest fresh row of this volume to have a volume in scope.
+    /// Whether a fresh row of this volume shows that the device has a volume in scope. One that is out, or that an undated row says is
+    /// out, shows nothing: its newest row may say so.
     fn is_fresh_and_in_scope(&self) -> bool {
-        matches!(
-            self.fresh,
-            Some((_, Said { bucket, withheld })) if bucket != VolumeBucket::Out && !withheld.in_doubt
-        )
+        let in_scope = |(_, Said { bucket, withheld }): (OffsetDateTime, Said)| {
+            bucket != VolumeBucket::Out && !withheld.in_doubt
+        };
+        self.fresh.is_some_and(in_scope) && !self.undated.is_some_and(|undated| undated.any_out)
     }
 
     /// `others`: the device has a fresh row of another volume in scope.
     fn judged(&self, others: bool) -> Judged {
+        /// Nobody can tell whether the volume is one that a custom field answers for, so none does.
+        const OUT_OR_NOT: Withheld = Withheld {
+            reported: true,
+            in_doubt: true,
+        };
         match (self.fresh, self.undated) {
             (Some((_, fresh)), None) => Judged::Fresh(fresh),
             (Some((_, fresh)), Some(undated)) => {
-                let contradicts_scope = undated.any_out && fresh.bucket != VolumeBucket::Out;
-                if undated.worst > fresh.bucket || contradicts_scope {
-                    Judged::Undecided(fresh.withheld.and(undated.withheld))
+                let is_out = fresh.bucket == VolumeBucket::Out;
+                // The vendor may have had an answer after the fresh row had none: no custom field takes its place.
+                let withheld = fresh.withheld.and(undated.withheld);
+                if undated.any_out != is_out || undated.all_out != is_out {
+                    Judged::Undecided(withheld.and(OUT_OR_NOT))
+                } else if undated.worst > fresh.bucket {
+                    Judged::Undecided(withheld)
                 } else {
-                    Judged::Fresh(fresh)
+                    Judged::Fresh(Said { withheld, ..fresh })
                 }
             }
             (None, Some(undated)) => match self.too_old {
                 None if undated.all_out => Judged::Out(undated.withheld),
-                too_old => Judged::Undecided(undated.withheld.and(too_old.unwrap_or_default())),
+                too_old => {
+                    let withheld = undated.withheld.and(too_old.unwrap_or_default());
+                    Judged::Undecided(if undated.any_out {
+                        withheld.and(OUT_OR_NOT)
+                    } else {
+                        withheld
+                    })
+                }
             },
             (None, None) if others => Judged::Ignored,
             (None, None) => Judged::Undecided(self.too_old.unwrap_or_default()),

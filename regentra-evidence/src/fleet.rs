@@ -348,10 +348,18 @@ impl Fleet {
     }
 
     /// What becomes of a custom field's answer. It carries no time of its own: nobody wrote it after the device's last contact,
-    /// so it is as old as that, and ignored like any row of that age.
+    /// so it is as old as that, and ignored like any row of that age. Of a device whose last contact is not known it is as good as
+    /// undated: it may be years old, and measures nothing.
     pub(crate) fn answer_fate(&self, device: DeviceKey) -> RowFate {
-        self.refusal(device, Standing::is_live_endpoint)
-            .unwrap_or(RowFate::Used)
+        let is_undated = || {
+            let standing = self.approved.get(&device);
+            standing.is_some_and(|standing| !standing.contact_known)
+        };
+        match self.refusal(device, Standing::is_live_endpoint) {
+            Some(fate) => fate,
+            None if is_undated() => RowFate::Unreadable,
+            None => RowFate::Used,
+        }
     }
 
     /// What the time of a row that goes by its collection time is worth.

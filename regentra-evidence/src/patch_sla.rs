@@ -670,17 +670,21 @@ impl PatchSla {
                 facts.time(time);
                 listed(facts, rows);
             });
-            facts.number(count(patch.in_doubt.len()));
-            for (time, rows) in &patch.in_doubt {
-                facts.time(*time);
-                listed(&mut facts, *rows);
-            }
             facts.option(patch.undated, listed);
             facts.option(patch.latest, |facts, (time, outcome)| {
                 facts.time(time);
                 facts.tag(outcome as u8);
             });
-            facts.flag(patch.undated_failure);
+            // In one byte, so that facts without a doubt keep the digest they had.
+            let has_doubt = !patch.in_doubt.is_empty();
+            facts.tag(u8::from(patch.undated_failure) | u8::from(has_doubt) << 1);
+            if has_doubt {
+                facts.number(count(patch.in_doubt.len()));
+            }
+            for (time, rows) in &patch.in_doubt {
+                facts.time(*time);
+                listed(&mut facts, *rows);
+            }
         }
         facts.number(count(self.successes.len()));
         for ((device, kind), at) in &self.successes {

@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     device::{DeviceClass, DeviceFact},
     fixture::{
-        NOW, days_ago, device, digest_key, fleet, not_approved, reasons, stale, workstation,
-        workstations,
+        NOW, days_ago, device, digest_key, each_changed, fleet, not_approved, reasons, stale,
+        up_to_three, workstation, workstations,
     },
     rules::Rules,
     signature_history::SignaturesSeen,
@@ -967,4 +967,53 @@ fn signatures_that_turn_out_of_date_now_are_fresh() {
         antivirus.finish_with_digest(ANSWERED, Some(&kept), &digest_key()),
         before
     );
+}
+
+/// Every choice of up to three rows, and every choice of them with its time made unreadable: without chance.
+#[test]
+fn no_antivirus_row_whose_time_is_lost_makes_a_pass() {
+    let mut choices = Vec::new();
+    for row in [on(1), off(1), strange(1), out_of_date(1), none(1)] {
+        choices.extend([0, 5, 9, 31].map(|days| at(Some(days_ago(days)), row)));
+    }
+    for row in [on(1), off(1), strange(1)] {
+        choices.extend([0, 9, 31].map(|days| at(Some(days_ago(days)), nameless(row))));
+    }
+    let fleet = workstations(1);
+    let known = since(&[(1, days_ago(3))]);
+    for answered in [None, Some(CustomAnswer::Yes)] {
+        let status = |rows: &[ProductFact]| {
+            let mut antivirus = evaluator(&fleet, rows.iter().copied());
+            if let Some(said) = answered {
+                let _ = antivirus.observe_custom_protection(answer(1, said));
+                let _ = antivirus.observe_custom_definitions(answer(1, said));
+            }
+            antivirus.finish(ANSWERED, Some(&known)).status
+        };
+        for rows in up_to_three(&choices) {
+            if status(&rows) == Status::Pass {
+                continue;
+            }
+            for damaged in each_changed(&rows, |row| at(None, row)) {
+                assert_ne!(status(&damaged), Status::Pass, "{rows:?} {damaged:?}");
+            }
+        }
+    }
+}
+
+/// What was written on a server years ago says nothing of today where nobody knows when it was last in contact.
+#[test]
+fn a_custom_field_of_a_server_without_a_last_contact_measures_nothing() {
+    let silent = DeviceFact {
+        last_contact: None,
+        ..workstation(1)
+    };
+    for said in [CustomAnswer::Yes, CustomAnswer::No] {
+        let mut antivirus = evaluator(&fleet([silent]), []);
+        let _ = antivirus.observe_custom_protection(answer(1, said));
+        let _ = antivirus.observe_custom_definitions(answer(1, said));
+        let (signal, metadata) = finished(antivirus.finish(ANSWERED, None));
+        assert_eq!(signal.status, Status::Unknown);
+        assert_eq!(metadata.devices.unmeasured, 1);
+    }
 }

@@ -295,7 +295,7 @@ fn a_custom_fields_answer_is_as_old_as_the_last_contact() {
         (1, RowFate::Used),
         (2, RowFate::Stale),
         (3, RowFate::NotJudged),
-        (4, RowFate::Used),
+        (4, RowFate::Unreadable),
         (5, RowFate::UnknownDevice),
     ] {
         assert_eq!(fleet.answer_fate(DeviceKey::new(key)), fate, "{key}");

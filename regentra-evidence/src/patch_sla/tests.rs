@@ -4,8 +4,8 @@ use time::Duration;
 use super::*;
 use crate::device::{DeviceClass, DeviceFact};
 use crate::fixture::{
-    NOW, days_ago, device, digest_key, fleet, not_approved, partly_silent, reasons, stale,
-    workstation, workstations,
+    NOW, days_ago, device, digest_key, each_changed, fleet, not_approved, partly_silent, reasons,
+    stale, up_to_three, workstation, workstations,
 };
 
 const ANSWERED: ReportState = ReportState::answered();
@@ -1490,5 +1490,66 @@ fn a_device_listed_twice_and_once_without_contact_is_measured_by_thirty_days() {
         });
         let (_, figures) = finished(patches.finish(ANSWERED, ANSWERED));
         assert_eq!(figures.scope.measured, measured, "{days}");
+    }
+}
+
+/// Every choice of up to three rows, and every choice of them with its time made unreadable: without chance.
+#[test]
+fn no_patch_row_whose_time_is_lost_makes_a_pass() {
+    let mut choices = Vec::new();
+    for patch in 1..=2 {
+        let rejected = PendingFact {
+            rejected: true,
+            ..critical(1, patch)
+        };
+        for row in [
+            critical(1, patch),
+            rejected,
+            pending(1, patch, PatchSeverity::Low),
+        ] {
+            choices.extend([0, 10, 31].map(|days| {
+                Row::Pending(PendingFact {
+                    collected_at: Some(days_ago(days)),
+                    ..row
+                })
+            }));
+        }
+        for row in [installed(1, patch), failed(1, patch)] {
+            choices.extend([5, 20, 46].map(|days| {
+                Row::Attempt(AttemptFact {
+                    installed_at: Some(days_ago(days)),
+                    ..row
+                })
+            }));
+        }
+    }
+    let undated = |row| match row {
+        Row::Pending(fact) => Row::Pending(PendingFact {
+            collected_at: None,
+            ..fact
+        }),
+        Row::Attempt(fact) => Row::Attempt(AttemptFact {
+            installed_at: None,
+            ..fact
+        }),
+    };
+    // Ten devices, so that one that rejects is no more than a tenth; the first is seen by the rows alone.
+    let fleet = workstations(10);
+    let mut others = PatchSla::new(Arc::clone(&fleet)).kinds_in_use(KindsInUse::Os);
+    for key in 2..=10 {
+        let _ = others.observe_pending(scan(key, PatchKind::Os, Some(NOW)));
+    }
+    let status = |rows: &[Row]| {
+        let mut patches = others.clone();
+        observe(&mut patches, rows);
+        patches.finish(ANSWERED, ANSWERED).status
+    };
+    for rows in up_to_three(&choices) {
+        if status(&rows) == Status::Pass {
+            continue;
+        }
+        for damaged in each_changed(&rows, undated) {
+            assert_ne!(status(&damaged), Status::Pass, "{rows:?} {damaged:?}");
+        }
     }
 }
