@@ -172,7 +172,8 @@ pub struct SweptSignal {
     pub status: Status,
     /// Whether the answer behind it was complete.
     pub complete: bool,
-    /// The head of its evidence chain after this sweep: whoever holds the audit row notices a chain whose tail was cut.
+    /// The head of its evidence chain after this sweep. It stands in the database that holds the chain, too: it shows a tail that was
+    /// lost, and nothing that the database's administrator did.
     pub chain_head: ChainHead,
 }
 

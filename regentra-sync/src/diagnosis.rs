@@ -166,6 +166,14 @@ pub enum Finding {
         #[serde(with = "time::serde::rfc3339::option")]
         last: Option<OffsetDateTime>,
     },
+    /// Roots over evidence wait to be anchored: the sink does not take them.
+    AnchorsWaiting {
+        /// How many.
+        roots: u64,
+        /// Since when.
+        #[serde(with = "time::serde::rfc3339")]
+        since: OffsetDateTime,
+    },
 }
 
 impl Finding {
@@ -214,6 +222,7 @@ impl Finding {
             Self::BudgetLow { .. } => "budget_low",
             Self::LastRunFailed { .. } => "last_run_failed",
             Self::Overdue { .. } => "overdue",
+            Self::AnchorsWaiting { .. } => "anchors_waiting",
         }
     }
 
@@ -241,7 +250,8 @@ impl Finding {
             | Self::DryRunCannotEnd { .. }
             | Self::BudgetLow { .. }
             | Self::LastRunFailed { .. }
-            | Self::Overdue { .. } => Severity::Attention,
+            | Self::Overdue { .. }
+            | Self::AnchorsWaiting { .. } => Severity::Attention,
             Self::Ignored | Self::NotPromoted | Self::FirstSweepPending => Severity::Information,
         }
     }
@@ -343,6 +353,7 @@ impl Finding {
             Self::Overdue { kind, .. } => {
                 return format!("No {} has ended for two intervals.", words(*kind)).into();
             }
+            Self::AnchorsWaiting { roots, .. } => return anchors_waiting(*roots).into(),
         })
     }
 
@@ -410,8 +421,17 @@ impl Finding {
             Self::Overdue { .. } => {
                 "See that the process that runs the schedule is running, and look at its log."
             }
+            Self::AnchorsWaiting { .. } => {
+                "See that the file of anchors can be written and the time-stamping authority answers; the log says which failed. The next tick tries again."
+            }
         }
     }
+}
+
+fn anchors_waiting(roots: u64) -> String {
+    format!(
+        "{roots} roots over evidence are not anchored outside: the sink does not take them. Sweeps go on."
+    )
 }
 
 const fn words(kind: RunKind) -> &'static str {

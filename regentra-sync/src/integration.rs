@@ -8,10 +8,12 @@ use std::{
 };
 
 use ninjaone_client::Lane;
+use regentra_evidence::HeadSigner;
 use time::OffsetDateTime;
 
 use crate::{
     CredentialId, EventId, MspOrgId, WorkerId,
+    anchor::AnchorSink,
     audit::{Actor, AuditDetails, AuditRow},
     clock::{Clock, SystemClock},
     credential::{Credential, Grant},
@@ -27,6 +29,7 @@ use crate::{
     store::Store,
 };
 
+mod anchor;
 mod asset_doubts;
 mod asset_sync;
 mod audit;
@@ -47,6 +50,7 @@ mod test_connection;
 mod tickets;
 
 pub use self::{
+    anchor::Anchored,
     asset_doubts::{AssetDoubt, Doubt, DoubtCounts},
     asset_sync::{MappingSync, SyncOutcome},
     authorize::{Authorization, Authorized, BeginAuthorization, Callback, RequestedAccess},
@@ -92,6 +96,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     policy: Policy,
+    head_signer: Option<HeadSigner>,
+    anchor_sink: Option<Arc<dyn AnchorSink>>,
     worker: WorkerId,
     /// Subjects that this process works on; the store's lease is this worker's for all of them.
     running: Mutex<BTreeSet<(MspOrgId, LeaseKey)>>,
@@ -107,6 +113,8 @@ pub struct IntegrationBuilder {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     policy: Policy,
+    head_signer: Option<HeadSigner>,
+    anchor_sink: Option<Arc<dyn AnchorSink>>,
 }
 
 impl IntegrationBuilder {
@@ -146,6 +154,23 @@ impl IntegrationBuilder {
         self
     }
 
+    /// Signs the head of every evidence chain that a sweep continues. Keep its secret outside the database and apart from the keys
+    /// of the keyring. Every process that sweeps has to have it from then on: a record without a signature that follows a signed
+    /// one is a fault.
+    #[must_use]
+    pub fn head_signer(mut self, signer: HeadSigner) -> Self {
+        self.head_signer = Some(signer);
+        self
+    }
+
+    /// Takes the roots over the heads of evidence chains out of the reach of the database's administrator, each time sweeps are
+    /// planned. Without one no root is made; the heads wait.
+    #[must_use]
+    pub fn anchor_sink(mut self, sink: Arc<dyn AnchorSink>) -> Self {
+        self.anchor_sink = Some(sink);
+        self
+    }
+
     /// The integration.
     #[must_use]
     pub fn build(self) -> Integration {
@@ -157,6 +182,8 @@ impl IntegrationBuilder {
             clock,
             observer,
             policy,
+            head_signer,
+            anchor_sink,
         } = self;
         let keyring = Arc::new(keyring);
         let ninjaone = ninjaone.unwrap_or_else(|| {
@@ -175,6 +202,8 @@ impl IntegrationBuilder {
             clock,
             observer,
             policy,
+            head_signer,
+            anchor_sink,
             worker,
             running: Mutex::default(),
         };
@@ -216,6 +245,8 @@ impl Integration {
             clock: Arc::new(SystemClock),
             observer: Arc::new(Unobserved),
             policy: Policy::default(),
+            head_signer: None,
+            anchor_sink: None,
         }
     }
 

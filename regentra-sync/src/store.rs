@@ -1,7 +1,7 @@
 //! What a host's repositories have to do: traits by use case and tenant, and the commit values they take.
 //!
 //! The sync decides, a store remembers. Every method takes its tenant first and the time as an argument; no method has a
-//! default, so that an implementor decides about each. A store for a new database implements the nine traits below and runs
+//! default, so that an implementor decides about each. A store for a new database implements the ten traits below and runs
 //! [`crate::conformance!`] over them, one named test per law.
 //!
 //! **Atomicity.** Each use case commits through *one* method that takes everything it writes as a plain value together with
@@ -17,6 +17,7 @@
 use std::fmt::{self, Debug};
 
 pub use self::{
+    anchors::{Anchors, RootCommit},
     assets::{AssetCommit, AssetFilter, AssetWrite, Assets},
     audit::{AuditPage, AuditTrail},
     budget::Budget,
@@ -28,6 +29,7 @@ pub use self::{
     tickets::{DeliveryCommit, Tickets},
 };
 
+mod anchors;
 mod assets;
 mod audit;
 mod budget;
@@ -38,9 +40,18 @@ mod planner;
 mod runs;
 mod tickets;
 
-/// Everything a host's store does. Implemented by whatever implements the nine traits.
+/// Everything a host's store does. Implemented by whatever implements the ten traits.
 pub trait Store:
-    Connections + Mappings + Assets + Evidence + Tickets + AuditTrail + Runs + Budget + Planner
+    Connections
+    + Mappings
+    + Assets
+    + Evidence
+    + Anchors
+    + Tickets
+    + AuditTrail
+    + Runs
+    + Budget
+    + Planner
 {
 }
 
@@ -49,6 +60,7 @@ impl<T> Store for T where
         + Mappings
         + Assets
         + Evidence
+        + Anchors
         + Tickets
         + AuditTrail
         + Runs
@@ -92,6 +104,8 @@ pub enum Guard {
     TicketTick,
     /// Another worker holds the lease.
     Lease,
+    /// Another process made the MSP's next root, or a head was committed to the tick meanwhile.
+    Root,
 }
 
 /// What kind of trouble a store has: named by what the caller does next.

@@ -278,6 +278,7 @@ async fn a_connection_that_dies_in_mid_commit_leaves_nothing() {
         "leases",
         "signals",
         "evidence",
+        "evidence_heads",
         "customer_audit",
         "signature_history",
         "outbox",

@@ -7,7 +7,8 @@ use time::Duration;
 use super::world::{World, at, committed, signal};
 use crate::{
     ComplianceOrgId, WorkerId,
-    evidence_chain::chain_start,
+    anchor::EvidenceHead,
+    evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     signature_history::{
         DeviceDigest, SignatureChanges, SignatureHistory, SignatureRecord, SignatureState,
@@ -73,6 +74,18 @@ pub async fn a_sweep_commits_everything_together(store: &dyn Store) {
         .await
         .unwrap();
     assert_eq!(trail, vec![commit.audit.clone()]);
+    let head = |row: &EvidenceRow| EvidenceHead {
+        customer: world.customer,
+        mapping: row.mapping,
+        signal: row.signal,
+        length: row.link.sequence,
+        hash: row.link.hash,
+        tick: commit.scheduled_at,
+        root: None,
+    };
+    let mut heads: Vec<_> = commit.evidence.iter().map(head).collect();
+    heads.sort();
+    assert_eq!(world.loose_heads().await, heads);
     world.reload_mapping().await;
     assert_eq!(world.mapping.first_evidence_synced_at, Some(at(3)));
     let state = world.sweep_state("sweep").await;

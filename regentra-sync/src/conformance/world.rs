@@ -1,6 +1,8 @@
 //! The fixtures of the laws: an MSP with a connected credential, a company, and an organization mapped to it.
 
-use regentra_evidence::{FactsDigest, Hash256, KeyId, Rules, Signal, SignalKind, Status};
+use regentra_evidence::{
+    FactsDigest, Hash256, HeadSigner, KeyId, Rules, Signal, SignalKind, Status,
+};
 use serde_json::json;
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
@@ -8,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     AssetId, CompanyId, ComplianceOrgId, CredentialId, EventId, Generation, MappingId, MspOrgId,
     WorkerId,
+    anchor::EvidenceHead,
     asset::{Asset, AssetContent, AssetStatus, Source},
     audit::{Actor, AuditDetails, AuditRow, SweepCounts},
     company::PortalCompany,
@@ -79,6 +82,12 @@ pub fn facts() -> FactsDigest {
     }
 }
 
+/// What signs the heads.
+#[must_use]
+pub fn signer() -> HeadSigner {
+    HeadSigner::new(KeyId::new("sign").unwrap(), &[7; 32])
+}
+
 /// One MSP with one customer in the store under test.
 #[derive(Debug)]
 pub struct World<'a> {
@@ -106,6 +115,7 @@ pub struct Snapshot {
     customer_audit: Vec<AuditRow>,
     signals: Vec<StoredSignal>,
     evidence: Vec<EvidenceRow>,
+    heads: Vec<EvidenceHead>,
 }
 
 /// The tenants and rows of a world, before anything is written.
@@ -408,7 +418,16 @@ impl<'a> World<'a> {
                 .get(&kind)
                 .copied()
                 .unwrap_or_else(|| chain_start(self.customer, mapping, kind));
-            EvidenceRow::append(head, mapping, event, signal, &Rules::default(), facts()).unwrap()
+            EvidenceRow::append(
+                head,
+                mapping,
+                event,
+                signal,
+                &Rules::default(),
+                facts(),
+                Some(&signer()),
+            )
+            .unwrap()
         });
         let details = AuditDetails::Swept {
             mapping,
@@ -425,6 +444,7 @@ impl<'a> World<'a> {
             credential: self.credential.guard(),
             mapping: self.mapping.guard(),
             lease: self.lease,
+            scheduled_at: at(0),
             evidence: evidence.collect(),
             signals: signals
                 .into_iter()
@@ -548,7 +568,24 @@ impl<'a> World<'a> {
                 .unwrap(),
             signals: store.current_signals(customer, at(0)).await.unwrap(),
             evidence,
+            heads: self.loose_heads().await,
         }
+    }
+
+    /// The heads of every tick that are under no root, in their order.
+    pub async fn loose_heads(&self) -> Vec<EvidenceHead> {
+        let ticks = self
+            .store
+            .ticks_without_root(self.msp, at(1_000_000), 1_000)
+            .await
+            .unwrap();
+        let mut heads = Vec::new();
+        for tick in ticks {
+            let mut of_tick = self.store.heads_without_root(self.msp, tick).await.unwrap();
+            of_tick.sort();
+            heads.extend(of_tick);
+        }
+        heads
     }
 }
 

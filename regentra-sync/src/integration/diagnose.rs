@@ -25,6 +25,9 @@ const BUDGET_LOW_PERCENT: u64 = 90;
 /// So many sweeps in a row that do not end a dry run are no accident.
 const SWEEPS_WITHOUT_END: u64 = 2;
 
+/// So many waiting roots are counted.
+const ROOTS: u32 = 1_000;
+
 /// So many rows of a customer's trail are looked at for its last sweeps.
 const ROWS: u32 = 50;
 
@@ -101,6 +104,9 @@ impl Integration {
         for region in &regions {
             found.extend(self.diagnose_region(msp, region, company, &doubts).await?);
         }
+        if company.is_none() {
+            found.extend(self.anchors_waiting(msp).await?);
+        }
         if let Some(company) = company {
             found.extend(why_not_mapped(&regions, company));
             for diagnosis in &mut found {
@@ -112,6 +118,22 @@ impl Integration {
             (rank(a), &a.finding).cmp(&(rank(b), &b.finding))
         });
         Ok(found)
+    }
+
+    async fn anchors_waiting(&self, msp: MspOrgId) -> Result<Option<Diagnosis>> {
+        let waiting = self.inner.store.roots_waiting(msp, ROOTS).await?;
+        let Some(first) = waiting.first() else {
+            return Ok(None);
+        };
+        Ok(Some(Diagnosis {
+            finding: Finding::AnchorsWaiting {
+                roots: waiting.len() as u64,
+                since: first.made_at,
+            },
+            region: None,
+            company: None,
+            mappings: Vec::new(),
+        }))
     }
 
     async fn diagnose_region(

@@ -362,6 +362,7 @@ impl Integration {
                 signal,
                 &policy.rules,
                 verdict.facts.clone(),
+                self.inner.head_signer.as_ref(),
             );
             let row = row.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
             let chain_head = row.link.head();
@@ -397,6 +398,7 @@ impl Integration {
             credential: subject.credential.guard(),
             mapping: subject.mapping.guard(),
             lease: held.lease,
+            scheduled_at: event.scheduled_at,
             signals,
             evidence,
             audit: AuditRow::new(event.id, now, subject.actor, details),

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use super::{MemoryStore, State, holds, outcome};
 use crate::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
+    anchor::EvidenceHead,
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     store::{CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState},
@@ -22,6 +23,21 @@ impl State {
             .get(&(customer, mapping, signal))?
             .last()
             .map(|row| row.link.head())
+    }
+
+    /// Writes the head of each record that a sweep appends, under no root.
+    fn append_heads(&mut self, msp: MspOrgId, customer: ComplianceOrgId, commit: &SweepCommit) {
+        let head = |row: &EvidenceRow| EvidenceHead {
+            customer,
+            mapping: row.mapping,
+            signal: row.signal,
+            length: row.link.sequence,
+            hash: row.link.hash,
+            tick: commit.scheduled_at,
+            root: None,
+        };
+        let heads = commit.evidence.iter().map(head);
+        self.heads.entry(msp).or_default().extend(heads);
     }
 
     /// The newest unexpired signal of each key, in the order of keys.
@@ -150,6 +166,7 @@ impl Evidence for MemoryStore {
                 let overtaken = commit.outbox.iter().any(is_delivered_digest);
                 holds(!overtaken, Guard::TicketTick)?;
 
+                state.append_heads(msp, customer, &commit);
                 for stored in commit.signals {
                     let key = (customer, stored.mapping, stored.signal.kind());
                     state.signals.entry(key).or_default().push(stored);

@@ -50,7 +50,7 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     /// in the outbox rows was delivered under its id, else [`Guard::TicketTick`].
     ///
     /// Writes on the customer's side: the signals (appended, never overwritten), the evidence rows, the audit row. On the
-    /// MSP's side: `first_evidence_synced_at` of the mapping if it is given and not stamped yet, the signature history,
+    /// MSP's side: the head of each evidence row, under no root, for [`Anchors`](super::Anchors); `first_evidence_synced_at` of the mapping if it is given and not stamped yet, the signature history,
     /// tickets, outbox rows (a digest that exists is replaced in its place, any other row that exists is left as it is), and the
     /// tick with its version plus one.
     ///
@@ -136,6 +136,8 @@ pub struct SweepCommit {
     pub mapping: MappingGuard,
     /// The lease has to be held still.
     pub lease: Lease,
+    /// The tick that the sweep belongs to.
+    pub scheduled_at: OffsetDateTime,
     /// The five signals.
     pub signals: Vec<StoredSignal>,
     /// One record for each.

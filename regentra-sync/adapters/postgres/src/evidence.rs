@@ -21,6 +21,7 @@ use time::OffsetDateTime;
 
 use crate::{
     PostgresStore,
+    anchors::append_heads,
     audit::append_customer_audit,
     column::{Columns as _, column, to_bigint, to_json},
     commit::{Lock, credential_holds, lease_holds, mapping_holds},
@@ -177,6 +178,7 @@ async fn sweep(
         credential,
         mapping,
         lease,
+        scheduled_at,
         signals,
         evidence,
         audit,
@@ -207,6 +209,7 @@ async fn sweep(
 
     append_signals(connection, customer, signals).await?;
     append_evidence(connection, customer, evidence).await?;
+    append_heads(connection, msp, customer, evidence, *scheduled_at).await?;
     append_customer_audit(connection, customer, audit).await?;
     if let Some(at) = first_evidence_synced_at {
         sqlx::query(
@@ -411,9 +414,9 @@ async fn append_evidence(
         .collect::<Result<Vec<_>>>()?;
     sqlx::query(
         "INSERT INTO regentra_sync.evidence \
-         (compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash) \
+         (compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash, signature) \
          SELECT $1, new.* FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[], \
-         $8::bytea[]) AS new",
+         $8::bytea[], $9::bytea[]) AS new",
     )
     .bind(customer.as_uuid())
     .bind(column(rows, |row| row.mapping.as_uuid()))
@@ -423,6 +426,9 @@ async fn append_evidence(
     .bind(column(rows, |row| row.link.record.as_str()))
     .bind(column(rows, |row| row.link.previous.as_bytes().as_slice()))
     .bind(column(rows, |row| row.link.hash.as_bytes().as_slice()))
+    .bind(column(rows, |row| {
+        row.signature.as_ref().map(|signature| signature.as_bytes().as_slice())
+    }))
     .execute(connection)
     .await?;
     Ok(())
@@ -505,5 +511,6 @@ fn evidence_row(row: &PgRow) -> Result<EvidenceRow> {
             record: row.text("record")?,
             hash: row.hash("hash")?,
         },
+        signature: row.signature_if_any("signature")?,
     })
 }

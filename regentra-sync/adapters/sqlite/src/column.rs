@@ -1,6 +1,6 @@
 //! How values look in columns.
 
-use regentra_sync::regentra_evidence::{Hash256, SignalKind};
+use regentra_sync::regentra_evidence::{Hash256, HeadSignature, SignalKind};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Row as _, sqlite::SqliteRow};
 use time::{Duration, OffsetDateTime};
@@ -45,8 +45,10 @@ pub(crate) trait Columns {
     fn time(&self, column: &'static str) -> Result<OffsetDateTime>;
     fn optional_time(&self, column: &'static str) -> Result<Option<OffsetDateTime>>;
     fn number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T>;
+    fn optional_number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<Option<T>>;
     fn flag(&self, column: &'static str) -> Result<bool>;
     fn hash(&self, column: &'static str) -> Result<Hash256>;
+    fn optional_signature(&self, column: &'static str) -> Result<Option<HeadSignature>>;
 }
 
 impl Columns for SqliteRow {
@@ -80,6 +82,12 @@ impl Columns for SqliteRow {
         T::try_from(self.try_get::<i64, _>(column)?).map_err(|_| Failure::corrupt(column))
     }
 
+    fn optional_number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<Option<T>> {
+        let number: Option<i64> = self.try_get(column)?;
+        let number = number.map(T::try_from).transpose();
+        number.map_err(|_| Failure::corrupt(column))
+    }
+
     fn flag(&self, column: &'static str) -> Result<bool> {
         Ok(self.try_get::<i64, _>(column)? != 0)
     }
@@ -90,6 +98,12 @@ impl Columns for SqliteRow {
             .try_into()
             .map(Hash256::from_bytes)
             .map_err(|_| Failure::corrupt(column))
+    }
+
+    fn optional_signature(&self, column: &'static str) -> Result<Option<HeadSignature>> {
+        let bytes: Option<Vec<u8>> = self.try_get(column)?;
+        let signature = bytes.map(|bytes| bytes.try_into().map(HeadSignature::from_bytes));
+        signature.transpose().map_err(|_| Failure::corrupt(column))
     }
 }
 

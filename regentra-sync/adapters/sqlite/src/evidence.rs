@@ -5,7 +5,7 @@ use regentra_sync::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
-    regentra_evidence::{ChainHead, ChainLink, Hash256, SignalKind},
+    regentra_evidence::{ChainHead, ChainLink, Hash256, HeadSignature, SignalKind},
     signature_history::{DeviceDigest, SignatureChanges, SignatureRecord, SignatureState},
     store::{
         CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 
 use crate::{
     SqliteStore,
+    anchors::append_heads,
     column::{Columns as _, from_json, json, micros, signal_kind},
     commit::{append_customer_audit, credential_holds, finish, lease_holds, mapping_holds, unseen},
     failure::{Failure, Stop, holds},
@@ -43,6 +44,7 @@ fn evidence_row(row: &SqliteRow) -> std::result::Result<EvidenceRow, Failure> {
             record: row.text("record")?,
             hash: row.hash("hash")?,
         },
+        signature: row.optional_signature("signature")?,
     })
 }
 
@@ -209,6 +211,7 @@ async fn append_evidence(
         record: &'a str,
         previous: Hash256,
         hash: Hash256,
+        signature: Option<HeadSignature>,
     }
     let rows = evidence.iter().map(|row| Row {
         mapping: row.mapping,
@@ -218,10 +221,12 @@ async fn append_evidence(
         record: &row.link.record,
         previous: row.link.previous,
         hash: row.link.hash,
+        signature: row.signature,
     });
-    let insert = "INSERT INTO evidence (compliance_org, mapping, signal, sequence, event, record, previous, hash) \
+    let insert = "INSERT INTO evidence (compliance_org, mapping, signal, sequence, event, record, previous, hash, signature) \
                   SELECT ?1, unhex(value ->> 'mapping', '-'), value ->> 'signal', value ->> 'sequence', \
-                  unhex(value ->> 'event', '-'), value ->> 'record', unhex(value ->> 'previous'), unhex(value ->> 'hash') \
+                  unhex(value ->> 'event', '-'), value ->> 'record', unhex(value ->> 'previous'), unhex(value ->> 'hash'), \
+                  unhex(value ->> 'signature') \
                   FROM json_each(?2)";
     sqlx::query(insert)
         .bind(customer.as_uuid())
@@ -352,6 +357,7 @@ async fn write_sweep(
     }
     append_signals(db, customer, &commit.signals).await?;
     append_evidence(db, customer, &commit.evidence).await?;
+    append_heads(db, msp, customer, commit).await?;
     append_customer_audit(db, customer, &commit.audit).await?;
     if let Some(at) = commit.first_evidence_synced_at {
         let stamp = "UPDATE mapping SET first_evidence_synced_at = ?1 \

@@ -13,6 +13,7 @@ use sqlx::{
     },
 };
 
+mod anchors;
 mod assets;
 mod audit;
 mod budget;

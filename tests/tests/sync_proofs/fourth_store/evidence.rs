@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use async_trait::async_trait;
 use regentra_sync::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
+    anchor::EvidenceHead,
     evidence_chain::{EvidenceRow, chain_start},
     regentra_evidence::SignalKind,
     store::{CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState},
@@ -109,6 +110,15 @@ impl State {
             self.signals.entry(key).or_default().push(stored);
         }
         for row in commit.evidence {
+            self.heads.entry(msp).or_default().push(EvidenceHead {
+                customer,
+                mapping: row.mapping,
+                signal: row.signal,
+                length: row.link.sequence,
+                hash: row.link.hash,
+                tick: commit.scheduled_at,
+                root: None,
+            });
             let key = (customer, row.mapping, row.signal);
             self.evidence.entry(key).or_default().push(row);
         }
