@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use crate::host::HostArgs;
 
+pub mod anchor;
 pub mod assets;
 pub mod audit;
 pub mod authorize;
@@ -20,6 +21,7 @@ pub mod records;
 pub mod rotate_key;
 pub mod run;
 pub mod signals;
+pub mod signing_key;
 pub mod status;
 pub mod sweep;
 pub mod sync;
@@ -61,8 +63,12 @@ pub enum Command {
     Tickets(tickets::TicketsArgs),
     /// Show the audit trail of the provider, or of one promoted company.
     Audit(audit::AuditArgs),
-    /// Show the evidence records of a promoted company, and verify that they are as they were written.
+    /// Show the evidence records of a promoted company, and verify them: against each other, public keys and anchors.
     Records(records::RecordsArgs),
+    /// Make roots over what was swept and keep them outside the database, in the file that `REGENTRA_ANCHORS` names.
+    Anchor,
+    /// Show the public keys of what signs evidence, or make a new signing key.
+    SigningKey(signing_key::SigningKeyArgs),
     /// Seal the saved credentials under a new key.
     RotateKey(rotate_key::RotateKeyArgs),
     /// Forget the credentials and retire the assets. Mappings, signals and evidence stay.
@@ -97,6 +103,8 @@ impl Command {
             Self::Tickets(args) => Box::pin(tickets::run(args, host)).await,
             Self::Audit(args) => Box::pin(audit::run(args, host)).await,
             Self::Records(args) => Box::pin(records::run(args, host)).await,
+            Self::Anchor => Box::pin(anchor::run(host)).await,
+            Self::SigningKey(args) => signing_key::run(&args, host),
             Self::RotateKey(args) => Box::pin(rotate_key::run(args, host)).await,
             Self::Disconnect(args) => Box::pin(disconnect::run(args, host)).await,
             Self::Migrate(args) => Box::pin(migrate::run(args, host)).await,

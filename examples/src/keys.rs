@@ -330,7 +330,7 @@ fn name_of(key: &[u8; HALF]) -> anyhow::Result<KeyId> {
 }
 
 #[cfg(unix)]
-fn refuse_shared(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn refuse_shared(path: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(path)
         .with_context(|| format!("{} cannot be read", path.display()))?
@@ -346,7 +346,7 @@ fn refuse_shared(path: &Path) -> anyhow::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn refuse_shared(_path: &Path) -> anyhow::Result<()> {
+pub(crate) fn refuse_shared(_path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 

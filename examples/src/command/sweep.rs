@@ -33,6 +33,12 @@ pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
     host.connected(None).await?;
     let tick = Cadence::EVIDENCE_SWEEP.last(host.now());
     let swept = sweep(&host, tick).await?;
+    // Whatever is not anchored now waits; the sweep is done either way.
+    if let Err(error) = host.integration.anchor(host.msp).await {
+        output::note(format_args!(
+            "warning: the evidence was not anchored: {error}"
+        ));
+    }
     let portal = Portal::read(&host).await?;
     if host.json {
         output::json(
