@@ -401,8 +401,9 @@ async fn one_malformed_row_loses_a_page() {
 #[tokio::test]
 async fn one_odd_field_loses_the_row_with_all_that_it_says() {
     // A list with a null, a size in exponent form, half an emoji, a repeated key: all were seen, and each lost its row.
-    let body = r#"[{"deviceId":1,"capacity":1.6e10,"name":"\ud83d C:","bitLockerStatus":{"protectionStatus":"UNPROTECTED"}},
-        {"deviceId":1,"deviceId":2,"label":["x"],"bitLockerStatus":{"protectionStatus":"UNPROTECTED","lockStatus":7}}]"#;
+    let body = r#"{"results":[{"deviceId":1,"capacity":1.6e10,"name":"\ud83d C:","bitLockerStatus":{"protectionStatus":"UNPROTECTED"}},
+        {"deviceId":1,"deviceId":2,"label":["x"],"bitLockerStatus":{"protectionStatus":"UNPROTECTED","lockStatus":7}}],
+        "cursor":{"name":"c","offset":0}}"#;
     let (_, client) = script([(200, JSON, body.to_owned()), (200, JSON, "[]".to_owned())]);
     let read = client
         .queries()

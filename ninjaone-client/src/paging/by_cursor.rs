@@ -33,6 +33,8 @@ pub(crate) struct ByCursor {
     /// Rows asked for.
     pub(super) page_size: usize,
     pub(super) name: Option<String>,
+    /// Pages have names of their own: one that is asked for again is the same page.
+    names_change: bool,
     /// Rows received since the report began.
     received: usize,
     /// The count announced last.
@@ -204,6 +206,10 @@ impl ByCursor {
             if self.lapsed && self.last == Some(page) {
                 return self.lapsed_page_again(named);
             }
+            if self.lapsed && self.names_change && received > 0 {
+                // The same place in pages of another size: its rows were delivered.
+                return self.restart_or(lost_place());
+            }
             if received > 0 && self.seen.contains(&page) {
                 return Err(stalled());
             }
@@ -253,6 +259,7 @@ impl ByCursor {
         self.last_is_full = is_full;
         self.last = Some(page);
         self.seen.insert(page);
+        self.names_change |= self.name.is_some() && named.is_some() && self.name != named;
         // One page of a report may come without its cursor, whose name mostly stays the same.
         self.name = if over {
             None

@@ -292,6 +292,22 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
+#[test]
+fn a_last_page_that_comes_again_in_another_size_doubles_no_row() {
+    let habits = Habits {
+        rows: 76,
+        cap: 24,
+        uneven: true,
+        count: Count::OfPage,
+        offset: Offset::Absent,
+        changing: true,
+        ..Habits::of(0)
+    };
+    let client = Server::of(habits).client();
+    let error = block_on(volumes(&client, 22)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Truncated);
+}
+
 proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(384))]
 
