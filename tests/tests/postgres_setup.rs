@@ -324,14 +324,18 @@ async fn a_schema_of_the_release_before_keeps_every_row_and_the_running_ages_of_
     let mut owner = database.connect(OWNER).await;
     let id = |number: u128| format!("'{}'::uuid", uuid::Uuid::from_u128(number));
     let before = format!(
-        "ALTER TABLE regentra_sync.signature_history DROP COLUMN state; \
-         ALTER TABLE regentra_sync.signature_history RENAME COLUMN since TO first_seen_at; \
-         ALTER TABLE regentra_sync.assets DROP COLUMN missing_since, DROP COLUMN possible_duplicate_of; \
-         ALTER TABLE regentra_sync.credentials DROP COLUMN tenant_view, DROP COLUMN lost_organizations; \
-         DELETE FROM regentra_sync.migrations WHERE version >= 4; \
+        "DROP SCHEMA regentra_sync CASCADE; CREATE SCHEMA regentra_sync; \
+         CREATE TABLE regentra_sync.migrations (version bigint PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()); \
+         {} {} {} \
+         INSERT INTO regentra_sync.migrations (version) VALUES (1), (2), (3); \
          SET regentra.msp_org_id = '{}'; \
          INSERT INTO regentra_sync.signature_history (msp_org_id, mapping_id, device_digest, first_seen_at) \
          VALUES ({}, {}, 'd', '2026-10-01 00:00+00')",
+        include_str!("../../regentra-sync/adapters/postgres/migrations/0001_store.sql"),
+        include_str!(
+            "../../regentra-sync/adapters/postgres/migrations/0002_row_level_security.sql"
+        ),
+        include_str!("../../regentra-sync/adapters/postgres/migrations/0003_pass_expires_at.sql"),
         uuid::Uuid::from_u128(1),
         id(1),
         id(2)

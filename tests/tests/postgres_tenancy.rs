@@ -22,7 +22,9 @@ use regentra_sync::{
     conformance::world::{World, at, committed, signer},
     credential::Fingerprint,
     evidence_chain::chain_start,
-    regentra_evidence::{Hash256, HeadTree, KeyId, SignalKind, Status, TrustedKeys, verify_export},
+    regentra_evidence::{
+        Hash256, HeadTree, KeyId, PublicKey, SignalKind, Status, TrustedKeys, verify_export,
+    },
     region::RegionKey,
     run::{RunKind, RunOutcome, RunRecord, RunSubject},
     seal::{Keyring, MasterKey, Sealed},
@@ -693,7 +695,12 @@ async fn a_superuser_who_rewrites_records_is_found_by_signatures_and_anchors_and
         .build();
     assert_eq!(host.anchor(world.msp).await.unwrap().handed_out, 1);
     let anchors = sink.0.lock().unwrap().clone();
-    let keys = TrustedKeys::new([signer().public_key()]).unwrap();
+    // The key says since when every record is signed: records that lost their signature are found by it.
+    let public = PublicKey {
+        since: Some(at(0)),
+        ..signer().public_key()
+    };
+    let keys = TrustedKeys::new([public]).unwrap();
     let faults = |keys, anchors: Vec<Anchor>| {
         let export = host.evidence_export(world.msp, world.customer, &[], Vec::new());
         async move {
