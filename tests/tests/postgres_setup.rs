@@ -328,17 +328,26 @@ async fn a_schema_of_the_release_before_keeps_every_row_and_the_running_ages_of_
          CREATE TABLE regentra_sync.migrations (version bigint PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()); \
          {} {} {} \
          INSERT INTO regentra_sync.migrations (version) VALUES (1), (2), (3); \
-         SET regentra.msp_org_id = '{}'; \
+         SET regentra.msp_org_id = '{tenant}'; \
          INSERT INTO regentra_sync.signature_history (msp_org_id, mapping_id, device_digest, first_seen_at) \
-         VALUES ({}, {}, 'd', '2026-10-01 00:00+00')",
+         VALUES ({msp}, {mapping}, 'd', '2026-10-01 00:00+00'); \
+         SET regentra.compliance_org_id = '{customer}'; \
+         INSERT INTO regentra_sync.mappings (msp_org_id, mapping_id, credential_id, external_org_id, name, state, version, discovered_at) \
+         VALUES ({msp}, {mapping}, {mapping}, 7, 'n', 'pending_review', 1, '2026-10-01 00:00+00'); \
+         INSERT INTO regentra_sync.signals (compliance_org_id, mapping_id, signal, event_id, status, collected_at, expires_at, body) \
+         VALUES ('{customer}', {mapping}, 'patch_sla', {msp}, 'pass', '2026-10-02 00:00+00', '2026-10-09 00:00+00', '{{}}'); \
+         INSERT INTO regentra_sync.evidence (compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash) \
+         SELECT '{customer}', {mapping}, 'patch_sla', n, {msp}, '{{}}', sha256('p'), sha256(n::text::bytea) \
+         FROM generate_series(1, 2) AS n",
         include_str!("../../regentra-sync/adapters/postgres/migrations/0001_store.sql"),
         include_str!(
             "../../regentra-sync/adapters/postgres/migrations/0002_row_level_security.sql"
         ),
         include_str!("../../regentra-sync/adapters/postgres/migrations/0003_pass_expires_at.sql"),
-        uuid::Uuid::from_u128(1),
-        id(1),
-        id(2)
+        tenant = uuid::Uuid::from_u128(1),
+        customer = uuid::Uuid::from_u128(3),
+        msp = id(1),
+        mapping = id(2)
     );
     execute(&mut owner, &before).await;
     migrate(&database.url(OWNER), STORE).await.unwrap();
@@ -350,4 +359,11 @@ async fn a_schema_of_the_release_before_keeps_every_row_and_the_running_ages_of_
     .unwrap();
     let expected = ("out_of_date".to_owned(), "2026-10-01 00:00:00".to_owned());
     assert_eq!(kept, expected);
+    let heads: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT length, (tick AT TIME ZONE 'UTC')::text FROM regentra_sync.evidence_heads",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    assert_eq!(heads, [(2, "2026-10-02 00:00:00".to_owned())]);
 }
