@@ -87,7 +87,7 @@ async fn every_record_is_listed_with_what_an_auditor_needs_to_verify_it_alone() 
                 .iter()
                 .fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
             assert_eq!(record["hash"], hash.as_str());
-            assert_eq!(record["rules"], "2026-11");
+            assert_eq!(record["rules"], "2026-12");
             previous = record["hash"].as_str().unwrap();
         }
         assert_eq!(chain["head"]["hash"], previous);
