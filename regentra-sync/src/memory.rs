@@ -11,13 +11,14 @@ use std::{
 };
 
 use regentra_evidence::SignalKind;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     AssetId, CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, WorkerId,
     asset::{Asset, AssetStatus, Source, come_back},
     audit::AuditRow,
     authorization::{PendingAuthorization, StateDigest},
+    clock::StoreClock,
     company::PortalCompany,
     credential::{Credential, CredentialGuard, Fingerprint},
     evidence_chain::EvidenceRow,
@@ -42,13 +43,21 @@ mod tickets;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
+    clock: StoreClock,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// An empty store, by the machine's clock.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same store, by another clock. Clones made before keep theirs.
+    #[must_use]
+    pub fn with_clock(mut self, clock: StoreClock) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Suspends once, then does `work` on everything that is stored, while nobody else does.
@@ -101,6 +110,14 @@ struct LeaseRow {
     worker: Option<WorkerId>,
     fence: Fence,
     expires_at: OffsetDateTime,
+    length: Duration,
+}
+
+impl LeaseRow {
+    /// It ends so late that it was taken by a clock that ran ahead.
+    fn is_ahead(&self, now: OffsetDateTime) -> bool {
+        self.expires_at > now.saturating_add(self.length.saturating_mul(2))
+    }
 }
 
 /// The guards that several commits share.

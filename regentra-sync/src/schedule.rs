@@ -45,15 +45,17 @@ impl Cadence {
     #[must_use]
     pub fn last(self, now: OffsetDateTime) -> OffsetDateTime {
         let every = self.every.max(Duration::SECOND).whole_nanoseconds();
-        let passed = (now - FIRST_DAY - self.offset).whole_nanoseconds();
+        let passed = (now - FIRST_DAY).saturating_sub(self.offset);
+        let passed = passed.whole_nanoseconds();
         let since = i64::try_from(passed.rem_euclid(every)).unwrap_or(0);
-        now - Duration::nanoseconds(since)
+        now.saturating_sub(Duration::nanoseconds(since))
     }
 
     /// The first time that is due after `now`.
     #[must_use]
     pub fn next(self, now: OffsetDateTime) -> OffsetDateTime {
-        self.last(now) + self.every.max(Duration::SECOND)
+        self.last(now)
+            .saturating_add(self.every.max(Duration::SECOND))
     }
 }
 
@@ -68,7 +70,7 @@ pub(crate) fn spread(
     // Ids are derived by SHA-1, so their last bytes are evenly distributed.
     let place = subject.as_u128() & 0xffff_ffff;
     let millis = u128::try_from(length.whole_milliseconds()).unwrap_or(0) * place / 0x1_0000_0000;
-    scheduled_at + Duration::milliseconds(i64::try_from(millis).unwrap_or(0))
+    scheduled_at.saturating_add(Duration::milliseconds(i64::try_from(millis).unwrap_or(0)))
 }
 
 #[cfg(test)]

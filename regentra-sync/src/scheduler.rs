@@ -7,7 +7,13 @@
 //!   it is done already is left out, without a request.
 //! - **Starts are spread** over the interval, alike in every process.
 //! - **One run at a time** of a customer's sweeps and of a region's syncs; others go side by side, as many as
-//!   [`parallel`](Scheduler::parallel) says.
+//!   [`parallel`](Scheduler::parallel) says, and of one connection as many as [`per_connection`](Scheduler::per_connection) says:
+//!   a tenant that answers slowly takes no slot from another.
+//! - **A spent budget holds nobody up.** An event whose connection would wait for more than a minute is not begun, and goes back into
+//!   the line until there is room.
+//! - **The oldest go first.** Where a tick is not done before the next is due, its newer event takes the place of the older one in
+//!   the line, so that no customer is left out for good.
+//! - **A clock that is set back** is noticed: ticks that lie in the future then count as not planned.
 //! - **What fails is tried again**, later each time, and never beyond the next tick, whose event takes its place. It keeps no other
 //!   from being handled.
 //! - **It stops when it is told to**: nothing new is begun, and what runs has a while to end. What does not is dropped, which
@@ -18,7 +24,7 @@
 mod queue;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     future::{Future, pending},
     pin::pin,
 };
@@ -32,7 +38,7 @@ use time::{Duration, OffsetDateTime};
 
 use self::queue::{Key, Queue, Waiting};
 use crate::{
-    Integration,
+    CredentialId, Integration,
     error::{Error, ErrorKind, Result},
     event::Event,
     integration::{Handled, MappingSync, PlanKind, SweepOutcome, SyncOutcome},
@@ -63,6 +69,7 @@ pub struct Scheduler {
     integration: Integration,
     timetable: Vec<(PlanKind, Cadence)>,
     parallel: usize,
+    per_connection: Option<usize>,
     grace: Duration,
     retry: Retry,
 }
@@ -127,6 +134,7 @@ impl Scheduler {
             integration,
             timetable,
             parallel: 4,
+            per_connection: None,
             grace: Duration::seconds(25),
             retry: Retry {
                 first: Duration::seconds(30),
@@ -149,6 +157,14 @@ impl Scheduler {
     #[must_use]
     pub fn parallel(mut self, parallel: usize) -> Self {
         self.parallel = parallel.max(1);
+        self
+    }
+
+    /// How many events of one connection are handled side by side, at least one and no more than [`parallel`](Self::parallel).
+    /// Default: half of them, so that no one connection has all slots. A host of a single connection sets it to as many.
+    #[must_use]
+    pub fn per_connection(mut self, events: usize) -> Self {
+        self.per_connection = Some(events.max(1));
         self
     }
 
@@ -198,6 +214,7 @@ impl Scheduler {
         let mut told_until = None;
         loop {
             let now = clock.now();
+            work.notice_set_back(now);
             work.plan_what_is_due(now);
             work.start_what_is_ready(now);
             let Some(until) = work.sleeps_until(now) else {
@@ -210,7 +227,14 @@ impl Scheduler {
             }
             // A future that is not `Unpin` has to outlive the two that are made anew each time.
             let ended = {
-                let sleep = clock.sleep_until(until);
+                let sleep = async {
+                    clock.sleep_until(until).await;
+                    if until <= now {
+                        // There is no later time, at the end of the calendar.
+                        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                    }
+                };
+                let sleep = pin!(sleep);
                 let next = pin!(work.next());
                 match select(shutdown.as_mut(), select(next, sleep)).await {
                     Either::Left(((), _)) => None,
@@ -274,6 +298,10 @@ struct Work<'a> {
     planning: FuturesUnordered<BoxFuture<'a, Planned>>,
     running: FuturesUnordered<BoxFuture<'a, Ended>>,
     keys: BTreeSet<Key>,
+    /// How many events of each connection run.
+    connections: BTreeMap<CredentialId, usize>,
+    /// What the clock showed last.
+    seen: Option<OffsetDateTime>,
     stopped: Stopped,
 }
 
@@ -295,12 +323,33 @@ impl<'a> Work<'a> {
             planning: FuturesUnordered::new(),
             running: FuturesUnordered::new(),
             keys: BTreeSet::new(),
+            connections: BTreeMap::new(),
+            seen: None,
             stopped: Stopped::default(),
         }
     }
 
     fn tell(&self, progress: &Progress) {
         self.scheduler.integration.tell(progress);
+    }
+
+    /// Forgets what a clock planned that was set back since: ticks that lie in the future, and waits for a time that is far off now.
+    fn notice_set_back(&mut self, now: OffsetDateTime) {
+        let is_set_back = self.seen.is_some_and(|seen| now < seen);
+        self.seen = Some(now);
+        if !is_set_back {
+            return;
+        }
+        let longest = self.scheduler.retry.longest;
+        for line in &mut self.lines {
+            line.planned = line.planned.filter(|planned| *planned <= now);
+            let latest = now.saturating_add(longest);
+            line.retry_at = line.retry_at.map(|at| at.min(latest));
+        }
+        self.queue.drop_ahead(now);
+        let every = self.lines.iter().map(|line| line.cadence.every).max();
+        let latest = now.saturating_add(every.unwrap_or(longest));
+        self.queue.no_later_than(latest);
     }
 
     /// Begins to plan the last tick of every line that is due and not planned. Those before it were missed.
@@ -348,6 +397,10 @@ impl<'a> Work<'a> {
             return;
         };
         line.is_planning = false;
+        // The clock was set back while it was planned.
+        if scheduled_at > now {
+            return;
+        }
         let kind = line.kind;
         match plan {
             Ok((done, events)) => {
@@ -375,7 +428,7 @@ impl<'a> Work<'a> {
             }
             Err(error) => {
                 line.failures = line.failures.saturating_add(1);
-                let retry_at = now + retry.wait(line.failures);
+                let retry_at = now.saturating_add(retry.wait(line.failures));
                 line.retry_at = Some(retry_at);
                 tracing::error!(kind = kind.as_str(), %error, "could not be planned");
                 self.tell(&Progress::NotPlanned {
@@ -388,11 +441,23 @@ impl<'a> Work<'a> {
     }
 
     fn start_what_is_ready(&mut self, now: OffsetDateTime) {
-        while self.running.len() < self.scheduler.parallel {
-            let Some(waiting) = self.queue.take(now, &self.keys) else {
+        let parallel = self.scheduler.parallel;
+        let half = (parallel / 2).max(1);
+        let most = self.scheduler.per_connection.unwrap_or(half);
+        while self.running.len() < parallel {
+            let (keys, connections) = (&self.keys, &self.connections);
+            let is_free = |event: &Event| {
+                let running = connections.get(&event.credential());
+                !keys.contains(&Key::of(event)) && running.is_none_or(|running| *running < most)
+            };
+            let Some(waiting) = self.queue.take(now, is_free) else {
                 return;
             };
             self.keys.insert(Key::of(&waiting.event));
+            *self
+                .connections
+                .entry(waiting.event.credential())
+                .or_default() += 1;
             self.tell(&Progress::EventStarted {
                 kind: waiting.event.kind(),
                 event: waiting.event.id(),
@@ -410,6 +475,16 @@ impl<'a> Work<'a> {
     fn settle(&mut self, ended: &Ended, now: OffsetDateTime) {
         let Ended { waiting, handled } = ended;
         self.keys.remove(&Key::of(&waiting.event));
+        let connection = waiting.event.credential();
+        if let Some(running) = self.connections.get_mut(&connection) {
+            *running = running.saturating_sub(1);
+            if *running == 0 {
+                self.connections.remove(&connection);
+            }
+        }
+        if let Ok(Handled::Deferred { after }) = handled {
+            return self.defer(waiting, *after, now);
+        }
         let (end, again) = end_of(handled);
         let mut retry = self.scheduler.retry;
         if end == EventEnd::Busy {
@@ -417,6 +492,8 @@ impl<'a> Work<'a> {
             let lease = self.scheduler.integration.policy().lease_length;
             retry.longest = retry.longest.min(lease / 2);
         }
+        // A tick that lies in the future was planned by a clock that was set back since.
+        let again = again && waiting.event.scheduled_at() <= now;
         let at = again.then(|| retry.at(&waiting.event, waiting.attempt, now, waiting.until));
         let retry_at = at.flatten();
         match (end, retry_at) {
@@ -441,6 +518,27 @@ impl<'a> Work<'a> {
         });
     }
 
+    /// Puts an event back into the line until its connection's budget has room: no attempt was made. Events of one connection
+    /// come back apart.
+    fn defer(&mut self, waiting: &Waiting, after: Duration, now: OffsetDateTime) {
+        let event = &waiting.event;
+        let at = spread(
+            now.saturating_add(after),
+            Duration::minutes(1),
+            event.id().as_uuid(),
+        );
+        self.queue.put(Waiting {
+            at,
+            ..waiting.clone()
+        });
+        self.tell(&Progress::EventFinished {
+            kind: event.kind(),
+            event: event.id(),
+            end: EventEnd::Deferred,
+            retry_at: Some(at),
+        });
+    }
+
     /// The next time at which there is something to do besides waiting for what runs; `None` when everything is done.
     fn sleeps_until(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let is_over = self.mode == Mode::Due
@@ -458,7 +556,11 @@ impl<'a> Work<'a> {
         let has_room = self.running.len() < self.scheduler.parallel;
         let start = self.queue.next_start(now).filter(|_| has_room);
         // Without a timetable there is never anything to do.
-        Some(next.chain(start).min().unwrap_or(now + Duration::DAY))
+        Some(
+            next.chain(start)
+                .min()
+                .unwrap_or(now.saturating_add(Duration::DAY)),
+        )
     }
 
     fn is_idle(&self) -> bool {
@@ -479,7 +581,7 @@ impl<'a> Work<'a> {
     async fn end(mut self, grace: Duration) -> Stopped {
         self.planning.clear();
         let clock = self.scheduler.integration.clock();
-        let until = clock.now() + grace;
+        let until = clock.now().saturating_add(grace);
         let running = self.running.len();
         tracing::info!(running, %until, "stopping");
         self.tell(&Progress::Stopping { running, until });
@@ -525,6 +627,7 @@ fn end_of(handled: &Result<Handled>) -> (EventEnd, bool) {
             SweepOutcome::Busy => (EventEnd::Busy, true),
         },
         Ok(Handled::AssetSync(synced)) => end_of_sync(synced),
+        Ok(Handled::Deferred { .. }) => (EventEnd::Deferred, true),
         Err(error) => end_of_error(error),
     }
 }
@@ -570,7 +673,7 @@ mod tests {
     fn event(n: u128) -> Event {
         let msp = MspOrgId::from_uuid(uuid::Uuid::from_u128(n));
         let region = RegionKey::from_stored("us");
-        let credential = crate::CredentialId::of(msp, &region);
+        let credential = CredentialId::of(msp, &region);
         Event::AssetSync(SyncEvent {
             id: EventId::of_sync(credential, TICK),
             msp_org_id: msp,

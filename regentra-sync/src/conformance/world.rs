@@ -10,6 +10,7 @@ use crate::{
     WorkerId,
     asset::{Asset, AssetContent, AssetStatus, Source},
     audit::{Actor, AuditDetails, AuditRow, SweepCounts},
+    clock::ManualClock,
     company::PortalCompany,
     credential::{Credential, Fingerprint, Grant, SealedSecrets},
     evidence_chain::{EvidenceRow, chain_start},
@@ -31,6 +32,12 @@ use crate::{
 #[must_use]
 pub fn at(minutes: i64) -> OffsetDateTime {
     datetime!(2026-11-23 06:30:00.123_456 UTC) + Duration::minutes(minutes)
+}
+
+/// The clock of the store under test. It stands later than what most laws commit; those about time move it.
+#[must_use]
+pub fn clock() -> ManualClock {
+    ManualClock::at(at(120))
 }
 
 /// A signal with plausible aggregates.
@@ -271,7 +278,7 @@ impl<'a> World<'a> {
         let Lease { key, worker, .. } = self.lease;
         let lease = self
             .store
-            .take_lease(self.msp, key, worker, at(0), Duration::hours(1))
+            .take_lease(self.msp, key, worker, Duration::hours(1))
             .await
             .unwrap();
         self.lease = lease.unwrap();

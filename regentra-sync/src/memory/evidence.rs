@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use regentra_evidence::{ChainHead, SignalKind};
 use time::OffsetDateTime;
@@ -7,7 +9,9 @@ use crate::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
-    store::{CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState},
+    store::{
+        CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, is_ahead,
+    },
     ticket::{OutboxAction, OutboxId, OutboxRow, TicketState},
 };
 
@@ -24,25 +28,44 @@ impl State {
             .map(|row| row.link.head())
     }
 
-    /// The newest unexpired signal of each key, in the order of keys.
+    /// The signal of each key that was committed last of those not ahead of the store's clock, unless it is expired at `now`, in
+    /// the order of keys.
     pub(super) fn current(
         &self,
         customer: ComplianceOrgId,
         now: OffsetDateTime,
+        store_time: OffsetDateTime,
     ) -> Vec<StoredSignal> {
         let of_customer = self
             .signals
             .iter()
             .filter(|((owner, ..), _)| *owner == customer);
-        let newest = of_customer.filter_map(|(_, signals)| {
-            // Of equal times `max_by_key` takes the last, which was committed last.
-            signals
-                .iter()
-                .filter(|stored| !stored.signal.is_expired(now))
-                .max_by_key(|stored| stored.signal.collected_at)
-        });
-        newest.cloned().collect()
+        let last = of_customer.filter_map(|(_, signals)| last_present(signals, store_time));
+        last.filter(|stored| !stored.signal.is_expired(now))
+            .cloned()
+            .collect()
     }
+
+    /// When the last signals of the mapping were collected that are not ahead of the store's clock.
+    fn collected(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        store_time: OffsetDateTime,
+    ) -> BTreeMap<SignalKind, OffsetDateTime> {
+        let last = SignalKind::ALL.into_iter().filter_map(|kind| {
+            let signals = self.signals.get(&(customer, mapping, kind))?;
+            let last = last_present(signals, store_time)?;
+            Some((kind, last.signal.collected_at))
+        });
+        last.collect()
+    }
+}
+
+/// The one committed last of those not ahead of the store's clock.
+fn last_present(signals: &[StoredSignal], store_time: OffsetDateTime) -> Option<&StoredSignal> {
+    let is_present = |stored: &&StoredSignal| !is_ahead(stored.signal.collected_at, store_time);
+    signals.iter().rev().find(is_present)
 }
 
 #[async_trait]
@@ -82,6 +105,7 @@ impl Evidence for MemoryStore {
             Ok(SweepState {
                 seen: state.events.contains(&(msp, event)),
                 heads,
+                collected: state.collected(customer, mapping, self.clock.now()),
                 open_tickets,
                 signature_history: state
                     .signatures
@@ -103,7 +127,8 @@ impl Evidence for MemoryStore {
     ) -> Result<CommitOutcome> {
         commit.check_tenant(customer)?;
         self.with(|state| {
-            Ok(outcome((|| {
+            let mut clock = None;
+            let outcome = outcome((|| {
                 state.unseen(msp, commit.event)?;
                 state.credential_holds(msp, commit.credential)?;
                 let company = state.mapping_holds(msp, commit.mapping)?;
@@ -149,12 +174,19 @@ impl Evidence for MemoryStore {
                 };
                 let overtaken = commit.outbox.iter().any(is_delivered_digest);
                 holds(!overtaken, Guard::TicketTick)?;
+                let store_time = self.clock.now();
+                let collected = state.collected(customer, commit.mapping.mapping, store_time);
+                if let Err(refused) = commit.check_times(store_time, &collected) {
+                    clock = Some(refused);
+                    return Err(CommitOutcome::Superseded(Guard::EvidenceChain));
+                }
 
                 for stored in commit.signals {
                     let key = (customer, stored.mapping, stored.signal.kind());
                     state.signals.entry(key).or_default().push(stored);
                 }
-                for row in commit.evidence {
+                for mut row in commit.evidence {
+                    row.committed_at = Some(store_time);
                     state
                         .evidence
                         .entry((customer, row.mapping, row.signal))
@@ -196,7 +228,8 @@ impl Evidence for MemoryStore {
                     state.ticks.insert((msp, tick.scheduled_at), tick);
                 }
                 Ok(state.committed(msp, commit.event))
-            })()))
+            })());
+            clock.map_or(Ok(outcome), Err)
         })
         .await
     }
@@ -206,7 +239,22 @@ impl Evidence for MemoryStore {
         customer: ComplianceOrgId,
         now: OffsetDateTime,
     ) -> Result<Vec<StoredSignal>> {
-        self.with(|state| Ok(state.current(customer, now))).await
+        self.with(|state| Ok(state.current(customer, now, self.clock.now())))
+            .await
+    }
+
+    async fn signals_ahead(&self, customer: ComplianceOrgId) -> Result<Vec<StoredSignal>> {
+        self.with(|state| {
+            let store_time = self.clock.now();
+            let of_customer = state
+                .signals
+                .iter()
+                .filter(|((owner, ..), _)| *owner == customer);
+            let last = of_customer.filter_map(|(_, signals)| signals.last());
+            let ahead = last.filter(|last| is_ahead(last.signal.collected_at, store_time));
+            Ok(ahead.cloned().collect())
+        })
+        .await
     }
 
     async fn signal_history(
@@ -223,7 +271,6 @@ impl Evidence for MemoryStore {
                 .cloned()
                 .unwrap_or_default();
             signals.reverse();
-            signals.sort_by_key(|stored| std::cmp::Reverse(stored.signal.collected_at));
             signals.truncate(limit as usize);
             Ok(signals)
         })

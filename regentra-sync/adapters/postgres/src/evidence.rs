@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use regentra_sync::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
+    clock::{CLOCK_TOLERANCE, StoreClock},
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     regentra_evidence::{ChainHead, ChainLink, SignalKind},
@@ -14,7 +15,11 @@ use regentra_sync::{
     },
     ticket::{OutboxId, OutboxRow, Ticket, TicketId, TicketState, TicketTick},
 };
-use sqlx::{PgConnection, postgres::PgRow};
+use sqlx::{
+    PgConnection, Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 use time::OffsetDateTime;
 
 use crate::{
@@ -24,7 +29,7 @@ use crate::{
     commit::{Lock, credential_holds, lease_holds, mapping_holds},
     failure::{Step, Stop, failed, holds},
     tickets::{append_outbox, open_tickets, outbox_row, write_ticket},
-    transaction::Tenants,
+    transaction::{Tenants, present_until, store_time},
 };
 
 #[async_trait]
@@ -38,7 +43,10 @@ impl Evidence for PostgresStore {
         tick: OffsetDateTime,
     ) -> Result<SweepState> {
         let mut transaction = self.read(Tenants::both(msp, customer)).await?;
-        let state = sweep_state(&mut transaction, msp, customer, mapping, event, tick).await;
+        let now = store_time(&mut transaction, &self.clock)
+            .await
+            .map_err(failed)?;
+        let state = sweep_state(&mut transaction, now, msp, customer, mapping, event, tick).await;
         let state = state.map_err(Stop::into_error)?;
         transaction.commit().await.map_err(failed)?;
         Ok(state)
@@ -51,12 +59,15 @@ impl Evidence for PostgresStore {
         commit: SweepCommit,
     ) -> Result<CommitOutcome> {
         commit.check_tenant(customer)?;
+        let event = commit.event;
         self.commit(
             Tenants::both(msp, customer),
             msp,
-            commit.event,
-            &commit,
-            move |connection, commit| Box::pin(sweep(connection, msp, customer, commit)),
+            event,
+            &(commit, self.clock.clone()),
+            move |connection, (commit, clock)| {
+                Box::pin(sweep(connection, clock, msp, customer, commit))
+            },
         )
         .await
     }
@@ -67,16 +78,29 @@ impl Evidence for PostgresStore {
         now: OffsetDateTime,
     ) -> Result<Vec<StoredSignal>> {
         let query = sqlx::query(
-            "SELECT DISTINCT ON (mapping_id, signal) mapping_id, event_id, body::text FROM regentra_sync.signals \
-             WHERE compliance_org_id = $1 AND expires_at > $2 \
-             ORDER BY mapping_id, signal, collected_at DESC, position DESC",
+            "SELECT mapping_id, event_id, body::text FROM (\
+             SELECT DISTINCT ON (mapping_id, signal) mapping_id, event_id, body, expires_at FROM regentra_sync.signals \
+             WHERE compliance_org_id = $1 AND collected_at <= coalesce($3, clock_timestamp() + $4) \
+             ORDER BY mapping_id, signal, position DESC) AS last WHERE expires_at > $2",
         )
         .bind(customer.as_uuid())
-        .bind(now);
-        let signals = self.rows(Tenants::customer(customer), query, stored_signal);
-        let mut signals = signals.await?;
-        signals.sort_by_key(|stored| (stored.mapping, stored.signal.kind()));
-        Ok(signals)
+        .bind(now)
+        .bind(self.clock.reading().map(present_until))
+        .bind(CLOCK_TOLERANCE);
+        self.signals(customer, query).await
+    }
+
+    async fn signals_ahead(&self, customer: ComplianceOrgId) -> Result<Vec<StoredSignal>> {
+        let query = sqlx::query(
+            "SELECT mapping_id, event_id, body::text FROM (\
+             SELECT DISTINCT ON (mapping_id, signal) mapping_id, event_id, body, collected_at FROM regentra_sync.signals \
+             WHERE compliance_org_id = $1 ORDER BY mapping_id, signal, position DESC) AS last \
+             WHERE collected_at > coalesce($2, clock_timestamp() + $3)",
+        )
+        .bind(customer.as_uuid())
+        .bind(self.clock.reading().map(present_until))
+        .bind(CLOCK_TOLERANCE);
+        self.signals(customer, query).await
     }
 
     async fn signal_history(
@@ -89,7 +113,7 @@ impl Evidence for PostgresStore {
         let query = sqlx::query(
             "SELECT mapping_id, event_id, body::text FROM regentra_sync.signals \
              WHERE compliance_org_id = $1 AND mapping_id = $2 AND signal = $3 \
-             ORDER BY collected_at DESC, position DESC LIMIT $4",
+             ORDER BY position DESC LIMIT $4",
         )
         .bind(customer.as_uuid())
         .bind(mapping.as_uuid())
@@ -124,8 +148,23 @@ impl Evidence for PostgresStore {
     }
 }
 
+impl PostgresStore {
+    /// Signals in the order of their keys.
+    async fn signals(
+        &self,
+        customer: ComplianceOrgId,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<StoredSignal>> {
+        let signals = self.rows(Tenants::customer(customer), query, stored_signal);
+        let mut signals = signals.await?;
+        signals.sort_by_key(|stored| (stored.mapping, stored.signal.kind()));
+        Ok(signals)
+    }
+}
+
 async fn sweep_state(
     connection: &mut PgConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     customer: ComplianceOrgId,
     mapping: MappingId,
@@ -141,6 +180,7 @@ async fn sweep_state(
     .await?;
     let chains = SignalKind::ALL.map(|signal| (mapping, signal));
     let heads = heads(connection, customer, &chains).await?;
+    let collected = collected(connection, customer, mapping, store_time).await?;
     let open_tickets = open_tickets(connection, msp, &[mapping]).await?;
     let tick = ticket_tick(connection, msp, tick).await?;
     let digest = match &tick {
@@ -153,6 +193,7 @@ async fn sweep_state(
             .into_iter()
             .map(|((_, signal), head)| (signal, head))
             .collect(),
+        collected,
         open_tickets: open_tickets
             .into_iter()
             .filter(|ticket| ticket.key.compliance_org == customer)
@@ -166,6 +207,7 @@ async fn sweep_state(
 
 async fn sweep(
     connection: &mut PgConnection,
+    clock: &StoreClock,
     msp: MspOrgId,
     customer: ComplianceOrgId,
     commit: &SweepCommit,
@@ -203,8 +245,11 @@ async fn sweep(
         write_tick(connection, msp, tick).await?;
     }
 
+    let store_time = store_time(connection, clock).await?;
+    let collected = collected(connection, customer, mapping.mapping, store_time).await?;
+    commit.check_times(store_time, &collected)?;
     append_signals(connection, customer, signals).await?;
-    append_evidence(connection, customer, evidence).await?;
+    append_evidence(connection, customer, evidence, store_time).await?;
     append_customer_audit(connection, customer, audit).await?;
     if let Some(at) = first_evidence_synced_at {
         sqlx::query(
@@ -256,6 +301,29 @@ async fn heads(
         Ok((chain, head))
     };
     Ok(rows.iter().map(head).collect::<Result<_>>()?)
+}
+
+/// Of each signal of the mapping when the one was collected that was committed last of those not ahead of the clock.
+async fn collected(
+    connection: &mut PgConnection,
+    customer: ComplianceOrgId,
+    mapping: MappingId,
+    store_time: OffsetDateTime,
+) -> Step<BTreeMap<SignalKind, OffsetDateTime>> {
+    let rows = sqlx::query(
+        "SELECT kind.signal, last.collected_at FROM unnest($3::text[]) AS kind (signal) \
+         CROSS JOIN LATERAL (SELECT collected_at FROM regentra_sync.signals s \
+         WHERE s.compliance_org_id = $1 AND s.mapping_id = $2 AND s.signal = kind.signal AND s.collected_at <= $4 \
+         ORDER BY position DESC LIMIT 1) AS last",
+    )
+    .bind(customer.as_uuid())
+    .bind(mapping.as_uuid())
+    .bind(column(&SignalKind::ALL, |signal| signal.as_str()))
+    .bind(present_until(store_time))
+    .fetch_all(connection)
+    .await?;
+    let last = |row: &PgRow| Ok((row.signal_kind("signal")?, row.time("collected_at")?));
+    Ok(rows.iter().map(last).collect::<Result<_>>()?)
 }
 
 async fn chains_continue(
@@ -402,6 +470,7 @@ async fn append_evidence(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,
     rows: &[EvidenceRow],
+    store_time: OffsetDateTime,
 ) -> Step {
     let sequences = rows
         .iter()
@@ -409,8 +478,8 @@ async fn append_evidence(
         .collect::<Result<Vec<_>>>()?;
     sqlx::query(
         "INSERT INTO regentra_sync.evidence \
-         (compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash) \
-         SELECT $1, new.* FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[], \
+         (compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash, committed_at) \
+         SELECT $1, new.*, $9 FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[], \
          $8::bytea[]) AS new",
     )
     .bind(customer.as_uuid())
@@ -421,6 +490,7 @@ async fn append_evidence(
     .bind(column(rows, |row| row.link.record.as_str()))
     .bind(column(rows, |row| row.link.previous.as_bytes().as_slice()))
     .bind(column(rows, |row| row.link.hash.as_bytes().as_slice()))
+    .bind(store_time)
     .execute(connection)
     .await?;
     Ok(())
@@ -505,5 +575,6 @@ fn evidence_row(row: &PgRow) -> Result<EvidenceRow> {
             record: row.text("record")?,
             hash: row.hash("hash")?,
         },
+        committed_at: row.time_if_any("committed_at")?,
     })
 }
