@@ -48,7 +48,7 @@ async fn somebody_works_on(person: &Person, customer: ComplianceOrgId) {
     let now = OffsetDateTime::parse(&person.now, &Rfc3339).unwrap();
     let key = LeaseKey::EvidenceSweep(customer);
     let lease = store
-        .take_lease(msp, key, WorkerId::new(now), now, Duration::minutes(10))
+        .take_lease(msp, key, WorkerId::new(now), Duration::minutes(10))
         .await
         .unwrap();
     assert!(lease.is_some());

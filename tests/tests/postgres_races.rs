@@ -34,7 +34,7 @@ struct Two {
 }
 
 async fn two() -> Two {
-    let (a, database) = postgres::new_store().await;
+    let (a, database) = postgres::new_store(postgres::clock()).await;
     Two {
         a,
         b: database.store().await,
@@ -430,7 +430,7 @@ async fn two_processes_spend_one_request_budget() {
             let fingerprint = world.credential.fingerprint.clone();
             tokio::spawn(async move {
                 store
-                    .spend(&fingerprint, at(0), &NINJAONE_WINDOWS)
+                    .spend(&fingerprint, &NINJAONE_WINDOWS)
                     .await
                     .unwrap()
             })

@@ -92,7 +92,7 @@ async fn fill(store: &PostgresStore, number: u128) -> Tenant {
         .unwrap();
     let fingerprint = world.credential.fingerprint.clone();
     let _ = store
-        .spend(&fingerprint, at(0), &NINJAONE_WINDOWS)
+        .spend(&fingerprint, &NINJAONE_WINDOWS)
         .await
         .unwrap();
     committed(
@@ -150,7 +150,7 @@ struct Scene {
 
 /// Two tenants with rows in every table.
 async fn scene() -> Scene {
-    let (store, database) = postgres::new_store().await;
+    let (store, database) = postgres::new_store(postgres::clock()).await;
     let (one, two) = (fill(&store, 1).await, fill(&store, 2).await);
     let mut superuser = database.connect(SUPERUSER).await;
     let columns: Vec<(String, String)> = sqlx::query_as(

@@ -18,7 +18,7 @@ use regentra_sync::{
     RegionKey,
     asset::AssetStatus,
     audit::{Actor, AuditAction, AuditDetails},
-    clock::{Clock as _, ManualClock},
+    clock::{Clock as _, ManualClock, StoreClock},
     integration::{Choice, Connect, SweepOutcome, SweepReport, SyncOutcome, TestConnection},
     live::LiveNinjaOne,
     mapping::Mapping,
@@ -68,12 +68,12 @@ impl Scene {
         );
         let server = front::tcp::serve(tenant).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> = Arc::new(
-            SqliteStore::migrate(folder.path().join("regentra.db"))
-                .await
-                .unwrap(),
-        );
         let clock = ManualClock::at(NOW);
+        let store = SqliteStore::migrate(folder.path().join("regentra.db"))
+            .await
+            .unwrap()
+            .with_clock(StoreClock::of(clock.clone()));
+        let store: Arc<dyn Store> = Arc::new(store);
         let key = |byte| MasterKey::from_bytes([byte; 32]);
         let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
         let integration = Integration::builder(Arc::clone(&store), keyring)
@@ -424,7 +424,7 @@ async fn every_request_is_counted_in_the_budget_that_processes_share() {
         .fingerprint;
     let usage = scene
         .store
-        .budget_usage(&fingerprint, scene.clock.now())
+        .budget_usage(&fingerprint)
         .await
         .unwrap();
     let answered = scene.server.tenant().requests().len();

@@ -297,7 +297,7 @@ async fn a_low_budget(host: Host) {
     let ask = async |requests| {
         for _ in 0..requests {
             let windows = [NINJAONE_WINDOWS[1]];
-            let spent = host.store.spend(&fingerprint, host.clock.now(), &windows);
+            let spent = host.store.spend(&fingerprint, &windows);
             spent.await.unwrap();
         }
         host.clock.advance(Duration::SECOND);

@@ -687,7 +687,7 @@ async fn a_low_budget_is_audited_once_an_hour(host: Host) {
     let windows = [NINJAONE_WINDOWS[1]];
     for _ in 0..1_400 {
         host.store
-            .spend(&fingerprint, host.clock.now(), &windows)
+            .spend(&fingerprint, &windows)
             .await
             .unwrap();
     }

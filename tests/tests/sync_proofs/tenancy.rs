@@ -44,7 +44,10 @@ impl Watch for Recording {
 }
 
 async fn begin() -> Story {
-    Story::begin(Site::new(Arc::new(MemoryStore::new()), ())).await
+    Story::begin(Site::new(
+        |clock| Arc::new(MemoryStore::new().with_clock(clock)),
+        (),
+    )).await
 }
 
 /// A process whose calls are recorded.

@@ -152,7 +152,7 @@ async fn evidence_signals_and_audit_are_append_only_for_everybody() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new.db");
     SqliteStore::migrate(&path).await.unwrap().close().await;
-    let rows = "INSERT INTO evidence VALUES (x'00', x'00', 'patch_sla', 1, x'00', '{}', x'00', x'00');
+    let rows = "INSERT INTO evidence VALUES (x'00', x'00', 'patch_sla', 1, x'00', '{}', x'00', x'00', 0);
         INSERT INTO signal VALUES (1, x'00', x'00', 'patch_sla', x'00', 'pass', 0, 0, '{}');
         INSERT INTO msp_audit VALUES (x'00', 0, x'00', '{}'); INSERT INTO customer_audit VALUES (x'00', 0, x'00', '{}')";
     execute(&path, rows).await.unwrap();
