@@ -9,7 +9,7 @@ use regentra_evidence::{ChainHead, EvidenceRecord, SignalKind, verify_chain};
 use regentra_sync::{
     ComplianceOrgId, MappingId,
     audit::AuditDetails,
-    evidence_chain::{EvidenceRow, chain_start},
+    evidence_chain::{EvidenceRow, TimeFault, chain_start, verify_times},
     store::{AuditPage, StoredSignal},
 };
 
@@ -34,6 +34,9 @@ pub struct Chain {
     pub head: Option<ChainHead>,
     /// The first thing that is wrong; `None` when the chain is whole.
     pub fault: Option<String>,
+    /// Times that run backwards, or lay in the future when they were committed. They say that a clock was wrong, and not that a
+    /// record was changed.
+    pub times: Vec<TimeFault>,
 }
 
 /// Reads every chain of a customer and verifies it: those that the audit trail speaks of, and those of these mappings.
@@ -75,12 +78,14 @@ async fn read_once(
         let start = chain_start(customer, mapping, signal);
         let fault = fault(start, &records, &anchors).or_else(|| differs(&records, &current));
         let head = anchors.first().copied();
+        let times = verify_times(&records);
         chains.push(Chain {
             mapping,
             signal,
             records,
             head,
             fault,
+            times,
         });
     }
     Ok(chains)

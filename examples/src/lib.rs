@@ -9,6 +9,8 @@ pub mod clock;
 pub mod command;
 pub mod credentials;
 pub mod database;
+pub mod hardening;
+pub mod hardening;
 pub mod host;
 pub mod keys;
 pub mod output;

@@ -36,6 +36,17 @@ pub trait Clock: Debug + Send + Sync + 'static {
     }
 }
 
+#[async_trait]
+impl Clock for Arc<dyn Clock> {
+    fn now(&self) -> OffsetDateTime {
+        (**self).now()
+    }
+
+    async fn sleep_until(&self, at: OffsetDateTime) {
+        (**self).sleep_until(at).await;
+    }
+}
+
 /// The machine's clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;

@@ -47,7 +47,11 @@ impl Begun for Stories {
 
     async fn new() -> Self {
         let (store, database) = postgres::new_store(postgres::clock()).await;
-        Story::begin(Site::new(|clock| Arc::new(store.clone().with_clock(clock)), ())).await;
+        Story::begin(Site::new(
+            |clock| Arc::new(store.clone().with_clock(clock)),
+            (),
+        ))
+        .await;
         store.close().await;
         Self(database)
     }

@@ -209,8 +209,7 @@ async fn a_call_dropped_at_any_suspension_leaves_no_transaction_open() {
     for write in [false, true].repeat(5) {
         for polls in 0.. {
             let finished = if write {
-                let lease =
-                    store.renew_lease(world.msp, &world.lease, time::Duration::hours(1));
+                let lease = store.renew_lease(world.msp, &world.lease, time::Duration::hours(1));
                 cut(lease, polls).await.is_some()
             } else {
                 cut(store.credentials(world.msp), polls).await.is_some()

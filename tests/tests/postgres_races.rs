@@ -428,12 +428,7 @@ async fn two_processes_spend_one_request_budget() {
         .flat_map(|_| [two.a.clone(), two.b.clone()])
         .map(|store| {
             let fingerprint = world.credential.fingerprint.clone();
-            tokio::spawn(async move {
-                store
-                    .spend(&fingerprint, &NINJAONE_WINDOWS)
-                    .await
-                    .unwrap()
-            })
+            tokio::spawn(async move { store.spend(&fingerprint, &NINJAONE_WINDOWS).await.unwrap() })
         });
     let answers: Vec<_> = join_all(spending)
         .await

@@ -91,10 +91,7 @@ async fn fill(store: &PostgresStore, number: u128) -> Tenant {
         .await
         .unwrap();
     let fingerprint = world.credential.fingerprint.clone();
-    let _ = store
-        .spend(&fingerprint, &NINJAONE_WINDOWS)
-        .await
-        .unwrap();
+    let _ = store.spend(&fingerprint, &NINJAONE_WINDOWS).await.unwrap();
     committed(
         store
             .commit_audit(world.msp, world.event("row"), vec![world.audit("row", 1)])

@@ -422,11 +422,7 @@ async fn every_request_is_counted_in_the_budget_that_processes_share() {
         .unwrap()
         .unwrap()
         .fingerprint;
-    let usage = scene
-        .store
-        .budget_usage(&fingerprint)
-        .await
-        .unwrap();
+    let usage = scene.store.budget_usage(&fingerprint).await.unwrap();
     let answered = scene.server.tenant().requests().len();
     assert_eq!(usage.last_hour as usize, answered);
     assert!(answered > 20);

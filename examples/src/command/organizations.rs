@@ -29,6 +29,13 @@ pub struct OrganizationsArgs {
     known: bool,
 }
 
+impl OrganizationsArgs {
+    /// Whether NinjaOne is asked, and what it says kept.
+    pub(super) const fn writes(&self) -> bool {
+        !self.known
+    }
+}
+
 /// Discovers, and lists.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! `regentra records`: a customer's evidence as an auditor reads it, and whether it is what was written.
 
+use std::fmt::Write as _;
+
 use anyhow::bail;
 use clap::Args;
 use comfy_table::Cell;
@@ -113,7 +115,11 @@ fn page(portal: &Portal, chain: &Chain, limit: Option<u32>) -> String {
         (None, None) => "whole".to_owned(),
     };
     let records = count_of(&chain.records, "record", "records");
-    let line = format!("{}: {records}, {state}\n", title(portal, chain));
+    let mut line = format!("{}: {records}, {state}\n", title(portal, chain));
+    if let Some(first) = chain.times.first() {
+        let times = count_of(&chain.times, "time does", "times do");
+        let _ = writeln!(line, "  {times} not fit, because a clock was wrong: {first}.");
+    }
     let Some(limit) = limit else {
         return line;
     };
@@ -166,6 +172,7 @@ fn row(portal: &Portal, chain: &Chain, limit: Option<u32>) -> Value {
         "head": chain.head,
         "whole": chain.fault.is_none(),
         "fault": chain.fault,
+        "times": chain.times.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "records": records.collect::<Vec<_>>(),
     })
 }
@@ -182,6 +189,7 @@ fn record(row: &EvidenceRow) -> Value {
         "collected_at": signal.map(|signal| rfc3339(signal.collected_at)),
         "expires_at": signal.map(|signal| rfc3339(signal.expires_at)),
         "rules": record.as_ref().map(|record| &record.rules.version),
+        "committed_at": row.committed_at.map(rfc3339),
         "previous": chained.previous,
         "hash": chained.hash,
         "record": chained.record,

@@ -73,7 +73,7 @@ pub fn signal(kind: SignalKind, status: Status, collected_at: OffsetDateTime) ->
         "collected_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-01T00:00:00Z", "metadata": metadata});
     let mut signal: Signal = serde_json::from_value(json).unwrap();
     signal.collected_at = collected_at;
-    signal.expires_at = collected_at + regentra_evidence::SIGNAL_LIFETIME;
+    signal.expires_at = collected_at.saturating_add(regentra_evidence::SIGNAL_LIFETIME);
     signal
 }
 

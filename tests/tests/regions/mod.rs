@@ -206,7 +206,9 @@ pub(crate) async fn one_region_is_swept_and_disconnected_and_the_other_goes_on(
 
 /// What a disconnected region has shown last counts for a week. Then a company of it is unknown, however well its other
 /// region does, until the region is connected again or its organization is no longer the company's.
-pub(crate) async fn a_disconnected_region_is_unknown_and_never_a_pass(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) {
+pub(crate) async fn a_disconnected_region_is_unknown_and_never_a_pass(
+    store: impl FnOnce(StoreClock) -> Arc<dyn Store>,
+) {
     let host = Host::on(store).await;
     host.sweep().await;
     host.disconnect("eu", "first").await;

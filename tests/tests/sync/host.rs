@@ -60,11 +60,6 @@ impl HostClock {
     pub(crate) fn set(&self, now: OffsetDateTime) {
         *self.own.lock().unwrap() = Some(ManualClock::at(now));
     }
-
-    /// From now on it shows what the processes' clock shows.
-    pub(crate) fn follow(&self) {
-        *self.own.lock().unwrap() = None;
-    }
 }
 
 impl Clock for HostClock {
@@ -135,6 +130,11 @@ impl Host {
     /// Another process of the same host.
     pub(crate) fn another_process(&self) -> Integration {
         builder(&self.store, &self.ninjaone, &self.clock).build()
+    }
+
+    /// Another process, on a machine whose clock is its own.
+    pub(crate) fn process_by(&self, clock: &ManualClock) -> Integration {
+        builder(&self.store, &self.ninjaone, clock).build()
     }
 
     /// Another process, which tells how work goes on.

@@ -401,7 +401,9 @@ async fn no_more_events_run_side_by_side_than_allowed(host: Host) {
     let names: Vec<_> = names.iter().map(|(id, name)| (*id, &**name)).collect();
     host.promoted(&names).await;
     host.clock.set(datetime!(2026-11-23 12:29:58 UTC));
-    let mut running = Running::of(&host, |scheduler| only_sweeps(scheduler).parallel(3));
+    let mut running = Running::of(&host, |scheduler| {
+        only_sweeps(scheduler).parallel(3).per_connection(3)
+    });
     running
         .pass(&host, datetime!(2026-11-23 12:29:59 UTC))
         .await;
@@ -673,7 +675,7 @@ async fn a_customer_that_is_worked_on_elsewhere_is_tried_again(host: Host) {
     let key = LeaseKey::EvidenceSweep(customer);
     let length = starts_at - now() + Duration::minutes(3);
     let worker = WorkerId::new(now());
-    let taken = host.store.take_lease(host.msp, key, worker, now(), length);
+    let taken = host.store.take_lease(host.msp, key, worker, length);
     assert!(taken.await.unwrap().is_some());
     let mut running = Running::of(&host, only_sweeps);
     running.pass(&host, starts_at + Duration::minutes(10)).await;

@@ -42,7 +42,11 @@ impl Begun for Stories {
         let folder = folder();
         let begun = folder.path().join("begun.db");
         let store = SqliteStore::migrate(&begun).await.unwrap();
-        Story::begin(Site::new(|clock| Arc::new(store.clone().with_clock(clock)), ())).await;
+        Story::begin(Site::new(
+            |clock| Arc::new(store.clone().with_clock(clock)),
+            (),
+        ))
+        .await;
         store.close().await;
         Self {
             folder,

@@ -47,7 +47,8 @@ async fn begin() -> Story {
     Story::begin(Site::new(
         |clock| Arc::new(MemoryStore::new().with_clock(clock)),
         (),
-    )).await
+    ))
+    .await
 }
 
 /// A process whose calls are recorded.

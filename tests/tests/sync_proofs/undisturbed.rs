@@ -17,7 +17,8 @@ pub(crate) async fn in_memory() -> Story {
     Story::begin(Site::new(
         |clock| Arc::new(MemoryStore::new().with_clock(clock)),
         (),
-    )).await
+    ))
+    .await
 }
 
 /// Every state that an undisturbed run leaves behind: before it, after each of its commits, and at its end.

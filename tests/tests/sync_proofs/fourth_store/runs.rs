@@ -32,7 +32,14 @@ impl Runs for HashMapStore {
         let fence = taken.map_or(Fence::FIRST, |taken| taken.fence.next());
         let expires_at = now + length;
         let holder = Some((worker, expires_at));
-        state.leases.insert((msp, key), Taken { fence, holder, length });
+        state.leases.insert(
+            (msp, key),
+            Taken {
+                fence,
+                holder,
+                length,
+            },
+        );
         Ok(Some(Lease {
             key,
             worker,
