@@ -166,7 +166,9 @@ impl Database {
         // It will hold the names of customers and machines; SQLite itself would let everybody read it. Where the file cannot
         // be made, the store says so better.
         let _ = only_for_this_user(path);
-        Ok(Arc::new(SqliteStore::migrate(path).await?.with_clock(clock)))
+        Ok(Arc::new(
+            SqliteStore::migrate(path).await?.with_clock(clock),
+        ))
     }
 }
 

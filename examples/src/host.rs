@@ -450,7 +450,58 @@ pub fn region(text: &str) -> Result<RegionKey, regentra_sync::Error> {
 
 #[cfg(test)]
 mod tests {
+    use regentra_sync::conformance::world::World;
+    use regentra_sync_sqlite::SqliteStore;
+    use time::macros::datetime;
+
     use super::*;
+
+    #[tokio::test]
+    async fn on_a_real_connection_another_time_is_for_reading_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let store = SqliteStore::migrate(&path).await.unwrap();
+        let later = datetime!(2027-11-30 00:00 UTC);
+        let args = |now, msp| HostArgs {
+            db: Some(Database::Sqlite(path.clone())),
+            msp,
+            now,
+            json: false,
+        };
+        // Nothing is connected: no harm is done to anybody.
+        let nobody = args(Some(later), None);
+        nobody.refuse_other_time(None).await.unwrap();
+        let eu = RegionKey::from_stored("eu");
+        let simulated = RegionKey::from_stored("http://127.0.0.1:8080");
+        nobody.refuse_other_time(Some(&simulated)).await.unwrap();
+        let refused = nobody.refuse_other_time(Some(&eu)).await.unwrap_err();
+        assert!(refused.to_string().contains("leave --now out"), "{refused}");
+
+        let world = World::new(&store, 1).await;
+        let present = args(None, Some(world.msp));
+        present.refuse_other_time(Some(&eu)).await.unwrap();
+        let ahead = args(Some(later), Some(world.msp));
+        for region in [None, Some(&simulated), Some(&eu)] {
+            let refused = ahead.refuse_other_time(region).await.unwrap_err();
+            assert!(refused.to_string().contains("leave --now out"), "{refused}");
+        }
+        // It reads as of then, and the database goes by its own clock.
+        let host = ahead.open_without_keys().await.unwrap();
+        assert!(host.now() >= later);
+        let store_time = host.store().store_time().await.unwrap();
+        assert!((store_time - SystemClock.now()).abs() < Duration::minutes(1));
+        // Of simulated tenants it is another day for all.
+        let host = nobody.open_without_keys().await.unwrap();
+        assert!(host.store().store_time().await.unwrap() >= later);
+    }
+
+    #[test]
+    fn the_clock_of_another_time_stands_at_the_end_of_the_calendar() {
+        let end = datetime!(9999-12-31 23:59:59.999_999 UTC);
+        let clock = RunningFrom::new(end);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        assert_eq!(clock.now(), end);
+    }
 
     #[test]
     fn only_what_is_on_this_machine_is_simulated() {

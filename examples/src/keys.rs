@@ -345,7 +345,9 @@ fn refuse_shared(path: &Path) -> anyhow::Result<()> {
     }
     let user = rustix::process::geteuid().as_raw();
     if file.uid() != user {
-        bail!("{shown} belongs to another user, who could change the keys: keep them in a file of your own");
+        bail!(
+            "{shown} belongs to another user, who could change the keys: keep them in a file of your own"
+        );
     }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -360,7 +362,9 @@ fn refuse_shared(path: &Path) -> anyhow::Result<()> {
     }
     // The administrator's folders are as good as one's own.
     if of_folder.uid() != user && of_folder.uid() != 0 {
-        bail!("{shown} belongs to another user, who could change the keys: keep the database in a folder of your own");
+        bail!(
+            "{shown} belongs to another user, who could change the keys: keep the database in a folder of your own"
+        );
     }
     Ok(())
 }
@@ -423,7 +427,10 @@ mod tests {
                 Ok(found) => assert!(is_taken && found.is_some(), "{mode:o}"),
                 Err(error) => {
                     let error = error.to_string();
-                    assert!(!is_taken && error.contains("chmod go-w"), "{mode:o}: {error}");
+                    assert!(
+                        !is_taken && error.contains("chmod go-w"),
+                        "{mode:o}: {error}"
+                    );
                 }
             }
         }

@@ -10,7 +10,6 @@ pub mod command;
 pub mod credentials;
 pub mod database;
 pub mod hardening;
-pub mod hardening;
 pub mod host;
 pub mod keys;
 pub mod output;

@@ -345,8 +345,8 @@ async fn a_tenant_that_never_answers_takes_no_more_than_its_share_of_the_slots()
 #[tokio::test(start_paused = true)]
 async fn a_sweep_that_exceeds_its_deadline_ends_with_its_kind() {
     let policy = Policy::default()
-        .sweep_deadline(Duration::minutes(10))
-        .event_deadline(Duration::minutes(30));
+        .sweep_deadline(Duration::seconds(10))
+        .event_deadline(Duration::seconds(30));
     let host = Host::new(1, policy);
     host.promoted(1, "slow", 1).await;
     *host.network.silent.lock().unwrap() = Some("slow".to_owned());
@@ -356,17 +356,14 @@ async fn a_sweep_that_exceeds_its_deadline_ends_with_its_kind() {
     };
     let sweep = plan(PlanKind::EvidenceSweep, Cadence::EVIDENCE_SWEEP).await;
     let sync = plan(PlanKind::AssetSync, Cadence::ASSET_SYNC).await;
-    for (event, minutes) in [(sweep, 10), (sync, 30)] {
+    for (event, seconds) in [(sweep, 10), (sync, 30)] {
         let begin = Instant::now();
         let error = host.integration.handle(&event, 1).await.unwrap_err();
         assert_eq!(
             (error.kind(), error.is_retryable()),
             (ErrorKind::Deadline, true)
         );
-        assert_eq!(
-            begin.elapsed(),
-            std::time::Duration::from_secs(minutes * 60)
-        );
+        assert_eq!(begin.elapsed(), std::time::Duration::from_secs(seconds));
         assert!(!error.to_string().contains("slow"));
         let runs = host.store.runs(msp(1)).await.unwrap();
         let failed = runs

@@ -118,7 +118,10 @@ fn page(portal: &Portal, chain: &Chain, limit: Option<u32>) -> String {
     let mut line = format!("{}: {records}, {state}\n", title(portal, chain));
     if let Some(first) = chain.times.first() {
         let times = count_of(&chain.times, "time does", "times do");
-        let _ = writeln!(line, "  {times} not fit, because a clock was wrong: {first}.");
+        let _ = writeln!(
+            line,
+            "  {times} not fit, because a clock was wrong: {first}."
+        );
     }
     let Some(limit) = limit else {
         return line;

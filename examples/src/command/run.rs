@@ -373,7 +373,8 @@ impl Observer for Journal {
                     .unwrap_or_else(PoisonError::into_inner);
                 // Of several that wait for the same, one says so.
                 if waits_until.is_none_or(|until| until <= now) {
-                    *waits_until = now.checked_add(time::Duration::try_from(*expected).unwrap_or(time::Duration::MAX));
+                    *waits_until =
+                        now.checked_add(Duration::try_from(*expected).unwrap_or(Duration::MAX));
                     let seconds = expected.as_secs();
                     let text = format!("waiting {seconds} s {}", why(*reason));
                     self.write(
