@@ -13,6 +13,7 @@
 //!   the line until there is room.
 //! - **The oldest go first.** Where a tick is not done before the next is due, its newer event takes the place of the older one in
 //!   the line, so that no customer is left out for good.
+//! - **What a person asked for** has a slot of its own ([`Requests`]): it begins at once, however long the line is.
 //! - **A clock that is set back** is noticed: ticks that lie in the future then count as not planned.
 //! - **What fails is tried again**, later each time, and never beyond the next tick, whose event takes its place. It keeps no other
 //!   from being handled.
@@ -27,6 +28,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     future::{Future, pending},
     pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::{
@@ -35,6 +37,7 @@ use futures_util::{
     stream::FuturesUnordered,
 };
 use time::{Duration, OffsetDateTime};
+use tokio::sync::Notify;
 
 use self::queue::{Key, Queue, Waiting};
 use crate::{
@@ -70,8 +73,36 @@ pub struct Scheduler {
     timetable: Vec<(PlanKind, Cadence)>,
     parallel: usize,
     per_connection: Option<usize>,
+    requests: Requests,
     grace: Duration,
     retry: Retry,
+}
+
+/// Hands events that a person asked for to a scheduler that runs: see [`Scheduler::requests`]. Clones hand them to the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Requests(Arc<Inbox>);
+
+#[derive(Debug, Default)]
+struct Inbox {
+    events: Mutex<Vec<Event>>,
+    arrived: Notify,
+}
+
+impl Requests {
+    /// Has the scheduler handle an event ahead of its schedule, in the slot that is kept for that, unless its subject is being
+    /// worked on: then as soon as it is free.
+    pub fn request(&self, event: Event) {
+        self.events().push(event);
+        self.0.arrived.notify_one();
+    }
+
+    fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.events())
+    }
+
+    fn events(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// When something is tried again.
@@ -135,6 +166,7 @@ impl Scheduler {
             timetable,
             parallel: 4,
             per_connection: None,
+            requests: Requests::default(),
             grace: Duration::seconds(25),
             retry: Retry {
                 first: Duration::seconds(30),
@@ -158,6 +190,13 @@ impl Scheduler {
     pub fn parallel(mut self, parallel: usize) -> Self {
         self.parallel = parallel.max(1);
         self
+    }
+
+    /// Where a host hands in what a person asked for while this scheduler runs. One slot more than [`parallel`](Self::parallel) is
+    /// kept for that.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
     }
 
     /// How many events of one connection are handled side by side, at least one and no more than [`parallel`](Self::parallel).
@@ -215,6 +254,7 @@ impl Scheduler {
         loop {
             let now = clock.now();
             work.notice_set_back(now);
+            work.take_requests(now);
             work.plan_what_is_due(now);
             work.start_what_is_ready(now);
             let Some(until) = work.sleeps_until(now) else {
@@ -235,11 +275,14 @@ impl Scheduler {
                     }
                 };
                 let sleep = pin!(sleep);
+                // A request ends the sleep as the clock does: there is something to do.
+                let arrived = pin!(self.requests.0.arrived.notified());
+                let sleep = select(sleep, arrived);
                 let next = pin!(work.next());
                 match select(shutdown.as_mut(), select(next, sleep)).await {
                     Either::Left(((), _)) => None,
                     Either::Right((Either::Left((ended, _)), _)) => Some(Some(ended)),
-                    Either::Right((Either::Right(((), _)), _)) => Some(None),
+                    Either::Right((Either::Right((_, _)), _)) => Some(None),
                 }
             };
             match ended {
@@ -295,6 +338,9 @@ struct Work<'a> {
     mode: Mode,
     lines: Vec<Line>,
     queue: Queue,
+    requested: Vec<Waiting>,
+    /// How many events run that a person asked for.
+    requested_running: usize,
     planning: FuturesUnordered<BoxFuture<'a, Planned>>,
     running: FuturesUnordered<BoxFuture<'a, Ended>>,
     keys: BTreeSet<Key>,
@@ -320,6 +366,8 @@ impl<'a> Work<'a> {
             mode,
             lines: lines.collect(),
             queue: Queue::default(),
+            requested: Vec::new(),
+            requested_running: 0,
             planning: FuturesUnordered::new(),
             running: FuturesUnordered::new(),
             keys: BTreeSet::new(),
@@ -350,6 +398,20 @@ impl<'a> Work<'a> {
         let every = self.lines.iter().map(|line| line.cadence.every).max();
         let latest = now.saturating_add(every.unwrap_or(longest));
         self.queue.no_later_than(latest);
+    }
+
+    fn take_requests(&mut self, now: OffsetDateTime) {
+        for event in self.scheduler.requests.take() {
+            let line = self.lines.iter().find(|line| line.kind == event.kind());
+            let every = line.map_or(Duration::DAY, |line| line.cadence.every);
+            self.requested.push(Waiting {
+                event,
+                at: now,
+                attempt: 1,
+                until: now.saturating_add(every),
+                is_requested: true,
+            });
+        }
     }
 
     /// Begins to plan the last tick of every line that is due and not planned. Those before it were missed.
@@ -423,6 +485,7 @@ impl<'a> Work<'a> {
                         at,
                         attempt: 1,
                         until: next,
+                        is_requested: false,
                     });
                 }
             }
@@ -444,7 +507,18 @@ impl<'a> Work<'a> {
         let parallel = self.scheduler.parallel;
         let half = (parallel / 2).max(1);
         let most = self.scheduler.per_connection.unwrap_or(half);
-        while self.running.len() < parallel {
+        while self.running.len() <= parallel {
+            let keys = &self.keys;
+            let is_ready =
+                |waiting: &Waiting| waiting.at <= now && !keys.contains(&Key::of(&waiting.event));
+            let Some(place) = self.requested.iter().position(is_ready) else {
+                break;
+            };
+            let waiting = self.requested.remove(place);
+            self.requested_running += 1;
+            self.start(waiting);
+        }
+        while self.running.len().saturating_sub(self.requested_running) < parallel {
             let (keys, connections) = (&self.keys, &self.connections);
             let is_free = |event: &Event| {
                 let running = connections.get(&event.credential());
@@ -453,21 +527,32 @@ impl<'a> Work<'a> {
             let Some(waiting) = self.queue.take(now, is_free) else {
                 return;
             };
-            self.keys.insert(Key::of(&waiting.event));
-            *self
-                .connections
-                .entry(waiting.event.credential())
-                .or_default() += 1;
-            self.tell(&Progress::EventStarted {
-                kind: waiting.event.kind(),
-                event: waiting.event.id(),
-                attempt: waiting.attempt,
-            });
-            let integration = &self.scheduler.integration;
-            self.running.push(Box::pin(async move {
-                let handled = integration.handle(&waiting.event, waiting.attempt).await;
-                Ended { waiting, handled }
-            }));
+            self.start(waiting);
+        }
+    }
+
+    fn start(&mut self, waiting: Waiting) {
+        self.keys.insert(Key::of(&waiting.event));
+        let connection = waiting.event.credential();
+        *self.connections.entry(connection).or_default() += 1;
+        self.tell(&Progress::EventStarted {
+            kind: waiting.event.kind(),
+            event: waiting.event.id(),
+            attempt: waiting.attempt,
+        });
+        let integration = &self.scheduler.integration;
+        self.running.push(Box::pin(async move {
+            let handled = integration.handle(&waiting.event, waiting.attempt).await;
+            Ended { waiting, handled }
+        }));
+    }
+
+    /// Puts an event back to be handled again.
+    fn put_back(&mut self, waiting: Waiting) {
+        if waiting.is_requested {
+            self.requested.push(waiting);
+        } else {
+            self.queue.put(waiting);
         }
     }
 
@@ -482,6 +567,7 @@ impl<'a> Work<'a> {
                 self.connections.remove(&connection);
             }
         }
+        self.requested_running -= usize::from(waiting.is_requested);
         if let Ok(Handled::Deferred { after }) = handled {
             return self.defer(waiting, *after, now);
         }
@@ -497,7 +583,7 @@ impl<'a> Work<'a> {
         let at = again.then(|| retry.at(&waiting.event, waiting.attempt, now, waiting.until));
         let retry_at = at.flatten();
         match (end, retry_at) {
-            (_, Some(at)) => self.queue.put(Waiting {
+            (_, Some(at)) => self.put_back(Waiting {
                 at,
                 attempt: waiting.attempt.saturating_add(1),
                 ..waiting.clone()
@@ -527,7 +613,7 @@ impl<'a> Work<'a> {
             Duration::minutes(1),
             event.id().as_uuid(),
         );
-        self.queue.put(Waiting {
+        self.put_back(Waiting {
             at,
             ..waiting.clone()
         });
@@ -544,6 +630,7 @@ impl<'a> Work<'a> {
         let is_over = self.mode == Mode::Due
             && self.lines.iter().all(|line| line.planned.is_some())
             && self.queue.len() == 0
+            && self.requested.is_empty()
             && self.running.is_empty();
         if is_over {
             return None;
@@ -553,8 +640,14 @@ impl<'a> Work<'a> {
             let retry = line.retry_at.filter(|_| !line.is_planning);
             retry.map_or(next, |retry| next.min(retry))
         });
-        let has_room = self.running.len() < self.scheduler.parallel;
+        let scheduled = self.running.len().saturating_sub(self.requested_running);
+        let has_room = scheduled < self.scheduler.parallel;
         let start = self.queue.next_start(now).filter(|_| has_room);
+        let requested = self.requested.iter().map(|waiting| waiting.at);
+        let start = start
+            .into_iter()
+            .chain(requested.filter(|at| *at > now))
+            .min();
         // Without a timetable there is never anything to do.
         Some(
             next.chain(start)
@@ -597,7 +690,7 @@ impl<'a> Work<'a> {
             self.settle(&ended, clock.now());
         }
         self.stopped.dropped = self.running.len();
-        self.stopped.left = self.queue.len();
+        self.stopped.left = self.queue.len() + self.requested.len();
         self.stopped
     }
 }
@@ -657,8 +750,6 @@ fn end_of_error(error: &Error) -> (EventEnd, bool) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use time::macros::datetime;
 
     use super::*;

@@ -151,7 +151,7 @@ impl Integration {
         match event {
             Event::AssetSync(_) => Ok(run.outcome == RunOutcome::Succeeded),
             // The last run may have been somebody's own; the store remembers exactly.
-            Event::EvidenceSweep(event) => Ok(self.state_of(event).await?.seen),
+            Event::EvidenceSweep(event) => self.is_swept(event).await,
         }
     }
 

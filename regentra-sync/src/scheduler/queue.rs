@@ -48,6 +48,8 @@ pub(super) struct Waiting {
     pub(super) attempt: u32,
     /// When the next tick of its cadence is due: from then on its successor is in its place.
     pub(super) until: OffsetDateTime,
+    /// A person asked for it.
+    pub(super) is_requested: bool,
 }
 
 /// Events by the time they start at.
@@ -158,6 +160,7 @@ mod tests {
             at,
             attempt: 1,
             until: tick + Duration::hours(6),
+            is_requested: false,
         }
     }
 

@@ -29,6 +29,7 @@ on_every_store!(
     a_lease_of_a_worker_that_died_ahead_is_taken_over,
     a_sweep_three_days_back_is_refused,
     three_sweeps_in_two_seconds_close_no_ticket,
+    a_tick_that_was_swept_ahead_is_swept_when_its_time_comes,
     run_records_of_the_future_count_as_not_there,
     a_scheduler_whose_clock_is_set_back_plans_the_present_tick,
     two_processes_ten_minutes_apart_sweep_and_plan_as_one,
@@ -303,6 +304,40 @@ async fn three_sweeps_in_two_seconds_close_no_ticket(host: Host) {
         host.integration.sweep(&event).await.unwrap();
         assert_eq!(open().await, is_open, "{hours}:{minutes}");
     }
+}
+
+async fn a_tick_that_was_swept_ahead_is_swept_when_its_time_comes(host: Host) {
+    host.promoted(&[(1, "Alpha")]).await;
+    let then = now() + Duration::days(1);
+    for _ in 0..2 {
+        host.clock.set(then);
+        host.sweep_one().await;
+        host.clock.set(now());
+    }
+    fails(&host);
+    while host.clock.now() < then + Duration::hours(6) {
+        let at = host.clock.now();
+        let events = host.integration.plan(PlanKind::EvidenceSweep, host.tick());
+        let left = host.integration.outstanding(events.await.unwrap()).await;
+        assert_eq!(left.unwrap().len(), 1, "{at}");
+        host.sweep_one().await;
+        let current = current(&host).await;
+        assert!(
+            current
+                .iter()
+                .all(|stored| stored.signal.collected_at == at),
+            "{at}"
+        );
+        assert!(
+            current
+                .iter()
+                .all(|stored| stored.signal.status == Status::Fail)
+        );
+    }
+    // Delivered again it is done.
+    let event = sweep_of(&host, then).await;
+    let again = host.integration.sweep(&event).await.unwrap();
+    assert_eq!(again, SweepOutcome::AlreadyCommitted);
 }
 
 async fn run_records_of_the_future_count_as_not_there(host: Host) {
