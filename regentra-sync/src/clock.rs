@@ -141,7 +141,7 @@ impl StoreClock {
     /// The time by this clock; `None` when the database server is to be asked.
     #[must_use]
     pub fn reading(&self) -> Option<OffsetDateTime> {
-        self.0.as_ref().map(|clock| clock.now())
+        self.0.as_ref().map(Clock::now)
     }
 
     /// The time by this clock, for a store that is a part of the process: its server is this machine.

@@ -419,13 +419,12 @@ impl Integration {
     async fn allowed(&self, region: &RegionKey) -> Result<ninjaone_client::BaseUrl> {
         let base = region.base_url()?;
         if (self.inner.policy.host_allowed)(&base) {
-            return match crate::policy::is_elsewhere(&base).await {
-                false => Ok(base),
-                true => Err(Error::new(
-                    ErrorKind::Invalid,
-                    "this name ends in localhost and does not stand for this machine alone: name its address, such as 127.0.0.1",
-                )),
-            };
+            if !crate::policy::is_elsewhere(&base).await {
+                return Ok(base);
+            }
+            let message = "this name ends in localhost and does not stand for this machine alone: name its address, such as \
+                           127.0.0.1";
+            return Err(Error::new(ErrorKind::Invalid, message));
         }
         let message = "this address is not one of NinjaOne's and is not allowed here: use us, us2, eu, ca, oc, fed, or the \
                        address you sign in at";

@@ -195,15 +195,16 @@ impl LiveNinjaOne {
     /// The client of a connection, kept, or one for credentials that are only tried.
     fn client(&self, access: &Access) -> Result<Client> {
         let client = match &access.standing {
-            Standing::Saved(connection) => match self.clients.get(*connection) {
-                Some(client) => client,
-                None => {
+            Standing::Saved(connection) => {
+                if let Some(client) = self.clients.get(*connection) {
+                    client
+                } else {
                     let credentials = credentials_of(access);
                     let client = self.build(&access.base_url, credentials, None)?;
                     self.clients.keep(*connection, client.clone());
                     client
                 }
-            },
+            }
             Standing::Tried { log_ins } => {
                 let trial = Trial {
                     log_ins: log_ins.clone(),

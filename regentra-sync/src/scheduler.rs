@@ -329,7 +329,7 @@ struct Ended {
 
 enum Next {
     Planned(Planned),
-    Ended(Ended),
+    Ended(Box<Ended>),
 }
 
 /// Everything that a running scheduler has in hand.
@@ -666,7 +666,7 @@ impl<'a> Work<'a> {
         let ended = next_of(&mut self.running);
         match select(pin!(planned), pin!(ended)).await {
             Either::Left((planned, _)) => Next::Planned(planned),
-            Either::Right((ended, _)) => Next::Ended(ended),
+            Either::Right((ended, _)) => Next::Ended(Box::new(ended)),
         }
     }
 

@@ -96,14 +96,14 @@ pub async fn a_clock_that_ran_ahead(store: &dyn Store, clock: &ManualClock) {
     clock.set(at(0));
     assert_eq!(current(&world, 0).await, [], "it is no verdict of today");
     let signals_ahead = store.signals_ahead(world.customer).await.unwrap();
-    assert_eq!(signals_ahead, [passed.clone()], "and is shown");
+    assert_eq!(signals_ahead, vec![passed.clone()], "and is shown");
     let kind = passed.signal.kind();
     let collected = world.sweep_state("state").await.collected;
     assert_eq!(collected.get(&kind), None, "it keeps nothing out");
 
     // Normal work clears it.
     let failed = commit_one(&world, "right", 0, Status::Fail).await;
-    assert_eq!(current(&world, 0).await, [failed.clone()]);
+    assert_eq!(current(&world, 0).await, vec![failed.clone()]);
     assert_eq!(store.signals_ahead(world.customer).await.unwrap(), []);
     let collected = world.sweep_state("state").await.collected;
     assert_eq!(collected.get(&kind), Some(&at(0)));
@@ -142,7 +142,7 @@ pub async fn a_clock_that_ran_behind(store: &dyn Store, clock: &ManualClock) {
     clock.set(at(-3 * DAY));
     assert_eq!(current(&world, -3 * DAY).await, []);
     let behind = commit_one(&world, "all behind", -3 * DAY, Status::Pass).await;
-    assert_eq!(current(&world, -3 * DAY).await, [behind.clone()]);
+    assert_eq!(current(&world, -3 * DAY).await, vec![behind.clone()]);
     clock.set(at(60));
     assert_eq!(current(&world, 60).await, [behind], "the last committed");
     let right = commit_one(&world, "right", 60, Status::Fail).await;
@@ -204,7 +204,7 @@ pub async fn two_processes_ten_minutes_apart(store: &dyn Store, clock: &ManualCl
     refused(&world, "behind again", at(58)).await;
     // Both see the same.
     for minutes in [54, 64, 74] {
-        assert_eq!(current(&world, minutes).await, [right.clone()]);
+        assert_eq!(current(&world, minutes).await, vec![right.clone()]);
     }
 }
 
@@ -235,6 +235,10 @@ pub async fn an_outbox_row_that_was_written_ahead_is_due(store: &dyn Store, cloc
             .unwrap(),
     );
     let due = |minutes| store.outbox(world.msp, at(minutes), 9);
-    assert_eq!(due(0).await.unwrap(), [ahead.clone()], "not in twenty days");
+    assert_eq!(
+        due(0).await.unwrap(),
+        vec![ahead.clone()],
+        "not in twenty days"
+    );
     assert_eq!(due(60).await.unwrap(), [ahead, later]);
 }

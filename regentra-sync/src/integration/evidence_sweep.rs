@@ -268,9 +268,9 @@ impl Integration {
         let mut state = self.state_of(&event).await?;
         // Whoever sweeps a tick in time leaves signals of its time; clocks may differ by less than half an interval.
         let half = self.inner.policy.evidence_sweep.every / 2;
-        let least = event.scheduled_at.saturating_sub(half);
+        let earliest = event.scheduled_at.saturating_sub(half);
         let last = state.collected.values().max().copied();
-        if last.is_some_and(|last| last < least) {
+        if last.is_some_and(|last| last < earliest) {
             for _ in 0..RACES {
                 if !state.seen {
                     break;

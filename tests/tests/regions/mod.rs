@@ -89,7 +89,7 @@ pub(crate) async fn assets_are_their_regions_own(store: impl FnOnce(StoreClock) 
 /// Verdicts, evidence, tickets and signature history are each region's own, and a disconnect of one leaves the other alone.
 #[expect(clippy::too_many_lines, reason = "one story, told whole")]
 pub(crate) async fn one_region_is_swept_and_disconnected_and_the_other_goes_on(
-    store: Arc<dyn Store>,
+    store: impl FnOnce(StoreClock) -> Arc<dyn Store>,
 ) {
     let host = Host::on(store).await;
     host.sync("us", "first").await;
