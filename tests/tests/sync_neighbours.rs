@@ -1,11 +1,7 @@
 //! Section 13, neighbours: what one MSP does or suffers takes nothing from another.
 //!
 //! The API's client, its limiter and the scheduler are the real ones; the network is a script, and time is simulated.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test panics where it fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 #![allow(missing_docs, reason = "a test's name says what it shows")]
 
 use std::{
@@ -290,6 +286,16 @@ impl Host {
 
 #[tokio::test(start_paused = true)]
 async fn an_exhausted_msp_of_forty_sweeps_keeps_none_of_twenty_others_waiting() {
+    one_is_exhausted(4).await;
+}
+
+/// Here no share of the slots is kept from it: it gives the only one back.
+#[tokio::test(start_paused = true)]
+async fn a_spent_budget_holds_not_even_the_only_slot() {
+    one_is_exhausted(1).await;
+}
+
+async fn one_is_exhausted(parallel: usize) {
     let host = Host::new(40, Policy::default());
     let exhausted = host.promoted(1, "exhausted", 40).await;
     for number in 2..=21 {
@@ -299,7 +305,8 @@ async fn an_exhausted_msp_of_forty_sweeps_keeps_none_of_twenty_others_waiting() 
     let due = host.due().await;
     assert_eq!(due.len(), 60);
     let begin = host.clock.now() - NOW;
-    let stopped = host.only_sweeps().run_due(pending()).await;
+    let scheduler = host.only_sweeps().parallel(parallel);
+    let stopped = scheduler.run_due(pending()).await;
     assert_eq!((stopped.done, stopped.failed), (60, 0), "{stopped:?}");
     let (first, others) = host.done(&due);
     assert_eq!((first.len(), others.len()), (40, 20));
@@ -333,7 +340,7 @@ async fn a_tenant_that_never_answers_takes_no_more_than_its_share_of_the_slots()
     *host.network.silent.lock().unwrap() = Some("silent".to_owned());
     let due = host.due().await;
     let begin = host.clock.now() - NOW;
-    let an_hour = tokio::time::sleep(std::time::Duration::from_secs(60 * 60));
+    let an_hour = tokio::time::sleep(std::time::Duration::from_hours(1));
     host.only_sweeps().run_due(an_hour).await;
     let (first, others) = host.done(&due);
     assert_eq!((first.len(), others.len()), (0, 20));
@@ -401,11 +408,11 @@ async fn a_client_goes_with_disconnect_reconnect_and_an_hour_idle() {
     assert_eq!(host.live.kept_clients(), 1);
     // Used again and again it stays.
     for hour in 0..3 {
-        tokio::time::sleep(std::time::Duration::from_secs(50 * 60)).await;
+        tokio::time::sleep(std::time::Duration::from_mins(50)).await;
         host.discover(1, &format!("again {hour}")).await;
         assert_eq!(host.live.kept_clients(), 1, "hour {hour}");
     }
-    tokio::time::sleep(std::time::Duration::from_secs(66 * 60)).await;
+    tokio::time::sleep(std::time::Duration::from_mins(66)).await;
     assert_eq!(host.live.kept_clients(), 0, "an hour idle");
 
     host.discover(1, "kept again").await;
@@ -451,7 +458,7 @@ async fn failed_log_ins_spend_the_budget_of_the_msp_that_tries() {
     let credential = host.promoted(1, "ours", 1).await;
     let stored = host.store.credential(msp(1), credential).await;
     let fingerprint = stored.unwrap().unwrap().fingerprint;
-    tokio::time::sleep(std::time::Duration::from_secs(2 * 60 * 60)).await;
+    tokio::time::sleep(std::time::Duration::from_hours(2)).await;
     let before = host.network.sent("ours");
     for number in 0..100 {
         let guess = format!("guess {number}");

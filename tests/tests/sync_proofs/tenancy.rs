@@ -101,12 +101,16 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::TakeLease { msp, .. }
         | C::RenewLease { msp, .. }
         | C::ReleaseLease { msp, .. }
+        | C::LeasesAhead { msp }
         | C::RunsOf { msp } => Some(*msp),
         C::CurrentSignals { .. }
+        | C::SignalsAhead { .. }
+        | C::StoreTime {}
         | C::SignalHistory { .. }
         | C::EvidenceChain { .. }
         | C::CustomerAudit { .. }
         | C::Spend { .. }
+        | C::BudgetWait { .. }
         | C::BudgetUsage { .. }
         | C::ActiveCredentials { .. }
         | C::PromotedMappings { .. } => None,
@@ -120,6 +124,7 @@ fn customer_of(call: &Call) -> Option<ComplianceOrgId> {
         C::SweepState { customer, .. }
         | C::CommitSweep { customer, .. }
         | C::CurrentSignals { customer, .. }
+        | C::SignalsAhead { customer }
         | C::SignalHistory { customer, .. }
         | C::EvidenceChain { customer, .. }
         | C::CustomerAudit { customer, .. } => Some(*customer),
