@@ -32,7 +32,9 @@ impl Budget for HashMapStore {
         let longest = windows.iter().map(|window| window.length);
         let kept = longest.fold(Duration::HOUR, Duration::max);
         spent.retain(|started| *started > now - kept);
-        spent.iter_mut().for_each(|at| *at = (*at).min(now));
+        for at in spent.iter_mut() {
+            *at = (*at).min(now);
+        }
         if let Some(retry_after) = wait(spent, now, windows) {
             return Ok(Spend::Exhausted { retry_after });
         }
