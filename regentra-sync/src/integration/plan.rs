@@ -176,8 +176,10 @@ impl Integration {
     /// How long the event would wait for the request budget before it began, where that is too long.
     async fn waits_for_budget(&self, event: &Event) -> Result<Option<time::Duration>> {
         let (msp, id) = (event.msp(), event.credential());
-        let credential = self.inner.store.credential(msp, id).await?;
-        let Some(credential) = credential.filter(|credential| credential.is_active) else {
+        // Nothing is decided by what is read here: the run reads its credential when it begins.
+        let mut credentials = self.inner.store.credentials(msp).await?.into_iter();
+        let Some(credential) = credentials.find(|stored| stored.id == id && stored.is_active)
+        else {
             return Ok(None);
         };
         let tenant = &credential.fingerprint;
