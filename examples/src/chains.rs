@@ -1,25 +1,24 @@
-//! The evidence chains of one customer, and whether each is what was written.
+//! The evidence chains of one customer, and what is found of each.
 //!
 //! A sweep writes its records and, in the same commit, an audit row with the head of each chain. So a chain has to end in the last head of
-//! the audit trail: a record that is changed, removed or moved shows, and so do a tail that was cut off and one that was added by hand.
+//! the audit trail. Chain and trail stand in one database: that shows what an accident did, and nothing that the database's
+//! administrator did. Against him stand signatures, if there are public keys, and anchors, if there are some from outside.
 
-use std::collections::BTreeMap;
-
-use regentra_evidence::{ChainHead, EvidenceRecord, SignalKind, verify_chain};
+use regentra_evidence::{
+    Anchor, ChainHead, EvidenceExport, EvidenceRecord, SignalKind, TrustedKeys,
+    anchor::{AnchorFault, ChainReport},
+    verify_export,
+};
 use regentra_sync::{
     ComplianceOrgId, MappingId,
-    audit::AuditDetails,
-    evidence_chain::{EvidenceRow, TimeFault, chain_start, verify_times},
-    store::{AuditPage, StoredSignal},
+    evidence_chain::{EvidenceRow, TimeFault, mapping_of, verify_times},
+    store::StoredSignal,
 };
 
 use crate::{host::Host, wording::number};
 
 /// How many rows are read at a time.
 const PAGE: u32 = 500;
-
-/// Heads as the audit trail has them, the newest first.
-pub type Heads = BTreeMap<(MappingId, SignalKind), Vec<ChainHead>>;
 
 /// One chain, and what is wrong with it.
 #[derive(Debug)]
@@ -32,11 +31,39 @@ pub struct Chain {
     pub records: Vec<EvidenceRow>,
     /// The newest head in the audit trail.
     pub head: Option<ChainHead>,
-    /// The first thing that is wrong; `None` when the chain is whole.
+    /// What its signatures and the anchors cover.
+    pub report: ChainReport,
+    /// The first thing that is wrong; `None` when nothing is.
     pub fault: Option<String>,
     /// Times that run backwards, or lay in the future when they were committed. They say that a clock was wrong, and not that a
     /// record was changed.
     pub times: Vec<TimeFault>,
+}
+
+/// What verifies: from outside, as far as it is there.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// The public keys.
+    pub keys: Option<TrustedKeys>,
+    /// The anchors of the provider; `None` when none were given.
+    pub anchors: Option<Vec<Anchor>>,
+}
+
+/// Everything that is found of a customer's evidence.
+#[derive(Debug)]
+pub struct Verified {
+    /// The chains.
+    pub chains: Vec<Chain>,
+    /// Anchors whose heads are not those that the database has, of this customer or another one.
+    pub faults: Vec<AnchorFault>,
+    /// What an auditor gets.
+    pub export: EvidenceExport,
+}
+
+impl Verified {
+    fn is_whole(&self) -> bool {
+        self.faults.is_empty() && self.chains.iter().all(|chain| chain.fault.is_none())
+    }
 }
 
 /// Reads every chain of a customer and verifies it: those that the audit trail speaks of, and those of these mappings.
@@ -47,81 +74,53 @@ pub async fn read(
     host: &Host,
     customer: ComplianceOrgId,
     mappings: &[MappingId],
-) -> anyhow::Result<Vec<Chain>> {
-    let chains = read_once(host, customer, mappings).await?;
-    if chains.iter().all(|chain| chain.fault.is_none()) {
-        return Ok(chains);
+    outside: &Outside,
+) -> anyhow::Result<Verified> {
+    let verified = read_once(host, customer, mappings, outside).await?;
+    if verified.is_whole() {
+        return Ok(verified);
     }
     // A sweep may have committed between two of the reads: what is wrong is wrong the second time too.
-    read_once(host, customer, mappings).await
+    read_once(host, customer, mappings, outside).await
 }
 
 async fn read_once(
     host: &Host,
     customer: ComplianceOrgId,
     mappings: &[MappingId],
-) -> anyhow::Result<Vec<Chain>> {
-    let mut heads = heads(host, customer).await?;
+    outside: &Outside,
+) -> anyhow::Result<Verified> {
+    let (integration, keys) = (&host.integration, outside.keys.as_ref());
+    let published = keys.map(|keys| keys.keys().to_vec()).unwrap_or_default();
+    let export = integration
+        .evidence_export(host.msp, customer, mappings, published)
+        .await?;
     let current = host.store().current_signals(customer, host.now()).await?;
-    let of_signals = current.iter().map(|stored| stored.mapping);
-    for mapping in mappings.iter().copied().chain(of_signals) {
-        for signal in SignalKind::ALL {
-            heads.entry((mapping, signal)).or_default();
-        }
-    }
-    let mut chains = Vec::with_capacity(heads.len());
-    for ((mapping, signal), anchors) in heads {
-        let records = records(host, customer, mapping, signal).await?;
-        if records.is_empty() && anchors.is_empty() {
+    let anchors = outside.anchors.as_deref().unwrap_or_default();
+    let reports = verify_export(&export, keys, anchors);
+    let mut chains = Vec::with_capacity(reports.len());
+    for (exported, report) in export.chains.iter().zip(reports) {
+        let Some(mapping) = mapping_of(&exported.subject) else {
             continue;
-        }
-        let start = chain_start(customer, mapping, signal);
-        let fault = fault(start, &records, &anchors).or_else(|| differs(&records, &current));
-        let head = anchors.first().copied();
+        };
+        let records = records(host, customer, mapping, report.signal).await?;
+        let fault = report.fault.as_ref().map(ToString::to_string);
         let times = verify_times(&records);
         chains.push(Chain {
             mapping,
-            signal,
+            signal: report.signal,
+            head: exported.audit_heads.first().copied(),
+            fault: fault.or_else(|| differs(&records, &current)),
             records,
-            head,
-            fault,
             times,
+            report,
         });
     }
-    Ok(chains)
-}
-
-/// The heads that a customer's audit trail anchors.
-///
-/// # Errors
-/// When the store does not answer.
-pub async fn heads(host: &Host, customer: ComplianceOrgId) -> anyhow::Result<Heads> {
-    let mut heads = Heads::new();
-    let mut page = AuditPage::newest(PAGE);
-    loop {
-        let rows = host.integration.customer_audit(customer, page).await?;
-        for row in &rows {
-            if let AuditDetails::Swept {
-                mapping, signals, ..
-            } = &row.details
-            {
-                for (kind, swept) in signals {
-                    let of_chain = heads.entry((*mapping, *kind)).or_default();
-                    of_chain.push(swept.chain_head);
-                }
-            }
-        }
-        match rows.last() {
-            Some(last) if rows.len() as u64 == u64::from(PAGE) => {
-                page = AuditPage::after(last, PAGE);
-            }
-            _ => break,
-        }
-    }
-    for of_chain in heads.values_mut() {
-        of_chain.sort_by_key(|head| std::cmp::Reverse(head.length));
-    }
-    Ok(heads)
+    Ok(Verified {
+        chains,
+        faults: integration.verify_anchors(host.msp, anchors).await?,
+        export,
+    })
 }
 
 async fn records(
@@ -141,21 +140,6 @@ async fn records(
         records.extend(page);
         if is_last {
             return Ok(records);
-        }
-    }
-}
-
-/// What is wrong with the records by themselves and against the heads.
-fn fault(start: ChainHead, records: &[EvidenceRow], anchors: &[ChainHead]) -> Option<String> {
-    match verify_chain(start, records.iter().map(|row| &row.link), anchors) {
-        Err(fault) => Some(fault.to_string()),
-        Ok(head) if anchors.contains(&head) => None,
-        Ok(_) => {
-            let known = anchors.first().map_or(0, |head| head.length);
-            Some(format!(
-                "no audit row speaks of record {} and those after it",
-                number(known.saturating_add(1))
-            ))
         }
     }
 }

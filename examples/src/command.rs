@@ -6,6 +6,8 @@ use regentra_sync::RegionKey;
 
 use crate::host::HostArgs;
 
+pub mod anchor;
+pub mod assets;
 pub mod audit;
 pub mod authorize;
 pub mod companies;
@@ -21,6 +23,7 @@ pub mod records;
 pub mod rotate_key;
 pub mod run;
 pub mod signals;
+pub mod signing_key;
 pub mod status;
 pub mod sweep;
 pub mod sync;
@@ -46,6 +49,8 @@ pub enum Command {
     Map(map::MapArgs),
     /// List the companies: their organizations, their assets, whether they are promoted.
     Companies(companies::CompaniesArgs),
+    /// List the assets of a company, or those of all that a person should look at: ambiguous, possible duplicates, held.
+    Assets(assets::AssetsArgs),
     /// Promote companies to compliance: from the next sweep on they get signals.
     Promote(promote::PromoteArgs),
     /// Sync the assets of every mapped organization, or of one company.
@@ -60,8 +65,12 @@ pub enum Command {
     Tickets(tickets::TicketsArgs),
     /// Show the audit trail of the provider, or of one promoted company.
     Audit(audit::AuditArgs),
-    /// Show the evidence records of a promoted company, and verify that they are as they were written.
+    /// Show the evidence records of a promoted company, and verify them: against each other, public keys and anchors.
     Records(records::RecordsArgs),
+    /// Make roots over what was swept and keep them outside the database, in the file that `REGENTRA_ANCHORS` names.
+    Anchor,
+    /// Show the public keys of what signs evidence, or make a new signing key.
+    SigningKey(signing_key::SigningKeyArgs),
     /// Seal the saved credentials under a new key.
     RotateKey(rotate_key::RotateKeyArgs),
     /// Forget the credentials and retire the assets. Mappings, signals and evidence stay.
@@ -84,16 +93,19 @@ impl Command {
             | Self::Sync(_)
             | Self::Sweep
             | Self::Run(_)
+            | Self::Anchor
             | Self::RotateKey(_)
             | Self::Disconnect(_) => true,
             Self::Organizations(args) => args.writes(),
             Self::Companies(args) => args.writes(),
             Self::Status
             | Self::Diagnose(_)
+            | Self::Assets(_)
             | Self::Signals(_)
             | Self::Tickets(_)
             | Self::Audit(_)
             | Self::Records(_)
+            | Self::SigningKey(_)
             | Self::Migrate(_)
             | Self::Evidence(_) => false,
         }
@@ -126,6 +138,7 @@ impl Command {
             Self::Organizations(args) => Box::pin(organizations::run(args, host)).await,
             Self::Map(args) => Box::pin(map::run(args, host)).await,
             Self::Companies(args) => Box::pin(companies::run(args, host)).await,
+            Self::Assets(args) => Box::pin(assets::run(args, host)).await,
             Self::Promote(args) => Box::pin(promote::run(args, host)).await,
             Self::Sync(args) => Box::pin(sync::run(args, host)).await,
             Self::Sweep => Box::pin(sweep::run(host)).await,
@@ -134,6 +147,8 @@ impl Command {
             Self::Tickets(args) => Box::pin(tickets::run(args, host)).await,
             Self::Audit(args) => Box::pin(audit::run(args, host)).await,
             Self::Records(args) => Box::pin(records::run(args, host)).await,
+            Self::Anchor => Box::pin(anchor::run(host)).await,
+            Self::SigningKey(args) => signing_key::run(&args, host),
             Self::RotateKey(args) => Box::pin(rotate_key::run(args, host)).await,
             Self::Disconnect(args) => Box::pin(disconnect::run(args, host)).await,
             Self::Migrate(args) => Box::pin(migrate::run(args, host)).await,

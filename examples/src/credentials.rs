@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Context as _, bail};
 use ninjaone_client::Credentials;
+use regentra_sync::private::is_invisible;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
 /// The variable that holds the client id.
@@ -97,7 +98,7 @@ pub fn read_application(native: bool) -> anyhow::Result<Application> {
 
 fn variable(name: &str) -> Option<Zeroizing<String>> {
     let value = Zeroizing::new(std::env::var(name).ok()?);
-    let value = value.trim();
+    let value = pasted(&value);
     (!value.is_empty()).then(|| Zeroizing::new(value.to_owned()))
 }
 
@@ -113,6 +114,55 @@ fn variable_or_line(
     lines
         .read_line(&mut line)
         .context("standard input cannot be read")?;
-    let value = Zeroizing::new(line.trim().to_owned());
+    let value = Zeroizing::new(pasted(&line).to_owned());
     Ok((!value.is_empty()).then_some(value))
+}
+
+/// What was meant to be pasted: without white space and the byte order mark that editors put before a text, and without one
+/// pair of quotes around it all. Neither an id nor a secret of NinjaOne has any of them.
+fn pasted(text: &str) -> &str {
+    let text = text.trim_matches(is_around);
+    let pairs = [
+        ('"', '"'),
+        ('\'', '\''),
+        ('`', '`'),
+        ('\u{201c}', '\u{201d}'),
+        ('\u{201e}', '\u{201c}'),
+        ('\u{2018}', '\u{2019}'),
+    ];
+    let inner = pairs
+        .into_iter()
+        .find_map(|(left, right)| text.strip_prefix(left)?.strip_suffix(right));
+    inner.map_or(text, |inner| inner.trim_matches(is_around))
+}
+
+fn is_around(character: char) -> bool {
+    character.is_whitespace() || is_invisible(character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_or_quotes_around_a_pasted_credential_are_no_part_of_it() {
+        for text in [
+            "hunter2",
+            " hunter2\r\n",
+            "\u{feff}hunter2\n",
+            "\"hunter2\"",
+            "'hunter2'",
+            "\u{feff}\"hunter2\"\r\n",
+            "\u{201c}hunter2\u{201d}",
+            "\u{200b}hunter2",
+        ] {
+            assert_eq!(pasted(text), "hunter2", "{text:?}");
+        }
+        for text in ["hun\"ter2", "\"hunter2", "hunter2'", "\"", "hun ter2"] {
+            assert_eq!(pasted(text), text);
+        }
+        for nothing in ["", "\u{feff}\n", "\"\"", "' '"] {
+            assert_eq!(pasted(nothing), "", "{nothing:?}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use clap::Args;
 use regentra_sync::{
-    EventId, Integration, MemoryStore, MspOrgId, Policy, RegionKey,
+    EventId, Integration, IntegrationBuilder, MemoryStore, MspOrgId, Policy, RegionKey,
     audit::{Actor, ActorId},
     clock::{Clock, StoreClock, SystemClock},
     credential::Credential,
@@ -18,10 +18,12 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
+    anchors,
     clock::RunningFrom,
     database::{Database, Reader},
     keys, output,
     progress::Meter,
+    signing,
     wording::number,
 };
 
@@ -89,7 +91,10 @@ impl HostArgs {
         let Some(keyring) = keys::find(&database)? else {
             bail!(keys::missing(&database));
         };
-        Ok(self.host(store, keyring))
+        let msp = self.msp.unwrap_or(MspOrgId::from_uuid(MSP));
+        let builder = Integration::builder(store, keyring);
+        let builder = vouching(builder, &database)?;
+        Ok(Host::of(builder, msp, self.clock(), self.json))
     }
 
     /// The same, with another policy and somebody else who is told how work goes on.
@@ -107,7 +112,7 @@ impl HostArgs {
             bail!(keys::missing(&database));
         };
         let host = self.host(Arc::clone(&store), keys::throwaway()?);
-        let integration = Integration::builder(store, keyring)
+        let integration = vouching(Integration::builder(store, keyring), &database)?
             .clock(self.clock())
             .observer(observer)
             .policy(policy(of_this_machine()))
@@ -297,6 +302,21 @@ fn is_simulated(region: &RegionKey) -> bool {
     }
 }
 
+/// Signs evidence where there is a signing key, and anchors it where a file of anchors is named.
+fn vouching(
+    builder: IntegrationBuilder,
+    database: &Database,
+) -> anyhow::Result<IntegrationBuilder> {
+    let mut builder = builder;
+    if let Some(signer) = signing::find(database)? {
+        builder = builder.head_signer(signer);
+    }
+    if let Some(sink) = anchors::sink()? {
+        builder = builder.anchor_sink(sink);
+    }
+    Ok(builder)
+}
+
 fn of_this_machine() -> Policy {
     // Whoever types an address here is whose machine asks it, so every address that is no plain http may be connected. A
     // server that takes addresses from its users keeps the default, which knows NinjaOne's own.
@@ -327,8 +347,12 @@ impl Host {
         clock: Arc<dyn Clock>,
         json: bool,
     ) -> Self {
+        Self::of(Integration::builder(store, keyring), msp, clock, json)
+    }
+
+    fn of(builder: IntegrationBuilder, msp: MspOrgId, clock: Arc<dyn Clock>, json: bool) -> Self {
         let meter = Arc::new(Meter::new());
-        let integration = Integration::builder(store, keyring)
+        let integration = builder
             .clock(Arc::clone(&clock))
             .observer(Arc::<Meter>::clone(&meter))
             .policy(of_this_machine())

@@ -331,7 +331,7 @@ fn name_of(key: &[u8; HALF]) -> anyhow::Result<KeyId> {
 
 /// Refuses a file that others can read, that is another user's, or that others can put another in the place of.
 #[cfg(unix)]
-fn refuse_shared(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn refuse_shared(path: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
     let of = |path: &Path| {
         let cannot = || format!("{} cannot be read", path.display());
@@ -370,7 +370,7 @@ fn refuse_shared(path: &Path) -> anyhow::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn refuse_shared(_path: &Path) -> anyhow::Result<()> {
+pub(crate) fn refuse_shared(_path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
+pub mod anchors;
 pub mod chains;
 pub mod clock;
 pub mod command;
@@ -16,6 +17,8 @@ pub mod output;
 pub mod portal;
 pub mod progress;
 pub mod quickstart;
+pub mod shown;
+pub mod signing;
 pub mod table;
 pub mod verdict;
 pub mod wording;

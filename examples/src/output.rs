@@ -2,17 +2,20 @@
 
 use std::{
     fmt::Display,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
 };
 
 use serde::Serialize;
 
-/// Prints a text as it is.
+use crate::shown;
+
+/// Prints a text. What moves a cursor or turns text never passes.
 ///
 /// # Errors
 /// When standard output cannot be written.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
+    let text = shown::page(text, stdout.is_terminal());
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(())
@@ -31,12 +34,13 @@ pub fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
 /// # Errors
 /// When standard output cannot be written.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    line(serde_json::to_string_pretty(value)?)
+    line(shown::json(&serde_json::to_string_pretty(value)?))
 }
 
 /// Says something beside the result, on standard error: how work goes on, a warning, what went wrong. That nobody listens there is
 /// no reason for anything to end.
 pub fn note(text: impl Display) {
+    let text = shown::page(&text.to_string(), false);
     let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 

@@ -3,11 +3,11 @@
 use anyhow::bail;
 use regentra_sync::{
     CompanyId, MappingId, RegionKey,
-    company::{PortalCompany, fold_name},
+    company::{PortalCompany, fold_name, is_same_name},
     mapping::Mapping,
 };
 
-use crate::{host::Host, wording::shown};
+use crate::{host::Host, shown::Shown, wording::count};
 
 /// Beginnings of ids that are shorter are taken for names only.
 const SHORTEST_ID: usize = 4;
@@ -17,6 +17,8 @@ const SHORTEST_ID: usize = 4;
 pub struct Portal {
     /// The organizations of every region, whatever was decided, by region and id.
     pub organizations: Vec<(RegionKey, Mapping)>,
+    /// Rows of the last lists of organizations that do not say which organization they are.
+    pub lost_organizations: u64,
     /// The companies, by name.
     pub companies: Vec<PortalCompany>,
 }
@@ -27,8 +29,9 @@ impl Portal {
     /// # Errors
     /// When the store does not answer.
     pub async fn read(host: &Host) -> anyhow::Result<Self> {
-        let mut organizations = Vec::new();
+        let (mut organizations, mut lost_organizations) = (Vec::new(), 0);
         for credential in host.store().credentials(host.msp).await? {
+            lost_organizations += credential.lost_organizations;
             for mapping in host.store().mappings(host.msp, credential.id).await? {
                 organizations.push((credential.region.clone(), mapping));
             }
@@ -37,6 +40,7 @@ impl Portal {
         companies.sort_by_cached_key(|company| (fold_name(company.name.as_str()), company.id));
         Ok(Self {
             organizations,
+            lost_organizations,
             companies,
         })
     }
@@ -46,11 +50,10 @@ impl Portal {
     /// # Errors
     /// When there is none, or several.
     pub fn company(&self, wanted: &str) -> anyhow::Result<&PortalCompany> {
-        let name = fold_name(wanted);
         let named: Vec<_> = self
             .companies
             .iter()
-            .filter(|company| fold_name(company.name.as_str()) == name)
+            .filter(|company| is_same_name(company.name.as_str(), wanted))
             .collect();
         let found = if named.is_empty() && wanted.len() >= SHORTEST_ID {
             let begins = wanted.to_ascii_lowercase();
@@ -61,9 +64,13 @@ impl Portal {
         };
         match found.as_slice() {
             [company] => Ok(company),
-            [] => bail!("there is no company `{wanted}`: `regentra companies` lists them"),
+            [] => bail!(
+                "there is no company `{}`: `regentra companies` lists them",
+                Shown::bounded(wanted)
+            ),
             _ => bail!(
-                "several companies are called `{wanted}`: use the id, `regentra companies` shows it"
+                "several companies are called `{}`: use the id, `regentra companies` shows it",
+                Shown::bounded(wanted)
             ),
         }
     }
@@ -84,22 +91,30 @@ impl Portal {
                 .filter(move |(of, _)| of_region(of))
                 .map(|(_, mapping)| mapping)
         };
-        let name = fold_name(wanted);
         let of_id: Vec<_> = here()
             .filter(|mapping| mapping.external_org_id.to_string() == wanted)
             .collect();
         let found = if of_id.is_empty() {
             here()
-                .filter(|mapping| fold_name(mapping.name.as_str()) == name)
+                .filter(|mapping| is_same_name(mapping.name.as_str(), wanted))
                 .collect()
         } else {
             of_id
         };
         match found.as_slice() {
             [mapping] => Ok(mapping),
-            [] => bail!("there is no organization `{wanted}`: `regentra organizations` lists them"),
+            [] if self.lost_organizations > 0 => bail!(
+                "no organization `{}` is known, and {} of NinjaOne's list could not be read: `regentra organizations` lists it again",
+                Shown::bounded(wanted),
+                count(self.lost_organizations, "row", "rows")
+            ),
+            [] => bail!(
+                "there is no organization `{}`: `regentra organizations` lists them",
+                Shown::bounded(wanted)
+            ),
             _ => bail!(
-                "several organizations are `{wanted}`: use the id from `regentra organizations`, and --region if that is not enough"
+                "several organizations are `{}`: use the id from `regentra organizations`, and --region if that is not enough",
+                Shown::bounded(wanted)
             ),
         }
     }
@@ -115,22 +130,24 @@ impl Portal {
 
     /// What an organization is called: its name, and its id in NinjaOne.
     #[must_use]
-    pub fn organization_label(&self, id: MappingId) -> String {
-        self.mapping(id).map_or_else(
-            || "an organization that is gone".to_owned(),
-            |mapping| {
-                format!(
-                    "{} ({})",
-                    shown(mapping.name.as_str()),
-                    mapping.external_org_id
-                )
-            },
-        )
+    pub fn organization_label(&self, id: MappingId) -> Shown {
+        self.mapping(id)
+            .map_or_else(|| Shown::text("an organization that is gone"), label)
     }
 
     /// What a company is called.
     #[must_use]
-    pub fn company_name(&self, id: CompanyId) -> &str {
+    pub fn company_name(&self, id: CompanyId) -> Shown {
+        let company = self.companies.iter().find(|company| company.id == id);
+        company.map_or_else(
+            || Shown::text("a company that is gone"),
+            |company| Shown::name(&company.name),
+        )
+    }
+
+    /// What a company is called, for a program.
+    #[must_use]
+    pub fn company_text(&self, id: CompanyId) -> &str {
         self.companies
             .iter()
             .find(|company| company.id == id)
@@ -152,4 +169,11 @@ impl Portal {
         let first = regions.next();
         regions.any(|region| Some(region) != first)
     }
+}
+
+/// What an organization is called: its name, and its id in NinjaOne.
+#[must_use]
+pub fn label(mapping: &Mapping) -> Shown {
+    let (name, id) = (Shown::name(&mapping.name), mapping.external_org_id);
+    Shown::text(format_args!("{name} ({id})"))
 }

@@ -7,16 +7,18 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ninjaone_client::{Event, Observer, WaitReason};
+use ninjaone_client::{ErrorKind as Vendor, Event, Observer, WaitReason};
 use regentra_sync::{
+    ErrorKind,
     budget::NINJAONE_WINDOWS,
+    clock::{Clock as _, SystemClock},
     progress::{self, Progress},
     run::RunKind,
 };
 
 use crate::{
     output,
-    wording::{count, number},
+    wording::{count, number, wait},
 };
 
 /// Waits shorter than this are not worth a word.
@@ -34,6 +36,31 @@ pub(crate) fn why(reason: WaitReason) -> &'static str {
     }
 }
 
+/// When NinjaOne answers again, where it said so: a wait that is longer than a command waits ends the command, and the person
+/// at it has to know for how long.
+#[must_use]
+pub fn when_to_try_again(error: &anyhow::Error) -> Option<String> {
+    let kind = |cause: &(dyn std::error::Error + 'static)| {
+        let of_client = cause.downcast_ref::<ninjaone_client::Error>();
+        let of_sync = cause.downcast_ref::<regentra_sync::Error>();
+        match (
+            of_client.map(ninjaone_client::Error::kind),
+            of_sync.map(regentra_sync::Error::kind),
+        ) {
+            (Some(kind), _) | (None, Some(ErrorKind::Ninjaone(kind))) => Some(kind),
+            _ => None,
+        }
+    };
+    let asked = error.chain().filter_map(kind).find_map(|kind| match kind {
+        Vendor::RateLimited { retry_after } => retry_after,
+        _ => None,
+    })?;
+    let wait = wait(asked, SystemClock.now());
+    Some(format!(
+        "NinjaOne asks to wait {wait} before the next request: run it again then."
+    ))
+}
+
 /// Says on standard error when the client waits, and for what.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Waits;
@@ -48,10 +75,8 @@ impl Observer for Waits {
                 ..
             } if *expected >= WORTH_SAYING => {
                 let why = why(*reason);
-                output::note(format_args!(
-                    "{operation}: waiting {} s {why}",
-                    expected.as_secs()
-                ));
+                let wait = wait(*expected, SystemClock.now());
+                output::note(format_args!("{operation}: waiting {wait} {why}"));
             }
             Event::Restart { operation, .. } => {
                 output::note(format_args!(
@@ -157,7 +182,8 @@ impl State {
                 let is_new = self.waiting.is_none();
                 if *expected >= WORTH_SAYING {
                     let why = why(*reason);
-                    self.waiting = Some(format!("waiting {} s {why}", expected.as_secs()));
+                    let wait = wait(*expected, SystemClock.now());
+                    self.waiting = Some(format!("waiting {wait} {why}"));
                 }
                 self.waiting.is_some() && is_new && is_due
             }
@@ -269,5 +295,19 @@ mod tests {
             reason: WaitReason::Backoff,
             expected: Duration::from_millis(300)
         }));
+    }
+
+    #[test]
+    fn a_retry_after_of_a_day_is_said_with_its_end() {
+        let of = |retry_after| {
+            let kind = ErrorKind::Ninjaone(Vendor::RateLimited { retry_after });
+            let error = regentra_sync::Error::new(kind, "too many requests");
+            when_to_try_again(&anyhow::Error::new(error).context("while syncing"))
+        };
+        let said = of(Some(Duration::from_secs(86_400))).unwrap();
+        assert!(said.contains("24 hours, until "), "{said}");
+        assert!(said.contains(" UTC,"), "{said}");
+        assert_eq!(of(None), None);
+        assert_eq!(when_to_try_again(&anyhow::anyhow!("other")), None);
     }
 }

@@ -207,7 +207,7 @@ async fn promote_some(host: &Host, portal: &Portal) -> anyhow::Result<String> {
     for place in PROMOTED {
         let company = company_at(portal, place)?;
         promote::promote(host, company, promote::compliance_org_of(company)).await?;
-        names.push(portal.company_name(company).to_owned());
+        names.push(portal.company_name(company).to_string());
     }
     Ok(crate::wording::listed(&names))
 }

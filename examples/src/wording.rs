@@ -72,25 +72,44 @@ pub fn ago(at: OffsetDateTime, now: OffsetDateTime) -> String {
     }
 }
 
-/// So many letters of a name are shown.
-const LETTERS: usize = 60;
-
-/// A name that somebody typed, as a terminal may be shown it: in one line, not endless, and without characters that move the cursor,
-/// ring a bell, or let text run the other way.
+/// How long a wait is, and from a minute on until when: a person decides by that whether to stay.
 #[must_use]
-pub fn shown(name: &str) -> String {
-    let is_harmless = |c: &char| {
-        !c.is_control()
-            && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let letter = |c: char| if is_harmless(&c) { c } else { '\u{fffd}' };
-    let mut letters = name.chars();
-    let mut shown: String = letters.by_ref().take(LETTERS).map(letter).collect();
-    if letters.next().is_some() {
-        shown.pop();
-        shown.push('…');
+pub fn wait(length: std::time::Duration, now: OffsetDateTime) -> String {
+    let seconds = length.as_secs();
+    let (minutes, hours) = (seconds.div_ceil(60), seconds.div_ceil(60) / 60);
+    if seconds < 60 {
+        return format!("{seconds} s");
     }
-    shown
+    let how_long = if hours == 0 {
+        count(minutes, "minute", "minutes")
+    } else if minutes % 60 == 0 {
+        count(hours, "hour", "hours")
+    } else {
+        format!(
+            "{} and {}",
+            count(hours, "hour", "hours"),
+            count(minutes % 60, "minute", "minutes")
+        )
+    };
+    let until = Duration::try_from(length).ok();
+    let until = until.and_then(|length| now.checked_add(length));
+    // A time beyond the calendar is no time that a person waits for.
+    until.map_or(how_long.clone(), |at| {
+        format!("{how_long}, until {},", minute(at))
+    })
+}
+
+/// How long a list is that lost rows: `2 organizations, and 2 rows that could not be read`.
+#[must_use]
+pub fn count_and_lost(n: u64, one: &str, many: &str, lost: u64) -> String {
+    let read = count(n, one, many);
+    if lost == 0 {
+        return read;
+    }
+    format!(
+        "{read}, and {} that could not be read",
+        count(lost, "row", "rows")
+    )
 }
 
 /// Several things in one sentence: `a, b and c`.
@@ -165,15 +184,35 @@ mod tests {
     }
 
     #[test]
-    fn a_name_moves_no_cursor_and_has_an_end() {
-        let typed = "\u{1b}[2JAlder\u{7}\nDental \u{202e}LLC\u{2066}\u{9b}";
+    fn a_wait_of_a_day_says_how_long_and_until_when() {
+        let now = datetime!(2026-11-23 06:30:30 UTC);
+        for (seconds, said) in [
+            (2, "2 s"),
+            (59, "59 s"),
+            (60, "1 minute, until 2026-11-23 06:31 UTC,"),
+            (90, "2 minutes, until 2026-11-23 06:32 UTC,"),
+            (3_600, "1 hour, until 2026-11-23 07:30 UTC,"),
+            (5_430, "1 hour and 31 minutes, until 2026-11-23 08:01 UTC,"),
+            (86_400, "24 hours, until 2026-11-24 06:30 UTC,"),
+        ] {
+            assert_eq!(wait(std::time::Duration::from_secs(seconds), now), said);
+        }
+        // A time beyond the calendar is no time.
+        assert!(!wait(std::time::Duration::MAX, now).contains("until"));
+    }
+
+    #[test]
+    fn a_list_that_lost_rows_says_so() {
+        let said = |n, lost| count_and_lost(n, "organization", "organizations", lost);
+        assert_eq!(said(2, 0), "2 organizations");
         assert_eq!(
-            shown(typed),
-            "\u{fffd}[2JAlder\u{fffd}\u{fffd}Dental \u{fffd}LLC\u{fffd}\u{fffd}"
+            said(2, 2),
+            "2 organizations, and 2 rows that could not be read"
         );
-        assert_eq!(shown("Zürich 株式会社 👩‍⚕️"), "Zürich 株式会社 👩‍⚕️");
-        assert_eq!(shown(&"x".repeat(60)), "x".repeat(60));
-        assert_eq!(shown(&"x".repeat(61)), format!("{}…", "x".repeat(59)));
+        assert_eq!(
+            said(0, 1),
+            "0 organizations, and 1 row that could not be read"
+        );
     }
 
     #[test]

@@ -49,6 +49,8 @@ async fn by_hand(person: &Person, sql: &'static str) {
         "evidence_stays",
         "evidence_remains",
         "signal_stays",
+        "signal_remains",
+        "evidence_is_new",
         "customer_audit_remains",
     ] {
         let drop = format!("DROP TRIGGER IF EXISTS {trigger}");
@@ -98,7 +100,10 @@ async fn every_record_is_listed_with_what_an_auditor_needs_to_verify_it_alone() 
         "1 before; --limit shows more",
         "2026-11-30 18:31 UTC",
         "2026-11",
-        "10 evidence chains, 30 records: all as they were written",
+        "10 evidence chains, 30 records: they fit each other and the heads in the audit trail",
+        "That shows accidents, and nothing that the database's administrator did.",
+        "Signatures: not verified, there are no public keys",
+        "Anchors: none given",
     ] {
         assert!(
             page.text().contains(words),
@@ -106,7 +111,7 @@ async fn every_record_is_listed_with_what_an_auditor_needs_to_verify_it_alone() 
         );
     }
     let verified = records(&person, &["--verify"]).await;
-    assert_eq!(verified.text().lines().count(), 11, "{verified:?}");
+    assert_eq!(verified.text().lines().count(), 10 + 3, "{verified:?}");
 
     // The same head stands in the list of what was done.
     let hash = &chains[0]["head"]["hash"].as_str().unwrap()[..12];

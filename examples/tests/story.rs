@@ -230,7 +230,7 @@ async fn from_the_first_test_to_the_reconnect() {
         "Disk encryption",
         "FAIL",
         "devices unprotected",
-        "without any backup",
+        "computers without any",
     ] {
         assert!(
             page.text().contains(words),

@@ -1,11 +1,12 @@
 //! From an HTTP answer to its body, or to an error that says what to do.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, Response, StatusCode, header};
 
-use crate::paging::Unreadable;
+use crate::paging::{Fence, Unreadable};
 use crate::retry::Outcome;
 use crate::transport::{TransportError, TransportErrorKind};
 use crate::vendor_error::{VendorError, identifier};
@@ -58,6 +59,7 @@ impl Failure {
 
 /// The body of an answer that succeeded.
 pub(crate) fn body_of(asked: Asked, answer: Response<Bytes>) -> Result<Bytes, Failure> {
+    let answer = answer.map(without_byte_order_mark);
     let status = answer.status();
     let retry_after = retry_after_of(answer.headers());
     if status.is_success() {
@@ -65,7 +67,10 @@ pub(crate) fn body_of(asked: Asked, answer: Response<Bytes>) -> Result<Bytes, Fa
             // Observed: the throttle page is HTML with status 200.
             let error = Error::new(
                 ErrorKind::RateLimited { retry_after },
-                "a web page came instead of data: too many requests, or the base URL is not the API's address",
+                with_wait(
+                    "a web page came instead of data: too many requests, or the base URL is not the API's address",
+                    retry_after,
+                ),
             );
             return Err(Failure::after(
                 error.with_status(status.as_u16()),
@@ -88,6 +93,7 @@ pub(crate) fn body_of(asked: Asked, answer: Response<Bytes>) -> Result<Bytes, Fa
             .get("x-nj-request-id")
             .and_then(|id| identifier(id.to_str().ok()?))
     });
+    let reason = with_wait(reason, retry_after.filter(|_| again));
     let error = Error::new(kind, reason)
         .with_status(status.as_u16())
         .with_vendor(said.code(), incident);
@@ -96,6 +102,25 @@ pub(crate) fn body_of(asked: Asked, answer: Response<Bytes>) -> Result<Bytes, Fa
     } else {
         Failure::lasting(error)
     })
+}
+
+/// A reason with the wait that the other side asks for.
+fn with_wait(reason: &'static str, retry_after: Option<Duration>) -> Cow<'static, str> {
+    match retry_after {
+        Some(wait) if !wait.is_zero() => {
+            let wait = retry_after::words(wait, clock::now());
+            format!("{reason}; NinjaOne asks to wait {wait}").into()
+        }
+        _ => reason.into(),
+    }
+}
+
+/// Some servers and proxies put one in front of JSON, where it does not belong.
+fn without_byte_order_mark(mut body: Bytes) -> Bytes {
+    if body.starts_with("\u{feff}".as_bytes()) {
+        body.advance('\u{feff}'.len_utf8());
+    }
+    body
 }
 
 /// A body that came with a status of success and cannot be read.
@@ -117,6 +142,13 @@ pub(crate) fn unreadable(
             )
             .with_status(status.as_u16()),
         ),
+        Unreadable::NullRows => Failure::passing(
+            Error::new(
+                ErrorKind::Decode,
+                "null came where rows should be, and nothing says that there are none: try again later",
+            )
+            .with_status(status.as_u16()),
+        ),
         Unreadable::Shape(field) => {
             let field = field
                 .map(|field| format!(" (field {field})"))
@@ -126,6 +158,9 @@ pub(crate) fn unreadable(
             );
             Failure::lasting(Error::new(ErrorKind::Decode, reason).with_status(status.as_u16()))
         }
+        Unreadable::Exceeds(fence) => Failure::lasting(
+            Error::new(ErrorKind::LimitExceeded, exceeded(fence)).with_status(status.as_u16()),
+        ),
         Unreadable::VendorError => {
             let said = VendorError::read(body);
             // An error with a status of success means what its words mean, or that something failed.
@@ -143,13 +178,46 @@ pub(crate) fn unreadable(
     }
 }
 
+/// Which limit an answer exceeds, and what to do about it.
+fn exceeded(fence: Fence) -> Cow<'static, str> {
+    match fence {
+        Fence::Body(bytes) => format!(
+            "the answer is larger than {bytes} bytes, the largest this client reads (largest_answer): ask for smaller pages"
+        )
+        .into(),
+        Fence::Rows(rows) => format!(
+            "the answer holds more than {rows} rows, the most this client reads at a time: the server ignores the page size"
+        )
+        .into(),
+        Fence::Decoded(bytes) => format!(
+            "the answer's content takes more than {bytes} bytes of memory, the most this client spends on one \
+             (largest_content): ask for smaller pages"
+        )
+        .into(),
+        Fence::Cursor(bytes) => format!(
+            "the answer's cursor or count is longer than {bytes} bytes, and cannot be sent back"
+        )
+        .into(),
+        Fence::Depth => "the answer is nested deeper than 128 levels, the most this client reads".into(),
+    }
+}
+
 /// A request that got no answer.
-pub(crate) fn no_answer(error: TransportError) -> Failure {
+pub(crate) fn no_answer(error: TransportError, largest: usize) -> Failure {
+    if error.kind() == TransportErrorKind::TooLarge {
+        let reason = exceeded(Fence::Body(largest));
+        return Failure::lasting(Error::new(ErrorKind::LimitExceeded, reason).caused_by(error));
+    }
     let (kind, reason, again) = match error.kind() {
         TransportErrorKind::Connect => (
             ErrorKind::Connect,
             "no connection: check the network, the proxy and the base URL",
             true,
+        ),
+        TransportErrorKind::Certificate => (
+            ErrorKind::Certificate,
+            "the server's certificate could not be verified: check the base URL, this machine's clock and its trusted certificates, and whether a proxy inspects the connection",
+            false,
         ),
         TransportErrorKind::Timeout => (
             ErrorKind::Timeout,
@@ -161,12 +229,7 @@ pub(crate) fn no_answer(error: TransportError) -> Failure {
             "the answer broke off: try again later",
             true,
         ),
-        TransportErrorKind::TooLarge => (
-            ErrorKind::Decode,
-            "the answer is larger than the client accepts: ask for smaller pages",
-            false,
-        ),
-        TransportErrorKind::Other => (
+        TransportErrorKind::TooLarge | TransportErrorKind::Other => (
             ErrorKind::Connect,
             "the request failed: try again later",
             true,

@@ -9,6 +9,7 @@ use http::HeaderValue;
 use crate::client::Inner;
 use crate::limit::{BudgetKey, Lane, Limiter, RateLimit, SharedBudget, limiter_of};
 use crate::oauth::{Credentials, Rotation, TokenCache};
+use crate::paging::{Fences, LearnedOfReports};
 use crate::transport::ReqwestTransport;
 use crate::{BaseUrl, Client, Error, Observer, RetryPolicy, Transport};
 
@@ -25,6 +26,9 @@ pub struct ClientBuilder {
     timeout: Duration,
     connect_timeout: Duration,
     largest_answer: usize,
+    most_pages: u32,
+    most_rows: usize,
+    largest_content: usize,
     http_client: Option<reqwest::Client>,
     transport: Option<Arc<dyn Transport>>,
     observer: Option<Arc<dyn Observer>>,
@@ -44,6 +48,9 @@ impl ClientBuilder {
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             largest_answer: 64 << 20,
+            most_pages: 5_000,
+            most_rows: 5_000_000,
+            largest_content: Fences::DECODED,
             http_client: None,
             transport: None,
             observer: None,
@@ -94,9 +101,40 @@ impl ClientBuilder {
         self
     }
 
-    /// The largest answer it reads, in bytes. Default: 64 MiB. Without effect on a transport of your own.
+    /// The largest answer it reads, in bytes. Default: 64 MiB. A larger one is
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded); a transport of your own has read it by then.
     pub fn largest_answer(mut self, bytes: usize) -> Self {
         self.largest_answer = bytes;
+        self
+    }
+
+    /// The most pages it reads of one list or report, those that were read twice included. Default: 5,000.
+    ///
+    /// A list that goes on after them is an error ([`LimitExceeded`](crate::ErrorKind::LimitExceeded)): a server that sends a
+    /// row a page, or never comes to an end, costs no more requests than these.
+    pub fn most_pages(mut self, pages: u32) -> Self {
+        self.most_pages = pages;
+        self
+    }
+
+    /// The most rows it reads of one list or report. Default: 5,000,000.
+    ///
+    /// One more is an error ([`LimitExceeded`](crate::ErrorKind::LimitExceeded)), and so is a page that holds more than ten
+    /// times the rows asked for. To read no more than so many rows, and no error, see
+    /// [`Pager::with_ceiling`](crate::Pager::with_ceiling).
+    pub fn most_rows(mut self, rows: usize) -> Self {
+        self.most_rows = rows;
+        self
+    }
+
+    /// How much memory the content of one answer may take beside its body, in bytes. Default: 64 MiB. More is
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded).
+    ///
+    /// It is an estimate: rows, elements of lists and free-form values by the size of their types, texts not at all, because all
+    /// of them together are no longer than the body. Whatever it is set to, a page holds at most ten times the rows that were
+    /// asked for.
+    pub fn largest_content(mut self, bytes: usize) -> Self {
+        self.largest_content = bytes;
         self
     }
 
@@ -165,6 +203,11 @@ impl ClientBuilder {
             key,
             retry: self.retry,
             timeout: self.timeout,
+            most_pages: self.most_pages,
+            most_rows: self.most_rows,
+            reports: LearnedOfReports::default(),
+            largest_answer: self.largest_answer,
+            largest_content: self.largest_content,
             user_agent,
             observer: self.observer,
         };

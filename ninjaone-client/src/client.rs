@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tracing::Instrument;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::answer::{self, Asked, Failure};
 use crate::builder::ClientBuilder;
@@ -19,12 +20,13 @@ use crate::limit::{
 };
 use crate::oauth::{Credentials, Rotation, TOKEN_PATH, Token, TokenAnswer, TokenCache};
 use crate::observer::{Event, Observer, WaitReason};
-use crate::paging::RawPage;
-use crate::paging::{Pager, Unreadable, Walk, read_page, read_single};
+use crate::paging::{
+    Fence, Fences, LearnedOfReports, Pager, RawPage, Unreadable, Walk, read_page, read_single,
+};
 use crate::request::{Endpoint, Paging, Request, is_dots};
 use crate::retry::{Decision, Outcome, RetryPolicy};
 use crate::vendor_error::VendorError;
-use crate::{BaseUrl, Error, ErrorKind, Transport};
+use crate::{BaseUrl, Error, ErrorKind, Transport, clock, retry_after};
 
 /// Requests left below which the client warns.
 const FEW_REQUESTS: u64 = 100;
@@ -34,6 +36,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// How often one attempt renews a token that ended while it waited for the budget. NinjaOne judges the last one.
 const MOST_RENEWALS: u32 = 2;
+
+/// Bodies from this size on are decoded apart from the tasks of the runtime: a mebibyte takes some ten milliseconds.
+const DECODED_APART: usize = 1 << 20;
 
 /// A client of one NinjaOne tenant.
 ///
@@ -57,6 +62,13 @@ pub(crate) struct Inner {
     pub(crate) key: BudgetKey,
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Duration,
+    pub(crate) most_pages: u32,
+    pub(crate) most_rows: usize,
+    pub(crate) reports: LearnedOfReports,
+    /// Bytes of a body.
+    pub(crate) largest_answer: usize,
+    /// Bytes of memory that the content of a body takes.
+    pub(crate) largest_content: usize,
     pub(crate) user_agent: HeaderValue,
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }
@@ -140,14 +152,18 @@ impl Client {
         &self,
         request: &Request,
     ) -> Result<T, Error> {
-        let read = |status: StatusCode, body: &Bytes| {
+        fn read<T: DeserializeOwned>(
+            status: StatusCode,
+            body: &Bytes,
+            fences: Fences,
+        ) -> Result<T, Unreadable> {
             if status == StatusCode::NO_CONTENT {
-                // Nothing there is a valid answer for whoever expects an option or a unit.
+                // Nothing there is a valid answer where an option or a unit is expected.
                 return serde_json::from_slice(b"null").map_err(|_| Unreadable::Shape(None));
             }
-            read_single(body)
-        };
-        self.call(request, &read).await.map(|(value, _)| value)
+            read_single(body, fences)
+        }
+        self.call(request, read).await.map(|(value, _)| value)
     }
 
     pub(crate) fn pager<T: DeserializeOwned + Send + 'static>(
@@ -163,13 +179,17 @@ impl Client {
         &self,
         request: &Request,
     ) -> Result<(RawPage<T>, u32), Error> {
-        let read = |status: StatusCode, body: &Bytes| {
+        fn read<T: DeserializeOwned>(
+            status: StatusCode,
+            body: &Bytes,
+            fences: Fences,
+        ) -> Result<RawPage<T>, Unreadable> {
             if status == StatusCode::NO_CONTENT {
-                return read_page(&Bytes::from_static(b"[]"));
+                return read_page(&Bytes::from_static(b"[]"), fences);
             }
-            read_page(body)
-        };
-        self.call(request, &read).await
+            read_page(body, fences)
+        }
+        self.call(request, read).await
     }
 
     pub(crate) fn tell(&self, event: &Event) {
@@ -178,10 +198,10 @@ impl Client {
         }
     }
 
-    async fn call<T: Send>(
+    async fn call<T: Send + 'static>(
         &self,
         request: &Request,
-        read: &Reader<'_, T>,
+        read: Reader<T>,
     ) -> Result<(T, u32), Error> {
         request.validate()?;
         let endpoint = request.endpoint();
@@ -194,6 +214,7 @@ impl Client {
             },
             url: self.inner.base.join(&request.path_and_query()),
             form: None,
+            fences: Fences::of(request.asked_rows(), self.inner.largest_content),
         };
         let span = tracing::info_span!("ninjaone.operation", operation = call.operation);
         self.run(&call, read).instrument(span).await
@@ -229,16 +250,18 @@ impl Client {
     pub(crate) fn ask_for_token(
         &self,
         asked: Asked,
-        form: String,
+        form: Zeroizing<String>,
     ) -> BoxFuture<'_, Result<TokenAnswer, Error>> {
         Box::pin(async move {
             let call = Call {
                 operation: "oauth.token",
                 asked,
                 url: self.inner.base.join(TOKEN_PATH),
-                form: Some(Bytes::from(form)),
+                // Wiped when the last copy that shares it is dropped.
+                form: Some(Bytes::from_owner(form)),
+                fences: Fences::of(None, self.inner.largest_content),
             };
-            let read = |_, body: &Bytes| {
+            let read: Reader<TokenAnswer> = |_, body, _| {
                 TokenAnswer::read(body).ok_or_else(|| {
                     if VendorError::is_error_object(body) {
                         Unreadable::VendorError
@@ -248,7 +271,7 @@ impl Client {
                 })
             };
             let span = tracing::info_span!("ninjaone.operation", operation = call.operation);
-            let (answer, _) = self.run(&call, &read).instrument(span).await?;
+            let (answer, _) = self.run(&call, read).instrument(span).await?;
             self.tell(&Event::Token {
                 valid_for: answer.lifetime(),
             });
@@ -257,7 +280,11 @@ impl Client {
     }
 
     /// Attempts until one succeeds or the policy gives up.
-    async fn run<T: Send>(&self, call: &Call, read: &Reader<'_, T>) -> Result<(T, u32), Error> {
+    async fn run<T: Send + 'static>(
+        &self,
+        call: &Call,
+        read: Reader<T>,
+    ) -> Result<(T, u32), Error> {
         let mut attempt = 0;
         let mut spent = Duration::ZERO;
         let mut renewed = false;
@@ -368,14 +395,16 @@ impl Client {
                 expected,
             });
         };
-        let refused =
-            |wait| {
-                Error::new(
-                ErrorKind::RateLimited { retry_after: Some(wait) },
-                "the request budget is spent for longer than this call may wait: try again later",
-            )
-            .of(call.operation)
+        let refused = |wait| {
+            let reason = format!(
+                "the request budget is spent for longer than this call may wait: try again in {}",
+                retry_after::words(wait, clock::now())
+            );
+            let kind = ErrorKind::RateLimited {
+                retry_after: Some(wait),
             };
+            Error::new(kind, reason).of(call.operation)
+        };
         let too_long = |wait| {
             let most = inner.limit.wait_at_most();
             most.is_some_and(|most| began.elapsed().saturating_add(wait) > most)
@@ -408,12 +437,12 @@ impl Client {
             .map_err(refused)
     }
 
-    async fn attempt<T>(
+    async fn attempt<T: Send + 'static>(
         &self,
         call: &Call,
         token: Option<&Token>,
         attempt: u32,
-        read: &Reader<'_, T>,
+        read: Reader<T>,
     ) -> Result<T, Failure> {
         let began = Instant::now();
         let mut status = None;
@@ -434,11 +463,11 @@ impl Client {
         result
     }
 
-    async fn send<T>(
+    async fn send<T: Send + 'static>(
         &self,
         call: &Call,
         token: Option<&Token>,
-        read: &Reader<'_, T>,
+        read: Reader<T>,
         status: &mut Option<u16>,
     ) -> Result<T, Failure> {
         let inner = &*self.inner;
@@ -452,7 +481,7 @@ impl Client {
                     crate::TransportErrorKind::Timeout,
                 ))
             })
-            .map_err(answer::no_answer)?;
+            .map_err(|error| answer::no_answer(error, inner.largest_answer))?;
         let answered = answer.status();
         *status = Some(answered.as_u16());
         if let Some(requests) = answer::remaining(answer.headers()) {
@@ -465,12 +494,52 @@ impl Client {
             self.tell(&Event::Remaining { requests });
         }
         let body = answer::body_of(call.asked, answer)?;
-        read(answered, &body).map_err(|why| answer::unreadable(call.asked, answered, why, &body))
+        let result = if body.len() > inner.largest_answer {
+            Err(Unreadable::Exceeds(Fence::Body(inner.largest_answer)))
+        } else {
+            decode(read, answered, &body, call.fences).await
+        };
+        let result = result.map_err(|why| answer::unreadable(call.asked, answered, why, &body));
+        if call.form.is_some() {
+            wipe(body);
+        }
+        result
+    }
+}
+
+/// Decodes where it holds nobody up: a large body on a thread of its own, if the runtime has one to spare.
+async fn decode<T: Send + 'static>(
+    read: Reader<T>,
+    status: StatusCode,
+    body: &Bytes,
+    fences: Fences,
+) -> Result<T, Unreadable> {
+    if body.len() >= DECODED_APART
+        && let Ok(runtime) = tokio::runtime::Handle::try_current()
+    {
+        let body = body.clone();
+        match runtime
+            .spawn_blocking(move || read(status, &body, fences))
+            .await
+        {
+            Ok(result) => return result,
+            Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
+            // The runtime is about to end.
+            Err(_) => {}
+        }
+    }
+    read(status, body, fences)
+}
+
+/// Overwrites a body that holds tokens, unless the transport kept a share of it.
+fn wipe(body: Bytes) {
+    if let Ok(mut body) = body.try_into_mut() {
+        body.as_mut().zeroize();
     }
 }
 
 /// Reads a body that came with a status of success.
-type Reader<'a, T> = dyn Fn(StatusCode, &Bytes) -> Result<T, Unreadable> + Sync + 'a;
+type Reader<T> = fn(StatusCode, &Bytes, Fences) -> Result<T, Unreadable>;
 
 /// One request of the pipeline, ready to be sent any number of times.
 struct Call {
@@ -479,6 +548,7 @@ struct Call {
     url: String,
     /// A form to post (tokens); everything else is a GET.
     form: Option<Bytes>,
+    fences: Fences,
 }
 
 impl Call {
@@ -492,10 +562,10 @@ impl Call {
             .header(header::ACCEPT, "application/json")
             .header(header::USER_AGENT, user_agent);
         if let Some(token) = token {
-            let mut bearer =
-                HeaderValue::try_from(format!("Bearer {}", token.access.expose_secret())).map_err(
-                    |_| Error::new(ErrorKind::Decode, "the token cannot stand in a header"),
-                )?;
+            // A header takes the bytes over as they are, and they are wiped with the last share of them.
+            let bearer = Zeroizing::new(format!("Bearer {}", token.access.expose_secret()));
+            let mut bearer = HeaderValue::from_maybe_shared(Bytes::from_owner(bearer))
+                .map_err(|_| Error::new(ErrorKind::Decode, "the token cannot stand in a header"))?;
             bearer.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, bearer);
         }

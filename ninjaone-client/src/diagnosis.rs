@@ -6,6 +6,7 @@ use crate::answer::Asked;
 use crate::client::Inner;
 use crate::limit::{BudgetKey, limiter_of};
 use crate::oauth::{Grant, Rotation, TokenCache};
+use crate::paging::LearnedOfReports;
 use crate::{BaseUrl, Client, Error, ErrorKind, RetryPolicy};
 
 /// What [`Client::diagnose`] found.
@@ -107,6 +108,11 @@ impl Client {
             key,
             retry: RetryPolicy::none(),
             timeout: inner.timeout,
+            most_pages: inner.most_pages,
+            most_rows: inner.most_rows,
+            reports: LearnedOfReports::default(),
+            largest_answer: inner.largest_answer,
+            largest_content: inner.largest_content,
             user_agent: inner.user_agent.clone(),
             observer: inner.observer.clone(),
             base,

@@ -26,6 +26,8 @@ macro_rules! ids {
             }
         }
 
+        $crate::field::fields! { $name = |next| Self(next); }
+
         impl From<i64> for $name {
             fn from(id: i64) -> Self {
                 Self(id)

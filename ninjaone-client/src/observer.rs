@@ -50,6 +50,8 @@ pub enum Event {
         rows: usize,
         /// Rows on it that did not decode.
         malformed: usize,
+        /// Fields of rows that were repaired: see [`Page::repaired`](crate::Page::repaired).
+        repaired: usize,
         /// Rows read so far.
         so_far: usize,
         /// Rows in total, when NinjaOne says so.

@@ -88,6 +88,8 @@ macro_rules! open_enum {
                 deserializer.deserialize_str($crate::open_enum::WordVisitor::new())
             }
         }
+
+        $crate::field::fields! { $name = |_| Self::KNOWN.first().cloned().unwrap_or_else(|| Self::from("WORD")); }
     };
 }
 
@@ -176,6 +178,8 @@ macro_rules! code {
                 deserializer.deserialize_str($crate::open_enum::WordVisitor::new())
             }
         }
+
+        $crate::field::fields! { $name = |_| Self::KNOWN.first().cloned().unwrap_or_else(|| Self::from("WORD")); }
     };
 }
 
@@ -200,18 +204,31 @@ impl<T: Vocabulary> serde::de::Visitor<'_> for WordVisitor<T> {
         f.write_str("a word")
     }
 
-    fn visit_str<E>(self, word: &str) -> Result<T, E> {
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<T, E> {
+        check_letters(word)?;
         Ok(T::from(word))
     }
 
-    fn visit_string<E>(self, word: String) -> Result<T, E> {
+    fn visit_string<E: serde::de::Error>(self, word: String) -> Result<T, E> {
+        check_letters(&word)?;
         Ok(T::from(word))
     }
 }
 
+/// A word that lost a letter on the way is no word: taken for an unknown one it would hide the one it was.
+fn check_letters<E: serde::de::Error>(word: &str) -> Result<(), E> {
+    if word.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(E::custom("a word with a letter that cannot be read"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::models::{NodeClass, PatchStatus};
+    use bytes::Bytes;
+
+    use crate::models::{Device, NodeClass, PatchStatus};
+    use crate::paging::{Fences, read_page};
 
     #[test]
     fn unknown_words_survive_a_round_trip() {
@@ -224,6 +241,27 @@ mod tests {
         }
         assert_eq!(NodeClass::from("MAC"), NodeClass::Mac);
         assert_eq!(PatchStatus::from("MANUAL"), PatchStatus::MANUAL);
+    }
+
+    #[test]
+    fn a_word_with_half_a_letter_is_unreadable_and_not_unknown() {
+        for (class, state) in [
+            (r#""MAC\ud83d""#, r#""APPROVED\udc00""#),
+            (r#""\ufffdMAC""#, r#""\ud83dAPPROVED""#),
+        ] {
+            let body = format!(
+                r#"[{{"id":1,"nodeClass":{class},"approvalStatus":{state},"displayName":"x"}}]"#
+            );
+            let page = read_page::<Device>(&Bytes::from(body.clone()), Fences::default()).unwrap();
+            let device = &page.rows[0];
+            assert_eq!(
+                (&device.node_class, &device.approval_status),
+                (&None, &None)
+            );
+            assert!(device.unreadable.contains("nodeClass"), "{body}");
+            assert!(device.unreadable.contains("approvalStatus"), "{body}");
+            assert_eq!(device.display_name.as_deref(), Some("x"));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use url::{Host, Url};
 
 use crate::Error;
+use crate::pasted::trim_pasted;
 
 /// A region of NinjaOne. A tenant lives in exactly one; its credentials are unknown in all others.
 ///
@@ -93,7 +94,7 @@ impl FromStr for Region {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let typed = text.trim().to_ascii_lowercase();
+        let typed = trim_pasted(text).to_ascii_lowercase();
         let plain: String = typed.chars().filter(char::is_ascii_alphanumeric).collect();
         let region = match plain.as_str() {
             "us" | "us1" | "usa" | "app" | "unitedstates" | "northamerica" | "useast"
@@ -122,9 +123,11 @@ impl FromStr for Region {
     }
 }
 
-/// The address of an API: https, or plain http for a loopback host only (tests, gateways on the same machine).
+/// The address of an API: https, or plain http for a loopback host only (tests, gateways on the same machine): `localhost`,
+/// `127.0.0.0/8`, `[::1]`.
 ///
-/// User info, query and fragment are refused or dropped; a path is kept, so that a gateway may serve below one.
+/// User info, query and fragment are refused or dropped; a path is kept, so that a gateway may serve below one. The API's own
+/// `/v2` or `/api/v2` at its end is dropped, because every request brings it along.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BaseUrl(Url);
 
@@ -135,7 +138,7 @@ impl BaseUrl {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when it is no address, carries user info, or is neither https nor
     /// loopback.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let mut url = Url::parse(text.trim()).map_err(|_| {
+        let mut url = Url::parse(trim_pasted(text)).map_err(|_| {
             Error::config("the base URL is no address: write it like https://eu.ninjarmm.com")
         })?;
         if !url.username().is_empty() || url.password().is_some() {
@@ -159,7 +162,13 @@ impl BaseUrl {
         }
         url.set_query(None);
         url.set_fragment(None);
-        let path = url.path().trim_end_matches('/').to_owned();
+        let path = url.path().trim_end_matches('/');
+        let path = ["/api/v2", "/v2"]
+            .iter()
+            .find_map(|end| strip_end(path, end))
+            .unwrap_or(path)
+            .trim_end_matches('/')
+            .to_owned();
         url.set_path(&path);
         Ok(Self(url))
     }
@@ -203,12 +212,22 @@ impl BaseUrl {
     }
 }
 
+/// The one name that means this machine. The transport resolves it by itself.
+pub(crate) const LOCALHOST: &str = "localhost";
+
 fn is_loopback(host: &Host<&str>) -> bool {
     match host {
-        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
+        // A name below `localhost` is whatever a resolver makes of it.
+        Host::Domain(name) => *name == LOCALHOST,
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
     }
+}
+
+/// A path without its end, in whatever case.
+fn strip_end<'a>(path: &'a str, end: &str) -> Option<&'a str> {
+    let (rest, found) = path.split_at_checked(path.len().checked_sub(end.len())?)?;
+    found.eq_ignore_ascii_case(end).then_some(rest)
 }
 
 impl From<Region> for BaseUrl {
@@ -285,6 +304,14 @@ mod tests {
             "eu.ninjarmm.com",
             "https://",
             "",
+            // Names below localhost go to a resolver, and whoever answers gets the secret.
+            "http://evil.localhost",
+            "http://localhost.",
+            "http://localhost.example.com",
+            "http://0.0.0.0",
+            "http://10.0.0.1",
+            "http://[::]",
+            "http://[::ffff:10.0.0.1]",
         ] {
             let error = BaseUrl::parse(text).unwrap_err();
             assert!(!error.to_string().contains("hunter2"), "{error}");
@@ -293,10 +320,49 @@ mod tests {
             "http://127.0.0.1:8080",
             "http://localhost:1",
             "http://[::1]:1/",
+            "http://127.9.9.9",
+            "http://LOCALHOST:1",
             "https://acme.rmmservice.com/",
         ] {
             BaseUrl::parse(text).unwrap();
         }
+    }
+
+    #[test]
+    fn a_base_url_that_brings_the_api_s_own_path_along_is_the_one_without() {
+        for (pasted, base) in [
+            ("https://eu.ninjarmm.com/v2", "https://eu.ninjarmm.com"),
+            ("https://eu.ninjarmm.com/v2/", "https://eu.ninjarmm.com"),
+            ("https://eu.ninjarmm.com/api/v2", "https://eu.ninjarmm.com"),
+            (
+                "https://eu.ninjarmm.com/API/V2//",
+                "https://eu.ninjarmm.com",
+            ),
+            (
+                "https://gateway.example/ninja/v2",
+                "https://gateway.example/ninja",
+            ),
+            ("https://gateway.example/api", "https://gateway.example/api"),
+            (
+                "https://gateway.example/rev2",
+                "https://gateway.example/rev2",
+            ),
+            (
+                "https://gateway.example/v2/x",
+                "https://gateway.example/v2/x",
+            ),
+            (
+                "\u{feff} https://eu.ninjarmm.com\u{200b}\n",
+                "https://eu.ninjarmm.com",
+            ),
+        ] {
+            let read = BaseUrl::parse(pasted).unwrap();
+            assert_eq!(read.to_string(), base, "{pasted}");
+            assert_eq!(read.join("/v2/devices"), format!("{base}/v2/devices"));
+        }
+        assert_eq!("\u{feff}eu\n".parse::<Region>().unwrap(), Region::Eu);
+        let quoted = BaseUrl::parse("\"https://eu.ninjarmm.com\"").unwrap_err();
+        assert!(quoted.to_string().contains("write it like"), "{quoted}");
     }
 
     #[test]

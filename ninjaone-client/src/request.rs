@@ -136,6 +136,12 @@ impl Request {
         self.refused(problem).with("pageSize", size)
     }
 
+    /// How many rows a page is asked to hold.
+    pub(crate) fn asked_rows(&self) -> Option<usize> {
+        let size = self.query.iter().find(|(name, _)| name == "pageSize");
+        size.and_then(|(_, size)| size.parse().ok())
+    }
+
     /// The endpoint.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {

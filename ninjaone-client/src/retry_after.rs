@@ -17,6 +17,32 @@ pub(crate) fn read(value: &str, now: impl FnOnce() -> OffsetDateTime) -> Option<
     Some(Duration::try_from(until).unwrap_or_default())
 }
 
+/// A wait in words, and until when it lasts: `24 h, until 2026-12-01 06:30:00 UTC`.
+pub(crate) fn words(wait: Duration, now: OffsetDateTime) -> String {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let minutes = seconds.div_ceil(60);
+    let length = match (seconds, minutes) {
+        (..120, _) => format!("{seconds} s"),
+        (_, ..120) => format!("{minutes} min"),
+        _ if minutes.is_multiple_of(60) => format!("{} h", minutes / 60),
+        _ => format!("{} h {} min", minutes / 60, minutes % 60),
+    };
+    let until = time::Duration::try_from(wait)
+        .ok()
+        .and_then(|wait| now.checked_add(wait))
+        .and_then(|until| {
+            let form = time::macros::format_description!(
+                "[year]-[month]-[day] [hour]:[minute]:[second] UTC"
+            );
+            until.to_offset(time::UtcOffset::UTC).format(form).ok()
+        });
+    match until {
+        Some(until) => format!("{length}, until {until}"),
+        // Beyond the end of the calendar.
+        None => length,
+    }
+}
+
 /// Reads an HTTP date: `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub(crate) fn http_date(value: &str) -> Option<OffsetDateTime> {
     // The RFC 2822 parser knows the form but not every zone name.
@@ -56,10 +82,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_wait_says_how_long_and_until_when() {
+        for (seconds, words_of_it) in [
+            (0.2, "1 s, until 1994-11-06 08:49:07 UTC"),
+            (119.0, "119 s, until 1994-11-06 08:51:06 UTC"),
+            (121.0, "3 min, until 1994-11-06 08:51:08 UTC"),
+            (5400.0, "90 min, until 1994-11-06 10:19:07 UTC"),
+            (86_400.0, "24 h, until 1994-11-07 08:49:07 UTC"),
+            (90_000.0, "25 h, until 1994-11-07 09:49:07 UTC"),
+            (9_000.0, "2 h 30 min, until 1994-11-06 11:19:07 UTC"),
+            (1e18, "277777777777777 h 47 min"),
+        ] {
+            assert_eq!(words(Duration::from_secs_f64(seconds), NOW), words_of_it);
+        }
+    }
+
     proptest! {
         #[test]
-        fn arbitrary_text_never_panics(value in ".{0,60}") {
+        fn arbitrary_text_never_panics(value in ".{0,60}", seconds in any::<u64>()) {
             let _ = read(&value, || NOW);
+            let _ = words(Duration::from_secs(seconds), NOW);
         }
     }
 }

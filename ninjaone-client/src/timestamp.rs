@@ -92,6 +92,10 @@ impl From<OffsetDateTime> for Timestamp {
     }
 }
 
+crate::field::fields! {
+    Timestamp = |next| OffsetDateTime::from_unix_timestamp(1_700_000_000 + next).map_or(Timestamp::Unreadable, Timestamp::At);
+}
+
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TimestampVisitor)
@@ -166,7 +170,7 @@ impl<'de> Visitor<'de> for TimestampVisitor {
 
 /// The key under which `serde_json` hands over a number's text where something in a host's program has switched its feature
 /// `arbitrary_precision` on, which is on for all of it then.
-const PRECISE_NUMBER: &str = "$serde_json::private::Number";
+pub(crate) const PRECISE_NUMBER: &str = "$serde_json::private::Number";
 
 impl Serialize for Timestamp {
     /// Epoch seconds with decimals, as NinjaOne sends them; `null` when unreadable.

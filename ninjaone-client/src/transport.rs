@@ -1,6 +1,7 @@
 //! The seam between the client's policies and the network.
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 
+use crate::region::LOCALHOST;
 use crate::{BaseUrl, Error};
 
 /// Sends one HTTP request and reads the whole answer. Everything above it (limits, token, retries, paging) is the
@@ -42,6 +44,8 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 pub enum TransportErrorKind {
     /// No connection: name not found, refused, TLS not agreed.
     Connect,
+    /// The server's certificate could not be verified. Never sent again.
+    Certificate,
     /// No answer in time.
     Timeout,
     /// The connection broke off before the answer was complete.
@@ -87,6 +91,7 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             TransportErrorKind::Connect => "no connection",
+            TransportErrorKind::Certificate => "the server's certificate could not be verified",
             TransportErrorKind::Timeout => "no answer in time",
             TransportErrorKind::Incomplete => "the answer broke off",
             TransportErrorKind::TooLarge => "the answer is too large",
@@ -121,8 +126,12 @@ impl ReqwestTransport {
             .referer(false)
             .connect_timeout(connect_timeout);
         if base.is_plain_http() {
-            // Plain http is loopback: no proxy may carry the secret elsewhere.
-            builder = builder.no_proxy();
+            // Plain http is loopback: no proxy may carry the secret elsewhere, and no table of hosts.
+            let loopback = [
+                SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
+            ];
+            builder = builder.no_proxy().resolve_to_addrs(LOCALHOST, &loopback);
         } else {
             builder = builder.https_only(true);
         }
@@ -169,8 +178,24 @@ impl Transport for ReqwestTransport {
     }
 }
 
+/// Whether a certificate was not verified, as the TLS libraries word it: rustls, OpenSSL, and those of Windows and macOS. The
+/// type of the error is that of a library this crate does not depend on.
+///
+/// An alert is the other side's word on a certificate of ours.
+fn is_certificate(error: &reqwest::Error) -> bool {
+    let mut causes =
+        std::iter::successors(std::error::Error::source(error), |error| error.source());
+    error.is_connect()
+        && causes.any(|cause| {
+            let text = cause.to_string().to_ascii_lowercase();
+            text.contains("certificate") && !text.contains("alert")
+        })
+}
+
 fn of_reqwest(error: reqwest::Error) -> TransportError {
-    let kind = if error.is_timeout() {
+    let kind = if is_certificate(&error) {
+        TransportErrorKind::Certificate
+    } else if error.is_timeout() {
         TransportErrorKind::Timeout
     } else if error.is_connect() {
         TransportErrorKind::Connect

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer};
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 
 /// The fields of one row that were present and could not be read, by their names in the JSON.
 ///
-/// Such a field is `None` in the model, as an absent one is. A rule that treats the two differently asks here:
+/// Such a field is `None` in the model, as an absent one is; a list or map of which only some elements could not be read holds
+/// the others. A rule that treats the two differently asks here:
 ///
 /// ```
 /// use ninjaone_client::{Unreadable, models::Volume};
@@ -54,10 +55,33 @@ impl Unreadable {
     }
 }
 
+/// Whatever is on the wire, nothing is read: only the repair of a row says what could not be read.
 impl<'de> Deserialize<'de> for Unreadable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fields = Vec::<Box<str>>::deserialize(deserializer)?;
-        Ok(Self::of(fields.iter().map(AsRef::as_ref)))
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = Unreadable;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names of fields")
+            }
+
+            fn visit_unit<E>(self) -> Result<Unreadable, E> {
+                Ok(Unreadable::default())
+            }
+
+            /// No deserializer shows a value that is ignored, but the one of the repair.
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Unreadable, A::Error> {
+                let mut fields = Vec::<String>::new();
+                while let Some(name) = names.next_element()? {
+                    fields.push(name);
+                }
+                Ok(Unreadable::of(fields.iter().map(String::as_str)))
+            }
+        }
+
+        deserializer.deserialize_ignored_any(Names)
     }
 }
 

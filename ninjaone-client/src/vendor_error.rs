@@ -2,8 +2,13 @@
 //!
 //! Free text is never kept: it may quote what was asked or found. Words are kept when they look like a code.
 
-use serde::Deserialize;
-use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::tree::Node;
 
 /// Codes that may be shown to people: from the vendor's documents and from live tenants.
 const WELL_KNOWN: &[&str] = &[
@@ -41,62 +46,60 @@ pub(crate) struct VendorError {
     pub(crate) incident_id: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Body {
-    #[serde(default)]
-    error: Value,
-    #[serde(default, rename = "error_description")]
-    error_description: Value,
-    #[serde(default)]
-    result_code: Value,
-    #[serde(default)]
-    error_message: Value,
-    #[serde(default)]
-    error_code: Value,
-    #[serde(default)]
-    error_details: Value,
-    #[serde(default)]
-    message: Value,
-    #[serde(default)]
-    result: Value,
-    #[serde(default)]
-    incident_id: Value,
-}
+/// Where an error's words may stand, the most telling first.
+const WORDS: [&str; 8] = [
+    "error",
+    "errorMessage",
+    "resultCode",
+    "errorCode",
+    "errorDetails",
+    "error_description",
+    "message",
+    "result",
+];
+
+/// A larger body is no error's: it is not looked into.
+const LARGEST: usize = 256 << 10;
 
 impl VendorError {
     /// Reads any body; what is no error body has no words.
     pub(crate) fn read(body: &[u8]) -> Self {
         let mut found = Self::default();
-        if let Ok(word) = serde_json::from_slice::<String>(body) {
-            found.keep(&word);
+        if body.len() > LARGEST {
             return found;
         }
-        let Ok(body) = serde_json::from_slice::<Body>(body) else {
+        let text = String::from_utf8_lossy(body);
+        let Ok(body) = Node::parse(&text) else {
             return found;
         };
-        found.keep_value(&body.error);
-        found.keep_value(&body.error_message);
-        found.keep_value(&body.result_code);
-        found.keep_value(&body.error_code);
-        found.keep_value(&body.error_details);
-        found.keep_value(&body.error_description);
-        found.keep_value(&body.message);
-        found.keep_value(&body.result);
+        if let Some(word) = body.text() {
+            found.keep(word);
+            return found;
+        }
+        for value in WORDS.iter().filter_map(|word| body.field(word)) {
+            found.keep_value(value);
+        }
         // `FAILURE` says nothing when another word stands beside it.
         found.words.sort_by_key(|word| word == "FAILURE");
-        found.incident_id = body.incident_id.as_str().and_then(identifier);
+        found.incident_id = body
+            .field("incidentId")
+            .and_then(Node::text)
+            .and_then(identifier);
         found
     }
 
     /// Whether a body that came with status 200 is an error all the same.
+    ///
+    /// Nothing but the names of its fields is looked at, so that no odd value hides an error.
     pub(crate) fn is_error_object(body: &[u8]) -> bool {
-        serde_json::from_slice::<Body>(body).is_ok_and(|body| {
-            let said = |value: &Value| !value.is_null();
-            said(&body.error)
-                || said(&body.result_code)
-                || said(&body.error_message)
-                || body.result.as_str() == Some("FAILURE")
+        if let Ok(IsError(is_error)) = serde_json::from_slice(body) {
+            return is_error;
+        }
+        let text = String::from_utf8_lossy(body.get(..LARGEST.min(body.len())).unwrap_or(body));
+        Node::parse(&text).is_ok_and(|body| {
+            let is_there = |key: &&str| !matches!(body.field(key), None | Some(Node::Null));
+            ["error", "resultCode", "errorMessage"].iter().any(is_there)
+                || body.field("result").and_then(Node::text) == Some("FAILURE")
         })
     }
 
@@ -110,17 +113,16 @@ impl VendorError {
         self.words.first().cloned()
     }
 
-    fn keep_value(&mut self, value: &Value) {
-        match value {
-            Value::String(word) => self.keep(word),
-            Value::Object(object) => {
+    fn keep_value(&mut self, value: &Node<'_>) {
+        match value.text() {
+            Some(word) => self.keep(word),
+            None => {
                 for key in ["code", "resultCode", "error"] {
-                    if let Some(Value::String(word)) = object.get(key) {
+                    if let Some(word) = value.field(key).and_then(Node::text) {
                         self.keep(word);
                     }
                 }
             }
-            _ => {}
         }
     }
 
@@ -137,6 +139,44 @@ impl VendorError {
         } else if text.to_ascii_lowercase().starts_with("invalid scope") {
             self.words.push("invalid_scope".to_owned());
         }
+    }
+}
+
+/// Whether an object has a field that only errors have.
+struct IsError(bool);
+
+impl<'de> Deserialize<'de> for IsError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = IsError;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<IsError, A::Error> {
+                let mut is_error = false;
+                while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+                    match &*key {
+                        "error" | "resultCode" | "errorMessage" => {
+                            is_error |= map.next_value::<Option<IgnoredAny>>()?.is_some();
+                        }
+                        "result" => {
+                            let result = map.next_value::<&RawValue>()?;
+                            is_error |= result.get() == r#""FAILURE""#;
+                        }
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(IsError(is_error))
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test, helpers included"
 )]
@@ -28,6 +29,7 @@ use serde_json::json;
 #[derive(Debug)]
 struct Script {
     answers: Mutex<VecDeque<(u16, &'static str, String)>>,
+    is_used_up: Mutex<bool>,
     asked: Mutex<Vec<String>>,
 }
 
@@ -39,6 +41,9 @@ impl Transport for Script {
     ) -> Result<http::Response<Bytes>, TransportError> {
         let path = request.uri().path_and_query().unwrap().to_string();
         let is_token = path.starts_with("/ws/");
+        let goes_on = ["after=", "olderThan=", "cursor="]
+            .iter()
+            .any(|place| path.contains(place));
         self.asked.lock().unwrap().push(path);
         let mut answers = self.answers.lock().unwrap();
         if is_token && !answers[0].1.starts_with("token") {
@@ -46,9 +51,14 @@ impl Transport for Script {
                 br#"{"access_token":"t","expires_in":3600}"#,
             )));
         }
+        let mut is_used_up = self.is_used_up.lock().unwrap();
         let (status, content_type, body) = if answers.len() > 1 {
             answers.pop_front().unwrap()
+        } else if *is_used_up && goes_on {
+            // Behind the last page lies an empty one.
+            (200, JSON, "[]".to_owned())
         } else {
+            *is_used_up = true;
             answers[0].clone()
         };
         let answer = http::Response::builder()
@@ -61,6 +71,7 @@ impl Transport for Script {
 fn script(answers: impl IntoIterator<Item = (u16, &'static str, String)>) -> (Arc<Script>, Client) {
     let script = Arc::new(Script {
         answers: Mutex::new(answers.into_iter().collect()),
+        is_used_up: Mutex::default(),
         asked: Mutex::default(),
     });
     let client = Client::builder(Region::Eu, Credentials::client_credentials("id", "secret"))
@@ -361,7 +372,8 @@ async fn one_new_enum_value_loses_a_page() {
 
 #[tokio::test]
 async fn one_malformed_row_loses_a_page() {
-    let rows = json!([{"id": 1}, {"id": 2, "offline": "jane@example.com"}, {"id": 3}]);
+    let rows =
+        json!([{"id": 1}, {"id": 2, "offline": "jane@example.com"}, "jane@example.com", {"id": 3}]);
     let (_, client) = script([ok(&rows)]);
     let read = client
         .devices()
@@ -369,15 +381,53 @@ async fn one_malformed_row_loses_a_page() {
         .collect()
         .await
         .unwrap();
-    assert_eq!((read.rows.len(), read.malformed.len()), (2, 1));
+    // Neither the page is lost nor the row with an odd field: only what is no row.
+    assert_eq!((read.rows.len(), read.malformed.len()), (3, 1));
     assert_eq!(
         (
             read.malformed[0].position,
             read.malformed[0].field.as_deref()
         ),
-        (1, Some("offline"))
+        (2, None)
     );
+    let repaired = &read.repaired[0];
+    assert_eq!(
+        (&*repaired.field, repaired.lost, repaired.rows),
+        ("offline", true, 1)
+    );
+    assert!(read.rows[1].unreadable.contains("offline"));
     assert!(!format!("{read:?}").contains("jane"));
+}
+
+#[tokio::test]
+async fn one_odd_field_loses_the_row_with_all_that_it_says() {
+    // A list with a null, a size in exponent form, half an emoji, a repeated key: all were seen, and each lost its row.
+    let body = r#"[{"deviceId":1,"capacity":1.6e10,"name":"\ud83d C:","bitLockerStatus":{"protectionStatus":"UNPROTECTED"}},
+        {"deviceId":1,"deviceId":2,"label":["x"],"bitLockerStatus":{"protectionStatus":"UNPROTECTED","lockStatus":7}}]"#;
+    let (_, client) = script([(200, JSON, body.to_owned()), (200, JSON, "[]".to_owned())]);
+    let read = client
+        .queries()
+        .volumes(VolumesParams::default())
+        .collect()
+        .await
+        .unwrap();
+    assert!(read.malformed.is_empty());
+    let [one, two] = read.rows.as_slice() else {
+        panic!("two rows");
+    };
+    assert_eq!(one.capacity, Some(16_000_000_000));
+    assert_eq!(one.name.as_deref(), Some("\u{fffd} C:"));
+    assert!(one.unreadable.is_empty());
+    assert_eq!(two.device_id, Some(DeviceId::new(2)));
+    assert!(two.unreadable.contains("label"));
+    assert!(two.unreadable.contains("bitLockerStatus.lockStatus"));
+    for volume in [one, two] {
+        let status = volume.bit_locker_status.as_ref().unwrap();
+        assert_eq!(
+            status.protection_status,
+            Some(ninjaone_client::models::ProtectionStatus::Unprotected)
+        );
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 //! **Unit:** devices, any-of. A device is *on* if any row of a real product says ON, also when another row of the same product
 //! says OFF: Defender stands down beside a third-party product, and old registrations linger. It is *off* when it has rows,
 //! none is ON, and every real product is off, snoozed or expired (or there is no real product). It is *unmeasured* when no row
-//! is left, or when none is ON and a real or nameless product is in a state never seen before.
+//! is left, or when none is ON and a real or nameless product is in a state never seen before. A device whose class cannot be read
+//! may be none that is asked of: it is off where its rows say so, on where its signatures are over 30 days old, and else unmeasured.
 //!
 //! **Left aside** are rows without a readable time, rows older than 30 days, and rows more than 7 days older than the device's newest. The
 //! newest is looked for in all rows of the device; one without a readable time counts as of now there. So an ON row of last
@@ -13,7 +14,7 @@
 //! **Signatures** count over devices that are on, from the same row as the protection: among its ON rows the best of up to
 //! date, out of date, unknown. The vendor reports no signature date, and the row's own time is when it was collected, never a
 //! signature age. So up to date is fresh, and out of date ages from when it was seen to change from up to date to out of date,
-//! which the host keeps ([`SignatureHistory`]): fresh up to 7 days, aged up to 30, over 30. Exactly 7 days is fresh, exactly 30 days is aged; in
+//! which the host keeps ([`SignatureHistory`]; from now where it kept that they were up to date): fresh up to 7 days, aged up to 30, over 30. Exactly 7 days is fresh, exactly 30 days is aged; in
 //! seconds, not whole days. Of a device that was out of date when it was first seen the age is not reported, until it was
 //! seen up to date once; without history no age is.
 //!
@@ -70,7 +71,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     custom_field::{CustomAnswer, CustomAnswers, CustomFact},
-    device::{DeviceClass, DeviceKey},
+    device::DeviceKey,
     digest::{DigestKey, FactsDigest, FactsHasher},
     fleet::{Fleet, OtherFleet, RowTime, Scope, Standing, add_one, count},
     reason::Reason,
@@ -366,9 +367,11 @@ impl AntivirusPosture {
         self.with_definitions(Definitions::OutOfDate)
     }
 
-    /// Devices that are on and whose signatures are up to date: what a host notes in its [`SignatureHistory`].
+    /// Devices that are on and whose signatures are up to date: what a host notes in its [`SignatureHistory`]. Devices whose class
+    /// cannot be read are none: what is good of them shows nothing.
     pub fn up_to_date(&self) -> impl Iterator<Item = DeviceKey> {
-        self.with_definitions(Definitions::UpToDate)
+        let good = self.with_definitions(Definitions::UpToDate);
+        good.filter(|device| self.fleet.class(*device).shows_good())
     }
 
     fn with_definitions(&self, wanted: Definitions) -> impl Iterator<Item = DeviceKey> {
@@ -381,6 +384,16 @@ impl AntivirusPosture {
                     Known::Protection(Protection { on: Some((definitions, _)), .. }) if definitions == wanted
                 )
             })
+    }
+
+    /// Since when a device that is out of date now has been so, as far as that is known and can be believed.
+    fn out_of_date_since(
+        &self,
+        device: DeviceKey,
+        history: Option<&SignatureHistory>,
+    ) -> Option<OffsetDateTime> {
+        let now = self.fleet.now();
+        believable(history?.out_of_date_at(device, now), now)
     }
 
     /// What is known of a device: its rows, or, without any, what custom fields answer.
@@ -469,7 +482,8 @@ impl AntivirusPosture {
         facts.option(history, |facts, history| {
             for device in self.out_of_date() {
                 facts.number(device.get());
-                facts.option(history.out_of_date_since(device), FactsHasher::time);
+                let since = history.out_of_date_at(device, self.fleet.now());
+                facts.option(since, FactsHasher::time);
             }
         });
         facts.finish()
@@ -485,10 +499,10 @@ impl AntivirusPosture {
                 Known::Protection(Protection {
                     on: Some((definitions, Reverse(vendor))),
                     ..
-                }) => {
+                }) if class.shows_good() || self.is_over_30(device, definitions, history) => {
                     add_one(&mut devices.on);
                     add_one(vendors.entry(vendor).or_default());
-                    let since = history.and_then(|history| history.out_of_date_since(device));
+                    let since = self.out_of_date_since(device, history);
                     self.count_signature(definitions, since, &mut signatures);
                 }
                 Known::Protection(Protection {
@@ -500,7 +514,7 @@ impl AntivirusPosture {
                     if unmeasured == (Known::NoRowLeft { undated: true }) {
                         reasons.insert(Reason::UndatedRows);
                     }
-                    if class == DeviceClass::Unknown {
+                    if class.is_unknown() {
                         reasons.insert(Reason::UnknownNodeClass);
                     }
                 }
@@ -566,6 +580,19 @@ impl AntivirusPosture {
         )
     }
 
+    /// Whether its signatures are so old that the device fails.
+    fn is_over_30(
+        &self,
+        device: DeviceKey,
+        definitions: Definitions,
+        history: Option<&SignatureHistory>,
+    ) -> bool {
+        let fail_after = self.fleet.rules().signatures_fail_after;
+        let since = self.out_of_date_since(device, history);
+        definitions == Definitions::OutOfDate
+            && since.is_some_and(|since| is_older_than(since, fail_after, self.fleet.now()))
+    }
+
     fn count_signature(
         &self,
         definitions: Definitions,
@@ -573,7 +600,7 @@ impl AntivirusPosture {
         signatures: &mut SignatureCounts,
     ) {
         let (now, rules) = (self.fleet.now(), self.fleet.rules());
-        let counter = match (definitions, believable(since, now)) {
+        let counter = match (definitions, since) {
             (Definitions::Unknown, _) => &mut signatures.unmeasured,
             (Definitions::OutOfDate, None) => &mut signatures.age_not_reported,
             (Definitions::OutOfDate, Some(since))

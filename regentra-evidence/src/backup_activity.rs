@@ -170,14 +170,47 @@ pub struct BackupActivityMetadata {
     pub window_days: u64,
 }
 
-/// What one activity came to, in the order by which two rows of the same activity are joined: the worse, then the later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What the rows of one activity of one device say together: joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Occurrence {
-    event: BackupEvent,
-    /// `None` where the time cannot be read; such a failure is of now.
+    /// The worst, whatever its time.
+    worst: BackupEvent,
+    /// The latest readable time in the window, of any row.
     at: Option<OffsetDateTime>,
+    /// The time of a row cannot be read.
     undated: bool,
-    device: DeviceKey,
+    /// That of a failure cannot.
+    undated_failure: bool,
+}
+
+/// When an activity was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    At(OffsetDateTime),
+    /// A failure whose time cannot be read counts as of now.
+    AsOfNow,
+    Unknown,
+    /// Before the window.
+    Over,
+}
+
+impl Occurrence {
+    fn join(&mut self, other: Self) {
+        self.worst = self.worst.max(other.worst);
+        self.at = self.at.max(other.at);
+        self.undated |= other.undated;
+        self.undated_failure |= other.undated_failure;
+    }
+
+    fn when(&self) -> When {
+        match (self.at, self.undated) {
+            _ if self.undated_failure => When::AsOfNow,
+            (Some(at), _) => When::At(at),
+            (None, true) if self.worst == BackupEvent::Failure => When::AsOfNow,
+            (None, true) => When::Unknown,
+            (None, false) => When::Over,
+        }
+    }
 }
 
 /// What the activity of one device adds up to.
@@ -192,7 +225,8 @@ struct Runs {
 #[derive(Clone, Debug)]
 pub struct BackupActivity {
     fleet: Arc<Fleet>,
-    activities: BTreeMap<ActivityKey, Occurrence>,
+    /// An activity is of one device. Rows of one number that name several are kept apart, so that none of them loses its own.
+    activities: BTreeMap<(ActivityKey, DeviceKey), Occurrence>,
 }
 
 impl BackupActivity {
@@ -205,7 +239,9 @@ impl BackupActivity {
         }
     }
 
-    /// Takes one activity. The same activity twice: the worse row wins, of two that say the same the later.
+    /// Takes one activity. The same activity twice: the worse row wins, also one from before the window, at the latest time in the
+    /// window that a row has. Rows of one activity that name several devices are each of their own device, and all failures where one
+    /// of them is.
     pub fn observe(&mut self, fact: BackupFact) -> RowFate {
         if let Some(fate) = self.fleet.refusal(fact.device, |standing| !standing.stale) {
             return fate;
@@ -216,25 +252,18 @@ impl BackupActivity {
             now.checked_sub(BACKUP_WINDOW)
                 .is_some_and(|start| at <= start)
         };
-        if time.is_some_and(is_over) {
-            return RowFate::Stale;
-        }
         let undated = time.is_none();
-        if undated && !fact.event.is_activity() {
-            return RowFate::Unreadable;
-        }
-        let of_now = (fact.event == BackupEvent::Failure).then_some(now);
         let occurrence = Occurrence {
-            event: fact.event,
-            at: time.or(of_now),
+            worst: fact.event,
+            at: time.filter(|at| !is_over(*at)),
             undated,
-            device: fact.device,
+            undated_failure: undated && fact.event == BackupEvent::Failure,
         };
-        self.join(fact.activity, occurrence);
-        if undated {
-            RowFate::Unreadable
-        } else {
-            RowFate::Used
+        self.join((fact.activity, fact.device), occurrence);
+        match (occurrence.at, undated) {
+            (Some(_), _) => RowFate::Used,
+            (None, true) => RowFate::Unreadable,
+            (None, false) => RowFate::Stale,
         }
     }
 
@@ -245,16 +274,16 @@ impl BackupActivity {
     /// [`OtherFleet`] when the other evaluator is of another fleet: nothing was added.
     pub fn merge(&mut self, other: Self) -> Result<(), OtherFleet> {
         self.fleet.same(&other.fleet)?;
-        for (activity, occurrence) in other.activities {
-            self.join(activity, occurrence);
+        for (key, occurrence) in other.activities {
+            self.join(key, occurrence);
         }
         Ok(())
     }
 
-    fn join(&mut self, activity: ActivityKey, occurrence: Occurrence) {
+    fn join(&mut self, key: (ActivityKey, DeviceKey), occurrence: Occurrence) {
         self.activities
-            .entry(activity)
-            .and_modify(|known| *known = (*known).max(occurrence))
+            .entry(key)
+            .and_modify(|known| known.join(occurrence))
             .or_insert(occurrence);
     }
 
@@ -286,13 +315,17 @@ impl BackupActivity {
         let mut facts = key.hasher(SignalKind::BackupActivity);
         self.fleet.digest(&mut facts);
         report.digest(&mut facts);
-        facts.number(count(self.activities.len()));
-        for (ActivityKey(key), occurrence) in &self.activities {
+        let is_over = |occurrence: &Occurrence| occurrence.when() == When::Over;
+        let counted = || self.told().filter(|(_, own)| !is_over(own));
+        facts.number(count(counted().count()));
+        for ((ActivityKey(key), device), occurrence) in counted() {
             facts.number(key.cast_unsigned());
             facts.option(occurrence.at, FactsHasher::time);
-            facts.flag(occurrence.undated);
-            facts.tag(occurrence.event as u8);
-            facts.number(occurrence.device.get());
+            // In one byte, so that facts with their times keep the digest they had.
+            let (undated, failure) = (occurrence.undated, occurrence.undated_failure);
+            facts.tag(u8::from(undated) | u8::from(failure) << 1);
+            facts.tag(occurrence.worst as u8);
+            facts.number(device.get());
         }
         facts.finish()
     }
@@ -329,17 +362,42 @@ impl BackupActivity {
         all_stale
     }
 
+    /// What each activity came to on each device that its rows name: a failure on all of them, where it is one on any.
+    fn told(&self) -> impl Iterator<Item = ((ActivityKey, DeviceKey), Occurrence)> {
+        let failed: BTreeSet<ActivityKey> = self
+            .activities
+            .iter()
+            .filter(|(_, occurrence)| occurrence.worst == BackupEvent::Failure)
+            .map(|((activity, _), _)| *activity)
+            .collect();
+        self.activities.iter().map(move |(key, occurrence)| {
+            let mut occurrence = *occurrence;
+            if occurrence.worst.is_activity() && failed.contains(&key.0) {
+                occurrence.worst = BackupEvent::Failure;
+            }
+            (*key, occurrence)
+        })
+    }
+
     fn judge(&self, report: ReportState) -> Signal {
         let mut integrity_checks = IntegrityChecks::default();
         let mut restores_completed = 0;
         let mut runs: BTreeMap<DeviceKey, Runs> = BTreeMap::new();
         let mut undated = BTreeSet::new();
         let mut reasons = BTreeSet::new();
-        for (activity, occurrence) in &self.activities {
-            let event = occurrence.event;
-            let Some(at) = occurrence.at else {
-                undated.insert(occurrence.device);
-                continue;
+        for ((activity, device), occurrence) in self.told() {
+            let event = occurrence.worst;
+            let at = match occurrence.when() {
+                When::At(at) => at,
+                When::AsOfNow => {
+                    reasons.insert(Reason::UndatedRows);
+                    self.fleet.now()
+                }
+                When::Unknown if event.is_activity() => {
+                    undated.insert(device);
+                    continue;
+                }
+                When::Unknown | When::Over => continue,
             };
             match event {
                 BackupEvent::RestoreCompleted => add_one(&mut restores_completed),
@@ -349,14 +407,11 @@ impl BackupActivity {
                 | BackupEvent::SuccessWithWarning
                 | BackupEvent::Cancelled
                 | BackupEvent::Failure => {
-                    let runs = runs.entry(occurrence.device).or_default();
+                    let runs = runs.entry(device).or_default();
                     runs.clean_success |= event == BackupEvent::Success;
                     runs.success_with_warning |= event == BackupEvent::SuccessWithWarning;
-                    runs.latest = runs.latest.max(Some((at, *activity, event)));
+                    runs.latest = runs.latest.max(Some((at, activity, event)));
                 }
-            }
-            if occurrence.undated {
-                reasons.insert(Reason::UndatedRows);
             }
         }
         undated.retain(|device| !runs.contains_key(device));

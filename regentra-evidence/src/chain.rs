@@ -1,8 +1,11 @@
 //! The public chain over the evidence records of one customer, mapping and signal.
 //!
-//! Each link's hash covers the hash before it, its place and its record, so a record that is changed, removed or moved shows.
-//! The head of the chain is anchored elsewhere (in the audit row of the sweep that wrote it), so a tail that was cut off, or a
-//! chain that was rewritten to its end, shows too.
+//! Each link's hash covers the hash before it, its place and its record, so a record that is changed, removed or moved by accident
+//! shows. Held against heads that were kept elsewhere, a tail that was cut off, or a chain that was rewritten to its end, shows too.
+//!
+//! **A chain detects accidents.** Who can write to the database that holds it can compute every hash anew, and change the heads that
+//! stand in the same database. Against that administrator stand [signed heads](crate::signed_head), whose key is not in the
+//! database, and [anchors](crate::anchor), which are not in it either.
 //!
 //! Nothing secret goes into the chain. An auditor verifies a link with a shell alone; line feeds separate the three parts:
 //!
@@ -10,8 +13,8 @@
 //! $ printf '%s\n%s\n%s' "$previous" "$sequence" "$record" | sha256sum
 //! ```
 //!
-//! What stands before the first link is derived from what the chain is about, so that a chain of one customer cannot be passed
-//! off as another's, and the records need not name anybody:
+//! What stands before the first link is derived from what the chain is about, so that a chain of one customer is not taken for
+//! another's, and the records need not name anybody:
 //!
 //! ```console
 //! $ printf 'regentra-evidence chain 1\n%s\n%s' "$signal" "$subject" | sha256sum
@@ -145,6 +148,8 @@ pub enum ChainFault {
 ///
 /// `start` is [`ChainHead::start`] for a whole chain, or a head that is trusted already for the links after it. Anchors may
 /// be none, one or many, in any order; those before `start` say nothing. Links written after the last anchor are in order.
+///
+/// What it shows is worth as much as the anchors: heads from the same database show accidents alone.
 ///
 /// Returns the chain's head.
 ///

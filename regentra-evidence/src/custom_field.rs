@@ -16,7 +16,8 @@ pub enum CustomAnswer {
     No,
 }
 
-/// One device's answer. Reports of custom fields carry no collection time: an answer is as old as the device's last contact.
+/// One device's answer. Reports of custom fields carry no collection time: an answer is as old as the device's last contact, and counts for
+/// nothing where that is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CustomFact {
     /// The device.

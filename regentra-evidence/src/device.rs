@@ -52,6 +52,9 @@ pub enum DeviceClass {
     Other,
     /// A class that is not known, or none. It is in scope, and measured only by rows it has.
     Unknown,
+    /// The class is there and cannot be read. It is in scope: what is bad of the device counts, and what is good measures nothing,
+    /// for it may be of a class that is not in scope.
+    Unreadable,
 }
 
 /// The families that the inventory counts by.
@@ -84,7 +87,8 @@ impl DeviceClass {
             | Self::MacServer
             | Self::LinuxWorkstation
             | Self::LinuxServer
-            | Self::Unknown => true,
+            | Self::Unknown
+            | Self::Unreadable => true,
             Self::Mobile | Self::Network | Self::Virtualization | Self::Other => false,
         }
     }
@@ -98,6 +102,16 @@ impl DeviceClass {
         )
     }
 
+    /// Whether what is good of a device of this class measures it.
+    pub(crate) const fn shows_good(self) -> bool {
+        !matches!(self, Self::Unreadable)
+    }
+
+    /// Whether nobody knows what such a device is.
+    pub(crate) const fn is_unknown(self) -> bool {
+        matches!(self, Self::Unknown | Self::Unreadable)
+    }
+
     /// The family the inventory counts this class in.
     #[must_use]
     pub const fn family(self) -> DeviceFamily {
@@ -109,7 +123,7 @@ impl DeviceClass {
             Self::Mobile => DeviceFamily::Mobile,
             Self::Network => DeviceFamily::Network,
             Self::Virtualization => DeviceFamily::Virtualization,
-            Self::Other | Self::Unknown => DeviceFamily::Other,
+            Self::Other | Self::Unknown | Self::Unreadable => DeviceFamily::Other,
         }
     }
 }

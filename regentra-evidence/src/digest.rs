@@ -1,8 +1,8 @@
 //! The keyed digest of the facts behind a verdict.
 //!
 //! A record of evidence must not hold the facts themselves, which are a customer's inventory. It holds an HMAC-SHA-256 of them
-//! instead: whoever has the key and the facts can show that the verdict was made from these facts and no others, and nobody
-//! else can guess the facts from the digest.
+//! instead. With the key and the facts, produced again, one can show that the verdict was made from these facts and no others; without
+//! the key nobody can guess the facts from the digest. The facts are not kept, so from what is stored nobody can recompute the digest.
 //!
 //! What is digested is the deduplicated state an evaluator judges by, in key order: who is approved, in scope and stale, and
 //! per volume, product, patch or activity what is left when repeated rows are joined. So the order, the splitting and the

@@ -14,6 +14,10 @@
 //! or out where all of them say so. **Rows older than 30 days** are of a volume that is gone, and ignored, where the device has a fresh row of
 //! another volume in scope, and the volume has no undated row; else the volume is unmeasured.
 //!
+//! **Fields that cannot be read:** a volume whose scope rests on one ([`DiskEncryption::observe_in_doubt`]) is never encrypted:
+//! unmeasured at best, for it may be out. It is out where another field says so, and no proof that an older volume is gone. Nor does a device
+//! whose class cannot be read have an encrypted volume.
+//!
 //! **Buckets:** see [`VolumeBucket`]. Only `Encrypted` is good.
 //!
 //! **Verdict:** pass from 95 % encrypted, warning from 80 %, fail below, under the one rule of [`crate::Fleet`]'s scope: 95 of
@@ -60,6 +64,7 @@
 //! ```
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -203,6 +208,8 @@ pub struct VolumeFact {
 /// | unknown | unprotected | `NotEncrypted` |
 /// | unknown | else | `Unmeasured` |
 /// | no encryption field, or a Mac or Linux device | | `Unmeasured` |
+///
+/// A device whose class cannot be read has `Unmeasured` in the place of `Encrypted`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VolumeBucket {
     /// Not a volume that encryption is asked of.
@@ -240,7 +247,9 @@ impl VolumeFact {
             return VolumeBucket::Unmeasured;
         }
         match (conversion, protection) {
-            (Conversion::FullyEncrypted, Protection::Protected) => VolumeBucket::Encrypted,
+            (Conversion::FullyEncrypted, Protection::Protected) if class.shows_good() => {
+                VolumeBucket::Encrypted
+            }
             (Conversion::FullyEncrypted, Protection::Unprotected | Protection::Pending) => {
                 VolumeBucket::Suspended
             }
@@ -333,34 +342,69 @@ pub struct DiskEncryptionMetadata {
     pub devices_fully_encrypted: u64,
 }
 
-/// What one row says, or the worst of several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Said {
-    bucket: VolumeBucket,
+/// What of a volume's rows a custom field cannot answer for. Of several rows all count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Withheld {
     /// The vendor's row has an encryption field that means something on this device, so that no custom field may answer instead.
     reported: bool,
+    /// A field that the volume's scope rests on cannot be read, so that none may say that the volume is encrypted.
+    in_doubt: bool,
+}
+
+impl Withheld {
+    const fn and(self, other: Self) -> Self {
+        Self {
+            reported: self.reported || other.reported,
+            in_doubt: self.in_doubt || other.in_doubt,
+        }
+    }
+
+    fn digest(self, facts: &mut FactsHasher) {
+        // In one byte, so that facts without a doubt keep the digest they had.
+        facts.tag(u8::from(self.reported) | u8::from(self.in_doubt) << 1);
+    }
+}
+
+/// What one row says, or the worst of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Said {
+    bucket: VolumeBucket,
+    withheld: Withheld,
+}
+
+impl Said {
+    /// The worse of two rows of one moment.
+    fn join(self, other: Self) -> Self {
+        match self.bucket.cmp(&other.bucket) {
+            Ordering::Less => other,
+            Ordering::Equal => Self {
+                withheld: self.withheld.and(other.withheld),
+                ..self
+            },
+            Ordering::Greater => self,
+        }
+    }
 }
 
 /// Rows whose place in time is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Undated {
-    worst: Said,
+    worst: VolumeBucket,
     /// All of them say that the volume is out.
     all_out: bool,
     /// Any of them does.
     any_out: bool,
-    /// Any of them has an encryption field.
-    reported: bool,
+    withheld: Withheld,
 }
 
 impl Undated {
     const fn of(said: Said) -> Self {
         let out = matches!(said.bucket, VolumeBucket::Out);
         Self {
-            worst: said,
+            worst: said.bucket,
             all_out: out,
             any_out: out,
-            reported: said.reported,
+            withheld: said.withheld,
         }
     }
 
@@ -369,7 +413,7 @@ impl Undated {
             worst: self.worst.max(other.worst),
             all_out: self.all_out && other.all_out,
             any_out: self.any_out || other.any_out,
-            reported: self.reported || other.reported,
+            withheld: self.withheld.and(other.withheld),
         }
     }
 }
@@ -380,10 +424,20 @@ struct Volume {
     /// The newest fresh row, at equal times the worse.
     fresh: Option<(OffsetDateTime, Said)>,
     undated: Option<Undated>,
-    /// Whether there is a row that is too old, and whether any such has an encryption field.
-    too_old: Option<bool>,
+    /// There is a row that is too old.
+    too_old: Option<Withheld>,
     /// Rows say so little about which volume they are of that they may be of any.
     unidentified: bool,
+}
+
+/// What of a row cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    None,
+    /// Whether its volume is in scope.
+    Scope,
+    /// Which volume it is about.
+    Identity,
 }
 
 /// What a volume counts as.
@@ -393,57 +447,77 @@ enum Judged {
     Ignored,
     /// What its newest fresh row says.
     Fresh(Said),
-    /// Out, by rows without a readable time alone. `reported` as in [`Said`].
-    Out { reported: bool },
+    /// Out, by rows without a readable time alone.
+    Out(Withheld),
     /// Unmeasured, for rows that are undated or too old.
-    Undecided { reported: bool },
+    Undecided(Withheld),
+}
+
+/// Either, or what both come to.
+fn both<T>(left: Option<T>, right: Option<T>, join: impl FnOnce(T, T) -> T) -> Option<T> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(join(left, right)),
+        (left, right) => left.or(right),
+    }
 }
 
 impl Volume {
     fn join(&mut self, other: Self) {
-        self.fresh = self.fresh.max(other.fresh);
-        self.undated = match (self.undated, other.undated) {
-            (Some(own), Some(other)) => Some(own.join(other)),
-            (own, other) => own.or(other),
-        };
-        self.too_old = self.too_old.max(other.too_old);
+        self.fresh = both(self.fresh, other.fresh, |left, right| {
+            match left.0.cmp(&right.0) {
+                Ordering::Less => right,
+                Ordering::Equal => (left.0, left.1.join(right.1)),
+                Ordering::Greater => left,
+            }
+        });
+        self.undated = both(self.undated, other.undated, Undated::join);
+        self.too_old = both(self.too_old, other.too_old, Withheld::and);
         self.unidentified |= other.unidentified;
     }
 
-    /// Whether the device's computer is known by a fresh row of this volume to have a volume in scope.
+    /// Whether a fresh row of this volume shows that the device has a volume in scope. One that is out, or that an undated row says is
+    /// out, shows nothing: its newest row may say so.
     fn is_fresh_and_in_scope(&self) -> bool {
-        self.fresh.is_some()
-            && !matches!(
-                self.judged(false),
-                Judged::Fresh(Said {
-                    bucket: VolumeBucket::Out,
-                    ..
-                })
-            )
+        let in_scope = |(_, Said { bucket, withheld }): (OffsetDateTime, Said)| {
+            bucket != VolumeBucket::Out && !withheld.in_doubt
+        };
+        self.fresh.is_some_and(in_scope) && !self.undated.is_some_and(|undated| undated.any_out)
     }
 
     /// `others`: the device has a fresh row of another volume in scope.
     fn judged(&self, others: bool) -> Judged {
-        let too_old = self.too_old;
-        let undecided = |reported| Judged::Undecided { reported };
+        /// Nobody can tell whether the volume is one that a custom field answers for, so none does.
+        const OUT_OR_NOT: Withheld = Withheld {
+            reported: true,
+            in_doubt: true,
+        };
         match (self.fresh, self.undated) {
             (Some((_, fresh)), None) => Judged::Fresh(fresh),
             (Some((_, fresh)), Some(undated)) => {
-                let contradicts_scope = undated.any_out && fresh.bucket != VolumeBucket::Out;
-                if undated.worst.bucket > fresh.bucket || contradicts_scope {
-                    undecided(fresh.reported || undated.reported)
+                let is_out = fresh.bucket == VolumeBucket::Out;
+                // The vendor may have had an answer after the fresh row had none: no custom field takes its place.
+                let withheld = fresh.withheld.and(undated.withheld);
+                if undated.any_out != is_out || undated.all_out != is_out {
+                    Judged::Undecided(withheld.and(OUT_OR_NOT))
+                } else if undated.worst > fresh.bucket {
+                    Judged::Undecided(withheld)
                 } else {
-                    Judged::Fresh(fresh)
+                    Judged::Fresh(Said { withheld, ..fresh })
                 }
             }
-            (None, Some(undated)) => match too_old {
-                None if undated.all_out => Judged::Out {
-                    reported: undated.reported,
-                },
-                _ => undecided(undated.reported || too_old == Some(true)),
+            (None, Some(undated)) => match self.too_old {
+                None if undated.all_out => Judged::Out(undated.withheld),
+                too_old => {
+                    let withheld = undated.withheld.and(too_old.unwrap_or_default());
+                    Judged::Undecided(if undated.any_out {
+                        withheld.and(OUT_OR_NOT)
+                    } else {
+                        withheld
+                    })
+                }
             },
             (None, None) if others => Judged::Ignored,
-            (None, None) => undecided(too_old == Some(true)),
+            (None, None) => Judged::Undecided(self.too_old.unwrap_or_default()),
         }
     }
 }
@@ -451,10 +525,15 @@ impl Volume {
 impl Said {
     /// The bucket, where a custom field may answer what the vendor cannot.
     const fn judged(self, answer: Option<CustomAnswer>) -> VolumeBucket {
-        match (self.bucket, self.reported, answer) {
-            (VolumeBucket::Unmeasured, false, Some(CustomAnswer::Yes)) => VolumeBucket::Encrypted,
-            (VolumeBucket::Unmeasured, false, Some(CustomAnswer::No)) => VolumeBucket::NotEncrypted,
-            (bucket, _, _) => bucket,
+        let Withheld { reported, in_doubt } = self.withheld;
+        match (self.bucket, answer) {
+            (VolumeBucket::Unmeasured, Some(CustomAnswer::Yes)) if !reported && !in_doubt => {
+                VolumeBucket::Encrypted
+            }
+            (VolumeBucket::Unmeasured, Some(CustomAnswer::No)) if !reported => {
+                VolumeBucket::NotEncrypted
+            }
+            (bucket, _) => bucket,
         }
     }
 }
@@ -480,32 +559,45 @@ impl DiskEncryption {
 
     /// Takes one row of the volumes report. The same volume twice: the newest row wins, at a tie the worse.
     pub fn observe(&mut self, fact: VolumeFact) -> RowFate {
-        self.observe_row(fact, false)
+        self.observe_row(fact, Doubt::None)
+    }
+
+    /// Takes one row of which a field that says whether its volume is in scope is there and cannot be read: its type, its label, its
+    /// capacity or its letter. By this row the volume is never encrypted, for it may be out; what is bad of it counts.
+    pub fn observe_in_doubt(&mut self, fact: VolumeFact) -> RowFate {
+        self.observe_row(fact, Doubt::Scope)
     }
 
     /// Takes one row of which nobody can read which of its device's volumes it is about. It counts as a volume of its own, and no
     /// volume of the device counts as encrypted beside it: the row may say the opposite of any of them.
     pub fn observe_unidentified(&mut self, fact: VolumeFact) -> RowFate {
-        self.observe_row(fact, true)
+        self.observe_row(fact, Doubt::Identity)
     }
 
-    fn observe_row(&mut self, fact: VolumeFact, unidentified: bool) -> RowFate {
+    fn observe_row(&mut self, fact: VolumeFact, doubt: Doubt) -> RowFate {
         if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
             return fate;
         }
         let class = self.fleet.class(fact.device);
-        let said = Said {
-            bucket: fact.bucket(class),
+        let withheld = Withheld {
             reported: fact.encryption.is_some() && class.may_have_bitlocker(),
+            in_doubt: doubt != Doubt::None || !class.shows_good(),
+        };
+        let said = Said {
+            bucket: match fact.bucket(class) {
+                VolumeBucket::Encrypted if withheld.in_doubt => VolumeBucket::Unmeasured,
+                bucket => bucket,
+            },
+            withheld,
         };
         let time = self.fleet.row_time(fact.collected_at);
         let mut volume = Volume {
-            unidentified,
+            unidentified: doubt == Doubt::Identity,
             ..Volume::default()
         };
         match time {
             RowTime::Fresh(at) => volume.fresh = Some((at, said)),
-            RowTime::TooOld(_) => volume.too_old = Some(said.reported),
+            RowTime::TooOld(_) => volume.too_old = Some(withheld),
             RowTime::Undated => volume.undated = Some(Undated::of(said)),
         }
         self.join((fact.device, fact.volume), volume);
@@ -579,15 +671,15 @@ impl DiskEncryption {
             facts.option(volume.fresh, |facts, (at, said)| {
                 facts.time(at);
                 facts.tag(said.bucket as u8);
-                facts.flag(said.reported);
+                said.withheld.digest(facts);
             });
             facts.option(volume.undated, |facts, undated| {
-                facts.tag(undated.worst.bucket as u8);
+                facts.tag(undated.worst as u8);
                 facts.flag(undated.all_out);
                 facts.flag(undated.any_out);
-                facts.flag(undated.reported);
+                undated.withheld.digest(facts);
             });
-            facts.option(volume.too_old, FactsHasher::flag);
+            facts.option(volume.too_old, |facts, withheld| withheld.digest(facts));
             facts.flag(volume.unidentified);
         }
         self.custom.digest(&mut facts);
@@ -604,7 +696,7 @@ impl DiskEncryption {
             volumes.add_all(own);
             if own.measured() > 0 {
                 add_one(&mut measured_devices);
-            } else if class == DeviceClass::Unknown {
+            } else if class.is_unknown() {
                 reasons.insert(Reason::UnknownNodeClass);
             }
             if own.encrypted == own.in_scope {
@@ -667,24 +759,28 @@ impl DiskEncryption {
             .count();
         let unidentified = rows().any(|volume| volume.unidentified);
         let mut own = VolumeCounts::none();
-        let mut any_reported = false;
+        // Without a volume in scope the device counts as one, which is of nobody knows what class where its class cannot be read.
+        let mut of_all = Withheld {
+            reported: unidentified,
+            in_doubt: !self.fleet.class(device).shows_good(),
+        };
         for volume in rows() {
             let is_fresh = usize::from(volume.is_fresh_and_in_scope());
             let bucket = match volume.judged(fresh_volumes > is_fresh) {
                 Judged::Ignored => continue,
-                Judged::Out { reported } => {
-                    any_reported |= reported;
+                Judged::Out(withheld) => {
+                    of_all = of_all.and(withheld);
                     VolumeBucket::Out
                 }
                 Judged::Fresh(said) => {
-                    any_reported |= said.reported;
+                    of_all = of_all.and(said.withheld);
                     said.judged(answer)
                 }
-                Judged::Undecided { reported } => {
-                    any_reported |= reported;
+                Judged::Undecided(withheld) => {
+                    of_all = of_all.and(withheld);
                     let bucket = Said {
                         bucket: VolumeBucket::Unmeasured,
-                        reported,
+                        withheld,
                     }
                     .judged(answer);
                     if bucket == VolumeBucket::Unmeasured {
@@ -702,7 +798,7 @@ impl DiskEncryption {
             own.add(
                 Said {
                     bucket: VolumeBucket::Unmeasured,
-                    reported: any_reported || unidentified,
+                    withheld: of_all,
                 }
                 .judged(answer),
             );

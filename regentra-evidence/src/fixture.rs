@@ -90,6 +90,36 @@ pub(crate) fn reasons(signal: &Signal) -> String {
     codes.join(" ")
 }
 
+/// Every choice of one to three of these, each as often as one likes, in one order.
+pub(crate) fn up_to_three<T: Copy>(of: &[T]) -> Vec<Vec<T>> {
+    let mut all = Vec::new();
+    for (first, one) in of.iter().enumerate() {
+        all.push(vec![*one]);
+        for (second, two) in of.iter().enumerate().skip(first) {
+            all.push(vec![*one, *two]);
+            all.extend(of.iter().skip(second).map(|three| vec![*one, *two, *three]));
+        }
+    }
+    all
+}
+
+/// These rows with every choice of them changed, the empty one aside.
+pub(crate) fn each_changed<T: Copy>(rows: &[T], change: impl Fn(T) -> T) -> Vec<Vec<T>> {
+    (1_u32..1 << rows.len())
+        .map(|mask| {
+            let rows = rows.iter().enumerate();
+            rows.map(|(index, row)| {
+                if mask >> index & 1 == 1 {
+                    change(*row)
+                } else {
+                    *row
+                }
+            })
+            .collect()
+        })
+        .collect()
+}
+
 pub(crate) fn digest_key() -> DigestKey {
     DigestKey::new(KeyId::new("k").unwrap(), &[7; 32]).unwrap()
 }

@@ -68,7 +68,7 @@ impl Standing {
 ///
 /// The same device twice: the newest last contact wins; at a tie approved before not approved, then offline before unsaid before
 /// online, then a class in scope before one that is not. A row whose last contact is absent or unreadable ties with the newest, and
-/// keeps a device from being stale. So any order, split and repetition of the rows gives the same fleet.
+/// no contact of such a device is known, whichever of its rows counts. So any order, split and repetition of the rows gives the same fleet.
 #[derive(Clone, Debug)]
 pub struct FleetBuilder {
     now: OffsetDateTime,
@@ -97,25 +97,20 @@ impl Rows {
         }
     }
 
-    /// The row that counts. One whose last contact cannot be read may be older than the newest or newer: it ties with it.
-    fn judged(self, is_stale: impl Fn(OffsetDateTime) -> bool) -> Option<DeviceFact> {
+    /// The row that counts. One whose last contact cannot be read may be older than the newest or newer: it ties with it, and when
+    /// the device was last in contact is not known.
+    fn judged(self) -> Option<DeviceFact> {
         let (Some(dated), Some(undated)) = (self.dated, self.undated) else {
             return self.dated.or(self.undated);
         };
-        // Without its time, so that the two tie.
-        let same_time = |fact: DeviceFact| DeviceFact {
+        let dated = DeviceFact {
             last_contact: None,
-            ..fact
+            ..dated
         };
-        let (left, right) = (same_time(dated), same_time(undated));
-        let winner = if rank(&right) > rank(&left) {
-            right
+        Some(if rank(&undated) > rank(&dated) {
+            undated
         } else {
-            left
-        };
-        Some(DeviceFact {
-            last_contact: dated.last_contact.filter(|contact| !is_stale(*contact)),
-            ..winner
+            dated
         })
     }
 }
@@ -173,12 +168,7 @@ impl FleetBuilder {
         let mut approved = BTreeMap::new();
         let mut not_approved = BTreeSet::new();
         let (now, stale_after) = (self.now, self.rules.stale_after);
-        let is_stale = |contact| is_older_than(contact, stale_after, now);
-        for fact in self
-            .devices
-            .into_values()
-            .filter_map(|rows| rows.judged(is_stale))
-        {
+        for fact in self.devices.into_values().filter_map(Rows::judged) {
             if fact.approved {
                 let silent_for = |age| {
                     fact.last_contact
@@ -358,10 +348,18 @@ impl Fleet {
     }
 
     /// What becomes of a custom field's answer. It carries no time of its own: nobody wrote it after the device's last contact,
-    /// so it is as old as that, and ignored like any row of that age.
+    /// so it is as old as that, and ignored like any row of that age. Of a device whose last contact is not known it is as good as
+    /// undated: it may be years old, and measures nothing.
     pub(crate) fn answer_fate(&self, device: DeviceKey) -> RowFate {
-        self.refusal(device, Standing::is_live_endpoint)
-            .unwrap_or(RowFate::Used)
+        let is_undated = || {
+            let standing = self.approved.get(&device);
+            standing.is_some_and(|standing| !standing.contact_known)
+        };
+        match self.refusal(device, Standing::is_live_endpoint) {
+            Some(fate) => fate,
+            None if is_undated() => RowFate::Unreadable,
+            None => RowFate::Used,
+        }
     }
 
     /// What the time of a row that goes by its collection time is worth.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod anchor;
 pub mod antivirus_posture;
 pub mod backup_activity;
 pub mod chain;
@@ -18,6 +19,7 @@ pub mod fleet;
 mod framework;
 pub mod guard;
 mod hash;
+pub mod merkle;
 #[cfg(feature = "oscal")]
 pub mod oscal;
 pub mod patch_sla;
@@ -30,12 +32,14 @@ mod report;
 pub mod rules;
 mod signal;
 pub mod signature_history;
+pub mod signed_head;
 #[cfg(feature = "csv")]
 pub mod spreadsheet;
 mod time;
 mod vendor;
 pub mod verdict;
 
+pub use anchor::{Anchor, EvidenceExport, verify_export};
 pub use antivirus_posture::{AntivirusPosture, Definitions, Product, ProductFact, ProtectionState};
 pub use backup_activity::{ActivityKey, BackupActivity, BackupEvent, BackupFact};
 pub use chain::{ChainFault, ChainHead, ChainLink, verify_chain};
@@ -53,6 +57,7 @@ pub use fleet::{Fleet, FleetBuilder, OtherFleet, Scope};
 pub use framework::{Framework, UnknownFramework};
 pub use guard::{Finding, Guard, GuardError, LeakKind};
 pub use hash::{Hash256, NotAHash};
+pub use merkle::{HeadTree, InclusionProof};
 pub use patch_sla::{
     AttemptFact, InstallOutcome, KindReports, KindsInUse, PatchKey, PatchKind, PatchSeverity,
     PatchSla, PendingFact,
@@ -66,5 +71,8 @@ pub use report::{ReportState, RowFate};
 pub use rules::{RULES_VERSION, Rules, RulesUsed, WeakerRule, Window};
 pub use signal::{Metadata, SIGNAL_LIFETIME, Signal, SignalKind, Status, UnknownName};
 pub use signature_history::{SignatureHistory, SignaturesSeen};
+pub use signed_head::{
+    HeadSignature, HeadSigner, PublicKey, SignedLink, TrustedKeys, verify_signatures,
+};
 pub use time::{FUTURE_TOLERANCE, believable};
 pub use vendor::Vendor;

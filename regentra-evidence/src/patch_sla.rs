@@ -18,11 +18,13 @@
 //! **Pending:** a patch is missing if its severity counts and nobody rejected it, whatever the age of the row. A rejected one is
 //! an accepted risk: counted, not missing. A patch whose latest attempt is a dated success strictly newer than the pending row is nothing of
 //! this. The same unit twice: the newest row wins, at a tie the worse. A row without a readable time ties with the newest that no
-//! success has outdone, and is not outdone itself.
+//! success has outdone, and is not outdone itself. A row whose type is there and cannot be read
+//! ([`PatchSla::observe_pending_in_doubt`]) may be of a definition update: it hides no other row, and counts where no newer one hides it.
 //!
 //! **Measured** is a device that has a pending row of the last 30 days or a dated attempt in any of the reports: a machine that is patched at
 //! all shows one within 45 days, and an empty list is also what a missing permission looks like. A kind in use that measures no live
-//! device never passes, and one that measures fewer than half of them is at best a warning.
+//! device never passes, and one that measures fewer than half of them is at best a warning. Nothing measures a device whose class cannot be
+//! read.
 //!
 //! **Verdict:** none missing is a pass, 1 to 5 a warning, 6 or more a failure; a patch whose latest attempt failed is a
 //! failure; a severity that could not be read, or a superseded failure, holds the signal at warning. So do devices with rejected
@@ -72,7 +74,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
-    device::{DeviceClass, DeviceKey},
+    device::DeviceKey,
     digest::{DigestKey, FactsDigest, FactsHasher},
     fleet::{Fleet, OtherFleet, RowTime, Scope, Standing, add_one, count},
     reason::Reason,
@@ -273,10 +275,12 @@ fn newest(
 }
 
 /// What the rows of one patch on one device say together: joins.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Patch {
     /// The newest pending rows with a time, too old ones included.
     dated: Option<(OffsetDateTime, Listed)>,
+    /// Rows at least as new whose type cannot be read: they stand beside the newest, and hide nothing.
+    in_doubt: BTreeMap<OffsetDateTime, Listed>,
     /// Pending rows without a readable time.
     undated: Option<Listed>,
     /// The latest attempt with a time.
@@ -299,6 +303,15 @@ enum Installation {
 impl Patch {
     fn join(&mut self, other: Self) {
         self.dated = newest(self.dated, other.dated);
+        for (at, listed) in other.in_doubt {
+            self.in_doubt
+                .entry(at)
+                .and_modify(|known| *known = known.join(listed))
+                .or_insert(listed);
+        }
+        if let Some((newest, _)) = self.dated {
+            self.in_doubt.retain(|at, _| *at >= newest);
+        }
         self.undated = match (self.undated, other.undated) {
             (Some(own), Some(other)) => Some(own.join(other)),
             (own, other) => own.or(other),
@@ -316,20 +329,20 @@ impl Patch {
         }
     }
 
-    /// The newest pending rows with a time, unless a later success has outdone them.
-    fn standing(&self) -> Option<(OffsetDateTime, Listed)> {
-        self.dated.filter(|(collected, _)| {
+    /// The newest pending rows with a time and those in doubt, unless a later success has outdone them.
+    fn standing(&self) -> impl Iterator<Item = (OffsetDateTime, Listed)> {
+        let in_doubt = self.in_doubt.iter().map(|(at, listed)| (*at, *listed));
+        self.dated.into_iter().chain(in_doubt).filter(|(collected, _)| {
             !matches!(self.latest, Some((installed, InstallOutcome::Installed)) if installed > *collected)
         })
     }
 
     /// The pending rows that count; `None` where the patch is not pending.
     fn listed(&self) -> Option<Listed> {
-        match (self.standing(), self.undated) {
-            (Some((_, dated)), Some(undated)) => Some(dated.join(undated)),
-            (Some((_, dated)), None) => Some(dated),
-            (None, undated) => undated,
-        }
+        self.standing()
+            .map(|(_, listed)| listed)
+            .chain(self.undated)
+            .reduce(Listed::join)
     }
 
     fn pending(&self) -> Pending {
@@ -344,7 +357,7 @@ impl Patch {
         self.undated.is_some_and(is_by)
             || self
                 .standing()
-                .is_some_and(|(at, listed)| is_too_old(at) && is_by(listed))
+                .any(|(at, listed)| is_too_old(at) && is_by(listed))
     }
 
     /// Whether the failure left nothing that a person could install. `success` is the latest dated one of the device and kind.
@@ -447,6 +460,16 @@ impl PatchSla {
 
     /// Takes one row of a pending report: what is listed there is pending now, whatever the time of the row.
     pub fn observe_pending(&mut self, fact: PendingFact) -> RowFate {
+        self.observe_listed(fact, false)
+    }
+
+    /// Takes one row of a pending report whose type is there and cannot be read. It may be of a definition update, so it hides no other
+    /// row of its patch, makes no failure moot, and counts where it is bad.
+    pub fn observe_pending_in_doubt(&mut self, fact: PendingFact) -> RowFate {
+        self.observe_listed(fact, true)
+    }
+
+    fn observe_listed(&mut self, fact: PendingFact, in_doubt: bool) -> RowFate {
         if let Some(fate) = self.not_judged(fact.device, fact.kind) {
             return fate;
         }
@@ -457,10 +480,13 @@ impl PatchSla {
         if !fact.definition_update {
             let listed = Listed {
                 worst: Pending::of(&fact),
-                all_rejected: fact.rejected,
+                all_rejected: fact.rejected && !in_doubt,
             };
             let mut patch = Patch::default();
             match time {
+                RowTime::Fresh(at) | RowTime::TooOld(at) if in_doubt => {
+                    patch.in_doubt.insert(at, listed);
+                }
                 RowTime::Fresh(at) | RowTime::TooOld(at) => patch.dated = Some((at, listed)),
                 RowTime::Undated => patch.undated = Some(listed),
             }
@@ -504,7 +530,7 @@ impl PatchSla {
     }
 
     fn measure(&mut self, device: DeviceKey, kind: PatchKind, at: OffsetDateTime) {
-        if self.fleet.measures(device, at) {
+        if self.fleet.measures(device, at) && self.fleet.class(device).shows_good() {
             self.measured.insert((device, kind));
         }
     }
@@ -649,7 +675,16 @@ impl PatchSla {
                 facts.time(time);
                 facts.tag(outcome as u8);
             });
-            facts.flag(patch.undated_failure);
+            // In one byte, so that facts without a doubt keep the digest they had.
+            let has_doubt = !patch.in_doubt.is_empty();
+            facts.tag(u8::from(patch.undated_failure) | u8::from(has_doubt) << 1);
+            if has_doubt {
+                facts.number(count(patch.in_doubt.len()));
+            }
+            for (time, rows) in &patch.in_doubt {
+                facts.time(*time);
+                listed(&mut facts, *rows);
+            }
         }
         facts.number(count(self.successes.len()));
         for ((device, kind), at) in &self.successes {
@@ -675,7 +710,7 @@ impl PatchSla {
                 .any(|kind| self.measured.contains(&(device, kind)));
             if is_measured {
                 add_one(&mut measured);
-            } else if class == DeviceClass::Unknown {
+            } else if class.is_unknown() {
                 reasons.insert(Reason::UnknownNodeClass);
             }
         }

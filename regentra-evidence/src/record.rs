@@ -1,8 +1,11 @@
 //! The evidence record: what an auditor reads, and what the chain covers.
 //!
 //! A record says which verdict was reached on what scope and when ([`Signal`]), by which rules and thresholds ([`RulesUsed`]),
-//! on facts of which age ([`Window`]), and commits to the facts without showing them ([`FactsDigest`]). It names no customer,
-//! no device and no person.
+//! on facts of which age ([`Window`]), commits to the facts without showing them ([`FactsDigest`]), and names the key that signs the
+//! chain after it, if there is one. It names no customer, no device and no person.
+//!
+//! The facts are not kept. So nobody can recompute their digest from what is stored; a holder of the digest key can compare it with
+//! facts that are produced again.
 //!
 //! [`EvidenceRecord::canonical`] is its one text form: JSON by RFC 8785 (the JSON Canonicalization Scheme), which anybody can
 //! reproduce in any language from the parsed record, whatever a database did to the order of keys.
@@ -26,13 +29,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    digest::FactsDigest,
+    digest::{FactsDigest, KeyId},
     rules::{Rules, RulesUsed, Window},
     signal::Signal,
 };
 
-/// The shape of the records written here. It changes when a field changes its meaning.
-pub const RECORD_VERSION: u32 = 1;
+/// The shape of the records written here. Records of version 1 have no [`EvidenceRecord::signing_key`]; they read and verify as
+/// they did.
+pub const RECORD_VERSION: u32 = 2;
 
 /// One verdict, by which rules, on which facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +51,10 @@ pub struct EvidenceRecord {
     pub window: Window,
     /// The keyed digest of its facts.
     pub facts: FactsDigest,
+    /// The key that signs the chain's head after this record; absent when the host has no signing key. A signature that was
+    /// taken away is missed by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_key: Option<KeyId>,
 }
 
 /// A record that could not be written or read. Its text is never part of the message.
@@ -71,7 +79,15 @@ impl EvidenceRecord {
             window: Window::of(signal.kind(), signal.collected_at),
             signal,
             facts,
+            signing_key: None,
         }
+    }
+
+    /// The same record, whose head `key` will sign.
+    #[must_use]
+    pub fn signed_by(mut self, key: KeyId) -> Self {
+        self.signing_key = Some(key);
+        self
     }
 
     /// The record as canonical JSON (RFC 8785): what the chain's hash covers, byte by byte.

@@ -69,7 +69,7 @@ impl SignatureHistory {
     /// Takes in what one run saw. Devices that the run did not see, that are off, or whose product does not say, keep what is
     /// known about them.
     ///
-    /// Call it before the evaluator finishes, so that what is seen to change now ages from now. A report that failed
+    /// What is seen to change now ages from now, whether this is called before the evaluator finishes or after. A report that failed
     /// or that the tenant cannot have changes nothing: rows that are missing could say the opposite.
     pub fn advance(&mut self, antivirus: &AntivirusPosture, report: ReportState) {
         if !report.has_rows() {
@@ -89,6 +89,18 @@ impl SignatureHistory {
     /// Every device with what was seen of it, for a host to keep.
     pub fn iter(&self) -> impl Iterator<Item = (DeviceKey, SignaturesSeen)> {
         self.seen.iter().map(|(device, seen)| (*device, *seen))
+    }
+
+    /// Since when a device that is seen out of date at `now` has been so: since now, where it was up to date when it was last seen.
+    pub(crate) fn out_of_date_at(
+        &self,
+        device: DeviceKey,
+        now: OffsetDateTime,
+    ) -> Option<OffsetDateTime> {
+        self.seen.get(&device).map(|seen| match seen {
+            SignaturesSeen::OutOfDateSince(since) => *since,
+            SignaturesSeen::UpToDate => now,
+        })
     }
 
     /// Since when this device has been seen out of date; `None` for one that is up to date, or was never seen up to date.

@@ -210,6 +210,14 @@ pub struct Asset {
     /// What is known about the machine.
     #[serde(flatten)]
     pub content: AssetContent,
+    /// Since when complete lists of its source have not contained it, while it is held: see
+    /// [`sync_plan`](crate::assets::sync_plan::sync_plan).
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub missing_since: Option<OffsetDateTime>,
+    /// The asset of the same source that is probably this machine, set up anew: the same serial number, and this one offline and
+    /// never seen after the other appeared. Shown, and never merged.
+    #[serde(default)]
+    pub possible_duplicate_of: Option<AssetId>,
     /// How often the row was written.
     pub version: Version,
     /// When the row was first written.

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use crate::{
     CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId,
     assessment::Report,
-    credential::Grant,
+    credential::{Grant, TenantView},
     id::{derive, opaque_id},
     region::RegionKey,
 };
@@ -120,8 +120,15 @@ pub struct SyncCounts {
     pub superseded: u64,
     /// Assets of lower sources that came back.
     pub restored: u64,
-    /// Assets that match more than one other and were all kept.
+    /// Assets that look like others and were all kept: see [`Ambiguity`](crate::assets::identity::Ambiguity).
     pub ambiguous: u64,
+    /// Assets that are probably the old record of a machine that was set up anew:
+    /// [`Asset::possible_duplicate_of`](crate::asset::Asset::possible_duplicate_of).
+    #[serde(default)]
+    pub possible_duplicates: u64,
+    /// Assets that the list does not contain and that were kept.
+    #[serde(default)]
+    pub held: u64,
     /// Rows of another organization, dropped.
     pub foreign_rows: u64,
     /// Rows that did not decode.
@@ -165,7 +172,8 @@ pub struct SweptSignal {
     pub status: Status,
     /// Whether the answer behind it was complete.
     pub complete: bool,
-    /// The head of its evidence chain after this sweep: whoever holds the audit row notices a chain whose tail was cut.
+    /// The head of its evidence chain after this sweep. It stands in the database that holds the chain, too: it shows a tail that was
+    /// lost, and nothing that the database's administrator did.
     pub chain_head: ChainHead,
 }
 
@@ -177,8 +185,11 @@ pub enum AuditDetails {
     Tested {
         /// Where.
         region: RegionKey,
-        /// How many organizations the client sees; `None` when it could not ask.
+        /// How many organizations the client sees, those included whose row could not be read; `None` when it could not ask.
         organizations_visible: Option<u64>,
+        /// Rows of the list that do not say which organization they are.
+        #[serde(default)]
+        unreadable_rows: u64,
     },
     /// Credentials were saved.
     Connected {
@@ -188,6 +199,9 @@ pub enum AuditDetails {
         region: RegionKey,
         /// By which way in.
         grant: Grant,
+        /// How much of the tenant it sees, as far as that is known.
+        #[serde(default)]
+        view: TenantView,
         /// Whether this region had been connected before.
         reconnected: bool,
     },
@@ -206,6 +220,12 @@ pub enum AuditDetails {
         credential: CredentialId,
         /// Organizations in the answer.
         listed: u64,
+        /// Of these, how many have no readable name.
+        #[serde(default)]
+        nameless: u64,
+        /// Rows that do not say which organization they are.
+        #[serde(default)]
+        unreadable_rows: u64,
         /// New ones.
         added: u64,
         /// Renamed ones.
@@ -254,6 +274,13 @@ pub enum AuditDetails {
         truncated_any: bool,
         /// The list was empty while assets exist; they are held.
         suspect_empty: bool,
+        /// More than a fifth of the assets, and at least five, were gone at once; they are held until the next complete list
+        /// says the same.
+        #[serde(default)]
+        suspect_shrunk: bool,
+        /// The connection sees a part of the tenant only; what it does not list is held.
+        #[serde(default)]
+        partial_view: bool,
     },
     /// One evidence sweep of one mapping.
     Swept {

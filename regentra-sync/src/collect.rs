@@ -498,6 +498,7 @@ impl Run<'_> {
             }
         };
         let malformed = tally.malformed > 0;
+        let has_begun = tally.pages > 0;
         self.rows.insert(report, tally);
         let (outcome, state) = match end {
             Ok(Some(Completeness::Complete)) if malformed => {
@@ -510,11 +511,13 @@ impl Run<'_> {
             }
             Err(error) => {
                 tracing::warn!(?report, %error, "a report did not answer");
-                // A report that only a person's token may read is one this connection cannot have.
-                let not_available = matches!(
+                // A report that only a person's token may read is one this connection cannot have. One that was refused after its first
+                // page is there, and broke off.
+                let is_refused = matches!(
                     error.kind(),
                     ErrorKind::NotAvailable | ErrorKind::UserContextRequired
                 );
+                let not_available = is_refused && !has_begun;
                 self.failures.insert(report, error);
                 if not_available {
                     (ReportOutcome::NotAvailable, ReportState::not_available())

@@ -24,6 +24,7 @@
     reason = "these are tests: they panic where a store breaks the law they are named after"
 )]
 
+pub mod anchors;
 pub mod assets;
 pub mod audit;
 pub mod budget;
@@ -83,8 +84,13 @@ macro_rules! conformance {
             evidence::the_signal_history_is_newest_first,
             evidence::of_two_sweeps_from_one_chain_head_one_commits,
             evidence::the_first_evidence_time_is_stamped_once,
-            evidence::the_signature_history_grows_and_is_cleared,
+            evidence::the_signature_history_keeps_states_and_forgets_devices,
             evidence::customers_do_not_read_each_other,
+            anchors::the_heads_of_a_tick_are_put_under_one_root,
+            anchors::a_head_that_came_late_gets_a_root_of_its_own,
+            anchors::a_root_that_another_process_made_or_whose_heads_changed_is_not_written,
+            anchors::a_root_waits_until_it_is_handed_out,
+            anchors::heads_and_roots_of_msps_and_customers_are_apart,
             tickets::a_signal_has_one_open_ticket,
             tickets::a_ticket_is_written_from_the_version_that_was_read,
             tickets::of_two_sweeps_that_open_tickets_in_one_tick_one_commits,
@@ -157,6 +163,7 @@ mod tests {
     #[test]
     fn every_law_is_in_the_macro() {
         let laws = [
+            include_str!("conformance/anchors.rs"),
             include_str!("conformance/assets.rs"),
             include_str!("conformance/audit.rs"),
             include_str!("conformance/budget.rs"),

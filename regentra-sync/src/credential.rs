@@ -89,6 +89,40 @@ impl Grant {
     }
 }
 
+/// How much of its NinjaOne tenant a connection sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantView {
+    /// Not known: a connection of client credentials, or NinjaOne did not say what the user who authorized it sees.
+    #[default]
+    Unknown,
+    /// The user who authorized it sees every organization.
+    Whole,
+    /// The user who authorized it sees some organizations only. What such a connection does not list may well exist: nothing is
+    /// retired, and no organization is called gone.
+    Part,
+}
+
+impl TenantView {
+    /// The name used in stores, such as `part`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Whole => "whole",
+            Self::Part => "part",
+        }
+    }
+
+    /// The view of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Unknown, Self::Whole, Self::Part]
+            .into_iter()
+            .find(|view| view.as_str() == name)
+    }
+}
+
 /// The sealed columns of a credential; a disconnect empties all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedSecrets {
@@ -113,6 +147,11 @@ pub struct Credential {
     pub secrets: Option<SealedSecrets>,
     /// The keyed fingerprint of (host, client id).
     pub fingerprint: Fingerprint,
+    /// How much of the tenant it sees, as found when it was connected.
+    pub view: TenantView,
+    /// Rows of the last listing of organizations that did not say which organization they are. Connecting sets it to 0; a
+    /// discovery writes it.
+    pub lost_organizations: u64,
     /// Whether runs may use it.
     pub is_active: bool,
     /// How often it was connected or disconnected.

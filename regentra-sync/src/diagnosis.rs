@@ -38,7 +38,9 @@ impl Diagnosis {
     ///
     /// ```
     /// use regentra_sync::{RegionKey, diagnosis::{Diagnosis, Finding}, integration::ConnectionTest};
-    /// let test = ConnectionTest { organizations_visible: 0, truncated: false, warning: None };
+    /// let test = ConnectionTest {
+    ///     organizations_visible: 0, nameless: 0, unreadable_rows: 0, truncated: false, warning: None,
+    /// };
     /// let diagnosis = Diagnosis::of_test(&RegionKey::parse("eu")?, Ok(&test));
     /// assert_eq!(diagnosis.unwrap().finding, Finding::NoOrganizationVisible);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -47,6 +49,9 @@ impl Diagnosis {
     pub fn of_test(region: &RegionKey, test: Result<&ConnectionTest, &Error>) -> Option<Self> {
         let finding = match test {
             Ok(test) if test.organizations_visible == 0 => Finding::NoOrganizationVisible,
+            Ok(test) if test.unreadable_rows > 0 => Finding::OrganizationsUnreadable {
+                rows: test.unreadable_rows,
+            },
             Ok(_) => return None,
             Err(error) => Finding::of_error(error.kind().as_str(), None)?,
         };
@@ -96,6 +101,30 @@ pub enum Finding {
     NoOrganizationVisible,
     /// The organizations were never listed.
     NeverListed,
+    /// Rows of the last list of organizations do not say which organization they are.
+    OrganizationsUnreadable {
+        /// How many.
+        rows: u64,
+    },
+    /// The user who authorized the connection sees a part of the tenant only.
+    PartialView,
+    /// The organization has no readable name in NinjaOne.
+    NoReadableName,
+    /// Assets look like others, and no key decides whether they are the same machine: all are kept.
+    AmbiguousAssets {
+        /// How many.
+        assets: u64,
+    },
+    /// Assets are probably old records of machines that were set up anew.
+    PossibleDuplicates {
+        /// How many.
+        assets: u64,
+    },
+    /// Many assets were gone from NinjaOne's list at once, and are held until the next complete list says the same.
+    AssetsHeld {
+        /// How many.
+        assets: u64,
+    },
     /// Organizations wait for somebody to decide what they are.
     PendingReview,
     /// The customer's organization is not to be synced, as somebody decided.
@@ -148,6 +177,14 @@ pub enum Finding {
         /// When the last one ended; `None` when there never was one.
         #[serde(with = "time::serde::rfc3339::option")]
         last: Option<OffsetDateTime>,
+    },
+    /// Roots over evidence wait to be anchored: the sink does not take them.
+    AnchorsWaiting {
+        /// How many.
+        roots: u64,
+        /// Since when.
+        #[serde(with = "time::serde::rfc3339")]
+        since: OffsetDateTime,
     },
 }
 
@@ -207,6 +244,12 @@ impl Finding {
             Self::AuthorizationEnded => "authorization_ended",
             Self::NoOrganizationVisible => "no_organization_visible",
             Self::NeverListed => "never_listed",
+            Self::OrganizationsUnreadable { .. } => "organizations_unreadable",
+            Self::PartialView => "partial_view",
+            Self::NoReadableName => "no_readable_name",
+            Self::AmbiguousAssets { .. } => "ambiguous_assets",
+            Self::PossibleDuplicates { .. } => "possible_duplicates",
+            Self::AssetsHeld { .. } => "assets_held",
             Self::PendingReview => "pending_review",
             Self::Ignored => "ignored",
             Self::NotMapped => "not_mapped",
@@ -219,6 +262,7 @@ impl Finding {
             Self::ClocksApart { .. } => "clocks_apart",
             Self::InTheFuture { .. } => "in_the_future",
             Self::Overdue { .. } => "overdue",
+            Self::AnchorsWaiting { .. } => "anchors_waiting",
         }
     }
 
@@ -234,6 +278,12 @@ impl Finding {
             | Self::AuthorizationEnded
             | Self::NoOrganizationVisible => Severity::Blocking,
             Self::NeverListed
+            | Self::OrganizationsUnreadable { .. }
+            | Self::PartialView
+            | Self::NoReadableName
+            | Self::AmbiguousAssets { .. }
+            | Self::PossibleDuplicates { .. }
+            | Self::AssetsHeld { .. }
             | Self::PendingReview
             | Self::NotMapped
             | Self::GoneFromNinjaone
@@ -242,7 +292,8 @@ impl Finding {
             | Self::LastRunFailed { .. }
             | Self::ClocksApart { .. }
             | Self::InTheFuture { .. }
-            | Self::Overdue { .. } => Severity::Attention,
+            | Self::Overdue { .. }
+            | Self::AnchorsWaiting { .. } => Severity::Attention,
             Self::Ignored | Self::NotPromoted | Self::FirstSweepPending => Severity::Information,
         }
     }
@@ -269,6 +320,44 @@ impl Finding {
             }
             Self::NoOrganizationVisible => "The credentials work, and see no organization.",
             Self::NeverListed => "The organizations of this region were never listed.",
+            Self::OrganizationsUnreadable { rows } => {
+                let (rows, of_them) = if *rows == 1 {
+                    ("1 row".to_owned(), "its organization is")
+                } else {
+                    (format!("{rows} rows"), "their organizations are")
+                };
+                return format!(
+                    "{rows} of NinjaOne's list of organizations could not be read: {of_them} not synced, and no other is called gone."
+                )
+                .into();
+            }
+            Self::PartialView => {
+                "The user who authorized the connection sees only some organizations of the tenant: what it does not list is held."
+            }
+            Self::NoReadableName => "The organization has no readable name in NinjaOne.",
+            Self::AmbiguousAssets { assets } => {
+                return format!(
+                    "{} like others, and no serial number, Entra device id or host name decides whether they are one machine: all are kept.",
+                    if *assets == 1 { "1 asset looks".to_owned() } else { format!("{assets} assets look") }
+                )
+                .into();
+            }
+            Self::PossibleDuplicates { assets } => {
+                return if *assets == 1 {
+                    "1 asset is probably the old record of a machine that was set up anew; both records count.".into()
+                } else {
+                    format!(
+                        "{assets} assets are probably old records of machines that were set up anew; both records of each count."
+                    )
+                    .into()
+                };
+            }
+            Self::AssetsHeld { assets } => {
+                return format!(
+                    "{assets} assets were gone from NinjaOne's list at once; they are held until the next complete list says the same."
+                )
+                .into();
+            }
             Self::PendingReview => {
                 "Nobody has decided yet which company this is: nothing of it is synced."
             }
@@ -323,6 +412,7 @@ impl Finding {
             Self::Overdue { kind, .. } => {
                 return format!("No {} has ended for two intervals.", words(*kind)).into();
             }
+            Self::AnchorsWaiting { roots, .. } => return anchors_waiting(*roots).into(),
         })
     }
 
@@ -350,6 +440,22 @@ impl Finding {
                 "In NinjaOne (Administration > Apps > API), give the client's user or role access to the organizations."
             }
             Self::NeverListed => "List the organizations.",
+            Self::OrganizationsUnreadable { .. } => {
+                "List the organizations again; if it stays so, ask NinjaOne's support, with the time."
+            }
+            Self::PartialView => {
+                "Have a user authorize it who sees every organization, such as a system administrator."
+            }
+            Self::NoReadableName => "Give it a name in NinjaOne, or map it by its id.",
+            Self::AmbiguousAssets { .. } => {
+                "Look at these assets; where they are one machine, retire one of them in its source or mend its serial number."
+            }
+            Self::PossibleDuplicates { .. } => {
+                "If the machine was set up anew, delete its old record in NinjaOne."
+            }
+            Self::AssetsHeld { .. } => {
+                "If the devices were removed on purpose, wait for the next sync; else see why NinjaOne does not list them."
+            }
             Self::PendingReview => {
                 "Map it to a company, create one for it, or decide that it is not to be synced."
             }
@@ -380,8 +486,17 @@ impl Finding {
             Self::Overdue { .. } => {
                 "See that the process that runs the schedule is running, and look at its log."
             }
+            Self::AnchorsWaiting { .. } => {
+                "See that the file of anchors can be written and the time-stamping authority answers; the log says which failed. The next tick tries again."
+            }
         }
     }
+}
+
+fn anchors_waiting(roots: u64) -> String {
+    format!(
+        "{roots} roots over evidence are not anchored outside: the sink does not take them. Sweeps go on."
+    )
 }
 
 const fn words(kind: RunKind) -> &'static str {

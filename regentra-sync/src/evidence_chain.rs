@@ -2,12 +2,17 @@
 //!
 //! What a record says and how the chain over them is verified is [`regentra_evidence`]'s ([`EvidenceRecord`], [`verify_chain`]).
 //! Here is which chain a record belongs to: one for each (compliance organization, mapping, signal). The head of each stands in
-//! the audit row of the sweep that wrote it, which is what an auditor anchors the chain with.
+//! the audit row of the sweep that wrote it, signed if the host has a signing key, and among the MSP's heads, whose roots are
+//! [anchored](crate::anchor) outside if the host has a sink.
+//!
+//! The chain and the audit row stand in one database. They show what a fault of a program or a disk did, and nothing that the
+//! database's administrator did: signatures and anchors do.
 //!
 //! [`verify_chain`]: regentra_evidence::verify_chain
 
 use regentra_evidence::{
-    ChainHead, ChainLink, EvidenceRecord, FactsDigest, RecordError, Rules, Signal, SignalKind,
+    ChainHead, ChainLink, EvidenceRecord, FactsDigest, HeadSignature, HeadSigner, RecordError,
+    Rules, Signal, SignalKind, SignedLink,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -18,7 +23,19 @@ use crate::{ComplianceOrgId, EventId, MappingId, store::is_ahead};
 /// another's.
 #[must_use]
 pub fn chain_start(customer: ComplianceOrgId, mapping: MappingId, signal: SignalKind) -> ChainHead {
-    ChainHead::start(&format!("{customer}/{mapping}"), signal)
+    ChainHead::start(&chain_subject(customer, mapping), signal)
+}
+
+/// What a customer's chains of one mapping are about, as [`ChainHead::start`] takes it.
+#[must_use]
+pub fn chain_subject(customer: ComplianceOrgId, mapping: MappingId) -> String {
+    format!("{customer}/{mapping}")
+}
+
+/// The mapping of a [`chain_subject`].
+#[must_use]
+pub fn mapping_of(subject: &str) -> Option<MappingId> {
+    subject.split_once('/')?.1.parse().ok()
 }
 
 /// One record in its chain, as a store keeps it: never changed, never deleted.
@@ -33,6 +50,9 @@ pub struct EvidenceRow {
     /// The record's place in the chain, its canonical text, and its hash.
     #[serde(flatten)]
     pub link: ChainLink,
+    /// The signature of the chain's head after it; `None` when the host that wrote it had no signing key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<HeadSignature>,
     /// When the store committed it, by the store's clock: beside the record, outside what is hashed. `None` before it is
     /// committed, and for records of before stores kept it.
     #[serde(default, with = "time::serde::rfc3339::option")]
@@ -40,7 +60,7 @@ pub struct EvidenceRow {
 }
 
 impl EvidenceRow {
-    /// The next record of a chain that ends in `head`.
+    /// The next record of a chain that ends in `head`, signed by `signer` if there is one.
     ///
     /// # Errors
     /// [`RecordError::Unwritable`] when a time of the signal cannot be written.
@@ -51,15 +71,30 @@ impl EvidenceRow {
         signal: &Signal,
         rules: &Rules,
         facts: FactsDigest,
+        signer: Option<&HeadSigner>,
     ) -> Result<Self, RecordError> {
-        let record = EvidenceRecord::new(signal.clone(), rules, facts).canonical()?;
+        let mut record = EvidenceRecord::new(signal.clone(), rules, facts);
+        if let Some(signer) = signer {
+            record = record.signed_by(signer.id().clone());
+        }
+        let link = head.append(record.canonical()?);
         Ok(Self {
             mapping,
             signal: signal.kind(),
             event,
-            link: head.append(record),
+            signature: signer.map(|signer| signer.sign(link.head())),
+            link,
             committed_at: None,
         })
+    }
+
+    /// The record as an auditor gets it.
+    #[must_use]
+    pub fn into_signed_link(self) -> SignedLink {
+        SignedLink {
+            link: self.link,
+            signature: self.signature,
+        }
     }
 }
 
@@ -152,7 +187,8 @@ mod tests {
             let at = |minutes: i64| THEN + Duration::minutes(minutes);
             let signal = signal(kind, regentra_evidence::Status::Pass, at(*collected));
             let rules = Rules::default();
-            let row = EvidenceRow::append(head, mapping, event, &signal, &rules, facts()).unwrap();
+            let row =
+                EvidenceRow::append(head, mapping, event, &signal, &rules, facts(), None).unwrap();
             head = row.link.head();
             rows.push(EvidenceRow {
                 committed_at: committed.map(at),

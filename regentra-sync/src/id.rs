@@ -122,6 +122,12 @@ impl EventId {
         Self(derive("request", &[kind.as_bytes(), key.as_bytes()]))
     }
 
+    /// The event that makes an MSP's root of this number.
+    #[must_use]
+    pub fn of_root(number: u64) -> Self {
+        Self(derive("root", &[&number.to_be_bytes()]))
+    }
+
     /// A new event for a request made at `now`; two calls never give the same one.
     #[must_use]
     pub fn new(now: time::OffsetDateTime) -> Self {

@@ -8,11 +8,13 @@ use std::{
 };
 
 use ninjaone_client::Lane;
+use regentra_evidence::HeadSigner;
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
 use crate::{
     CredentialId, EventId, MspOrgId, WorkerId,
+    anchor::AnchorSink,
     audit::{Actor, AuditDetails, AuditRow},
     clock::{Clock, SystemClock},
     credential::{Credential, Fingerprint, Grant},
@@ -28,6 +30,8 @@ use crate::{
     store::Store,
 };
 
+mod anchor;
+mod asset_doubts;
 mod asset_sync;
 mod audit;
 mod authorize;
@@ -38,6 +42,7 @@ mod disconnect;
 mod discover;
 mod evidence_sweep;
 mod map;
+mod map_pending;
 mod plan;
 mod posture;
 mod promote;
@@ -46,6 +51,8 @@ mod test_connection;
 mod tickets;
 
 pub use self::{
+    anchor::Anchored,
+    asset_doubts::{AssetDoubt, Doubt, DoubtCounts},
     asset_sync::{MappingSync, SyncOutcome},
     authorize::{Authorization, Authorized, BeginAuthorization, Callback, RequestedAccess},
     connect::{Connect, Connected},
@@ -54,6 +61,7 @@ pub use self::{
     discover::Discovery,
     evidence_sweep::{SkipReason, SweepOutcome, SweepReport},
     map::{Choice, Mapped},
+    map_pending::{Bulk, BulkStep, Left, MappedPending, PendingStep, Suggestion, SuggestionReason},
     plan::{Handled, PlanKind},
     posture::CustomerPosture,
     test_connection::{ConnectionTest, TestConnection},
@@ -89,6 +97,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     policy: Policy,
+    head_signer: Option<HeadSigner>,
+    anchor_sink: Option<Arc<dyn AnchorSink>>,
     worker: WorkerId,
     /// Subjects that this process works on; the store's lease is this worker's for all of them.
     running: Mutex<BTreeSet<(MspOrgId, LeaseKey)>>,
@@ -104,6 +114,8 @@ pub struct IntegrationBuilder {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     policy: Policy,
+    head_signer: Option<HeadSigner>,
+    anchor_sink: Option<Arc<dyn AnchorSink>>,
 }
 
 impl IntegrationBuilder {
@@ -143,6 +155,23 @@ impl IntegrationBuilder {
         self
     }
 
+    /// Signs the head of every evidence chain that a sweep continues. Keep its secret outside the database and apart from the keys
+    /// of the keyring. Every process that sweeps has to have it from then on: a record without a signature that follows a signed
+    /// one is a fault.
+    #[must_use]
+    pub fn head_signer(mut self, signer: HeadSigner) -> Self {
+        self.head_signer = Some(signer);
+        self
+    }
+
+    /// Takes the roots over the heads of evidence chains out of the reach of the database's administrator, each time sweeps are
+    /// planned. Without one no root is made; the heads wait.
+    #[must_use]
+    pub fn anchor_sink(mut self, sink: Arc<dyn AnchorSink>) -> Self {
+        self.anchor_sink = Some(sink);
+        self
+    }
+
     /// The integration.
     #[must_use]
     pub fn build(self) -> Integration {
@@ -154,6 +183,8 @@ impl IntegrationBuilder {
             clock,
             observer,
             policy,
+            head_signer,
+            anchor_sink,
         } = self;
         let keyring = Arc::new(keyring);
         let ninjaone = ninjaone.unwrap_or_else(|| {
@@ -171,6 +202,8 @@ impl IntegrationBuilder {
             clock,
             observer,
             policy,
+            head_signer,
+            anchor_sink,
             worker,
             running: Mutex::default(),
         };
@@ -212,6 +245,8 @@ impl Integration {
             clock: Arc::new(SystemClock),
             observer: Arc::new(Unobserved),
             policy: Policy::default(),
+            head_signer: None,
+            anchor_sink: None,
         }
     }
 

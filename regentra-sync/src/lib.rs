@@ -2,6 +2,7 @@
 
 pub use {ninjaone_client, regentra_evidence};
 
+pub mod anchor;
 pub mod assessment;
 pub mod asset;
 pub mod assets;

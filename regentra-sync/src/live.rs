@@ -1,22 +1,24 @@
 //! NinjaOne over its API.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use ninjaone_client::{
     BaseUrl, BudgetError, BudgetKey, Client, Credentials, DeviceFilter, DeviceId,
     ErrorKind as Vendor, Grant, Lane, Limiter, MemoryTokenStore, OrganizationId, RateLimit,
-    RefreshToken, RetryPolicy, SharedBudget, Timestamp, TokenStore, Transport,
+    RetryPolicy, SharedBudget, Timestamp, TokenStore, Transport,
     devices::DevicesParams,
-    models::{ApprovalStatus, Device},
+    models::{ApprovalStatus, Device, User, UserType},
     organizations::OrganizationsParams,
     queries::CustomFieldsParams,
+    users::UsersParams,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -30,12 +32,12 @@ use crate::{
     assets::identity::serial_key,
     budget::{Spend, Window},
     collect,
-    credential::{CredentialGuard, Fingerprint},
+    credential::{CredentialGuard, Fingerprint, TenantView},
     error::{Error, ErrorKind, Result},
     mapping::ExternalOrgId,
     ninjaone::{
-        Access, AccessGrant, DeviceList, ListedDevice, ListedOrganization, NinjaOne,
-        OrganizationList, Redemption, Standing,
+        Access, AccessGrant, Contact, DeviceList, ListedDevice, ListedOrganization, NinjaOne,
+        OrganizationList, Redeemed, Redemption, Standing,
     },
     private::Private,
     progress::{Observer, Progress},
@@ -44,7 +46,7 @@ use crate::{
 };
 
 /// How long a client is kept that nothing asks with.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+const IDLE: Duration = Duration::from_secs(60 * 60);
 
 /// NinjaOne over its API, with one client per connection, so that tokens are reused. A client is kept until its connection is
 /// disconnected or connected anew, or for an hour that nothing asks with it; its secrets and its token go with it. Credentials that
@@ -302,8 +304,15 @@ impl LiveNinjaOne {
             list.malformed_rows += page.malformed.len() as u64;
             list.entra_device_ids_unsure |= !page.malformed.is_empty();
             for row in &page.rows {
+                // Nobody can say whose such a row is, or what it says.
+                let Some(id) = row.device_id else {
+                    list.malformed_rows += 1;
+                    list.entra_device_ids_unsure = true;
+                    continue;
+                };
+                list.entra_device_ids_unsure |= row.unreadable.contains("fields");
                 let value = row.fields.as_ref().and_then(|fields| fields.get(field));
-                let (Some(id), Some(text)) = (row.device_id, value.and_then(said)) else {
+                let Some(text) = value.and_then(said) else {
                     continue;
                 };
                 if let Some(listed) = own.get_mut(&id) {
@@ -329,7 +338,7 @@ impl NinjaOne for LiveNinjaOne {
         Ok(self.client(access)?.authenticate().await?)
     }
 
-    async fn redeem(&self, redemption: Redemption) -> Result<RefreshToken> {
+    async fn redeem(&self, redemption: Redemption) -> Result<Redeemed> {
         let Redemption {
             base_url,
             client_id,
@@ -346,10 +355,15 @@ impl NinjaOne for LiveNinjaOne {
         );
         let accepted = Arc::default();
         let client = self.build(&base_url, credentials, Some(Trial { log_ins, accepted }))?;
-        client.in_lane(Lane::Interactive).redeem(code).await?;
+        let client = client.in_lane(Lane::Interactive);
+        client.redeem(code).await?;
+        let view = view_of(&client).await;
+        // Asking may have brought another one.
         let token = tokens.load().await;
         let token = token.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-        token.ok_or_else(|| Error::new(ErrorKind::Internal, "the client kept no refresh token"))
+        let token = token
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "the client kept no refresh token"))?;
+        Ok(Redeemed { token, view })
     }
 
     async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {
@@ -364,12 +378,14 @@ impl NinjaOne for LiveNinjaOne {
             list.requests += 1;
             list.malformed_rows += page.malformed.len() as u64;
             for row in page.rows {
-                match (row.id, row.name) {
-                    (Some(id), Some(name)) => {
-                        let (id, name) = (ExternalOrgId::new(id.get()), Private::new(name));
-                        list.organizations.push(ListedOrganization { id, name });
-                    }
-                    _ => list.malformed_rows += 1,
+                // A name that cannot be read is no reason for an organization not to be there.
+                let name = row.name.unwrap_or_default();
+                match row.id {
+                    Some(id) => list.organizations.push(ListedOrganization {
+                        id: ExternalOrgId::new(id.get()),
+                        name: Private::new(name),
+                    }),
+                    None => list.malformed_rows += 1,
                 }
             }
         }
@@ -403,6 +419,8 @@ impl NinjaOne for LiveNinjaOne {
                             break 'walk;
                         }
                         let listed = Listed::of(&row);
+                        // It may be approved: it stays, and the list cannot say that others are gone.
+                        list.malformed_rows += u64::from(row.unreadable.contains(APPROVAL_STATUS));
                         // A device that is listed twice is what its newest row says.
                         if own
                             .get(&id)
@@ -424,6 +442,7 @@ impl NinjaOne for LiveNinjaOne {
             .map(|(id, listed)| ListedDevice {
                 id: id.get(),
                 content: listed.content,
+                contact: listed.contact,
             })
             .collect();
         Ok(list)
@@ -434,15 +453,13 @@ impl NinjaOne for LiveNinjaOne {
         connection: CredentialId,
         tenant: &Fingerprint,
         lane: Lane,
-    ) -> Result<std::time::Duration> {
+    ) -> Result<Duration> {
         let kept = self
             .clients
             .lock()
             .get(&connection)
             .map(|cached| cached.client.clone());
-        let paused = kept.map_or(std::time::Duration::ZERO, |client| {
-            client.budget().paused_for
-        });
+        let paused = kept.map_or(Duration::ZERO, |client| client.budget().paused_for);
         if self.limit.is_unlimited() {
             return Ok(paused);
         }
@@ -464,9 +481,44 @@ impl NinjaOne for LiveNinjaOne {
     }
 }
 
+/// The field that says whether a device is approved.
+const APPROVAL_STATUS: &str = "approvalStatus";
+
+/// How long finding out what a user sees may keep a connection from being saved: the code is spent by then.
+const VIEW_WITHIN: Duration = Duration::from_secs(20);
+
+/// How much of the tenant the user sees whose token the client has.
+///
+/// The API does not say who is asking. It lists the technicians, where the user may see them: what all of them see, this one
+/// does. `Unknown` when they differ, when a row does not say, and when the list is refused.
+async fn view_of(client: &Client) -> TenantView {
+    let params = UsersParams::default().user_type(UserType::Technician);
+    let users = tokio::time::timeout(VIEW_WITHIN, client.users().list(params).collect()).await;
+    let users = match users {
+        Ok(Ok(users)) if users.completeness.is_complete() && users.malformed.is_empty() => {
+            users.rows
+        }
+        _ => return TenantView::Unknown,
+    };
+    let is_technician =
+        |user: &&User| user.enabled != Some(false) && user.user_type != Some(UserType::EndUser);
+    let sees_all = |user: &User| match (user.administrator, user.permit_all_clients) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    };
+    let views: BTreeSet<_> = users.iter().filter(is_technician).map(sees_all).collect();
+    let mut views = views.into_iter();
+    match (views.next().flatten(), views.next()) {
+        (Some(true), None) => TenantView::Whole,
+        (Some(false), None) => TenantView::Part,
+        _ => TenantView::Unknown,
+    }
+}
+
 /// One row of the device list, as far as an asset needs it.
 struct Listed {
-    last_contact: Option<OffsetDateTime>,
+    contact: Contact,
     approved: bool,
     content: AssetContent,
 }
@@ -474,14 +526,19 @@ struct Listed {
 impl Listed {
     fn of(row: &Device) -> Self {
         Self {
-            last_contact: row.last_contact.and_then(Timestamp::at),
-            approved: row.approval_status == Some(ApprovalStatus::Approved),
+            contact: Contact {
+                created: row.created.and_then(Timestamp::at),
+                last: row.last_contact.and_then(Timestamp::at),
+                offline: row.offline,
+            },
+            approved: row.approval_status == Some(ApprovalStatus::Approved)
+                || row.unreadable.contains(APPROVAL_STATUS),
             content: content(row),
         }
     }
 
     fn rank(&self) -> (Option<OffsetDateTime>, bool) {
-        (self.last_contact, self.approved)
+        (self.contact.last, self.approved)
     }
 }
 

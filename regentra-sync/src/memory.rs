@@ -15,6 +15,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     AssetId, CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, WorkerId,
+    anchor::{EvidenceHead, EvidenceRoot},
     asset::{Asset, AssetStatus, Source, come_back},
     audit::AuditRow,
     authorization::{PendingAuthorization, StateDigest},
@@ -29,6 +30,7 @@ use crate::{
     ticket::{NoteReason, OutboxId, OutboxRow, Ticket, TicketId, TicketState, TicketTick},
 };
 
+mod anchors;
 mod assets;
 mod audit;
 mod budget;
@@ -102,6 +104,8 @@ struct State {
     customer_audit: BTreeMap<ComplianceOrgId, Vec<AuditRow>>,
     signals: BTreeMap<(ComplianceOrgId, MappingId, SignalKind), Vec<StoredSignal>>,
     evidence: BTreeMap<(ComplianceOrgId, MappingId, SignalKind), Vec<EvidenceRow>>,
+    heads: BTreeMap<MspOrgId, Vec<EvidenceHead>>,
+    roots: BTreeMap<MspOrgId, Vec<EvidenceRoot>>,
     budget: BTreeMap<Fingerprint, VecDeque<OffsetDateTime>>,
 }
 

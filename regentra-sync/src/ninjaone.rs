@@ -8,12 +8,13 @@ use std::{fmt::Debug, sync::Arc};
 use async_trait::async_trait;
 use ninjaone_client::{AuthorizationCode, BaseUrl, Lane, RefreshToken, TokenStore};
 use secrecy::SecretString;
+use time::OffsetDateTime;
 
 use crate::{
     CredentialId,
     assessment::{Assessment, AssessmentRequest},
     asset::AssetContent,
-    credential::{CredentialGuard, Fingerprint},
+    credential::{CredentialGuard, Fingerprint, TenantView},
     error::Result,
     mapping::ExternalOrgId,
     private::Private,
@@ -95,14 +96,24 @@ pub struct Redemption {
     pub log_ins: Fingerprint,
 }
 
+/// What an authorization code was good for.
+#[derive(Debug)]
+pub struct Redeemed {
+    /// The first refresh token of the connection.
+    pub token: RefreshToken,
+    /// How much of the tenant the user who granted the code sees.
+    pub view: TenantView,
+}
+
 /// NinjaOne, as far as the use cases need it.
 #[async_trait]
 pub trait NinjaOne: Debug + Send + Sync + 'static {
     /// Authenticates, and nothing else.
     async fn authenticate(&self, access: &Access) -> Result<()>;
 
-    /// Redeems an authorization code for the first refresh token of a connection. A code is good once, for about a minute.
-    async fn redeem(&self, redemption: Redemption) -> Result<RefreshToken>;
+    /// Redeems an authorization code for the first refresh token of a connection, and asks how much of the tenant the user who
+    /// granted it sees. A code is good once, for about a minute; that the second question has no answer is no error.
+    async fn redeem(&self, redemption: Redemption) -> Result<Redeemed>;
 
     /// All organizations that the credentials see, up to `ceiling`.
     async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList>;
@@ -140,7 +151,7 @@ pub struct OrganizationList {
     pub organizations: Vec<ListedOrganization>,
     /// The list was cut at the ceiling.
     pub truncated: bool,
-    /// Rows that did not decode.
+    /// Rows that do not say which organization they are. Each is one more organization that the credentials see.
     pub malformed_rows: u64,
     /// Requests made.
     pub requests: u64,
@@ -155,6 +166,12 @@ impl OrganizationList {
         self
     }
 
+    /// How many organizations the credentials see: those that are named by their id, and those whose row could not be read.
+    #[must_use]
+    pub fn visible(&self) -> u64 {
+        self.organizations.len() as u64 + self.malformed_rows
+    }
+
     /// Whether an organization that is not in the list does not exist.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
@@ -167,7 +184,7 @@ impl OrganizationList {
 pub struct ListedOrganization {
     /// Its id.
     pub id: ExternalOrgId,
-    /// Its name.
+    /// Its name; empty when it has none that can be read.
     pub name: Private,
 }
 
@@ -211,4 +228,18 @@ pub struct ListedDevice {
     pub id: i64,
     /// What the asset says of it.
     pub content: AssetContent,
+    /// When it was seen.
+    pub contact: Contact,
+}
+
+/// When a device was seen: what tells a machine that was set up anew from its old record. Changes from hour to hour, and is not
+/// stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// When NinjaOne first knew it.
+    pub created: Option<OffsetDateTime>,
+    /// When it last made contact.
+    pub last: Option<OffsetDateTime>,
+    /// Whether it is offline, where the list says so.
+    pub offline: Option<bool>,
 }

@@ -36,6 +36,24 @@ pub(crate) fn drop_nul(text: &mut String) {
     text.retain(|character| character != '\0');
 }
 
+/// Whether a character shows nothing of its own on a terminal or changes how its neighbours are shown: control characters, line
+/// and paragraph separators, zero-width characters, and those that turn the direction of text (bidi).
+#[must_use]
+pub const fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Whether a text shows anything.
+#[must_use]
+pub fn is_readable(text: &str) -> bool {
+    text.chars()
+        .any(|character| !is_invisible(character) && !character.is_whitespace())
+}
+
 impl fmt::Debug for Private {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Private({} bytes)", self.0.len())

@@ -727,7 +727,7 @@ fn end_of(handled: &Result<Handled>) -> (EventEnd, bool) {
 
 fn end_of_sync(synced: &[MappingSync]) -> (EventEnd, bool) {
     let ends = synced.iter().filter_map(|synced| match &synced.outcome {
-        Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing) => None,
+        Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing | SyncOutcome::OutOfView) => None,
         Ok(SyncOutcome::Superseded) => Some((EventEnd::Superseded, true)),
         Err(error) => Some(end_of_error(error)),
     });

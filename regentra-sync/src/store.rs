@@ -1,7 +1,7 @@
 //! What a host's repositories have to do: traits by use case and tenant, and the commit values they take.
 //!
 //! The sync decides, a store remembers. Every method takes its tenant first and the time as an argument; no method has a
-//! default, so that an implementor decides about each. A store for a new database implements the nine traits below and runs
+//! default, so that an implementor decides about each. A store for a new database implements the ten traits below and runs
 //! [`crate::conformance!`] over them, one named test per law.
 //!
 //! **Atomicity.** Each use case commits through *one* method that takes everything it writes as a plain value together with
@@ -22,6 +22,7 @@
 use std::fmt::{self, Debug};
 
 pub use self::{
+    anchors::{Anchors, RootCommit},
     assets::{AssetCommit, AssetFilter, AssetWrite, Assets},
     audit::{AuditPage, AuditTrail},
     budget::Budget,
@@ -35,6 +36,7 @@ pub use self::{
     tickets::{DeliveryCommit, Tickets},
 };
 
+mod anchors;
 mod assets;
 mod audit;
 mod budget;
@@ -45,9 +47,18 @@ mod planner;
 mod runs;
 mod tickets;
 
-/// Everything a host's store does. Implemented by whatever implements the nine traits.
+/// Everything a host's store does. Implemented by whatever implements the ten traits.
 pub trait Store:
-    Connections + Mappings + Assets + Evidence + Tickets + AuditTrail + Runs + Budget + Planner
+    Connections
+    + Mappings
+    + Assets
+    + Evidence
+    + Anchors
+    + Tickets
+    + AuditTrail
+    + Runs
+    + Budget
+    + Planner
 {
 }
 
@@ -56,6 +67,7 @@ impl<T> Store for T where
         + Mappings
         + Assets
         + Evidence
+        + Anchors
         + Tickets
         + AuditTrail
         + Runs
@@ -99,6 +111,8 @@ pub enum Guard {
     TicketTick,
     /// Another worker holds the lease.
     Lease,
+    /// Another process made the MSP's next root, or a head was committed to the tick meanwhile.
+    Root,
 }
 
 /// What kind of trouble a store has: named by what the caller does next.

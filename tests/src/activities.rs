@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::answer::Answer;
-use crate::fault::Changes;
+use crate::fault::{Changes, Parameter};
 use crate::filter::{BadFilter, Filter};
-use crate::report::{device_filter, moment, page_size};
+use crate::report::{device_filter, moment, page_size_asked};
 use crate::request::Request;
 use crate::table::{Devices, Row, Table};
 
@@ -56,7 +56,7 @@ pub(crate) fn answer(
             !filtered || !row.keyed || (row.device.is_some() && filter.admits(row.device, known));
         passes && of.is_none_or(|device| row.device == Some(device)) && wanted.admits(row)
     };
-    let size = page_size(request, 200).clamp(10, 1000);
+    let size = changes.capped(page_size_asked(request, 200, changes).clamp(10, 1000));
     let rows = table.rows();
     let start = wanted
         .older_than
@@ -82,27 +82,32 @@ pub(crate) fn answer(
 
 impl Wanted {
     fn of(request: &Request, of_device: bool, changes: &Changes) -> Self {
-        let text = |name| request.parameter(name).filter(|value| !value.is_empty());
-        let id = |name| text(name).and_then(|value| value.parse().ok());
-        let place = Self {
-            older_than: id("olderThan"),
-            newer_than: id("newerThan"),
-            ..Self::default()
+        let place = |name| {
+            request
+                .parameter(name)
+                .filter(|_| !changes.place_ignored)
+                .and_then(|value| value.parse().ok())
         };
-        if changes.filters_ignored {
-            return place;
-        }
+        let text = |parameter, name| changes.parameter(parameter, name, request);
+        // Not a kind of its own: what ignores every filter ignores these.
+        let other = |name| text(Parameter::Type, name);
         Self {
-            before: text("before").and_then(moment),
-            after: text("after").and_then(moment),
-            types: text(if of_device { "activityType" } else { "type" })
+            older_than: place("olderThan"),
+            newer_than: place("newerThan"),
+            before: text(Parameter::Before, "before").and_then(moment),
+            after: text(Parameter::After, "after").and_then(moment),
+            types: text(
+                Parameter::Type,
+                if of_device { "activityType" } else { "type" },
+            )
+            .map(words)
+            .unwrap_or_default(),
+            codes: text(Parameter::Status, "status")
                 .map(words)
                 .unwrap_or_default(),
-            codes: text("status").map(words).unwrap_or_default(),
-            series: text("seriesUid").map(str::to_owned),
-            source: text("sourceConfigUid").map(str::to_owned),
-            user: id("user"),
-            ..place
+            series: other("seriesUid").map(str::to_owned),
+            source: other("sourceConfigUid").map(str::to_owned),
+            user: other("user").and_then(|value| value.parse().ok()),
         }
     }
 

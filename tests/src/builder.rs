@@ -12,6 +12,7 @@ use crate::oauth::Oauth;
 use crate::preset::Preset;
 use crate::quota::Quota;
 use crate::report::{Cursors, Report};
+use crate::shape::{self, Burst, OddName, Shape};
 use crate::table::{Devices, Table};
 use crate::tenant::Tenant;
 
@@ -47,6 +48,9 @@ pub struct TenantBuilder {
     users: Option<Vec<Value>>,
     activities: Option<Vec<Value>>,
     reports: BTreeMap<Report, Vec<Value>>,
+    shapes: Vec<Shape>,
+    odd_names: Vec<OddName>,
+    bursts: Vec<Burst>,
 }
 
 impl TenantBuilder {
@@ -67,6 +71,9 @@ impl TenantBuilder {
             users: None,
             activities: None,
             reports: BTreeMap::new(),
+            shapes: Vec::new(),
+            odd_names: Vec::new(),
+            bursts: Vec::new(),
         }
     }
 
@@ -238,6 +245,26 @@ impl TenantBuilder {
         self.report(Report::CustomFields, rows)
     }
 
+    /// Puts a shape over the rows, those of a preset or those given. May be repeated.
+    pub fn shape(mut self, shape: Shape) -> Self {
+        self.shapes.push(shape);
+        self
+    }
+
+    /// Gives the organizations after the first odd names made from the first one's name, in turn.
+    pub fn odd_names(self, names: &[OddName]) -> Self {
+        Self {
+            odd_names: names.to_vec(),
+            ..self
+        }
+    }
+
+    /// Puts a burst of old activities on top of all others. May be repeated.
+    pub fn burst(mut self, burst: Burst) -> Self {
+        self.bursts.push(burst);
+        self
+    }
+
     /// The rows of the preset, or empty tables.
     fn furnished(&self) -> Rows {
         match self.plan {
@@ -327,6 +354,15 @@ impl TenantBuilder {
         }
         if let Some(given) = activities {
             tenant.set_activities(&given);
+        }
+        for shape in self.shapes {
+            shape.put_over(&mut tenant);
+        }
+        for burst in &self.bursts {
+            burst.put_on(&mut tenant);
+        }
+        if !self.odd_names.is_empty() {
+            shape::rename(&mut tenant, &self.odd_names);
         }
         tenant
     }

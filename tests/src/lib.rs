@@ -17,6 +17,7 @@ mod quota;
 mod report;
 mod request;
 mod seed;
+mod shape;
 mod table;
 mod tenant;
 mod wire;
@@ -24,8 +25,11 @@ mod wire;
 pub use answer::{Answer, Delivery, ErrorShape, Trickle};
 pub use builder::TenantBuilder;
 pub use clock::Clock;
-pub use fault::{Fault, FaultRule, Malformed, NotAvailable, RetryAfter};
+pub use fault::{
+    CursorHabit, Damage, Fault, FaultRule, Harm, Malformed, NotAvailable, Parameter, RetryAfter,
+};
 pub use preset::{Character, Preset, UnknownPreset};
 pub use report::Report;
 pub use request::Request;
+pub use shape::{Burst, OddName, Shape};
 pub use tenant::{LoggedRequest, Tenant};

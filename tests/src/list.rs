@@ -18,7 +18,10 @@ pub(crate) fn page(
     filter: &Filter,
     changes: &Changes,
 ) -> Answer {
-    let after = match request.parameter("after").map(str::parse::<i64>) {
+    let place = request
+        .parameter("after")
+        .filter(|_| !changes.place_ignored);
+    let after = match place.map(str::parse::<i64>) {
         Some(Ok(id)) => Some(id),
         Some(Err(_)) => {
             return Answer::error(
@@ -30,7 +33,7 @@ pub(crate) fn page(
         }
         None => None,
     };
-    let size = page_size(request, DEFAULT_PAGE);
+    let size = page_size(request, DEFAULT_PAGE, changes);
     let rows = table.rows();
     let all: Vec<u32>;
     let candidates = if let Some(id) = filter.organization() {

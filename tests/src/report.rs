@@ -8,7 +8,7 @@ use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
 use crate::answer::{Answer, ErrorShape};
-use crate::fault::Changes;
+use crate::fault::{Changes, CursorHabit, Parameter};
 use crate::filter::{BadFilter, Filter};
 use crate::request::Request;
 use crate::seed::Dice;
@@ -132,6 +132,18 @@ impl Report {
         }
     }
 
+    /// Whether it knows `ts`.
+    const fn monitored(self) -> bool {
+        !matches!(
+            self,
+            Self::OsPatchInstalls
+                | Self::SoftwarePatchInstalls
+                | Self::LoggedOnUsers
+                | Self::BackupUsage
+                | Self::DeviceHealth
+        )
+    }
+
     /// `backup/usage` takes no device filter at all, and the scoped fields are not about devices.
     const fn filtered(self) -> bool {
         !matches!(
@@ -154,6 +166,8 @@ struct Cursor {
     rows: Vec<u32>,
     bitlocker: bool,
     offset: usize,
+    /// Pages sent so far.
+    pages: u32,
     expires: f64,
 }
 
@@ -183,8 +197,7 @@ impl Cursors {
     ) -> Answer {
         let now = wire::seconds(now);
         self.open.retain(|_, cursor| cursor.expires > now);
-        let size = page_size(request, report.default_page());
-        let size = size.min(changes.page_cap.unwrap_or(size));
+        let size = page_size(request, report.default_page(), changes);
         let name = if let Some(name) = request.parameter("cursor").filter(|name| !name.is_empty()) {
             if changes.cursor_expired {
                 self.open.remove(name);
@@ -210,8 +223,10 @@ impl Cursors {
             let bitlocker = request
                 .parameter("include")
                 .is_some_and(|include| include.split(',').any(|part| part == "bl"));
-            let whole =
-                rows.len() <= size && changes.count_too_large == 0 && !source.cursor_on_one_page;
+            let whole = rows.len() <= size
+                && changes.count_too_large == 0
+                && !source.cursor_on_one_page
+                && !changes.has(CursorHabit::PresentOnOnePage);
             if whole || changes.bare_array {
                 return whole_report(&rows, bitlocker, source.table, changes);
             }
@@ -225,15 +240,39 @@ impl Cursors {
                     rows,
                     bitlocker,
                     offset: 0,
+                    pages: 0,
                     expires,
                 },
             );
             name
         };
-        self.page(&name, size, source.table, changes)
+        let name = if changes.has(CursorHabit::NameChanges) {
+            self.renamed(&name, source.seed)
+        } else {
+            name
+        };
+        let asked = page_size_asked(request, report.default_page(), changes);
+        self.page(&name, size, asked, source.table, changes)
     }
 
-    fn page(&mut self, name: &str, size: usize, table: &Table, changes: &Changes) -> Answer {
+    /// Gives a cursor another name.
+    fn renamed(&mut self, name: &str, seed: u64) -> String {
+        self.opened += 1;
+        let other = Dice::new(seed, (2 << 56) + self.opened).uuid();
+        if let Some(cursor) = self.open.remove(name) {
+            self.open.insert(other.clone(), cursor);
+        }
+        other
+    }
+
+    fn page(
+        &mut self,
+        name: &str,
+        size: usize,
+        asked: usize,
+        table: &Table,
+        changes: &Changes,
+    ) -> Answer {
         let Some(cursor) = self.open.get_mut(name) else {
             return Answer::not_found();
         };
@@ -244,27 +283,54 @@ impl Cursors {
             .take(size)
             .filter_map(|number| text(table, *number, cursor.bitlocker))
             .collect();
-        let state = if changes.count_missing {
-            json!({ "name": name, "expires": cursor.expires })
-        } else {
-            json!({
-                "name": name,
-                "offset": offset,
-                "count": cursor.rows.len() + changes.count_too_large,
-                "expires": cursor.expires,
-            })
-        };
+        let last = offset + page.len() >= cursor.rows.len();
+        let state = Self::state(name, cursor, page.len(), asked, changes);
         if !changes.stalled_cursor {
             cursor.offset = offset + page.len();
+            cursor.pages += 1;
         }
         let results = changes.rows(&page);
-        if changes.cursor_missing {
+        if changes.cursor_missing || (last && changes.has(CursorHabit::AbsentOnLastPage)) {
             return Answer::json_text(format!(r#"{{"results":{results}}}"#));
         }
         Answer::json_text(format!(
             r#"{{"cursor":{},"results":{results}}}"#,
             wire::text(&state)
         ))
+    }
+}
+
+impl Cursors {
+    /// What a page says of the report it is of.
+    fn state(name: &str, cursor: &Cursor, rows: usize, asked: usize, changes: &Changes) -> Value {
+        let mut state = json!({ "name": name, "expires": cursor.expires });
+        let Some(fields) = state.as_object_mut().filter(|_| !changes.count_missing) else {
+            return state;
+        };
+        if !changes.has(CursorHabit::OffsetAbsent) {
+            let shown = if changes.has(CursorHabit::OffsetAtEnd) {
+                cursor.offset + rows
+            } else {
+                cursor.offset
+            };
+            fields.insert("offset".to_owned(), json!(shown));
+        }
+        let total = cursor.rows.len();
+        let count = if changes.has(CursorHabit::CountOfPage) {
+            rows
+        } else if changes.has(CursorHabit::CountOfRequest) {
+            asked
+        } else if changes.has(CursorHabit::CountOfRest) {
+            total.saturating_sub(cursor.offset)
+        } else {
+            total
+        };
+        let drift = i64::from(changes.drift().unwrap_or(0)) * i64::from(cursor.pages);
+        let count = i64::try_from(count + changes.count_too_large).unwrap_or(i64::MAX) + drift;
+        if !changes.has(CursorHabit::CountAbsent) {
+            fields.insert("count".to_owned(), json!(count.max(0)));
+        }
+        state
     }
 }
 
@@ -289,10 +355,15 @@ fn text(table: &Table, number: u32, bitlocker: bool) -> Option<&str> {
         .map(|row| row.text(bitlocker))
 }
 
+/// The rows of a page: as many as were asked for, within the vendor's bounds and those of the request's faults.
+pub(crate) fn page_size(request: &Request, default: usize, changes: &Changes) -> usize {
+    changes.capped(page_size_asked(request, default, changes))
+}
+
 /// The page size asked for, within the vendor's bounds.
-pub(crate) fn page_size(request: &Request, default: usize) -> usize {
-    request
-        .parameter("pageSize")
+pub(crate) fn page_size_asked(request: &Request, default: usize, changes: &Changes) -> usize {
+    changes
+        .parameter(Parameter::PageSize, "pageSize", request)
         .and_then(|size| size.parse().ok())
         .filter(|size| *size > 0)
         .unwrap_or(default)
@@ -301,12 +372,11 @@ pub(crate) fn page_size(request: &Request, default: usize) -> usize {
 
 /// The device filter of a request, unless it is to be ignored.
 pub(crate) fn device_filter(request: &Request, changes: &Changes) -> Result<Filter, BadFilter> {
-    let text = if changes.filters_ignored {
-        ""
-    } else {
-        request.parameter("df").unwrap_or("")
-    };
-    Filter::parse(text)
+    Filter::parse(
+        changes
+            .parameter(Parameter::DeviceFilter, "df", request)
+            .unwrap_or(""),
+    )
 }
 
 fn select(
@@ -320,11 +390,7 @@ fn select(
     } else {
         Filter::default()
     };
-    let wanted = if changes.filters_ignored {
-        Wanted::default()
-    } else {
-        Wanted::of(request)
-    };
+    let wanted = Wanted::of(report, request, changes);
     let admits = |row: &Row| {
         let device = row.device.and_then(|id| source.devices.get(id));
         filter.admits(row.device, device) && wanted.admits(row)
@@ -354,6 +420,7 @@ struct Wanted {
     words: Vec<(&'static str, String)>,
     installed_after: Option<f64>,
     installed_before: Option<f64>,
+    monitored: Option<f64>,
 }
 
 /// What [`Wanted`] reads of a row.
@@ -372,7 +439,7 @@ struct Facts {
 }
 
 impl Wanted {
-    fn of(request: &Request) -> Self {
+    fn of(report: Report, request: &Request, changes: &Changes) -> Self {
         let names = [
             "status",
             "type",
@@ -383,15 +450,28 @@ impl Wanted {
             "productIdentifier",
         ];
         let word = |name| {
-            request
-                .parameter(name)
-                .filter(|value| !value.is_empty())
+            let kind = if name == "status" {
+                Parameter::Status
+            } else {
+                Parameter::Type
+            };
+            changes
+                .parameter(kind, name, request)
                 .map(|value| (name, value.to_owned()))
+        };
+        let installed = |name| {
+            changes
+                .parameter(Parameter::InstalledAfter, name, request)
+                .and_then(moment)
         };
         Self {
             words: names.into_iter().filter_map(word).collect(),
-            installed_after: request.parameter("installedAfter").and_then(moment),
-            installed_before: request.parameter("installedBefore").and_then(moment),
+            installed_after: installed("installedAfter"),
+            installed_before: installed("installedBefore"),
+            monitored: changes
+                .parameter(Parameter::Monitored, "ts", request)
+                .filter(|_| report.monitored())
+                .and_then(moment),
         }
     }
 
@@ -399,6 +479,7 @@ impl Wanted {
         if self.words.is_empty()
             && self.installed_after.is_none()
             && self.installed_before.is_none()
+            && self.monitored.is_none()
         {
             return true;
         }
@@ -427,6 +508,10 @@ impl Wanted {
             && self
                 .installed_before
                 .is_none_or(|before| time.is_none_or(|time| time <= before))
+            && self.monitored.is_none_or(|since| {
+                let collected = facts.timestamp.as_f64();
+                collected.is_none_or(|collected| collected >= since)
+            })
     }
 }
 

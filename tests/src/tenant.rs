@@ -11,7 +11,7 @@ use crate::activities;
 use crate::answer::Answer;
 use crate::builder::TenantBuilder;
 use crate::endpoints;
-use crate::fault::{self, Changes, Fault, FaultRule};
+use crate::fault::{self, Changes, Damage, Fault, FaultRule};
 use crate::filter::{BadFilter, Filter};
 use crate::fleet::{self, Present, Rows};
 use crate::list;
@@ -304,20 +304,38 @@ impl Tenant {
 
     /// Answers a request that arrives at `now`.
     pub fn answer(&mut self, request: &Request, now: OffsetDateTime) -> Answer {
-        let struck: Vec<Fault> = self
+        let counted: Vec<(Fault, u64)> = self
             .faults
             .iter_mut()
-            .filter_map(|rule| rule.strikes(request).then(|| rule.fault().clone()))
+            .filter_map(|rule| {
+                rule.strikes(request)
+                    .then(|| (rule.fault().clone(), rule.fired()))
+            })
             .collect();
-        let mut answer = match struck.iter().find_map(|fault| fault::instead(fault, now)) {
+        let changes = Changes::of(&counted);
+        let struck: Vec<Fault> = counted.into_iter().map(|(fault, _)| fault).collect();
+        let mut answer = match struck
+            .iter()
+            .find_map(|fault| fault::instead(fault, request, now))
+        {
             Some(answer) => {
                 if struck.contains(&Fault::TokenDies) {
                     self.oauth.revoke(request.token());
                 }
                 answer
             }
-            None => self.served(request, &Changes::of(&struck), now),
+            None => self.served(request, &changes, now),
         };
+        let damages: Vec<&Damage> = struck
+            .iter()
+            .filter_map(|fault| match fault {
+                Fault::Damaged(damage) => Some(damage),
+                _ => None,
+            })
+            .collect();
+        if !damages.is_empty() && answer.status == 200 {
+            fault::apply(&damages, &mut answer);
+        }
         for fault in &struck {
             fault::spoil(fault, &mut answer);
         }

@@ -371,6 +371,32 @@ async fn a_report_that_is_not_licensed_is_not_available_and_counts_as_answered()
     }
 }
 
+/// What the tenant cannot have it cannot have from the first page on. Rows that came before the refusal are of a report that broke off.
+#[tokio::test]
+async fn a_report_that_is_refused_after_its_first_page_broke_off() {
+    for report in [Report::Volumes, Report::OsPatchInstalls] {
+        let mut tenant = Tenant::builder(NOW)
+            .preset(Preset::Healthy, 5, 1200)
+            .organization_count(1)
+            .build();
+        let organization = organization(&tenant, 0);
+        let (path, _, kind) = REPORTS
+            .into_iter()
+            .find(|(_, of, _)| *of == report)
+            .unwrap();
+        let refused = Fault::NotAvailable(NotAvailable::Forbidden);
+        tenant.fault(refused.on(path).starting_at(2));
+        let collected = collect(tenant, organization).await;
+        assert_eq!(collected.rows[&report].pages, 1, "{path}");
+        assert_eq!(collected.assessment.reports[&report], ReportOutcome::Failed);
+        let signal = &by_kind(&collected)[&kind];
+        assert_eq!(signal.status, Status::Unknown, "{path}");
+        assert!(signal.reasons.contains(&Reason::ReportFailed));
+        assert!(!signal.reasons.contains(&Reason::NotAvailable));
+        assert!(!signal.complete, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_row_that_does_not_decode_is_counted_and_its_signal_never_passes() {
     for how in [Malformed::WrongType, Malformed::NotAnObject] {

@@ -98,6 +98,7 @@ async fn story(store: &PostgresStore, polls: usize) -> (Snapshot, usize) {
         guard: world.credential.guard(),
         added: added.to_vec(),
         seen: Vec::new(),
+        lost_organizations: None,
         audit: vec![world.audit("discovery", 1)],
     };
     deliveries
@@ -276,6 +277,7 @@ async fn a_connection_that_dies_in_mid_commit_leaves_nothing() {
         "leases",
         "signals",
         "evidence",
+        "evidence_heads",
         "customer_audit",
         "signature_history",
         "outbox",

@@ -316,3 +316,34 @@ async fn no_error_and_no_debug_shows_a_password() {
         );
     }
 }
+
+/// As a database of the release before: every row is kept, and an age of signatures that was running runs on.
+#[tokio::test]
+async fn a_schema_of_the_release_before_keeps_every_row_and_the_running_ages_of_signatures() {
+    let database = postgres::database().await;
+    let mut owner = database.connect(OWNER).await;
+    let id = |number: u128| format!("'{}'::uuid", uuid::Uuid::from_u128(number));
+    let before = format!(
+        "ALTER TABLE regentra_sync.signature_history DROP COLUMN state; \
+         ALTER TABLE regentra_sync.signature_history RENAME COLUMN since TO first_seen_at; \
+         ALTER TABLE regentra_sync.assets DROP COLUMN missing_since, DROP COLUMN possible_duplicate_of; \
+         ALTER TABLE regentra_sync.credentials DROP COLUMN tenant_view, DROP COLUMN lost_organizations; \
+         DELETE FROM regentra_sync.migrations WHERE version >= 4; \
+         SET regentra.msp_org_id = '{}'; \
+         INSERT INTO regentra_sync.signature_history (msp_org_id, mapping_id, device_digest, first_seen_at) \
+         VALUES ({}, {}, 'd', '2026-10-01 00:00+00')",
+        uuid::Uuid::from_u128(1),
+        id(1),
+        id(2)
+    );
+    execute(&mut owner, &before).await;
+    migrate(&database.url(OWNER), STORE).await.unwrap();
+    let kept: (String, String) = sqlx::query_as(
+        "SELECT state, (since AT TIME ZONE 'UTC')::text FROM regentra_sync.signature_history",
+    )
+    .fetch_one(&mut owner)
+    .await
+    .unwrap();
+    let expected = ("out_of_date".to_owned(), "2026-10-01 00:00:00".to_owned());
+    assert_eq!(kept, expected);
+}

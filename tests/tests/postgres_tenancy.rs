@@ -8,22 +8,27 @@
 
 mod postgres;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use postgres::{Database, OWNER, SUPERUSER, execute};
 use regentra_sync::{
+    EventId, Integration,
+    anchor::{Anchor, AnchorSink, EvidenceRoot, SinkError},
     asset::Source,
+    audit::{AuditDetails, SweptSignal},
     authorization::{PendingAuthorization, StateDigest},
     budget::NINJAONE_WINDOWS,
-    conformance::world::{World, at, committed},
+    clock::ManualClock,
+    conformance::world::{World, at, committed, signer},
     credential::Fingerprint,
-    regentra_evidence::SignalKind,
+    evidence_chain::chain_start,
+    regentra_evidence::{Hash256, HeadTree, KeyId, SignalKind, Status, TrustedKeys, verify_export},
     region::RegionKey,
     run::{RunKind, RunOutcome, RunRecord, RunSubject},
-    seal::Sealed,
+    seal::{Keyring, MasterKey, Sealed},
     store::{
-        AuditPage, AuditTrail as _, Budget as _, Connections as _, Evidence as _, Runs as _,
-        TicketWrite,
+        Anchors as _, AuditPage, AuditTrail as _, Budget as _, Connections as _, Evidence as _,
+        RootCommit, Runs as _, TicketWrite,
     },
     ticket::{NoteReason, OutboxRow, TicketTick},
 };
@@ -65,6 +70,18 @@ async fn fill(store: &PostgresStore, number: u128) -> Tenant {
             .await
             .unwrap(),
     );
+    let commit = RootCommit {
+        event: EventId::of_root(1),
+        root: EvidenceRoot {
+            number: 1,
+            tick: at(0),
+            heads: 5,
+            root: Hash256::from_bytes([7; 32]),
+            made_at: at(4),
+            handed_out_at: None,
+        },
+    };
+    committed(store.commit_root(world.msp, commit).await.unwrap());
     let record = RunRecord {
         subject: RunSubject {
             kind: RunKind::Discovery,
@@ -429,7 +446,14 @@ async fn the_owner_is_bound_too() {
         let all = format!("SELECT count(*) FROM regentra_sync.{table}");
         assert_eq!(count(&mut owner, &all).await, 0, "{table}");
     }
-    for table in ["signals", "evidence", "msp_audit", "customer_audit"] {
+    for table in [
+        "signals",
+        "evidence",
+        "msp_audit",
+        "customer_audit",
+        "evidence_heads",
+        "evidence_roots",
+    ] {
         for sql in [
             format!("DELETE FROM regentra_sync.{table}"),
             format!("TRUNCATE regentra_sync.{table}"),
@@ -444,6 +468,78 @@ async fn the_owner_is_bound_too() {
             );
         }
     }
+}
+
+/// The store's role, whatever statement it runs: no grant, and behind the grants a trigger.
+#[tokio::test]
+async fn the_stores_role_appends_records_and_signals_and_changes_none() {
+    let scene = scene().await;
+    let mut session = scene.one.session(&scene.store).await;
+    let content = "SELECT md5(string_agg(line, ';' ORDER BY line)) FROM ( \
+        SELECT e::text AS line FROM regentra_sync.evidence e UNION ALL SELECT s::text FROM regentra_sync.signals s \
+        UNION ALL SELECT a::text FROM regentra_sync.customer_audit a \
+        UNION ALL SELECT a::text FROM regentra_sync.msp_audit a \
+        UNION ALL SELECT h::text FROM regentra_sync.evidence_heads h \
+        UNION ALL SELECT r::text FROM regentra_sync.evidence_roots r) AS everything";
+    let before: String = sqlx::query_scalar(content)
+        .fetch_one(&mut *session)
+        .await
+        .unwrap();
+    let mut statements = Vec::new();
+    for (name, column) in [
+        ("evidence", "record"),
+        ("signals", "status"),
+        ("customer_audit", "action"),
+        ("msp_audit", "action"),
+        ("evidence_heads", "hash"),
+        ("evidence_roots", "root"),
+    ] {
+        let table = format!("regentra_sync.{name}");
+        statements.extend([
+            format!("DELETE FROM {table}"),
+            format!("DELETE FROM ONLY {table} WHERE false"),
+            format!("TRUNCATE {table}"),
+            format!("TRUNCATE {table} CASCADE"),
+            format!("UPDATE {table} SET {column} = {column}"),
+            format!("INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM {table} ON CONFLICT ON CONSTRAINT {name}_pkey \
+                     DO UPDATE SET {column} = excluded.{column}"),
+            format!("MERGE INTO {table} t USING {table} s ON true WHEN MATCHED THEN DELETE"),
+            format!("MERGE INTO {table} t USING {table} s ON true WHEN MATCHED THEN UPDATE SET {column} = s.{column}"),
+            format!("WITH gone AS (DELETE FROM {table} RETURNING 1) SELECT count(*) FROM gone"),
+            format!("SELECT * FROM {table} FOR UPDATE"),
+            format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"),
+            format!("ALTER TABLE {table} DISABLE TRIGGER ALL"),
+            format!("DROP TRIGGER append_only ON {table}"),
+            format!("DROP TABLE {table}"),
+            format!("CREATE RULE quiet AS ON INSERT TO {table} DO INSTEAD NOTHING"),
+        ]);
+    }
+    statements.extend([
+        "UPDATE regentra_sync.evidence_heads SET tick = now()".to_owned(),
+        "UPDATE regentra_sync.evidence_roots SET number = number + 1".to_owned(),
+        "SET session_replication_role = replica".to_owned(),
+    ]);
+    // A lock on rows needs the right to change a column, and has it where a head is put under a root; it changes nothing.
+    statements.retain(|sql| !(sql.ends_with("FOR UPDATE") && sql.contains("evidence_")));
+    for sql in statements {
+        let refused = change(&mut session, &sql).await;
+        assert_eq!(refused, Err(INSUFFICIENT_PRIVILEGE.to_owned()), "{sql}");
+    }
+    // What the role may change of a head and a root it may change once.
+    for sql in [
+        "UPDATE regentra_sync.evidence_heads SET root_number = 2",
+        "UPDATE regentra_sync.evidence_heads SET root_number = NULL",
+        "UPDATE regentra_sync.evidence_roots SET handed_out_at = now(); \
+         UPDATE regentra_sync.evidence_roots SET handed_out_at = NULL",
+    ] {
+        let refused = change(&mut session, sql).await;
+        assert_eq!(refused, Err("23001".to_owned()), "{sql}");
+    }
+    let after: String = sqlx::query_scalar(content)
+        .fetch_one(&mut *session)
+        .await
+        .unwrap();
+    assert_eq!(after, before);
 }
 
 /// A role that was granted nothing sees nothing at all, not even that there are tables.
@@ -486,4 +582,147 @@ async fn what_one_customer_wrote_another_does_not_read_through_the_store() {
     );
     assert_eq!((a.len(), b.len()), (1, 1));
     assert_ne!(a, b);
+}
+
+/// Keeps anchors where no statement reaches them.
+#[derive(Debug, Default)]
+struct Elsewhere(std::sync::Mutex<Vec<Anchor>>);
+
+#[async_trait::async_trait]
+impl AnchorSink for Elsewhere {
+    async fn keep(&self, anchor: &Anchor) -> Result<(), SinkError> {
+        self.0.lock().unwrap().push(anchor.clone());
+        Ok(())
+    }
+}
+
+/// The superuser switches the triggers off and writes one customer's history anew, as far as it goes without a key.
+async fn rewrite(database: &Database, world: &World<'_>) {
+    let mut superuser = database.connect(SUPERUSER).await;
+    for table in [
+        "evidence",
+        "signals",
+        "customer_audit",
+        "evidence_heads",
+        "evidence_roots",
+    ] {
+        let off = format!("ALTER TABLE regentra_sync.{table} DISABLE TRIGGER ALL");
+        execute(&mut superuser, &off).await;
+    }
+    let rows = "SELECT signal, record, hash FROM regentra_sync.evidence WHERE compliance_org_id::text = $1";
+    let rows: Vec<(String, String, Vec<u8>)> = sqlx::query_as(rows)
+        .bind(world.customer.to_string())
+        .fetch_all(&mut superuser)
+        .await
+        .unwrap();
+    let mut heads = Vec::new();
+    for (signal, record, old) in rows {
+        let kind = SignalKind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == signal)
+            .unwrap();
+        let mut record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        record.as_object_mut().unwrap().remove("signing_key");
+        *record.pointer_mut("/signal/status").unwrap() = "warning".into();
+        let link = chain_start(world.customer, world.mapping.id, kind).append(record.to_string());
+        heads.push(link.head());
+        let digit = |hex: String, byte: &u8| hex + &format!("{byte:02x}");
+        let hex = old.iter().fold(String::new(), digit);
+        let sql = "UPDATE regentra_sync.evidence SET record = $1, hash = $2, signature = NULL WHERE hash = $3";
+        sqlx::query(sql)
+            .bind(&link.record)
+            .bind(link.hash.as_bytes().as_slice())
+            .bind(&old)
+            .execute(&mut superuser)
+            .await
+            .unwrap();
+        let new = link.hash;
+        for sql in [
+            format!(
+                "UPDATE regentra_sync.evidence_heads SET hash = '\\x{new}' WHERE hash = '\\x{hex}'"
+            ),
+            format!(
+                "UPDATE regentra_sync.customer_audit SET details = replace(details::text, '{hex}', '{new}')::jsonb"
+            ),
+        ] {
+            execute(&mut superuser, &sql).await;
+        }
+    }
+    let root = HeadTree::new(heads).root();
+    let sql = format!(
+        "UPDATE regentra_sync.evidence_roots SET root = '\\x{root}' WHERE msp_org_id::text = '{}'",
+        world.msp
+    );
+    execute(&mut superuser, &sql).await;
+}
+
+#[tokio::test]
+async fn a_superuser_who_rewrites_records_is_found_by_signatures_and_anchors_and_not_without() {
+    let (store, database) = postgres::new_store(postgres::clock()).await;
+    let world = World::new(&store, 1).await;
+    let mut sweep = world.sweeping("sweep", 3).await;
+    if let AuditDetails::Swept { signals, .. } = &mut sweep.audit.details {
+        for row in &sweep.evidence {
+            let chain_head = row.link.head();
+            let (status, complete) = (Status::Pass, true);
+            signals.insert(
+                row.signal,
+                SweptSignal {
+                    status,
+                    complete,
+                    chain_head,
+                },
+            );
+        }
+    }
+    committed(
+        store
+            .commit_sweep(world.msp, world.customer, sweep)
+            .await
+            .unwrap(),
+    );
+    let sink = Arc::new(Elsewhere::default());
+    let key = |byte| MasterKey::from_bytes([byte; 32]);
+    let keyring = Keyring::new(KeyId::new("k").unwrap(), key(1), key(2));
+    let host = Integration::builder(Arc::new(store.clone()), keyring)
+        .clock(Arc::new(ManualClock::at(at(10))))
+        .anchor_sink(Arc::<Elsewhere>::clone(&sink))
+        .build();
+    assert_eq!(host.anchor(world.msp).await.unwrap().handed_out, 1);
+    let anchors = sink.0.lock().unwrap().clone();
+    let keys = TrustedKeys::new([signer().public_key()]).unwrap();
+    let faults = |keys, anchors: Vec<Anchor>| {
+        let export = host.evidence_export(world.msp, world.customer, &[], Vec::new());
+        async move {
+            let reports = verify_export(&export.await.unwrap(), keys, &anchors);
+            assert_eq!(reports.len(), 5);
+            reports
+                .iter()
+                .filter(|report| report.fault.is_some())
+                .count()
+        }
+    };
+    assert_eq!(faults(Some(&keys), anchors.clone()).await, 0);
+    assert!(
+        host.verify_anchors(world.msp, &anchors)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    rewrite(&database, &world).await;
+    assert_eq!(
+        faults(None, Vec::new()).await,
+        0,
+        "without anything from outside"
+    );
+    assert_eq!(faults(Some(&keys), Vec::new()).await, 5);
+    assert_eq!(faults(None, anchors.clone()).await, 5);
+    assert_eq!(
+        host.verify_anchors(world.msp, &anchors)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }

@@ -13,6 +13,7 @@ use authorization::{File, LOG, NOW, Scene, event, killed, msp, tenant};
 use regentra_sync::{
     ErrorKind,
     audit::Actor,
+    credential::TenantView,
     event::Event,
     integration::{
         BeginAuthorization, Callback, Choice, Connect, Handled, PlanKind, RequestedAccess,
@@ -21,6 +22,7 @@ use regentra_sync::{
     ninjaone_client::{ErrorKind as Vendor, Scope},
 };
 use secrecy::ExposeSecret as _;
+use serde_json::json;
 use time::Duration;
 use url::Url;
 use uuid::Uuid;
@@ -367,4 +369,79 @@ async fn no_secret_of_an_authorization_is_logged_or_said() {
 async fn a_process_killed_hard_while_it_rotates_is_made_good_or_says_to_authorize_again() {
     let test = "a_process_killed_hard_while_it_rotates_is_made_good_or_says_to_authorize_again";
     killed::at_any_time(test, 40, async || File::new()).await;
+}
+
+/// What the users who may be asking say of how much of the tenant they see.
+#[tokio::test]
+async fn a_user_who_sees_a_part_of_the_tenant_is_noticed_when_the_authorization_is_completed() {
+    let technician = |administrator: bool, all: bool| {
+        json!({
+            "id": 1, "userType": "TECHNICIAN", "enabled": true, "administrator": administrator, "permitAllClients": all,
+        })
+    };
+    let with = |mut user: serde_json::Value, field: &str, value: serde_json::Value| {
+        user[field] = value;
+        user
+    };
+    let part = technician(false, false);
+    let table = [
+        (
+            "an administrator",
+            vec![technician(true, false)],
+            TenantView::Whole,
+        ),
+        (
+            "all organizations",
+            vec![technician(false, true)],
+            TenantView::Whole,
+        ),
+        ("some organizations", vec![part.clone()], TenantView::Part),
+        (
+            "one of each",
+            vec![part.clone(), technician(true, true)],
+            TenantView::Unknown,
+        ),
+        (
+            "and one who may not log in",
+            vec![
+                part.clone(),
+                with(technician(true, true), "enabled", json!(false)),
+            ],
+            TenantView::Part,
+        ),
+        (
+            "and an end user",
+            vec![
+                part.clone(),
+                with(technician(true, true), "userType", json!("END_USER")),
+            ],
+            TenantView::Part,
+        ),
+        (
+            "a flag that cannot be read",
+            vec![with(part.clone(), "permitAllClients", json!(["?"]))],
+            TenantView::Unknown,
+        ),
+        ("nobody", vec![], TenantView::Unknown),
+    ];
+    for (name, mut users, view) in table {
+        for (user, id) in users.iter_mut().zip(1..) {
+            user["id"] = json!(id);
+        }
+        let scene = Scene::of(tenant().users(&users), false).await;
+        let process = scene.process().await;
+        let begun = process
+            .integration
+            .begin_authorization(msp(1), scene.beginning());
+        let address = scene.consented(&begun.await.unwrap().url);
+        let authorized = process
+            .integration
+            .complete_authorization(msp(1), Callback::read(&address), Actor::Schedule)
+            .await
+            .unwrap();
+        assert_eq!(authorized.view, view, "{name}");
+        assert_eq!(authorized.test.unwrap().organizations_visible, 2, "{name}");
+        let card = process.integration.connection_status(msp(1)).await.unwrap();
+        assert_eq!(card[0].view, view, "{name}");
+    }
 }

@@ -34,8 +34,10 @@ use regentra_sync::{
     evidence_chain::chain_start,
     integration::{Choice, Connect, PlanKind},
     mapping::ExternalOrgId,
-    ninjaone::{Access, DeviceList, ListedOrganization, NinjaOne, OrganizationList, Redemption},
-    ninjaone_client::{ErrorKind as Vendor, RefreshToken},
+    ninjaone::{
+        Access, DeviceList, ListedOrganization, NinjaOne, OrganizationList, Redeemed, Redemption,
+    },
+    ninjaone_client::ErrorKind as Vendor,
     regentra_evidence::{SignalKind, Status, verify_chain},
     schedule::Cadence,
     seal::{KeyId, Keyring, MasterKey},
@@ -104,7 +106,7 @@ impl NinjaOne for Tenants {
         Ok(())
     }
 
-    async fn redeem(&self, _redemption: Redemption) -> Result<RefreshToken> {
+    async fn redeem(&self, _redemption: Redemption) -> Result<Redeemed> {
         Err(Error::new(ErrorKind::Internal, "nobody is authorized here"))
     }
 

@@ -11,10 +11,9 @@ use regentra_sync::{
     error::{Error, ErrorKind, Result},
     mapping::ExternalOrgId,
     ninjaone::{
-        Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList,
-        Redemption,
+        Access, Contact, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList,
+        Redeemed, Redemption,
     },
-    ninjaone_client::RefreshToken,
     regentra_evidence::{
         ActivityKey, AntivirusPosture, AttemptFact, BackupActivity, BackupEvent, BackupFact,
         Conversion, Definitions, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Encryption,
@@ -91,6 +90,7 @@ fn listed(organization: ExternalOrgId, device: usize) -> ListedDevice {
             model: Some("HP EliteBook 840 14 inch G10 Notebook PC".to_owned()),
             operating_system: Some("Windows 11 Professional Edition".to_owned()),
         },
+        contact: Contact::default(),
     }
 }
 
@@ -100,7 +100,7 @@ impl NinjaOne for Fleet {
         Ok(())
     }
 
-    async fn redeem(&self, _: Redemption) -> Result<RefreshToken> {
+    async fn redeem(&self, _: Redemption) -> Result<Redeemed> {
         let message = "this tenant is connected with a client secret";
         Err(Error::new(ErrorKind::Invalid, message))
     }

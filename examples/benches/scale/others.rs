@@ -72,6 +72,7 @@ pub(crate) async fn furnish(
             guard: credential.guard(),
             added: added.collect(),
             seen: Vec::new(),
+            lost_organizations: None,
             audit: Vec::new(),
         };
         let outcome = integration.store().commit_discovery(msp, commit).await?;

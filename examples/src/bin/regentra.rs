@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use regentra_examples::{command::Command, hardening, host::HostArgs, output};
+use regentra_examples::{command::Command, hardening, host::HostArgs, output, progress};
 
 /// What the environment says, and what a run answers with.
 const ENVIRONMENT: &str = "\
@@ -16,6 +16,10 @@ Environment:
   REGENTRA_DB             the database, where --db is not given
   REGENTRA_KEY            the keys that seal credentials; without it, the file beside a SQLite database
   REGENTRA_KEY_RETIRED    the keys before, while `rotate-key` seals everything again
+  REGENTRA_SIGNING_KEY_FILE
+                          the key that signs evidence; without it, the file beside a SQLite database, if it is there
+  REGENTRA_ANCHORS        the file that anchors of evidence go to; keep it where the database's administrator cannot write
+  REGENTRA_TSA            a time-stamping authority (RFC 3161) that stamps each anchor
   RUST_LOG                what is logged on standard error, such as `regentra_sync=debug`
   NO_COLOR                no colours
 
@@ -61,6 +65,9 @@ async fn main() -> ExitCode {
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(format_args!("error: {error:#}"));
+            if let Some(hint) = progress::when_to_try_again(&error) {
+                output::note(hint);
+            }
             ExitCode::FAILURE
         }
     }

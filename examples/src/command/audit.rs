@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use comfy_table::Cell;
 use regentra_evidence::SignalKind;
 use regentra_sync::{
     audit::{Actor, AuditDetails, AuditRow, SweepCounts, SweptSignal, SyncCounts},
-    credential::Grant,
+    credential::{Grant, TenantView},
     store::AuditPage,
 };
 
@@ -16,8 +15,9 @@ use crate::{
     host::{Host, HostArgs},
     output,
     portal::Portal,
+    shown::Shown,
     table, verdict,
-    wording::{count, minute, number},
+    wording::{count, count_and_lost, minute, number},
 };
 
 /// Arguments of `regentra audit`.
@@ -71,7 +71,7 @@ pub async fn read(
     let Some(customer) = company.converted_to else {
         anyhow::bail!(
             "{} is not promoted, so it has no trail of its own; the provider's is `regentra audit`",
-            company.name.as_str()
+            Shown::name(&company.name)
         );
     };
     Ok(host.integration.customer_audit(customer, page).await?)
@@ -83,13 +83,13 @@ pub fn table(portal: &Portal, rows: &[AuditRow]) -> String {
     let mut table = table::new(&["At", "By", "Action", "What"]);
     for row in rows {
         table.add_row([
-            Cell::new(minute(row.at)),
-            Cell::new(match row.actor {
+            table::cell(minute(row.at)),
+            table::cell(match row.actor {
                 Actor::Schedule => "schedule",
                 Actor::Operator(_) => "operator",
             }),
-            Cell::new(row.action),
-            Cell::new(what(portal, &row.details)),
+            table::cell(row.action.as_str()),
+            table::cell(what(portal, &row.details)),
         ]);
     }
     table::text(&table)
@@ -105,16 +105,23 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
         AuditDetails::Tested {
             region,
             organizations_visible,
+            unreadable_rows,
         } => match organizations_visible {
             Some(n) => format!(
                 "{region}: {} visible",
-                count(*n, "organization", "organizations")
+                count_and_lost(
+                    n.saturating_sub(*unreadable_rows),
+                    "organization",
+                    "organizations",
+                    *unreadable_rows
+                )
             ),
             None => format!("{region}: could not ask"),
         },
         AuditDetails::Connected {
             region,
             grant,
+            view,
             reconnected,
             ..
         } => {
@@ -123,7 +130,11 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
                 Grant::ClientCredentials => "",
                 Grant::AuthorizationCode => ", authorized by an administrator",
             };
-            format!("{region}{again}{way}")
+            let view = match view {
+                TenantView::Part => ", who sees a part of the tenant only",
+                TenantView::Whole | TenantView::Unknown => "",
+            };
+            format!("{region}{again}{way}{view}")
         }
         AuditDetails::Disconnected {
             mappings,
@@ -141,6 +152,8 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
         }
         AuditDetails::Discovered {
             listed,
+            nameless,
+            unreadable_rows,
             added,
             renamed,
             missing,
@@ -153,6 +166,7 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
                 (*renamed, "renamed"),
                 (*missing, "no longer listed"),
                 (*returned, "listed again"),
+                (*nameless, "without a readable name"),
             ]);
             let cut = if *truncated {
                 "; cut at the ceiling"
@@ -164,7 +178,8 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
             } else {
                 &parts
             };
-            format!("{} listed: {parts}{cut}", number(*listed))
+            let all = count_and_lost(*listed, "organization", "organizations", *unreadable_rows);
+            format!("{all}: {parts}{cut}")
         }
         AuditDetails::Mapped {
             mapping,
@@ -179,20 +194,25 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
             )
         }
         AuditDetails::Ignored { mapping } | AuditDetails::Unmapped { mapping } => {
-            organization(*mapping)
+            organization(*mapping).to_string()
         }
-        AuditDetails::Promoted { company, .. } => portal.company_name(*company).to_owned(),
+        AuditDetails::Promoted { company, .. } => portal.company_name(*company).to_string(),
         AuditDetails::Synced {
             mapping,
             counts,
             truncated_any,
             suspect_empty,
+            suspect_shrunk,
+            partial_view,
         } => {
             let cut = truncated_any.then_some("cut at the ceiling");
             let held = suspect_empty.then_some("suspiciously empty, assets held");
+            let shrunk = suspect_shrunk.then_some("suspiciously short, assets held");
+            let part = partial_view.then_some("seen by a user who sees a part of the tenant");
+            let remarks = [cut, held, shrunk, part].into_iter().flatten();
             let parts = [synced(counts)]
                 .into_iter()
-                .chain([cut, held].into_iter().flatten().map(str::to_owned));
+                .chain(remarks.map(str::to_owned));
             format!(
                 "{}: {}",
                 organization(*mapping),
@@ -241,10 +261,11 @@ fn synced(counts: &SyncCounts) -> String {
         (counts.superseded, "superseded"),
         (counts.restored, "restored"),
         (counts.ambiguous, "ambiguous"),
+        (counts.possible_duplicates, "possible duplicates"),
+        (counts.held, "held"),
         (counts.foreign_rows, "foreign"),
-        (counts.malformed_rows, "malformed"),
     ]);
-    let devices = count(counts.listed, "device", "devices");
+    let devices = count_and_lost(counts.listed, "device", "devices", counts.malformed_rows);
     if parts.is_empty() {
         devices
     } else {

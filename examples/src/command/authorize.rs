@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 use ninjaone_client::Scope;
 use regentra_sync::{
     RegionKey,
+    credential::TenantView,
+    diagnosis::Finding,
     integration::{Authorization, Authorized, BeginAuthorization, Callback, RequestedAccess},
 };
 use serde_json::json;
@@ -96,6 +98,8 @@ pub async fn run(args: AuthorizeArgs, host: &HostArgs) -> anyhow::Result<()> {
         return output::json(&json!({
             "region": region,
             "organizations_visible": visible.map(|test| test.organizations_visible),
+            "unreadable_rows": visible.map(|test| test.unreadable_rows),
+            "view": authorized.view,
             "reconnected": authorized.connected.reconnected,
             "database": database.to_string(),
         }));
@@ -140,6 +144,14 @@ async fn complete(host: &Host, callback: Callback) -> anyhow::Result<Authorized>
         Err(error) => output::note(format_args!(
             "warning: it is saved, and could not be tried: {error}"
         )),
+    }
+    if authorized.view == TenantView::Part {
+        let finding = Finding::PartialView;
+        output::note(format_args!(
+            "warning: {} {}",
+            finding.meaning(),
+            finding.next_step()
+        ));
     }
     Ok(authorized)
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use comfy_table::Cell;
 use regentra_sync::{
     CompanyId,
     asset::AssetStatus,
@@ -17,6 +16,7 @@ use crate::{
     host::{Host, HostArgs},
     output,
     portal::Portal,
+    shown::Shown,
     table,
     wording::{count_of, minute, rfc3339},
 };
@@ -40,7 +40,7 @@ impl CompaniesArgs {
 #[derive(Debug)]
 pub struct CompanyRow {
     company: PortalCompany,
-    organizations: Vec<String>,
+    organizations: Vec<Shown>,
     active: u64,
     retired: u64,
     evidence: Evidence,
@@ -78,7 +78,7 @@ pub async fn run(args: CompaniesArgs, host: &HostArgs) -> anyhow::Result<()> {
             json!({
                 "id": row.company.id,
                 "name": row.company.name,
-                "organizations": row.organizations,
+                "organizations": row.organizations.iter().map(Shown::as_str).collect::<Vec<_>>(),
                 "assets_active": row.active,
                 "assets_retired": row.retired,
                 "compliance_org": row.company.converted_to,
@@ -194,14 +194,15 @@ pub fn table(rows: &[CompanyRow]) -> String {
         let organizations = if row.organizations.is_empty() {
             "none".to_owned()
         } else {
-            row.organizations.join(", ")
+            let organizations = row.organizations.iter().map(ToString::to_string);
+            organizations.collect::<Vec<_>>().join(", ")
         };
         let mut cells = vec![
-            table::cell(row.company.name.as_str()),
-            Cell::new(short),
-            Cell::new(organizations),
+            table::cell(Shown::name(&row.company.name)),
+            table::cell(short),
+            table::cell(organizations),
             table::number(row.active),
-            Cell::new(match row.evidence {
+            table::cell(match row.evidence {
                 Evidence::AssetsOnly => "not promoted: assets only".to_owned(),
                 Evidence::NothingToSweep => "promoted, no organization".to_owned(),
                 Evidence::DryRun => "dry run until its first sweep succeeds".to_owned(),

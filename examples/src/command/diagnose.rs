@@ -85,7 +85,9 @@ fn whom(portal: &Portal, diagnosis: &Diagnosis) -> String {
         return String::new();
     }
     let first = mappings.iter().take(NAMED);
-    let mut names: Vec<_> = first.map(|id| portal.organization_label(*id)).collect();
+    let mut names: Vec<_> = first
+        .map(|id| portal.organization_label(*id).to_string())
+        .collect();
     let others = mappings.len().saturating_sub(NAMED) as u64;
     if others > 0 {
         names.push(count(others, "other", "others"));

@@ -25,7 +25,7 @@ use crate::{
     output,
     progress::Waits,
     verdict,
-    wording::{count, rfc3339},
+    wording::{count, count_and_lost, rfc3339},
 };
 
 /// Organizations that are walked at the most when looking for one.
@@ -134,16 +134,25 @@ async fn ask(
 
 /// An organization that does not exist and one that has no device look the same in the reports, so the list is asked first.
 async fn ensure_visible(client: &Client, wanted: OrganizationId) -> anyhow::Result<()> {
-    let mut visible = BTreeSet::new();
+    let (mut visible, mut lost) = (BTreeSet::new(), 0_u64);
     let mut pages = client
         .organizations()
         .list(OrganizationsParams::default())
         .with_ceiling(ORGANIZATION_CEILING);
     while let Some(page) = pages.next_page().await? {
+        lost += page.malformed.len() as u64;
+        lost += page.rows.iter().filter(|row| row.id.is_none()).count() as u64;
         visible.extend(page.rows.iter().filter_map(|organization| organization.id));
         if visible.contains(&wanted) {
             return Ok(());
         }
+    }
+    if lost > 0 {
+        bail!(
+            "organization {wanted} is not among those that could be read: NinjaOne lists {}. It may be one of the latter: try \
+             again later, and if it stays so, ask NinjaOne's support",
+            count_and_lost(visible.len() as u64, "organization", "organizations", lost)
+        );
     }
     if visible.is_empty() {
         bail!(
@@ -179,9 +188,17 @@ fn tell(collected: &Collected) {
         output::note(format_args!("report {} {what}: {error}", name(*report)));
     }
     let counts = &collected.assessment.counts;
+    let lists_every_device = collected.assessment.listed_devices.is_some();
     let dropped = [
         (counts.foreign_rows, "of other organizations"),
-        (counts.orphan_rows, "of devices that no longer exist"),
+        (
+            counts.orphan_rows,
+            if lists_every_device {
+                "of devices that no longer exist"
+            } else {
+                "of devices that the incomplete device list does not contain"
+            },
+        ),
         (counts.malformed_rows, "that did not decode"),
         (counts.stale_rows, "collected too long ago"),
         (counts.undated_rows, "without a readable time"),

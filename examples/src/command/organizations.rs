@@ -1,11 +1,11 @@
 //! `regentra organizations`: discovery, and what was decided.
 
 use clap::Args;
-use comfy_table::Cell;
 use regentra_sync::{
     RegionKey,
-    integration::Discovery,
+    integration::{Discovery, SuggestionReason},
     mapping::{Mapping, MappingState},
+    private::is_readable,
 };
 use serde_json::{Value, json};
 
@@ -13,8 +13,9 @@ use crate::{
     host::{Host, HostArgs, region},
     output,
     portal::Portal,
+    shown::Shown,
     table,
-    wording::{count, count_of, listed, minute, number},
+    wording::{count, count_and_lost, listed, minute, number},
 };
 
 /// Arguments of `regentra organizations`.
@@ -27,6 +28,10 @@ pub struct OrganizationsArgs {
     /// List what is known, without asking NinjaOne.
     #[arg(long)]
     known: bool,
+
+    /// Suggest a company for each that is pending review, with the reason: its name, or the serial numbers of its devices.
+    #[arg(long, conflicts_with = "known")]
+    suggest: bool,
 }
 
 impl OrganizationsArgs {
@@ -60,12 +65,66 @@ pub async fn run(args: OrganizationsArgs, host: &HostArgs) -> anyhow::Result<()>
     let mut portal = Portal::read(&host).await?;
     if let Some(region) = &args.region {
         portal.organizations.retain(|(of, _)| of == region);
+        portal.lost_organizations = 0;
+        for credential in host.store().credentials(host.msp).await? {
+            if credential.region == *region {
+                portal.lost_organizations = credential.lost_organizations;
+            }
+        }
+    }
+    if args.suggest {
+        return suggest(&host, &portal, args.region.as_ref()).await;
     }
     if host.json {
         return output::json(&rows(&portal));
     }
     output::print(&table(&portal))?;
     output::print(&summary(&portal))
+}
+
+/// Shows which company each organization that is pending review may be, and why.
+async fn suggest(host: &Host, portal: &Portal, only: Option<&RegionKey>) -> anyhow::Result<()> {
+    let mut suggestions = Vec::new();
+    for credential in host.connected(only).await? {
+        let of_region = host
+            .integration
+            .suggestions(host.msp, &credential.region)
+            .await;
+        host.meter.clear();
+        suggestions.extend(of_region?);
+    }
+    if host.json {
+        return output::json(&suggestions);
+    }
+    if suggestions.is_empty() {
+        return output::line(
+            "No company is suggested for any organization that is pending review.",
+        );
+    }
+    let mut table = table::new(&["Organization", "Company", "Reason"]);
+    for suggestion in &suggestions {
+        table.add_row([
+            table::cell(portal.organization_label(suggestion.mapping)),
+            table::cell(portal.company_name(suggestion.company)),
+            table::cell(reason(suggestion.reason)),
+        ]);
+    }
+    output::print(&table::text(&table))?;
+    output::line(
+        "\nNext: `regentra map ID --company NAME`; `regentra map --all-pending --suggested` applies those of exactly the same name",
+    )
+}
+
+/// Why a company is suggested, in words.
+pub(super) fn reason(reason: SuggestionReason) -> String {
+    match reason {
+        SuggestionReason::Devices { known, of } => format!(
+            "{} of {} are known under it by serial number",
+            number(known),
+            count(of, "device", "devices")
+        ),
+        _ => "exactly the same name".to_owned(),
+    }
 }
 
 /// Asks NinjaOne for a region's organizations.
@@ -97,7 +156,14 @@ pub fn said(found: &Discovery) -> String {
     if news.is_empty() {
         news.push("nothing new".to_owned());
     }
-    let all = count(found.listed, "organization", "organizations");
+    if found.nameless > 0 {
+        news.push(format!(
+            "{} without a readable name",
+            number(found.nameless)
+        ));
+    }
+    let lost = found.unreadable_rows;
+    let all = count_and_lost(found.listed, "organization", "organizations", lost);
     format!("NinjaOne lists {all}: {}.", listed(&news))
 }
 
@@ -112,19 +178,19 @@ pub fn table(portal: &Portal) -> String {
     let mut table = table::new(&columns);
     for (region, mapping) in &portal.organizations {
         let mut cells = vec![
-            Cell::new(mapping.external_org_id),
-            table::cell(mapping.name.as_str()),
-            Cell::new(state(mapping.state)),
+            table::cell(mapping.external_org_id.to_string()),
+            table::cell(Shown::name(&mapping.name)),
+            table::cell(state(mapping.state)),
             table::cell(
                 mapping
                     .state
                     .company()
-                    .map_or("", |company| portal.company_name(company)),
+                    .map_or_else(Shown::default, |company| portal.company_name(company)),
             ),
-            Cell::new(remark(portal, mapping)),
+            table::cell(remark(portal, mapping)),
         ];
         if regions {
-            cells.insert(0, Cell::new(region));
+            cells.insert(0, table::cell(region.as_str()));
         }
         table.add_row(cells);
     }
@@ -146,6 +212,9 @@ fn remark(portal: &Portal, mapping: &Mapping) -> String {
     if let Some(company) = mapping.suggestion.filter(|_| is_pending) {
         remarks.push(format!("suggestion: {}", portal.company_name(company)));
     }
+    if is_pending && !is_readable(mapping.name.as_str()) {
+        remarks.push("map it by its id".to_owned());
+    }
     if let Some(since) = mapping.missing_since {
         remarks.push(format!("no longer listed since {}", minute(since)));
     }
@@ -162,7 +231,13 @@ pub fn summary(portal: &Portal) -> String {
             .filter(|(_, mapping)| mapping.state.as_str() == wanted)
             .count() as u64
     };
-    let all = count_of(&portal.organizations, "organization", "organizations");
+    let all = portal.organizations.len() as u64;
+    let all = count_and_lost(
+        all,
+        "organization",
+        "organizations",
+        portal.lost_organizations,
+    );
     let (pending, mapped, ignored) = (of("pending_review"), of("mapped"), of("ignored"));
     let mut text = format!(
         "\n{all}: {} pending review, {} mapped, {} ignored.\n",
@@ -177,7 +252,8 @@ pub fn summary(portal: &Portal) -> String {
              \x20 regentra map ID --company NAME     a company that exists (`regentra companies`)\n\
              \x20 regentra map ID --suggested        the company suggested\n\
              \x20 regentra map ID --ignore           do not sync it, and do not ask again\n\
-             `--all-pending` instead of ids decides about all of them.\n",
+             `--all-pending` instead of ids decides about all of them; `--preview` shows what that would do.\n\
+             `regentra organizations --suggest` looks which company knows their devices.\n",
         );
     } else if mapped > 0 {
         text.push_str("\nNext: `regentra sync`\n");
@@ -187,7 +263,7 @@ pub fn summary(portal: &Portal) -> String {
 
 fn rows(portal: &Portal) -> Vec<Value> {
     let named =
-        |company: Option<_>| company.map(|id| json!({ "id": id, "name": portal.company_name(id) }));
+        |company: Option<_>| company.map(|id| json!({ "id": id, "name": portal.company_text(id) }));
     let row = |(region, mapping): &(RegionKey, Mapping)| {
         json!({
             "mapping": mapping.id,

@@ -9,7 +9,7 @@ use crate::{
     host::{Host, HostArgs},
     output,
     portal::Portal,
-    wording::shown,
+    shown::Shown,
 };
 
 /// Arguments of `regentra promote`.
@@ -50,7 +50,7 @@ pub async fn run(args: PromoteArgs, host: &HostArgs) -> anyhow::Result<()> {
             }));
             continue;
         }
-        let name = shown(company.name.as_str());
+        let name = Shown::name(&company.name);
         output::line(if changed {
             format!(
                 "{name} is promoted: its first sweep is a dry run, from then on failing signals open tickets."

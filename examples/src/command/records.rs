@@ -1,20 +1,22 @@
-//! `regentra records`: a customer's evidence as an auditor reads it, and whether it is what was written.
+//! `regentra records`: a customer's evidence as an auditor reads it, and what shows that it is what was written.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
-use comfy_table::Cell;
 use regentra_evidence::EvidenceRecord;
-use regentra_sync::evidence_chain::EvidenceRow;
+use regentra_sync::{anchor::verify_imprint, evidence_chain::EvidenceRow};
 use serde_json::{Value, json};
 
 use crate::{
-    chains::{self, Chain},
-    host::HostArgs,
+    anchors,
+    chains::{self, Chain, Outside, Verified},
+    database::Database,
+    host::{Host, HostArgs},
     output,
     portal::Portal,
-    table, verdict,
+    shown::Shown,
+    signing, table, verdict,
     wording::{count, count_of, minute, number, rfc3339},
 };
 
@@ -25,9 +27,23 @@ pub struct RecordsArgs {
     #[arg(long)]
     company: String,
 
-    /// Say only whether the chains are whole.
+    /// Say only what is found of each chain.
     #[arg(long)]
     verify: bool,
+
+    /// Hold the evidence against these anchors: a file as `REGENTRA_ANCHORS` names one, from where the database's administrator
+    /// cannot write.
+    #[arg(long, value_name = "FILE")]
+    anchors: Option<PathBuf>,
+
+    /// Verify signatures with these public keys, as `regentra signing-key` prints them [default: those beside the signing key].
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+
+    /// Write the evidence and what verifies it into this file, for an auditor: `examples/verify_evidence.py` verifies it without
+    /// this program.
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
 
     /// How many records of each chain are listed, the newest [default: 10; with --json, all].
     #[arg(long, conflicts_with = "verify", value_parser = clap::value_parser!(u32).range(1..))]
@@ -37,36 +53,55 @@ pub struct RecordsArgs {
 /// How many records of a chain are listed in a table.
 const LISTED: u32 = 10;
 
-/// Lists the records, and verifies every chain against the heads in the customer's audit trail.
+/// Lists the records, and verifies every chain: against the heads in the customer's audit trail, with the public keys, and against the
+/// anchors.
 ///
 /// # Errors
-/// When there is no such company, or it is not promoted; when a chain is not what was written.
+/// When there is no such company, or it is not promoted; when a file cannot be read; when a chain is not what was written.
 pub async fn run(args: RecordsArgs, host: &HostArgs) -> anyhow::Result<()> {
+    let database = host.database()?;
     let host = host.open_without_keys().await?;
     let portal = Portal::read(&host).await?;
     let company = portal.company(&args.company)?;
     let Some(customer) = company.converted_to else {
         bail!(
             "{} is not promoted, so there is no evidence of it: `regentra promote` first",
-            company.name.as_str()
+            Shown::name(&company.name)
         );
     };
     let mappings: Vec<_> = portal
         .mapped_to(company.id)
         .map(|mapping| mapping.id)
         .collect();
-    let chains = chains::read(&host, customer, &mappings).await?;
+    let outside = outside(&args, &host, &database)?;
+    let Verified {
+        chains,
+        faults,
+        export,
+    } = chains::read(&host, customer, &mappings, &outside).await?;
+    if let Some(path) = &args.export {
+        std::fs::write(path, serde_json::to_vec(&export)?)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+    }
     if host.json {
         let limit = if args.verify { Some(0) } else { args.limit };
         let rows = chains.iter().map(|chain| row(&portal, chain, limit));
         output::json(&rows.collect::<Vec<_>>())?;
     } else if chains.is_empty() {
-        return output::line("There are no records yet: the next sweep writes the first ones.");
+        output::line("There are no records yet: the next sweep writes the first ones.")?;
     } else {
         for chain in &chains {
             let limit = args.limit.unwrap_or(LISTED);
             output::print(&page(&portal, chain, (!args.verify).then_some(limit)))?;
         }
+    }
+    if let Some(fault) = faults.first() {
+        let of = outside.anchors.as_deref().unwrap_or_default();
+        let all = count_of(of, "anchor", "anchors");
+        bail!(
+            "{} of {all} not what the database has: {fault}",
+            faults.len()
+        );
     }
     let broken: Vec<_> = chains
         .iter()
@@ -81,14 +116,63 @@ pub async fn run(args: RecordsArgs, host: &HostArgs) -> anyhow::Result<()> {
             first.fault.as_deref().unwrap_or_default()
         );
     }
-    if !host.json {
-        let records = chains.iter().map(|chain| chain.records.len() as u64).sum();
-        output::line(format!(
-            "{all}, {}: all as they were written, up to the heads in the audit trail.",
-            count(records, "record", "records")
-        ))?;
+    if !host.json && !chains.is_empty() {
+        output::print(&summary(&chains, &outside))?;
     }
     Ok(())
+}
+
+/// The public keys and anchors that are given, or that are there.
+fn outside(args: &RecordsArgs, host: &Host, database: &Database) -> anyhow::Result<Outside> {
+    let keys = match &args.keys {
+        Some(path) => Some(signing::read_public(path)?),
+        None => signing::public_keys(database)?,
+    };
+    let anchors = args.anchors.as_deref().map(anchors::read).transpose()?;
+    if let (Some(anchors), Some(path)) = (&anchors, &args.anchors) {
+        let msp = host.msp.to_string();
+        if !anchors.iter().any(|anchor| anchor.msp == msp) {
+            bail!(
+                "{} holds no anchor of this provider ({msp})",
+                path.display()
+            );
+        }
+        for anchor in anchors {
+            verify_imprint(anchor)
+                .with_context(|| format!("anchor {} of {}", anchor.number, path.display()))?;
+        }
+    }
+    Ok(Outside { keys, anchors })
+}
+
+/// What holds, and against whom.
+fn summary(chains: &[Chain], outside: &Outside) -> String {
+    let sum = |of: fn(&Chain) -> u64| chains.iter().map(of).sum::<u64>();
+    let records = sum(|chain| chain.records.len() as u64);
+    let signed = sum(|chain| chain.report.signatures.signed);
+    let anchored = sum(|chain| chain.report.anchored);
+    let signatures = match &outside.keys {
+        Some(_) => format!(
+            "{} of {} signed, and each signature verifies.",
+            number(signed),
+            number(records)
+        ),
+        None => "not verified, there are no public keys (--keys FILE).".to_owned(),
+    };
+    let anchors = match &outside.anchors {
+        Some(_) => format!(
+            "{} of {} are as they were when they were anchored.",
+            number(anchored),
+            number(records)
+        ),
+        None => "none given (--anchors FILE).".to_owned(),
+    };
+    format!(
+        "{}, {}: they fit each other and the heads in the audit trail. That shows accidents, and nothing that the database's \
+         administrator did.\nSignatures: {signatures}\nAnchors: {anchors}\n",
+        count_of(chains, "evidence chain", "evidence chains"),
+        count(records, "record", "records"),
+    )
 }
 
 fn title(portal: &Portal, chain: &Chain) -> String {
@@ -140,17 +224,17 @@ fn page(portal: &Portal, chain: &Chain, limit: Option<u32>) -> String {
         let chained = &row.link;
         let [previous, hash] = [chained.previous, chained.hash].map(|hash| {
             let hash: String = hash.to_string().chars().take(12).collect();
-            Cell::new(hash)
+            table::cell(hash)
         });
         let mut cells = vec![table::number(chained.sequence)];
         match EvidenceRecord::parse(&chained.record) {
             Ok(EvidenceRecord { signal, rules, .. }) => cells.extend([
                 table::status(signal.status),
-                Cell::new(minute(signal.collected_at)),
-                Cell::new(minute(signal.expires_at)),
-                table::cell(&rules.version),
+                table::cell(minute(signal.collected_at)),
+                table::cell(minute(signal.expires_at)),
+                table::cell(rules.version.as_str()),
             ]),
-            Err(_) => cells.extend(["unreadable", "", "", ""].map(Cell::new)),
+            Err(_) => cells.extend(["unreadable", "", "", ""].map(table::cell)),
         }
         cells.extend([previous, hash]);
         table.add_row(cells);
@@ -176,6 +260,9 @@ fn row(portal: &Portal, chain: &Chain, limit: Option<u32>) -> Value {
         "whole": chain.fault.is_none(),
         "fault": chain.fault,
         "times": chain.times.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "signed": chain.report.signatures.signed,
+        "anchored": chain.report.anchored,
+        "anchor": chain.report.anchor,
         "records": records.collect::<Vec<_>>(),
     })
 }
@@ -195,6 +282,7 @@ fn record(row: &EvidenceRow) -> Value {
         "committed_at": row.committed_at.map(rfc3339),
         "previous": chained.previous,
         "hash": chained.hash,
+        "signature": row.signature,
         "record": chained.record,
     })
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use comfy_table::Cell;
 use regentra_evidence::{Reason, Signal, Status, posture::Posture};
 use regentra_sync::{
     MappingId, company::PortalCompany, integration::CustomerPosture, mapping::ExternalOrgId,
@@ -14,6 +13,7 @@ use crate::{
     host::{Host, HostArgs},
     output,
     portal::Portal,
+    shown::Shown,
     table, verdict,
     wording::{ago, count, count_of},
 };
@@ -144,21 +144,25 @@ pub fn table(standings: &[Standing]) -> String {
     for standing in standings {
         for (place, of) in standing.posture.posture.iter().enumerate() {
             let name = if place == 0 {
-                standing.company.name.as_str()
+                Shown::name(&standing.company.name)
             } else {
-                ""
+                Shown::default()
             };
             table.add_row([
                 table::cell(name),
-                Cell::new(verdict::title(of.signal)),
+                table::cell(verdict::title(of.signal)),
                 table::status(of.status),
-                Cell::new(standing.lines(of, verdict::headline)),
-                Cell::new(why(of)),
-                Cell::new(standing.lines(of, verdict::unmeasured)),
+                table::cell(lines(&standing.lines(of, verdict::headline))),
+                table::cell(why(of)),
+                table::cell(lines(&standing.lines(of, verdict::unmeasured))),
             ]);
         }
     }
     table::text(&table)
+}
+
+fn lines(text: &str) -> Shown {
+    Shown::lines(text.lines().map(Shown::text))
 }
 
 fn why(of: &Posture) -> String {

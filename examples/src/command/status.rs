@@ -1,9 +1,9 @@
 //! `regentra status`: the operator's card.
 
-use comfy_table::Cell;
 use regentra_sync::{
+    credential::{Grant, TenantView},
     diagnosis::Diagnosis,
-    integration::{ConnectionStatus, CustomerStatus, DryRun, LastRun},
+    integration::{ConnectionStatus, CustomerStatus, DoubtCounts, DryRun, LastRun},
     run::RunOutcome,
 };
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use crate::{
     host::{HostArgs, spent},
     output,
     portal::Portal,
+    shown::Shown,
     table,
     wording::{ago, count, minute, number},
 };
@@ -79,7 +80,50 @@ pub fn card(connection: &ConnectionStatus, now: OffsetDateTime) -> String {
             number(organizations.missing)
         ));
     }
+    if organizations.nameless > 0 {
+        states.push(format!(
+            "{} without a readable name",
+            number(organizations.nameless)
+        ));
+    }
+    if organizations.unreadable_rows > 0 {
+        states.push(format!(
+            "and {} that could not be read",
+            count(organizations.unreadable_rows, "row", "rows")
+        ));
+    }
     line("organizations", states.join(", "));
+    let DoubtCounts {
+        ambiguous,
+        possible_duplicates,
+        held,
+    } = connection.assets;
+    let doubts: Vec<_> = [
+        (ambiguous, "ambiguous"),
+        (possible_duplicates, "possible duplicates"),
+        (held, "held though not listed"),
+    ]
+    .into_iter()
+    .filter(|(assets, _)| *assets > 0)
+    .map(|(assets, what)| format!("{} {what}", number(assets)))
+    .collect();
+    if !doubts.is_empty() {
+        line(
+            "to look at",
+            format!("{}: `regentra assets`", doubts.join(", ")),
+        );
+    }
+    match connection.view {
+        TenantView::Part => line(
+            "sees",
+            "a part of the tenant only: what it does not list is held".to_owned(),
+        ),
+        TenantView::Unknown if connection.grant == Grant::AuthorizationCode => line(
+            "sees",
+            "not known whether the authorized user sees the whole tenant".to_owned(),
+        ),
+        TenantView::Unknown | TenantView::Whole => {}
+    }
     let of = |wanted: fn(&DryRun) -> bool| {
         connection
             .customers
@@ -132,26 +176,25 @@ fn customers(customers: &[CustomerStatus], now: OffsetDateTime) -> String {
         "Evidence sweep",
     ]);
     for customer in customers {
-        let label = format!(
-            "{} ({})",
-            customer.organization.as_str(),
-            customer.external_org_id
+        let (name, id) = (
+            Shown::name(&customer.organization),
+            customer.external_org_id,
         );
         table.add_row([
-            Cell::new(label),
+            table::cell(format!("{name} ({id})")),
             table::cell(
                 customer
                     .company_name
                     .as_ref()
-                    .map_or("", |name| name.as_str()),
+                    .map_or_else(Shown::default, Shown::name),
             ),
-            Cell::new(match customer.dry_run {
+            table::cell(match customer.dry_run {
                 DryRun::NotPromoted => "assets only".to_owned(),
                 DryRun::Pending => "dry run pending".to_owned(),
                 DryRun::Over { since } => format!("since {}", minute(since)),
             }),
-            Cell::new(last_run(customer.last_asset_sync.as_ref(), now)),
-            Cell::new(match customer.dry_run {
+            table::cell(last_run(customer.last_asset_sync.as_ref(), now)),
+            table::cell(match customer.dry_run {
                 DryRun::NotPromoted => String::new(),
                 _ => last_run(customer.last_evidence_sweep.as_ref(), now),
             }),

@@ -1,7 +1,6 @@
 //! `regentra sweep`: evidence.
 
 use anyhow::bail;
-use comfy_table::Cell;
 use regentra_evidence::SignalKind;
 use regentra_sync::{
     event::SweepEvent,
@@ -34,6 +33,12 @@ pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
     host.connected(None).await?;
     let tick = Cadence::EVIDENCE_SWEEP.last(host.now());
     let swept = sweep(&host, tick).await?;
+    // Whatever is not anchored now waits; the sweep is done either way.
+    if let Err(error) = host.integration.anchor(host.msp).await {
+        output::note(format_args!(
+            "warning: the evidence was not anchored: {error}"
+        ));
+    }
     let portal = Portal::read(&host).await?;
     if host.json {
         output::json(
@@ -129,8 +134,8 @@ pub fn said(portal: &Portal, tick: OffsetDateTime, swept: &[Swept]) -> String {
                 (opened, closed) => format!("{opened} opened, {closed} closed"),
             };
         }
-        let name = Cell::new(portal.organization_label(event.mapping_id));
-        let rest = [tickets, remark(outcome)].map(Cell::new);
+        let name = table::cell(portal.organization_label(event.mapping_id));
+        let rest = [tickets, remark(outcome)].map(table::cell);
         table.add_row([name].into_iter().chain(verdicts(outcome)).chain(rest));
     }
     let mut text = format!(
@@ -155,15 +160,15 @@ pub fn said(portal: &Portal, tick: OffsetDateTime, swept: &[Swept]) -> String {
 }
 
 /// One cell for each signal, empty when nothing was judged.
-fn verdicts(outcome: &Outcome) -> [Cell; 5] {
+fn verdicts(outcome: &Outcome) -> [table::Cell; 5] {
     let Ok(SweepOutcome::Committed(report)) = outcome else {
-        return SignalKind::ALL.map(|_| Cell::new(""));
+        return SignalKind::ALL.map(|_| table::cell(""));
     };
     SignalKind::ALL.map(|kind| {
         let mut of_kind = report.signals.iter().map(|stored| &stored.signal);
         of_kind
             .find(|signal| signal.kind() == kind)
-            .map_or_else(|| Cell::new(""), |signal| table::status(signal.status))
+            .map_or_else(|| table::cell(""), |signal| table::status(signal.status))
     })
 }
 

@@ -2,7 +2,6 @@
 
 use anyhow::bail;
 use clap::Args;
-use comfy_table::Cell;
 use regentra_sync::{
     ErrorKind, RegionKey,
     audit::SyncCounts,
@@ -15,7 +14,7 @@ use crate::{
     output,
     portal::Portal,
     table,
-    wording::{count, number},
+    wording::{count, count_and_lost, number},
 };
 
 /// Arguments of `regentra sync`.
@@ -78,7 +77,7 @@ pub async fn run(args: SyncArgs, host: &HostArgs) -> anyhow::Result<()> {
 const fn is_synced(synced: &MappingSync) -> bool {
     matches!(
         synced.outcome,
-        Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing)
+        Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing | SyncOutcome::OutOfView)
     )
 }
 
@@ -119,16 +118,21 @@ pub fn said(portal: &Portal, synced: &[MappingSync]) -> String {
     ]);
     for synced in synced {
         let names = [
-            Cell::new(portal.organization_label(synced.mapping)),
-            Cell::new(portal.company_name(synced.company)),
+            table::cell(portal.organization_label(synced.mapping)),
+            table::cell(portal.company_name(synced.company)),
         ];
         let remark = remark(synced);
         let Ok(SyncOutcome::Synced {
             counts, changed, ..
         }) = &synced.outcome
         else {
-            let nothing = (0..5).map(|_| Cell::new(""));
-            table.add_row(names.into_iter().chain(nothing).chain([Cell::new(remark)]));
+            let nothing = (0..5).map(|_| table::cell(""));
+            table.add_row(
+                names
+                    .into_iter()
+                    .chain(nothing)
+                    .chain([table::cell(remark)]),
+            );
             continue;
         };
         sum.listed += counts.listed;
@@ -136,6 +140,7 @@ pub fn said(portal: &Portal, synced: &[MappingSync]) -> String {
         sum.updated += counts.updated;
         sum.moved += counts.moved;
         sum.retired += counts.retired;
+        sum.malformed_rows += counts.malformed_rows;
         if !changed && remark.is_empty() {
             unchanged += 1;
             continue;
@@ -151,7 +156,7 @@ pub fn said(portal: &Portal, synced: &[MappingSync]) -> String {
             names
                 .into_iter()
                 .chain(numbers.map(table::number))
-                .chain([Cell::new(remark)]),
+                .chain([table::cell(remark)]),
         );
     }
     let news = if table.is_empty() {
@@ -174,7 +179,12 @@ pub fn said(portal: &Portal, synced: &[MappingSync]) -> String {
     };
     format!(
         "{news}{organizations}, {}: {} new, {} changed, {} moved, {} retired{rest}.\n",
-        count(sum.listed, "approved device", "approved devices"),
+        count_and_lost(
+            sum.listed,
+            "approved device",
+            "approved devices",
+            sum.malformed_rows
+        ),
         number(sum.created),
         number(sum.updated),
         number(sum.moved),
@@ -187,6 +197,9 @@ fn remark(synced: &MappingSync) -> String {
         Err(error) if error.kind() == ErrorKind::Busy => BUSY.to_owned(),
         Err(error) => format!("failed: {error}"),
         Ok(SyncOutcome::Missing) => "NinjaOne no longer lists it; its assets are held".to_owned(),
+        Ok(SyncOutcome::OutOfView) => {
+            "the user who authorized the connection does not see it; its assets are held".to_owned()
+        }
         Ok(SyncOutcome::Superseded) => {
             "decided upon or disconnected meanwhile: nothing was written".to_owned()
         }
@@ -194,6 +207,8 @@ fn remark(synced: &MappingSync) -> String {
             counts,
             truncated,
             suspect_empty,
+            suspect_shrunk,
+            partial_view,
             ..
         }) => {
             let mut remarks = Vec::new();
@@ -203,9 +218,35 @@ fn remark(synced: &MappingSync) -> String {
             if *suspect_empty {
                 remarks.push("empty while assets exist; they are held".to_owned());
             }
+            let held = count(counts.held, "asset", "assets");
+            if *suspect_shrunk {
+                remarks.push(format!(
+                    "{held} gone at once; held until the next complete list says the same"
+                ));
+            } else if *partial_view && counts.held > 0 {
+                remarks.push(format!(
+                    "{held} not visible to the user who authorized the connection; held"
+                ));
+            }
+            let look = ": `regentra assets`";
+            if counts.ambiguous > 0 {
+                let ambiguous = count(counts.ambiguous, "asset", "assets");
+                remarks.push(format!("{ambiguous} ambiguous{look}"));
+            }
+            if counts.possible_duplicates > 0 {
+                let duplicates = count(
+                    counts.possible_duplicates,
+                    "possible duplicate",
+                    "possible duplicates",
+                );
+                remarks.push(format!("{duplicates}{look}"));
+            }
             for (n, what) in [
                 (counts.foreign_rows, "of other organizations dropped"),
-                (counts.malformed_rows, "did not decode"),
+                (
+                    counts.malformed_rows,
+                    "could not be read; nothing was retired",
+                ),
             ] {
                 if n > 0 {
                     remarks.push(format!("{} {what}", count(n, "row", "rows")));
@@ -226,7 +267,7 @@ fn row(portal: &Portal, synced: &MappingSync) -> Value {
     json!({
         "mapping": synced.mapping,
         "organization": portal.mapping(synced.mapping).map(|mapping| mapping.external_org_id),
-        "company": { "id": synced.company, "name": portal.company_name(synced.company) },
+        "company": { "id": synced.company, "name": portal.company_text(synced.company) },
         "result": outcome,
     })
 }

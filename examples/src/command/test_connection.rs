@@ -12,7 +12,7 @@ use crate::{
     credentials::{self, ApiClient},
     host::{Host, HostArgs, region},
     output,
-    wording::count,
+    wording::{count, number},
 };
 
 /// Arguments of `regentra test-connection`.
@@ -39,6 +39,8 @@ pub async fn run(args: TestConnectionArgs, host: &HostArgs) -> anyhow::Result<()
         return output::json(&json!({
             "region": args.region,
             "organizations_visible": test.organizations_visible,
+            "nameless": test.nameless,
+            "unreadable_rows": test.unreadable_rows,
             "truncated": test.truncated,
             "warning": test.warning,
         }));
@@ -81,7 +83,22 @@ pub(super) async fn test(
 }
 
 pub(super) fn seen(test: &ConnectionTest) -> String {
-    let visible = count(test.organizations_visible, "organization", "organizations");
+    let lost = test.unreadable_rows;
+    let read = test.organizations_visible.saturating_sub(lost);
     let more = if test.truncated { " or more" } else { "" };
-    format!("{visible}{more} visible")
+    let visible = count(read, "organization", "organizations");
+    let mut seen = format!("{visible}{more}");
+    if lost > 0 {
+        seen = format!(
+            "{seen}, and {} that could not be read,",
+            count(lost, "row", "rows")
+        );
+    }
+    if test.nameless > 0 {
+        return format!(
+            "{seen} visible, {} without a readable name",
+            number(test.nameless)
+        );
+    }
+    format!("{seen} visible")
 }

@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 
 use clap::Args;
-use comfy_table::Cell;
 use regentra_sync::ticket::{NoteReason, OutboxAction, OutboxRow, SignalKey, Ticket, TicketState};
 use serde_json::json;
 
@@ -54,7 +53,7 @@ pub async fn run(args: TicketsArgs, host: &HostArgs) -> anyhow::Result<()> {
                 fields.remove("said");
                 fields.insert(
                     "company_name".to_owned(),
-                    portal.company_name(ticket.company).into(),
+                    portal.company_text(ticket.company).into(),
                 );
             }
             row
@@ -72,7 +71,7 @@ pub async fn run(args: TicketsArgs, host: &HostArgs) -> anyhow::Result<()> {
 pub async fn read(host: &Host, portal: &Portal) -> anyhow::Result<Vec<Ticket>> {
     let mut tickets = host.integration.tickets(host.msp, None).await?;
     tickets.sort_by_cached_key(|ticket| {
-        let company = portal.company_name(ticket.company).to_owned();
+        let company = portal.company_text(ticket.company).to_owned();
         (Reverse(ticket.opened_at), company, ticket.key.signal)
     });
     Ok(tickets)
@@ -98,13 +97,13 @@ pub fn table(portal: &Portal, tickets: &[Ticket]) -> String {
     let mut table = table::new(&columns);
     for ticket in tickets {
         let mut cells = vec![
-            Cell::new(portal.company_name(ticket.company)),
-            Cell::new(verdict::title(ticket.key.signal)),
-            Cell::new(ticket.state.as_str()),
-            Cell::new(minute(ticket.opened_at)),
-            Cell::new(minute(ticket.last_failed_at)),
+            table::cell(portal.company_name(ticket.company)),
+            table::cell(verdict::title(ticket.key.signal)),
+            table::cell(ticket.state.as_str()),
+            table::cell(minute(ticket.opened_at)),
+            table::cell(minute(ticket.last_failed_at)),
             table::number(ticket.passes.into()),
-            Cell::new(
+            table::cell(
                 ticket
                     .reference
                     .as_ref()
@@ -112,7 +111,10 @@ pub fn table(portal: &Portal, tickets: &[Ticket]) -> String {
             ),
         ];
         if with_organization {
-            cells.insert(1, Cell::new(portal.organization_label(ticket.key.mapping)));
+            cells.insert(
+                1,
+                table::cell(portal.organization_label(ticket.key.mapping)),
+            );
         }
         table.add_row(cells);
     }
@@ -140,10 +142,10 @@ fn outbox(host: &Host, portal: &Portal, waiting: &[OutboxRow]) -> anyhow::Result
     let mut table = table::new(&["Written", "Do", "About", "Id"]);
     for row in waiting {
         table.add_row([
-            Cell::new(minute(row.created_at)),
-            Cell::new(row.action.as_str()),
-            Cell::new(about(portal, &row.action)),
-            Cell::new(row.id),
+            table::cell(minute(row.created_at)),
+            table::cell(row.action.as_str()),
+            table::cell(about(portal, &row.action)),
+            table::cell(row.id.to_string()),
         ]);
     }
     output::print(&table::text(&table))?;

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::activities::{MOST_NOT_ASKED_FOR, is_asked_for};
 use super::devices::Devices;
 use super::{OneOf, all, endpoint, methods, params};
 use crate::models::{
@@ -10,7 +11,7 @@ use crate::models::{
     PatchType, PolicyOverrides, Processor, ServiceState, Software, SoftwarePatch, Volume,
     WindowsService,
 };
-use crate::paging::{Pager, Stop, Walk};
+use crate::paging::{Pager, Walk, Wanted};
 use crate::{ActivityId, DeviceId, Error};
 
 methods! {
@@ -36,7 +37,7 @@ methods! {
 }
 
 params! {
-    /// Which activities of a device. The log is walked back by id, as that of the tenant.
+    /// Which activities of a device. The log is walked back by id, as [that of the tenant](super::activities::ActivitiesParams).
     DeviceActivitiesParams = endpoint!("devices.activities" "/v2/device/{id}/activities" Backwards);
     at (id: DeviceId);
     page_size 1000 in 10..=1000;
@@ -55,10 +56,13 @@ params! {
         time_zone: String = "tz";
     }
     local {
-        /// Ends the walk where activities are older than this; older ones are left out.
+        /// Leaves out activities older than this. It does not end the walk: devices report late.
         until: OffsetDateTime;
         /// Ends the walk at this activity, which with all before it is known already.
         known: ActivityId;
+        /// How many activities the walk passes over that were not asked for: of other codes or types, or too old. One more
+        /// is an error ([`LimitExceeded`](crate::ErrorKind::LimitExceeded)), because wanted ones may lie below. Default: 50,000.
+        most_not_asked_for: usize;
     }
 }
 
@@ -244,15 +248,18 @@ lists! {
 impl Devices<'_> {
     /// Activities of a device, newest first, back to where the parameters say.
     pub fn activities(self, id: DeviceId, params: DeviceActivitiesParams) -> Pager<Activity> {
+        let wanted = Wanted {
+            known: params.known.map(ActivityId::get),
+            since: params.until,
+            time_of: |row: &Activity| row.activity_time.and_then(crate::Timestamp::at),
+            is_asked_for: is_asked_for(params.statuses.clone(), params.activity_type.clone()),
+            most_not_asked_for: params.most_not_asked_for.unwrap_or(MOST_NOT_ASKED_FOR),
+        };
         let walk = Walk::backwards(
             params.older_than.map(ActivityId::get),
-            Stop {
-                until: params.until,
-                known: params.known.map(ActivityId::get),
-            },
+            wanted,
             params.page_size,
             |row: &Activity| row.id.map(ActivityId::get),
-            |row: &Activity| row.activity_time.and_then(crate::Timestamp::at),
         );
         self.0.pager(params.request(id), walk)
     }

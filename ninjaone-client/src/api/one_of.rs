@@ -25,6 +25,12 @@ impl<T> From<Vec<T>> for OneOf<T> {
     }
 }
 
+impl<T: PartialEq> OneOf<T> {
+    pub(crate) fn contains(&self, value: &T) -> bool {
+        self.0.contains(value)
+    }
+}
+
 impl<T: std::fmt::Display> OneOf<T> {
     fn list(&self) -> String {
         let words: Vec<_> = self.0.iter().map(ToString::to_string).collect();

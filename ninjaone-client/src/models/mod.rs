@@ -4,6 +4,7 @@
 //!   does not. Fields that this version does not know are skipped.
 //! - Times are [`Timestamp`](crate::Timestamp)s, sizes are bytes unless a field says otherwise, ids are newtypes.
 //! - Vocabularies are open: a word that is new keeps its row.
+//! - A field in a form that cannot be read is `None` and named in `unreadable`; its row and the other fields stay.
 //! - `Debug` prints the name of the type and nothing of its content, because almost every model may hold a customer's
 //!   data. Serialise a model to look into it.
 //! - New fields come with minor versions: build a model with `..Default::default()`.
@@ -26,7 +27,7 @@ macro_rules! model {
         pub struct $name {
             $(
                 $(#[$field_doc])*
-                #[serde(skip_serializing_if = "Option::is_none")]
+                #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::field::field")]
                 pub $field: Option<$type>,
             )*
             $($(
@@ -34,7 +35,7 @@ macro_rules! model {
                 #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::timestamp::field")]
                 pub $time: Option<crate::Timestamp>,
             )*)?
-            /// The fields that were there and could not be read.
+            /// The fields that were there and could not be read, those of models inside this one included.
             #[serde(rename = "$unreadable", skip_serializing)]
             pub unreadable: crate::Unreadable,
         }
@@ -49,6 +50,29 @@ macro_rules! model {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 Self::deserialize($crate::object::Object(deserializer))
+            }
+        }
+
+        impl crate::field::Field for $name {
+            fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                <Self as serde::Deserialize>::deserialize(deserializer)
+            }
+
+            #[cfg(test)]
+            fn sample(next: &mut i64) -> Self {
+                *next += 1;
+                Self {
+                    $($field: Some(crate::field::Field::sample(next)),)*
+                    $($($time: Some(crate::field::Field::sample(next)),)*)?
+                    unreadable: crate::Unreadable::default(),
+                }
+            }
+        }
+
+        #[cfg(test)]
+        impl super::every_field::Model for $name {
+            fn unreadable(&self) -> &crate::Unreadable {
+                &self.unreadable
             }
         }
 
@@ -70,6 +94,8 @@ mod currency;
 mod custom_field;
 mod device;
 mod disk;
+#[cfg(test)]
+mod every_field;
 mod group;
 mod health;
 mod job;

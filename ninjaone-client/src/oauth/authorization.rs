@@ -5,7 +5,9 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::credentials::validate_client_id;
 use super::{Scope, Scopes, pkce};
+use crate::pasted::trim_pasted;
 use crate::{BaseUrl, Error, ErrorKind};
 
 /// Where the administrator's browser is sent. `/oauth/authorize` works too; the token endpoint of the same name vanished
@@ -43,7 +45,7 @@ impl Authorization {
     ) -> Self {
         Self {
             base: base.into(),
-            client_id: client_id.into().trim().to_owned(),
+            client_id: trim_pasted(&client_id.into()).to_owned(),
             redirect_uri: redirect_uri.into(),
             scopes: Scopes::default().with(Scope::OfflineAccess),
         }
@@ -60,9 +62,7 @@ impl Authorization {
     /// # Errors
     /// [`ErrorKind::Config`] when client id, redirect URI or scopes cannot work.
     pub fn begin(self) -> Result<(Url, PendingAuthorization), Error> {
-        if self.client_id.is_empty() {
-            return Err(Error::config("the client id is empty"));
-        }
+        validate_client_id(&self.client_id)?;
         if self.scopes.is_empty() {
             return Err(Error::config(
                 "no scope is asked for: monitoring is the least",
@@ -144,8 +144,8 @@ impl PendingAuthorization {
         let (mut code, mut state, mut refusal) = (None, None, None);
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match &*name {
-                "code" => code = Some(value.into_owned()),
-                "state" => state = Some(value.into_owned()),
+                "code" => code = Some(SecretString::from(value.into_owned())),
+                "state" => state = Some(SecretString::from(value.into_owned())),
                 "error" => refusal = Some(value.into_owned()),
                 _ => {}
             }
@@ -153,8 +153,8 @@ impl PendingAuthorization {
         let again = |reason: &'static str| {
             Error::new(ErrorKind::AuthorizeAgain, reason).of("oauth.callback")
         };
-        if !state.is_some_and(|state| same(state.as_bytes(), self.state.expose_secret().as_bytes()))
-        {
+        let ours = self.state.expose_secret().as_bytes();
+        if !state.is_some_and(|state| same(state.expose_secret().as_bytes(), ours)) {
             return Err(again(
                 "the answer does not belong to this authorization (its state differs): begin again",
             ));
@@ -177,10 +177,10 @@ impl PendingAuthorization {
             }
         }
         let code = code
-            .filter(|code| !code.is_empty())
+            .filter(|code| !code.expose_secret().is_empty())
             .ok_or_else(|| again("the answer holds no code: begin again"))?;
         Ok(AuthorizationCode {
-            code: SecretString::from(code),
+            code,
             pending: self,
         })
     }

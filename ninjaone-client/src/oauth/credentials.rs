@@ -5,12 +5,19 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use zeroize::Zeroizing;
+
 use super::{AuthorizationCode, RefreshToken, Scope, Scopes, TokenStore, form};
 use crate::Error;
+use crate::pasted::{is_invisible, is_quoted, trim_pasted};
 
 /// What a client authenticates with.
 ///
 /// Neither `Debug` nor any error shows a secret; the memory of secrets is wiped on drop.
+///
+/// What is pasted brings things along. Characters that cannot be seen and cannot belong to it (line breaks, a byte order mark,
+/// characters of no width) are trimmed from the ends of id and secret. What might belong to a secret, blanks and quotation marks
+/// around it, is not touched: [`ClientBuilder::build`](crate::ClientBuilder::build) refuses it and says so.
 #[derive(Clone)]
 pub struct Credentials {
     client_id: String,
@@ -44,9 +51,9 @@ impl Credentials {
         client_secret: impl Into<String>,
     ) -> Self {
         Self {
-            client_id: client_id.into().trim().to_owned(),
+            client_id: trim_pasted(&client_id.into()).to_owned(),
             grant: Grant::ClientCredentials {
-                client_secret: SecretString::from(client_secret.into()),
+                client_secret: secret(client_secret.into()),
                 scopes: Scopes::default(),
             },
         }
@@ -59,7 +66,7 @@ impl Credentials {
     #[must_use]
     pub fn refresh_token(client_id: impl Into<String>, store: Arc<dyn TokenStore>) -> Self {
         Self {
-            client_id: client_id.into().trim().to_owned(),
+            client_id: trim_pasted(&client_id.into()).to_owned(),
             grant: Grant::RefreshToken {
                 client_secret: None,
                 store,
@@ -69,11 +76,11 @@ impl Credentials {
 
     /// Sets the client secret.
     #[must_use]
-    pub fn client_secret(mut self, secret: impl Into<String>) -> Self {
-        let secret = SecretString::from(secret.into());
+    pub fn client_secret(mut self, client_secret: impl Into<String>) -> Self {
+        let new = secret(client_secret.into());
         match &mut self.grant {
-            Grant::ClientCredentials { client_secret, .. } => *client_secret = secret,
-            Grant::RefreshToken { client_secret, .. } => *client_secret = Some(secret),
+            Grant::ClientCredentials { client_secret, .. } => *client_secret = new,
+            Grant::RefreshToken { client_secret, .. } => *client_secret = Some(new),
         }
         self
     }
@@ -105,24 +112,22 @@ impl Credentials {
     }
 
     pub(crate) fn validate(&self) -> Result<(), Error> {
-        if self.client_id.is_empty() {
-            return Err(Error::config("the client id is empty"));
-        }
-        let Grant::ClientCredentials {
-            client_secret,
-            scopes,
-        } = &self.grant
-        else {
-            return Ok(());
+        validate_client_id(&self.client_id)?;
+        let (client_secret, scopes) = match &self.grant {
+            Grant::ClientCredentials {
+                client_secret,
+                scopes,
+            } => (client_secret, scopes),
+            Grant::RefreshToken { client_secret, .. } => {
+                return client_secret.as_ref().map_or(Ok(()), validate_secret);
+            }
         };
         if scopes.is_empty() {
             return Err(Error::config(
                 "no scope is asked for: monitoring is the least",
             ));
         }
-        if client_secret.expose_secret().trim().is_empty() {
-            return Err(Error::config("the client secret is empty"));
-        }
+        validate_secret(client_secret)?;
         if scopes.contains(Scope::OfflineAccess) {
             // Observed: the EU region refuses the whole request.
             return Err(Error::config(
@@ -137,7 +142,7 @@ impl Credentials {
         &self,
         client_secret: &SecretString,
         scopes: &Scopes,
-    ) -> String {
+    ) -> Zeroizing<String> {
         form(&[
             ("grant_type", "client_credentials"),
             ("client_id", &self.client_id),
@@ -151,7 +156,7 @@ impl Credentials {
         &self,
         client_secret: Option<&SecretString>,
         token: &RefreshToken,
-    ) -> String {
+    ) -> Zeroizing<String> {
         let mut pairs = vec![
             ("grant_type", "refresh_token"),
             ("refresh_token", token.expose_secret()),
@@ -166,7 +171,7 @@ impl Credentials {
         &self,
         client_secret: Option<&SecretString>,
         code: &AuthorizationCode,
-    ) -> String {
+    ) -> Zeroizing<String> {
         let mut pairs = vec![
             ("grant_type", "authorization_code"),
             ("code", code.code()),
@@ -177,6 +182,58 @@ impl Credentials {
         pairs.extend(client_secret.map(|secret| ("client_secret", secret.expose_secret())));
         form(&pairs)
     }
+}
+
+/// What no id and no secret holds. A blank may be in them, says RFC 6749.
+fn cannot_belong(character: char) -> bool {
+    character != ' ' && is_invisible(character)
+}
+
+/// Wraps a secret, without what cannot belong to one at its ends.
+fn secret(pasted: String) -> SecretString {
+    let pasted = Zeroizing::new(pasted);
+    SecretString::from(pasted.trim_matches(cannot_belong))
+}
+
+/// Refuses a client id that no API client can have.
+pub(super) fn validate_client_id(id: &str) -> Result<(), Error> {
+    if id.is_empty() {
+        return Err(Error::config("the client id is empty"));
+    }
+    if is_quoted(id) {
+        return Err(Error::config(
+            "the client id stands in quotation marks: paste it without them",
+        ));
+    }
+    if id.chars().any(cannot_belong) {
+        return Err(Error::config(
+            "the client id holds a character that cannot be seen: copy it again from NinjaOne",
+        ));
+    }
+    Ok(())
+}
+
+fn validate_secret(secret: &SecretString) -> Result<(), Error> {
+    let secret = secret.expose_secret();
+    if secret.trim().is_empty() {
+        return Err(Error::config("the client secret is empty"));
+    }
+    if is_quoted(secret) {
+        return Err(Error::config(
+            "the client secret stands in quotation marks: paste it without them",
+        ));
+    }
+    if secret.starts_with(' ') || secret.ends_with(' ') {
+        return Err(Error::config(
+            "the client secret begins or ends with a blank: paste it without",
+        ));
+    }
+    if secret.chars().any(cannot_belong) {
+        return Err(Error::config(
+            "the client secret holds a character that cannot be seen: copy it again from NinjaOne",
+        ));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Credentials {
@@ -200,7 +257,7 @@ mod tests {
             panic!("client credentials");
         };
         assert_eq!(
-            credentials.client_token_request(client_secret, scopes),
+            *credentials.client_token_request(client_secret, scopes),
             "grant_type=client_credentials&client_id=id&client_secret=s%26c%3Dr+t&scope=monitoring"
         );
     }
@@ -220,5 +277,52 @@ mod tests {
             assert!(!format!("{error} {error:?} {wrong:?}").contains("secret\""));
         }
         assert!(!format!("{ok:?}").contains("id\""));
+    }
+
+    #[test]
+    fn what_a_pasted_credential_brings_along_is_trimmed_or_refused_with_what_to_do() {
+        let sent = |id: &str, secret: &str| {
+            let credentials = Credentials::client_credentials(id, secret);
+            credentials.validate().map(|()| match credentials.grant() {
+                Grant::ClientCredentials { client_secret, .. } => (
+                    credentials.client_id().to_owned(),
+                    client_secret.expose_secret().to_owned(),
+                ),
+                Grant::RefreshToken { .. } => panic!("client credentials"),
+            })
+        };
+        for (id, secret) in [
+            ("\u{feff}id", "\u{feff}hunter2"),
+            ("id\r\n", "hunter2\r\n"),
+            (" id\u{200b}", "\u{200b}hunter2\u{2060}"),
+            ("\tid\u{a0}", "\u{a0}hunter2\t"),
+        ] {
+            let (sent_id, sent_secret) = sent(id, secret).unwrap();
+            assert_eq!((&*sent_id, &*sent_secret), ("id", "hunter2"), "{id:?}");
+        }
+        for (id, secret, about) in [
+            ("\"id\"", "hunter2", "quotation marks"),
+            ("\u{201c}id\u{201d}", "hunter2", "quotation marks"),
+            ("i\u{200b}d", "hunter2", "the client id holds"),
+            ("id", "\"hunter2\"", "quotation marks"),
+            ("id", "\u{feff}'hunter2'\n", "quotation marks"),
+            // A blank could belong to it: it is neither sent nor dropped in silence.
+            ("id", "hunter2 ", "begins or ends with a blank"),
+            ("id", " hunter2", "begins or ends with a blank"),
+            ("id", "h\u{200b}unter2", "the client secret holds"),
+            ("id", "h\u{a0}unter2", "the client secret holds"),
+            ("id", "\u{feff}\n", "empty"),
+        ] {
+            let error = sent(id, secret).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Config);
+            assert!(error.to_string().contains(about), "{error}");
+            assert!(!format!("{error} {error:?}").contains("unter2"));
+        }
+        // Marks and blanks inside may be right.
+        let (_, secret) = sent("id", "a'b \"c").unwrap();
+        assert_eq!(secret, "a'b \"c");
+        let store = Arc::new(super::super::MemoryTokenStore::default());
+        let of_user = Credentials::refresh_token("id", store).client_secret("'hunter2'");
+        assert!(of_user.validate().is_err());
     }
 }

@@ -3,6 +3,8 @@
 //! The grants are small and the vendor's errors are its own, so they are written out here; the tests compare every
 //! request body with what the `oauth2` crate would send.
 
+use zeroize::Zeroizing;
+
 mod authorization;
 mod cache;
 mod credentials;
@@ -26,8 +28,15 @@ pub(crate) use token::{Token, TokenAnswer};
 pub(crate) const TOKEN_PATH: &str = "/ws/oauth/token";
 
 /// Encodes a form body, as RFC 6749 asks for.
-pub(crate) fn form(pairs: &[(&str, &str)]) -> String {
-    url::form_urlencoded::Serializer::new(String::new())
+///
+/// It holds secrets, and is wiped when it is dropped. Its room is enough from the beginning, so that growing leaves no copy behind.
+pub(crate) fn form(pairs: &[(&str, &str)]) -> Zeroizing<String> {
+    let room = pairs
+        .iter()
+        .map(|(name, value)| 3 * (name.len() + value.len()) + 2)
+        .sum();
+    let form = url::form_urlencoded::Serializer::new(String::with_capacity(room))
         .extend_pairs(pairs)
-        .finish()
+        .finish();
+    Zeroizing::new(form)
 }

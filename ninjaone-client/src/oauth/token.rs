@@ -1,8 +1,10 @@
 //! Answers of the token endpoint.
 
+use std::fmt;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
@@ -12,15 +14,59 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 /// How long before its end a token is renewed.
 const RENEW_EARLY: Duration = Duration::from_secs(60);
 
-/// A token answer on the wire.
-#[derive(Deserialize)]
+/// A token answer on the wire. Of a field that comes twice, the later one holds.
 pub(crate) struct TokenAnswer {
-    #[serde(deserialize_with = "secret")]
     pub(crate) access_token: SecretString,
-    #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<Duration>,
-    #[serde(default, deserialize_with = "optional_secret")]
     pub(crate) refresh_token: Option<SecretString>,
+}
+
+impl<'de> Deserialize<'de> for TokenAnswer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(field_identifier, rename_all = "snake_case")]
+        enum Key {
+            AccessToken,
+            ExpiresIn,
+            RefreshToken,
+            #[serde(other)]
+            Other,
+        }
+
+        struct Answer;
+
+        impl<'de> Visitor<'de> for Answer {
+            type Value = TokenAnswer;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a token answer")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TokenAnswer, A::Error> {
+                let (mut access_token, mut expires_in, mut refresh_token) = (None, None, None);
+                while let Some(key) = map.next_key()? {
+                    match key {
+                        Key::AccessToken => access_token = map.next_value()?,
+                        Key::ExpiresIn => expires_in = map.next_value::<Seconds>()?.0,
+                        Key::RefreshToken => refresh_token = map.next_value()?,
+                        Key::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                let wrap = |secret: Option<String>| secret.map(SecretString::from);
+                Ok(TokenAnswer {
+                    access_token: wrap(access_token)
+                        .ok_or_else(|| A::Error::missing_field("access_token"))?,
+                    expires_in,
+                    refresh_token: wrap(refresh_token)
+                        .filter(|secret| !secret.expose_secret().is_empty()),
+                })
+            }
+        }
+
+        deserializer.deserialize_map(Answer)
+    }
 }
 
 impl TokenAnswer {
@@ -73,26 +119,19 @@ impl Token {
     }
 }
 
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
-    String::deserialize(deserializer).map(SecretString::from)
-}
-
-fn optional_secret<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<SecretString>, D::Error> {
-    let secret = Option::<String>::deserialize(deserializer)?;
-    Ok(secret
-        .filter(|secret| !secret.is_empty())
-        .map(SecretString::from))
-}
-
 /// Seconds as number or text; what is neither counts as not said.
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
-    let seconds = value
-        .as_f64()
-        .or_else(|| value.as_str()?.trim().parse().ok());
-    Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
+struct Seconds(Option<Duration>);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let seconds = value
+            .as_f64()
+            .or_else(|| value.as_str()?.trim().parse().ok());
+        Ok(Self(seconds.and_then(|seconds| {
+            Duration::try_from_secs_f64(seconds).ok()
+        })))
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +158,17 @@ mod tests {
             assert_eq!(lifetime(&json), DEFAULT_LIFETIME, "{odd}");
         }
         assert_eq!(lifetime(r#"{"access_token":"a"}"#), DEFAULT_LIFETIME);
+    }
+
+    #[test]
+    fn of_a_field_that_comes_twice_the_later_holds() {
+        let answer = TokenAnswer::read(
+            br#"{"access_token":"a","refresh_token":"r","expires_in":1,"access_token":"b","refresh_token":"s","expires_in":60,"scope":"\ud800"}"#,
+        )
+        .unwrap();
+        assert_eq!(answer.access_token.expose_secret(), "b");
+        assert_eq!(answer.refresh_token.as_ref().unwrap().expose_secret(), "s");
+        assert_eq!(answer.lifetime(), Duration::from_secs(60));
     }
 
     #[test]

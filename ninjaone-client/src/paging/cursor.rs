@@ -33,13 +33,19 @@ impl Cursor {
 
     fn of_object(object: &Map<String, Value>) -> Self {
         Self {
-            name: object
-                .get("name")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            name: object.get("name").and_then(text),
             offset: object.get("offset").and_then(whole),
             count: object.get("count").and_then(whole),
         }
+    }
+}
+
+/// A name; a number is one, too.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -81,6 +87,12 @@ mod tests {
             Cursor::read(Some(r#"{"name":"c-1","offset":"2","count":5.0}"#), None),
             Some(full)
         );
+        let number = Cursor::read(Some(r#"{"name":17,"count":null}"#), None).unwrap();
+        assert_eq!(number.name.as_deref(), Some("17"));
+        for nameless in [r#"{"name":"","count":5}"#, r#"{"name":null,"count":5}"#] {
+            let cursor = Cursor::read(Some(nameless), None).unwrap();
+            assert_eq!((cursor.name, cursor.count), (None, Some(5)));
+        }
         let name = Cursor {
             name: Some("c-1".into()),
             ..Cursor::default()

@@ -1,7 +1,9 @@
 //! Complete lists, or an error that says they are not.
 
+mod by_cursor;
 mod cursor;
 mod decode;
+mod learned;
 mod pager;
 mod stream;
 #[cfg(test)]
@@ -11,5 +13,6 @@ mod walk;
 pub use decode::{MalformedRow, RepairedField};
 pub use pager::{Collected, Completeness, Page, Pager};
 
-pub(crate) use decode::{RawPage, Unreadable, read_page, read_single};
-pub(crate) use walk::{Stop, Walk};
+pub(crate) use decode::{Fence, Fences, RawPage, Unreadable, read_page, read_single};
+pub(crate) use learned::LearnedOfReports;
+pub(crate) use walk::{Walk, Wanted};

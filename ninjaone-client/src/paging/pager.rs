@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+use super::by_cursor::{Refused, expired_twice};
 use super::decode::{MalformedRow, RawPage, RepairedField};
-use super::walk::{Step, Walk, expired_twice};
+use super::walk::{Step, Walk};
 use crate::observer::Event;
 use crate::request::Request;
 use crate::{Client, Error, ErrorKind};
@@ -42,7 +43,7 @@ pub struct Page<T> {
     pub repaired: Vec<RepairedField>,
     /// Rows of the walk before this page.
     pub offset: usize,
-    /// Rows of the whole list, when NinjaOne says so.
+    /// Rows of the whole list, once NinjaOne has said so in a way that cannot be taken for the rows of one page.
     pub total: Option<usize>,
 }
 
@@ -53,6 +54,8 @@ pub struct Collected<T> {
     pub rows: Vec<T>,
     /// The rows that did not.
     pub malformed: Vec<MalformedRow>,
+    /// The fields of rows that decoded only after they had been repaired, over all pages.
+    pub repaired: Vec<RepairedField>,
     /// Whether the list is whole.
     pub completeness: Completeness,
 }
@@ -60,7 +63,10 @@ pub struct Collected<T> {
 /// One list, page by page: nothing is fetched before it is asked for.
 ///
 /// A pager ends in one of three ways: the list is complete, it was cut at a ceiling you set, or there is an error. It
-/// never ends early in silence: a cursor that stalls, rows fewer than announced and pages out of order are errors.
+/// never ends early in silence: the end is an empty page, whatever the size of the pages before it, or for a report what is as
+/// certain. A list that stalls, rows fewer than announced and ids out of order are errors. Nor does it run for ever: a list
+/// has the limits that [`ClientBuilder::most_pages`](crate::ClientBuilder::most_pages) and
+/// [`most_rows`](crate::ClientBuilder::most_rows) set.
 ///
 /// Futures of a pager may be dropped: it stands where it stood, and the next call asks for the same page again. After an
 /// error that [is retryable](Error::is_retryable) the same is true.
@@ -92,6 +98,10 @@ pub struct Pager<T> {
     in_doubt: bool,
     /// A page that is delivered once it is known to be the whole.
     kept: Option<RawPage<T>>,
+    /// Pages received so far, those that were read twice included.
+    pages: u32,
+    /// Rows received since the list began.
+    rows: usize,
 }
 
 impl<T: DeserializeOwned + Send + 'static> Pager<T> {
@@ -105,6 +115,8 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             completeness: None,
             in_doubt: false,
             kept: None,
+            pages: 0,
+            rows: 0,
         }
     }
 
@@ -117,7 +129,8 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
     /// The next page, or none after the last.
     ///
     /// # Errors
-    /// Whatever keeps the list from being complete; [`Truncated`](ErrorKind::Truncated) when NinjaOne's paging does.
+    /// Whatever keeps the list from being complete: [`Truncated`](ErrorKind::Truncated) when NinjaOne's paging does,
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded) when it is larger than this client allows.
     pub async fn next_page(&mut self) -> Result<Option<Page<T>>, Error> {
         loop {
             match self.advance().await? {
@@ -135,16 +148,19 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
     pub async fn collect(mut self) -> Result<Collected<T>, Error> {
         let mut rows = Vec::new();
         let mut malformed = Vec::new();
+        let mut repaired = Vec::new();
         loop {
             match self.advance().await? {
                 Advance::Page(mut page) => {
                     rows.append(&mut page.rows);
                     malformed.append(&mut page.malformed);
+                    RepairedField::merge(&mut repaired, page.repaired);
                 }
                 Advance::BegunAnew => {
                     // Nobody has seen a row yet: the report is simply read from its beginning.
                     rows.clear();
                     malformed.clear();
+                    repaired.clear();
                     self.delivered = 0;
                     if let Walk::ByCursor(walk) = &mut self.walk {
                         walk.forget_delivered();
@@ -156,6 +172,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
                     return Ok(Collected {
                         rows,
                         malformed,
+                        repaired,
                         completeness,
                     });
                 }
@@ -173,6 +190,13 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
     #[must_use]
     pub fn rows_so_far(&self) -> usize {
         self.delivered
+    }
+
+    /// Pages received so far: what the list has cost in requests, apart from those that had to be sent again. Pages that
+    /// were empty, or read twice, count too.
+    #[must_use]
+    pub fn pages_so_far(&self) -> u32 {
+        self.pages
     }
 
     /// The id that resumes a list which is paged by id: hand it to `after` (or `older_than` of the activity log) of new
@@ -194,22 +218,53 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         }
         let operation = self.first.endpoint().operation;
         let request = self.walk.request(&self.first);
+        let request = request.map_err(|error| error.of(operation))?;
+        let most_pages = self.client.inner.most_pages;
+        if self.pages >= most_pages {
+            return Err(too_many("pages", most_pages as usize).of(operation));
+        }
         let resent = std::mem::replace(&mut self.in_doubt, true);
         let (mut page, attempts) = match self.client.page::<T>(&request).await {
             Ok(answer) => answer,
-            Err(error) => return self.begin_anew_after(error),
+            Err(error) => return self.refused(error),
         };
-        self.in_doubt = false;
-        let total = page.cursor.as_ref().and_then(|cursor| cursor.count);
+        self.pages += 1;
+        // Until the page is taken the next request asks for one that was sent before.
         let step = self
-            .walk
             .take(&mut page, resent || attempts > 1)
             .map_err(|error| error.of(operation))?;
+        self.in_doubt = false;
+        Ok(self.arrive(step, page))
+    }
+
+    fn take(&mut self, page: &mut RawPage<T>, resent: bool) -> Result<Step, Error> {
+        let most_rows = self.client.inner.most_rows;
+        let rows = self.rows.saturating_add(page.received());
+        if rows > most_rows {
+            return Err(too_many("rows", most_rows));
+        }
+        let operation = self.first.endpoint().operation;
+        let reports = &self.client.inner.reports;
+        if let Walk::ByCursor(walk) = &mut self.walk {
+            walk.know(reports.of(operation));
+        }
+        let step = self.walk.take(page, resent)?;
+        if let Walk::ByCursor(walk) = &self.walk {
+            reports.learn(operation, walk.learned());
+        }
+        if step != Step::Confirm {
+            self.rows = rows;
+        }
+        Ok(step)
+    }
+
+    fn arrive(&mut self, step: Step, page: RawPage<T>) -> Advance<T> {
+        let operation = self.first.endpoint().operation;
         let (page, again, over) = match step {
-            Step::Restart => return Ok(self.begin_anew()),
+            Step::Restart => return self.begin_anew(),
             Step::Confirm => {
                 self.kept = Some(page);
-                return Ok(Advance::Nothing);
+                return Advance::Nothing;
             }
             Step::Confirmed { again } => (self.kept.take().unwrap_or(page), again, true),
             Step::Taken { again, over } => {
@@ -217,30 +272,35 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
                 (page, again, over)
             }
         };
+        let total = match &self.walk {
+            Walk::ByCursor(walk) => walk.total(),
+            _ => None,
+        };
         let received = page.received();
         if over {
             self.completeness = Some(Completeness::Complete);
         }
         if again {
             // Delivered before the report began anew, and unchanged since.
-            return Ok(if over {
+            return if over {
                 Advance::Over
             } else {
                 Advance::Nothing
-            });
+            };
         }
         self.client.tell(&Event::Page {
             operation,
             rows: received,
             malformed: page.malformed.len(),
+            repaired: page.repaired.iter().map(|field| field.rows).sum(),
             so_far: self.delivered + received,
             total,
         });
         let page = self.deliver(page, total);
         if over && page.rows.is_empty() && page.malformed.is_empty() {
-            return Ok(Advance::Over);
+            return Advance::Over;
         }
-        Ok(Advance::Page(page))
+        Advance::Page(page)
     }
 
     fn deliver(&mut self, raw: RawPage<T>, total: Option<usize>) -> Page<T> {
@@ -275,31 +335,52 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         }
         self.in_doubt = false;
         self.kept = None;
+        self.rows = 0;
         self.client.tell(&Event::Restart {
             operation: self.first.endpoint().operation,
         });
         Advance::BegunAnew
     }
 
-    /// A refused cursor is an expired one, as far as anybody knows: the report is read anew, once.
-    fn begin_anew_after(&mut self, error: Error) -> Result<Advance<T>, Error> {
-        let refused = matches!(
-            error.kind(),
-            ErrorKind::InvalidRequest | ErrorKind::NotFound | ErrorKind::NotAvailable
-        ) && error.status() != Some(403);
-        let Walk::ByCursor(walk) = &self.walk else {
+    /// A refused cursor is an expired one, as far as can be told: the report is read anew, once.
+    fn refused(&mut self, error: Error) -> Result<Advance<T>, Error> {
+        let is_invalid = error.kind() == ErrorKind::InvalidRequest;
+        let is_refused = is_invalid
+            || (matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotAvailable)
+                && error.status() != Some(403));
+        let operation = self.first.endpoint().operation;
+        let Walk::ByCursor(walk) = &mut self.walk else {
             return Err(error);
         };
-        if !refused || !walk.is_under_way() {
+        if !is_refused {
             return Err(error);
         }
-        if walk.may_begin_anew() {
-            return Ok(self.begin_anew());
+        match walk
+            .refused(is_invalid)
+            .map_err(|changed| changed.of(operation))?
+        {
+            Refused::Error => Err(error),
+            Refused::BeginAnew => Ok(self.begin_anew()),
+            Refused::Again => Err(expired_twice().of(operation).caused_by(error)),
+            Refused::Over => {
+                self.completeness = Some(Completeness::Complete);
+                Ok(Advance::Over)
+            }
+            Refused::Confirmed { again } => match self.kept.take() {
+                Some(page) => Ok(self.arrive(Step::Taken { again, over: true }, page)),
+                None => Err(error),
+            },
         }
-        Err(expired_twice()
-            .of(self.first.endpoint().operation)
-            .caused_by(error))
     }
+}
+
+fn too_many(what: &str, most: usize) -> Error {
+    Error::new(
+        ErrorKind::LimitExceeded,
+        format!(
+            "the list has more than {most} {what}, the limit of this client: ask for less, or raise `ClientBuilder::most_{what}`"
+        ),
+    )
 }
 
 enum Advance<T> {
@@ -316,6 +397,7 @@ impl<T> fmt::Debug for Page<T> {
         f.debug_struct("Page")
             .field("rows", &self.rows.len())
             .field("malformed", &self.malformed)
+            .field("repaired", &self.repaired)
             .field("offset", &self.offset)
             .field("total", &self.total)
             .finish()
@@ -327,6 +409,7 @@ impl<T> fmt::Debug for Collected<T> {
         f.debug_struct("Collected")
             .field("rows", &self.rows.len())
             .field("malformed", &self.malformed)
+            .field("repaired", &self.repaired)
             .field("completeness", &self.completeness)
             .finish()
     }

@@ -1,11 +1,19 @@
 //! How a walk moves on from page to page, and when it is over: pure, fed with pages by the pager.
 
+use std::collections::HashMap;
+
 use time::OffsetDateTime;
 
-use super::cursor::Cursor;
+use super::by_cursor::ByCursor;
 use super::decode::{MalformedRow, RawPage};
 use crate::request::Request;
 use crate::{Error, ErrorKind};
+
+/// A page holds at most so many times the rows asked for.
+const MOST_TIMES_ASKED: usize = 10;
+
+/// So many different rows of one id are compared with the next; a repetition of a later one is delivered again.
+const MOST_COMPARED: usize = 4;
 
 /// The way through one list.
 pub(crate) enum Walk<T> {
@@ -14,7 +22,7 @@ pub(crate) enum Walk<T> {
     /// By the largest id so far.
     ById(ById<T>),
     /// By a cursor.
-    ByCursor(ByCursor),
+    ByCursor(Box<ByCursor>),
     /// Back in time by the smallest id so far.
     Backwards(Backwards<T>),
 }
@@ -56,51 +64,55 @@ impl<T: PartialEq> Walk<T> {
         Self::ById(ById {
             after,
             page_size: page_size as usize,
-            id_of,
-            is_same: T::eq,
+            rows: Rows {
+                id_of,
+                is_same: T::eq,
+            },
             previous: Vec::new(),
-            overfull: false,
         })
     }
 
     pub(crate) fn backwards(
         older_than: Option<i64>,
-        stop: Stop,
+        wanted: Wanted<T>,
         page_size: u32,
         id_of: fn(&T) -> Option<i64>,
-        time_of: fn(&T) -> Option<OffsetDateTime>,
     ) -> Self {
         Self::Backwards(Backwards {
             older_than,
-            stop,
+            wanted,
             page_size: page_size as usize,
-            id_of,
-            is_same: T::eq,
-            time_of,
+            rows: Rows {
+                id_of,
+                is_same: T::eq,
+            },
             previous: Vec::new(),
+            not_asked_for: 0,
         })
     }
 }
 
 impl<T> Walk<T> {
     pub(crate) fn by_cursor(parameter: &'static str, page_size: u32) -> Self {
-        Self::ByCursor(ByCursor {
-            parameter,
-            page_size: page_size as usize,
-            ..ByCursor::default()
-        })
+        Self::ByCursor(Box::new(ByCursor::new(parameter, page_size)))
     }
 
     /// The request for the next page.
-    pub(crate) fn request(&self, first: &Request) -> Request {
-        match self {
+    ///
+    /// # Errors
+    /// Where the walk has gone as far as it may.
+    pub(crate) fn request(&self, first: &Request) -> Result<Request, Error> {
+        Ok(match self {
             Self::Whole => first.clone(),
             Self::ById(walk) => with(first, "after", walk.after),
             Self::ByCursor(walk) => {
                 with(first, walk.parameter, walk.name.as_deref()).set("pageSize", walk.page_size)
             }
-            Self::Backwards(walk) => with(first, "olderThan", walk.older_than),
-        }
+            Self::Backwards(walk) => {
+                walk.wanted.check(walk.not_asked_for)?;
+                with(first, "olderThan", walk.older_than)
+            }
+        })
     }
 
     /// Takes a page in. What remains on it is new; `resent` says that its request was sent more than once.
@@ -136,467 +148,343 @@ fn with(first: &Request, parameter: &str, place: Option<impl std::fmt::Display>)
     }
 }
 
-/// Whether more rows than these may be there: all that were asked for came, or a round number of them, because servers that
-/// send fewer than asked for stop at one (100 was seen).
-fn may_be_cut(received: usize, page_size: usize) -> bool {
-    received >= page_size || (received > 0 && received.is_multiple_of(50))
+/// Refuses a page that holds many times the rows asked for.
+pub(super) fn check_page(received: usize, page_size: usize) -> Result<(), Error> {
+    if received <= page_size.saturating_mul(MOST_TIMES_ASKED) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::LimitExceeded,
+        format!(
+            "a page holds more than {MOST_TIMES_ASKED} times the {page_size} rows asked for: ask for larger pages"
+        ),
+    ))
 }
 
-/// A list by the largest id so far.
+/// A list by the largest id so far. It is over at an empty page: servers send fewer rows than asked for.
 pub(crate) struct ById<T> {
     after: Option<i64>,
     page_size: usize,
-    id_of: fn(&T) -> Option<i64>,
-    is_same: fn(&T, &T) -> bool,
+    rows: Rows<T>,
     /// Ids of the page before, sorted: rows sent once more are told from rows out of order.
     previous: Vec<i64>,
-    /// The page before held more rows than were asked for.
-    overfull: bool,
 }
 
 impl<T> ById<T> {
     fn take(&mut self, page: &mut RawPage<T>) -> Result<Step, Error> {
         let received = page.received();
+        check_page(received, self.page_size)?;
         if received == 0 {
             return Ok(Step::DONE);
         }
-        let mut ids = keep_new(
-            page,
-            self.id_of,
-            self.is_same,
-            &self.previous,
-            self.after,
-            |id, after| id <= after,
-        )?;
-        ids.append(&mut page.malformed_ids);
-        ids.sort_unstable();
-        let largest = ids.last().copied();
-        let moved_on = largest > self.after;
-        if !moved_on {
-            // A server that ignores both parameters sends everything, and sends it again.
-            let all_again = self.overfull && page.rows.is_empty();
-            return if received < self.page_size || all_again {
-                Ok(Step::DONE)
-            } else {
-                Err(stalled("after"))
-            };
+        let after = self.after;
+        let is_behind = |id| after.is_some_and(|after| id <= after);
+        let ids = self.rows.keep_new(page, &self.previous, is_behind);
+        let ids = ids.map_err(|Disordered| disordered("after"))?;
+        let largest = ids.range.map(|(_, largest)| largest);
+        let place = ids.cautious().filter(|id| !is_behind(*id)).or(largest);
+        if place <= after {
+            return Err(stalled("after"));
         }
-        self.after = largest;
-        self.previous = ids;
-        self.overfull = received > self.page_size;
-        Ok(if may_be_cut(received, self.page_size) {
-            Step::MORE
-        } else {
-            Step::DONE
-        })
+        self.after = place;
+        self.previous = ids.and(&self.previous, |id| Some(id) > place);
+        Ok(Step::MORE)
     }
 }
 
-/// When the walk back through the activity log is over.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Stop {
-    /// Activities older than this are not wanted.
-    pub(crate) until: Option<OffsetDateTime>,
-    /// This activity and all before it are known.
+/// Which activities are wanted, and how far the walk goes for them.
+pub(crate) struct Wanted<T> {
+    /// This activity and all before it are known: they end the walk.
     pub(crate) known: Option<i64>,
+    /// Activities older than this are left out. They end nothing: ids follow the time of arrival, and a device that was away
+    /// for weeks puts its old activities on top.
+    pub(crate) since: Option<OffsetDateTime>,
+    pub(crate) time_of: fn(&T) -> Option<OffsetDateTime>,
+    /// Whether a row is one that was asked for, as far as it can be read.
+    pub(crate) is_asked_for: Box<dyn Fn(&T) -> bool + Send + Sync>,
+    /// The walk goes on over so many rows that were not asked for.
+    pub(crate) most_not_asked_for: usize,
 }
 
-/// The activity log, newest first, back in time.
+impl<T> Wanted<T> {
+    fn is_too_old(&self, row: &T) -> bool {
+        let time = (self.time_of)(row);
+        self.since
+            .is_some_and(|since| time.is_some_and(|time| time < since))
+    }
+
+    fn check(&self, not_asked_for: usize) -> Result<(), Error> {
+        if not_asked_for <= self.most_not_asked_for {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::LimitExceeded,
+            format!(
+                "NinjaOne does not honour what was asked for: more than {} activities of other codes or times came, and wanted ones may lie below; walk back to a known activity, or raise `most_not_asked_for`",
+                self.most_not_asked_for
+            ),
+        ))
+    }
+}
+
+/// The activity log, newest first, back in time. It is over at an empty page or at an activity that is known.
 pub(crate) struct Backwards<T> {
     older_than: Option<i64>,
-    stop: Stop,
+    wanted: Wanted<T>,
     page_size: usize,
-    id_of: fn(&T) -> Option<i64>,
-    is_same: fn(&T, &T) -> bool,
-    time_of: fn(&T) -> Option<OffsetDateTime>,
+    rows: Rows<T>,
     previous: Vec<i64>,
+    /// Rows received that were not asked for.
+    not_asked_for: usize,
 }
 
 impl<T> Backwards<T> {
     fn take(&mut self, page: &mut RawPage<T>) -> Result<Step, Error> {
         let received = page.received();
+        check_page(received, self.page_size)?;
         if received == 0 {
             return Ok(Step::DONE);
         }
-        let mut ids = keep_new(
-            page,
-            self.id_of,
-            self.is_same,
-            &self.previous,
-            self.older_than,
-            |id, before| id >= before,
-        )?;
-        ids.append(&mut page.malformed_ids);
-        ids.sort_unstable();
-        let smallest = ids.first().copied();
-        let moved_on = match (smallest, self.older_than) {
-            (Some(smallest), Some(before)) => smallest < before,
-            (smallest, _) => smallest.is_some(),
+        let older_than = self.older_than;
+        let is_behind = |id| older_than.is_some_and(|before| id >= before);
+        let ids = self.rows.keep_new(page, &self.previous, is_behind);
+        let ids = ids.map_err(|Disordered| disordered("olderThan"))?;
+        let smallest = ids.range.map(|(smallest, _)| smallest);
+        let place = ids.cautious().filter(|id| !is_behind(*id)).or(smallest);
+        let Some(place) = place.filter(|id| !is_behind(*id)) else {
+            return Err(stalled("olderThan"));
         };
-        if !moved_on {
-            return if received < self.page_size {
-                Ok(Step::DONE)
-            } else {
-                Err(stalled("olderThan"))
-            };
-        }
-        self.older_than = smallest;
-        self.previous = ids;
-        let mut over = !may_be_cut(received, self.page_size);
-        if let Some(known) = self.stop.known {
+        self.older_than = Some(place);
+        self.previous = ids.and(&self.previous, |id| id < place);
+        let mut over = false;
+        if let Some(known) = self.wanted.known {
+            let id_of = self.rows.id_of;
             page.rows
-                .retain(|row| (self.id_of)(row).is_none_or(|id| id > known));
-            over |= smallest.is_some_and(|smallest| smallest <= known);
+                .retain(|row| id_of(row).is_none_or(|id| id > known));
+            over = place <= known;
         }
-        if let Some(until) = self.stop.until {
-            // Ids follow the time of arrival: a device that was away reports late. One whole page without anything
-            // recent enough ends the walk, a single old row does not.
-            page.rows
-                .retain(|row| (self.time_of)(row).is_none_or(|time| time >= until));
-            over |= page.rows.is_empty() && page.malformed.is_empty();
-        }
+        let (wanted, not_asked_for) = (&self.wanted, &mut self.not_asked_for);
+        page.rows.retain(|row| {
+            let is_too_old = wanted.is_too_old(row);
+            *not_asked_for += usize::from(is_too_old || !(wanted.is_asked_for)(row));
+            !is_too_old
+        });
         Ok(if over { Step::DONE } else { Step::MORE })
     }
 }
 
-/// Keeps the rows that are new and returns the ids of all.
-///
-/// A row of the page before that comes once more is dropped, and so is one that stands on this page already. Two rows of one
-/// id that differ are both kept: which of them holds is not for a list to decide. A row behind the position that was not
-/// there before means that the order is not what the walk relies on: rows may be missing, so that is an error. A row without
-/// an id is malformed.
-fn keep_new<T>(
-    page: &mut RawPage<T>,
+/// Rows with ids, compared by them and by their content.
+struct Rows<T> {
     id_of: fn(&T) -> Option<i64>,
     is_same: fn(&T, &T) -> bool,
-    previous: &[i64],
-    position: Option<i64>,
-    is_behind: impl Fn(i64, i64) -> bool,
-) -> Result<Vec<i64>, Error> {
-    let mut repeated = repeated(&page.rows, id_of, is_same).into_iter().peekable();
-    let mut ids = Vec::with_capacity(page.rows.len());
-    let mut out_of_order = false;
-    let mut without_id = Vec::new();
-    let mut malformed = page.malformed.iter().map(|row| row.position).peekable();
-    let mut position_on_page = 0;
-    let mut index = 0;
-    page.rows.retain(|row| {
-        while malformed.next_if_eq(&position_on_page).is_some() {
-            position_on_page += 1;
-        }
-        position_on_page += 1;
-        index += 1;
-        let is_repeated = repeated.next_if_eq(&(index - 1)).is_some();
-        let Some(id) = id_of(row) else {
-            without_id.push(MalformedRow {
-                position: position_on_page - 1,
-                field: Some("id".to_owned()),
-            });
-            return false;
-        };
-        if is_repeated || previous.binary_search(&id).is_ok() {
-            return false;
-        }
-        out_of_order |= position.is_some_and(|position| is_behind(id, position));
-        ids.push(id);
-        true
-    });
-    page.malformed.append(&mut without_id);
-    page.malformed.sort_by_key(|row| row.position);
-    if out_of_order {
-        return Err(Error::new(
-            ErrorKind::Truncated,
-            "the list does not come in the order of its ids, rows may be missing: read it again",
-        ));
-    }
-    Ok(ids)
 }
 
-/// Where rows stand that are the same as one before them, ascending.
-fn repeated<T>(
-    rows: &[T],
-    id_of: fn(&T) -> Option<i64>,
-    is_same: fn(&T, &T) -> bool,
-) -> Vec<usize> {
-    let mut first = std::collections::HashMap::with_capacity(rows.len());
-    let mut repeated = Vec::new();
-    for (index, row) in rows.iter().enumerate() {
-        let Some(id) = id_of(row) else { continue };
-        let before = *first.entry(id).or_insert(index);
-        let mut candidates = rows.iter().take(index).skip(before);
-        if before < index && candidates.any(|other| id_of(other) == Some(id) && is_same(other, row))
-        {
-            repeated.push(index);
-        }
+/// A row lies behind the position and was not there before: the order is not what the walk relies on.
+struct Disordered;
+
+/// The ids of a page.
+struct Ids {
+    /// Those that are new.
+    new: Vec<i64>,
+    /// The smallest and the largest of all.
+    range: Option<(i64, i64)>,
+    /// That of the last row.
+    last: Option<i64>,
+    is_ascending: bool,
+    is_descending: bool,
+}
+
+impl Ids {
+    /// The place of the last row of a page that is in no order.
+    ///
+    /// One id that is out of all proportion would take a walk that goes by the outermost past everything between. From the last
+    /// row on, rows come twice at worst.
+    fn cautious(&self) -> Option<i64> {
+        self.last
+            .filter(|_| !self.is_ascending && !self.is_descending)
     }
-    repeated
+
+    fn push(&mut self, id: i64) {
+        let (smallest, largest) = self.range.unwrap_or((id, id));
+        self.range = Some((smallest.min(id), largest.max(id)));
+    }
+
+    /// These and those before them that may come again, ascending.
+    fn and(self, before: &[i64], may_come: impl Fn(i64) -> bool) -> Vec<i64> {
+        let mut ids = self.new;
+        ids.extend(before.iter().copied().filter(|id| may_come(*id)));
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}
+
+impl<T> Rows<T> {
+    /// Keeps the rows that are new and returns the ids of the page.
+    ///
+    /// A row of the page before that comes once more is dropped, and so is one that stands on this page already. Two rows of
+    /// one id that differ are both kept: which of them holds is not for a list to decide. A row behind the position that was
+    /// not there before means that rows may be missing: that is an error. A row without an id is malformed.
+    fn keep_new(
+        &self,
+        page: &mut RawPage<T>,
+        previous: &[i64],
+        is_behind: impl Fn(i64) -> bool,
+    ) -> Result<Ids, Disordered> {
+        let mut repeated = self.repeated(&page.rows).into_iter().peekable();
+        let mut ids = Ids {
+            new: Vec::with_capacity(page.rows.len()),
+            range: None,
+            last: None,
+            is_ascending: true,
+            is_descending: true,
+        };
+        let mut is_disordered = false;
+        let mut without_id = Vec::new();
+        let mut malformed = page.malformed.iter().map(|row| row.position).peekable();
+        let mut position_on_page = 0;
+        let mut index = 0;
+        page.rows.retain(|row| {
+            while malformed.next_if_eq(&position_on_page).is_some() {
+                position_on_page += 1;
+            }
+            position_on_page += 1;
+            index += 1;
+            let is_repeated = repeated.next_if_eq(&(index - 1)).is_some();
+            let Some(id) = (self.id_of)(row) else {
+                without_id.push(MalformedRow {
+                    position: position_on_page - 1,
+                    field: Some("id".to_owned()),
+                });
+                return false;
+            };
+            ids.is_ascending &= ids.last.is_none_or(|last| last <= id);
+            ids.is_descending &= ids.last.is_none_or(|last| last >= id);
+            ids.last = Some(id);
+            ids.push(id);
+            if is_repeated || previous.binary_search(&id).is_ok() {
+                return false;
+            }
+            is_disordered |= is_behind(id);
+            ids.new.push(id);
+            true
+        });
+        page.malformed.append(&mut without_id);
+        page.malformed.sort_by_key(|row| row.position);
+        if is_disordered {
+            return Err(Disordered);
+        }
+        for id in page.malformed_ids.drain(..) {
+            ids.push(id);
+            ids.new.push(id);
+        }
+        Ok(ids)
+    }
+
+    /// Where rows stand that are the same as one before them, ascending.
+    fn repeated(&self, rows: &[T]) -> Vec<usize> {
+        let mut different: HashMap<i64, Vec<&T>> = HashMap::with_capacity(rows.len());
+        let mut repeated = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
+            let Some(id) = (self.id_of)(row) else {
+                continue;
+            };
+            let before = different.entry(id).or_default();
+            if before.iter().any(|other| (self.is_same)(other, row)) {
+                repeated.push(index);
+            } else if before.len() < MOST_COMPARED {
+                before.push(row);
+            }
+        }
+        repeated
+    }
 }
 
 fn stalled(parameter: &str) -> Error {
     Error::new(
         ErrorKind::Truncated,
         format!(
-            "the list does not move on (NinjaOne ignored `{parameter}`), rows are missing: read it again"
+            "the list does not move on: NinjaOne answers `{parameter}` with rows of the page before, or with none that has an id. Rows are missing, and reading it again gives the same: report the endpoint to NinjaOne's support"
         ),
     )
+    .lasting()
 }
 
-/// A report by its cursor.
-///
-/// It ends where its `count` says. Without a count it ends with an empty page, or with one that is not full and names no
-/// cursor. A report that fits on one page was seen to come without any cursor; a first page that says neither and
-/// may have been cut is therefore asked for once more, in pages of another size, which tells one that
-/// fits from one that was cut.
-#[derive(Default)]
-pub(crate) struct ByCursor {
-    parameter: &'static str,
-    /// Rows asked for.
-    page_size: usize,
-    name: Option<String>,
-    /// Rows received since the report began.
-    received: usize,
-    count: Option<usize>,
-    offsets: Offsets,
-    last_offset: Option<usize>,
-    /// Rows of the first page: servers were seen to send fewer than asked for.
-    first_page: usize,
-    /// The first page, while nobody knows whether it is the whole: content and size.
-    unconfirmed: Option<(u64, usize)>,
-    began_anew: bool,
-    /// Content and size of the pages delivered, in order.
-    delivered: Vec<(u64, usize)>,
-    /// How many of them were seen again since the report began anew.
-    seen_again: usize,
+fn disordered(parameter: &str) -> Error {
+    Error::new(
+        ErrorKind::Truncated,
+        format!(
+            "the ids of the list are out of order: NinjaOne answers `{parameter}` with rows that belong before it. Rows may be missing, and reading it again gives the same: report the endpoint to NinjaOne's support"
+        ),
+    )
+    .lasting()
 }
 
-/// What the offset of a page means; the vendor does not say, live tenants count the rows before it.
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Offsets {
-    #[default]
-    Unknown,
-    Before,
-    After,
-}
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
 
-impl ByCursor {
-    /// Whether a refusal of the next page may be an expired cursor, which one new beginning cures.
-    pub(crate) fn may_begin_anew(&self) -> bool {
-        self.name.is_some() && !self.began_anew
-    }
+    use super::*;
 
-    /// Whether the next request continues a report.
-    pub(crate) fn is_under_way(&self) -> bool {
-        self.name.is_some()
-    }
+    type Row = (i64, usize);
 
-    /// Begins the report anew; what was delivered will be skipped if it comes unchanged.
-    pub(crate) fn begin_anew(&mut self) {
-        self.name = None;
-        self.received = 0;
-        self.count = None;
-        self.offsets = Offsets::Unknown;
-        self.last_offset = None;
-        self.unconfirmed = None;
-        self.seen_again = 0;
-        self.began_anew = true;
-    }
-
-    /// Forgets what was delivered: the caller threw it away.
-    pub(crate) fn forget_delivered(&mut self) {
-        self.delivered.clear();
-    }
-
-    fn take(
-        &mut self,
-        received: usize,
-        cursor: Option<&Cursor>,
-        fingerprint: u64,
-        resent: bool,
-    ) -> Result<Step, Error> {
-        let total = self.received + received;
-        let offset = cursor.and_then(|cursor| cursor.offset);
-        let announced = cursor.and_then(|cursor| cursor.count).or(self.count);
-        // A count that is too small to be true counts as none. Beside custom field definitions stands one that may as well
-        // be the page's own: it tells that rows are missing, and never that none are.
-        let least = total + usize::from(self.parameter == "cursorName");
-        let count = announced.filter(|count| *count >= least);
-        let named = cursor.and_then(|cursor| cursor.name.clone());
-        if let Some(kept) = self.unconfirmed {
-            if count == Some(kept.1) {
-                self.unconfirmed = None;
-                return Ok(Step::Confirmed {
-                    again: self.is_known(kept)?,
-                });
-            }
-            // A page as large as asked for, and again not a word of more.
-            let is_cut =
-                received == self.page_size || (received > self.page_size && received != kept.1);
-            if named.is_none() && count.is_none() && is_cut {
-                return Err(cut_without_a_word());
-            }
+    fn page(rows: Vec<Row>) -> RawPage<Row> {
+        RawPage {
+            rows,
+            malformed: Vec::new(),
+            repaired: Vec::new(),
+            malformed_ids: Vec::new(),
+            cursor: None,
+            fingerprint: 0,
         }
-        if self.name.is_none() {
-            self.offsets = match offset {
-                Some(0) => Offsets::Before,
-                Some(offset) if offset == received => Offsets::After,
-                _ => Offsets::Unknown,
+    }
+
+    #[test]
+    fn a_page_of_one_id_costs_no_more_than_any_other() {
+        const ROWS: usize = 50_000;
+        for rows in [
+            vec![(1, 0); ROWS],
+            (0..ROWS).map(|row| (1, row)).collect(),
+            (0..ROWS).map(|row| (1, row % 2)).collect(),
+        ] {
+            let expected = rows.iter().collect::<std::collections::HashSet<_>>().len();
+            let mut page = page(rows);
+            let mut walk = Walk::by_id(None, 5_000, |row: &Row| Some(row.0));
+            let began = Instant::now();
+            assert_eq!(walk.take(&mut page, false).unwrap(), Step::MORE);
+            let elapsed = began.elapsed();
+            assert_eq!(page.rows.len(), expected);
+            // It took minutes when every row was compared with every row before it.
+            assert!(elapsed < Duration::from_millis(500), "{elapsed:?}");
+        }
+    }
+
+    #[test]
+    fn more_than_ten_times_the_rows_asked_for_are_refused() {
+        let rows = |count: i64| (1..=count).map(|id| (id, 0)).collect();
+        for (count, is_fine) in [(0, true), (100, true), (101, false)] {
+            let id_of = |row: &Row| Some(row.0);
+            let wanted = Wanted {
+                known: None,
+                since: None,
+                time_of: |_| None,
+                is_asked_for: Box::new(|_| true),
+                most_not_asked_for: 0,
             };
-        } else if !self.is_in_place(received, offset, count, resent)? {
-            return if self.began_anew {
-                Err(lost_place())
-            } else {
-                Ok(Step::Restart)
-            };
-        } else if offset.is_none() && received > 0 && self.seen_again > 0 {
-            let before = self.delivered.get(self.seen_again - 1);
-            if before.is_some_and(|(content, _)| *content == fingerprint) {
-                return Err(stalled(self.parameter));
+            for mut walk in [
+                Walk::by_id(None, 10, id_of),
+                Walk::backwards(None, wanted, 10, id_of),
+                Walk::by_cursor("cursor", 10),
+            ] {
+                match walk.take(&mut page(rows(count)), false) {
+                    Ok(_) => assert!(is_fine),
+                    Err(error) => {
+                        assert!(!is_fine);
+                        assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+                        assert!(!error.is_retryable());
+                    }
+                }
             }
         }
-        let is_full =
-            received >= self.page_size || (self.received > 0 && received >= self.first_page);
-        // One page of a report may come without its cursor, whose name never changes.
-        let more_to_come = count.map_or(is_full, |count| total < count);
-        let name = match named {
-            None if received > 0 && more_to_come => self.name.clone(),
-            named => named,
-        };
-        // The end, as this page would have it, before all the rows that were announced.
-        if (received == 0 || name.is_none()) && count.is_some_and(|count| total < count) {
-            // A lost answer may have taken the last rows with it: the cursor moved on without us.
-            return if resent && !self.began_anew {
-                Ok(Step::Restart)
-            } else {
-                Err(too_few())
-            };
-        }
-        let is_first = self.received == 0 && self.name.is_none();
-        let page = (fingerprint, received);
-        if is_first
-            && may_be_cut(received, self.page_size)
-            && name.is_none()
-            && count.is_none()
-            && self.unconfirmed.is_none()
-        {
-            if announced.is_some_and(|count| count < total) {
-                return Err(too_many());
-            }
-            self.unconfirmed = Some(page);
-            self.page_size = match received {
-                // Pages delivered before can only be recognised in the size they had.
-                _ if !self.delivered.is_empty() => self.page_size,
-                // One row less makes a server that has them all name a cursor and a count.
-                11.. if received <= self.page_size => received - 1,
-                // Pages of fewer than ten rows some reports refuse, and who sends more than asked for may have a least of
-                // its own.
-                _ => received + 1,
-            };
-            return Ok(Step::Confirm);
-        }
-        let again = self.is_known(page)?;
-        if is_first {
-            self.first_page = received;
-            self.unconfirmed = None;
-        }
-        self.received = total;
-        self.last_offset = offset;
-        self.count = count;
-        self.name = name;
-        let over = received == 0 || self.name.is_none() || count == Some(total);
-        if over {
-            self.name = None;
-        }
-        Ok(Step::Taken { again, over })
     }
-
-    /// Whether a page is the next of those delivered before the report began anew; otherwise it is the next to deliver.
-    fn is_known(&mut self, page: (u64, usize)) -> Result<bool, Error> {
-        let known = self.delivered.get(self.seen_again);
-        let again = match known {
-            Some(known) if *known == page => true,
-            Some(_) => {
-                return Err(Error::new(
-                    ErrorKind::Truncated,
-                    "the report began anew and has changed meanwhile: read it again from its beginning",
-                ));
-            }
-            None => {
-                self.delivered.push(page);
-                false
-            }
-        };
-        self.seen_again += 1;
-        Ok(again)
-    }
-
-    /// Whether a page follows the one before it.
-    fn is_in_place(
-        &self,
-        received: usize,
-        offset: Option<usize>,
-        count: Option<usize>,
-        resent: bool,
-    ) -> Result<bool, Error> {
-        let Some(offset) = offset else {
-            // A lost answer may have moved the cursor on; without offset and count nobody would notice.
-            return Ok(!resent || count.is_some());
-        };
-        if received == 0 {
-            // The rows that were announced are counted; of others only the offset knows whether an answer took them along.
-            return Ok(!resent || count.is_some() || offset == self.received);
-        }
-        let expected = match self.offsets {
-            Offsets::Before => self.received,
-            Offsets::After => self.received + received,
-            Offsets::Unknown => {
-                return if self.last_offset.is_none_or(|last| offset > last) {
-                    Ok(true)
-                } else {
-                    Err(stalled("cursor"))
-                };
-            }
-        };
-        if offset == expected {
-            return Ok(true);
-        }
-        if self.last_offset.is_some_and(|last| offset <= last) {
-            return Err(stalled("cursor"));
-        }
-        Ok(false)
-    }
-}
-
-pub(crate) fn lost_place() -> Error {
-    Error::new(
-        ErrorKind::Truncated,
-        "the report's cursor lost its place twice, rows would be missing: read it again",
-    )
-}
-
-pub(crate) fn expired_twice() -> Error {
-    Error::new(
-        ErrorKind::Truncated,
-        "the report's cursor expired twice: read it again, faster or with larger pages",
-    )
-}
-
-fn cut_without_a_word() -> Error {
-    Error::new(
-        ErrorKind::Truncated,
-        "the report fills its page and names neither a cursor nor a count, rows may be missing: read it in larger pages, or by parts",
-    )
-}
-
-fn too_many() -> Error {
-    Error::new(
-        ErrorKind::Truncated,
-        "the report fills its page with more rows than it announced, others may be missing: read it again",
-    )
-}
-
-fn too_few() -> Error {
-    Error::new(
-        ErrorKind::Truncated,
-        "the report ended before all the rows it announced: read it again",
-    )
 }

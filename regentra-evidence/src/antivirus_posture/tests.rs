@@ -2,12 +2,13 @@ use time::Duration;
 
 use super::*;
 use crate::{
-    device::DeviceFact,
+    device::{DeviceClass, DeviceFact},
     fixture::{
-        NOW, days_ago, device, digest_key, fleet, not_approved, reasons, stale, workstation,
-        workstations,
+        NOW, days_ago, device, digest_key, each_changed, fleet, not_approved, reasons, stale,
+        up_to_three, workstation, workstations,
     },
     rules::Rules,
+    signature_history::SignaturesSeen,
 };
 
 const ANSWERED: ReportState = ReportState::answered();
@@ -886,4 +887,133 @@ fn an_offline_device_is_judged_by_its_rows() {
         ..workstation(1)
     }]);
     assert_eq!(judge(&devices, [on(1)], None).0.status, Status::Pass);
+}
+
+/// A switch whose class was damaged is no computer that is protected, and a computer that is off stays so.
+#[test]
+fn of_a_device_whose_class_cannot_be_read_only_what_is_bad_counts() {
+    let unreadable = |key| device(key, DeviceClass::Unreadable);
+    let (alone, pair) = (
+        fleet([unreadable(1)]),
+        fleet([unreadable(1), workstation(2)]),
+    );
+    let history = |days| Some(since(&[(1, days_ago(days))]));
+    let both = |fact| vec![fact, on(2)];
+    let unmeasured = "unknown_node_class unmeasured_devices";
+    for (fleet, facts, history, status, codes) in [
+        (
+            &alone,
+            vec![on(1)],
+            None,
+            Status::Unknown,
+            "coverage_below_half unknown_node_class unmeasured_devices",
+        ),
+        (&alone, vec![off(1)], None, Status::Fail, "protection_off"),
+        (&pair, both(on(1)), None, Status::Warning, unmeasured),
+        (&pair, both(off(1)), None, Status::Fail, "protection_off"),
+        (
+            &pair,
+            both(out_of_date(1)),
+            history(30),
+            Status::Warning,
+            unmeasured,
+        ),
+        (
+            &pair,
+            both(out_of_date(1)),
+            history(31),
+            Status::Fail,
+            "signatures_over_30_days",
+        ),
+        (&pair, both(on(1)), history(31), Status::Warning, unmeasured),
+    ] {
+        let (signal, _) = judge(fleet, facts.clone(), history.as_ref());
+        assert_eq!(
+            (signal.status, reasons(&signal).as_str()),
+            (status, codes),
+            "{facts:?}"
+        );
+    }
+    // What is good of it is not remembered either: later it would make old signatures young.
+    let antivirus = evaluator(&pair, both(on(1)));
+    assert_eq!(
+        antivirus.up_to_date().collect::<Vec<_>>(),
+        [DeviceKey::new(2)]
+    );
+    let antivirus = evaluator(&pair, both(out_of_date(1)));
+    assert_eq!(
+        antivirus.out_of_date().collect::<Vec<_>>(),
+        [DeviceKey::new(1)]
+    );
+}
+
+/// Their age runs from now, whether the host has told its history of this run yet or not.
+#[test]
+fn signatures_that_turn_out_of_date_now_are_fresh() {
+    let mut kept: SignatureHistory = [(DeviceKey::new(1), SignaturesSeen::UpToDate)]
+        .into_iter()
+        .collect();
+    let antivirus = evaluator(&workstations(1), [out_of_date(1)]);
+    let before = antivirus
+        .clone()
+        .finish_with_digest(ANSWERED, Some(&kept), &digest_key());
+    assert_eq!(
+        (before.0.status, reasons(&before.0).as_str()),
+        (Status::Pass, "")
+    );
+    kept.advance(&antivirus, ANSWERED);
+    assert_eq!(kept.out_of_date_since(DeviceKey::new(1)), Some(NOW));
+    assert_eq!(
+        antivirus.finish_with_digest(ANSWERED, Some(&kept), &digest_key()),
+        before
+    );
+}
+
+/// Every choice of up to three rows, and every choice of them with its time made unreadable: without chance.
+#[test]
+fn no_antivirus_row_whose_time_is_lost_makes_a_pass() {
+    let mut choices = Vec::new();
+    for row in [on(1), off(1), strange(1), out_of_date(1), none(1)] {
+        choices.extend([0, 5, 9, 31].map(|days| at(Some(days_ago(days)), row)));
+    }
+    for row in [on(1), off(1), strange(1)] {
+        choices.extend([0, 9, 31].map(|days| at(Some(days_ago(days)), nameless(row))));
+    }
+    let fleet = workstations(1);
+    let known = since(&[(1, days_ago(3))]);
+    for answered in [None, Some(CustomAnswer::Yes)] {
+        let status = |rows: &[ProductFact]| {
+            let mut antivirus = evaluator(&fleet, rows.iter().copied());
+            if let Some(said) = answered {
+                let _ = antivirus.observe_custom_protection(answer(1, said));
+                let _ = antivirus.observe_custom_definitions(answer(1, said));
+            }
+            antivirus.finish(ANSWERED, Some(&known)).status
+        };
+        for rows in up_to_three(&choices) {
+            if status(&rows) == Status::Pass {
+                continue;
+            }
+            for damaged in each_changed(&rows, |row| at(None, row)) {
+                assert_ne!(status(&damaged), Status::Pass, "{rows:?} {damaged:?}");
+            }
+        }
+    }
+}
+
+/// What was written on a server years ago says nothing of today where nobody knows when it was last in contact.
+#[test]
+fn a_custom_field_of_a_server_without_a_last_contact_measures_nothing() {
+    let silent = DeviceFact {
+        last_contact: None,
+        ..workstation(1)
+    };
+    for said in [CustomAnswer::Yes, CustomAnswer::No] {
+        let mut antivirus = evaluator(&fleet([silent]), []);
+        let _ = antivirus.observe_custom_protection(answer(1, said));
+        let _ = antivirus.observe_custom_definitions(answer(1, said));
+        let (signal, metadata) = finished(antivirus.finish(ANSWERED, None));
+        assert_eq!(signal.status, Status::Unknown);
+        assert_eq!(metadata.devices.unmeasured, 1);
+    }
 }

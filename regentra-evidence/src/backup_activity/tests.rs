@@ -8,8 +8,8 @@ use super::*;
 use crate::{
     device::{DeviceClass, DeviceFact},
     fixture::{
-        NOW, days_ago, device, digest_key, fleet, not_approved, partly_silent, reasons, stale,
-        workstation, workstations,
+        NOW, days_ago, device, digest_key, each_changed, fleet, not_approved, partly_silent,
+        reasons, stale, up_to_three, workstation, workstations,
     },
     rules::Rules,
 };
@@ -706,4 +706,147 @@ fn activity_of_a_silent_device_counts_for_nothing_however_long_it_is_kept() {
     let (signal, metadata) = finished(backups.finish(ANSWERED));
     assert_eq!(signal.status, Status::Unknown);
     assert_eq!((metadata.scope.measured, metadata.scope.stale), (0, 1));
+}
+
+/// One activity that two rows tell differently: which of them is true nobody can tell, and when it was neither.
+#[test]
+fn of_one_activity_the_worse_row_counts_at_the_latest_time_in_the_window() {
+    let row = |event, time: Option<OffsetDateTime>| BackupFact {
+        at: time,
+        ..fact(1, 1, event)
+    };
+    let (yesterday, gone, undated) = (Some(days_ago(1)), Some(days_ago(8)), None);
+    // The other device passes, so that one that leaves the denominator would make a pass.
+    let table = [
+        (
+            [row(Success, yesterday), row(Failure, gone)],
+            Status::Fail,
+            "backups_failing latest_runs_failing",
+        ),
+        (
+            [row(Success, undated), row(Failure, gone)],
+            Status::Fail,
+            "backups_failing latest_runs_failing undated_rows",
+        ),
+        (
+            [row(Success, yesterday), row(Failure, undated)],
+            Status::Fail,
+            "backups_failing latest_runs_failing undated_rows",
+        ),
+        (
+            [row(Success, undated), row(Failure, yesterday)],
+            Status::Fail,
+            "backups_failing latest_runs_failing",
+        ),
+        (
+            [row(Success, yesterday), row(Cancelled, gone)],
+            Status::Fail,
+            "backups_failing",
+        ),
+        (
+            [row(Success, yesterday), row(SuccessWithWarning, gone)],
+            Status::Warning,
+            "warnings_only",
+        ),
+        (
+            [row(Success, undated), row(Cancelled, gone)],
+            Status::Warning,
+            "undated_rows unmeasured_devices",
+        ),
+        (
+            [row(Success, yesterday), row(Success, gone)],
+            Status::Pass,
+            "",
+        ),
+        (
+            [row(Success, gone), row(Failure, gone)],
+            Status::Pass,
+            "devices_without_backup",
+        ),
+    ];
+    for (rows, status, codes) in table {
+        for rows in [rows, [rows[1], rows[0]]] {
+            let (signal, _) = judge(
+                &workstations(2),
+                rows.into_iter().chain([fact(2, 2, Success)]),
+            );
+            assert_eq!(
+                (signal.status, reasons(&signal).as_str()),
+                (status, codes),
+                "{rows:?}"
+            );
+        }
+    }
+    let checks = [
+        row(IntegrityPassed, yesterday),
+        row(IntegrityFailed, undated),
+    ];
+    let (_, metadata) = judge(&workstations(1), checks);
+    assert_eq!(
+        metadata.integrity_checks,
+        IntegrityChecks {
+            passed: 0,
+            failed: 1
+        }
+    );
+}
+
+/// Nobody can tell which of two devices an activity is of that names both: neither loses what the other gains.
+#[test]
+fn an_activity_that_names_two_devices_is_of_both_and_a_failure_of_both() {
+    let undated = |row| BackupFact { at: None, ..row };
+    // rows -> with activity, without success, unmeasured, latest run failed
+    for (rows, expected) in [
+        ([fact(1, 1, Success), fact(2, 1, Success)], [2, 0, 0, 0]),
+        ([fact(1, 1, Success), fact(2, 1, Failure)], [2, 2, 0, 2]),
+        ([fact(1, 1, Failure), fact(2, 1, Success)], [2, 2, 0, 2]),
+        ([fact(1, 1, Success), fact(2, 1, Cancelled)], [2, 1, 0, 0]),
+        (
+            [fact(1, 1, Success), undated(fact(2, 1, Success))],
+            [1, 0, 1, 0],
+        ),
+        (
+            [fact(1, 1, Failure), undated(fact(2, 1, Success))],
+            [2, 2, 0, 2],
+        ),
+        (
+            [fact(1, 1, Success), undated(fact(2, 1, Failure))],
+            [2, 2, 0, 2],
+        ),
+    ] {
+        for rows in [rows, [rows[1], rows[0]]] {
+            let (signal, metadata) = judge(&workstations(2), rows);
+            let own = metadata.devices;
+            let scope = metadata.scope;
+            let counts = [
+                own.with_activity,
+                own.without_success,
+                scope.unmeasured,
+                own.latest_run_failed,
+            ];
+            assert_eq!(counts, expected, "{signal:?}");
+        }
+    }
+}
+
+/// Every choice of up to three rows, and every choice of them with its time made unreadable: without chance.
+#[test]
+fn no_activity_whose_time_is_lost_makes_a_pass() {
+    let mut choices = Vec::new();
+    for (device, activity) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
+        for event in [Success, Cancelled, Failure, IntegrityPassed] {
+            choices.extend([0, 3, 8].map(|days| at(days_ago(days), fact(device, activity, event))));
+        }
+    }
+    let fleet = workstations(2);
+    let undated = |row| BackupFact { at: None, ..row };
+    let status = |rows: &[BackupFact]| judge(&fleet, rows.iter().copied()).0.status;
+    for rows in up_to_three(&choices) {
+        if status(&rows) == Status::Pass {
+            continue;
+        }
+        for damaged in each_changed(&rows, undated) {
+            assert_ne!(status(&damaged), Status::Pass, "{rows:?} {damaged:?}");
+        }
+    }
 }

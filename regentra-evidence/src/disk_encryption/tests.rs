@@ -3,8 +3,8 @@ use time::Duration;
 use super::*;
 use crate::device::DeviceFact;
 use crate::fixture::{
-    NOW, days_ago, device, digest_key, fleet, not_approved, partly_silent, reasons, stale,
-    workstation, workstations,
+    NOW, days_ago, device, digest_key, each_changed, fleet, not_approved, partly_silent, reasons,
+    stale, up_to_three, workstation, workstations,
 };
 
 const ANSWERED: ReportState = ReportState::answered();
@@ -42,6 +42,14 @@ fn in_clear(device: u64, volume: u128) -> VolumeFact {
 fn unmeasured(device: u64, volume: u128) -> VolumeFact {
     VolumeFact {
         encryption: None,
+        ..encrypted(device, volume)
+    }
+}
+
+/// The vendor has an answer, and it says nothing.
+fn unclear(device: u64, volume: u128) -> VolumeFact {
+    VolumeFact {
+        encryption: Some(encryption(Conversion::Unknown, Protection::Unknown)),
         ..encrypted(device, volume)
     }
 }
@@ -569,10 +577,10 @@ fn rows_that_are_undated_or_too_old_make_a_volume_unmeasured_and_never_good() {
         (vec![of(old, bad), of(fresh, good)], [1, 0, 0, 0, 0], false),
         (vec![of(old, good), of(fresh, bad)], [0, 0, 1, 0, 0], false),
         (vec![of(old, out), of(fresh, bad)], [0, 0, 1, 0, 0], false),
-        // A volume that a row without a time makes unmeasured is in scope all the same: the other is gone.
+        // A volume that only a row without a time puts in scope shows of no other that it is gone.
         (
             vec![of(fresh, out), of(UNDATED, bad), of(old, in_clear(1, 2))],
-            [0, 0, 0, 1, 0],
+            [0, 0, 0, 2, 0],
             true,
         ),
     ];
@@ -609,6 +617,10 @@ fn a_custom_field_overrides_no_row_without_a_time() {
         ..fact
     };
     let old = Some(days_ago(31));
+    let silent_stick = VolumeFact {
+        encryption: None,
+        ..removable(1, 1)
+    };
     for (rows, status, undated) in [
         (vec![of(None, in_clear(1, 1))], Status::Unknown, true),
         (vec![of(old, in_clear(1, 1))], Status::Unknown, true),
@@ -624,6 +636,50 @@ fn a_custom_field_overrides_no_row_without_a_time() {
         ),
         (
             vec![of(old, in_clear(1, 1)), of(None, unmeasured(1, 1))],
+            Status::Unknown,
+            true,
+        ),
+        // As bad as the fresh row, and not as silent.
+        (
+            vec![of(None, unclear(1, 1)), unmeasured(1, 1)],
+            Status::Unknown,
+            false,
+        ),
+        (
+            vec![
+                of(
+                    None,
+                    VolumeFact {
+                        volume_type: VolumeType::NotFixed,
+                        ..unclear(1, 1)
+                    },
+                ),
+                VolumeFact {
+                    encryption: None,
+                    ..removable(1, 1)
+                },
+            ],
+            Status::Unknown,
+            false,
+        ),
+        // Rows that do not agree on whether there is a volume to answer for.
+        (
+            vec![of(None, silent_stick), unmeasured(1, 1)],
+            Status::Unknown,
+            true,
+        ),
+        (
+            vec![of(None, unmeasured(1, 1)), silent_stick],
+            Status::Unknown,
+            true,
+        ),
+        (
+            vec![of(None, unmeasured(1, 1)), of(None, silent_stick)],
+            Status::Unknown,
+            true,
+        ),
+        (
+            vec![of(old, unmeasured(1, 1)), of(None, silent_stick)],
             Status::Unknown,
             true,
         ),
@@ -1122,5 +1178,272 @@ fn silent_devices_that_are_kept_for_longer_hide_no_failure() {
             ),
             (4, stale, unmeasured)
         );
+    }
+}
+
+/// Eighteen encrypted volumes, one in clear, and one that is out: 94.7 %. Taken as encrypted it would be 95 %.
+#[test]
+fn a_volume_that_may_be_out_is_never_encrypted() {
+    let others = || {
+        (0..18)
+            .map(|volume| encrypted(1, volume))
+            .chain([in_clear(1, 18)])
+    };
+    let (before, metadata) = judge(&workstations(1), others().chain([removable(1, 19)]));
+    assert_eq!(before.status, Status::Warning);
+    assert_eq!(metadata.volumes.out_of_scope, Some(1));
+
+    let zero = |fact| VolumeFact {
+        capacity: Some(0),
+        ..fact
+    };
+    let at = |collected_at, fact| VolumeFact {
+        collected_at,
+        ..fact
+    };
+    let (yesterday, undated) = (Some(days_ago(1)), None);
+    // rows in doubt, rows that are not -> encrypted, in clear, unmeasured, out
+    for (doubtful, plain, expected) in [
+        (vec![encrypted(1, 19)], vec![], [18, 1, 1, 0]),
+        (vec![unmeasured(1, 19)], vec![], [18, 1, 1, 0]),
+        (vec![in_clear(1, 19)], vec![], [18, 2, 0, 0]),
+        // Another field puts it out.
+        (vec![zero(encrypted(1, 19))], vec![], [18, 1, 0, 1]),
+        (vec![removable(1, 19)], vec![], [18, 1, 0, 1]),
+        // The newest row wins; at a tie the worse.
+        (
+            vec![at(yesterday, encrypted(1, 19))],
+            vec![encrypted(1, 19)],
+            [19, 1, 0, 0],
+        ),
+        (
+            vec![encrypted(1, 19)],
+            vec![at(yesterday, in_clear(1, 19))],
+            [18, 1, 1, 0],
+        ),
+        (
+            vec![encrypted(1, 19)],
+            vec![encrypted(1, 19)],
+            [18, 1, 1, 0],
+        ),
+        (
+            vec![at(undated, encrypted(1, 19))],
+            vec![encrypted(1, 19)],
+            [18, 1, 1, 0],
+        ),
+        (vec![at(undated, encrypted(1, 19))], vec![], [18, 1, 1, 0]),
+    ] {
+        let mut disk = evaluator(&workstations(1), others().chain(plain.clone()));
+        for fact in &doubtful {
+            let _ = disk.observe_in_doubt(*fact);
+        }
+        let (signal, metadata) = finished(disk.finish(ANSWERED));
+        let v = metadata.volumes;
+        let counts = [
+            v.encrypted,
+            v.not_encrypted,
+            v.unmeasured,
+            v.out_of_scope.unwrap(),
+        ];
+        assert_eq!(counts, expected, "{doubtful:?} {plain:?}");
+        assert_eq!(
+            signal.status == Status::Pass,
+            expected[0] == 19,
+            "{doubtful:?} {plain:?}"
+        );
+    }
+}
+
+/// Of three volumes that are not reported any more, a row in doubt about a fourth would make all but one vanish.
+#[test]
+fn a_volume_that_may_be_out_shows_of_no_other_that_it_is_gone() {
+    let old = |fact| VolumeFact {
+        collected_at: Some(days_ago(31)),
+        ..fact
+    };
+    for (fourth, in_doubt, expected) in [
+        (encrypted(1, 4), false, [1, 0]),
+        (encrypted(1, 4), true, [0, 4]),
+        (in_clear(1, 4), true, [0, 3]),
+    ] {
+        let mut disk = evaluator(
+            &workstations(1),
+            (1..4).map(|volume| old(encrypted(1, volume))),
+        );
+        let _ = if in_doubt {
+            disk.observe_in_doubt(fourth)
+        } else {
+            disk.observe(fourth)
+        };
+        let (_, metadata) = finished(disk.finish(ANSWERED));
+        let v = metadata.volumes;
+        assert_eq!(
+            [v.encrypted, v.unmeasured],
+            expected,
+            "{fourth:?} {in_doubt}"
+        );
+    }
+}
+
+#[test]
+fn a_custom_field_says_of_a_volume_that_may_be_out_only_what_is_bad() {
+    for collected_at in [Some(NOW), Some(days_ago(31)), None] {
+        for (said, expected) in [
+            (CustomAnswer::Yes, [0, 0, 1]),
+            (CustomAnswer::No, [0, 1, 0]),
+        ] {
+            let mut disk = evaluator(&workstations(1), []);
+            let _ = disk.observe_in_doubt(VolumeFact {
+                collected_at,
+                ..unmeasured(1, 1)
+            });
+            let _ = disk.observe_custom(answer(1, said));
+            let (_, metadata) = finished(disk.finish(ANSWERED));
+            let v = metadata.volumes;
+            assert_eq!(
+                [v.encrypted, v.not_encrypted, v.unmeasured],
+                expected,
+                "{collected_at:?} {said:?}"
+            );
+        }
+    }
+}
+
+/// A switch whose class was damaged is no computer that is encrypted, and a computer in clear stays one.
+#[test]
+fn of_a_device_whose_class_cannot_be_read_only_what_is_bad_counts() {
+    let alone = fleet([device(1, DeviceClass::Unreadable)]);
+    let (signal, metadata) = judge(&alone, [encrypted(1, 1)]);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (
+            Status::Unknown,
+            "coverage_below_half unknown_node_class unmeasured_devices unmeasured_volumes"
+        )
+    );
+    assert_eq!((metadata.scope.measured, metadata.scope.unmeasured), (0, 1));
+    assert_eq!(judge(&alone, [in_clear(1, 1)]).0.status, Status::Fail);
+    let pair = fleet([workstation(1), device(2, DeviceClass::Unreadable)]);
+    assert_eq!(
+        judge(&pair, [encrypted(1, 1), encrypted(2, 1)]).0.status,
+        Status::Warning
+    );
+    for rows in [vec![], vec![unmeasured(1, 1)]] {
+        for (said, status) in [
+            (CustomAnswer::Yes, Status::Unknown),
+            (CustomAnswer::No, Status::Fail),
+        ] {
+            let mut disk = evaluator(&alone, rows.clone());
+            let _ = disk.observe_custom(answer(1, said));
+            assert_eq!(disk.finish(ANSWERED).status, status, "{rows:?} {said:?}");
+        }
+    }
+}
+
+/// The second volume has become a USB stick, or was one: nothing shows that the first, silent for a month, is gone.
+#[test]
+fn a_volume_that_may_be_out_shows_not_that_another_is_gone() {
+    let undated = |fact| VolumeFact {
+        collected_at: None,
+        ..fact
+    };
+    let gone = VolumeFact {
+        collected_at: Some(days_ago(31)),
+        ..in_clear(1, 1)
+    };
+    // rows of the second volume -> unmeasured volumes
+    for (rows, unmeasured_volumes) in [
+        (vec![encrypted(1, 2)], 0),
+        (vec![encrypted(1, 2), undated(in_clear(1, 2))], 1),
+        (vec![encrypted(1, 2), undated(removable(1, 2))], 2),
+        (vec![removable(1, 2), undated(encrypted(1, 2))], 2),
+        (vec![removable(1, 2)], 1),
+    ] {
+        let facts = rows.iter().copied().chain([gone]);
+        let (_, metadata) = judge(&workstations(1), facts);
+        assert_eq!(metadata.volumes.unmeasured, unmeasured_volumes, "{rows:?}");
+    }
+}
+
+/// Every choice of up to three rows, and every choice of them with its time made unreadable: without chance.
+#[test]
+fn no_volume_row_whose_time_is_lost_makes_a_pass() {
+    let mut choices = Vec::new();
+    for volume in 1..=2 {
+        let rows = [
+            encrypted(1, volume),
+            in_clear(1, volume),
+            unmeasured(1, volume),
+            unclear(1, volume),
+        ];
+        // A volume that is out is unmeasured where its row is too old, and out where it is undated: of no more than two ages here.
+        let out = [
+            removable(1, volume),
+            VolumeFact {
+                encryption: None,
+                ..removable(1, volume)
+            },
+        ];
+        for (rows, ages) in [(&rows[..], &[0, 2, 31][..]), (&out[..], &[0, 2][..])] {
+            for row in rows {
+                choices.extend(ages.iter().map(|days| VolumeFact {
+                    collected_at: Some(days_ago(*days)),
+                    ..*row
+                }));
+            }
+        }
+    }
+    let fleet = workstations(2);
+    let undated = |row| VolumeFact {
+        collected_at: None,
+        ..row
+    };
+    // Beside 19 encrypted volumes one that is not still passes, and two do not.
+    for (others, answered) in [
+        (1, None),
+        (19, None),
+        (1, Some(CustomAnswer::Yes)),
+        (19, Some(CustomAnswer::Yes)),
+    ] {
+        let base = evaluator(&fleet, (1..=others).map(|volume| encrypted(2, volume)));
+        let status = |rows: &[VolumeFact]| {
+            let mut disk = base.clone();
+            for row in rows {
+                let _ = disk.observe(*row);
+            }
+            if let Some(said) = answered {
+                let _ = disk.observe_custom(answer(1, said));
+            }
+            disk.finish(ANSWERED).status
+        };
+        for rows in up_to_three(&choices) {
+            if status(&rows) == Status::Pass {
+                continue;
+            }
+            for damaged in each_changed(&rows, undated) {
+                assert_ne!(status(&damaged), Status::Pass, "{rows:?} {damaged:?}");
+            }
+        }
+    }
+}
+
+/// A Mac that nobody has heard of for years, whose last contact cannot be read: its answer may be as old.
+#[test]
+fn a_custom_field_of_a_device_without_a_last_contact_measures_nothing() {
+    let silent = |last_contact| {
+        let mac = |key| DeviceFact {
+            last_contact,
+            ..device(key, DeviceClass::Mac)
+        };
+        fleet([device(1, DeviceClass::Mac), mac(2), mac(3)])
+    };
+    for last_contact in [Some(days_ago(900)), None, Some(NOW + Duration::DAY)] {
+        let mut disk = evaluator(&silent(last_contact), []);
+        for key in 1..=3 {
+            let _ = disk.observe_custom(answer(key, CustomAnswer::Yes));
+        }
+        let (signal, metadata) = finished(disk.finish(ANSWERED));
+        assert_eq!(signal.status, Status::Unknown, "{last_contact:?}");
+        assert_eq!(metadata.scope.measured, 1);
     }
 }

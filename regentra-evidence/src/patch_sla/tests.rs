@@ -2,10 +2,10 @@ use InstallOutcome::{Failed, Installed};
 use time::Duration;
 
 use super::*;
-use crate::device::DeviceFact;
+use crate::device::{DeviceClass, DeviceFact};
 use crate::fixture::{
-    NOW, days_ago, device, digest_key, fleet, not_approved, partly_silent, reasons, stale,
-    workstation, workstations,
+    NOW, days_ago, device, digest_key, each_changed, fleet, not_approved, partly_silent, reasons,
+    stale, up_to_three, workstation, workstations,
 };
 
 const ANSWERED: ReportState = ReportState::answered();
@@ -1331,4 +1331,225 @@ fn an_old_attempt_of_a_silent_device_measures_nothing_however_long_the_device_is
     );
     assert!(fates.iter().all(|fate| *fate == RowFate::Used));
     assert_eq!(metadata.os.devices_measured, 10);
+}
+
+/// A switch whose class was damaged is no computer that is patched, and what a computer misses it misses.
+#[test]
+fn of_a_device_whose_class_cannot_be_read_only_what_is_bad_counts() {
+    let alone = fleet([device(1, DeviceClass::Unreadable)]);
+    let signal = scanned(&alone).finish(ANSWERED, ANSWERED);
+    assert_eq!(
+        (signal.status, reasons(&signal).as_str()),
+        (
+            Status::Unknown,
+            "coverage_below_half no_patch_data unknown_node_class unmeasured_devices"
+        )
+    );
+    let mut patches = scanned(&alone);
+    observe(&mut patches, &[Row::Attempt(failed(1, 1))]);
+    assert_eq!(patches.finish(ANSWERED, ANSWERED).status, Status::Fail);
+    let pair = fleet([workstation(1), device(2, DeviceClass::Unreadable)]);
+    assert_eq!(
+        scanned(&pair).finish(ANSWERED, ANSWERED).status,
+        Status::Warning
+    );
+}
+
+/// A newer row of a definition update, whose type was damaged, would hide an older critical one of the same id.
+#[test]
+fn a_row_whose_type_cannot_be_read_hides_no_other() {
+    let at = |time: OffsetDateTime, fact| PendingFact {
+        collected_at: Some(time),
+        ..fact
+    };
+    let low = pending(1, 1, PatchSeverity::Low);
+    let rejected = PendingFact {
+        rejected: true,
+        ..critical(1, 1)
+    };
+    let undated = PendingFact {
+        collected_at: None,
+        ..low
+    };
+    let (older, newer) = (days_ago(3), days_ago(1));
+    // rows in doubt, other rows -> status, reasons
+    for (doubtful, plain, status, codes) in [
+        (vec![at(newer, low)], vec![], Status::Pass, ""),
+        (
+            vec![at(newer, low)],
+            vec![at(older, critical(1, 1))],
+            Status::Warning,
+            "patches_missing",
+        ),
+        (
+            vec![at(newer, rejected)],
+            vec![at(older, critical(1, 1))],
+            Status::Warning,
+            "patches_missing",
+        ),
+        (
+            vec![undated],
+            vec![at(older, critical(1, 1))],
+            Status::Warning,
+            "patches_missing",
+        ),
+        // One that is bad counts, until a newer row that can be read hides it.
+        (
+            vec![at(newer, critical(1, 1))],
+            vec![at(older, low)],
+            Status::Warning,
+            "patches_missing",
+        ),
+        (
+            vec![at(newer, critical(1, 1))],
+            vec![at(newer, low)],
+            Status::Warning,
+            "patches_missing",
+        ),
+        (
+            vec![at(older, critical(1, 1))],
+            vec![at(newer, low)],
+            Status::Pass,
+            "",
+        ),
+        (
+            vec![at(newer, low), at(older, critical(1, 1))],
+            vec![],
+            Status::Warning,
+            "patches_missing",
+        ),
+        (
+            vec![at(newer, low), at(older, critical(1, 1))],
+            vec![at(days_ago(4), low)],
+            Status::Warning,
+            "patches_missing",
+        ),
+    ] {
+        for turned in [false, true] {
+            let mut patches = scanned(&workstations(1));
+            let mut all: Vec<_> = doubtful.iter().map(|fact| (*fact, true)).collect();
+            all.extend(plain.iter().map(|fact| (*fact, false)));
+            if turned {
+                all.reverse();
+            }
+            for (fact, in_doubt) in all {
+                let _ = if in_doubt {
+                    patches.observe_pending_in_doubt(fact)
+                } else {
+                    patches.observe_pending(fact)
+                };
+            }
+            let signal = patches.finish(ANSWERED, ANSWERED);
+            assert_eq!(
+                (signal.status, reasons(&signal).as_str()),
+                (status, codes),
+                "{doubtful:?} {plain:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_success_settles_a_row_whose_type_cannot_be_read_and_such_a_row_makes_no_failure_moot() {
+    let in_doubt = |fact, attempt| {
+        let mut patches = scanned(&workstations(1));
+        let _ = patches.observe_pending_in_doubt(fact);
+        let _ = patches.observe_attempt(attempt);
+        let signal = patches.finish(ANSWERED, ANSWERED);
+        (signal.status, reasons(&signal))
+    };
+    let older = PendingFact {
+        collected_at: Some(days_ago(3)),
+        ..critical(1, 1)
+    };
+    let (pass, none) = in_doubt(older, installed(1, 1));
+    assert_eq!((pass, none.as_str()), (Status::Pass, ""));
+    let rejected = PendingFact {
+        rejected: true,
+        ..older
+    };
+    let (fail, codes) = in_doubt(rejected, failed(1, 1));
+    assert_eq!(
+        (fail, codes.as_str()),
+        (Status::Fail, "installs_failed patches_rejected")
+    );
+}
+
+/// One row says that it was in contact today, the other does not say when: an attempt of 40 days ago is no sign of life.
+#[test]
+fn a_device_listed_twice_and_once_without_contact_is_measured_by_thirty_days() {
+    let silent = DeviceFact {
+        last_contact: None,
+        ..workstation(1)
+    };
+    for (days, measured) in [(30, 1), (31, 0), (40, 0)] {
+        let mut patches = PatchSla::new(fleet([workstation(1), silent]));
+        let _ = patches.observe_attempt(AttemptFact {
+            installed_at: Some(days_ago(days)),
+            ..installed(1, 1)
+        });
+        let (_, figures) = finished(patches.finish(ANSWERED, ANSWERED));
+        assert_eq!(figures.scope.measured, measured, "{days}");
+    }
+}
+
+/// Every choice of up to three rows, and every choice of them with its time made unreadable: without chance.
+#[test]
+fn no_patch_row_whose_time_is_lost_makes_a_pass() {
+    let mut choices = Vec::new();
+    for patch in 1..=2 {
+        let rejected = PendingFact {
+            rejected: true,
+            ..critical(1, patch)
+        };
+        for row in [
+            critical(1, patch),
+            rejected,
+            pending(1, patch, PatchSeverity::Low),
+        ] {
+            choices.extend([0, 10, 31].map(|days| {
+                Row::Pending(PendingFact {
+                    collected_at: Some(days_ago(days)),
+                    ..row
+                })
+            }));
+        }
+        for row in [installed(1, patch), failed(1, patch)] {
+            choices.extend([5, 20, 46].map(|days| {
+                Row::Attempt(AttemptFact {
+                    installed_at: Some(days_ago(days)),
+                    ..row
+                })
+            }));
+        }
+    }
+    let undated = |row| match row {
+        Row::Pending(fact) => Row::Pending(PendingFact {
+            collected_at: None,
+            ..fact
+        }),
+        Row::Attempt(fact) => Row::Attempt(AttemptFact {
+            installed_at: None,
+            ..fact
+        }),
+    };
+    // Ten devices, so that one that rejects is no more than a tenth; the first is seen by the rows alone.
+    let fleet = workstations(10);
+    let mut others = PatchSla::new(Arc::clone(&fleet)).kinds_in_use(KindsInUse::Os);
+    for key in 2..=10 {
+        let _ = others.observe_pending(scan(key, PatchKind::Os, Some(NOW)));
+    }
+    let status = |rows: &[Row]| {
+        let mut patches = others.clone();
+        observe(&mut patches, rows);
+        patches.finish(ANSWERED, ANSWERED).status
+    };
+    for rows in up_to_three(&choices) {
+        if status(&rows) == Status::Pass {
+            continue;
+        }
+        for damaged in each_changed(&rows, undated) {
+            assert_ne!(status(&damaged), Status::Pass, "{rows:?} {damaged:?}");
+        }
+    }
 }

@@ -126,6 +126,19 @@ impl Evaluator for AntivirusPosture {
         }
     }
 
+    fn damaged(row: &AntivirusRow, field: u8) -> AntivirusRow {
+        let AntivirusRow::Product(fact) = row else {
+            return row.clone();
+        };
+        let mut fact = *fact;
+        match field % 3 {
+            0 => fact.product = Product::Nameless,
+            1 => fact.state = ProtectionState::Unknown,
+            _ => fact.definitions = Definitions::Unknown,
+        }
+        AntivirusRow::Product(fact)
+    }
+
     fn good() -> BoxedStrategy<AntivirusRow> {
         product(
             &[ProtectionState::On],

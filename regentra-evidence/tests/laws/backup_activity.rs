@@ -84,6 +84,16 @@ impl Evaluator for BackupActivity {
         BackupFact { at: None, ..*fact }
     }
 
+    /// Of its result, which may have taken back what its code says.
+    fn damaged(fact: &BackupFact, _: u8) -> BackupFact {
+        use BackupEvent::{Cancelled, Failure, Success, SuccessWithWarning};
+        let event = match fact.event {
+            Success | SuccessWithWarning | Failure => Cancelled,
+            event => event,
+        };
+        BackupFact { event, ..*fact }
+    }
+
     fn good() -> BoxedStrategy<BackupFact> {
         // Without a readable time a success is none.
         backup(&[BackupEvent::Success], 100..101, Just(Some(NOW))).boxed()

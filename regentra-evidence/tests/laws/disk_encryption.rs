@@ -17,6 +17,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) enum DiskRow {
     Volume(VolumeFact),
+    InDoubt(VolumeFact),
     Unidentified(VolumeFact),
     Answer(CustomFact),
 }
@@ -59,6 +60,7 @@ impl Evaluator for DiskEncryption {
     fn observe(&mut self, fact: &DiskRow) {
         let _ = match fact {
             DiskRow::Volume(fact) => self.observe(*fact),
+            DiskRow::InDoubt(fact) => self.observe_in_doubt(*fact),
             DiskRow::Unidentified(fact) => self.observe_unidentified(*fact),
             DiskRow::Answer(fact) => self.observe_custom(*fact),
         };
@@ -116,9 +118,10 @@ impl Evaluator for DiskEncryption {
                 })
             },
         );
-        let row = (row, prop::bool::weighted(0.05)).prop_map(|(row, unidentified)| match row {
-            DiskRow::Volume(fact) if unidentified => DiskRow::Unidentified(fact),
-            row => row,
+        let row = (row, 0_u8..20).prop_map(|(row, doubt)| match (row, doubt) {
+            (DiskRow::Volume(fact), 0) => DiskRow::Unidentified(fact),
+            (DiskRow::Volume(fact), 1 | 2) => DiskRow::InDoubt(fact),
+            (row, _) => row,
         });
         let row = prop_oneof![8 => row, 1 => answer().prop_map(DiskRow::Answer)];
         prop::collection::vec(row, 0..24).boxed()
@@ -150,8 +153,38 @@ impl Evaluator for DiskEncryption {
         };
         match fact {
             DiskRow::Volume(fact) => DiskRow::Volume(undated(fact)),
+            DiskRow::InDoubt(fact) => DiskRow::InDoubt(undated(fact)),
             DiskRow::Unidentified(fact) => DiskRow::Unidentified(undated(fact)),
             DiskRow::Answer(_) => fact.clone(),
+        }
+    }
+
+    fn damaged(row: &DiskRow, field: u8) -> DiskRow {
+        let damage = |fact: VolumeFact| match field % 3 {
+            0 => VolumeFact {
+                volume_type: VolumeType::Fixed,
+                ..fact
+            },
+            1 => VolumeFact {
+                label: VolumeLabel::Other,
+                ..fact
+            },
+            _ => VolumeFact {
+                capacity: None,
+                ..fact
+            },
+        };
+        match row {
+            DiskRow::Volume(fact) if field % 4 == 3 => DiskRow::Volume(VolumeFact {
+                encryption: fact.encryption.map(|_| Encryption {
+                    conversion: Conversion::Unknown,
+                    protection: Protection::Unknown,
+                }),
+                ..*fact
+            }),
+            DiskRow::Volume(fact) | DiskRow::InDoubt(fact) => DiskRow::InDoubt(damage(*fact)),
+            DiskRow::Unidentified(fact) => DiskRow::Unidentified(damage(*fact)),
+            DiskRow::Answer(_) => row.clone(),
         }
     }
 

@@ -25,6 +25,8 @@ pub(crate) trait Evaluator: Clone {
     fn enough(device: u64) -> Vec<Self::Fact>;
     /// The same row without a time that can be read.
     fn undated(fact: &Self::Fact) -> Self::Fact;
+    /// The same row with a field that the evaluator reads made unreadable; which one is up to `field`.
+    fn damaged(fact: &Self::Fact, field: u8) -> Self::Fact;
     /// Whether rows of a device of this class can be good or bad.
     fn can_tell(class: DeviceClass) -> bool {
         let _ = class;

@@ -56,10 +56,10 @@ fn badness(signal: &Signal) -> Option<u8> {
     }
 }
 
-/// The same devices, of classes whose rows can be good or bad.
+/// The same devices, of classes whose rows can be good and bad.
 fn telling<E: Evaluator>(mut devices: Vec<DeviceFact>) -> Vec<DeviceFact> {
     for fact in &mut devices {
-        if !E::can_tell(fact.class) {
+        if !E::can_tell(fact.class) || fact.class == DeviceClass::Unreadable {
             fact.class = DeviceClass::WindowsWorkstation;
         }
     }
@@ -149,6 +149,62 @@ macro_rules! laws {
                     prop_assert!(
                         after.status != Status::Pass || before.status == Status::Pass,
                         "{:?} became a pass: {:?}", before.status, undated
+                    );
+                }
+
+                /// A fleet that passes but for a few devices and rows; fields of any of its rows are made unreadable.
+                #[test]
+                fn rows_with_fields_that_cannot_be_read_never_make_a_pass(
+                    devices in 1_u64..9,
+                    odd in <E as Evaluator>::facts().prop_map(|mut odd| { odd.truncate(4); odd }),
+                    mask in prop::collection::vec((prop::bool::weighted(0.3), any::<u8>()), 64),
+                ) {
+                    let all: Vec<_> = (1..=devices).map(live).collect();
+                    let fleet = fleet(&all);
+                    let mut facts = odd;
+                    facts.extend((1..=devices).flat_map(E::enough));
+                    let before = E::judge(&fleet, &facts);
+                    let damaged: Vec<_> = facts
+                        .iter()
+                        .zip(mask)
+                        .map(|(fact, (damage, field))| if damage { E::damaged(fact, field) } else { fact.clone() })
+                        .collect();
+                    prop_assert_eq!(damaged.len(), facts.len());
+                    let after = E::judge(&fleet, &damaged);
+                    check_sums(&after);
+                    prop_assert!(
+                        after.status != Status::Pass || before.status == Status::Pass,
+                        "{:?} became a pass: {:?}", before.status, damaged
+                    );
+                }
+
+                /// The same of devices, of any class.
+                #[test]
+                fn a_class_that_cannot_be_read_never_makes_a_pass(
+                    devices in 1_u64..9,
+                    mut others in device_facts(),
+                    odd in <E as Evaluator>::facts().prop_map(|mut odd| { odd.truncate(4); odd }),
+                    mask in prop::collection::vec(prop::bool::weighted(0.3), 16),
+                ) {
+                    others.truncate(4);
+                    let mut all: Vec<_> = (1..=devices).map(live).collect();
+                    all.extend(others.into_iter().map(|fact| DeviceFact {
+                        device: DeviceKey::new(fact.device.get() + 8),
+                        ..fact
+                    }));
+                    let mut facts = odd;
+                    facts.extend((1..=16).flat_map(E::enough));
+                    let before = E::judge(&fleet(&all), &facts);
+                    for (device, damage) in all.iter_mut().zip(mask) {
+                        if damage {
+                            device.class = DeviceClass::Unreadable;
+                        }
+                    }
+                    let after = E::judge(&fleet(&all), &facts);
+                    check_sums(&after);
+                    prop_assert!(
+                        after.status != Status::Pass || before.status == Status::Pass,
+                        "{:?} became a pass: {:?} {:?}", before.status, all, facts
                     );
                 }
 

@@ -17,6 +17,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) enum PatchRow {
     Pending(PendingFact),
+    InDoubt(PendingFact),
     Attempt(AttemptFact),
 }
 
@@ -80,6 +81,7 @@ impl Evaluator for PatchSla {
     fn observe(&mut self, fact: &PatchRow) {
         let _ = match fact {
             PatchRow::Pending(fact) => self.observe_pending(*fact),
+            PatchRow::InDoubt(fact) => self.observe_pending_in_doubt(*fact),
             PatchRow::Attempt(fact) => self.observe_attempt(*fact),
         };
     }
@@ -102,13 +104,19 @@ impl Evaluator for PatchSla {
             waiting,
             prop::bool::weighted(0.2),
             prop::bool::weighted(0.2),
+            prop::bool::weighted(0.1),
         )
-            .prop_map(|(fact, rejected, definition_update)| {
-                PatchRow::Pending(PendingFact {
+            .prop_map(|(fact, rejected, definition_update, in_doubt)| {
+                let fact = PendingFact {
                     rejected,
                     definition_update,
                     ..fact
-                })
+                };
+                if in_doubt {
+                    PatchRow::InDoubt(fact)
+                } else {
+                    PatchRow::Pending(fact)
+                }
             });
         let outcomes = &[
             InstallOutcome::Installed,
@@ -151,8 +159,30 @@ impl Evaluator for PatchSla {
                 collected_at: None,
                 ..*fact
             }),
+            PatchRow::InDoubt(fact) => PatchRow::InDoubt(PendingFact {
+                collected_at: None,
+                ..*fact
+            }),
             PatchRow::Attempt(fact) => PatchRow::Attempt(AttemptFact {
                 installed_at: None,
+                ..*fact
+            }),
+        }
+    }
+
+    fn damaged(row: &PatchRow, field: u8) -> PatchRow {
+        match row {
+            PatchRow::Pending(fact) if field % 3 == 0 => PatchRow::Pending(PendingFact {
+                severity: PatchSeverity::Unknown,
+                ..*fact
+            }),
+            // Of the type that cannot be read.
+            PatchRow::Pending(fact) | PatchRow::InDoubt(fact) => PatchRow::InDoubt(PendingFact {
+                definition_update: false,
+                ..*fact
+            }),
+            PatchRow::Attempt(fact) => PatchRow::Attempt(AttemptFact {
+                definition_update: fact.outcome == InstallOutcome::Installed,
                 ..*fact
             }),
         }

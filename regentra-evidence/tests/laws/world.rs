@@ -55,13 +55,13 @@ pub(crate) fn recent() -> impl Strategy<Value = Option<OffsetDateTime>> {
 
 pub(crate) fn device_fact() -> impl Strategy<Value = DeviceFact> {
     use DeviceClass::{
-        LinuxServer, Mac, MacServer, Mobile, Network, Other, Unknown, Virtualization,
+        LinuxServer, Mac, MacServer, Mobile, Network, Other, Unknown, Unreadable, Virtualization,
         WindowsServer, WindowsWorkstation,
     };
     let classes = prop_oneof![
         3 => Just(WindowsWorkstation),
         2 => select(vec![
-            WindowsServer, Mac, MacServer, LinuxServer, Mobile, Network, Virtualization, Other, Unknown,
+            WindowsServer, Mac, MacServer, LinuxServer, Mobile, Network, Virtualization, Other, Unknown, Unreadable,
         ]),
     ];
     (

@@ -4,15 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use time::OffsetDateTime;
 
-use super::reconcile::reconcile;
+use super::{identity::serial_key, reconcile::reconcile};
 use crate::{
     AssetId, CompanyId, CredentialId, MappingId,
     asset::{Asset, AssetStatus, Source},
     audit::SyncCounts,
     id::Version,
-    ninjaone::DeviceList,
+    ninjaone::{Contact, DeviceList},
+    private::Private,
     store::AssetWrite,
 };
+
+/// So many assets have to be gone at once before a list is suspiciously short; fewer are retired at once.
+const SUSPECT_SHRUNK_FROM: usize = 5;
+
+/// And more than one in so many.
+const SUSPECT_SHRUNK_ONE_IN: usize = 5;
 
 /// Whose devices were listed.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +30,9 @@ pub struct SyncTarget {
     pub mapping: MappingId,
     /// For which company.
     pub company: CompanyId,
+    /// The connection sees a part of the tenant only
+    /// ([`TenantView::Part`](crate::credential::TenantView::Part)): what it does not list is held.
+    pub partial_view: bool,
 }
 
 /// What one sync changes.
@@ -34,6 +44,9 @@ pub struct SyncPlan {
     pub counts: SyncCounts,
     /// The list was complete and empty while assets exist: they are held.
     pub suspect_empty: bool,
+    /// The list was complete, and more than a fifth of the assets and at least five were gone at once: they are held until the
+    /// next complete list says the same.
+    pub suspect_shrunk: bool,
 }
 
 /// Plans one sync.
@@ -42,9 +55,11 @@ pub struct SyncPlan {
 /// companies those are in.
 ///
 /// - A listed device that is new, changed, back, or in another organization until now is written.
-/// - A device that is not listed is retired, but only after a complete list, and never when the list is empty while assets
-///   exist. One that moved to an organization that does not answer is retired once, and the same row is active again with the
-///   first answer that lists it.
+/// - A device that is not listed is retired, but only after a complete list (not cut at its ceiling, and without a row that did
+///   not decode) of a connection that sees the whole tenant. When the list is empty while assets exist, they are held. When more
+///   than a fifth of the assets, and at least five, are gone at once, they are held too, and marked
+///   ([`Asset::missing_since`]); the next complete list that does not contain them retires them. One that moved to an organization
+///   that does not answer is retired once, and the same row is active again with the first answer that lists it.
 /// - Then every company touched is reconciled: of a machine in several sources the highest counts.
 /// - A row that comes out as it was is not written.
 #[must_use]
@@ -60,26 +75,31 @@ pub fn sync_plan(
         .collect();
     let mut after = before.clone();
     let mut companies = BTreeSet::from([target.company]);
-    let mut listed = BTreeSet::new();
     let mut counts = SyncCounts {
         listed: list.devices.len() as u64,
         foreign_rows: list.foreign_rows,
         malformed_rows: list.malformed_rows,
         ..SyncCounts::default()
     };
+    let id_of = |device: i64| AssetId::of_device(target.credential, &device.to_string());
+    let listed: BTreeMap<AssetId, Contact> = list
+        .devices
+        .iter()
+        .map(|device| (id_of(device.id), device.contact))
+        .collect();
     for device in &list.devices {
-        let external_id = device.id.to_string();
-        let id = AssetId::of_device(target.credential, &external_id);
-        listed.insert(id);
+        let id = id_of(device.id);
         let asset = after.entry(id).or_insert_with(|| Asset {
             id,
             company: target.company,
             source: Source::Ninjaone,
             credential: Some(target.credential),
             mapping: Some(target.mapping),
-            external_id,
+            external_id: device.id.to_string(),
             status: AssetStatus::Active,
             content: device.content.clone(),
+            missing_since: None,
+            possible_duplicate_of: None,
             version: Version::default(),
             created_at: now,
             updated_at: now,
@@ -88,6 +108,7 @@ pub fn sync_plan(
         asset.company = target.company;
         asset.mapping = Some(target.mapping);
         asset.status = AssetStatus::Active;
+        asset.missing_since = None;
         let mut content = device.content.clone();
         if list.entra_device_ids_unsure && content.entra_device_id.is_none() {
             content
@@ -98,21 +119,43 @@ pub fn sync_plan(
             asset.content = content;
         }
     }
+    for (id, duplicate_of) in possible_duplicates(&after, &listed) {
+        counts.possible_duplicates += u64::from(duplicate_of.is_some());
+        if let Some(asset) = after.get_mut(&id) {
+            asset.possible_duplicate_of = duplicate_of;
+        }
+    }
 
-    let is_ours = |asset: &&mut Asset| {
+    // New devices do not make up for those that are gone: the fifth is of what there was.
+    let is_ours = |asset: &Asset| {
         asset.source == Source::Ninjaone
             && asset.mapping == Some(target.mapping)
             && asset.status == AssetStatus::Active
     };
+    let known = before.values().filter(|asset| is_ours(asset)).count();
     let unlisted: Vec<_> = after
         .values_mut()
-        .filter(is_ours)
-        .filter(|asset| !listed.contains(&asset.id))
+        .filter(|asset| is_ours(asset) && !listed.contains_key(&asset.id))
         .collect();
-    let suspect_empty = list.is_complete() && list.devices.is_empty() && !unlisted.is_empty();
-    if list.is_complete() && !suspect_empty {
-        for asset in unlisted {
+    let may_retire = list.is_complete() && !target.partial_view;
+    let suspect_empty = may_retire && list.devices.is_empty() && !unlisted.is_empty();
+    let gone_at_once = unlisted
+        .iter()
+        .filter(|asset| asset.missing_since.is_none())
+        .count();
+    let suspect_shrunk = may_retire
+        && !suspect_empty
+        && gone_at_once >= SUSPECT_SHRUNK_FROM
+        && gone_at_once * SUSPECT_SHRUNK_ONE_IN > known;
+    for asset in unlisted {
+        if !may_retire || suspect_empty {
+            counts.held += 1;
+        } else if suspect_shrunk && asset.missing_since.is_none() {
+            counts.held += 1;
+            asset.missing_since = Some(now);
+        } else {
             asset.status = AssetStatus::Retired;
+            asset.missing_since = None;
         }
     }
 
@@ -144,7 +187,39 @@ pub fn sync_plan(
         writes,
         counts,
         suspect_empty,
+        suspect_shrunk,
     }
+}
+
+/// Of every listed device, the newest record of the same serial number that appeared after this one was last seen, while this
+/// one is offline. Without a time on either side nothing is claimed.
+fn possible_duplicates(
+    assets: &BTreeMap<AssetId, Asset>,
+    listed: &BTreeMap<AssetId, Contact>,
+) -> Vec<(AssetId, Option<AssetId>)> {
+    let serial = |id: &AssetId| {
+        let content = &assets.get(id)?.content;
+        serial_key(content.serial_number.as_ref().map(Private::as_str)?)
+    };
+    let mut newest: BTreeMap<String, (OffsetDateTime, AssetId)> = BTreeMap::new();
+    for (id, contact) in listed {
+        if let (Some(serial), Some(created)) = (serial(id), contact.created) {
+            let record = (created, *id);
+            newest
+                .entry(serial)
+                .and_modify(|known| *known = record.max(*known))
+                .or_insert(record);
+        }
+    }
+    let duplicate_of = |id: &AssetId, contact: &Contact| {
+        let (created, newer) = *newest.get(&serial(id)?)?;
+        let is_gone = contact.offline == Some(true) && contact.last? <= created;
+        (newer != *id && is_gone).then_some(newer)
+    };
+    listed
+        .iter()
+        .map(|(id, contact)| (*id, duplicate_of(id, contact)))
+        .collect()
 }
 
 fn count(counts: &mut SyncCounts, was: Option<&Asset>, is: &Asset) {
@@ -156,7 +231,12 @@ fn count(counts: &mut SyncCounts, was: Option<&Asset>, is: &Asset) {
         },
         Some(was) if was.mapping != is.mapping => &mut counts.moved,
         Some(_) if is.status == AssetStatus::Retired => &mut counts.retired,
+        // A row that is held, or marked as a possible duplicate, is counted as that.
+        Some(was) if was.status == is.status && was.content == is.content => return,
         Some(_) => &mut counts.updated,
     };
     *counter += 1;
 }
+
+#[cfg(test)]
+mod tests;

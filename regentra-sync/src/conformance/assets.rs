@@ -2,7 +2,7 @@
 
 use time::Duration;
 
-use super::world::{World, committed};
+use super::world::{World, at, committed};
 use crate::{
     CompanyId, MappingId, WorkerId,
     asset::{Asset, AssetContent, AssetStatus, Source},
@@ -25,8 +25,10 @@ pub async fn assets_come_back_as_they_were_written(store: &dyn Store) {
         model: Some("model".to_owned()),
         operating_system: Some("os".to_owned()),
     };
+    full.missing_since = Some(at(1));
     let mut superseded = world.asset(Source::Entra, "e");
     superseded.status = AssetStatus::Superseded { by: full.id };
+    superseded.possible_duplicate_of = Some(full.id);
     let mut retired = world.asset(Source::Level, "l");
     retired.status = AssetStatus::Retired;
     let mut written = vec![full, superseded, retired];

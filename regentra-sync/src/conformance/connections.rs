@@ -375,6 +375,7 @@ pub async fn nothing_is_committed_after_a_disconnect(store: &dyn Store) {
         guard: world.credential.guard(),
         added: vec![super::world::mapping(world.credential.id, 99)],
         seen: Vec::new(),
+        lost_organizations: None,
         audit: Vec::new(),
     };
     world.disconnect(5).await;

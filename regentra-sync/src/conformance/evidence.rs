@@ -7,10 +7,13 @@ use time::Duration;
 use super::world::{World, at, committed, signal};
 use crate::{
     ComplianceOrgId, WorkerId,
+    anchor::EvidenceHead,
     clock::{Clock as _, ManualClock},
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
-    signature_history::{DeviceDigest, SignatureChanges, SignatureHistory},
+    signature_history::{
+        DeviceDigest, SignatureChanges, SignatureHistory, SignatureRecord, SignatureState,
+    },
     store::{
         AuditPage, CommitOutcome, Guard, Store, StoreErrorKind, StoredSignal, SweepCommit,
         TicketWrite,
@@ -77,6 +80,18 @@ pub async fn a_sweep_commits_everything_together(store: &dyn Store, clock: &Manu
         .await
         .unwrap();
     assert_eq!(trail, vec![commit.audit.clone()]);
+    let head = |row: &EvidenceRow| EvidenceHead {
+        customer: world.customer,
+        mapping: row.mapping,
+        signal: row.signal,
+        length: row.link.sequence,
+        hash: row.link.hash,
+        tick: commit.scheduled_at,
+        root: None,
+    };
+    let mut heads: Vec<_> = commit.evidence.iter().map(head).collect();
+    heads.sort();
+    assert_eq!(world.loose_heads().await, heads);
     world.reload_mapping().await;
     assert_eq!(world.mapping.first_evidence_synced_at, Some(at(3)));
     let state = world.sweep_state("sweep").await;
@@ -89,7 +104,7 @@ pub async fn a_sweep_commits_everything_together(store: &dyn Store, clock: &Manu
             .map(|row| (row.signal, row.link.head()))
             .collect()
     );
-    assert_eq!(state.signature_history, commit.signatures.first_seen);
+    assert_eq!(state.signature_history, commit.signatures.changed);
     assert_eq!(
         state.open_tickets.into_values().collect::<Vec<_>>(),
         vec![commit.tickets[0].ticket.clone()]
@@ -372,7 +387,7 @@ pub async fn the_first_evidence_time_is_stamped_once(store: &dyn Store) {
     );
 }
 
-pub async fn the_signature_history_grows_and_is_cleared(store: &dyn Store) {
+pub async fn the_signature_history_keeps_states_and_forgets_devices(store: &dyn Store) {
     let world = World::new(store, 1).await;
     let device = |name: &str| DeviceDigest::from_hex(name);
     let sweep = |label: &'static str, changes: SignatureChanges| {
@@ -389,22 +404,31 @@ pub async fn the_signature_history_grows_and_is_cleared(store: &dyn Store) {
             world.sweep_state("state").await.signature_history
         }
     };
-    let seen = |pairs: &[(&str, i64)]| -> SignatureHistory {
-        pairs
-            .iter()
-            .map(|(name, minutes)| (device(name), at(*minutes)))
-            .collect()
+    use SignatureState::{OutOfDate, OutOfDateAtFirst, UpToDate};
+    let seen = |rows: &[(&str, SignatureState, i64)]| -> SignatureHistory {
+        let row = |(name, state, minutes): &(&str, SignatureState, i64)| {
+            let (state, since) = (*state, at(*minutes));
+            (device(name), SignatureRecord { state, since })
+        };
+        rows.iter().map(row).collect()
     };
+    let first = [
+        ("a", OutOfDateAtFirst, 1),
+        ("b", UpToDate, 1),
+        ("c", OutOfDate, 1),
+    ];
     let changes = SignatureChanges {
-        first_seen: seen(&[("a", 1), ("b", 1)]),
-        cleared: vec![],
+        changed: seen(&first),
+        forgotten: vec![],
     };
-    assert_eq!(sweep("one", changes).await, seen(&[("a", 1), ("b", 1)]));
+    assert_eq!(sweep("one", changes).await, seen(&first));
+    // A record takes the place of the one before; what is not in the commit stays.
     let changes = SignatureChanges {
-        first_seen: seen(&[("c", 2)]),
-        cleared: vec![device("a"), device("x")],
+        changed: seen(&[("b", OutOfDate, 2), ("d", UpToDate, 2)]),
+        forgotten: vec![device("a"), device("x")],
     };
-    assert_eq!(sweep("two", changes).await, seen(&[("b", 1), ("c", 2)]));
+    let after = [("b", OutOfDate, 2), ("c", OutOfDate, 1), ("d", UpToDate, 2)];
+    assert_eq!(sweep("two", changes).await, seen(&after));
 }
 
 pub async fn customers_do_not_read_each_other(store: &dyn Store) {

@@ -52,6 +52,7 @@ pub async fn discovery_adds_and_never_changes_a_decision(store: &dyn Store) {
         guard: world.credential.guard(),
         added: vec![pending.clone()],
         seen: Vec::new(),
+        lost_organizations: Some(3),
         audit: Vec::new(),
     };
     committed(store.commit_discovery(world.msp, first).await.unwrap());
@@ -69,9 +70,15 @@ pub async fn discovery_adds_and_never_changes_a_decision(store: &dyn Store) {
                 missing_since: Some(at(4)),
             })
             .to_vec(),
+        lost_organizations: None,
         audit: vec![world.audit("discovery", 4)],
     };
     committed(store.commit_discovery(world.msp, commit).await.unwrap());
+    // Written where it is given, left where it is not, and nothing else of the credential is touched.
+    let credential = store.credential(world.msp, world.credential.id);
+    let mut with_lost = world.credential.clone();
+    with_lost.lost_organizations = 3;
+    assert_eq!(credential.await.unwrap(), Some(with_lost));
     let mut expected = world.mapping.clone();
     expected.name = "Renamed".into();
     expected.missing_since = Some(at(4));
@@ -102,6 +109,7 @@ pub async fn discovery_delivered_twice_writes_once(store: &dyn Store) {
         guard: world.credential.guard(),
         added: vec![mapping(world.credential.id, 8)],
         seen: Vec::new(),
+        lost_organizations: None,
         audit: vec![world.audit("discovery", 4)],
     };
     committed(

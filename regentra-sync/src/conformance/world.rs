@@ -1,6 +1,8 @@
 //! The fixtures of the laws: an MSP with a connected credential, a company, and an organization mapped to it.
 
-use regentra_evidence::{FactsDigest, Hash256, KeyId, Rules, Signal, SignalKind, Status};
+use regentra_evidence::{
+    FactsDigest, Hash256, HeadSigner, KeyId, Rules, Signal, SignalKind, Status,
+};
 use serde_json::json;
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
@@ -8,18 +10,19 @@ use uuid::Uuid;
 use crate::{
     AssetId, CompanyId, ComplianceOrgId, CredentialId, EventId, Generation, MappingId, MspOrgId,
     WorkerId,
+    anchor::EvidenceHead,
     asset::{Asset, AssetContent, AssetStatus, Source},
     audit::{Actor, AuditDetails, AuditRow, SweepCounts},
     clock::ManualClock,
     company::PortalCompany,
-    credential::{Credential, Fingerprint, Grant, SealedSecrets},
+    credential::{Credential, Fingerprint, Grant, SealedSecrets, TenantView},
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     mapping::{ExternalOrgId, Mapping, MappingState},
     region::RegionKey,
     run::{Lease, LeaseKey},
     seal::Sealed,
-    signature_history::{SignatureChanges, SignatureHistory},
+    signature_history::{SignatureChanges, SignatureHistory, SignatureRecord, SignatureState},
     store::{
         AssetCommit, AssetFilter, AssetWrite, AuditPage, CommitOutcome, ConnectCommit,
         DisconnectCommit, DiscoveryCommit, MappingCommit, PromotionCommit, Store, StoredSignal,
@@ -86,6 +89,12 @@ pub fn facts() -> FactsDigest {
     }
 }
 
+/// What signs the heads.
+#[must_use]
+pub fn signer() -> HeadSigner {
+    HeadSigner::new(KeyId::new("sign").unwrap(), &[7; 32])
+}
+
 /// One MSP with one customer in the store under test.
 #[derive(Debug)]
 pub struct World<'a> {
@@ -113,6 +122,7 @@ pub struct Snapshot {
     customer_audit: Vec<AuditRow>,
     signals: Vec<StoredSignal>,
     evidence: Vec<EvidenceRow>,
+    heads: Vec<EvidenceHead>,
 }
 
 /// The tenants and rows of a world, before anything is written.
@@ -191,6 +201,7 @@ impl<'a> World<'a> {
             credential: self.credential.id,
             region: self.credential.region.clone(),
             grant: self.credential.grant,
+            view: self.credential.view,
             reconnected: false,
         };
         let event = self.event("connect");
@@ -221,6 +232,7 @@ impl<'a> World<'a> {
             guard,
             added,
             seen: Vec::new(),
+            lost_organizations: None,
             audit: Vec::new(),
         };
         committed(self.store.commit_discovery(self.msp, commit).await.unwrap());
@@ -303,6 +315,7 @@ impl<'a> World<'a> {
             guard,
             added,
             seen: Vec::new(),
+            lost_organizations: None,
             audit: Vec::new(),
         };
         committed(
@@ -354,6 +367,8 @@ impl<'a> World<'a> {
                 name: external_id.into(),
                 ..AssetContent::default()
             },
+            missing_since: None,
+            possible_duplicate_of: None,
             version: Version::FIRST,
             created_at: at(2),
             updated_at: at(2),
@@ -410,7 +425,16 @@ impl<'a> World<'a> {
                 .get(&kind)
                 .copied()
                 .unwrap_or_else(|| chain_start(self.customer, mapping, kind));
-            EvidenceRow::append(head, mapping, event, signal, &Rules::default(), facts()).unwrap()
+            EvidenceRow::append(
+                head,
+                mapping,
+                event,
+                signal,
+                &Rules::default(),
+                facts(),
+                Some(&signer()),
+            )
+            .unwrap()
         });
         let details = AuditDetails::Swept {
             mapping,
@@ -427,6 +451,7 @@ impl<'a> World<'a> {
             credential: self.credential.guard(),
             mapping: self.mapping.guard(),
             lease: self.lease,
+            scheduled_at: at(0),
             evidence: evidence.collect(),
             signals: signals
                 .into_iter()
@@ -439,11 +464,14 @@ impl<'a> World<'a> {
             audit: AuditRow::new(event, at(minutes), Actor::Schedule, details),
             first_evidence_synced_at: Some(at(minutes)),
             signatures: SignatureChanges {
-                first_seen: SignatureHistory::from([(
+                changed: SignatureHistory::from([(
                     crate::signature_history::DeviceDigest::from_hex("d1"),
-                    at(minutes),
+                    SignatureRecord {
+                        state: SignatureState::OutOfDate,
+                        since: at(minutes),
+                    },
                 )]),
-                cleared: Vec::new(),
+                forgotten: Vec::new(),
             },
             tickets: Vec::new(),
             outbox: Vec::new(),
@@ -547,7 +575,24 @@ impl<'a> World<'a> {
                 .unwrap(),
             signals: store.current_signals(customer, at(0)).await.unwrap(),
             evidence,
+            heads: self.loose_heads().await,
         }
+    }
+
+    /// The heads of every tick that are under no root, in their order.
+    pub async fn loose_heads(&self) -> Vec<EvidenceHead> {
+        let ticks = self
+            .store
+            .ticks_without_root(self.msp, at(1_000_000), 1_000)
+            .await
+            .unwrap();
+        let mut heads = Vec::new();
+        for tick in ticks {
+            let mut of_tick = self.store.heads_without_root(self.msp, tick).await.unwrap();
+            of_tick.sort();
+            heads.extend(of_tick);
+        }
+        heads
     }
 }
 
@@ -559,6 +604,8 @@ pub fn credential(msp: MspOrgId, region: RegionKey, number: u128) -> Credential 
         fingerprint: Fingerprint::from_hex(format!("fingerprint of {number} in {region}")),
         region,
         grant: Grant::ClientCredentials,
+        view: TenantView::Part,
+        lost_organizations: 0,
         secrets: Some(secrets("first")),
         is_active: true,
         generation: Generation::FIRST,

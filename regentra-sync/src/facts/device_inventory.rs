@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `id`, `organizationId` | lost |
 //! | `approvalStatus` | approved, and counts as a lost row besides: [`is_approval_lost`] |
-//! | `nodeClass` | of a class that is not known: in scope |
+//! | `nodeClass` | of a class that nobody can tell: in scope, and what is good of it measures nothing |
 //! | `lastContact` | not stale, and measured by the last 30 days alone |
 //! | `offline` | neither online nor offline |
 
@@ -22,10 +22,11 @@ pub fn device(row: &Device) -> Result<DeviceFact, Malformed> {
     Ok(DeviceFact {
         device: device_key(row.id.ok_or(Malformed { field: "id" })?),
         approved: is_approved(row),
-        class: row
-            .node_class
-            .as_ref()
-            .map_or(DeviceClass::Unknown, |class| device_class(class.as_str())),
+        class: match &row.node_class {
+            Some(class) => device_class(class.as_str()),
+            None if row.unreadable.contains("nodeClass") => DeviceClass::Unreadable,
+            None => DeviceClass::Unknown,
+        },
         offline: row.offline,
         last_contact: instant(row.last_contact),
     })
@@ -153,6 +154,10 @@ mod tests {
             assert_eq!(is_approval_lost(&row), approved, "{field}");
         }
         assert!(!is_approval_lost(&row(json!({"id": 1}))));
+        assert_eq!(
+            device(&unreadable("nodeClass")).unwrap().class,
+            DeviceClass::Unreadable
+        );
         // A word that was read stands, whatever came before it.
         let read = Device {
             approval_status: Some(ApprovalStatus::Pending),

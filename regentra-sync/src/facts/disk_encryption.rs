@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `deviceId` | lost |
 //! | `name`, or what stands in for an absent one | of nobody knows which: [`VolumeRow::observe`] |
-//! | `driveLetter` | one that can be opened: in scope |
-//! | `deviceType`, `label`, `capacity` | in scope |
+//! | `driveLetter` | one that can be opened, and unmeasured at best |
+//! | `deviceType`, `label`, `capacity` | in scope unless another field puts it out, and unmeasured at best |
 //! | `bitLockerStatus` | unmeasured, and no custom field answers for it |
 //! | its `conversionStatus`, `protectionStatus` | as if they were unknown |
 //! | `timestamp` | undated |
@@ -25,15 +25,19 @@ pub struct VolumeRow {
     pub fact: VolumeFact,
     /// Whether the row says which of its device's volumes it is about: `false` where that is there and cannot be read.
     pub is_identified: bool,
+    /// Whether every field that says if the volume is in scope is absent or read.
+    pub is_scope_known: bool,
 }
 
 impl VolumeRow {
     /// Shows the row to the evaluator.
     pub fn observe(self, disk: &mut DiskEncryption) -> RowFate {
-        if self.is_identified {
-            disk.observe(self.fact)
-        } else {
+        if !self.is_identified {
             disk.observe_unidentified(self.fact)
+        } else if !self.is_scope_known {
+            disk.observe_in_doubt(self.fact)
+        } else {
+            disk.observe(self.fact)
         }
     }
 }
@@ -47,6 +51,7 @@ pub fn volume(row: &Volume) -> Result<VolumeRow, Malformed> {
     Ok(VolumeRow {
         fact: fact(row)?,
         is_identified: is_identified(row),
+        is_scope_known: is_scope_known(row),
     })
 }
 
@@ -97,6 +102,19 @@ fn is_identified(row: &Volume) -> bool {
         .into_iter()
         .take_while(|(_, word)| present(word.as_deref()).is_none())
         .all(|(field, _)| !row.unreadable.contains(field))
+}
+
+/// Whether nothing that could put the volume out is there and unreadable. A word that was read stands, whatever came before it.
+fn is_scope_known(row: &Volume) -> bool {
+    [
+        ("name", row.name.is_none()),
+        ("driveLetter", row.drive_letter.is_none()),
+        ("label", row.label.is_none()),
+        ("deviceType", row.device_type.is_none()),
+        ("capacity", row.capacity.is_none()),
+    ]
+    .into_iter()
+    .all(|(field, is_absent)| !(is_absent && row.unreadable.contains(field)))
 }
 
 /// Whether nobody can open the volume: Windows knows it by its id alone, and it has no letter. A letter that cannot be read is one.
@@ -392,6 +410,19 @@ mod tests {
         assert!(unread.fact.encryption.is_some());
         let absent = volume(&row(json!({"name": "C:"}), "label")).unwrap();
         assert!(absent.fact.encryption.is_none());
+        // Whether its volume is in scope.
+        for field in ["name", "driveLetter", "label", "deviceType", "capacity"] {
+            let own = volume(&row(json!({}), field)).unwrap();
+            assert!(!own.is_scope_known, "{field}");
+            let read = json!({"name": "C:", "driveLetter": "C:", "label": "x", "deviceType": "x", "capacity": 5});
+            assert!(volume(&row(read, field)).unwrap().is_scope_known, "{field}");
+        }
+        for field in ["serialNumber", "fileSystem", "bitLockerStatus"] {
+            assert!(
+                volume(&row(json!({}), field)).unwrap().is_scope_known,
+                "{field}"
+            );
+        }
         // Which volume it is about.
         for (json, field, identified) in [
             (json!({"driveLetter": "C:"}), "name", false),

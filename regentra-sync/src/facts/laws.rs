@@ -153,7 +153,7 @@ proptest! {
     }
 }
 
-/// The keys are part of the keyed digest that an auditor recomputes, so they may never change.
+/// The keys are part of the keyed digest that is compared with facts produced again, so they may never change.
 #[test]
 fn a_key_is_the_same_on_every_machine() {
     // SHA-256 over each word after its length in eight bytes, little end first: the first sixteen bytes.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `deviceId`, `id`, `status` | lost; an install row without a status too |
 //! | `severity`, `impact` | of unknown severity, unless its type makes it important |
-//! | `type` | of no type: no definition update, unless it says that something was installed |
+//! | `type` | of no type: no definition update, unless it says that something was installed; a pending one hides no other |
 //! | `installedAt` | an attempt without a time |
 //! | `timestamp` | undated |
 
@@ -36,6 +36,8 @@ pub enum PatchReport {
 pub struct PatchFacts {
     /// The patch waits, whatever was attempted.
     pub pending: Option<PendingFact>,
+    /// Whether the row's type is absent or read; by one that is not it may be of a definition update.
+    pub is_type_known: bool,
     /// The patch was attempted: rows that say `FAILED` or `INSTALLED`, whichever report they stand in.
     pub attempt: Option<AttemptFact>,
 }
@@ -43,9 +45,16 @@ pub struct PatchFacts {
 impl PatchFacts {
     /// Shows the facts to the evaluator.
     pub fn observe(self, patches: &mut PatchSla) -> RowFate {
+        let mut list = |pending| {
+            if self.is_type_known {
+                patches.observe_pending(pending)
+            } else {
+                patches.observe_pending_in_doubt(pending)
+            }
+        };
         match (self.pending, self.attempt) {
             (Some(pending), Some(attempt)) => {
-                let fate = patches.observe_pending(pending);
+                let fate = list(pending);
                 let attempted = patches.observe_attempt(attempt);
                 if fate == RowFate::Used {
                     fate
@@ -53,7 +62,7 @@ impl PatchFacts {
                     attempted
                 }
             }
-            (Some(pending), None) => patches.observe_pending(pending),
+            (Some(pending), None) => list(pending),
             (None, Some(attempt)) => patches.observe_attempt(attempt),
             (None, None) => RowFate::NotJudged,
         }
@@ -149,9 +158,8 @@ impl Words<'_> {
             Status::Rejected | Status::Waiting | Status::Neither => None,
         };
         // What may be a definition update makes no other patch's failure moot, nor its own.
-        let may_be_update = outcome == Some(InstallOutcome::Installed)
-            && self.patch_type.is_none()
-            && self.unreadable.contains("type");
+        let is_type_known = self.patch_type.is_some() || !self.unreadable.contains("type");
+        let may_be_update = outcome == Some(InstallOutcome::Installed) && !is_type_known;
         let attempt = outcome.map(|outcome| AttemptFact {
             device: self.device,
             kind: self.kind,
@@ -160,7 +168,11 @@ impl Words<'_> {
             outcome,
             installed_at: self.installed_at,
         });
-        Ok(PatchFacts { pending, attempt })
+        Ok(PatchFacts {
+            pending,
+            is_type_known,
+            attempt,
+        })
     }
 
     /// A status that is there and cannot be read may be any; an install row is nothing without one.

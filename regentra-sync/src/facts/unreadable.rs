@@ -466,6 +466,90 @@ fn no_damaged_field_of_a_bad_row_makes_a_pass() {
     }
 }
 
+/// Damages every field of the last row of a list, one at a time: the signal does not become a pass.
+fn damage_each_field(tenant: &Tenant, list: usize, signal: usize) {
+    let before = tenant.judge();
+    assert_ne!(before[signal].status, Status::Pass, "{before:?}");
+    let last = tenant.lists[list].last().unwrap();
+    for field in last.fields() {
+        let mut damaged = tenant.clone();
+        damaged.lists[list].last_mut().unwrap().damage(&field);
+        let after = damaged.judge();
+        assert_ne!(after[signal].status, Status::Pass, "{field} of {last:?}");
+    }
+}
+
+/// Eighteen volumes are encrypted, one is in clear and one is out: 94.7 %. With the last one in scope it would be 95 %.
+#[test]
+fn a_volume_that_was_out_is_not_one_more_that_is_encrypted() {
+    let encrypted = |name: &str| {
+        json!({"deviceId": 1, "name": name, "driveLetter": "", "serialNumber": "1", "deviceType": "Local Disk", "label": "x",
+            "capacity": 500_000_000_000_i64, "timestamp": days(1),
+            "bitLockerStatus": {"conversionStatus": "FULLY_ENCRYPTED", "protectionStatus": "PROTECTED"}})
+    };
+    for (field, out) in [
+        ("deviceType", json!("Removable Disk")),
+        ("capacity", json!(0)),
+        ("label", json!("Recovery")),
+        ("name", json!(r"\\?\Volume{1}\")),
+    ] {
+        let mut tenant = Tenant::good(1);
+        tenant.lists[VOLUMES].clear();
+        for volume in 0..18 {
+            tenant.push(VOLUMES, encrypted(&format!("volume {volume}")));
+        }
+        let mut bare = encrypted("bare");
+        bare["bitLockerStatus"]["conversionStatus"] = json!("FULLY_DECRYPTED");
+        tenant.push(VOLUMES, bare);
+        let mut last = encrypted("last");
+        if field != "capacity" {
+            last["capacity"] = json!(5);
+        }
+        last[field] = out;
+        tenant.push(VOLUMES, last);
+        damage_each_field(&tenant, VOLUMES, 0);
+    }
+}
+
+#[test]
+fn a_switch_whose_class_cannot_be_read_is_no_computer_that_passes() {
+    let mut tenant = Tenant::good(1);
+    tenant.lists[DEVICES][0].json["nodeClass"] = json!("NMS_SWITCH");
+    for signal in 0..3 {
+        damage_each_field(&tenant, DEVICES, signal);
+    }
+    tenant.lists[DEVICES][0].damage("nodeClass");
+    let after = tenant.judge();
+    assert!(
+        after[..3]
+            .iter()
+            .all(|signal| signal.status == Status::Unknown),
+        "{after:?}"
+    );
+    // An absent class and a word never seen are measured by their rows.
+    for class in [json!(null), json!("QUANTUM")] {
+        let mut tenant = Tenant::good(1);
+        tenant.lists[DEVICES][0].json["nodeClass"] = class;
+        assert!(
+            tenant
+                .judge()
+                .iter()
+                .all(|signal| signal.status == Status::Pass)
+        );
+    }
+}
+
+#[test]
+fn a_newer_row_whose_type_cannot_be_read_hides_no_critical_one() {
+    for (list, severity) in [(OS_PENDING, "severity"), (SOFTWARE_PENDING, "impact")] {
+        let mut tenant = Tenant::good(1);
+        let row = |word: &str, kind: &str, age| json!({"deviceId": 1, "id": "a", severity: word, "status": "MANUAL", "type": kind, "timestamp": days(age)});
+        tenant.push(list, row("CRITICAL", "SECURITY_UPDATES", 3));
+        tenant.push(list, row("LOW", "DEFINITION_UPDATES", 1));
+        damage_each_field(&tenant, list, 2);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 

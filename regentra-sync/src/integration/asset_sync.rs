@@ -10,7 +10,7 @@ use crate::{
     asset::Asset,
     assets::sync_plan::{SyncPlan, SyncTarget, sync_plan},
     audit::{Actor, AuditDetails, AuditRow, SyncCounts},
-    credential::Credential,
+    credential::{Credential, TenantView},
     error::{Error, ErrorKind, Result},
     event::SyncEvent,
     mapping::Mapping,
@@ -45,11 +45,18 @@ pub enum SyncOutcome {
         truncated: bool,
         /// The list was empty while assets exist; they are held.
         suspect_empty: bool,
+        /// More than a fifth of the assets, and at least five, were gone at once; they are held until the next complete list
+        /// says the same.
+        suspect_shrunk: bool,
+        /// The connection sees a part of the tenant only; what it does not list is held.
+        partial_view: bool,
         /// Whether any row was written.
         changed: bool,
     },
     /// NinjaOne no longer lists the organization; its assets are held.
     Missing,
+    /// The connection sees a part of the tenant only, and not this organization; its assets are held.
+    OutOfView,
     /// The organization was decided upon again, or the region disconnected, while it was pulled: nothing was written.
     Superseded,
 }
@@ -252,7 +259,7 @@ impl Integration {
             .await?
             .storable();
         let of_region = event.for_credential(credential.id);
-        self.take_in(msp, credential.guard(), &list, actor, of_region)
+        self.take_in(msp, &credential, &list, actor, of_region)
             .await?;
         let listed: BTreeSet<_> = list
             .organizations
@@ -268,7 +275,9 @@ impl Integration {
         for (mapping, company) in targets {
             let is_missing = list.is_complete() && !listed.contains(&mapping.external_org_id);
             let id = mapping.id;
-            let outcome = if is_missing {
+            let outcome = if is_missing && credential.view == TenantView::Part {
+                Ok(SyncOutcome::OutOfView)
+            } else if is_missing {
                 Ok(SyncOutcome::Missing)
             } else {
                 let run =
@@ -339,9 +348,11 @@ impl Integration {
                 counts,
                 truncated,
                 suspect_empty,
+                suspect_shrunk,
                 ..
             }) => {
-                let is_partial = *truncated || *suspect_empty || counts.malformed_rows > 0;
+                let is_partial =
+                    *truncated || *suspect_empty || *suspect_shrunk || counts.malformed_rows > 0;
                 Some(if is_partial {
                     RunOutcome::Partial
                 } else {
@@ -349,7 +360,7 @@ impl Integration {
                 })
             }
             // Nothing was done, so nothing is remembered: the last run is the one before.
-            Ok(SyncOutcome::Missing | SyncOutcome::Superseded) => None,
+            Ok(SyncOutcome::Missing | SyncOutcome::OutOfView | SyncOutcome::Superseded) => None,
             Err(error) => Some(failed(error)),
         };
         let subject = RunSubject {
@@ -391,6 +402,7 @@ impl Integration {
             credential: credential.id,
             mapping: mapping.id,
             company,
+            partial_view: credential.view == TenantView::Part,
         };
         let mut event = event.for_mapping(mapping.id);
         for _ in 0..RACES {
@@ -400,17 +412,21 @@ impl Integration {
                 writes,
                 counts,
                 suspect_empty,
+                suspect_shrunk,
             } = sync_plan(target, list, existing, now);
             let changed = !writes.is_empty();
             let synced = SyncOutcome::Synced {
                 counts,
                 truncated: list.truncated,
                 suspect_empty,
+                suspect_shrunk,
+                partial_view: target.partial_view,
                 changed,
             };
             let has_news = changed
                 || list.truncated
                 || suspect_empty
+                || suspect_shrunk
                 || counts.foreign_rows + counts.malformed_rows > 0;
             if !has_news {
                 return Ok(synced);
@@ -420,6 +436,8 @@ impl Integration {
                 counts,
                 truncated_any: list.truncated,
                 suspect_empty,
+                suspect_shrunk,
+                partial_view: target.partial_view,
             };
             let commit = AssetCommit {
                 event,

@@ -17,9 +17,9 @@ use crate::{
     EventId, MspOrgId,
     audit::Actor,
     authorization::{AUTHORIZATION_LIFETIME, PendingAuthorization, StateDigest},
-    credential::{Grant, SealedSecrets},
+    credential::{Grant, SealedSecrets, TenantView},
     error::{Error, ErrorKind, Result},
-    ninjaone::{Access, AccessGrant, Redemption, Standing},
+    ninjaone::{Access, AccessGrant, Redeemed, Redemption, Standing},
     region::RegionKey,
     seal::{Field, SealError},
 };
@@ -132,6 +132,9 @@ impl fmt::Debug for Callback {
 pub struct Authorized {
     /// The connection.
     pub connected: Connected,
+    /// How much of the tenant the user who authorized it sees. With a part of it, nothing that a list lacks is retired or called
+    /// gone: have an administrator authorize it who sees every organization.
+    pub view: TenantView,
     /// What the connection sees, by its own refresh token: zero organizations is a success with a warning. An error, such as a
     /// role that may not read, is one to put right in NinjaOne.
     pub test: Result<ConnectionTest>,
@@ -272,8 +275,8 @@ impl Integration {
             code,
             log_ins: self.log_ins_of(msp),
         };
-        let token = self.inner.ninjaone.redeem(redemption).await;
-        let token = token.map_err(not_redeemed)?;
+        let redeemed = self.inner.ninjaone.redeem(redemption).await;
+        let Redeemed { token, view } = redeemed.map_err(not_redeemed)?;
         let tokens = Arc::new(MemoryTokenStore::holding(token));
         if let Some(stored) = &stored {
             let access = Access {
@@ -310,6 +313,7 @@ impl Integration {
             region: region.clone(),
             grant: Grant::AuthorizationCode,
             fingerprint,
+            view,
             secrets,
             allow_duplicate: begun.allow_duplicate,
             actor,
@@ -318,7 +322,11 @@ impl Integration {
         // Saved before it is tried: the code is spent, and what came for it is kept nowhere else.
         let connected = self.save(msp, connection).await?;
         let test = self.test_saved_connection(msp, &region, actor).await;
-        Ok(Authorized { connected, test })
+        Ok(Authorized {
+            connected,
+            view,
+            test,
+        })
     }
 }
 

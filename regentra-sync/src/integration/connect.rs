@@ -7,13 +7,14 @@ use super::{Integration, RACES, superseded};
 use crate::{
     CredentialId, EventId, Generation, MspOrgId,
     audit::{Actor, AuditDetails, AuditRow},
-    company::fold_name,
-    credential::{Credential, Fingerprint, Grant, SealedSecrets},
+    company::is_same_name,
+    credential::{Credential, Fingerprint, Grant, SealedSecrets, TenantView},
     error::{Error, ErrorKind, Result},
     id::Version,
     mapping::Mapping,
     ninjaone::{Access, AccessGrant, Standing},
     policy::ORGANIZATION_CEILING,
+    private::is_readable,
     region::RegionKey,
     seal::Field,
     store::{CommitOutcome, ConnectCommit, Guard},
@@ -112,6 +113,7 @@ impl Integration {
             region,
             grant: Grant::ClientCredentials,
             fingerprint,
+            view: TenantView::Unknown,
             secrets,
             allow_duplicate,
             actor,
@@ -147,16 +149,23 @@ impl Integration {
         let names: BTreeMap<_, _> = list
             .organizations
             .iter()
-            .map(|listed| (listed.id, fold_name(listed.name.as_str())))
+            .map(|listed| (listed.id, listed.name.as_str()))
             .collect();
         let is_another = |mapping: &&&Mapping| match names.get(&mapping.external_org_id) {
-            Some(name) => *name != fold_name(mapping.name.as_str()),
+            // A name that cannot be read is no proof that it is the same organization.
+            Some(name) => !is_same_name(name, mapping.name.as_str()),
             // One that was gone already is no sign of another tenant, and neither is one that an incomplete list leaves out.
             None => mapping.missing_since.is_none() && list.is_complete(),
         };
         let others: Vec<_> = mapped.iter().filter(is_another).collect();
         let Some(first) = others.first() else {
-            return Ok(());
+            let is_seen = |mapping: &&Mapping| names.contains_key(&mapping.external_org_id);
+            if list.is_complete() || mapped.iter().copied().any(|mapping| is_seen(&mapping)) {
+                return Ok(());
+            }
+            // Nothing was seen that contradicts, and nothing that confirms.
+            let message = "this is another API client than before, and its list of organizations is incomplete and shows none of the                            mapped ones, so it may be of another NinjaOne tenant: connect again when NinjaOne lists them all";
+            return Err(Error::new(ErrorKind::Conflict, message));
         };
         let (mapped, others, first) = (mapped.len(), others.len(), first.external_org_id);
         Err(Error::new(
@@ -177,6 +186,7 @@ impl Integration {
             region,
             grant,
             fingerprint,
+            view,
             secrets,
             allow_duplicate,
             actor,
@@ -199,6 +209,7 @@ impl Integration {
                 credential: id,
                 region: region.clone(),
                 grant,
+                view,
                 reconnected,
             };
             let mut audit = vec![AuditRow::new(event, now, actor, details)];
@@ -216,6 +227,8 @@ impl Integration {
                 grant,
                 secrets: Some(secrets.clone()),
                 fingerprint: fingerprint.clone(),
+                view,
+                lost_organizations: 0,
                 is_active: true,
                 generation: expected.map_or(Generation::FIRST, Generation::next),
                 secrets_version: Version::FIRST,
@@ -267,6 +280,7 @@ pub(super) struct NewConnection {
     pub(super) region: RegionKey,
     pub(super) grant: Grant,
     pub(super) fingerprint: Fingerprint,
+    pub(super) view: TenantView,
     pub(super) secrets: SealedSecrets,
     pub(super) allow_duplicate: bool,
     pub(super) actor: Actor,
@@ -281,10 +295,12 @@ pub(super) struct NewConnection {
 /// A client id as it is sent: what surrounds it when it is pasted is no part of it, nor of its fingerprint.
 pub(super) fn trimmed(client_id: &SecretString) -> SecretString {
     use secrecy::ExposeSecret as _;
-    client_id.expose_secret().trim().into()
+    // A byte order mark is what Windows' editors put before a text.
+    let is_around = |character: char| character.is_whitespace() || character == '\u{feff}';
+    client_id.expose_secret().trim_matches(is_around).into()
 }
 
 pub(super) fn is_blank(secret: &SecretString) -> bool {
     use secrecy::ExposeSecret as _;
-    secret.expose_secret().trim().is_empty()
+    !is_readable(secret.expose_secret())
 }

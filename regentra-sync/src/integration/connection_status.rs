@@ -1,17 +1,17 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::Integration;
+use super::{DoubtCounts, Integration};
 use crate::{
     CompanyId, CredentialId, MappingId, MspOrgId,
     budget::{BudgetUsage, NINJAONE_WINDOWS},
     company::PortalCompany,
-    credential::{Credential, Grant},
+    credential::{Credential, Grant, TenantView},
     error::{ErrorKind, Result},
     mapping::{ExternalOrgId, Mapping, MappingState},
-    private::Private,
+    private::{Private, is_readable},
     region::RegionKey,
     run::{RunKind, RunOutcome, RunRecord},
 };
@@ -25,6 +25,8 @@ pub struct ConnectionStatus {
     pub region: RegionKey,
     /// By which way in.
     pub grant: Grant,
+    /// How much of the tenant it sees, as far as that is known.
+    pub view: TenantView,
     /// Whether it is connected.
     pub connected: bool,
     /// NinjaOne no longer takes the refresh token: nothing runs until an administrator authorizes again. Everything else stays as
@@ -38,6 +40,8 @@ pub struct ConnectionStatus {
     pub disconnected_at: Option<OffsetDateTime>,
     /// Organizations by what was decided about them.
     pub organizations: OrganizationCounts,
+    /// Assets of its customers that a person should look at.
+    pub assets: DoubtCounts,
     /// The mapped ones, one by one.
     pub customers: Vec<CustomerStatus>,
     /// The last listing of organizations.
@@ -72,6 +76,10 @@ pub struct OrganizationCounts {
     pub ignored: u64,
     /// No longer listed by NinjaOne, whatever was decided.
     pub missing: u64,
+    /// Without a readable name, whatever was decided.
+    pub nameless: u64,
+    /// Rows of the last list that do not say which organization they are; none of them is counted above.
+    pub unreadable_rows: u64,
 }
 
 /// One mapped organization.
@@ -152,6 +160,7 @@ impl Integration {
             .map(|company| (company.id, company))
             .collect();
         let runs = self.runs(msp).await?;
+        let doubts = self.asset_doubts(msp, None).await?;
         let mut statuses = Vec::new();
         for credential in store.credentials(msp).await? {
             let mappings = store.mappings(msp, credential.id).await?;
@@ -172,15 +181,25 @@ impl Integration {
                 .iter()
                 .filter_map(|mapping| customer(mapping, &companies, &runs))
                 .collect();
+            let mapped_to: BTreeSet<_> = mappings
+                .iter()
+                .filter_map(|mapping| mapping.state.company())
+                .collect();
             statuses.push(ConnectionStatus {
                 credential: credential.id,
                 region: credential.region.clone(),
                 grant: credential.grant,
+                view: credential.view,
                 connected: credential.is_active,
                 authorize_again: is_refused(&credential, &runs),
                 connected_at: credential.connected_at,
                 disconnected_at: credential.disconnected_at,
-                organizations: organizations(&mappings),
+                organizations: organizations(&credential, &mappings),
+                assets: DoubtCounts::of(
+                    doubts
+                        .iter()
+                        .filter(|of| mapped_to.contains(&of.asset.company)),
+                ),
                 customers,
                 last_discovery: last(RunKind::Discovery),
                 last_asset_sync: last(RunKind::AssetSync),
@@ -218,8 +237,11 @@ fn is_refused(credential: &Credential, runs: &[&RunRecord]) -> bool {
     credential.is_active && last_refused > last_answered
 }
 
-fn organizations(mappings: &[Mapping]) -> OrganizationCounts {
-    let mut counts = OrganizationCounts::default();
+fn organizations(credential: &Credential, mappings: &[Mapping]) -> OrganizationCounts {
+    let mut counts = OrganizationCounts {
+        unreadable_rows: credential.lost_organizations,
+        ..OrganizationCounts::default()
+    };
     for mapping in mappings {
         match mapping.state {
             MappingState::PendingReview => counts.pending_review += 1,
@@ -227,6 +249,7 @@ fn organizations(mappings: &[Mapping]) -> OrganizationCounts {
             MappingState::Ignored => counts.ignored += 1,
         }
         counts.missing += u64::from(mapping.missing_since.is_some());
+        counts.nameless += u64::from(!is_readable(mapping.name.as_str()));
     }
     counts
 }

@@ -2,17 +2,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use time::OffsetDateTime;
 
-use super::Integration;
+use super::{AssetDoubt, Doubt, DoubtCounts, Integration};
 use crate::{
     CompanyId, ComplianceOrgId, MappingId, MspOrgId,
     audit::AuditDetails,
     budget::NINJAONE_WINDOWS,
     clock::CLOCK_TOLERANCE,
-    company::{PortalCompany, fold_name},
-    credential::Credential,
+    company::{PortalCompany, is_same_name},
+    credential::{Credential, TenantView},
     diagnosis::{Diagnosis, Finding, FutureRows},
     error::{Error, ErrorKind, Result},
     mapping::{Mapping, MappingState},
+    private::is_readable,
     run::{RunKind, RunOutcome, RunRecord},
     schedule::Cadence,
     seal::Field,
@@ -24,6 +25,9 @@ const BUDGET_LOW_PERCENT: u64 = 90;
 
 /// So many sweeps in a row that do not end a dry run are no accident.
 const SWEEPS_WITHOUT_END: u64 = 2;
+
+/// So many waiting roots are counted.
+const ROOTS: u32 = 1_000;
 
 /// So many rows of a customer's trail are looked at for its last sweeps.
 const ROWS: u32 = 50;
@@ -103,8 +107,12 @@ impl Integration {
                 companies: &companies,
             });
         }
+        let doubts = self.asset_doubts(msp, company).await?;
         for region in &regions {
-            found.extend(self.diagnose_region(msp, region, company).await?);
+            found.extend(self.diagnose_region(msp, region, company, &doubts).await?);
+        }
+        if company.is_none() {
+            found.extend(self.anchors_waiting(msp).await?);
         }
         if let Some(company) = company {
             found.extend(why_not_mapped(&regions, company));
@@ -119,11 +127,28 @@ impl Integration {
         Ok(found)
     }
 
+    async fn anchors_waiting(&self, msp: MspOrgId) -> Result<Option<Diagnosis>> {
+        let waiting = self.inner.store.roots_waiting(msp, ROOTS).await?;
+        let Some(first) = waiting.first() else {
+            return Ok(None);
+        };
+        Ok(Some(Diagnosis {
+            finding: Finding::AnchorsWaiting {
+                roots: waiting.len() as u64,
+                since: first.made_at,
+            },
+            region: None,
+            company: None,
+            mappings: Vec::new(),
+        }))
+    }
+
     async fn diagnose_region(
         &self,
         msp: MspOrgId,
         seen: &Seen<'_>,
         company: Option<CompanyId>,
+        doubts: &[AssetDoubt],
     ) -> Result<Vec<Diagnosis>> {
         let region = &seen.credential.region;
         if !seen.credential.is_active {
@@ -159,6 +184,9 @@ impl Integration {
             add(Finding::BudgetLow { spent, limit }, Vec::new());
         }
         for (finding, mappings) in self.of_mappings(seen, company).await? {
+            add(finding, mappings);
+        }
+        for (finding, mappings) in of_assets(seen, doubts) {
             add(finding, mappings);
         }
         Ok(found)
@@ -240,8 +268,16 @@ impl Integration {
                 found.extend(Finding::of_error(error, Some(run.subject.kind)));
             }
         }
+        let lost = seen.credential.lost_organizations;
+        if lost > 0 {
+            found.insert(Finding::OrganizationsUnreadable { rows: lost });
+        }
+        if seen.credential.view == TenantView::Part {
+            found.insert(Finding::PartialView);
+        }
         let is_listed = |mapping: &&Mapping| mapping.missing_since.is_none();
-        if !seen.mappings.iter().any(|mapping| is_listed(&mapping)) {
+        // A row that could not be read is an organization that is visible.
+        if lost == 0 && !seen.mappings.iter().any(|mapping| is_listed(&mapping)) {
             let listed = seen
                 .runs
                 .iter()
@@ -288,6 +324,9 @@ impl Integration {
             }
             if mapping.state == MappingState::PendingReview && mapping.missing_since.is_none() {
                 add(Finding::PendingReview);
+            }
+            if mapping.state != MappingState::Ignored && !is_readable(mapping.name.as_str()) {
+                add(Finding::NoReadableName);
             }
             if of.is_none() {
                 continue;
@@ -372,6 +411,55 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// What a person should look at among the assets of a region's companies, each finding with the organizations of these.
+fn of_assets(seen: &Seen<'_>, doubts: &[AssetDoubt]) -> Vec<(Finding, Vec<MappingId>)> {
+    let mut mapped: BTreeMap<CompanyId, Vec<MappingId>> = BTreeMap::new();
+    for mapping in &seen.mappings {
+        if let Some(company) = mapping.state.company() {
+            mapped.entry(company).or_default().push(mapping.id);
+        }
+    }
+    let of_region: Vec<_> = doubts
+        .iter()
+        .filter(|of| mapped.contains_key(&of.asset.company))
+        .collect();
+    let DoubtCounts {
+        ambiguous,
+        possible_duplicates,
+        held,
+    } = DoubtCounts::of(of_region.iter().copied());
+    let is_ambiguous: fn(&Doubt) -> bool = |doubt| matches!(doubt, Doubt::Ambiguous { .. });
+    let is_duplicate: fn(&Doubt) -> bool = |doubt| matches!(doubt, Doubt::PossibleDuplicate { .. });
+    let is_held: fn(&Doubt) -> bool = |doubt| matches!(doubt, Doubt::Held { .. });
+    [
+        (
+            Finding::AmbiguousAssets { assets: ambiguous },
+            ambiguous,
+            is_ambiguous,
+        ),
+        (
+            Finding::PossibleDuplicates {
+                assets: possible_duplicates,
+            },
+            possible_duplicates,
+            is_duplicate,
+        ),
+        (Finding::AssetsHeld { assets: held }, held, is_held),
+    ]
+    .into_iter()
+    .filter(|(_, assets, _)| *assets > 0)
+    .map(|(finding, _, is)| {
+        let companies: BTreeSet<_> = of_region
+            .iter()
+            .filter(|of| is(&of.doubt))
+            .map(|of| of.asset.company)
+            .collect();
+        let mappings = companies.iter().filter_map(|company| mapped.get(company));
+        (finding, mappings.flatten().copied().collect())
+    })
+    .collect()
+}
+
 /// Why nothing of a company is mapped: its organization waits, was ignored, or is not known.
 fn why_not_mapped(regions: &[Seen<'_>], company: CompanyId) -> Vec<Diagnosis> {
     let mappings = || {
@@ -385,7 +473,7 @@ fn why_not_mapped(regions: &[Seen<'_>], company: CompanyId) -> Vec<Diagnosis> {
     for (seen, mapping) in mappings() {
         let name = seen.companies.get(&company).map(|company| &company.name);
         let is_namesake =
-            name.is_some_and(|name| fold_name(name.as_str()) == fold_name(mapping.name.as_str()));
+            name.is_some_and(|name| is_same_name(name.as_str(), mapping.name.as_str()));
         let finding = match mapping.state {
             MappingState::PendingReview if is_namesake || mapping.suggestion == Some(company) => {
                 Finding::PendingReview

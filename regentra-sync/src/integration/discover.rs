@@ -8,12 +8,13 @@ use crate::{
     CompanyId, CredentialId, EventId, MappingId, MspOrgId,
     audit::{Actor, AuditDetails, AuditRow},
     company::{PortalCompany, fold_name},
-    credential::CredentialGuard,
+    credential::{Credential, CredentialGuard, TenantView},
     error::Result,
     id::Version,
     mapping::{Mapping, MappingState},
-    ninjaone::OrganizationList,
+    ninjaone::{ListedOrganization, OrganizationList},
     policy::ORGANIZATION_CEILING,
+    private::is_readable,
     region::RegionKey,
     run::{LeaseKey, RunKind, RunOutcome, RunRecord, RunSubject},
     store::{CommitOutcome, DiscoveryCommit, SeenOrganization},
@@ -22,8 +23,12 @@ use crate::{
 /// What a discovery saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
-    /// Organizations in the answer.
+    /// Organizations in the answer, those without a readable name included.
     pub listed: u64,
+    /// Of these, how many have no readable name.
+    pub nameless: u64,
+    /// Rows that do not say which organization they are. Each is an organization that is not listed above.
+    pub unreadable_rows: u64,
     /// New ones.
     pub added: u64,
     /// Renamed ones; their mapping is as it was.
@@ -40,6 +45,9 @@ impl Integration {
     /// Lists a region's organizations: adds new ones as pending review, with a suggestion where exactly one company has that
     /// name. Nothing that was decided changes, and nobody is asked again about an ignored one. A second discovery of the same
     /// organizations writes nothing.
+    ///
+    /// An organization without a readable name is added too, and keeps the name it had. Only a complete list of a connection
+    /// that sees the whole tenant says that an organization is gone.
     ///
     /// # Errors
     /// [`ErrorKind::NotConnected`](crate::ErrorKind::NotConnected), [`ErrorKind::Busy`](crate::ErrorKind::Busy),
@@ -75,10 +83,7 @@ impl Integration {
             ),
         };
         let discovery = match listed.map(OrganizationList::storable) {
-            Ok(list) => {
-                self.take_in(msp, credential.guard(), &list, actor, event)
-                    .await
-            }
+            Ok(list) => self.take_in(msp, &credential, &list, actor, event).await,
             Err(error) => Err(error),
         };
         let subject = RunSubject {
@@ -101,21 +106,28 @@ impl Integration {
     pub(super) async fn take_in(
         &self,
         msp: MspOrgId,
-        guard: CredentialGuard,
+        credential: &Credential,
         list: &OrganizationList,
         actor: Actor,
         mut event: EventId,
     ) -> Result<Discovery> {
+        let guard = credential.guard();
+        let unreadable = list.malformed_rows;
+        let lost_organizations =
+            (unreadable != credential.lost_organizations).then_some(unreadable);
         for _ in 0..RACES {
             let known = self.inner.store.mappings(msp, guard.credential).await?;
             let companies = self.inner.store.companies(msp).await?;
             let now = self.now();
-            let changes = changes(guard.credential, list, &known, &companies, now);
+            let changes = changes(credential, list, &known, &companies, now);
             let discovery = changes.discovery;
-            if changes.added.is_empty() && changes.seen.is_empty() {
+            if changes.added.is_empty() && changes.seen.is_empty() && lost_organizations.is_none() {
                 return Ok(discovery);
             }
-            let commit = changes.into_commit(guard, event, actor, now);
+            let commit = DiscoveryCommit {
+                lost_organizations,
+                ..changes.into_commit(guard, event, actor, now)
+            };
             match self.inner.store.commit_discovery(msp, commit).await? {
                 CommitOutcome::Committed => return Ok(discovery),
                 // The event was delivered before, and the list has changed since.
@@ -147,6 +159,8 @@ impl Changes {
     ) -> DiscoveryCommit {
         let Discovery {
             listed,
+            nameless,
+            unreadable_rows,
             added,
             renamed,
             missing,
@@ -157,6 +171,8 @@ impl Changes {
         let details = AuditDetails::Discovered {
             credential,
             listed,
+            nameless,
+            unreadable_rows,
             added,
             renamed,
             missing,
@@ -168,13 +184,14 @@ impl Changes {
             guard,
             added: self.added,
             seen: self.seen,
+            lost_organizations: None,
             audit: vec![AuditRow::new(event, now, actor, details)],
         }
     }
 }
 
 fn changes(
-    credential: CredentialId,
+    credential: &Credential,
     list: &OrganizationList,
     known: &[Mapping],
     companies: &[PortalCompany],
@@ -188,11 +205,13 @@ fn changes(
             .push(company.id);
     }
     let suggestion = |name: &str| match by_name.get(&fold_name(name)).map(Vec::as_slice) {
-        Some([company]) => Some(*company),
+        Some([company]) if is_readable(name) => Some(*company),
         _ => None,
     };
+    let is_nameless = |listed: &&ListedOrganization| !is_readable(listed.name.as_str());
     let mut discovery = Discovery {
-        listed: list.organizations.len() as u64,
+        nameless: list.organizations.iter().filter(is_nameless).count() as u64,
+        unreadable_rows: list.malformed_rows,
         truncated: list.truncated,
         ..Discovery::default()
     };
@@ -202,6 +221,7 @@ fn changes(
         .iter()
         .map(|listed| (listed.id, listed))
         .collect();
+    discovery.listed = listed.len() as u64;
     let by_id: BTreeMap<_, _> = known
         .iter()
         .map(|mapping| (mapping.external_org_id, mapping))
@@ -213,8 +233,8 @@ fn changes(
         }
         discovery.added += 1;
         added.push(Mapping {
-            id: MappingId::of(credential, organization.id),
-            credential,
+            id: MappingId::of(credential.id, organization.id),
+            credential: credential.id,
             external_org_id: organization.id,
             name: organization.name.clone(),
             state: MappingState::PendingReview,
@@ -227,11 +247,17 @@ fn changes(
     }
     for mapping in known {
         let listed = listed.get(&mapping.external_org_id);
-        let name = listed.map_or(&mapping.name, |listed| &listed.name);
+        // A name that cannot be read now is no new name.
+        let name = listed
+            .map(|listed| &listed.name)
+            .filter(|name| is_readable(name.as_str()))
+            .unwrap_or(&mapping.name);
         let missing_since = match listed {
             Some(_) => None,
-            // Only a complete list says that an organization is gone.
-            None if list.is_complete() => mapping.missing_since.or(Some(now)),
+            // Only a complete list of the whole tenant says that an organization is gone.
+            None if list.is_complete() && credential.view != TenantView::Part => {
+                mapping.missing_since.or(Some(now))
+            }
             None => mapping.missing_since,
         };
         let is_pending = mapping.state == MappingState::PendingReview;

@@ -9,6 +9,7 @@ use super::{Held, Integration, RACES, superseded};
 use crate::{
     EventId, MspOrgId,
     assessment::{Assessment, AssessmentRequest},
+    asset::AssetStatus,
     audit::{Actor, AuditDetails, AuditRow, SweepCounts, SweptSignal},
     credential::Credential,
     error::{Error, ErrorKind, Result},
@@ -208,9 +209,9 @@ impl Integration {
         }
         let access = self.open(msp, &subject.credential, Lane::Sweep).await?;
         let digester = self.inner.keyring.device_digester(subject.credential.id);
-        let ages = SignatureAges::new(state.signature_history, digester);
         let digest_key = self.inner.keyring.digest_key();
         let now = self.now();
+        let ages = SignatureAges::new(state.signature_history, digester, now);
         let request = AssessmentRequest {
             organization: event.external_org_id,
             now,
@@ -227,6 +228,8 @@ impl Integration {
         let mut assessment = self.holding(msp, held, assess).await?;
         check(&assessment)?;
         self.tell_foreign_from_orphan(event, &mut assessment)
+            .await?;
+        self.keep_those_with_assets(event, &ages, &mut assessment)
             .await?;
         let outcome = self
             .commit_sweep(event, held, &subject, &assessment, &ages, now)
@@ -429,6 +432,7 @@ impl Integration {
                 signal,
                 &policy.rules,
                 verdict.facts.clone(),
+                self.inner.head_signer.as_ref(),
             );
             let row = row.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
             let chain_head = row.link.head();
@@ -464,6 +468,7 @@ impl Integration {
             credential: subject.credential.guard(),
             mapping: subject.mapping.guard(),
             lease: held.lease,
+            scheduled_at: event.scheduled_at,
             signals,
             evidence,
             audit: AuditRow::new(event.id, now, subject.actor, details),
@@ -471,7 +476,6 @@ impl Integration {
             signatures: ages.changes(
                 &assessment.signatures_out_of_date,
                 assessment.listed_devices.as_ref(),
-                now,
             ),
             tickets: tickets.tickets,
             outbox: tickets.outbox,
@@ -512,6 +516,33 @@ impl Integration {
             assessment.counts.orphan_rows = assessment.counts.orphan_rows.saturating_sub(rows);
             assessment.counts.foreign_rows += rows;
         }
+        Ok(())
+    }
+
+    /// A device that one list lacks may be back in the next: while its asset counts, its signature history is kept. Asset sync is
+    /// what decides that a device has left.
+    async fn keep_those_with_assets(
+        &self,
+        event: &SweepEvent,
+        ages: &SignatureAges,
+        assessment: &mut Assessment,
+    ) -> Result<()> {
+        let Some(listed) = &mut assessment.listed_devices else {
+            return Ok(());
+        };
+        if !ages.knows_others_than(listed) {
+            return Ok(());
+        }
+        let filter = AssetFilter::Mapping(event.mapping_id);
+        let assets = self
+            .inner
+            .store
+            .assets(event.msp_credential_org_id, filter)
+            .await?;
+        let counts = assets
+            .iter()
+            .filter(|asset| asset.status == AssetStatus::Active);
+        listed.extend(counts.filter_map(|asset| asset.external_id.parse::<i64>().ok()));
         Ok(())
     }
 

@@ -32,6 +32,14 @@ pub struct Mapped {
     pub changed: bool,
 }
 
+/// Whether a person decides about this organization alone, and so sees what it becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alone {
+    Yes,
+    /// It is one of many: nothing that only looks the same is made one.
+    No,
+}
+
 impl Integration {
     /// Decides what an organization is. Un-mapping or ignoring a mapped organization retires its assets.
     ///
@@ -47,6 +55,20 @@ impl Integration {
         actor: Actor,
         event: EventId,
     ) -> Result<Mapped> {
+        self.decide(msp, mapping, choice, Alone::Yes, actor, event)
+            .await
+    }
+
+    /// Decides about one organization, alone or as one of many.
+    pub(super) async fn decide(
+        &self,
+        msp: MspOrgId,
+        mapping: MappingId,
+        choice: Choice,
+        alone: Alone,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<Mapped> {
         for _ in 0..RACES {
             let stored = self
                 .inner
@@ -59,6 +81,10 @@ impl Integration {
                         "there is no such organization: list the organizations for their ids",
                     )
                 })?;
+            if alone == Alone::No && stored.state != MappingState::PendingReview {
+                let message = "a person decided about this organization meanwhile";
+                return Err(Error::new(ErrorKind::Conflict, message));
+            }
             let now = self.now();
             let (state, company) = match choice {
                 Choice::UseExisting(company) => {
@@ -74,7 +100,7 @@ impl Integration {
                         })?;
                     (MappingState::Mapped { company }, None)
                 }
-                Choice::CreateNew => self.company_of_that_name(msp, &stored, now).await?,
+                Choice::CreateNew => self.company_of_that_name(msp, &stored, alone, now).await?,
                 Choice::DontSync => (MappingState::Ignored, None),
                 Choice::Undecide => (MappingState::PendingReview, None),
             };
@@ -132,13 +158,14 @@ impl Integration {
         &self,
         msp: MspOrgId,
         mapping: &Mapping,
+        alone: Alone,
         now: time::OffsetDateTime,
     ) -> Result<(MappingState, Option<PortalCompany>)> {
         let name = fold_name(mapping.name.as_str());
         if name.is_empty() {
             return Err(Error::new(
                 ErrorKind::Invalid,
-                "this organization has no name: map it to an existing company",
+                "this organization has no readable name: map it to an existing company",
             ));
         }
         let companies = self.inner.store.companies(msp).await?;
@@ -158,6 +185,10 @@ impl Integration {
                 };
                 Ok((MappingState::Mapped { company: id }, Some(company)))
             }
+            [company] if alone == Alone::No && self.has_organization(msp, company.id).await? => {
+                let message = "the company of this name has an organization already: say whether this is the same customer";
+                Err(Error::new(ErrorKind::Conflict, message))
+            }
             [company] => Ok((
                 MappingState::Mapped {
                     company: company.id,
@@ -170,5 +201,20 @@ impl Integration {
                 Err(Error::new(ErrorKind::Conflict, message))
             }
         }
+    }
+
+    /// Whether any organization of any region is mapped to the company.
+    async fn has_organization(&self, msp: MspOrgId, company: CompanyId) -> Result<bool> {
+        let store = &self.inner.store;
+        for credential in store.credentials(msp).await? {
+            let mappings = store.mappings(msp, credential.id).await?;
+            if mappings
+                .iter()
+                .any(|of| of.state.company() == Some(company))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

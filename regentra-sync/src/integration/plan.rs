@@ -61,13 +61,20 @@ const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 impl Integration {
     /// Plans the work of one tick over all MSPs: stage 1. Two schedulers that plan the same tick emit the same events.
     ///
+    /// With an anchor sink, planning sweeps also makes the roots over the heads of the ticks before, and hands them out; what the
+    /// sink does not take within ten seconds waits for the next tick.
+    ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store).
     #[tracing::instrument(name = "regentra.plan", skip_all, fields(?kind, %scheduled_at))]
     pub async fn plan(&self, kind: PlanKind, scheduled_at: OffsetDateTime) -> Result<Vec<Event>> {
         match kind {
             PlanKind::AssetSync => self.plan_syncs(scheduled_at).await,
-            PlanKind::EvidenceSweep => self.plan_sweeps(scheduled_at).await,
+            PlanKind::EvidenceSweep => {
+                let events = self.plan_sweeps(scheduled_at).await?;
+                self.anchor_before(scheduled_at).await;
+                Ok(events)
+            }
         }
     }
 

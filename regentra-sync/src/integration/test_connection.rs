@@ -8,6 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     ninjaone::{Access, AccessGrant, OrganizationList, Standing},
     policy::ORGANIZATION_CEILING,
+    private::is_readable,
     region::RegionKey,
 };
 
@@ -30,8 +31,12 @@ pub struct TestConnection {
 /// A connection that works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionTest {
-    /// How many organizations the client sees.
+    /// How many organizations the client sees, those included whose row could not be read.
     pub organizations_visible: u64,
+    /// Of these, how many have an id and no readable name.
+    pub nameless: u64,
+    /// Of these, how many rows do not say which organization they are.
+    pub unreadable_rows: u64,
     /// There are more than could be counted.
     pub truncated: bool,
     /// What to do, when it works and will be of no use.
@@ -119,15 +124,14 @@ impl Integration {
             .ninjaone
             .organizations(access, ORGANIZATION_CEILING)
             .await;
-        let visible = listed
-            .as_ref()
-            .ok()
-            .map(|list| list.organizations.len() as u64);
+        let visible = listed.as_ref().ok().map(OrganizationList::visible);
+        let unreadable_rows = listed.as_ref().map_or(0, |list| list.malformed_rows);
         let now = self.now();
         let event = EventId::new(now);
         let details = AuditDetails::Tested {
             region: region.clone(),
             organizations_visible: visible,
+            unreadable_rows,
         };
         let row = AuditRow::new(event, now, actor, details);
         let _ = self.inner.store.commit_audit(msp, event, vec![row]).await?;
@@ -154,10 +158,13 @@ impl Integration {
 
 impl From<OrganizationList> for ConnectionTest {
     fn from(list: OrganizationList) -> Self {
+        let names = list.organizations.iter().map(|listed| listed.name.as_str());
         Self {
-            organizations_visible: list.organizations.len() as u64,
+            organizations_visible: list.visible(),
+            nameless: names.filter(|name| !is_readable(name)).count() as u64,
+            unreadable_rows: list.malformed_rows,
             truncated: list.truncated,
-            warning: list.organizations.is_empty().then_some(NOTHING_VISIBLE),
+            warning: (list.visible() == 0).then_some(NOTHING_VISIBLE),
         }
     }
 }

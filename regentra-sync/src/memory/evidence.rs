@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::{MemoryStore, State, holds};
 use crate::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
+    anchor::EvidenceHead,
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     store::{
@@ -27,6 +28,21 @@ impl State {
             .get(&(customer, mapping, signal))?
             .last()
             .map(|row| row.link.head())
+    }
+
+    /// Writes the head of each record that a sweep appends, under no root.
+    fn append_heads(&mut self, msp: MspOrgId, customer: ComplianceOrgId, commit: &SweepCommit) {
+        let head = |row: &EvidenceRow| EvidenceHead {
+            customer,
+            mapping: row.mapping,
+            signal: row.signal,
+            length: row.link.sequence,
+            hash: row.link.hash,
+            tick: commit.scheduled_at,
+            root: None,
+        };
+        let heads = commit.evidence.iter().map(head);
+        self.heads.entry(msp).or_default().extend(heads);
     }
 
     /// The signal of each key that was committed last of those not ahead of the store's clock, unless it is expired at `now`, in
@@ -207,6 +223,7 @@ impl Evidence for MemoryStore {
                 Err(Stopped::Outcome(outcome)) => return Ok(outcome),
                 Err(Stopped::Clock(refused)) => return Err(refused),
             }
+            state.append_heads(msp, customer, &commit);
             for stored in commit.signals {
                 let key = (customer, stored.mapping, stored.signal.kind());
                 state.signals.entry(key).or_default().push(stored);
@@ -233,8 +250,8 @@ impl Evidence for MemoryStore {
                 .signatures
                 .entry((msp, commit.mapping.mapping))
                 .or_default();
-            history.extend(commit.signatures.first_seen);
-            for device in commit.signatures.cleared {
+            history.extend(commit.signatures.changed);
+            for device in commit.signatures.forgotten {
                 history.remove(&device);
             }
             for write in commit.tickets {

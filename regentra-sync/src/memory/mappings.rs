@@ -74,10 +74,16 @@ impl Mappings for MemoryStore {
                     guard,
                     added,
                     seen,
+                    lost_organizations,
                     audit,
                 } = commit;
                 state.unseen(msp, event)?;
                 state.credential_holds(msp, guard)?;
+                if let Some(lost) = lost_organizations
+                    && let Some(credential) = state.credentials.get_mut(&(msp, guard.credential))
+                {
+                    credential.lost_organizations = lost;
+                }
 
                 for mapping in added {
                     state.mappings.entry((msp, mapping.id)).or_insert(mapping);

@@ -54,8 +54,8 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     /// [`SweepCommit::check_times`].
     ///
     /// Writes on the customer's side: the signals (appended, never overwritten), the evidence rows with the time of the store's
-    /// clock beside them, the audit row. On the
-    /// MSP's side: `first_evidence_synced_at` of the mapping if it is given and not stamped yet, the signature history,
+    /// clock beside them, the audit row. On the MSP's side: the head of each evidence row, under no root, for
+    /// [`Anchors`](super::Anchors); `first_evidence_synced_at` of the mapping if it is given and not stamped yet, the signature history,
     /// tickets, outbox rows (a digest that exists is replaced in its place, any other row that exists is left as it is), and the
     /// tick with its version plus one.
     ///
@@ -148,6 +148,8 @@ pub struct SweepCommit {
     pub mapping: MappingGuard,
     /// The lease has to be held still.
     pub lease: Lease,
+    /// The tick that the sweep belongs to.
+    pub scheduled_at: OffsetDateTime,
     /// The five signals.
     pub signals: Vec<StoredSignal>,
     /// One record for each.

@@ -39,7 +39,7 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     ///
     /// Writes: mappings that do not exist yet (one that exists is left as it is); of those in `seen` the name and
     /// `missing_since`, the suggestion where the stored state is pending review (a person may have decided meanwhile), and
-    /// nothing else; the audit rows on the MSP's trail.
+    /// nothing else; of the credential the number of lost organizations, if it is given; the audit rows on the MSP's trail.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     async fn commit_discovery(
@@ -88,6 +88,8 @@ pub struct DiscoveryCommit {
     pub added: Vec<Mapping>,
     /// Organizations of which something changed.
     pub seen: Vec<SeenOrganization>,
+    /// [`Credential::lost_organizations`](crate::credential::Credential::lost_organizations), where it changes.
+    pub lost_organizations: Option<u64>,
     /// Rows for the MSP's trail.
     pub audit: Vec<AuditRow>,
 }

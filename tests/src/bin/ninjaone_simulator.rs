@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use clap::Parser;
 use ninjaone_simulator::front::tcp::{self, Framing};
-use ninjaone_simulator::{Clock, Preset, Tenant};
+use ninjaone_simulator::{Clock, Fault, Preset, Tenant};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -32,6 +32,9 @@ struct Arguments {
     /// The time the fleet is made for (RFC 3339); from there it runs. Without it: the present.
     #[arg(long, value_parser = |text: &str| OffsetDateTime::parse(text, &Rfc3339))]
     now: Option<OffsetDateTime>,
+    /// Rows that a page holds at most, whatever is asked for.
+    #[arg(long)]
+    page_cap: Option<usize>,
     /// Sends chunked bodies instead of those with a length.
     #[arg(long)]
     chunked: bool,
@@ -54,7 +57,11 @@ async fn main() -> io::Result<()> {
     } else {
         Framing::ContentLength
     };
-    let front = tcp::serve_with(builder.build(), clock, framing, arguments.port).await?;
+    let mut tenant = builder.build();
+    if let Some(rows) = arguments.page_cap {
+        tenant.fault(Fault::PageCapped { rows });
+    }
+    let front = tcp::serve_with(tenant, clock, framing, arguments.port).await?;
     let lines = {
         let tenant = front.tenant();
         format!(

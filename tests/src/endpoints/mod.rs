@@ -43,7 +43,9 @@ pub(crate) fn answer(
         ["user", "end-users"] => return people::users(tenant, request, changes, Some("END_USER")),
         ["user", "technician", id] => return people::user(tenant, id, "TECHNICIAN"),
         ["user", "end-user", id] => return people::user(tenant, id, "END_USER"),
-        ["custom-fields"] => return short_lists::custom_field_definitions(tenant, request),
+        ["custom-fields"] => {
+            return short_lists::custom_field_definitions(tenant, request, changes);
+        }
         ["alerts" | "jobs"] => match device_filter(request, changes) {
             Ok(filter) if segments == ["alerts"] => {
                 Some(short_lists::alerts(tenant, &filter, present))

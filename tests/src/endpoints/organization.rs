@@ -105,6 +105,7 @@ fn detailed(tenant: &Tenant, organization: &Value) -> Value {
 pub(super) fn all_detailed(tenant: &Tenant, request: &Request, changes: &Changes) -> Answer {
     let after = request
         .parameter("after")
+        .filter(|_| !changes.place_ignored)
         .and_then(|after| after.parse::<i64>().ok());
     let rows = tenant
         .rows
@@ -113,7 +114,7 @@ pub(super) fn all_detailed(tenant: &Tenant, request: &Request, changes: &Changes
         .iter()
         .filter(|row| after.is_none_or(|after| row.id > after));
     let rows: Vec<String> = rows
-        .take(page_size(request, 100))
+        .take(page_size(request, 100, changes))
         .map(|row| wire::text(&detailed(tenant, &row.value())))
         .collect();
     stored(&rows, changes)

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::fault::Changes;
 use crate::filter::Filter;
 use crate::fleet::{FIRST_DEVICE, Present};
-use crate::report::page_size;
+use crate::report::page_size_asked;
 use crate::request::Request;
 use crate::seed::Dice;
 use crate::tenant::Tenant;
@@ -102,8 +103,12 @@ pub(super) fn jobs(tenant: &Tenant, filter: &Filter, present: Present) -> Value 
 }
 
 /// Definitions come with a page number and no cursor: the vendor's document names none.
-pub(super) fn custom_field_definitions(tenant: &mut Tenant, request: &Request) -> Answer {
-    let size = page_size(request, 50).clamp(5, 500);
+pub(super) fn custom_field_definitions(
+    tenant: &mut Tenant,
+    request: &Request,
+    changes: &Changes,
+) -> Answer {
+    let size = page_size_asked(request, 50, changes).clamp(5, 500);
     let all = definitions(Present::of(tenant.now));
     let count = all.len();
     let page: Vec<Value> = all

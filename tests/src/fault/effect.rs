@@ -4,8 +4,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::{Fault, Malformed, NotAvailable, RetryAfter};
+use super::{CursorHabit, Fault, Malformed, NotAvailable, Parameter, RetryAfter};
 use crate::answer::{Answer, ErrorShape};
+use crate::request::Request;
 use crate::wire;
 
 /// What the faults of one request change about how it is processed.
@@ -15,22 +16,27 @@ use crate::wire;
     reason = "one flag a fault; any of them may come with any other"
 )]
 pub(crate) struct Changes {
-    pub(crate) filters_ignored: bool,
+    filters_ignored: bool,
+    ignored: Vec<Parameter>,
+    pub(crate) place_ignored: bool,
+    pub(crate) rows_null: bool,
+    everything: bool,
+    habits: Vec<CursorHabit>,
     pub(crate) stalled_cursor: bool,
     pub(crate) count_too_large: usize,
     pub(crate) cursor_expired: bool,
     pub(crate) cursor_missing: bool,
     pub(crate) count_missing: bool,
-    pub(crate) page_cap: Option<usize>,
+    page_cap: Option<usize>,
     pub(crate) bare_array: bool,
     malformed: Option<Malformed>,
 }
 
 impl Changes {
-    /// The changes that a request's faults ask for.
-    pub(crate) fn of(faults: &[Fault]) -> Self {
+    /// The changes that a request's faults ask for; with each fault goes how often it has struck, this request included.
+    pub(crate) fn of(faults: &[(Fault, u64)]) -> Self {
         let mut changes = Self::default();
-        for fault in faults {
+        for (fault, struck) in faults {
             match fault {
                 Fault::FiltersIgnored => changes.filters_ignored = true,
                 Fault::StalledCursor => changes.stalled_cursor = true,
@@ -38,7 +44,18 @@ impl Changes {
                 Fault::CursorExpired => changes.cursor_expired = true,
                 Fault::CursorMissing => changes.cursor_missing = true,
                 Fault::CountMissing => changes.count_missing = true,
-                Fault::PageCapped { rows } => changes.page_cap = Some(*rows),
+                Fault::PageCapped { rows } => changes.cap(*rows),
+                Fault::PagesCapped { rows } => {
+                    let turn = usize::try_from(struck.saturating_sub(1)).unwrap_or(0);
+                    if let Some(rows) = rows.get(turn % rows.len().max(1)) {
+                        changes.cap(*rows);
+                    }
+                }
+                Fault::PlaceIgnored => changes.place_ignored = true,
+                Fault::Everything => changes.everything = true,
+                Fault::Cursor(habit) => changes.habits.push(*habit),
+                Fault::Ignored(parameter) => changes.ignored.push(*parameter),
+                Fault::RowsNull => changes.rows_null = true,
                 Fault::BareArray => changes.bare_array = true,
                 Fault::MalformedRow(how) => changes.malformed = Some(*how),
                 _ => {}
@@ -47,8 +64,62 @@ impl Changes {
         changes
     }
 
+    fn cap(&mut self, rows: usize) {
+        let rows = rows.max(1);
+        self.page_cap = Some(self.page_cap.map_or(rows, |cap| cap.min(rows)));
+    }
+
+    /// Whether this server ignores a kind of parameter that the request carries.
+    pub(crate) fn ignores(&self, parameter: Parameter, request: &Request) -> bool {
+        if parameter == Parameter::PageSize {
+            return self.ignored.contains(&parameter);
+        }
+        if parameter == Parameter::DeviceFilter {
+            let forms = [Parameter::DeviceFilterEqual, Parameter::DeviceFilterIn];
+            let by_form = |form: &Parameter| self.ignored.contains(form) && form.is_in(request);
+            return self.filters_ignored
+                || self.ignored.contains(&parameter)
+                || forms.iter().any(by_form);
+        }
+        self.filters_ignored || self.ignored.contains(&parameter)
+    }
+
+    /// A parameter, unless it is ignored.
+    pub(crate) fn parameter<'a>(
+        &self,
+        parameter: Parameter,
+        name: &str,
+        request: &'a Request,
+    ) -> Option<&'a str> {
+        request
+            .parameter(name)
+            .filter(|value| !value.is_empty() && !self.ignores(parameter, request))
+    }
+
+    /// Whether cursors are written this way.
+    pub(crate) fn has(&self, habit: CursorHabit) -> bool {
+        self.habits.contains(&habit)
+    }
+
+    /// What the count of a page drifts by.
+    pub(crate) fn drift(&self) -> Option<i32> {
+        self.habits.iter().find_map(|habit| match habit {
+            CursorHabit::CountDrifts { by } => Some(*by),
+            _ => None,
+        })
+    }
+
+    /// The rows of a page of which so many would be sent.
+    pub(crate) fn capped(&self, rows: usize) -> usize {
+        let rows = if self.everything { usize::MAX } else { rows };
+        rows.min(self.page_cap.unwrap_or(usize::MAX))
+    }
+
     /// Rows as a JSON array.
     pub(crate) fn rows(&self, rows: &[&str]) -> String {
+        if self.rows_null {
+            return "null".to_owned();
+        }
         let mut text =
             String::with_capacity(rows.iter().map(|row| row.len() + 1).sum::<usize>() + 2);
         text.push('[');
@@ -68,6 +139,9 @@ impl Changes {
 
 impl Malformed {
     fn breaks(self, row: &str) -> String {
+        if self == Self::Null {
+            return "null".to_owned();
+        }
         let mut value: Value = serde_json::from_str(row).unwrap_or(Value::Null);
         match (self, value.as_object_mut()) {
             (Self::WrongType, Some(fields)) => {
@@ -85,7 +159,7 @@ impl Malformed {
 }
 
 /// The answer a fault gives instead of the tenant's own.
-pub(crate) fn instead(fault: &Fault, now: OffsetDateTime) -> Option<Answer> {
+pub(crate) fn instead(fault: &Fault, request: &Request, now: OffsetDateTime) -> Option<Answer> {
     let answer = match fault {
         Fault::TooManyRequests(after) => {
             let mut answer = Answer::error(
@@ -111,6 +185,12 @@ pub(crate) fn instead(fault: &Fault, now: OffsetDateTime) -> Option<Answer> {
         }
         Fault::ThrottlePage => Answer::html(200, "<html><body>Too many requests</body></html>\n"),
         Fault::TokenDies => Answer::not_authenticated(),
+        Fault::Refused(parameter) if parameter.is_in(request) => Answer::error(
+            400,
+            ErrorShape::Described,
+            "invalid_parameter",
+            "Invalid parameter",
+        ),
         Fault::NotAvailable(how) => match how {
             NotAvailable::Forbidden => Answer::error(
                 403,
@@ -152,6 +232,11 @@ pub(crate) fn spoil(fault: &Fault, answer: &mut Answer) {
         Fault::Trickle(pieces) => answer.delivery.trickle = Some(*pieces),
         Fault::ConnectionReset => answer.delivery.reset = true,
         Fault::ErrorBesideRows if answer.status == 200 => beside_an_error(answer),
+        Fault::ByteOrderMark => {
+            let mut body = "\u{feff}".as_bytes().to_vec();
+            body.extend_from_slice(&answer.body);
+            answer.body = body.into();
+        }
         Fault::WrongContentType => answer.set_header("content-type", "text/plain"),
         Fault::EmptyBody => {
             answer.body.clear();

@@ -1,13 +1,18 @@
 //! What can go wrong between a client and the vendor, and when it does.
 
+mod damage;
 mod effect;
+mod habit;
 mod rule;
 
 use std::time::Duration;
 
 use crate::answer::{ErrorShape, Trickle};
 
+pub(crate) use damage::apply;
+pub use damage::{Damage, Harm};
 pub(crate) use effect::{Changes, http_date, instead, spoil};
+pub use habit::{CursorHabit, Parameter};
 pub use rule::FaultRule;
 
 /// One way in which the vendor, or what lies before it, misbehaves.
@@ -68,11 +73,32 @@ pub enum Fault {
     CursorMissing,
     /// The cursor has a name and nothing else: no `count`, no `offset`.
     CountMissing,
-    /// A page of a report holds no more rows than this, whatever was asked for.
+    /// A page of a list, a report or the activities holds no more rows than this, whatever was asked for.
     PageCapped {
-        /// Rows at most.
+        /// Rows at most, and at least one.
         rows: usize,
     },
+    /// As [`PageCapped`](Self::PageCapped), by each of these numbers in turn, one a page.
+    PagesCapped {
+        /// Rows at most.
+        rows: Vec<usize>,
+    },
+    /// The place where a page begins (`after` of lists, `olderThan` of activities) is ignored: every page is the first.
+    PlaceIgnored,
+    /// Everything comes at once, whatever size and place were asked for.
+    Everything,
+    /// One way of writing cursors.
+    Cursor(CursorHabit),
+    /// One kind of parameter is ignored, every other is honoured.
+    Ignored(Parameter),
+    /// A request that carries this kind of parameter is refused (400).
+    Refused(Parameter),
+    /// `null` where the array of rows belongs.
+    RowsNull,
+    /// A field of some rows is not what it was.
+    Damaged(Damage),
+    /// A byte order mark before the body.
+    ByteOrderMark,
     /// Status 200, half of the rows, and beside them the words of an error.
     ErrorBesideRows,
     /// A report comes whole, as an array without `results` and cursor.
@@ -117,6 +143,8 @@ pub enum Malformed {
     WrongType,
     /// It is a string and no object.
     NotAnObject,
+    /// It is `null`.
+    Null,
 }
 
 impl Fault {
@@ -177,11 +205,25 @@ impl Fault {
             | Self::CursorMissing
             | Self::CountMissing
             | Self::PageCapped { .. }
+            | Self::PagesCapped { .. }
+            | Self::Ignored(_)
+            | Self::ByteOrderMark
             | Self::ErrorBesideRows
             | Self::BareArray
             | Self::WrongContentType => true,
             Self::Error { status, .. } => matches!(status, 500 | 502 | 503 | 504),
-            Self::NotAvailable(_)
+            Self::Cursor(habit) => !matches!(
+                habit,
+                CursorHabit::CountDrifts { .. }
+                    | CursorHabit::CountOfRequest
+                    | CursorHabit::CountOfRest
+            ),
+            Self::Damaged(damage) => damage.harm().is_lossless(),
+            Self::PlaceIgnored
+            | Self::Everything
+            | Self::Refused(_)
+            | Self::RowsNull
+            | Self::NotAvailable(_)
             | Self::StalledCursor
             | Self::CountTooLarge { .. }
             | Self::MalformedRow(_)
@@ -237,6 +279,42 @@ impl Fault {
             .collect()
     }
 
+    /// What one server does and another does not: sizes of pages, ways of writing cursors, parameters that are ignored, each
+    /// lasting. None of them hides a row from a client that reads to the end, so each alone changes what a walk costs and
+    /// nothing else. They are meant to be tried one at a time, or a few together.
+    ///
+    /// A parameter that is ignored brings more rows than were asked for; where there are more than a client is willing to read
+    /// it may give up, and then must say so.
+    #[must_use]
+    pub fn all_habits() -> Vec<Self> {
+        let caps = [1, 7, 25, 50, 99, 100, 128, 200, 256, 500, 999, 1000]
+            .map(|rows| Self::PageCapped { rows });
+        let habits = [
+            CursorHabit::CountOfPage,
+            CursorHabit::CountAbsent,
+            CursorHabit::OffsetAtEnd,
+            CursorHabit::OffsetAbsent,
+            CursorHabit::NameChanges,
+            CursorHabit::AbsentOnLastPage,
+            CursorHabit::PresentOnOnePage,
+        ]
+        .map(Self::Cursor);
+        let others = [
+            Self::PagesCapped {
+                rows: vec![128, 7, 1000, 100],
+            },
+            Self::FiltersIgnored,
+            Self::CountMissing,
+            Self::ByteOrderMark,
+            Self::WrongContentType,
+        ];
+        caps.into_iter()
+            .chain(habits)
+            .chain(Parameter::ALL.map(Self::Ignored))
+            .chain(others)
+            .collect()
+    }
+
     /// One of every fault that no client can make good, each lasting.
     #[must_use]
     pub fn all_fatal() -> Vec<Self> {
@@ -274,5 +352,6 @@ mod tests {
                 .iter()
                 .all(|rule| rule.fault().is_survivable())
         );
+        assert!(Fault::all_habits().iter().all(Fault::is_survivable));
     }
 }

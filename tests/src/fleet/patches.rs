@@ -144,8 +144,12 @@ impl Reports<'_> {
             if machine.every(4, 3) {
                 self.os_pending(&PREVIEW, "DELAYED", collected);
             }
-            // Accepted risk, which is not the same as missing.
-            if machine.every(5, 2) {
+            // Accepted risk, which is not the same as missing; more than a tenth of the devices with such is a warning.
+            let rejected = match machine.character {
+                Character::Healthy => machine.every(40, 12),
+                _ => machine.every(5, 2),
+            };
+            if rejected {
                 self.os_pending(&ROLLUP, "REJECTED", collected);
             }
             // Listed as pending three days ago and installed since.

@@ -2,20 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-use time::OffsetDateTime;
-
 use super::fleet::{self, Fleet};
 use super::one_rule::{self, Answers, Plain, Signal, Verdicts, hold};
-use super::reading::{self, DAY, Fields, Kind};
-use super::tenant::Report;
-
-const PRODUCT: Fields = &[
-    ("deviceId", Kind::Key),
-    ("productName", Kind::Text),
-    ("productState", Kind::Text),
-    ("definitionStatus", Kind::Text),
-];
+use super::reading::{self, Collected, DAY};
+use super::tenant::{Remembered, Report};
+use serde_json::{Value, json};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protection {
@@ -77,20 +68,31 @@ impl Signatures {
 pub(crate) fn evaluate(
     fleet: &Fleet,
     report: &Report,
-    history: Option<&BTreeMap<i64, OffsetDateTime>>,
+    history: Option<&BTreeMap<i64, Remembered>>,
 ) -> Value {
-    let (rows, malformed) = fleet::rows(report, PRODUCT);
+    let (rows, malformed) = fleet::rows(report, fleet::without_device);
 
     let (mut on, mut off, mut unmeasured) = (0, 0, 0);
-    let mut unknown_class = false;
+    let (mut unknown_class, mut undated) = (false, false);
     let mut signatures = Signatures::default();
     let mut vendors: BTreeMap<&str, usize> = BTreeMap::new();
     for device in fleet.live() {
-        let rows: Vec<&Value> = Fleet::rows_of(device, &rows)
-            .into_iter()
-            .filter(|row| reading::collected(row, fleet.now).is_some())
-            .collect();
-        match protection(&rows) {
+        let rows = Fleet::rows_of(device, &rows);
+        let left = left(&rows, fleet.now);
+        undated |= made_unmeasured(&rows, fleet.now);
+        let age = age(
+            history.and_then(|history| history.get(&device.id)),
+            fleet.now,
+        );
+        let protection = match protection(&left) {
+            // Nothing good is shown of a device whose class cannot be read. Open: one that is on and whose signatures are over 30 days
+            // old. That is bad, and fails.
+            Protection::On if device.class_unreadable && !over_30(&left, age) => {
+                Protection::Unmeasured
+            }
+            protection => protection,
+        };
+        match protection {
             Protection::Off => off += 1,
             Protection::Unmeasured => {
                 unmeasured += 1;
@@ -98,12 +100,8 @@ pub(crate) fn evaluate(
             }
             Protection::On => {
                 on += 1;
-                let (definitions, vendor) = best_row(&rows);
+                let (definitions, vendor) = best_row(&left);
                 *vendors.entry(vendor).or_default() += 1;
-                let age = history
-                    .and_then(|history| history.get(&device.id))
-                    .and_then(|time| reading::believed(reading::microseconds(*time), fleet.now))
-                    .map(|first_seen| fleet.now - first_seen);
                 signatures.count(definitions, age);
             }
         }
@@ -118,7 +116,7 @@ pub(crate) fn evaluate(
             Plain::Warning
         }
     };
-    let scope = fleet.scope(on + off, unmeasured, 0);
+    let scope = fleet.scope(on + off, unmeasured);
     let verdicts = Verdicts {
         // Unmeasured devices as on and fresh, unmeasured signatures as fresh.
         best: plain(
@@ -142,6 +140,7 @@ pub(crate) fn evaluate(
 
     let mut reasons = BTreeSet::new();
     one_rule::scope_reasons(&scope, &mut reasons);
+    hold(&mut reasons, "undated_rows", undated);
     hold(&mut reasons, "unknown_node_class", unknown_class);
     hold(&mut reasons, "protection_off", off > 0);
     signatures.reasons(&mut reasons);
@@ -167,9 +166,29 @@ pub(crate) fn evaluate(
     .finish(fleet)
 }
 
-/// A row that names a product. Open: a row without a name is taken as blank, so it protects nobody.
+/// For how long signatures that are seen out of date now have been so. Where they were up to date when they were last seen, since now.
+fn age(remembered: Option<&Remembered>, now: i64) -> Option<i64> {
+    match remembered? {
+        Remembered::UpToDate => Some(0),
+        Remembered::OutOfDateSince(since) => {
+            reading::believed(reading::microseconds(*since), now).map(|since| now - since)
+        }
+    }
+}
+
+/// Whether the signatures of a device that is on are out of date for more than 30 days.
+fn over_30(left: &[&Value], age: Option<i64>) -> bool {
+    best_row(left).0 == Definitions::OutOfDate && age.is_some_and(|age| age > 30 * DAY)
+}
+
+/// A row that names a product; `NONE` is no product.
 fn real(row: &Value) -> bool {
-    reading::text(row, "productName").is_some_and(|name| !name.trim().eq_ignore_ascii_case("NONE"))
+    reading::word(row, "productName").is_some_and(|name| name != "NONE")
+}
+
+/// A row without the name of a product; one that cannot be read is taken as absent.
+fn nameless(row: &Value) -> bool {
+    reading::text(row, "productName").is_none()
 }
 
 fn state(row: &Value) -> String {
@@ -178,20 +197,65 @@ fn state(row: &Value) -> String {
         .unwrap_or_default()
 }
 
-fn protection(rows: &[&Value]) -> Protection {
-    let products: Vec<&&Value> = rows.iter().filter(|row| real(row)).collect();
-    if rows.is_empty() {
-        Protection::Unmeasured
-    } else if products.iter().any(|row| state(row) == "on") {
-        Protection::On
-    } else if products
+/// Off, snoozed or expired.
+fn is_off(row: &Value) -> bool {
+    ["off", "snoozed", "expired"].contains(&state(row).as_str())
+}
+
+/// What is left of a device's rows. Left aside are undated and too old rows, those more than seven days older than the newest, and
+/// those that are on and name no product.
+fn left<'a>(rows: &[&'a Value], now: i64) -> Vec<&'a Value> {
+    // Over all the device's rows; an undated row counts as of now.
+    let newest = rows
         .iter()
-        .all(|row| ["off", "snoozed", "expired"].contains(&state(row).as_str()))
-    {
-        Protection::Off
-    } else {
+        .map(|row| match reading::collected(row, now) {
+            Collected::Fresh(time) | Collected::TooOld(time) => time,
+            Collected::Undated => now,
+        })
+        .max();
+    let in_time = |row: &Value| match (reading::collected(row, now), newest) {
+        (Collected::Fresh(time), Some(newest)) => newest - time <= 7 * DAY,
+        _ => false,
+    };
+    rows.iter()
+        .filter(|row| in_time(row))
+        // State ON without a name contradicts itself and is ignored.
+        .filter(|row| !(nameless(row) && state(row) == "on"))
+        .copied()
+        .collect()
+}
+
+fn protection(left: &[&Value]) -> Protection {
+    let on = left.iter().any(|row| real(row) && state(row) == "on");
+    // Open: a row without a name whose state is snoozed or expired, and one without a state. The first is like OFF no product, the
+    // second is a state never seen.
+    let never_seen = |row: &&Value| (real(row) || nameless(row)) && !is_off(row);
+    if left.is_empty() {
         Protection::Unmeasured
+    } else if on {
+        Protection::On
+    } else if left.iter().any(never_seen) {
+        Protection::Unmeasured
+    } else {
+        Protection::Off
     }
+}
+
+/// Whether an undated or too old row made a device unmeasured: no row was left and it had such rows, or its undated rows, which count as
+/// of now, put aside what would have measured it. Open: what "made" means where other rows, too, left it unmeasured.
+fn made_unmeasured(rows: &[&Value], now: i64) -> bool {
+    let left_now = left(rows, now);
+    if protection(&left_now) != Protection::Unmeasured {
+        return false;
+    }
+    let dated: Vec<&Value> = rows
+        .iter()
+        .filter(|row| reading::collected(row, now) != Collected::Undated)
+        .copied()
+        .collect();
+    let not_fresh = |row: &&Value| !matches!(reading::collected(row, now), Collected::Fresh(_));
+    (left_now.is_empty() && rows.iter().any(not_fresh))
+        || protection(&left(&dated, now)) != Protection::Unmeasured
 }
 
 /// Among the rows that are on: the best definitions, and whose they are (ties: the first vendor in the alphabet).

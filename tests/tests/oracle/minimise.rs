@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::oracle::tenant::{Report, State, Tenant};
+use crate::oracle::tenant::{Kinds, Report, State, Tenant};
 
 /// Takes away reports, rows and fields for as long as `happens` stays true.
 pub(crate) fn minimise(tenant: &Tenant, happens: impl Fn(&Tenant) -> bool) -> Tenant {
@@ -20,6 +20,9 @@ pub(crate) fn minimise(tenant: &Tenant, happens: impl Fn(&Tenant) -> bool) -> Te
         let mut forgetful = smallest.clone();
         forgetful.signature_history = None;
         attempt(forgetful, &mut smallest);
+        let mut both = smallest.clone();
+        both.kinds = Kinds::Both;
+        attempt(both, &mut smallest);
         for index in 0..8 {
             let mut without = smallest.clone();
             *without.reports_mut()[index] = Report::default();
@@ -77,13 +80,14 @@ fn size(tenant: &Tenant) -> usize {
         .sum::<usize>()
         + usize::from(tenant.truncated)
         + usize::from(tenant.signature_history.is_some())
+        + usize::from(tenant.kinds != Kinds::Both)
 }
 
 /// A tenant as a person can read it.
 pub(crate) fn describe(tenant: &Tenant) -> String {
     let mut lines = vec![format!(
-        "organization {}, now {}, truncated {}",
-        tenant.organization, tenant.now, tenant.truncated
+        "organization {}, now {}, truncated {}, kinds in use {:?}",
+        tenant.organization, tenant.now, tenant.truncated, tenant.kinds
     )];
     for (name, report) in tenant.reports() {
         if report.state != State::Answered || report.malformed > 0 {
@@ -100,7 +104,7 @@ pub(crate) fn describe(tenant: &Tenant) -> String {
         );
     }
     if let Some(history) = &tenant.signature_history {
-        lines.push(format!("signatures first seen out of date: {history:?}"));
+        lines.push(format!("what was seen of signatures: {history:?}"));
     }
     lines.join("\n")
 }

@@ -137,7 +137,7 @@ pub(crate) fn hold(reasons: &mut BTreeSet<&'static str>, code: &'static str, hol
 pub(crate) struct Answers {
     pub(crate) failed: bool,
     pub(crate) not_available: bool,
-    /// A row of the signal's own reports did not decode.
+    /// A row of the signal's own reports was lost.
     pub(crate) malformed: bool,
 }
 

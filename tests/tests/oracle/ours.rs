@@ -4,60 +4,75 @@ use std::sync::Arc;
 
 use ninjaone_client::models::{Activity, AntivirusStatus, Device, OsPatch, SoftwarePatch, Volume};
 use regentra_evidence::{
-    AntivirusPosture, BackupActivity, DiskEncryption, Fleet, KindReports, PatchSla, ReportState,
-    SignatureHistory, device_inventory,
+    AntivirusPosture, BackupActivity, DiskEncryption, Fleet, KindReports, KindsInUse, PatchSla,
+    ReportState, SignatureHistory, SignaturesSeen, device_inventory,
 };
+use regentra_sync::facts::patch_sla::PatchReport;
 use regentra_sync::facts::{self, antivirus_posture, backup_activity, disk_encryption, patch_sla};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::tenant::{Report, State, Tenant};
+use super::reading;
+use super::tenant::{Kinds, Remembered, Report, State, Tenant};
 
 /// The five signals of one customer, as our crates judge them.
 pub(crate) fn ours(tenant: &Tenant) -> Value {
     let fleet = fleet(tenant);
 
     let mut disk = DiskEncryption::new(Arc::clone(&fleet));
-    let volumes = read(&tenant.volumes, |row: Volume| {
-        disk_encryption::volume(&row).map(|volume| volume.observe(&mut disk))
+    let volumes = read(&tenant.volumes, Ids::Texts, |row: Volume| {
+        disk_encryption::volume(&row).map(|row| row.observe(&mut disk))
     });
 
     let mut antivirus = AntivirusPosture::new(Arc::clone(&fleet));
-    let products = read(&tenant.antivirus, |row: AntivirusStatus| {
+    let products = read(&tenant.antivirus, Ids::Texts, |row: AntivirusStatus| {
         antivirus_posture::product(&row).map(|fact| antivirus.observe(fact))
     });
     let history: Option<SignatureHistory> = tenant.signature_history.as_ref().map(|history| {
         history
             .iter()
-            .map(|(device, first_seen)| (facts::device_key((*device).into()), *first_seen))
+            .map(|(device, remembered)| {
+                let seen = match remembered {
+                    Remembered::UpToDate => SignaturesSeen::UpToDate,
+                    Remembered::OutOfDateSince(since) => SignaturesSeen::OutOfDateSince(*since),
+                };
+                (facts::device_key((*device).into()), seen)
+            })
             .collect()
     });
 
-    let mut patches = PatchSla::new(Arc::clone(&fleet));
-    let mut os = |report: &Report, which| {
-        read(report, |row: OsPatch| {
-            patch_sla::os_patch(&row, which).map(|facts| facts.observe(&mut patches))
-        })
-    };
+    let mut patches = PatchSla::new(Arc::clone(&fleet)).kinds_in_use(kinds(tenant));
     let os = KindReports {
-        pending: os(&tenant.os_patches, patch_sla::PatchReport::Pending),
-        installs: os(&tenant.os_patch_installs, patch_sla::PatchReport::Installs),
-    };
-    let mut software = |report: &Report, which| {
-        read(report, |row: SoftwarePatch| {
-            patch_sla::software_patch(&row, which).map(|facts| facts.observe(&mut patches))
-        })
+        pending: read(&tenant.os_patches, Ids::Texts, |row: OsPatch| {
+            let facts = patch_sla::os_patch(&row, PatchReport::Pending);
+            facts.map(|facts| facts.observe(&mut patches))
+        }),
+        installs: read(&tenant.os_patch_installs, Ids::Texts, |row: OsPatch| {
+            let facts = patch_sla::os_patch(&row, PatchReport::Installs);
+            facts.map(|facts| facts.observe(&mut patches))
+        }),
     };
     let software = KindReports {
-        pending: software(&tenant.software_patches, patch_sla::PatchReport::Pending),
-        installs: software(
+        pending: read(
+            &tenant.software_patches,
+            Ids::Texts,
+            |row: SoftwarePatch| {
+                let facts = patch_sla::software_patch(&row, PatchReport::Pending);
+                facts.map(|facts| facts.observe(&mut patches))
+            },
+        ),
+        installs: read(
             &tenant.software_patch_installs,
-            patch_sla::PatchReport::Installs,
+            Ids::Texts,
+            |row: SoftwarePatch| {
+                let facts = patch_sla::software_patch(&row, PatchReport::Installs);
+                facts.map(|facts| facts.observe(&mut patches))
+            },
         ),
     };
 
     let mut backups = BackupActivity::new(Arc::clone(&fleet));
-    let activities = read(&tenant.activities, |row: Activity| {
+    let activities = read(&tenant.activities, Ids::Numbers, |row: Activity| {
         backup_activity::backup(&row).map(|fact| fact.map(|fact| backups.observe(fact)))
     });
 
@@ -71,6 +86,15 @@ pub(crate) fn ours(tenant: &Tenant) -> Value {
     .expect("signals are JSON")
 }
 
+/// The kinds of patches in use, in our words.
+pub(crate) fn kinds(tenant: &Tenant) -> KindsInUse {
+    match tenant.kinds {
+        Kinds::Both => KindsInUse::Both,
+        Kinds::OsOnly => KindsInUse::Os,
+        Kinds::SoftwareOnly => KindsInUse::Software,
+    }
+}
+
 fn fleet(tenant: &Tenant) -> Arc<Fleet> {
     let mut fleet = Fleet::builder(tenant.now);
     if tenant.truncated {
@@ -78,7 +102,7 @@ fn fleet(tenant: &Tenant) -> Arc<Fleet> {
     }
     let mut malformed = tenant.devices.malformed > 0;
     for row in &tenant.devices.rows {
-        let row: Option<Device> = serde_json::from_value(row.clone()).ok();
+        let row: Option<Device> = serde_json::from_value(repaired(row, Ids::Numbers)).ok();
         let organization = row.as_ref().and_then(|row| row.organization_id);
         malformed |= row
             .as_ref()
@@ -101,9 +125,84 @@ fn fleet(tenant: &Tenant) -> Arc<Fleet> {
     fleet.build()
 }
 
+/// A row as the client's repair hands it to the model: what has a lossless reading is read, what has none is left out and named.
+/// Fields that no signal reads are left out; the whole way over the client has them all.
+fn repaired(row: &Value, ids: Ids) -> Value {
+    let Some(object) = row.as_object() else {
+        return row.clone();
+    };
+    let (mut read, mut unreadable) = (Map::new(), Vec::new());
+    for (name, value) in object {
+        let readable = match name.as_str() {
+            "id" if ids == Ids::Numbers => whole(row, name),
+            "deviceId" | "organizationId" | "capacity" => whole(row, name),
+            "offline" => reading::flag(row, name).value().map(Value::from),
+            "bitLockerStatus" => reading::object(row, name)
+                .value()
+                .map(|below| repaired(below, ids)),
+            "timestamp" | "installedAt" | "activityTime" | "lastContact" => Some(value.clone()),
+            name if TEXTS.contains(&name) => value.is_string().then(|| value.clone()),
+            _ => continue,
+        };
+        match readable {
+            Some(value) => drop(read.insert(name.clone(), value)),
+            None if value.is_null() => {}
+            None => unreadable.push(name.clone()),
+        }
+        // An object below names its own.
+        if let Some(Value::Array(below)) = read
+            .get_mut(name)
+            .and_then(|value| value.as_object_mut())
+            .and_then(|object| object.remove(UNREADABLE))
+        {
+            let names = below.iter().filter_map(Value::as_str);
+            unreadable.extend(names.map(|below| format!("{name}.{below}")));
+        }
+    }
+    read.insert(UNREADABLE.to_owned(), unreadable.into());
+    Value::Object(read)
+}
+
+/// What `id` is: devices and activities have numbers, patches texts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ids {
+    Numbers,
+    Texts,
+}
+
+/// The client's name for what could not be read.
+const UNREADABLE: &str = "$unreadable";
+
+const TEXTS: &[&str] = &[
+    "id",
+    "nodeClass",
+    "approvalStatus",
+    "name",
+    "driveLetter",
+    "serialNumber",
+    "label",
+    "deviceType",
+    "conversionStatus",
+    "protectionStatus",
+    "productName",
+    "productState",
+    "definitionStatus",
+    "severity",
+    "impact",
+    "status",
+    "type",
+    "statusCode",
+    "activityResult",
+];
+
+fn whole(row: &Value, name: &str) -> Option<Value> {
+    reading::whole(row, name).value().map(Value::from)
+}
+
 /// Reads a report row by row and says how it ended.
 fn read<Row: DeserializeOwned, Fate>(
     report: &Report,
+    ids: Ids,
     mut observe: impl FnMut(Row) -> Result<Fate, facts::Malformed>,
 ) -> ReportState {
     match report.state {
@@ -112,8 +211,8 @@ fn read<Row: DeserializeOwned, Fate>(
         State::Answered => {
             let mut malformed = report.malformed > 0;
             for row in &report.rows {
-                malformed |=
-                    serde_json::from_value(row.clone()).map_or(true, |row| observe(row).is_err());
+                malformed |= serde_json::from_value(repaired(row, ids))
+                    .map_or(true, |row| observe(row).is_err());
             }
             if malformed {
                 ReportState::with_malformed_rows()

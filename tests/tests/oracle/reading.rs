@@ -1,4 +1,4 @@
-//! Reading rows: times (section 10), texts, and which rows decode at all.
+//! Reading rows: times (section 10), and fields of the wrong type (section 14).
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -47,17 +47,99 @@ fn epoch(number: f64) -> Option<i64> {
     (number.is_finite() && number > 0.0 && microseconds < 9e18).then_some(microseconds as i64)
 }
 
-/// The time at which a row was collected, unless the row is to be ignored: collected more than 30 days ago, or nobody can
-/// read when (section 2).
-pub(crate) fn collected(row: &Value, now: i64) -> Option<i64> {
-    time(row, "timestamp", now).filter(|time| now - time <= 30 * DAY)
+/// When a row was collected (section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Collected {
+    /// Within the last 30 days, exactly 30 included.
+    Fresh(i64),
+    /// Before.
+    TooOld(i64),
+    /// Nobody can read when.
+    Undated,
 }
 
-/// A text; absent, null and blank are none.
+/// When a row was collected.
+pub(crate) fn collected(row: &Value, now: i64) -> Collected {
+    match time(row, "timestamp", now) {
+        Some(time) if now - time <= 30 * DAY => Collected::Fresh(time),
+        Some(time) => Collected::TooOld(time),
+        None => Collected::Undated,
+    }
+}
+
+/// A field of a row (section 14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field<T> {
+    /// Not there, null, or a blank text.
+    Absent,
+    /// There, and of a type of which no lossless reading exists.
+    Unreadable,
+    Is(T),
+}
+
+impl<T> Field<T> {
+    /// What stands there, if it can be read.
+    pub(crate) fn value(self) -> Option<T> {
+        match self {
+            Self::Is(value) => Some(value),
+            Self::Absent | Self::Unreadable => None,
+        }
+    }
+}
+
+/// A text. Open: whether a number where a text belongs has a lossless reading. It has none here: the rules read an approval
+/// that is present and no text as unreadable.
+pub(crate) fn text_field<'a>(row: &'a Value, field: &str) -> Field<&'a str> {
+    match row.get(field) {
+        None | Some(Value::Null) => Field::Absent,
+        Some(Value::String(text)) if text.trim().is_empty() => Field::Absent,
+        Some(Value::String(text)) => Field::Is(text),
+        Some(_) => Field::Unreadable,
+    }
+}
+
+/// A whole number: `123`, `"123"`, `123.0` and `16e9` are one each, `17.5` is none.
+pub(crate) fn whole(row: &Value, field: &str) -> Field<i64> {
+    let number = match row.get(field) {
+        None | Some(Value::Null) => return Field::Absent,
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(Value::Number(number)) => number
+            .as_i64()
+            .or_else(|| number.as_f64().and_then(without_fraction)),
+        Some(_) => None,
+    };
+    number.map_or(Field::Unreadable, Field::Is)
+}
+
+fn without_fraction(number: f64) -> Option<i64> {
+    // Whole numbers of this size are exact.
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+    (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)
+}
+
+/// A flag: `true` and `"true"`. Open: `1` and `0`, which the rules do not name, are none.
+pub(crate) fn flag(row: &Value, field: &str) -> Field<bool> {
+    match row.get(field) {
+        None | Some(Value::Null) => Field::Absent,
+        Some(Value::Bool(flag)) => Field::Is(*flag),
+        Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Field::Is(true),
+        Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Field::Is(false),
+        Some(_) => Field::Unreadable,
+    }
+}
+
+/// An object within a row.
+pub(crate) fn object<'a>(row: &'a Value, field: &str) -> Field<&'a Value> {
+    match row.get(field) {
+        None | Some(Value::Null) => Field::Absent,
+        Some(object @ Value::Object(_)) => Field::Is(object),
+        Some(_) => Field::Unreadable,
+    }
+}
+
+/// A text; absent, null, blank and unreadable are none.
 pub(crate) fn text<'a>(row: &'a Value, field: &str) -> Option<&'a str> {
-    row.get(field)
-        .and_then(Value::as_str)
-        .filter(|text| !text.trim().is_empty())
+    text_field(row, field).value()
 }
 
 /// Without case and the blanks around it: `Critical` and `CRITICAL` are one.
@@ -71,38 +153,4 @@ pub(crate) fn folded(text: &str) -> String {
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
         .collect()
-}
-
-/// What a field must be, if it is there at all.
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
-    /// A whole number without which the row is of no use.
-    Key,
-    /// A text without which the row is of no use.
-    TextKey,
-    Whole,
-    Text,
-    Flag,
-    Object(Fields),
-}
-
-/// The fields a row is read by. Times are not among them: they never cost a row.
-pub(crate) type Fields = &'static [(&'static str, Kind)];
-
-/// Whether a row decodes: every field it is read by is absent, null or of its kind, and its keys are there.
-pub(crate) fn decodes(row: &Value, fields: Fields) -> bool {
-    row.is_object()
-        && fields
-            .iter()
-            .all(|(field, kind)| match (row.get(field), kind) {
-                (None | Some(Value::Null), Kind::Key | Kind::TextKey) => false,
-                (None | Some(Value::Null), _) => true,
-                (Some(value), Kind::Key | Kind::Whole) => value.is_i64(),
-                (Some(value), Kind::Text) => value.is_string(),
-                (Some(value), Kind::TextKey) => {
-                    value.as_str().is_some_and(|text| !text.trim().is_empty())
-                }
-                (Some(value), Kind::Flag) => value.is_boolean(),
-                (Some(value), Kind::Object(inner)) => decodes(value, inner),
-            })
 }

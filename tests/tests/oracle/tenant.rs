@@ -21,7 +21,7 @@ pub(crate) enum State {
 pub(crate) struct Report {
     pub(crate) state: State,
     pub(crate) rows: Vec<Value>,
-    /// Rows that came but did not decode, besides those among `rows` that do not.
+    /// Rows that came and were lost, besides those among `rows` that are.
     pub(crate) malformed: usize,
 }
 
@@ -38,6 +38,33 @@ impl Report {
 impl Default for Report {
     fn default() -> Self {
         Self::answered(Vec::new())
+    }
+}
+
+/// What the host remembers of a device's signatures (section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remembered {
+    /// Up to date when they were last seen.
+    UpToDate,
+    /// Out of date since then, when they had been up to date.
+    OutOfDateSince(OffsetDateTime),
+}
+
+/// The kinds of patches in use (section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kinds {
+    Both,
+    OsOnly,
+    SoftwareOnly,
+}
+
+impl Kinds {
+    pub(crate) fn os(self) -> bool {
+        self != Self::SoftwareOnly
+    }
+
+    pub(crate) fn software(self) -> bool {
+        self != Self::OsOnly
     }
 }
 
@@ -58,8 +85,11 @@ pub(crate) struct Tenant {
     pub(crate) software_patches: Report,
     pub(crate) software_patch_installs: Report,
     pub(crate) activities: Report,
-    /// When each device's signatures were first seen out of date, if the host keeps that history.
-    pub(crate) signature_history: Option<BTreeMap<i64, OffsetDateTime>>,
+    /// The kinds of patches in use, a setting of the connection.
+    pub(crate) kinds: Kinds,
+    /// What earlier sweeps saw of each device's signatures, if the host keeps that history. A device that is out of date and not in it was
+    /// so when it was first seen.
+    pub(crate) signature_history: Option<BTreeMap<i64, Remembered>>,
 }
 
 impl Tenant {
@@ -77,6 +107,7 @@ impl Tenant {
             software_patches: Report::default(),
             software_patch_installs: Report::default(),
             activities: Report::default(),
+            kinds: Kinds::Both,
             signature_history: None,
         }
     }

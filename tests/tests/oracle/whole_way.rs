@@ -1,10 +1,11 @@
 //! Ours, the whole way: the rows served by the simulated tenant, read by the client page by page, collected and judged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
 use ninjaone_client::{
     BaseUrl, Client, Credentials, RateLimit, RetryPolicy, Transport, TransportError,
@@ -13,13 +14,21 @@ use ninjaone_client::{
 use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{ErrorShape, Fault, NotAvailable};
 use regentra_evidence::{DigestKey, KeyId, Rules};
+use regentra_sync::CredentialId;
 use regentra_sync::assessment::AssessmentRequest;
 use regentra_sync::collect;
 use regentra_sync::custom_fields::CustomFields;
 use regentra_sync::mapping::ExternalOrgId;
+use regentra_sync::seal::{Keyring, MasterKey};
+use regentra_sync::signature_history::{SignatureAges, SignatureRecord, SignatureState};
 use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
-use crate::oracle::tenant::{Report, State, Tenant};
+use crate::fleets::unreadable::TWICE;
+use crate::oracle::ours::kinds;
+use crate::oracle::reading;
+use crate::oracle::tenant::{Remembered, Report, State, Tenant};
 
 #[derive(Debug)]
 struct InProcess(in_process::Front);
@@ -28,34 +37,66 @@ struct InProcess(in_process::Front);
 impl Transport for InProcess {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let broken = |_| TransportError::new(TransportErrorKind::Incomplete);
-        self.0.call(request).await.map_err(broken)
+        let is_rows = request.uri().path().starts_with("/v2/");
+        let (mut head, body) = self.0.call(request).await.map_err(broken)?.into_parts();
+        let body = if is_rows { as_written(&body) } else { body };
+        if head.headers.contains_key(CONTENT_LENGTH) {
+            head.headers.insert(CONTENT_LENGTH, body.len().into());
+        }
+        Ok(Response::from_parts(head, body))
     }
 }
 
-/// What the wire can carry of a tenant: a row that did not decode is one, a list cut short would need ten thousand devices, and
-/// the history of signatures comes from a store.
+/// What no JSON value can hold, put into a body on its way: half of a surrogate pair where the rows have U+FFFD, a key twice
+/// where they have one that is marked, a byte order mark before every other body.
+fn as_written(body: &Bytes) -> Bytes {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return body.clone();
+    };
+    let mark = if body.len().is_multiple_of(2) {
+        "\u{FEFF}"
+    } else {
+        ""
+    };
+    let rows = text
+        .replace(char::REPLACEMENT_CHARACTER, r"\ud83d")
+        .replace(&format!("\"{TWICE}"), "\"");
+    Bytes::from(format!("{mark}{rows}"))
+}
+
+/// What the wire can carry of a tenant: a row that did not decode is one, and a list cut short would need ten thousand devices.
 pub(crate) fn as_served(tenant: &Tenant) -> Tenant {
     let mut served = tenant.clone();
     served.truncated = false;
-    served.signature_history = None;
     for report in served.reports_mut() {
         report
             .rows
             .extend((0..report.malformed).map(|_| json!("no row")));
         report.malformed = 0;
     }
-    // A list is paged by id: the client delivers each id once, and refuses an activity without one whatever its code.
+    // A list is paged by id: the client delivers each id once.
     for report in [&mut served.devices, &mut served.activities] {
         let mut delivered = BTreeSet::new();
-        report
-            .rows
-            .retain(|row| row["id"].as_i64().is_none_or(|id| delivered.insert(id)));
+        report.rows.retain_mut(|row| {
+            let id = reading::whole(row, "id").value();
+            // The simulated tenant sorts by the number.
+            if let Some(id) = id {
+                row["id"] = json!(id);
+            }
+            id.is_none_or(|id| delivered.insert(id))
+        });
+    }
+    if served.activities.state == State::Answered && breaks_off(&served.activities) {
+        served.activities.state = State::Failed;
     }
     served
-        .activities
-        .rows
-        .retain(|row| !row.is_object() || row["id"].is_i64());
-    served
+}
+
+/// Activities come page by page, each back from the smallest id of the one before: from a page on which no row has an id there is no
+/// way on, and nobody can tell what lies below. The report broke off half-way.
+fn breaks_off(activities: &Report) -> bool {
+    let without_id = |row| reading::whole(row, "id").value().is_none();
+    !activities.rows.is_empty() && activities.rows.iter().all(without_id)
 }
 
 /// The five signals of one customer, from the device list to the last activity over the client.
@@ -89,7 +130,10 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
         ),
         ("/v2/activities", &tenant.activities),
     ] {
-        if let Some(fault) = fault(report.state) {
+        // What breaks off by itself needs no fault.
+        let by_itself =
+            path == "/v2/activities" && report.state == State::Failed && breaks_off(report);
+        if let Some(fault) = fault(report.state).filter(|_| !by_itself) {
             simulated.fault(fault.on(path));
         }
     }
@@ -105,21 +149,46 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
     .transport(Arc::new(InProcess(front)))
     .build()
     .expect("a client");
+    let ages = tenant
+        .signature_history
+        .as_ref()
+        .map(|history| kept(history, tenant.now));
     let request = AssessmentRequest {
         organization: ExternalOrgId::new(tenant.organization),
         now: tenant.now,
         rules: &Rules::default(),
         custom_fields: &CustomFields::default(),
-        kinds_in_use: regentra_evidence::KindsInUse::default(),
         digest_key: &DigestKey::new(KeyId::new("test").expect("a key id"), &[7; 32])
             .expect("a key"),
-        signature_ages: None,
+        signature_ages: ages.as_ref(),
+        kinds_in_use: kinds(tenant),
     };
     let collected = collect::organization(&client, request)
         .await
         .expect("a device list");
     let signals: Vec<_> = collected.assessment.signals().collect();
     serde_json::to_value(signals).expect("signals are JSON")
+}
+
+/// The history as a store keeps it.
+fn kept(history: &BTreeMap<i64, Remembered>, now: OffsetDateTime) -> SignatureAges {
+    let key = |byte| MasterKey::from_bytes([byte; 32]);
+    let keyring = Keyring::new(KeyId::new("test").expect("a key id"), key(1), key(2));
+    let digester = keyring.device_digester(CredentialId::from_uuid(Uuid::from_u128(1)));
+    let records = history.iter().map(|(device, remembered)| {
+        let record = match *remembered {
+            Remembered::UpToDate => SignatureRecord {
+                state: SignatureState::UpToDate,
+                since: now - Duration::days(90),
+            },
+            Remembered::OutOfDateSince(since) => SignatureRecord {
+                state: SignatureState::OutOfDate,
+                since,
+            },
+        };
+        (digester.digest(*device), record)
+    });
+    SignatureAges::new(records.collect(), digester, now)
 }
 
 fn fault(state: State) -> Option<Fault> {

@@ -14,8 +14,7 @@ use regentra_sync::{
     event::{Event, SweepEvent},
     integration::{Choice, Connect, PlanKind, SweepOutcome, SyncOutcome},
     mapping::ExternalOrgId,
-    ninjaone::{Access, DeviceList, NinjaOne, OrganizationList, Redemption},
-    ninjaone_client::RefreshToken,
+    ninjaone::{Access, DeviceList, NinjaOne, OrganizationList, Redeemed, Redemption},
     regentra_evidence::{SignalKind, Status, posture::Posture},
     schedule::Cadence,
     seal::{KeyId, Keyring, MasterKey},
@@ -85,7 +84,7 @@ impl NinjaOne for NinjaOnes {
         self.of(access).authenticate(access).await
     }
 
-    async fn redeem(&self, redemption: Redemption) -> Result<RefreshToken> {
+    async fn redeem(&self, redemption: Redemption) -> Result<Redeemed> {
         let host = redemption.base_url.host();
         self.behind(&host).redeem(redemption).await
     }

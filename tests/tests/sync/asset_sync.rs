@@ -84,6 +84,8 @@ pub(crate) fn foreign_asset(
             host_name: Some(name.into()),
             ..AssetContent::default()
         },
+        missing_since: None,
+        possible_duplicate_of: None,
         version: Version::FIRST,
         created_at: now(),
         updated_at: now(),
@@ -442,8 +444,8 @@ async fn is_same(
 }
 
 async fn identity_is_the_serial_number_first(host: Host) {
-    let ours = with(device(10, "other name"), Some(" ab 12"), Some("e2"));
-    assert!(is_same(&host, ("PC-1", Some("AB12"), Some("e1")), ours).await);
+    let ours = with(device(10, "other name"), Some(" ab-12 cd34"), Some("e2"));
+    assert!(is_same(&host, ("PC-1", Some("AB12CD34"), Some("e1")), ours).await);
 }
 
 async fn identity_is_the_entra_device_id_next(host: Host) {
@@ -467,10 +469,10 @@ async fn junk_serial_numbers_never_match(host: Host) {
 
 async fn ambiguous_matches_keep_both_and_are_counted(host: Host) {
     let companies = host.mapped(&[(1, "Alpha")]).await;
-    let mut level = foreign_asset(&host, Source::Level, companies[0], "l", "PC-1");
+    let mut level = foreign_asset(&host, Source::Level, companies[0], "l", "PC-3");
     level.content.serial_number = Some("AB12".into());
     write_foreign(&host, vec![level]).await;
-    // Two with the serial number of one; that one of them has its name does not decide it.
+    // Two with the serial number of one, and no other key that decides.
     let twins =
         [device(10, "PC-1"), device(11, "PC-2")].map(|device| with(device, Some("AB12"), None));
     list(&host, 1, twins.to_vec());

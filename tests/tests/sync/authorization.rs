@@ -6,7 +6,7 @@ use regentra_sync::{
     CredentialId, Error, ErrorKind, Integration, MspOrgId, RegionKey,
     audit::{AuditAction, AuditDetails},
     authorization::StateDigest,
-    credential::{Credential, Grant},
+    credential::{Credential, Grant, TenantView},
     integration::{
         Authorization, Authorized, BeginAuthorization, Callback, Choice, RequestedAccess,
         SweepOutcome, SyncOutcome,
@@ -73,12 +73,12 @@ fn state(authorization: &Authorization) -> String {
     parameters(authorization)["state"].clone()
 }
 
-async fn begin(host: &Host) -> Authorization {
+pub(crate) async fn begin(host: &Host) -> Authorization {
     let begun = host.integration.begin_authorization(host.msp, beginning());
     begun.await.unwrap()
 }
 
-async fn complete(host: &Host, begun: &Authorization) -> Result<Authorized, Error> {
+pub(crate) async fn complete(host: &Host, begun: &Authorization) -> Result<Authorized, Error> {
     let callback = Callback::new(&state(begun), "code");
     let completed = host
         .integration
@@ -270,6 +270,7 @@ async fn completing_connects_and_says_so_on_the_msps_trail(host: Host) {
         credential: credential.id,
         region: us(),
         grant: Grant::AuthorizationCode,
+        view: TenantView::Unknown,
         reconnected: false,
     };
     let rows: Vec<_> = connected
@@ -281,6 +282,7 @@ async fn completing_connects_and_says_so_on_the_msps_trail(host: Host) {
     let details = AuditDetails::Tested {
         region: us(),
         organizations_visible: Some(2),
+        unreadable_rows: 0,
     };
     assert_eq!(
         tested.iter().map(|row| &row.details).collect::<Vec<_>>(),

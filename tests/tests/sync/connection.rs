@@ -5,7 +5,7 @@ use std::sync::Arc;
 use regentra_sync::{
     CredentialId, ErrorKind, Integration, MspOrgId, Policy, RegionKey,
     audit::{Actor, AuditAction, AuditDetails},
-    credential::Grant,
+    credential::{Grant, TenantView},
     integration::{Choice, Connect, TestConnection},
     ninjaone_client::ErrorKind as Vendor,
     seal::{KeyId, Keyring, MasterKey},
@@ -70,7 +70,8 @@ async fn a_test_before_saving_counts_the_visible_organizations_and_saves_nothing
         audit[0].details,
         AuditDetails::Tested {
             region: us(),
-            organizations_visible: Some(2)
+            organizations_visible: Some(2),
+            unreadable_rows: 0,
         }
     );
     assert_eq!(audit[0].actor, operator());
@@ -115,7 +116,8 @@ async fn a_wrong_region_looks_like_an_unknown_client_and_the_error_says_both(hos
         audit[0].details,
         AuditDetails::Tested {
             region: us(),
-            organizations_visible: None
+            organizations_visible: None,
+            unreadable_rows: 0,
         }
     );
 }
@@ -207,6 +209,7 @@ async fn connecting_seals_the_credentials_and_says_so_on_the_msps_trail(host: Ho
     let details = AuditDetails::Connected {
         credential: id,
         grant: Grant::ClientCredentials,
+        view: TenantView::Unknown,
         region: us(),
         reconnected: false,
     };

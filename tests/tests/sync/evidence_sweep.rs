@@ -17,7 +17,7 @@ use regentra_sync::{
 use time::Duration;
 
 use crate::{
-    host::{Host, operator},
+    host::{Host, operator, us},
     scripted::device,
 };
 
@@ -43,6 +43,8 @@ on_every_store!(
     evidence_says_by_which_rules_and_window,
     signature_history_is_kept_and_passed_in,
     signature_history_forgets_devices_that_left,
+    months_old_signatures_are_never_fresh_after_a_disconnect_an_unmapping_or_a_move,
+    a_device_that_one_list_lacks_keeps_its_signature_age_while_its_asset_counts,
     rows_of_devices_known_in_other_organizations_are_foreign,
     dropped_rows_are_audited,
     the_sweep_asks_in_the_lane_of_sweeps,
@@ -71,7 +73,7 @@ async fn stage_1_plans_active_credentials_and_mapped_organizations_of_promoted_c
         (event.mapping_id, event.external_org_id.get()),
         (host.mapping_id(1), 1)
     );
-    assert_eq!(event.region, crate::host::us());
+    assert_eq!(event.region, us());
 }
 
 async fn a_second_delivery_leaves_the_record_of_the_run_as_it_is(host: Host) {
@@ -560,35 +562,119 @@ async fn signature_history_forgets_devices_that_left(host: Host) {
 async fn signature_history_is_kept_and_passed_in(host: Host) {
     use regentra_sync::clock::Clock as _;
     host.promoted(&[(1, "Alpha")]).await;
-    host.ninjaone
-        .script()
-        .signatures
-        .extend([(10, true), (11, false)]);
-    let first = host.clock.now();
+    let sweep = async |seen: Option<bool>| {
+        let now = host.clock.now();
+        {
+            let mut script = host.ninjaone.script();
+            script.signatures.remove(&10);
+            script.signatures.extend(seen.map(|seen| (10, seen)));
+        }
+        host.sweep_one().await;
+        let ages = host.ninjaone.script().signature_ages.clone();
+        (now, ages.get(&10).copied().flatten())
+    };
+    for _ in 0..2 {
+        let (_, age) = sweep(Some(true)).await;
+        assert_eq!(age, None, "out of date at first: no age is known");
+    }
+    sweep(Some(false)).await;
+    let (changed, age) = sweep(Some(true)).await;
+    assert_eq!(age, Some(changed), "the age runs from when it changed");
+    sweep(None).await;
+    let (_, age) = sweep(Some(true)).await;
+    assert_eq!(age, Some(changed), "not seen in between: kept");
+    sweep(Some(false)).await;
+    let (again, age) = sweep(Some(true)).await;
+    assert_eq!(age, Some(again), "up to date in between: it begins anew");
+}
+
+/// What an age of months becomes after each way to lose it: never a fresh one.
+async fn months_old_signatures_are_never_fresh_after_a_disconnect_an_unmapping_or_a_move(
+    host: Host,
+) {
+    host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
+    let sees = |of_first: &[(i64, bool)], listed: &[i64]| {
+        let mut script = host.ninjaone.script();
+        script.signatures = of_first.iter().copied().collect();
+        script.listed = Some(listed.iter().copied().collect());
+    };
+    let age = || host.ninjaone.script().signature_ages[&10];
+    let old = async || {
+        sees(&[(10, false)], &[10]);
+        host.sweep_all().await;
+        sees(&[(10, true)], &[10]);
+        host.sweep_all().await;
+        host.clock.advance(Duration::days(60));
+        host.sweep_all().await;
+        assert!(age().is_some(), "it runs");
+    };
+    old().await;
+    host.integration
+        .disconnect(host.msp, &us(), operator(), host.event())
+        .await
+        .unwrap();
+    host.connect().await;
+    host.sweep_all().await;
+    assert_eq!(age(), None, "disconnected, and connected again");
+    host.sweep_all().await;
+    assert_eq!(age(), None);
+
+    old().await;
+    for (organization, name) in [(1, "Alpha"), (2, "Beta")] {
+        let company = host.mapping(organization).await.state.company().unwrap();
+        host.map(organization, Choice::Undecide).await.unwrap();
+        host.map(organization, Choice::UseExisting(company))
+            .await
+            .unwrap();
+        assert_eq!(host.mapping(organization).await.name.as_str(), name);
+    }
+    host.sweep_all().await;
+    assert_eq!(age(), None, "un-mapped, and mapped again");
+
+    old().await;
+    // It is in another organization for a while, and back.
+    sees(&[], &[99]);
+    host.sweep_all().await;
+    sees(&[(10, true)], &[10]);
+    host.sweep_all().await;
+    assert_eq!(age(), None, "moved, and back");
+}
+
+async fn a_device_that_one_list_lacks_keeps_its_signature_age_while_its_asset_counts(host: Host) {
+    host.promoted(&[(1, "Alpha")]).await;
+    let devices = |ids: &[i64]| {
+        ids.iter()
+            .map(|id| device(*id, &format!("PC-{id}")))
+            .collect::<Vec<_>>()
+    };
+    host.ninjaone.script().devices.insert(1, devices(&[10, 11]));
+    host.sync_one().await;
+    let sees = |of: &[(i64, bool)], listed: &[i64]| {
+        let mut script = host.ninjaone.script();
+        script.signatures = of.iter().copied().collect();
+        script.listed = Some(listed.iter().copied().collect());
+    };
+    sees(&[(10, false)], &[10, 11]);
     host.sweep_one().await;
+    sees(&[(10, true)], &[10, 11]);
     host.sweep_one().await;
-    let ages = host.ninjaone.script().signature_ages.clone();
-    assert_eq!(
-        ages[&10],
-        Some(first),
-        "the age runs from when it was first seen"
+    // A list that is whole, and short.
+    sees(&[], &[11]);
+    host.sweep_one().await;
+    sees(&[(10, true)], &[10, 11]);
+    host.sweep_one().await;
+    assert!(
+        host.ninjaone.script().signature_ages[&10].is_some(),
+        "its asset counts still"
     );
-    assert_eq!(ages[&11], None);
-    host.ninjaone.script().signatures.clear();
+    // It has left: asset sync says so too.
+    host.ninjaone.script().devices.insert(1, devices(&[11]));
+    host.sync_one().await;
+    sees(&[], &[11]);
     host.sweep_one().await;
-    host.ninjaone.script().signatures.insert(10, false);
+    sees(&[(10, true)], &[10, 11]);
     host.sweep_one().await;
-    assert_eq!(
-        host.ninjaone.script().signature_ages[&10],
-        Some(first),
-        "not seen in between: kept"
-    );
-    host.sweep_one().await;
-    assert_eq!(
-        host.ninjaone.script().signature_ages[&10],
-        None,
-        "up to date: forgotten"
-    );
+    assert_eq!(host.ninjaone.script().signature_ages[&10], None);
 }
 
 async fn rows_of_devices_known_in_other_organizations_are_foreign(host: Host) {

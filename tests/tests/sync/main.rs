@@ -40,6 +40,7 @@ mod discovery;
 mod dropped_key;
 mod evidence_sweep;
 mod host;
+mod incomplete_lists;
 mod mapping;
 mod scheduler;
 mod scripted;

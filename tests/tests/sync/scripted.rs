@@ -13,11 +13,12 @@ use regentra_sync::{
     asset::AssetContent,
     audit::SweepCounts,
     conformance::world,
+    credential::TenantView,
     error::Result,
     mapping::ExternalOrgId,
     ninjaone::{
-        Access, AccessGrant, DeviceList, ListedDevice, ListedOrganization, NinjaOne,
-        OrganizationList, Redemption,
+        Access, AccessGrant, Contact, DeviceList, ListedDevice, ListedOrganization, NinjaOne,
+        OrganizationList, Redeemed, Redemption,
     },
     ninjaone_client::{BaseUrl, ErrorKind as Vendor, Lane, RefreshToken},
     regentra_evidence::{SignalKind, Status},
@@ -56,6 +57,8 @@ pub(crate) struct Script {
     pub(crate) signature_ages: BTreeMap<i64, Option<time::OffsetDateTime>>,
     pub(crate) meanwhile: Option<Meanwhile>,
     pub(crate) while_redeeming: Option<Meanwhile>,
+    /// What the user who grants a code sees.
+    pub(crate) view: TenantView,
     /// What becomes of every code.
     pub(crate) fails_codes: Option<Vendor>,
     /// How often a refresh token was issued: only the newest is good, and every use of it brings another.
@@ -158,7 +161,7 @@ impl NinjaOne for Scripted {
         self.begin("authenticate", None, access).await
     }
 
-    async fn redeem(&self, redemption: Redemption) -> Result<RefreshToken> {
+    async fn redeem(&self, redemption: Redemption) -> Result<Redeemed> {
         tokio::task::yield_now().await;
         let meanwhile = self.script().while_redeeming.take();
         if let Some(meanwhile) = meanwhile {
@@ -178,7 +181,9 @@ impl NinjaOne for Scripted {
             let kind = ErrorKind::Ninjaone(kind);
             return Err(Error::new(kind, "NinjaOne does not take the code"));
         }
-        Ok(script.next_refresh_token())
+        let view = script.view;
+        let token = script.next_refresh_token();
+        Ok(Redeemed { token, view })
     }
 
     async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {
@@ -285,6 +290,7 @@ pub(crate) fn device(id: i64, name: &str) -> ListedDevice {
             host_name: Some(name.into()),
             ..AssetContent::default()
         },
+        contact: Contact::default(),
     }
 }
 

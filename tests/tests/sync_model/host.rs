@@ -222,10 +222,20 @@ impl Host {
         said(synced, |all| {
             let all = all.iter().map(|synced| {
                 let outcome = match &synced.outcome {
-                    Ok(SyncOutcome::Synced { truncated, suspect_empty, changed, .. }) => {
-                        format!("synced: changed {changed}, truncated {truncated}, suspect {suspect_empty}")
+                    Ok(SyncOutcome::Synced {
+                        truncated,
+                        suspect_empty,
+                        suspect_shrunk,
+                        changed,
+                        ..
+                    }) => {
+                        let suspect = *suspect_empty || *suspect_shrunk;
+                        format!(
+                            "synced: changed {changed}, truncated {truncated}, suspect {suspect}"
+                        )
                     }
                     Ok(SyncOutcome::Missing) => "missing".to_owned(),
+                    Ok(SyncOutcome::OutOfView) => "out of view".to_owned(),
                     Ok(SyncOutcome::Superseded) => "superseded".to_owned(),
                     Err(error) => format!("{:?}", error.kind()),
                 };

@@ -3,7 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regentra_sync::{asset::Source, regentra_evidence::Status};
+use regentra_sync::{
+    asset::Source,
+    regentra_evidence::Status,
+    signature_history::{SignatureRecord, SignatureState},
+};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
@@ -86,7 +90,7 @@ pub(crate) struct Model {
     ticks: BTreeMap<(u8, OffsetDateTime), Tick>,
     /// What each ticket said last.
     said: BTreeMap<(Key, usize), (Status, bool, u64, u64)>,
-    out_of_date: BTreeMap<Org, BTreeMap<i64, OffsetDateTime>>,
+    signatures: BTreeMap<Org, BTreeMap<i64, SignatureRecord>>,
     hosts: BTreeMap<Thing, Option<String>>,
     /// With which client each region was connected last, if it is connected still or not.
     clients: BTreeMap<Tenant, Tenant>,
@@ -118,7 +122,7 @@ impl Model {
                 view.current.insert(*key, last);
             }
         }
-        for (org, devices) in &self.out_of_date {
+        for (org, devices) in &self.signatures {
             let mut since: Vec<_> = devices.values().copied().collect();
             since.sort();
             if !since.is_empty() {
@@ -231,6 +235,7 @@ impl Model {
         let connection = Connection {
             active: true,
             secrets,
+            lost: 0,
         };
         self.clients.insert(tenant, client);
         let again = self.view.connections.insert(tenant, connection).is_some();
@@ -249,6 +254,10 @@ impl Model {
             return Ok(true);
         }
         let listing = truth.list_organizations()?;
+        let is_listed = |org: &Org| listing.rows.iter().any(|(id, _)| *id == org.1);
+        if !listing.is_complete() && !mapped.iter().any(is_listed) {
+            return Ok(false);
+        }
         Ok(mapped.iter().all(|org| {
             let known = self.view.organizations.get(org).unwrap();
             match listing.rows.iter().find(|(id, _)| *id == org.1) {
@@ -355,7 +364,7 @@ impl Model {
         for winner in gone {
             self.comes_back_from(winner);
         }
-        self.out_of_date.retain(|org, _| !orgs.contains(org));
+        self.signatures.retain(|org, _| !orgs.contains(org));
         let mut notes = Vec::new();
         for (key, tickets) in &self.view.tickets {
             if orgs.contains(&key.1) && tickets.last().is_some_and(|ticket| ticket.open) {
@@ -423,7 +432,9 @@ impl Model {
                 organization.suggestion = suggestion(&organization.name);
             }
         }
-        if before != self.view.organizations {
+        let connection = self.view.connections.get_mut(&tenant).unwrap();
+        let lost = std::mem::replace(&mut connection.lost, listing.malformed);
+        if before != self.view.organizations || lost != listing.malformed {
             self.audit(Trail::Msp(msp), "NINJAONE_DISCOVERED");
         }
     }
@@ -438,8 +449,13 @@ impl Model {
     ) -> Self {
         let (mut taken, mut late) = (then.clone(), self.clone());
         let _ = taken.discover(tenant, truths, at);
-        if taken.view.organizations == then.view.organizations {
+        let lost = |model: &Self| model.view.connections.get(&tenant).map(|of| of.lost);
+        let found = lost(&taken).filter(|found| lost(then) != Some(*found));
+        if taken.view.organizations == then.view.organizations && found.is_none() {
             return late;
+        }
+        if let (Some(found), Some(connection)) = (found, late.view.connections.get_mut(&tenant)) {
+            connection.lost = found;
         }
         for (org, organization) in taken.view.organizations {
             if then.view.organizations.get(&org) == Some(&organization) {
@@ -614,6 +630,7 @@ impl Model {
                 status: Presence::Active,
                 name: device.name.clone(),
                 serial: device.serial.map(str::to_owned),
+                is_missing: false,
             };
             self.hosts.insert(thing, Some(device.name.clone()));
             if let Some(left) = self.view.assets.insert(thing, asset) {
@@ -632,11 +649,27 @@ impl Model {
             })
             .map(|(thing, _)| *thing)
             .collect();
-        let suspect = listing.is_complete() && listing.rows.is_empty() && !unlisted.is_empty();
-        if listing.is_complete() && !suspect {
+        let is_empty = listing.is_complete() && listing.rows.is_empty() && !unlisted.is_empty();
+        let all = before.iter().filter(|(thing, asset)| {
+            matches!(thing, Thing::Device(..))
+                && asset.organization == Some(org)
+                && asset.status == Presence::Active
+        });
+        let all = all.count();
+        let fresh = unlisted.iter().filter(|thing| !before[*thing].is_missing);
+        let fresh = fresh.count();
+        let is_shrunk =
+            listing.is_complete() && !listing.rows.is_empty() && fresh >= 5 && fresh * 5 > all;
+        let suspect = is_empty || is_shrunk;
+        if listing.is_complete() && !is_empty {
             for thing in unlisted {
                 if let Some(asset) = self.view.assets.get_mut(&thing) {
-                    asset.status = Presence::Retired;
+                    if is_shrunk && !asset.is_missing {
+                        asset.is_missing = true;
+                    } else {
+                        asset.status = Presence::Retired;
+                        asset.is_missing = false;
+                    }
                 }
             }
         }
@@ -718,7 +751,7 @@ impl Model {
                 .copied()
                 .filter(|thing| source(*thing) == of)
                 .collect();
-            let same = self.same_machines(&candidates, &counted);
+            let same = self.same_machines(&candidates, &counted, &present);
             for thing in candidates {
                 let status = if let Some(winner) = same.get(&thing) {
                     Presence::GaveWayTo(*winner)
@@ -733,11 +766,25 @@ impl Model {
         }
     }
 
-    /// Same serial number, else same host name, and only one on each side. What is ambiguous stays so.
-    fn same_machines(&self, candidates: &[Thing], counted: &[Thing]) -> BTreeMap<Thing, Thing> {
+    /// Same serial number that no two of one source have, else same host name, and only one of those left on each side.
+    fn same_machines(
+        &self,
+        candidates: &[Thing],
+        counted: &[Thing],
+        present: &[Thing],
+    ) -> BTreeMap<Thing, Thing> {
         let mut same = BTreeMap::new();
         let mut settled = BTreeSet::new();
-        for key in [Self::serial, Self::host] {
+        let is_shared = |thing: &Thing| {
+            let serial = self.serial(*thing);
+            let with = present
+                .iter()
+                .filter(|other| source(**other) == source(*thing));
+            serial.is_some() && with.filter(|other| self.serial(**other) == serial).count() > 1
+        };
+        let keys: [(fn(&Self, Thing) -> Option<String>, bool); 2] =
+            [(Self::serial, true), (Self::host, false)];
+        for (key, is_serial) in keys {
             let all = |things: &[Thing]| -> Vec<(Thing, String)> {
                 let open = things.iter().filter(|thing| !settled.contains(*thing));
                 open.filter_map(|thing| Some((*thing, key(self, *thing)?)))
@@ -750,11 +797,11 @@ impl Model {
                     same.map(|(thing, _)| *thing).collect()
                 };
                 let (beside, above) = (those(&ours), those(&theirs));
-                if let ([_], [winner]) = (beside.as_slice(), above.as_slice()) {
+                if let ([_], [winner]) = (beside.as_slice(), above.as_slice())
+                    && !(is_serial && (is_shared(thing) || is_shared(winner)))
+                {
                     same.insert(*thing, *winner);
-                }
-                if !above.is_empty() {
-                    settled.extend(beside.into_iter().chain(above));
+                    settled.extend([*thing, *winner]);
                 }
             }
         }
@@ -763,8 +810,8 @@ impl Model {
 
     fn serial(&self, thing: Thing) -> Option<String> {
         let serial = self.view.assets.get(&thing)?.serial.as_ref()?;
-        let serial = serial.replace(' ', "").to_uppercase();
-        (serial != "TOBEFILLEDBYO.E.M.").then_some(serial)
+        let serial = serial.replace([' ', '-', '.'], "").to_uppercase();
+        (serial != "TOBEFILLEDBYOEM").then_some(serial)
     }
 
     fn host(&self, thing: Thing) -> Option<String> {
@@ -858,13 +905,20 @@ impl Model {
         if !overflow.is_empty() {
             self.digest(org.0.msp(), tick, overflow, (now, written_at));
         }
-        let history = self.out_of_date.entry(org).or_default();
+        let history = self.signatures.entry(org).or_default();
         for (device, out_of_date) in reports.sightings {
-            if out_of_date {
-                history.entry(device).or_insert(now);
-            } else {
-                history.remove(&device);
+            let was_fresh = history
+                .get(&device)
+                .map(|record| record.state == SignatureState::UpToDate);
+            if was_fresh == Some(!out_of_date) {
+                continue;
             }
+            let state = match (out_of_date, was_fresh) {
+                (false, _) => SignatureState::UpToDate,
+                (true, Some(_)) => SignatureState::OutOfDate,
+                (true, None) => SignatureState::OutOfDateAtFirst,
+            };
+            history.insert(device, SignatureRecord { state, since: now });
         }
         let said = said_of_sweep(org, reports.foreign, answered, dry_run);
         self.audit(Trail::Customer(customer), said);

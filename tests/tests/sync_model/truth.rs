@@ -15,10 +15,10 @@ use regentra_sync::{
     error::Result,
     mapping::ExternalOrgId,
     ninjaone::{
-        Access, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList,
-        Redemption,
+        Access, Contact, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList,
+        Redeemed, Redemption,
     },
-    ninjaone_client::{ErrorKind as Vendor, RefreshToken},
+    ninjaone_client::ErrorKind as Vendor,
     regentra_evidence::{Metadata, Scope, Signal, SignalKind, Status},
 };
 use secrecy::ExposeSecret as _;
@@ -92,11 +92,11 @@ pub(crate) const NAMES: [&str; 6] = [
 
 /// Serial numbers: few, so that they meet, in several spellings, one that identifies nothing.
 pub(crate) const SERIALS: [&str; 6] = [
-    "S-1",
-    "S-2",
-    "S-3",
-    " s-1",
-    "S -2",
+    "SN-10001",
+    "SN-10002",
+    "SN-10003",
+    " sn-10001",
+    "SN -10002",
     "To Be Filled By O.E.M.",
 ];
 
@@ -446,7 +446,7 @@ impl NinjaOne for Truths {
         Ok(())
     }
 
-    async fn redeem(&self, _redemption: Redemption) -> Result<RefreshToken> {
+    async fn redeem(&self, _redemption: Redemption) -> Result<Redeemed> {
         panic!("no history has an authorization code")
     }
 
@@ -481,6 +481,7 @@ impl NinjaOne for Truths {
                 .map(|(id, device)| ListedDevice {
                     id: *id,
                     content: content(device),
+                    contact: Contact::default(),
                 })
                 .collect(),
             truncated: listing.truncated,

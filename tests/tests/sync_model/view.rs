@@ -11,6 +11,7 @@ use regentra_sync::{
     mapping::MappingState,
     regentra_evidence::{ChainHead, SignalKind, Status, verify_chain},
     seal::{Field, Keyring},
+    signature_history::SignatureRecord,
     store::{AssetFilter, AuditPage, Store, StoredSignal},
     ticket::{NoteReason, OutboxAction, OutboxId, OutboxRow, SignalKey, TicketId, TicketState},
 };
@@ -42,7 +43,7 @@ pub(crate) struct View {
     pub(crate) organizations: BTreeMap<Org, Organization>,
     pub(crate) companies: BTreeMap<Company, Option<Customer>>,
     pub(crate) assets: BTreeMap<Thing, Asset>,
-    pub(crate) signatures: BTreeMap<Org, Vec<OffsetDateTime>>,
+    pub(crate) signatures: BTreeMap<Org, Vec<SignatureRecord>>,
     pub(crate) tickets: BTreeMap<Key, Vec<Ticket>>,
     /// What the bridge has not delivered, in no order.
     pub(crate) outbox: BTreeMap<u8, Vec<Message>>,
@@ -57,6 +58,8 @@ pub(crate) struct Connection {
     pub(crate) active: bool,
     /// Client, secret, and whether they are sealed under the key that seals now; `None` when every sealed column is empty.
     pub(crate) secrets: Option<(Tenant, String, bool)>,
+    /// Rows of the last list of organizations that had no id.
+    pub(crate) lost: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub(crate) struct Asset {
     pub(crate) status: Presence,
     pub(crate) name: String,
     pub(crate) serial: Option<String>,
+    /// Held, since a list that had shrunk lacked it.
+    pub(crate) is_missing: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,7 +317,12 @@ impl Names {
                 )
             });
             let active = credential.is_active;
-            let connection = Connection { active, secrets };
+            let lost = credential.lost_organizations;
+            let connection = Connection {
+                active,
+                secrets,
+                lost,
+            };
             view.connections.insert(tenant, connection);
 
             for mapping in store.mappings(id, credential.id).await.unwrap() {
@@ -388,6 +398,7 @@ impl Names {
                     .content
                     .serial_number
                     .map(|serial| serial.as_str().to_owned()),
+                is_missing: asset.missing_since.is_some(),
             };
             seen.versions.insert(thing, asset.version);
             seen.view.assets.insert(thing, shown);
@@ -429,13 +440,15 @@ impl Names {
                 counts,
                 truncated_any,
                 suspect_empty,
+                suspect_shrunk,
+                ..
             } => {
                 let org = self.org(*mapping);
                 said_of_sync(
                     org,
                     [counts.listed, counts.foreign_rows, counts.malformed_rows],
                     *truncated_any,
-                    *suspect_empty,
+                    *suspect_empty || *suspect_shrunk,
                 )
             }
             AuditDetails::Swept {

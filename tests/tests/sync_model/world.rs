@@ -399,6 +399,8 @@ impl World {
             external_id: self.found.to_string(),
             status: AssetStatus::Active,
             content,
+            missing_since: None,
+            possible_duplicate_of: None,
             version: Version::FIRST,
             created_at: self.now(),
             updated_at: self.now(),
@@ -411,6 +413,7 @@ impl World {
             status: Presence::Active,
             name: text,
             serial: serial.map(str::to_owned),
+            is_missing: false,
         };
         let thing = Thing::Other(msp, source, self.found);
         self.model.found_elsewhere(thing, asset, host);

@@ -18,8 +18,7 @@ use regentra_sync::{
     event::{Event, SweepEvent, SyncEvent},
     integration::{Choice, Connect, PlanKind},
     mapping::ExternalOrgId,
-    ninjaone::{Access, DeviceList, NinjaOne, OrganizationList, Redemption},
-    ninjaone_client::RefreshToken,
+    ninjaone::{Access, DeviceList, NinjaOne, OrganizationList, Redeemed, Redemption},
     run::LeaseKey,
     schedule::Cadence,
     seal::{KeyId, Keyring, MasterKey},
@@ -262,7 +261,7 @@ impl NinjaOne for NinjaOnes {
         self.behind(&access.client_id)?.authenticate(access).await
     }
 
-    async fn redeem(&self, redemption: Redemption) -> Result<RefreshToken> {
+    async fn redeem(&self, redemption: Redemption) -> Result<Redeemed> {
         let behind = self.behind(&redemption.client_id)?;
         behind.redeem(redemption).await
     }

@@ -75,9 +75,9 @@ impl Snapshot {
                 for tick in ticks.take(if place == 0 { usize::MAX } else { 1 }) {
                     let state = store.sweep_state(msp, nobody, id, nothing, *tick);
                     let state = state.await.unwrap();
-                    for (device, since) in &state.signature_history {
+                    for (device, record) in &state.signature_history {
                         let row = format!("{key} signature {id} {}", device.as_str());
-                        self.0.insert(row, since.to_string());
+                        self.0.insert(row, format!("{record:?}"));
                     }
                     let said = format!("{:?} {:?}", state.tick, state.digest);
                     self.0.insert(format!("{key} tick {tick}"), said);

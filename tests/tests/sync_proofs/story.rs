@@ -109,7 +109,11 @@ impl Story {
                 let mut script = ninjaone.script();
                 let names = ["Contoso", "Fabrikam", "Tailspin", "Wingtip", "Contoso Labs"];
                 script.organizations = (1..).zip(names.map(str::to_owned)).collect();
-                let devices = vec![serial(11, "S-11"), serial(12, "S-12"), device(13, "PC-13")];
+                let devices = vec![
+                    serial(11, "SERIES-11"),
+                    serial(12, "SERIES-12"),
+                    device(13, "PC-13"),
+                ];
                 script.devices.insert(1, devices);
                 script
                     .devices
@@ -276,7 +280,7 @@ impl Story {
 fn all_synced(synced: Vec<regentra_sync::integration::MappingSync>) -> Result<(), String> {
     for synced in synced {
         match synced.outcome {
-            Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing) => {}
+            Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing | SyncOutcome::OutOfView) => {}
             Ok(SyncOutcome::Superseded) => return Err("superseded".to_owned()),
             Err(error) => return Err(error.to_string()),
         }
@@ -287,9 +291,9 @@ fn all_synced(synced: Vec<regentra_sync::integration::MappingSync>) -> Result<()
 /// One that device 11 supersedes, one that 12 does, and one that nobody has.
 async fn write_lower_sources(site: &Site, msp: MspOrgId, company: regentra_sync::CompanyId) {
     let writes = [
-        (Source::Intune, "S-11"),
-        (Source::Entra, "S-12"),
-        (Source::Level, "S-99"),
+        (Source::Intune, "SERIES-11"),
+        (Source::Entra, "SERIES-12"),
+        (Source::Level, "SERIES-99"),
     ];
     let writes = writes.map(|(source, serial)| {
         let external_id = format!("{}-{serial}", source.as_str());
@@ -309,6 +313,8 @@ async fn write_lower_sources(site: &Site, msp: MspOrgId, company: regentra_sync:
                 serial_number: Some(serial.into()),
                 ..AssetContent::default()
             },
+            missing_since: None,
+            possible_duplicate_of: None,
             version: Version::FIRST,
             created_at: NOW,
             updated_at: NOW,
@@ -334,7 +340,7 @@ async fn write_lower_sources(site: &Site, msp: MspOrgId, company: regentra_sync:
 fn change_ninjaone(site: &Site) {
     let ninjaone = site.ninjaone.of(ours());
     let mut script = ninjaone.script();
-    let mut changed = serial(12, "S-12");
+    let mut changed = serial(12, "SERIES-12");
     changed.content.model = Some("Another".to_owned());
     let devices = vec![
         changed,
@@ -346,7 +352,7 @@ fn change_ninjaone(site: &Site) {
     script.devices.insert(2, vec![device(21, "PC-21")]);
     script
         .devices
-        .insert(5, vec![device(51, "PC-51"), serial(52, "S-99")]);
+        .insert(5, vec![device(51, "PC-51"), serial(52, "SERIES-99")]);
     script.organizations.insert(2, "Fabrikam Ltd".to_owned());
     script.organizations.insert(6, "Northwind".to_owned());
     script.organizations.remove(&4);

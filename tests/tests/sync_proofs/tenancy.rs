@@ -102,7 +102,15 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::RenewLease { msp, .. }
         | C::ReleaseLease { msp, .. }
         | C::LeasesAhead { msp }
-        | C::RunsOf { msp } => Some(*msp),
+        | C::RunsOf { msp }
+        | C::TicksWithoutRoot { msp, .. }
+        | C::HeadsWithoutRoot { msp, .. }
+        | C::CommitRoot { msp, .. }
+        | C::LastRoot { msp }
+        | C::RootsWaiting { msp, .. }
+        | C::RootHandedOut { msp, .. }
+        | C::HeadsOfRoot { msp, .. }
+        | C::HeadsOfCustomer { msp, .. } => Some(*msp),
         C::CurrentSignals { .. }
         | C::SignalsAhead { .. }
         | C::StoreTime {}
@@ -127,7 +135,8 @@ fn customer_of(call: &Call) -> Option<ComplianceOrgId> {
         | C::SignalsAhead { customer }
         | C::SignalHistory { customer, .. }
         | C::EvidenceChain { customer, .. }
-        | C::CustomerAudit { customer, .. } => Some(*customer),
+        | C::CustomerAudit { customer, .. }
+        | C::HeadsOfCustomer { customer, .. } => Some(*customer),
         C::TakeLease { key, .. } => match key {
             LeaseKey::EvidenceSweep(customer) => Some(*customer),
             LeaseKey::Discovery(_) | LeaseKey::AssetSync(_) | LeaseKey::RegionSync(_) => None,

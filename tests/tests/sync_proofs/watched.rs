@@ -5,6 +5,7 @@ use std::{fmt::Debug, sync::Arc};
 use async_trait::async_trait;
 use regentra_sync::{
     CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, WorkerId,
+    anchor::{EvidenceHead, EvidenceRoot},
     asset::Asset,
     audit::AuditRow,
     authorization::{PendingAuthorization, StateDigest},
@@ -16,11 +17,11 @@ use regentra_sync::{
     regentra_evidence::SignalKind,
     run::{Lease, LeaseKey, RunRecord},
     store::{
-        ActiveCredential, AssetCommit, AssetFilter, Assets, AuditPage, AuditTrail, Budget,
+        ActiveCredential, Anchors, AssetCommit, AssetFilter, Assets, AuditPage, AuditTrail, Budget,
         CommitOutcome, ConnectCommit, Connections, DeliveryCommit, DisconnectCommit,
         DiscoveryCommit, Evidence, MappingCommit, Mappings, Planner, PromotedMapping,
-        PromotionCommit, Result, Runs, SecretsCommit, Store, StoredSignal, SweepCommit, SweepState,
-        Tickets,
+        PromotionCommit, Result, RootCommit, Runs, SecretsCommit, Store, StoredSignal, SweepCommit,
+        SweepState, Tickets,
     },
     ticket::{OutboxRow, Ticket},
 };
@@ -132,6 +133,18 @@ watched! {
         EvidenceChain = evidence_chain(
             customer: ComplianceOrgId, mapping: MappingId, signal: SignalKind, after: u64, limit: u32
         ) -> Vec<EvidenceRow>;
+    }
+    Anchors {
+        TicksWithoutRoot = ticks_without_root(
+            msp: MspOrgId, before: OffsetDateTime, limit: u32
+        ) -> Vec<OffsetDateTime>;
+        HeadsWithoutRoot = heads_without_root(msp: MspOrgId, tick: OffsetDateTime) -> Vec<EvidenceHead>;
+        CommitRoot = commit_root(msp: MspOrgId, commit: RootCommit) -> CommitOutcome;
+        LastRoot = last_root(msp: MspOrgId) -> Option<EvidenceRoot>;
+        RootsWaiting = roots_waiting(msp: MspOrgId, limit: u32) -> Vec<EvidenceRoot>;
+        RootHandedOut = root_handed_out(msp: MspOrgId, number: u64, at: OffsetDateTime) -> ();
+        HeadsOfRoot = heads_of_root(msp: MspOrgId, number: u64) -> Vec<EvidenceHead>;
+        HeadsOfCustomer = heads_of_customer(msp: MspOrgId, customer: ComplianceOrgId) -> Vec<EvidenceHead>;
     }
     Tickets {
         TicketsOf = tickets(msp: MspOrgId, customer: Option<ComplianceOrgId>) -> Vec<Ticket>;

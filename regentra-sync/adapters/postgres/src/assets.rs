@@ -187,10 +187,10 @@ async fn insert(connection: &mut PgConnection, msp: MspOrgId, assets: &[&Asset])
     let statement = sqlx::query(
         "INSERT INTO regentra_sync.assets (msp_org_id, asset_id, company_id, external_source, credential_id, mapping_id, \
          external_id, status, superseded_by, name, host_name, serial_number, entra_device_id, class, manufacturer, model, \
-         operating_system, version, created_at, updated_at) \
+         operating_system, version, created_at, updated_at, missing_since, possible_duplicate_of) \
          SELECT $1, new.* FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::text[], \
          $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], \
-         $17::text[], $18::bigint[], $19::timestamptz[], $20::timestamptz[]) AS new (id) ORDER BY id",
+         $17::text[], $18::bigint[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[], $22::uuid[]) AS new (id) ORDER BY id",
     );
     bind(statement, msp, assets).execute(connection).await?;
     Ok(())
@@ -211,13 +211,14 @@ pub(crate) async fn update(
          status = new.status, superseded_by = new.superseded_by, name = new.name, host_name = new.host_name, \
          serial_number = new.serial_number, entra_device_id = new.entra_device_id, class = new.class, \
          manufacturer = new.manufacturer, model = new.model, operating_system = new.operating_system, \
-         version = new.version, created_at = new.created_at, updated_at = new.updated_at \
+         version = new.version, created_at = new.created_at, updated_at = new.updated_at, \
+         missing_since = new.missing_since, possible_duplicate_of = new.possible_duplicate_of \
          FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::text[], \
          $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], \
-         $17::text[], $18::bigint[], $19::timestamptz[], $20::timestamptz[]) \
+         $17::text[], $18::bigint[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[], $22::uuid[]) \
          AS new (asset_id, company_id, external_source, credential_id, mapping_id, external_id, status, superseded_by, \
          name, host_name, serial_number, entra_device_id, class, manufacturer, model, operating_system, version, \
-         created_at, updated_at) \
+         created_at, updated_at, missing_since, possible_duplicate_of) \
          WHERE assets.msp_org_id = $1 AND assets.asset_id = new.asset_id",
     );
     bind(statement, msp, assets).execute(connection).await?;
@@ -267,6 +268,10 @@ fn bind<'q>(
         .bind(column(assets, |asset| i64::from(asset.version.as_u32())))
         .bind(column(assets, |asset| asset.created_at))
         .bind(column(assets, |asset| asset.updated_at))
+        .bind(column(assets, |asset| asset.missing_since))
+        .bind(column(assets, |asset| {
+            asset.possible_duplicate_of.map(AssetId::as_uuid)
+        }))
 }
 
 fn private(text: Option<&Private>) -> Option<&str> {
@@ -300,6 +305,8 @@ pub(crate) fn asset(row: &PgRow) -> Result<Asset> {
             model: row.text_if_any("model")?,
             operating_system: row.text_if_any("operating_system")?,
         },
+        missing_since: row.time_if_any("missing_since")?,
+        possible_duplicate_of: row.id_if_any("possible_duplicate_of", AssetId::from_uuid)?,
         version: Version::from_u32(row.counter("version")?),
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,

@@ -1,7 +1,7 @@
 //! Columns, read and written. What cannot be read is an error that names the column and never shows the value.
 
 use regentra_sync::{
-    regentra_evidence::{Hash256, SignalKind},
+    regentra_evidence::{Hash256, HeadSignature, SignalKind},
     store::Result,
 };
 use serde::de::DeserializeOwned;
@@ -67,6 +67,17 @@ pub(crate) trait Columns {
     fn hash(&self, column: &str) -> Result<Hash256> {
         let bytes = <[u8; 32]>::try_from(self.value::<&[u8]>(column)?);
         Ok(Hash256::from_bytes(bytes.map_err(|_| corrupt(column))?))
+    }
+
+    fn count_if_any(&self, column: &str) -> Result<Option<u64>> {
+        let count = self.value::<Option<i64>>(column)?.map(u64::try_from);
+        count.transpose().map_err(|_| corrupt(column))
+    }
+
+    fn signature_if_any(&self, column: &str) -> Result<Option<HeadSignature>> {
+        let bytes = self.value::<Option<&[u8]>>(column)?;
+        let signature = bytes.map(|bytes| bytes.try_into().map(HeadSignature::from_bytes));
+        signature.transpose().map_err(|_| corrupt(column))
     }
 
     /// A column selected as `::text`.

@@ -7,7 +7,7 @@ use regentra_sync::{
     ComplianceOrgId, CredentialId, Generation, MappingId, MspOrgId,
     audit::AuditRow,
     authorization::{PendingAuthorization, StateDigest},
-    credential::{Credential, Fingerprint, Grant, SealedSecrets},
+    credential::{Credential, Fingerprint, Grant, SealedSecrets, TenantView},
     id::Version,
     region::RegionKey,
     seal::Sealed,
@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 use crate::{
     PostgresStore,
     audit::{append_customer_audit, append_msp_audit},
-    column::Columns as _,
+    column::{Columns as _, to_bigint},
     commit::{Lock, credential_holds},
     failure::{Step, failed, holds},
     let_go::let_go,
@@ -207,11 +207,13 @@ async fn write_credential(
     sqlx::query(if exists {
         "UPDATE regentra_sync.credentials SET region = $3, grant_name = $4, sealed_client_id = $5, \
          sealed_client_secret = $6, sealed_refresh_token = $7, fingerprint = $8, is_active = $9, generation = $10, \
-         secrets_version = $11, connected_at = $12, disconnected_at = $13 WHERE msp_org_id = $1 AND credential_id = $2"
+         secrets_version = $11, connected_at = $12, disconnected_at = $13, tenant_view = $14, lost_organizations = $15 \
+         WHERE msp_org_id = $1 AND credential_id = $2"
     } else {
         "INSERT INTO regentra_sync.credentials (msp_org_id, credential_id, region, grant_name, sealed_client_id, \
          sealed_client_secret, sealed_refresh_token, fingerprint, is_active, generation, secrets_version, connected_at, \
-         disconnected_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+         disconnected_at, tenant_view, lost_organizations) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
     })
     .bind(msp.as_uuid())
     .bind(credential.id.as_uuid())
@@ -226,6 +228,8 @@ async fn write_credential(
     .bind(i64::from(credential.secrets_version.as_u32()))
     .bind(credential.connected_at)
     .bind(credential.disconnected_at)
+    .bind(credential.view.as_str())
+    .bind(to_bigint(credential.lost_organizations)?)
     .execute(connection)
     .await?;
     Ok(())
@@ -405,6 +409,8 @@ fn credential(row: &PgRow) -> Result<Credential> {
         grant: row.named("grant_name", Grant::from_name)?,
         secrets,
         fingerprint: Fingerprint::from_hex(row.text("fingerprint")?),
+        view: row.named("tenant_view", TenantView::from_name)?,
+        lost_organizations: row.count("lost_organizations")?,
         is_active: row.value("is_active")?,
         generation: Generation::from_u32(row.counter("generation")?),
         secrets_version: Version::from_u32(row.counter("secrets_version")?),

@@ -9,7 +9,9 @@ use regentra_sync::{
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     regentra_evidence::{ChainHead, ChainLink, SignalKind},
-    signature_history::{DeviceDigest, SignatureChanges, SignatureHistory},
+    signature_history::{
+        DeviceDigest, SignatureChanges, SignatureHistory, SignatureRecord, SignatureState,
+    },
     store::{
         CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
     },
@@ -24,6 +26,7 @@ use time::OffsetDateTime;
 
 use crate::{
     PostgresStore,
+    anchors::append_heads,
     audit::append_customer_audit,
     column::{Columns as _, column, to_bigint, to_json},
     commit::{Lock, credential_holds, lease_holds, mapping_holds},
@@ -217,6 +220,7 @@ async fn sweep(
         credential,
         mapping,
         lease,
+        scheduled_at,
         signals,
         evidence,
         audit,
@@ -250,6 +254,7 @@ async fn sweep(
     commit.check_times(store_time, &collected)?;
     append_signals(connection, customer, signals).await?;
     append_evidence(connection, customer, evidence, store_time).await?;
+    append_heads(connection, msp, customer, evidence, *scheduled_at).await?;
     append_customer_audit(connection, customer, audit).await?;
     if let Some(at) = first_evidence_synced_at {
         sqlx::query(
@@ -478,9 +483,9 @@ async fn append_evidence(
         .collect::<Result<Vec<_>>>()?;
     sqlx::query(
         "INSERT INTO regentra_sync.evidence \
-         (compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash, committed_at) \
-         SELECT $1, new.*, $9 FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[], \
-         $8::bytea[]) AS new",
+         (compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash, signature, committed_at) \
+         SELECT $1, new.*, $10 FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[], \
+         $8::bytea[], $9::bytea[]) AS new",
     )
     .bind(customer.as_uuid())
     .bind(column(rows, |row| row.mapping.as_uuid()))
@@ -490,6 +495,9 @@ async fn append_evidence(
     .bind(column(rows, |row| row.link.record.as_str()))
     .bind(column(rows, |row| row.link.previous.as_bytes().as_slice()))
     .bind(column(rows, |row| row.link.hash.as_bytes().as_slice()))
+    .bind(column(rows, |row| {
+        row.signature.as_ref().map(|signature| signature.as_bytes().as_slice())
+    }))
     .bind(store_time)
     .execute(connection)
     .await?;
@@ -502,7 +510,7 @@ async fn signature_history(
     mapping: MappingId,
 ) -> Step<SignatureHistory> {
     let rows = sqlx::query(
-        "SELECT device_digest, first_seen_at FROM regentra_sync.signature_history WHERE msp_org_id = $1 AND mapping_id = $2",
+        "SELECT device_digest, state, since FROM regentra_sync.signature_history WHERE msp_org_id = $1 AND mapping_id = $2",
     )
     .bind(msp.as_uuid())
     .bind(mapping.as_uuid())
@@ -510,7 +518,9 @@ async fn signature_history(
     .await?;
     let entry = |row: &PgRow| {
         let device = DeviceDigest::from_hex(row.text("device_digest")?);
-        Ok((device, row.time("first_seen_at")?))
+        let state = row.named("state", SignatureState::from_name)?;
+        let since = row.time("since")?;
+        Ok((device, SignatureRecord { state, since }))
     };
     Ok(rows.iter().map(entry).collect::<Result<_>>()?)
 }
@@ -521,35 +531,31 @@ async fn change_signatures(
     mapping: MappingId,
     changes: &SignatureChanges,
 ) -> Step {
-    let SignatureChanges {
-        first_seen,
-        cleared,
-    } = changes;
-    if !first_seen.is_empty() {
-        let (devices, times): (Vec<_>, Vec<_>) = first_seen
-            .iter()
-            .map(|(device, at)| (device.as_str(), *at))
-            .unzip();
+    let SignatureChanges { changed, forgotten } = changes;
+    if !changed.is_empty() {
+        let changed: Vec<_> = changed.iter().collect();
         sqlx::query(
-            "INSERT INTO regentra_sync.signature_history (msp_org_id, mapping_id, device_digest, first_seen_at) \
-             SELECT $1, $2, new.* FROM unnest($3::text[], $4::timestamptz[]) AS new \
-             ON CONFLICT (msp_org_id, mapping_id, device_digest) DO UPDATE SET first_seen_at = excluded.first_seen_at",
+            "INSERT INTO regentra_sync.signature_history (msp_org_id, mapping_id, device_digest, state, since) \
+             SELECT $1, $2, new.* FROM unnest($3::text[], $4::text[], $5::timestamptz[]) AS new \
+             ON CONFLICT (msp_org_id, mapping_id, device_digest) \
+             DO UPDATE SET state = excluded.state, since = excluded.since",
         )
         .bind(msp.as_uuid())
         .bind(mapping.as_uuid())
-        .bind(devices)
-        .bind(times)
+        .bind(column(&changed, |(device, _)| device.as_str()))
+        .bind(column(&changed, |(_, record)| record.state.as_str()))
+        .bind(column(&changed, |(_, record)| record.since))
         .execute(&mut *connection)
         .await?;
     }
-    if !cleared.is_empty() {
+    if !forgotten.is_empty() {
         sqlx::query(
             "DELETE FROM regentra_sync.signature_history \
              WHERE msp_org_id = $1 AND mapping_id = $2 AND device_digest = ANY ($3)",
         )
         .bind(msp.as_uuid())
         .bind(mapping.as_uuid())
-        .bind(column(cleared, DeviceDigest::as_str))
+        .bind(column(forgotten, DeviceDigest::as_str))
         .execute(connection)
         .await?;
     }
@@ -576,5 +582,6 @@ fn evidence_row(row: &PgRow) -> Result<EvidenceRow> {
             hash: row.hash("hash")?,
         },
         committed_at: row.time_if_any("committed_at")?,
+        signature: row.signature_if_any("signature")?,
     })
 }

@@ -8,6 +8,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+mod anchors;
 mod assets;
 mod audit;
 mod budget;

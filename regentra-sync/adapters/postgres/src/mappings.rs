@@ -17,7 +17,7 @@ use sqlx::{PgConnection, postgres::PgRow};
 use crate::{
     PostgresStore,
     audit::append_msp_audit,
-    column::{Columns as _, column},
+    column::{Columns as _, column, to_bigint},
     commit::{Lock, credential_holds, mapping_version_holds},
     failure::{Step, corrupt, failed, holds},
     let_go::let_go,
@@ -127,9 +127,25 @@ async fn discover(connection: &mut PgConnection, msp: MspOrgId, commit: &Discove
         guard,
         added,
         seen,
+        lost_organizations,
         audit,
     } = commit;
-    credential_holds(connection, msp, *guard, Lock::Share).await?;
+    let lock = if lost_organizations.is_some() {
+        Lock::Change
+    } else {
+        Lock::Share
+    };
+    credential_holds(connection, msp, *guard, lock).await?;
+    if let Some(lost) = lost_organizations {
+        sqlx::query(
+            "UPDATE regentra_sync.credentials SET lost_organizations = $3 WHERE msp_org_id = $1 AND credential_id = $2",
+        )
+        .bind(msp.as_uuid())
+        .bind(guard.credential.as_uuid())
+        .bind(to_bigint(*lost)?)
+        .execute(&mut *connection)
+        .await?;
+    }
     add(connection, msp, added).await?;
     see(connection, msp, seen).await?;
     append_msp_audit(connection, msp, audit).await

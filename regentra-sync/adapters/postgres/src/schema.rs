@@ -29,12 +29,20 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 4,
+        sql: include_str!("../migrations/0004_identity.sql"),
+    },
+    Migration {
+        version: 5,
         sql: include_str!("../migrations/0005_clocks.sql"),
+    },
+    Migration {
+        version: 6,
+        sql: include_str!("../migrations/0006_signed_heads.sql"),
     },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 6;
 
 /// The oldest PostgreSQL that understands the schema, as `server_version_num` counts.
 const OLDEST_SERVER: i32 = 150_000;
@@ -45,6 +53,8 @@ const GRANTS: &[&str] = &[
     "SELECT ON regentra_sync.migrations",
     "SELECT, INSERT ON regentra_sync.events, regentra_sync.signals, regentra_sync.evidence, regentra_sync.msp_audit, \
      regentra_sync.customer_audit",
+    "SELECT, INSERT, UPDATE (root_number) ON regentra_sync.evidence_heads",
+    "SELECT, INSERT, UPDATE (handed_out_at) ON regentra_sync.evidence_roots",
     "SELECT, INSERT, UPDATE ON regentra_sync.credentials, regentra_sync.companies, regentra_sync.mappings, \
      regentra_sync.assets, regentra_sync.tickets, regentra_sync.ticket_ticks, regentra_sync.outbox, regentra_sync.leases, \
      regentra_sync.runs",

@@ -58,6 +58,10 @@ fn asset(row: &SqliteRow) -> std::result::Result<Asset, Failure> {
             model: row.optional_text("model")?,
             operating_system: row.optional_text("operating_system")?,
         },
+        missing_since: row.optional_time("missing_since")?,
+        possible_duplicate_of: row
+            .optional_id("possible_duplicate_of")?
+            .map(AssetId::from_uuid),
         version: Version::from_u32(row.number("version")?),
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
@@ -77,6 +81,8 @@ struct AssetRow<'a> {
     superseded_by: Option<AssetId>,
     #[serde(flatten)]
     content: &'a AssetContent,
+    missing_since: Option<i64>,
+    possible_duplicate_of: Option<AssetId>,
     version: Version,
     created_at: i64,
     updated_at: i64,
@@ -95,6 +101,8 @@ impl<'a> AssetRow<'a> {
             status: asset.status.as_str(),
             superseded_by: asset.status.superseded_by(),
             content: &asset.content,
+            missing_since: asset.missing_since.map(micros),
+            possible_duplicate_of: asset.possible_duplicate_of,
             version: asset.version,
             created_at: micros(asset.created_at),
             updated_at: micros(asset.updated_at),
@@ -110,12 +118,13 @@ const AS_READ: &str = "SELECT count(*) AS held FROM json_each(?2) AS new LEFT JO
 
 const WRITE: &str = "INSERT INTO asset (msp, id, company, external_source, credential, mapping, external_id, status, \
                      superseded_by, name, host_name, serial_number, entra_device_id, class, manufacturer, model, \
-                     operating_system, version, created_at, updated_at) \
+                     operating_system, missing_since, possible_duplicate_of, version, created_at, updated_at) \
                      SELECT ?1, unhex(value ->> 'id', '-'), unhex(value ->> 'company', '-'), \
                      value ->> 'external_source', unhex(value ->> 'credential', '-'), unhex(value ->> 'mapping', '-'), \
                      value ->> 'external_id', value ->> 'status', unhex(value ->> 'superseded_by', '-'), \
                      value ->> 'name', value ->> 'host_name', value ->> 'serial_number', value ->> 'entra_device_id', \
                      value ->> 'class', value ->> 'manufacturer', value ->> 'model', value ->> 'operating_system', \
+                     value ->> 'missing_since', unhex(value ->> 'possible_duplicate_of', '-'), \
                      value ->> 'version', value ->> 'created_at', value ->> 'updated_at' \
                      FROM json_each(?2) WHERE true ON CONFLICT (msp, id) DO UPDATE SET company = excluded.company, \
                      external_source = excluded.external_source, credential = excluded.credential, \
@@ -123,7 +132,8 @@ const WRITE: &str = "INSERT INTO asset (msp, id, company, external_source, crede
                      superseded_by = excluded.superseded_by, name = excluded.name, host_name = excluded.host_name, \
                      serial_number = excluded.serial_number, entra_device_id = excluded.entra_device_id, \
                      class = excluded.class, manufacturer = excluded.manufacturer, model = excluded.model, \
-                     operating_system = excluded.operating_system, version = excluded.version, \
+                     operating_system = excluded.operating_system, missing_since = excluded.missing_since, \
+                     possible_duplicate_of = excluded.possible_duplicate_of, version = excluded.version, \
                      created_at = excluded.created_at, updated_at = excluded.updated_at";
 
 /// How many of the written rows give way to an asset that does not count, or are one to which an asset gives way though they

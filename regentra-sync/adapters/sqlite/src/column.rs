@@ -2,7 +2,7 @@
 
 use regentra_sync::{
     clock::CLOCK_TOLERANCE,
-    regentra_evidence::{Hash256, SignalKind},
+    regentra_evidence::{Hash256, HeadSignature, SignalKind},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Row as _, sqlite::SqliteRow};
@@ -21,6 +21,11 @@ pub(crate) fn micros(time: OffsetDateTime) -> i64 {
 /// What is later than this lies in the future, by a clock that shows `now`.
 pub(crate) fn present_until(now: OffsetDateTime) -> OffsetDateTime {
     now.saturating_add(CLOCK_TOLERANCE)
+}
+
+/// A count as an `INTEGER`.
+pub(crate) fn bigint(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<String> {
@@ -48,8 +53,10 @@ pub(crate) trait Columns {
     fn time(&self, column: &'static str) -> Result<OffsetDateTime>;
     fn optional_time(&self, column: &'static str) -> Result<Option<OffsetDateTime>>;
     fn number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T>;
+    fn optional_number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<Option<T>>;
     fn flag(&self, column: &'static str) -> Result<bool>;
     fn hash(&self, column: &'static str) -> Result<Hash256>;
+    fn optional_signature(&self, column: &'static str) -> Result<Option<HeadSignature>>;
 }
 
 impl Columns for SqliteRow {
@@ -83,6 +90,12 @@ impl Columns for SqliteRow {
         T::try_from(self.try_get::<i64, _>(column)?).map_err(|_| Failure::corrupt(column))
     }
 
+    fn optional_number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<Option<T>> {
+        let number: Option<i64> = self.try_get(column)?;
+        let number = number.map(T::try_from).transpose();
+        number.map_err(|_| Failure::corrupt(column))
+    }
+
     fn flag(&self, column: &'static str) -> Result<bool> {
         Ok(self.try_get::<i64, _>(column)? != 0)
     }
@@ -93,6 +106,12 @@ impl Columns for SqliteRow {
             .try_into()
             .map(Hash256::from_bytes)
             .map_err(|_| Failure::corrupt(column))
+    }
+
+    fn optional_signature(&self, column: &'static str) -> Result<Option<HeadSignature>> {
+        let bytes: Option<Vec<u8>> = self.try_get(column)?;
+        let signature = bytes.map(|bytes| bytes.try_into().map(HeadSignature::from_bytes));
+        signature.transpose().map_err(|_| Failure::corrupt(column))
     }
 }
 

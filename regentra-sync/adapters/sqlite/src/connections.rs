@@ -3,7 +3,7 @@ use regentra_sync::{
     ComplianceOrgId, CredentialId, Generation, MspOrgId,
     audit::AuditRow,
     authorization::{PendingAuthorization, StateDigest},
-    credential::{Credential, Fingerprint, Grant, SealedSecrets},
+    credential::{Credential, Fingerprint, Grant, SealedSecrets, TenantView},
     id::Version,
     region::RegionKey,
     seal::Sealed,
@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use crate::{
     SqliteStore,
     assets::{LetGo, let_go},
-    column::{Columns as _, micros, present_until},
+    column::{Columns as _, bigint, micros, present_until},
     commit::{append_customer_audit, append_msp_audit, credential_holds, finish, unseen},
     failure::{Failure, Stop, holds},
 };
@@ -37,6 +37,9 @@ fn credential(row: &SqliteRow) -> std::result::Result<Credential, Failure> {
         grant: Grant::from_name(&row.text("grant")?).ok_or_else(|| Failure::corrupt("grant"))?,
         secrets: secrets.transpose()?,
         fingerprint: Fingerprint::from_hex(row.text("fingerprint")?),
+        view: TenantView::from_name(&row.text("tenant_view")?)
+            .ok_or_else(|| Failure::corrupt("tenant_view"))?,
+        lost_organizations: row.number("lost_organizations")?,
         is_active: row.flag("is_active")?,
         generation: Generation::from_u32(row.number("generation")?),
         secrets_version: Version::from_u32(row.number("secrets_version")?),
@@ -77,14 +80,16 @@ async fn write_credential(
     holds(*allow_duplicate || taken.is_none(), Guard::Fingerprint)?;
 
     let insert = "INSERT INTO credential (msp, id, region, \"grant\", client_id, client_secret, \
-                  refresh_token, fingerprint, is_active, generation, secrets_version, connected_at, disconnected_at) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+                  refresh_token, fingerprint, is_active, generation, secrets_version, connected_at, disconnected_at, \
+                  tenant_view, lost_organizations) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
                   ON CONFLICT (msp, id) DO UPDATE SET region = excluded.region, \"grant\" = excluded.\"grant\", \
                   client_id = excluded.client_id, client_secret = excluded.client_secret, \
                   refresh_token = excluded.refresh_token, fingerprint = excluded.fingerprint, \
                   is_active = excluded.is_active, generation = excluded.generation, \
                   secrets_version = excluded.secrets_version, connected_at = excluded.connected_at, \
-                  disconnected_at = excluded.disconnected_at";
+                  disconnected_at = excluded.disconnected_at, tenant_view = excluded.tenant_view, \
+                  lost_organizations = excluded.lost_organizations";
     let secrets = credential.secrets.as_ref();
     sqlx::query(insert)
         .bind(msp.as_uuid())
@@ -108,6 +113,8 @@ async fn write_credential(
         .bind(credential.secrets_version.as_u32())
         .bind(micros(credential.connected_at))
         .bind(credential.disconnected_at.map(micros))
+        .bind(credential.view.as_str())
+        .bind(bigint(credential.lost_organizations))
         .execute(&mut *db)
         .await?;
     Ok(append_msp_audit(db, msp, audit).await?)

@@ -5,8 +5,8 @@ use regentra_sync::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
-    regentra_evidence::{ChainHead, ChainLink, Hash256, SignalKind},
-    signature_history::{DeviceDigest, SignatureChanges},
+    regentra_evidence::{ChainHead, ChainLink, Hash256, HeadSignature, SignalKind},
+    signature_history::{DeviceDigest, SignatureChanges, SignatureRecord, SignatureState},
     store::{
         CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
     },
@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 
 use crate::{
     SqliteStore,
+    anchors::append_heads,
     column::{Columns as _, from_json, json, micros, present_until, signal_kind},
     commit::{append_customer_audit, credential_holds, finish, lease_holds, mapping_holds, unseen},
     failure::{Failure, Stop, holds},
@@ -44,6 +45,7 @@ fn evidence_row(row: &SqliteRow) -> std::result::Result<EvidenceRow, Failure> {
             hash: row.hash("hash")?,
         },
         committed_at: row.optional_time("committed_at")?,
+        signature: row.optional_signature("signature")?,
     })
 }
 
@@ -126,7 +128,7 @@ async fn read_state(
         .iter()
         .map(|row| ticket(row).map(|ticket| (ticket.key.signal, ticket)));
     let history =
-        sqlx::query("SELECT device, first_seen_at FROM signature WHERE msp = ?1 AND mapping = ?2")
+        sqlx::query("SELECT device, state, since FROM signature WHERE msp = ?1 AND mapping = ?2")
             .bind(msp.as_uuid())
             .bind(mapping.as_uuid())
             .fetch_all(&mut *db)
@@ -134,7 +136,11 @@ async fn read_state(
     let history = history.iter().map(|row| {
         Ok::<_, Failure>((
             DeviceDigest::from_hex(row.text("device")?),
-            row.time("first_seen_at")?,
+            SignatureRecord {
+                state: SignatureState::from_name(&row.text("state")?)
+                    .ok_or_else(|| Failure::corrupt("state"))?,
+                since: row.time("since")?,
+            },
         ))
     });
     let open_tickets = open.collect::<std::result::Result<_, _>>()?;
@@ -236,6 +242,7 @@ async fn append_evidence(
         record: &'a str,
         previous: Hash256,
         hash: Hash256,
+        signature: Option<HeadSignature>,
     }
     let rows = evidence.iter().map(|row| Row {
         mapping: row.mapping,
@@ -245,10 +252,13 @@ async fn append_evidence(
         record: &row.link.record,
         previous: row.link.previous,
         hash: row.link.hash,
+        signature: row.signature,
     });
     let insert = "INSERT INTO evidence \
-                  (compliance_org, mapping, signal, sequence, event, record, previous, hash, committed_at) SELECT ?1, unhex(value ->> 'mapping', '-'), value ->> 'signal', value ->> 'sequence', \
-                  unhex(value ->> 'event', '-'), value ->> 'record', unhex(value ->> 'previous'), unhex(value ->> 'hash'), ?3 \
+                  (compliance_org, mapping, signal, sequence, event, record, previous, hash, signature, committed_at) \
+                  SELECT ?1, unhex(value ->> 'mapping', '-'), value ->> 'signal', value ->> 'sequence', \
+                  unhex(value ->> 'event', '-'), value ->> 'record', unhex(value ->> 'previous'), unhex(value ->> 'hash'), \
+                  unhex(value ->> 'signature'), ?3 \
                   FROM json_each(?2)";
     sqlx::query(insert)
         .bind(customer.as_uuid())
@@ -265,30 +275,27 @@ async fn change_signatures(
     mapping: MappingId,
     changes: &SignatureChanges,
 ) -> std::result::Result<(), Failure> {
-    let SignatureChanges {
-        first_seen,
-        cleared,
-    } = changes;
-    if !first_seen.is_empty() {
-        let first_seen: Vec<_> = first_seen
+    let SignatureChanges { changed, forgotten } = changes;
+    if !changed.is_empty() {
+        let changed: Vec<_> = changed
             .iter()
-            .map(|(device, at)| (device.as_str(), micros(*at)))
+            .map(|(device, record)| (device.as_str(), record.state.as_str(), micros(record.since)))
             .collect();
-        let insert = "INSERT OR REPLACE INTO signature (msp, mapping, device, first_seen_at) \
-                      SELECT ?1, ?2, value ->> 0, value ->> 1 FROM json_each(?3)";
+        let insert = "INSERT OR REPLACE INTO signature (msp, mapping, device, state, since) \
+                      SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?3)";
         sqlx::query(insert)
             .bind(msp.as_uuid())
             .bind(mapping.as_uuid())
-            .bind(json(&first_seen)?)
+            .bind(json(&changed)?)
             .execute(&mut *db)
             .await?;
     }
-    if !cleared.is_empty() {
+    if !forgotten.is_empty() {
         let delete = "DELETE FROM signature WHERE msp = ?1 AND mapping = ?2 AND device IN (SELECT value FROM json_each(?3))";
         sqlx::query(delete)
             .bind(msp.as_uuid())
             .bind(mapping.as_uuid())
-            .bind(json(cleared)?)
+            .bind(json(forgotten)?)
             .execute(db)
             .await?;
     }
@@ -386,6 +393,7 @@ async fn write_sweep(
     commit.check_times(store_time, &collected)?;
     append_signals(db, customer, &commit.signals).await?;
     append_evidence(db, customer, &commit.evidence, store_time).await?;
+    append_heads(db, msp, customer, commit).await?;
     append_customer_audit(db, customer, &commit.audit).await?;
     if let Some(at) = commit.first_evidence_synced_at {
         let stamp = "UPDATE mapping SET first_evidence_synced_at = ?1 \

@@ -16,6 +16,7 @@ use sqlx::{
     },
 };
 
+mod anchors;
 mod assets;
 mod audit;
 mod budget;

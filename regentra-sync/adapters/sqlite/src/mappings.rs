@@ -16,7 +16,7 @@ use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use crate::{
     SqliteStore,
     assets::{LetGo, let_go},
-    column::{Columns as _, json, micros},
+    column::{Columns as _, bigint, json, micros},
     commit::{append_msp_audit, credential_holds, finish, unseen},
     failure::{Failure, Stop, holds},
 };
@@ -155,10 +155,19 @@ async fn write_discovery(
         guard,
         added,
         seen,
+        lost_organizations,
         audit,
     } = commit;
     unseen(db, msp, *event).await?;
     credential_holds(db, msp, *guard).await?;
+    if let Some(lost) = lost_organizations {
+        sqlx::query("UPDATE credential SET lost_organizations = ?3 WHERE msp = ?1 AND id = ?2")
+            .bind(msp.as_uuid())
+            .bind(guard.credential.as_uuid())
+            .bind(bigint(*lost))
+            .execute(&mut *db)
+            .await?;
+    }
     add(db, msp, added).await?;
     see(db, msp, seen).await?;
     Ok(append_msp_audit(db, msp, audit).await?)

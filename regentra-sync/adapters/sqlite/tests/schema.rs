@@ -5,7 +5,10 @@ use std::{error::Error as _, fs, path::Path};
 
 use regentra_sync::store::{StoreError, StoreErrorKind};
 use regentra_sync_sqlite::{SCHEMA_VERSION, SqliteStore};
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Row as _, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteRow},
+};
 
 async fn execute(path: &Path, sql: &str) -> Result<(), sqlx::Error> {
     let options = SqliteConnectOptions::new()
@@ -147,25 +150,208 @@ async fn a_place_that_cannot_be_written_is_refused() {
     );
 }
 
+async fn content(path: &Path) -> Vec<String> {
+    let options = SqliteConnectOptions::new().filename(path);
+    let mut db = SqliteConnection::connect_with(&options).await.unwrap();
+    let all = "SELECT 'evidence', rowid, quote(signal), sequence, quote(record) FROM evidence \
+               UNION ALL SELECT 'signal', position, quote(signal), 0, quote(body) FROM signal \
+               UNION ALL SELECT 'msp_audit', 0, quote(msp), \"at\", quote(entry) FROM msp_audit \
+               UNION ALL SELECT 'customer_audit', 0, quote(compliance_org), \"at\", quote(entry) FROM customer_audit \
+               UNION ALL SELECT 'evidence_head', root, quote(signal), length, quote(hash) FROM evidence_head \
+               UNION ALL SELECT 'evidence_root', handed_out_at, quote(root), number, quote(tick) FROM evidence_root";
+    let rows = sqlx::query(all).fetch_all(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    let text = |row: &SqliteRow| {
+        let numbers: [Option<i64>; 2] = [row.get(1), row.get(3)];
+        let texts: [String; 3] = [row.get(0), row.get(2), row.get(4)];
+        format!("{numbers:?} {texts:?}")
+    };
+    rows.iter().map(text).collect()
+}
+
+/// Whoever drops the triggers first changes what he likes: that is found by signatures and anchors, not here.
 #[tokio::test]
-async fn evidence_signals_and_audit_are_append_only_for_everybody() {
+async fn no_statement_changes_a_record_a_signal_or_an_audit_row_while_the_triggers_stand() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new.db");
     SqliteStore::migrate(&path).await.unwrap().close().await;
-    let rows = "INSERT INTO evidence VALUES (x'00', x'00', 'patch_sla', 1, x'00', '{}', x'00', x'00', 0);
-        INSERT INTO signal VALUES (1, x'00', x'00', 'patch_sla', x'00', 'pass', 0, 0, '{}');
-        INSERT INTO msp_audit VALUES (x'00', 0, x'00', '{}'); INSERT INTO customer_audit VALUES (x'00', 0, x'00', '{}')";
+    // Two of each, as a commit writes them: without row ids.
+    let rows = "INSERT INTO evidence SELECT x'00', x'00', 'patch_sla', value, x'00', '{}', x'00', x'00', NULL, NULL \
+          FROM json_each('[1, 2]');
+        INSERT INTO signal (compliance_org, mapping, signal, event, status, collected_at, expires_at, body) \
+          SELECT x'00', x'00', 'patch_sla', x'00', 'fail', 0, 0, '{}' FROM json_each('[1, 2]');
+        INSERT INTO msp_audit SELECT x'00', value, x'00', '{}' FROM json_each('[1, 2]');
+        INSERT INTO customer_audit SELECT x'00', value, x'00', '{}' FROM json_each('[1, 2]');
+        INSERT INTO evidence_head SELECT x'00', x'00', x'00', 'patch_sla', value, x'00', 0, 1 FROM json_each('[1, 2]');
+        INSERT INTO evidence_root SELECT x'00', value, 0, 1, x'00', 0, 0 FROM json_each('[1, 2]')";
     execute(&path, rows).await.unwrap();
-    for sql in [
-        "UPDATE evidence SET record = ''",
-        "DELETE FROM evidence",
-        "UPDATE signal SET status = 'pass'",
-        "UPDATE msp_audit SET entry = ''",
-        "DELETE FROM msp_audit",
-        "UPDATE customer_audit SET entry = ''",
-        "DELETE FROM customer_audit",
+    let before = content(&path).await;
+    assert_eq!(before.len(), 12);
+
+    let evidence = "(x'00', x'00', 'patch_sla', 1, x'00', '{\"forged\":1}', x'00', x'00', NULL)";
+    let signal = "(1, x'00', x'00', 'patch_sla', x'00', 'pass', 0, 0, '{\"forged\":1}')";
+    let audit = "(x'00', 1, x'00', '{\"forged\":1}')";
+    let head = "(x'00', x'00', x'00', 'patch_sla', 1, x'ff', 0, 1)";
+    let root = "(x'00', 1, 0, 1, x'ff', 0, 0)";
+    let columns = "compliance_org, mapping, signal, sequence, event, record, previous, hash";
+    let mut statements = Vec::new();
+    for (table, row, column, value) in [
+        ("evidence", evidence, "record", "'x'"),
+        ("signal", signal, "body", "'x'"),
+        ("msp_audit", audit, "entry", "'x'"),
+        ("customer_audit", audit, "entry", "'x'"),
+        ("evidence_head", head, "hash", "x'ff'"),
+        ("evidence_root", root, "root", "x'ff'"),
     ] {
-        let error = execute(&path, sql).await.unwrap_err();
-        assert!(error.to_string().contains("append-only"), "{sql}: {error}");
+        statements.extend([
+            format!("DELETE FROM {table}"),
+            format!("DELETE FROM {table} WHERE rowid IS NOT NULL OR 1"),
+            format!("UPDATE {table} SET {column} = {value}"),
+            format!("UPDATE OR REPLACE {table} SET {column} = {value}"),
+            format!("UPDATE OR IGNORE {table} SET {column} = {value}"),
+            format!("INSERT INTO {table} VALUES {row}"),
+            format!("INSERT OR REPLACE INTO {table} VALUES {row}"),
+            format!("REPLACE INTO {table} VALUES {row}"),
+            format!("INSERT OR IGNORE INTO {table} VALUES {row}"),
+            format!("INSERT OR FAIL INTO {table} VALUES {row}"),
+            format!("INSERT OR ROLLBACK INTO {table} VALUES {row}"),
+            format!(
+                "INSERT INTO {table} VALUES {row} ON CONFLICT DO UPDATE SET {column} = {value}"
+            ),
+            format!("INSERT INTO {table} VALUES {row} ON CONFLICT DO NOTHING"),
+        ]);
     }
+    // A row id is a second key, and every way to it is closed too.
+    let other_place = "(1, x'00', x'00', 'patch_sla', 9, x'00', '{}', x'00', x'00')";
+    statements.extend([
+        "UPDATE OR REPLACE evidence SET sequence = 2 WHERE sequence = 1".to_owned(),
+        "UPDATE OR REPLACE evidence SET rowid = 2 WHERE rowid = 1".to_owned(),
+        "UPDATE evidence SET rowid = 9 WHERE rowid = 1".to_owned(),
+        format!("INSERT OR REPLACE INTO evidence (rowid, {columns}) VALUES {other_place}"),
+        format!("INSERT OR REPLACE INTO evidence (_rowid_, {columns}) VALUES {other_place}"),
+        "UPDATE OR REPLACE signal SET position = 2 WHERE position = 1".to_owned(),
+        "UPDATE OR REPLACE evidence_head SET root = 2 WHERE length = 1".to_owned(),
+        "UPDATE OR REPLACE evidence_root SET handed_out_at = 9 WHERE number = 1".to_owned(),
+        "UPDATE OR REPLACE evidence_root SET number = 2 WHERE number = 1".to_owned(),
+        "UPDATE msp_audit SET \"at\" = 2 WHERE \"at\" = 1".to_owned(),
+    ]);
+    let has_row_ids = |statement: &str| {
+        let without = [
+            "msp_audit",
+            "customer_audit",
+            "evidence_head",
+            "evidence_root",
+        ];
+        !(statement.contains("rowid") && without.iter().any(|table| statement.contains(table)))
+    };
+    statements.retain(|statement| has_row_ids(statement));
+    for statement in statements {
+        for recursive in ["OFF", "ON"] {
+            let sql = format!("PRAGMA recursive_triggers = {recursive}; {statement}");
+            let error = execute(&path, &sql).await.unwrap_err().to_string();
+            assert!(error.contains("append-only"), "{sql}: {error}");
+            assert_eq!(content(&path).await, before, "{sql}");
+        }
+    }
+
+    // What a commit writes still goes in, and a head and a root go their one way.
+    let next = "INSERT INTO evidence SELECT x'00', x'00', 'patch_sla', 3, x'00', '{}', x'00', x'00', zeroblob(64);
+        INSERT INTO signal (compliance_org, mapping, signal, event, status, collected_at, expires_at, body) \
+          SELECT x'00', x'00', 'patch_sla', x'00', 'pass', 0, 0, '{}' FROM json_each('[1, 2, 3]');
+        INSERT INTO evidence_head VALUES (x'00', x'00', x'00', 'patch_sla', 3, x'00', 0, NULL);
+        UPDATE evidence_head SET root = 3 WHERE root IS NULL;
+        INSERT INTO evidence_root VALUES (x'00', 3, 0, 1, x'00', 0, NULL);
+        UPDATE evidence_root SET handed_out_at = 5 WHERE handed_out_at IS NULL";
+    execute(&path, next).await.unwrap();
+    assert_eq!(content(&path).await.len(), 12 + 1 + 3 + 1 + 1);
+}
+
+#[tokio::test]
+async fn chains_of_the_schema_before_keep_their_records_and_their_last_heads_wait_for_a_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let initial = include_str!("../migrations/0001_initial.sql");
+    let second = include_str!("../migrations/0002_pass_expires_at.sql");
+    let created = "CREATE TABLE regentra_migration (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL DEFAULT 0) STRICT;
+        INSERT INTO regentra_migration (version) VALUES (1), (2)";
+    let rows = "INSERT INTO mapping (msp, id, credential, external_org_id, name, state, version, discovered_at) \
+          VALUES (x'aa', x'bb', x'00', 1, 'n', 'ignored', 1, 0);
+        INSERT INTO evidence VALUES (x'cc', x'bb', 'patch_sla', 1, x'01', '{}', x'00', x'01'),
+          (x'cc', x'bb', 'patch_sla', 2, x'02', '{}', x'01', x'02'), (x'cc', x'bb', 'disk_encryption', 1, x'01', '{}', x'00', x'03');
+        INSERT INTO signal (compliance_org, mapping, signal, event, status, collected_at, expires_at, body) \
+          VALUES (x'cc', x'bb', 'patch_sla', x'02', 'fail', 77, 0, '{}')";
+    for sql in [initial, second, created, rows] {
+        execute(&path, sql).await.unwrap();
+    }
+    SqliteStore::migrate(&path).await.unwrap().close().await;
+    let content = content(&path).await;
+    let of = |table: &str| content.iter().filter(|row| row.contains(table)).count();
+    assert_eq!(of("\"evidence\""), 3);
+    assert_eq!(of("\"evidence_head\""), 2, "{content:?}");
+    let last = "[None, Some(2)] [\"evidence_head\", \"'patch_sla'\", \"X'02'\"]";
+    assert!(content.iter().any(|row| row == last), "{content:?}");
+}
+
+/// A database of an older release: every row is kept, and an age of signatures that was running runs on.
+#[tokio::test]
+async fn a_database_of_an_older_release_keeps_every_row_and_the_running_ages_of_signatures() {
+    use regentra_sync::{
+        ComplianceOrgId, EventId, MappingId, MspOrgId,
+        credential::TenantView,
+        signature_history::SignatureState,
+        store::{AssetFilter, Assets as _, Connections as _, Evidence as _},
+    };
+    use time::OffsetDateTime;
+    use uuid::Uuid;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let old = [
+        "CREATE TABLE regentra_migration (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL DEFAULT (unixepoch())) STRICT;",
+        include_str!("../migrations/0001_initial.sql"),
+        include_str!("../migrations/0002_pass_expires_at.sql"),
+        "INSERT INTO regentra_migration (version) VALUES (1), (2);",
+    ];
+    execute(&path, &old.concat()).await.unwrap();
+    let id = |number: u128| Uuid::from_u128(number);
+    let blob = |number: u128| format!("x'{}'", id(number).simple());
+    let (msp, mapping, credential, asset, company) = (blob(1), blob(2), blob(3), blob(4), blob(5));
+    let rows = format!(
+        "INSERT INTO signature (msp, mapping, device, first_seen_at) VALUES ({msp}, {mapping}, 'd', 5000000);\
+         INSERT INTO credential (msp, id, region, \"grant\", fingerprint, is_active, generation, secrets_version, connected_at) \
+         VALUES ({msp}, {credential}, 'us', 'authorization_code', 'f', 1, 1, 1, 0);\
+         INSERT INTO asset (msp, id, company, external_source, external_id, status, name, version, created_at, updated_at) \
+         VALUES ({msp}, {asset}, {company}, 'level', '7', 'ACTIVE', 'PC', 1, 0, 0);"
+    );
+    execute(&path, &rows).await.unwrap();
+
+    let store = SqliteStore::migrate(&path).await.unwrap();
+    let msp = MspOrgId::from_uuid(id(1));
+    let state = store
+        .sweep_state(
+            msp,
+            ComplianceOrgId::from_uuid(id(9)),
+            MappingId::from_uuid(id(2)),
+            EventId::from_uuid(id(8)),
+            OffsetDateTime::UNIX_EPOCH,
+        )
+        .await
+        .unwrap();
+    let kept: Vec<_> = state
+        .signature_history
+        .values()
+        .map(|record| (record.state, record.since.unix_timestamp()))
+        .collect();
+    assert_eq!(kept, [(SignatureState::OutOfDate, 5)]);
+    let credentials = store.credentials(msp).await.unwrap();
+    assert_eq!(
+        (credentials[0].view, credentials[0].lost_organizations),
+        (TenantView::Unknown, 0)
+    );
+    let assets = store.assets(msp, AssetFilter::All).await.unwrap();
+    assert_eq!(
+        (assets[0].missing_since, assets[0].possible_duplicate_of),
+        (None, None)
+    );
+    store.close().await;
 }

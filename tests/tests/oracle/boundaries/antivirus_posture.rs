@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use time::Duration;
 
 use super::rows::{
-    Change, DAY, MICROSECOND, MINUTE, NOW, SECOND, ago, customer, device, healthy, ids, product,
+    Change, DAY, HOUR, MICROSECOND, MINUTE, NOW, SECOND, ago, customer, device, healthy, ids,
+    product,
 };
 use super::{ANTIVIRUS, Table};
-use crate::oracle::tenant::Tenant;
+use crate::oracle::tenant::{Remembered, Tenant};
 
 pub(crate) fn table(table: &mut Table) {
     protection(table);
@@ -90,64 +91,178 @@ fn protection(table: &mut Table) {
     ));
     cases.push(("no row".into(), vec![], unmeasured));
 
-    // `NONE` and blank are no product: rows exist, none of them real.
-    for name in ["NONE", "none", "None", "", " "] {
-        for state in ["ON", "OFF", "RESTARTING"] {
+    // `NONE` is no product, whatever its state: rows exist, none of them real.
+    for name in ["NONE", "none", "None"] {
+        for state in ["ON", "OFF", "SNOOZED", "RESTARTING", ""] {
             cases.push((
                 format!("product {name:?} {state}"),
                 vec![row(name, state)],
                 off,
             ));
+            cases.push((
+                format!("product {name:?} {state} beside one that is on"),
+                vec![row(name, state), row("Windows Defender", "ON")],
+                on,
+            ));
+            cases.push((
+                format!("product {name:?} {state} beside one that is off"),
+                vec![row(name, state), row("Windows Defender", "OFF")],
+                off,
+            ));
+            cases.push((
+                format!("product {name:?} {state} beside a state never seen"),
+                vec![row(name, state), row("Windows Defender", "RESTARTING")],
+                unmeasured,
+            ));
         }
-        cases.push((
-            format!("product {name:?} beside one that is on"),
-            vec![row(name, "OFF"), row("Windows Defender", "ON")],
-            on,
-        ));
-        cases.push((
-            format!("product {name:?} beside one that is off"),
-            vec![row(name, "ON"), row("Windows Defender", "OFF")],
-            off,
-        ));
-        cases.push((
-            format!("product {name:?} beside a state never seen"),
-            vec![row(name, "OFF"), row("Windows Defender", "RESTARTING")],
-            unmeasured,
-        ));
     }
     cases.push((
         "product NONE with nothing else, as the vendor sends it".into(),
         vec![json!({ "productName": "NONE", "deviceId": 1, "timestamp": ago(DAY) })],
         off,
     ));
-    cases.push((
-        "product absent".into(),
-        vec![product(1, "x").without("productName")],
-        off,
-    ));
-    cases.push((
-        "product null".into(),
-        vec![product(1, "x").with("productName", Value::Null)],
-        off,
-    ));
+    // Without a name, OFF is no product, ON contradicts itself and is ignored, and a state never seen is unmeasured.
+    for name in [Some(json!("")), Some(json!(" ")), Some(Value::Null), None] {
+        let nameless = |state: &str| match &name {
+            Some(name) => row("x", state).with("productName", name.clone()),
+            None => row("x", state).without("productName"),
+        };
+        for (state, alone, beside_off) in [
+            ("ON", unmeasured, off),
+            ("on", unmeasured, off),
+            ("OFF", off, off),
+            ("off", off, off),
+            ("RESTARTING", unmeasured, unmeasured),
+        ] {
+            cases.push((
+                format!("product {name:?} {state}"),
+                vec![nameless(state)],
+                alone,
+            ));
+            cases.push((
+                format!("product {name:?} {state} beside one that is on"),
+                vec![nameless(state), row("Windows Defender", "ON")],
+                on,
+            ));
+            cases.push((
+                format!("product {name:?} {state} beside one that is off"),
+                vec![nameless(state), row("Windows Defender", "OFF")],
+                beside_off,
+            ));
+            cases.push((
+                format!("product {name:?} {state} beside NONE"),
+                vec![nameless(state), row("NONE", "OFF")],
+                beside_off,
+            ));
+            cases.push((
+                format!("product {name:?} {state} beside a state never seen"),
+                vec![nameless(state), row("Windows Defender", "RESTARTING")],
+                unmeasured,
+            ));
+        }
+    }
 
-    // Any row that is not stale, whichever of them is the newer.
-    cases.push((
-        "on 30 days ago, off now".into(),
-        vec![
-            row("Windows Defender", "ON").with("timestamp", ago(30 * DAY)),
-            row("Windows Defender", "OFF"),
-        ],
-        on,
-    ));
-    cases.push((
-        "on more than 30 days ago, off now".into(),
-        vec![
-            row("Windows Defender", "ON").with("timestamp", ago(30 * DAY + MICROSECOND)),
-            row("Windows Defender", "OFF"),
-        ],
-        off,
-    ));
+    // Rows more than seven days older than the device's newest are left aside.
+    let at = |name: &str, state: &str, time: i64| row(name, state).with("timestamp", ago(time));
+    for (name, rows, status) in [
+        (
+            "on 7 days before the newest, which is off",
+            vec![at("ESET", "ON", DAY + 7 * DAY), at("Sophos", "OFF", DAY)],
+            on,
+        ),
+        (
+            "on a microsecond earlier",
+            vec![
+                at("ESET", "ON", DAY + 7 * DAY + MICROSECOND),
+                at("Sophos", "OFF", DAY),
+            ],
+            off,
+        ),
+        (
+            "on a month before today's off",
+            vec![at("ESET", "ON", 29 * DAY), at("ESET", "OFF", HOUR)],
+            off,
+        ),
+        (
+            "off a month before today's on",
+            vec![at("ESET", "OFF", 29 * DAY), at("ESET", "ON", HOUR)],
+            on,
+        ),
+        (
+            "on 20 days ago and nothing newer",
+            vec![at("ESET", "ON", 20 * DAY)],
+            on,
+        ),
+        (
+            "on, off and never seen, all 20 to 26 days ago",
+            vec![
+                at("ESET", "ON", 26 * DAY),
+                at("Sophos", "OFF", 21 * DAY),
+                at("Avast", "RESTARTING", 20 * DAY),
+            ],
+            on,
+        ),
+        // Over all its rows, nameless ones included.
+        (
+            "on 8 days before a nameless row that is off",
+            vec![
+                at("ESET", "ON", 9 * DAY),
+                at("x", "OFF", DAY).without("productName"),
+            ],
+            off,
+        ),
+        (
+            "on 8 days before a nameless row that is on",
+            vec![
+                at("ESET", "ON", 9 * DAY),
+                at("x", "ON", DAY).without("productName"),
+            ],
+            unmeasured,
+        ),
+        (
+            "on 8 days before NONE",
+            vec![at("ESET", "ON", 9 * DAY), at("NONE", "OFF", DAY)],
+            off,
+        ),
+        (
+            "on 8 days before a state never seen",
+            vec![at("ESET", "ON", 9 * DAY), at("ESET", "RESTARTING", DAY)],
+            unmeasured,
+        ),
+        (
+            "a state never seen 8 days before off",
+            vec![at("ESET", "RESTARTING", 9 * DAY), at("ESET", "OFF", DAY)],
+            off,
+        ),
+        (
+            "on 30 days ago, off 23 days ago",
+            vec![at("ESET", "ON", 30 * DAY), at("ESET", "OFF", 23 * DAY)],
+            on,
+        ),
+        (
+            "on more than 30 days ago, off 25 days ago",
+            vec![
+                at("ESET", "ON", 30 * DAY + MICROSECOND),
+                at("ESET", "OFF", 25 * DAY),
+            ],
+            off,
+        ),
+        (
+            "on more than 30 days ago, off now",
+            vec![
+                at("ESET", "ON", 30 * DAY + MICROSECOND),
+                at("ESET", "OFF", 0),
+            ],
+            off,
+        ),
+        (
+            "off in the near future, on 7 days ago",
+            vec![at("ESET", "OFF", -5 * MINUTE), at("Avast", "ON", 7 * DAY)],
+            on,
+        ),
+    ] {
+        cases.push((name.into(), rows, status));
+    }
 
     for (name, rows, status) in cases {
         let counts = json!({
@@ -357,8 +472,9 @@ fn history(table: &mut Table) {
             let mut tenant = with(vec![
                 product(1, "ESET").with("definitionStatus", definitions),
             ]);
+            let since = NOW - Duration::microseconds(age);
             tenant.signature_history =
-                Some(BTreeMap::from([(1, NOW - Duration::microseconds(age))]));
+                Some(BTreeMap::from([(1, Remembered::OutOfDateSince(since))]));
             let expected = if counts {
                 let reasons: Vec<&str> = reason.into_iter().collect();
                 json!({ "status": status, "reasons": reasons, "metadata": { "signatures": { bucket: 1 }, "age_basis": "first_seen" } })
@@ -380,13 +496,50 @@ fn history(table: &mut Table) {
         let mut tenant = with(vec![
             product(1, "ESET").with("definitionStatus", "Out-of-Date"),
         ]);
-        tenant.signature_history = Some(BTreeMap::from([(1, NOW + Duration::microseconds(ahead))]));
+        let since = NOW + Duration::microseconds(ahead);
+        tenant.signature_history = Some(BTreeMap::from([(1, Remembered::OutOfDateSince(since))]));
         let expected = json!({ "metadata": { "signatures": { bucket: 1 } } });
         table.case(
             format!("first seen out of date {ahead} us ahead"),
             ANTIVIRUS,
             tenant,
             expected,
+        );
+    }
+    // Up to date when it was last seen: since = the first out-of-date sighting, which is this one.
+    for (definitions, status) in [
+        ("Out-of-Date", "pass"),
+        ("Up-to-Date", "pass"),
+        ("Unknown", "warning"),
+    ] {
+        let mut tenant = with(vec![
+            product(1, "ESET").with("definitionStatus", definitions),
+        ]);
+        tenant.signature_history = Some(BTreeMap::from([(1, Remembered::UpToDate)]));
+        let fresh = i32::from(status == "pass");
+        let expected = json!({
+            "status": status, "metadata": { "signatures": { "fresh": fresh, "age_not_reported": 0 }, "age_basis": "first_seen" },
+        });
+        table.case(
+            format!("{definitions}, up to date when last seen"),
+            ANTIVIRUS,
+            tenant,
+            expected,
+        );
+    }
+    // A device whose class cannot be read: its old signatures fail, its young ones show nothing.
+    for (days, status) in [(8, "unknown"), (30, "unknown"), (31, "fail")] {
+        let mut tenant = with(vec![
+            product(1, "ESET").with("definitionStatus", "Out-of-Date"),
+        ]);
+        tenant.devices.rows[0] = tenant.devices.rows[0].clone().with("nodeClass", 17.5);
+        let since = NOW - Duration::days(days);
+        tenant.signature_history = Some(BTreeMap::from([(1, Remembered::OutOfDateSince(since))]));
+        table.case(
+            format!("out of date for {days} days, of a class that cannot be read"),
+            ANTIVIRUS,
+            tenant,
+            json!({ "status": status }),
         );
     }
     let mut tenant = with(vec![

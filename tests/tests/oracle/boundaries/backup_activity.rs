@@ -13,6 +13,10 @@ const WITH_WARNING: &str = "NINJA_BACKUP_BACKUPJOB_COMPLETED_WITH_WARNING";
 const FAILED: &str = "NINJA_BACKUP_BACKUPJOB_FAILED";
 const CANCELLED: &str = "NINJA_BACKUP_BACKUPJOB_CANCELLED";
 
+const INSIDE: &str = "inside the window";
+const OUTSIDE: &str = "outside";
+const UNDATED: &str = "at no time that can be read";
+
 pub(crate) fn table(table: &mut Table) {
     codes(table);
     window(table);
@@ -38,9 +42,27 @@ fn single(activity: &str) -> (&'static str, Vec<&'static str>, Value) {
     match activity {
         "success" => ("pass", vec![], devices(1, 1, 0, 0)),
         "warning" => ("warning", vec!["warnings_only"], devices(1, 1, 1, 0)),
-        "failure" => ("fail", vec!["backups_failing"], devices(1, 0, 0, 1)),
+        "failure" => (
+            "fail",
+            vec!["backups_failing", "latest_runs_failing"],
+            devices(1, 0, 0, 1),
+        ),
         "cancelled" => ("fail", vec!["backups_failing"], devices(1, 0, 0, 0)),
-        _ => ("unknown", vec!["no_backup_activity"], devices(0, 0, 0, 0)),
+        "unmeasured" => (
+            "unknown",
+            vec![
+                "coverage_below_half",
+                "no_backup_activity",
+                "undated_rows",
+                "unmeasured_devices",
+            ],
+            devices(0, 0, 0, 0).with("without_any_backup", 0),
+        ),
+        _ => (
+            "unknown",
+            vec!["devices_without_backup", "no_backup_activity"],
+            devices(0, 0, 0, 0),
+        ),
     }
 }
 
@@ -112,7 +134,9 @@ fn codes(table: &mut Table) {
         ("SHADOWPROTECT_BACKUPJOB_COMPLETED", "nothing", "nothing"),
         ("BACKUP", "nothing", "nothing"),
         ("COMPLETED", "nothing", "nothing"),
-        ("", "nothing", "nothing"),
+        // Without case.
+        ("ninja_backup_backupjob_completed", "success", "failure"),
+        ("CloudBerry_BackupJob_Failed", "failure", "failure"),
     ];
     for (code, plain, failed) in codes {
         for (result, becomes) in [
@@ -121,6 +145,7 @@ fn codes(table: &mut Table) {
             (Some("UNSUPPORTED"), plain),
             (Some("UNCOMPLETED"), plain),
             (Some("FAILURE"), failed),
+            (Some("failure"), failed),
         ] {
             let mut row = activity(1, 1, code);
             if let Some(result) = result {
@@ -165,48 +190,78 @@ fn codes(table: &mut Table) {
 }
 
 fn window(table: &mut Table) {
-    for (name, time, inside) in [
-        ("now", Some(ago(0)), true),
-        ("an hour ago", Some(ago(HOUR)), true),
+    for (name, time, place) in [
+        ("now", Some(ago(0)), INSIDE),
+        ("an hour ago", Some(ago(HOUR)), INSIDE),
         (
             "a microsecond less than 7 days ago",
             Some(ago(7 * DAY - MICROSECOND)),
-            true,
+            INSIDE,
         ),
         (
             "a second less than 7 days ago",
             Some(ago(7 * DAY - SECOND)),
-            true,
+            INSIDE,
         ),
-        ("7 days ago to the microsecond", Some(ago(7 * DAY)), false),
+        ("7 days ago to the microsecond", Some(ago(7 * DAY)), OUTSIDE),
         (
             "a microsecond more than 7 days ago",
             Some(ago(7 * DAY + MICROSECOND)),
-            false,
+            OUTSIDE,
         ),
-        ("in five minutes", Some(ago(-5 * MINUTE)), true),
+        ("in five minutes", Some(ago(-5 * MINUTE)), INSIDE),
         (
             "a microsecond more than five minutes ahead",
             Some(ago(-5 * MINUTE - MICROSECOND)),
-            false,
+            UNDATED,
         ),
-        ("at zero", Some(json!(0)), false),
-        ("at null", Some(Value::Null), false),
-        ("at no time", None, false),
+        ("at zero", Some(json!(0)), UNDATED),
+        ("at null", Some(Value::Null), UNDATED),
+        ("at a text", Some(json!("soon")), UNDATED),
+        ("at no time", None, UNDATED),
     ] {
-        for code in [COMPLETED, FAILED] {
+        for (code, plain, undated) in [
+            (COMPLETED, "success", "unmeasured"),
+            (WITH_WARNING, "warning", "unmeasured"),
+            (CANCELLED, "cancelled", "unmeasured"),
+            // A failure whose time cannot be read counts as of now.
+            (FAILED, "failure", "failure"),
+            (
+                "NINJA_BACKUP_INTEGRITY_CHECK_COMPLETED",
+                "check passed",
+                "nothing",
+            ),
+            (
+                "NINJA_BACKUP_INTEGRITY_CHECK_FAILED",
+                "check failed",
+                "nothing",
+            ),
+            ("NINJA_BACKUP_RESTOREJOB_COMPLETED", "restored", "nothing"),
+        ] {
             let row = activity(1, 1, code);
             let row = match &time {
                 Some(time) => row.with("activityTime", time.clone()),
                 None => row.without("activityTime"),
             };
-            let (status, _, devices) = single(match (inside, code) {
-                (false, _) => "nothing",
-                (true, COMPLETED) => "success",
-                _ => "failure",
+            let becomes = match place {
+                INSIDE => plain,
+                UNDATED => undated,
+                _ => "nothing",
+            };
+            let (status, mut reasons, devices) = single(becomes);
+            if place == UNDATED && becomes == "failure" {
+                reasons.push("undated_rows");
+            }
+            let checks = json!({
+                "passed": i64::from(becomes == "check passed"), "failed": i64::from(becomes == "check failed"),
             });
-            let expected =
-                json!({ "status": status, "complete": true, "metadata": { "devices": devices } });
+            let expected = json!({
+                "status": status, "complete": true, "reasons": reasons,
+                "metadata": {
+                    "devices": devices, "scope": { "unmeasured": i64::from(becomes == "unmeasured") },
+                    "integrity_checks": checks, "restores_completed": i64::from(becomes == "restored"),
+                },
+            });
             table.case(format!("{code} {name}"), BACKUP, with(vec![row]), expected);
         }
     }
@@ -449,7 +504,7 @@ fn beside_the_verdict(table: &mut Table) {
     tenant.devices.rows[3] = device(4).with("nodeClass", "NMS_SWITCH");
     tenant.devices.rows[4] = device(5).with("nodeClass", "WINDOWS_SERVER");
     let expected = json!({
-        "status": "pass", "reasons": [],
+        "status": "pass", "reasons": ["devices_without_backup"],
         "metadata": { "scope": { "measured": 1, "not_applicable": 4 }, "devices": { "without_any_backup": 3 } },
     });
     table.case("four of five without any", BACKUP, tenant, expected);

@@ -37,8 +37,24 @@ pub(crate) fn table(table: &mut Table) {
 }
 
 fn approval(table: &mut Table) {
+    for status in ["approved", "Approved", "aPPROVED"] {
+        let mut tenant = healthy(2);
+        tenant.devices.rows[1] = device(2).with("approvalStatus", status);
+        for signal in super::SIGNALS {
+            let expected = json!({ "status": "pass", "metadata": { "scope": { "approved": 2 } } });
+            table.case(
+                format!("approval {status}"),
+                signal,
+                tenant.clone(),
+                expected,
+            );
+        }
+    }
     for status in [
         Some(json!("PENDING")),
+        Some(json!("pending")),
+        Some(json!("APPROVED_NOT")),
+        Some(json!("")),
         Some(json!("STAGED")),
         Some(json!("DECOMMISSIONED")),
         Some(json!("SOMETHING_NEW")),
@@ -89,6 +105,18 @@ fn classes(table: &mut Table) {
         ("CHROME_OS", "other", true),
     ];
     families.extend(NETWORK.map(|class| (class, "network", false)));
+    // Enums and prefixes compare without case.
+    families.extend([
+        ("windows_server", "server", true),
+        ("Linux_Workstation", "workstation", true),
+        ("mac", "workstation", true),
+        ("nms_switch", "network", false),
+        ("Nms_Something_New", "network", false),
+        ("vmware_vm_guest", "virtualization", false),
+        ("HyperV_Something_New", "virtualization", false),
+        ("apple_ios", "mobile", false),
+        ("unmanaged_device", "other", false),
+    ]);
     for (class, family, in_scope) in families {
         let mut tenant = healthy(1);
         tenant.devices.rows[0] = device(1).with("nodeClass", class);
@@ -259,14 +287,11 @@ fn staleness(table: &mut Table) {
             expected,
         );
     }
-    let expected =
-        json!({ "metadata": { "scope": { "measured": 1, "stale": 1, "not_applicable": 0 } } });
-    table.case(
-        "a stale switch is stale to backups, which know no class",
-        BACKUP,
-        tenant,
-        expected,
-    );
+    // To backups stale are workstations, servers and devices of unknown class; the rest is not applicable.
+    let expected = json!({
+        "status": "pass", "metadata": { "scope": { "measured": 1, "stale": 0, "not_applicable": 1 } },
+    });
+    table.case("a stale switch is not applicable", BACKUP, tenant, expected);
 
     // What a stale device says is left out, good or bad.
     let mut tenant = healthy(2);
@@ -364,7 +389,7 @@ fn listed_twice(table: &mut Table) {
         (
             "unreadable and offline",
             [newer.clone(), unreadable.clone().with("offline", true)],
-            0,
+            1,
             0,
         ),
         (

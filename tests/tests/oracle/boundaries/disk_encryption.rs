@@ -6,6 +6,8 @@ use super::rows::{Change, DAY, GIB, HOUR, ago, bitlocker, customer, device, heal
 use super::{DISK, Table};
 use crate::oracle::tenant::Tenant;
 
+const UNOPENABLE: &str = r"\\?\Volume{3f2b9c1e-0000-0000-0000-100000000000}\";
+
 const BUCKETS: [&str; 5] = [
     "encrypted",
     "suspended",
@@ -160,9 +162,9 @@ fn thresholds(table: &mut Table) {
     tenant.volumes.rows = ["C:", "D:"]
         .map(|name| volume(1, name).with("timestamp", ago(31 * DAY)))
         .to_vec();
-    let expected = json!({ "status": "unknown", "metadata": { "volumes": { "in_scope": 1, "unmeasured": 1 } } });
+    let expected = json!({ "status": "unknown", "metadata": { "volumes": { "in_scope": 2, "unmeasured": 2 } } });
     table.case(
-        "a device with stale rows only is one unmeasured volume",
+        "a device with too old rows only has that many unmeasured volumes",
         DISK,
         tenant,
         expected,
@@ -217,6 +219,15 @@ fn buckets(table: &mut Table) {
                 bucket,
             );
         }
+    }
+    for (conversion, protection, bucket) in [
+        ("fully_encrypted", "protected", "encrypted"),
+        ("Fully_Encrypted", "Unprotected", "suspended"),
+        ("encryption_paused", "unknown", "in_progress"),
+        ("decryption_something_new", "protected", "not_encrypted"),
+        ("unknown", "unprotected", "not_encrypted"),
+    ] {
+        bucket_case(table, bitlocker(conversion, protection), bucket);
     }
     bucket_case(table, json!({}), "unmeasured");
     bucket_case(
@@ -273,6 +284,10 @@ fn out_of_scope(table: &mut Table) {
         ("Compact Disc", false),
         ("CD-ROM Disc", false),
         ("RAM Disk", false),
+        ("removable disk", false),
+        ("REMOVABLE DISK", false),
+        ("network drive", false),
+        ("cd-rom disc", false),
         ("Local Disk", true),
         ("Something New", true),
         ("", true),
@@ -330,6 +345,48 @@ fn out_of_scope(table: &mut Table) {
             scopes.push((format!("label {label} {size}"), row, inside));
         }
     }
+    // A volume that nobody can open carries any label.
+    for (name, letter, capacity, inside) in [
+        (UNOPENABLE, None, Some(32 * GIB - 1), false),
+        (UNOPENABLE, None, Some(GIB), false),
+        (UNOPENABLE, None, Some(32 * GIB), true),
+        (UNOPENABLE, None, Some(32 * GIB + 1), true),
+        (UNOPENABLE, None, None, true),
+        (UNOPENABLE, Some(""), Some(GIB), false),
+        (UNOPENABLE, Some(" "), Some(32 * GIB - 1), false),
+        (UNOPENABLE, Some("E:"), Some(GIB), true),
+        (&UNOPENABLE.to_lowercase(), None, Some(GIB), false),
+        (&UNOPENABLE.to_uppercase(), None, Some(GIB), false),
+        (&format!("X{UNOPENABLE}"), None, Some(GIB), true),
+        (r"\\?\Volume", None, Some(GIB), true),
+        ("Volume{3f2b}", None, Some(GIB), true),
+        ("E:", None, Some(GIB), true),
+    ] {
+        for label in ["WINRETOOLS", "Image", "Wiederherstellung", ""] {
+            let mut row = bare().with("name", name).with("label", label);
+            row = match letter {
+                Some(letter) => row.with("driveLetter", letter),
+                None => row.without("driveLetter"),
+            };
+            row = match capacity {
+                Some(capacity) => row.with("capacity", capacity),
+                None => row.without("capacity"),
+            };
+            let name =
+                format!("name {name:?}, letter {letter:?}, {capacity:?} bytes, label {label:?}");
+            scopes.push((name, row, inside));
+        }
+    }
+    let row = bare()
+        .with("name", UNOPENABLE)
+        .with("driveLetter", Value::Null)
+        .with("capacity", GIB);
+    scopes.push(("a volume nobody can open, letter null".into(), row, false));
+    let row = bare()
+        .without("driveLetter")
+        .without("name")
+        .with("capacity", GIB);
+    scopes.push(("neither name nor letter".into(), row, true));
     for label in ["Recovery Drive", "My EFI", "Data", "SYSTEM", ""] {
         let row = bare().with("label", label).with("capacity", GIB);
         scopes.push((format!("label {label:?} and small"), row, true));
@@ -346,11 +403,12 @@ fn out_of_scope(table: &mut Table) {
         let expected = if inside {
             json!({ "status": "fail", "metadata": { "scope": { "measured": 1 }, "volumes": { "in_scope": 1 } } })
         } else {
+            // Every computer has a fixed disk.
             json!({
-                "status": "not_applicable", "reasons": [],
+                "status": "unknown", "reasons": ["coverage_below_half", "unmeasured_devices", "unmeasured_volumes"],
                 "metadata": {
-                    "scope": { "measured": 0, "unmeasured": 0, "not_applicable": 1 },
-                    "volumes": { "in_scope": 0, "not_encrypted": 0 },
+                    "scope": { "measured": 0, "unmeasured": 1, "not_applicable": 0 },
+                    "volumes": { "in_scope": 1, "out_of_scope": 1, "not_encrypted": 0, "unmeasured": 1 },
                     "encrypted_percent": null, "devices_fully_encrypted": 0,
                 },
             })
@@ -361,7 +419,10 @@ fn out_of_scope(table: &mut Table) {
         tenant.volumes.rows.push(volume(1, "D:"));
         let expected = json!({
             "status": if inside { "fail" } else { "pass" },
-            "metadata": { "scope": { "measured": 1 }, "devices_fully_encrypted": i64::from(!inside) },
+            "metadata": {
+                "scope": { "measured": 1 }, "devices_fully_encrypted": i64::from(!inside),
+                "volumes": { "in_scope": 1 + i64::from(inside), "out_of_scope": i64::from(!inside) },
+            },
         });
         table.case(
             format!("{name}, beside a good volume"),
@@ -371,13 +432,17 @@ fn out_of_scope(table: &mut Table) {
         );
     }
 
-    // Devices whose volumes are all out leave the count of rule 4.
+    // A laptop that reports only a USB stick is unmeasured, and counts for rule 4.
     let mut tenant = healthy(4);
     for row in tenant.volumes.rows.iter_mut().skip(1) {
         *row = row.clone().with("deviceType", "Removable Disk");
     }
     let expected = json!({
-        "status": "pass", "reasons": [], "metadata": { "scope": { "measured": 1, "not_applicable": 3 } },
+        "status": "unknown", "reasons": ["coverage_below_half", "unmeasured_devices", "unmeasured_volumes"],
+        "metadata": {
+            "scope": { "measured": 1, "unmeasured": 3, "not_applicable": 0 },
+            "volumes": { "in_scope": 4, "out_of_scope": 3, "encrypted": 1, "unmeasured": 3 },
+        },
     });
     table.case(
         "three of four devices have removable disks only",
@@ -387,8 +452,11 @@ fn out_of_scope(table: &mut Table) {
     );
     tenant.devices.rows[0] = device(1).with("lastContact", ago(31 * DAY));
     let expected = json!({
-        "status": "unknown", "reasons": ["fleet_dark"],
-        "metadata": { "scope": { "stale": 1, "not_applicable": 3 }, "volumes": { "in_scope": 0 } },
+        "status": "unknown", "reasons": ["coverage_below_half", "unmeasured_devices", "unmeasured_volumes"],
+        "metadata": {
+            "scope": { "stale": 1, "unmeasured": 3, "not_applicable": 0 },
+            "volumes": { "in_scope": 3, "out_of_scope": 3, "unmeasured": 3 },
+        },
     });
     table.case(
         "removable disks only, beside a stale device",
@@ -568,8 +636,7 @@ fn macs(table: &mut Table) {
             table.case(name, DISK, tenant.clone(), expected.clone());
         }
         tenant.volumes.rows = vec![volume(1, "/").with("deviceType", "Removable Disk")];
-        let expected =
-            json!({ "status": "not_applicable", "metadata": { "volumes": { "in_scope": 0 } } });
+        let expected = json!({ "status": "unknown", "metadata": { "volumes": { "in_scope": 1, "out_of_scope": 1 } } });
         table.case(
             format!("{class} with a removable disk"),
             DISK,

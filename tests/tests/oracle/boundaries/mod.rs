@@ -12,12 +12,16 @@ mod backup_activity;
 mod device_inventory;
 mod devices;
 mod disk_encryption;
+mod kinds;
 mod one_rule;
 mod patch_attempts;
 mod patch_sla;
 mod public_json;
 pub(crate) mod rows;
+mod superseded;
 mod times;
+mod undated;
+mod wire;
 
 use serde_json::Value;
 
@@ -64,14 +68,18 @@ type Fill = fn(&mut Table);
 
 /// The tables, each with its name.
 pub(crate) fn tables() -> Vec<(&'static str, Vec<Case>)> {
-    let tables: [(&'static str, Fill); 10] = [
+    let tables: [(&'static str, Fill); 14] = [
         ("devices", devices::table),
         ("one rule", one_rule::table),
         ("times", times::table),
+        ("undated and too old rows", undated::table),
+        ("fields of the wrong type", wire::table),
         ("disk encryption", disk_encryption::table),
         ("antivirus posture", antivirus_posture::table),
         ("patch sla", patch_sla::table),
         ("patch attempts", patch_attempts::table),
+        ("superseded", superseded::table),
+        ("kinds", kinds::table),
         ("backup activity", backup_activity::table),
         ("device inventory", device_inventory::table),
         ("public json", public_json::table),

@@ -144,7 +144,9 @@ fn failure_before_coverage(table: &mut Table) {
     failing.os_patch_installs.rows = vec![install(1, "os-1", "FAILED", DAY)];
     let expected = json!({
         "status": "fail",
-        "reasons": ["coverage_below_half", "installs_failed", "no_patch_data", "unmeasured_devices"],
+        "reasons": [
+            "coverage_below_half", "installs_failed", "kind_below_half", "no_patch_data", "unmeasured_devices",
+        ],
     });
     table.case(
         "one of ten measured, its install failed",
@@ -204,6 +206,10 @@ fn coverage(table: &mut Table) {
             if signal == PATCHES && measured == 0 {
                 reasons.push("no_patch_data");
             }
+            // Each kind measures the same devices; of the live ones that may be half where of all in scope it is less.
+            if signal == PATCHES && measured > 0 && 2 * measured < devices - stale {
+                reasons.push("kind_below_half");
+            }
             if unmeasured > 0 {
                 reasons.push("unmeasured_devices");
             }
@@ -217,7 +223,7 @@ fn coverage(table: &mut Table) {
         }
     }
 
-    // To backups a device without activity is not applicable, so that only stale ones count against coverage.
+    // To backups a live device without activity is not applicable, so that only stale ones count against coverage.
     for (active, idle, stale, status) in [
         (1, 9, 0, "pass"),
         (2, 0, 2, "pass"),
@@ -238,11 +244,13 @@ fn coverage(table: &mut Table) {
         {
             *row = row.clone().with("lastContact", ago(31 * DAY));
         }
-        let reasons = if status == "unknown" {
-            vec!["coverage_below_half"]
-        } else {
-            vec![]
-        };
+        let mut reasons = vec![];
+        if status == "unknown" {
+            reasons.push("coverage_below_half");
+        }
+        if idle > 0 {
+            reasons.push("devices_without_backup");
+        }
         let expected = json!({
             "status": status, "reasons": reasons,
             "metadata": { "scope": { "measured": active, "unmeasured": 0, "stale": stale, "not_applicable": idle } },
@@ -259,8 +267,9 @@ fn coverage(table: &mut Table) {
     for row in failing.devices.rows.iter_mut().skip(1) {
         *row = row.clone().with("lastContact", ago(31 * DAY));
     }
-    let expected =
-        json!({ "status": "fail", "reasons": ["backups_failing", "coverage_below_half"] });
+    let expected = json!({
+        "status": "fail", "reasons": ["backups_failing", "coverage_below_half", "latest_runs_failing"],
+    });
     table.case(
         "a failing backup beside two stale devices",
         BACKUP,
@@ -440,33 +449,51 @@ fn rows_without_key(table: &mut Table) {
             );
         }
     }
-    for field in ["id", "deviceId"] {
-        let mut tenant = healthy(2);
-        tenant
-            .activities
-            .rows
-            .push(activity(9, 1, "CLOUDBERRY_BACKUPJOB_SUCCEEDED").without(field));
-        own_signal_only(
-            table,
-            &format!("a backup without {field}"),
-            BACKUP,
-            &tenant,
-            "malformed_rows",
-        );
-        // What the console logs of itself is about no device, and no backup.
-        tenant.activities.rows.pop();
-        tenant
-            .activities
-            .rows
-            .push(activity(9, 1, "APP_USER_LOGGED_IN").without(field));
-        let expected = json!({ "status": "pass", "complete": true, "reasons": [] });
-        table.case(
-            format!("another activity without {field}"),
-            BACKUP,
-            tenant,
-            expected,
-        );
+    for code in ["CLOUDBERRY_BACKUPJOB_SUCCEEDED", "APP_USER_LOGGED_IN"] {
+        for (name, row) in [
+            ("without id", activity(9, 1, code).without("id")),
+            ("of null id", activity(9, 1, code).with("id", Value::Null)),
+            ("without code", activity(9, 1, code).without("statusCode")),
+            (
+                "of null code",
+                activity(9, 1, code).with("statusCode", Value::Null),
+            ),
+            (
+                "of blank code",
+                activity(9, 1, code).with("statusCode", " "),
+            ),
+        ] {
+            let mut tenant = healthy(2);
+            tenant.activities.rows.push(row);
+            let name = format!("an activity {name}, once {code}");
+            own_signal_only(table, &name, BACKUP, &tenant, "malformed_rows");
+        }
     }
+    let mut tenant = healthy(2);
+    tenant
+        .activities
+        .rows
+        .push(activity(9, 1, "CLOUDBERRY_BACKUPJOB_SUCCEEDED").without("deviceId"));
+    own_signal_only(
+        table,
+        "a backup without deviceId",
+        BACKUP,
+        &tenant,
+        "malformed_rows",
+    );
+    // What the console logs of itself is about no device, and no backup.
+    tenant.activities.rows.pop();
+    tenant
+        .activities
+        .rows
+        .push(activity(9, 1, "APP_USER_LOGGED_IN").without("deviceId"));
+    let expected = json!({ "status": "pass", "complete": true, "reasons": [] });
+    table.case(
+        "another activity without deviceId",
+        BACKUP,
+        tenant,
+        expected,
+    );
 }
 
 const SIGNALED_REPORTS: [(&str, usize); 7] = [
@@ -511,7 +538,7 @@ fn reports_that_did_not_answer(table: &mut Table) {
                     let mut reasons = match own {
                         // A kind with a report missing is not judged at all; every device shows itself in the other.
                         PATCHES => vec!["no_patch_data"],
-                        BACKUP => vec!["no_backup_activity"],
+                        BACKUP => vec!["devices_without_backup", "no_backup_activity"],
                         ANTIVIRUS => vec!["coverage_below_half", "unmeasured_devices"],
                         _ => vec![
                             "coverage_below_half",

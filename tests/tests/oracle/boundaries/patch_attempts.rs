@@ -20,172 +20,217 @@ fn installs(rows: Vec<Value>) -> Tenant {
     tenant
 }
 
+const FINE: &str = "fine";
+const FAILS: &str = "failed";
+const MOOT: &str = "superseded";
+
 fn attempts(table: &mut Table) {
     let undated = |row: Value| row.without("installedAt");
     let failure = |ago: i64| install(1, "os-1", "FAILED", ago);
     let success = |ago: i64| install(1, "os-1", "INSTALLED", ago);
     let failed_at = |time: i64| undated(failure(0)).with("timestamp", ago(time));
-    for (name, rows, fails) in [
-        ("a failure", vec![failure(DAY)], true),
-        ("a failure 45 days ago", vec![failure(45 * DAY)], true),
+    for (name, rows, becomes) in [
+        ("a failure", vec![failure(DAY)], FAILS),
+        ("a failure 45 days ago", vec![failure(45 * DAY)], FAILS),
         (
             "a failure a microsecond earlier",
             vec![failure(45 * DAY + MICROSECOND)],
-            false,
+            FINE,
         ),
         (
             "a failure a second earlier",
             vec![failure(45 * DAY + SECOND)],
-            false,
+            FINE,
         ),
         (
             "a failure in five minutes",
             vec![failure(-5 * MINUTE)],
-            true,
+            FAILS,
         ),
-        ("a success", vec![success(DAY)], false),
+        ("a success", vec![success(DAY)], FINE),
         // The latest wins, and at one time the failure.
         (
             "failed, then installed",
             vec![failure(2 * DAY), success(DAY)],
-            false,
+            FINE,
         ),
         (
             "installed, then failed",
             vec![success(2 * DAY), failure(DAY)],
-            true,
+            FAILS,
         ),
-        ("both at one time", vec![success(DAY), failure(DAY)], true),
+        ("both at one time", vec![success(DAY), failure(DAY)], FAILS),
         (
             "installed a microsecond after",
             vec![success(DAY - MICROSECOND), failure(DAY)],
-            false,
+            FINE,
         ),
         (
             "failed, failed, installed",
             vec![failure(3 * DAY), failure(2 * DAY), success(DAY)],
-            false,
+            FINE,
         ),
         (
             "installed 45 days ago, failed before",
             vec![success(45 * DAY), failure(45 * DAY + MICROSECOND)],
-            false,
+            FINE,
         ),
         (
             "failed 45 days ago, installed before",
             vec![failure(45 * DAY), success(45 * DAY + MICROSECOND)],
-            true,
+            FAILS,
         ),
         (
             "both in the near future",
             vec![failure(-4 * MINUTE), success(-5 * MINUTE)],
-            true,
+            FAILS,
         ),
-        // Without its own time a failure counts when it was collected, and without that, now.
-        ("an undated failure", vec![failed_at(DAY)], true),
-        (
-            "an undated failure, installed since",
-            vec![failed_at(2 * DAY), success(DAY)],
-            false,
-        ),
-        (
-            "an undated failure, installed before",
-            vec![failed_at(DAY), success(2 * DAY)],
-            true,
-        ),
+        // A failure without its own time always counts for a pair without a dated attempt.
+        ("an undated failure", vec![failed_at(DAY)], FAILS),
         (
             "an undated failure, collected 45 days ago",
             vec![failed_at(45 * DAY)],
-            true,
+            FAILS,
         ),
         (
             "an undated failure, collected before",
             vec![failed_at(45 * DAY + MICROSECOND)],
-            false,
+            FAILS,
+        ),
+        (
+            "an undated failure, collected years ago",
+            vec![failed_at(3_000 * DAY)],
+            FAILS,
         ),
         (
             "a failure at no time at all",
+            vec![undated(failure(0)).without("timestamp")],
+            FAILS,
+        ),
+        (
+            "an undated failure and an undated success",
+            vec![failed_at(2 * DAY), undated(success(0))],
+            FAILS,
+        ),
+        (
+            "an undated failure, installed more than 45 days ago",
+            vec![failed_at(DAY), success(45 * DAY + MICROSECOND)],
+            FAILS,
+        ),
+        (
+            "an undated failure beside a dated one",
+            vec![failed_at(DAY), failure(2 * DAY)],
+            FAILS,
+        ),
+        (
+            "an undated failure, failed and then installed",
+            vec![failed_at(DAY), failure(3 * DAY), success(2 * DAY)],
+            MOOT,
+        ),
+        // Where the pair's latest dated attempt is a success, it is superseded, whatever was collected when.
+        (
+            "an undated failure, installed since",
+            vec![failed_at(2 * DAY), success(DAY)],
+            MOOT,
+        ),
+        (
+            "an undated failure, installed before it was collected",
+            vec![failed_at(DAY), success(2 * DAY)],
+            MOOT,
+        ),
+        (
+            "an undated failure, installed 45 days ago",
+            vec![failed_at(DAY), success(45 * DAY)],
+            MOOT,
+        ),
+        (
+            "a failure at no time at all, installed",
             vec![undated(failure(0)).without("timestamp"), success(0)],
-            true,
+            MOOT,
         ),
         (
-            "a failure dated zero",
-            vec![
-                failure(0)
-                    .with("installedAt", 0)
-                    .with("timestamp", ago(2 * DAY)),
-                success(DAY),
-            ],
-            false,
+            "a failure dated zero, installed",
+            vec![failure(0).with("installedAt", 0), success(DAY)],
+            MOOT,
         ),
         (
-            "a failure dated a day ahead",
-            vec![failure(-DAY).with("timestamp", ago(2 * DAY)), success(DAY)],
-            false,
+            "a failure dated a day ahead, installed",
+            vec![failure(-DAY), success(DAY)],
+            MOOT,
         ),
         // A success without its own time stands before everything else.
         (
             "an undated success, failed long ago",
             vec![undated(success(0)), failure(44 * DAY)],
-            true,
+            FAILS,
         ),
-        ("an undated success alone", vec![undated(success(0))], false),
+        ("an undated success alone", vec![undated(success(0))], FINE),
         (
             "a success dated a day ahead, failed before",
             vec![success(-DAY), failure(2 * DAY)],
-            true,
+            FAILS,
         ),
         (
             "a success dated by a text, failed before",
             vec![success(0).with("installedAt", "soon"), failure(2 * DAY)],
-            true,
+            FAILS,
         ),
         // Any severity.
         (
             "a failure of low severity",
             vec![failure(DAY).with("severity", "LOW")],
-            true,
+            FAILS,
         ),
         (
             "a failure of a driver",
             vec![failure(DAY).with("type", "DRIVER_UPDATES")],
-            true,
+            FAILS,
         ),
         (
             "a failure of definition updates",
             vec![failure(DAY).with("type", "DEFINITION_UPDATES")],
-            false,
+            FINE,
         ),
         // Another pair is another story.
         (
-            "another patch installed",
-            vec![failure(2 * DAY), install(1, "os-2", "INSTALLED", DAY)],
-            true,
+            "another patch installed at the same time",
+            vec![failure(DAY), install(1, "os-2", "INSTALLED", DAY)],
+            FAILS,
+        ),
+        (
+            "another patch installed before",
+            vec![failure(DAY), install(1, "os-2", "INSTALLED", 2 * DAY)],
+            FAILS,
         ),
         // However it is spelled.
         (
             "a failure in small letters",
             vec![failure(DAY).with("status", "failed")],
-            true,
+            FAILS,
         ),
         (
             "a success in small letters",
             vec![failure(2 * DAY), success(DAY).with("status", "installed")],
-            false,
+            FINE,
         ),
     ] {
+        let (status, reasons) = match becomes {
+            FAILS => ("fail", vec!["installs_failed"]),
+            MOOT => ("warning", vec!["installs_superseded"]),
+            _ => ("pass", vec![]),
+        };
+        let (fails, moot) = (i64::from(becomes == FAILS), i64::from(becomes == MOOT));
+        let counts = json!({ "failed_installs": fails, "failed_superseded": moot });
         let expected = json!({
-            "status": if fails { "fail" } else { "pass" },
-            "reasons": if fails { vec!["installs_failed"] } else { vec![] },
-            "metadata": { "os": { "failed_installs": i64::from(fails) }, "devices_with_failed": i64::from(fails) },
+            "status": status, "reasons": reasons, "metadata": { "os": counts, "devices_with_failed": fails },
         });
         table.case(name, PATCHES, installs(rows.clone()), expected);
-        // Wherever they appear: the same in the software reports, and a success in the pending list.
+        // Wherever they appear: the same in the software reports.
         let mut tenant = scanned();
         tenant.software_patch_installs.rows = rows;
         let expected = json!({
-            "status": if fails { "fail" } else { "pass" },
-            "metadata": { "software": { "failed_installs": i64::from(fails) }, "os": { "failed_installs": 0 } },
+            "status": status,
+            "metadata": { "software": counts, "os": { "failed_installs": 0, "failed_superseded": 0 } },
         });
         table.case(format!("{name}, software"), PATCHES, tenant, expected);
     }

@@ -304,33 +304,42 @@ fn pending_states(table: &mut Table) {
         ("IMPORTANT", 1),
         ("SECURITY", 1),
         ("LOW", 0),
-        ("unknown", 0),
+        ("unknown", 1),
+        ("", 1),
     ] {
         for (kind, mut tenant) in [("os", scanned()), ("software", scanned())] {
-            if kind == "os" {
-                tenant
-                    .os_patches
-                    .rows
-                    .push(os_patch(1, "os-1", severity).with("status", "REJECTED"));
-            } else {
-                tenant
-                    .software_patches
-                    .rows
-                    .push(software_patch(1, "app-1", severity).with("status", "REJECTED"));
+            for status in ["REJECTED", "rejected"] {
+                if kind == "os" {
+                    tenant.os_patches.rows.truncate(1);
+                    tenant
+                        .os_patches
+                        .rows
+                        .push(os_patch(1, "os-1", severity).with("status", status));
+                } else {
+                    tenant.software_patches.rows.truncate(1);
+                    tenant
+                        .software_patches
+                        .rows
+                        .push(software_patch(1, "app-1", severity).with("status", status));
+                }
+                // The one device there is has a rejected patch: that is all of them.
+                let expected = json!({
+                    "status": if rejected == 1 { "warning" } else { "pass" },
+                    "reasons": if rejected == 1 { vec!["patches_rejected"] } else { vec![] },
+                    "metadata": {
+                        kind: {
+                            "rejected": rejected, "missing_critical": 0, "missing_important": 0, "severity_unknown": 0,
+                        },
+                        "devices_with_missing": 0,
+                    },
+                });
+                table.case(
+                    format!("{status} {kind} {severity:?}"),
+                    PATCHES,
+                    tenant.clone(),
+                    expected,
+                );
             }
-            let expected = json!({
-                "status": "pass", "reasons": [],
-                "metadata": {
-                    kind: { "rejected": rejected, "missing_critical": 0, "missing_important": 0, "severity_unknown": 0 },
-                    "devices_with_missing": 0,
-                },
-            });
-            table.case(
-                format!("rejected {kind} {severity}"),
-                PATCHES,
-                tenant,
-                expected,
-            );
         }
     }
 
@@ -364,7 +373,7 @@ fn pending_states(table: &mut Table) {
     let row = os_patch(1, "os-1", "CRITICAL")
         .with("status", "FAILED")
         .with("timestamp", ago(31 * DAY));
-    let expected = json!({ "status": "fail", "reasons": ["installs_failed"] });
+    let expected = json!({ "status": "fail", "reasons": ["installs_failed", "patches_missing", "undated_rows"] });
     table.case(
         "pending CRITICAL FAILED, collected long ago",
         PATCHES,
@@ -374,7 +383,7 @@ fn pending_states(table: &mut Table) {
     let row = os_patch(1, "os-1", "CRITICAL")
         .with("status", "FAILED")
         .without("timestamp");
-    let expected = json!({ "status": "fail", "reasons": ["installs_failed"] });
+    let expected = json!({ "status": "fail", "reasons": ["installs_failed", "patches_missing", "undated_rows"] });
     table.case(
         "pending CRITICAL FAILED at no time",
         PATCHES,
@@ -442,7 +451,7 @@ fn measured(table: &mut Table) {
         ),
         (
             "a pending patch collected before",
-            os_patch(1, "os-1", "CRITICAL").with("timestamp", ago(30 * DAY + MICROSECOND)),
+            os_patch(1, "os-1", "LOW").with("timestamp", ago(30 * DAY + MICROSECOND)),
             0,
         ),
     ] {
@@ -480,8 +489,18 @@ fn measured(table: &mut Table) {
             0,
         ),
         (
-            "an attempt of a state never seen",
+            "an install row of a state never seen",
             install(1, "os-1", "CANCELLED", DAY).with("severity", "CRITICAL"),
+            0,
+        ),
+        (
+            "an install row that is pending",
+            install(1, "os-1", "MANUAL", DAY).with("severity", "CRITICAL"),
+            0,
+        ),
+        (
+            "a failed install of definition updates",
+            install(1, "d", "FAILED", DAY).with("type", "DEFINITION_UPDATES"),
             1,
         ),
         (

@@ -15,7 +15,7 @@ pub(crate) fn table(table: &mut Table) {
             json!({
                 "scope": { "approved": 5, "measured": 2, "unmeasured": 1, "stale": 1, "not_applicable": 1, "not_approved": 1 },
                 "volumes": {
-                    "in_scope": 7, "encrypted": 2, "suspended": 1, "in_progress": 1, "not_encrypted": 1, "unmeasured": 2,
+                    "in_scope": 7, "out_of_scope": 1, "encrypted": 2, "suspended": 1, "in_progress": 1, "not_encrypted": 1, "unmeasured": 2,
                 },
                 "encrypted_percent": 40.0, "devices_fully_encrypted": 1,
             }),
@@ -35,11 +35,11 @@ pub(crate) fn table(table: &mut Table) {
                 "scope": { "approved": 5, "measured": 2, "unmeasured": 1, "stale": 1, "not_applicable": 1, "not_approved": 1 },
                 "os": {
                     "devices_measured": 1, "missing_critical": 1, "missing_important": 2, "failed_installs": 1,
-                    "rejected": 1, "severity_unknown": 1,
+                    "failed_superseded": 0, "rejected": 1, "severity_unknown": 1,
                 },
                 "software": {
                     "devices_measured": 2, "missing_critical": 1, "missing_important": 0, "failed_installs": 1,
-                    "rejected": 0, "severity_unknown": 0,
+                    "failed_superseded": 0, "rejected": 0, "severity_unknown": 0,
                 },
                 "devices_with_missing": 2, "devices_with_failed": 2,
             }),
@@ -85,7 +85,9 @@ pub(crate) fn table(table: &mut Table) {
                 "fail",
                 vec![
                     "installs_failed",
+                    "kind_below_half",
                     "patches_missing",
+                    "patches_rejected",
                     "severity_unknown",
                     "unmeasured_devices",
                 ],
@@ -93,7 +95,7 @@ pub(crate) fn table(table: &mut Table) {
             ),
             BACKUP => (
                 "fail",
-                vec!["backups_failing", "warnings_only"],
+                vec!["backups_failing", "latest_runs_failing", "warnings_only"],
                 ["IC-060", "IC-061"],
             ),
             _ => ("pass", vec!["unmeasured_devices"], ["IC-031", "IC-032"]),

@@ -35,7 +35,6 @@ impl Maker {
             "IMAGEMANAGER_VERIFICATION_FAILED",
             "BACKUP",
             "START_REQUESTED",
-            "",
         ];
         let temper = self.dice.weigh(&TEMPERS);
         let all = self.dice.percent(60);
@@ -68,7 +67,7 @@ impl Maker {
                     };
                     row["activityResult"] = json!(result);
                 }
-                if self.dice.percent(2) {
+                if self.dice.percent(1) {
                     row[*self
                         .dice
                         .pick(&["statusCode", "activityResult", "activityType"])] = Value::Null;
@@ -88,9 +87,37 @@ impl Maker {
                 }
             }
         }
+        // A laptop back from leave uploads what it did before.
+        if let (true, false) = (self.dice.percent(8), ids.is_empty()) {
+            let device = *self.dice.pick(ids);
+            let burst = self.dice.between(20, 60);
+            for number in 0..burst {
+                let code = *self.dice.pick(GOOD);
+                let mut row = json!({
+                    "id": 2_000_000 + number, "deviceId": device, "activityType": "NINJA_BACKUP", "statusCode": code,
+                });
+                let ago = self.dice.between(8, 40) * DAY;
+                row["activityTime"] = self.written(ago);
+                rows.push(row);
+            }
+        }
         // An id is one activity: drawn twice, the first stays.
         let mut seen = BTreeSet::new();
         rows.retain(|row| seen.insert(row["id"].as_i64()));
+        // The same id twice with different content.
+        if self.doubles {
+            for row in rows.clone() {
+                if self.dice.percent(4) {
+                    let mut again = row;
+                    if self.dice.percent(50) {
+                        again["statusCode"] = json!(*self.dice.pick(BAD));
+                    } else {
+                        again["activityResult"] = json!("FAILURE");
+                    }
+                    rows.push(again);
+                }
+            }
+        }
         rows
     }
 }

@@ -49,7 +49,16 @@ const APPLIANCES: &[&str] = &[
     "UNMANAGED_DEVICE",
 ];
 
-const STRANGE: &[&str] = &["CHROME_OS", "LINUX", "NMS", "VMWARE", "windows_server", ""];
+const STRANGE: &[&str] = &[
+    "CHROME_OS",
+    "LINUX",
+    "NMS",
+    "VMWARE",
+    "windows_server",
+    "nms_switch",
+    "mac",
+    "",
+];
 
 impl Maker {
     pub(super) fn devices(&mut self) -> Vec<Value> {
@@ -83,8 +92,9 @@ impl Maker {
             };
             let mut row = json!({
                 "id": id, "uid": format!("uid-{id}"), "organizationId": ORGANIZATION, "locationId": 1,
-                "nodeClass": class, "approvalStatus": "APPROVED", "offline": self.dice.percent(offline),
+                "nodeClass": class, "approvalStatus": *self.dice.pick(&["APPROVED", "APPROVED", "APPROVED", "approved"]), "offline": self.dice.percent(offline),
                 "systemName": format!("PC-{id}"),
+                "macAddresses": [null, "00:00:5E:00:53:01"],
             });
             if self.dice.percent(3) {
                 if self.dice.percent(50) {

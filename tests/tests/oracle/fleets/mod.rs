@@ -3,6 +3,11 @@
 //! Each tenant first draws its temper (how many devices, how good each signal is, how much noise), so that all outcomes occur
 //! often; the rows then follow. A seed always gives the same tenant.
 
+#![expect(
+    clippy::too_many_lines,
+    reason = "a generator is as long as what it may draw"
+)]
+
 mod activities;
 mod devices;
 mod dice;
@@ -10,6 +15,7 @@ mod noise;
 mod patches;
 mod products;
 mod times;
+pub(crate) mod unreadable;
 mod volumes;
 
 use serde_json::Value;
@@ -18,7 +24,7 @@ use time::{Duration, UtcOffset};
 
 use self::dice::Dice;
 use self::patches::Kind;
-use crate::oracle::tenant::{Report, Tenant};
+use crate::oracle::tenant::{Kinds, Report, Tenant};
 
 const ORGANIZATION: i64 = 7;
 const OTHER_ORGANIZATION: i64 = 8;
@@ -142,6 +148,12 @@ pub(crate) fn tenant(seed: u64) -> Tenant {
     ) = software;
     tenant.activities = Report::answered(maker.activities(&ids));
     tenant.signature_history = maker.history(&ids);
+    tenant.kinds = maker.dice.weigh(&[
+        (84, Kinds::Both),
+        (8, Kinds::OsOnly),
+        (8, Kinds::SoftwareOnly),
+    ]);
+    maker.damage(&mut tenant);
     maker.disturb(&mut tenant);
     tenant
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Maker;
+use super::unreadable::read_fields;
 use crate::oracle::tenant::{Report, State, Tenant};
 
 impl Maker {
@@ -38,41 +39,6 @@ impl Maker {
 
     /// A row that does not decode, or is about nothing, made of a good one.
     pub(super) fn spoil(&mut self, tenant: &mut Tenant) {
-        const DEVICE: &[&str] = &[
-            "id",
-            "organizationId",
-            "nodeClass",
-            "approvalStatus",
-            "offline",
-        ];
-        const VOLUME: &[&str] = &[
-            "deviceId",
-            "name",
-            "label",
-            "deviceType",
-            "capacity",
-            "bitLockerStatus",
-        ];
-        const PRODUCT: &[&str] = &[
-            "deviceId",
-            "productName",
-            "productState",
-            "definitionStatus",
-        ];
-        const OS_PATCH: &[&str] = &["deviceId", "id", "severity", "status", "type"];
-        const SOFTWARE_PATCH: &[&str] = &["deviceId", "id", "impact", "status", "type"];
-        const ACTIVITY: &[&str] = &["id", "deviceId", "statusCode", "activityResult"];
-        const FIELDS: [&[&str]; 8] = [
-            DEVICE,
-            VOLUME,
-            PRODUCT,
-            OS_PATCH,
-            OS_PATCH,
-            SOFTWARE_PATCH,
-            SOFTWARE_PATCH,
-            ACTIVITY,
-        ];
-
         let index = usize::try_from(self.dice.below(8)).expect("an index");
         let wrong = self
             .dice
@@ -84,7 +50,7 @@ impl Maker {
                 json!("17"),
             ])
             .clone();
-        let field = *self.dice.pick(FIELDS[index]);
+        let field = *self.dice.pick(read_fields(index));
         let key = match index {
             0 => *self.dice.pick(&["id", "organizationId"]),
             3..=7 => *self.dice.pick(&["id", "deviceId"]),

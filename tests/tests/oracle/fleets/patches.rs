@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{DAY, Maker};
+use super::{DAY, HOUR, MICROSECOND, Maker};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -18,6 +18,10 @@ pub(super) enum PatchTemper {
     /// About the border of five and six.
     Several,
     Failing,
+    /// Failed installations with something that supersedes them, or nearly.
+    Moot,
+    /// Rejected patches on about a tenth of the devices.
+    Rejecting,
     Wild,
     Sparse,
     None,
@@ -30,6 +34,8 @@ impl Maker {
             (14, PatchTemper::Few),
             (10, PatchTemper::Several),
             (8, PatchTemper::Failing),
+            (8, PatchTemper::Moot),
+            (8, PatchTemper::Rejecting),
             (18, PatchTemper::Wild),
             (10, PatchTemper::Sparse),
             (4, PatchTemper::None),
@@ -81,6 +87,15 @@ impl Maker {
             if matches!(temper, PatchTemper::Failing) && self.dice.percent(30) {
                 let row = self.attempt(*id, "one", kind, "FAILED");
                 installs.push(row);
+            }
+            if matches!(temper, PatchTemper::Moot) && self.dice.percent(40) {
+                self.moot(*id, kind, &mut pending, &mut installs);
+            }
+            if matches!(temper, PatchTemper::Rejecting) && self.dice.percent(10) {
+                let severity = *self.dice.pick(&["CRITICAL", "security", "unknown", "LOW"]);
+                let status = *self.dice.pick(&["REJECTED", "REJECTED", "rejected"]);
+                let row = self.patch(*id, "rejected", kind, severity, status, "UNKNOWN");
+                pending.push(row);
             }
             if matches!(temper, PatchTemper::Wild) {
                 for _ in 0..self.dice.between(0, 3) {
@@ -139,6 +154,51 @@ impl Maker {
             row["status"] = json!(*maker.dice.pick(&["INSTALLED", "FAILED"]));
         });
         (pending, installs)
+    }
+
+    /// A failed installation, and what a person did about it.
+    fn moot(
+        &mut self,
+        device: i64,
+        kind: Kind,
+        pending: &mut Vec<Value>,
+        installs: &mut Vec<Value>,
+    ) {
+        let mut failure = self.attempt(device, "old", kind, "FAILED");
+        failure["installedAt"] = self.written(2 * DAY);
+        if self.dice.percent(20) {
+            failure
+                .as_object_mut()
+                .expect("a row")
+                .remove("installedAt");
+        }
+        installs.push(failure);
+        let (id, status) = match self.dice.below(6) {
+            // A later success, of this patch or of another; or of definition updates, which is none.
+            0..=2 => {
+                let id = *self.dice.pick(&["new", "new", "new", "old", "definitions"]);
+                let mut success = self.attempt(device, id, kind, "INSTALLED");
+                let ago = *self.dice.pick(&[
+                    DAY,
+                    HOUR,
+                    2 * DAY - MICROSECOND,
+                    2 * DAY,
+                    2 * DAY + MICROSECOND,
+                    44 * DAY,
+                ]);
+                success["installedAt"] = self.written(ago);
+                installs.push(success);
+                if self.dice.percent(80) {
+                    return;
+                }
+                ("old", *self.dice.pick(&["MANUAL", "REJECTED", "INSTALLED"]))
+            }
+            3 | 4 => ("old", "REJECTED"),
+            _ => ("old", "MANUAL"),
+        };
+        let severity = *self.dice.pick(&["LOW", "CRITICAL"]);
+        let row = self.patch(device, id, kind, severity, status, "UNKNOWN");
+        pending.push(row);
     }
 
     pub(super) fn patch(

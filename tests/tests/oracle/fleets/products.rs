@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::{DAY, MICROSECOND, Maker, SECOND, Temper};
+use crate::oracle::tenant::Remembered;
+
+use super::{DAY, HOUR, MICROSECOND, Maker, SECOND, Temper};
 
 impl Maker {
     pub(super) fn products(&mut self, device: i64, temper: Temper) -> Vec<Value> {
@@ -47,6 +49,21 @@ impl Maker {
         const DUNNO: &[&str] = &["Unknown", "", "Fine"];
 
         let mut rows = Vec::new();
+        // An ON row about a week older than what else the device says.
+        if temper.bad(&mut self.dice) && self.dice.percent(30) {
+            let week = *self
+                .dice
+                .pick(&[7 * DAY, 7 * DAY + MICROSECOND, 8 * DAY, 29 * DAY]);
+            for (state, ago) in [("ON", HOUR + week), ("OFF", HOUR)] {
+                let name = *self.dice.pick(PRODUCTS);
+                let mut row = json!({
+                    "deviceId": device, "productName": name, "productState": state, "definitionStatus": "Up-to-Date",
+                });
+                row["timestamp"] = self.written(ago);
+                rows.push(row);
+            }
+            return rows;
+        }
         for _ in 0..self.dice.between(1, 3) {
             let bad = temper.bad(&mut self.dice);
             let mut row = json!({
@@ -60,7 +77,11 @@ impl Maker {
                         row["productState"] =
                             json!(*self.dice.pick(&["RESTARTING", "UNKNOWN", ""]));
                     }
-                    5 => row["productName"] = json!(*self.dice.pick(NO_PRODUCTS)),
+                    5 => {
+                        row["productName"] = json!(*self.dice.pick(NO_PRODUCTS));
+                        row["productState"] =
+                            json!(*self.dice.pick(&["ON", "OFF", "SNOOZED", "RESTARTING"]));
+                    }
                     6 | 7 => row["definitionStatus"] = json!(*self.dice.pick(OUT)),
                     8 => row["definitionStatus"] = json!(*self.dice.pick(DUNNO)),
                     _ => {
@@ -78,8 +99,11 @@ impl Maker {
             } else if self.remembers && self.dice.percent(25) {
                 row["definitionStatus"] = json!(*self.dice.pick(OUT));
             } else if self.dice.percent(10) {
-                // A product that stands down beside another.
+                // A product that stands down beside another, or has no name.
                 let mut aside = row.clone();
+                if self.dice.percent(30) {
+                    aside["productName"] = json!(*self.dice.pick(NO_PRODUCTS));
+                }
                 aside["productState"] = json!(*self.dice.pick(STATES));
                 self.stamp(&mut aside, "timestamp", 30 * DAY);
                 rows.push(aside);
@@ -100,8 +124,8 @@ impl Maker {
         rows
     }
 
-    /// When signatures were first seen out of date, if the host keeps that.
-    pub(super) fn history(&mut self, ids: &[i64]) -> Option<BTreeMap<i64, OffsetDateTime>> {
+    /// What earlier sweeps saw of signatures, if the host keeps that.
+    pub(super) fn history(&mut self, ids: &[i64]) -> Option<BTreeMap<i64, Remembered>> {
         if !self.remembers {
             return None;
         }
@@ -121,12 +145,12 @@ impl Maker {
             } else {
                 border + if over { off } else { off.min(0) }
             };
-            if self.dice.percent(80) {
+            if self.dice.percent(15) {
+                history.insert(*id, Remembered::UpToDate);
+            } else if self.dice.percent(80) {
                 let time = i128::from(self.now - ago) * 1_000;
-                history.insert(
-                    *id,
-                    OffsetDateTime::from_unix_timestamp_nanos(time).expect("this century"),
-                );
+                let since = OffsetDateTime::from_unix_timestamp_nanos(time).expect("this century");
+                history.insert(*id, Remembered::OutOfDateSince(since));
             }
         }
         Some(history)

@@ -115,10 +115,12 @@ impl Maker {
             if self.dice.percent(75) {
                 change(self, &mut again);
             }
-            match self.dice.below(4) {
-                0 => again[time] = self.written(2 * HOUR),
-                1 => again[time] = self.written(MINUTE),
-                2 if self.dice.percent(20) => again[time] = self.unreadable(),
+            match self.dice.below(8) {
+                0 | 1 => again[time] = self.written(2 * HOUR),
+                2 | 3 => again[time] = self.written(MINUTE),
+                4 if self.dice.percent(40) => again[time] = self.unreadable(),
+                5 if self.dice.percent(40) => again[time] = self.written(30 * DAY + SECOND),
+                6 if self.dice.percent(40) => again[time] = self.written(60 * DAY),
                 _ => {}
             }
             rows.push(again);

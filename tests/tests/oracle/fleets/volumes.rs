@@ -67,12 +67,20 @@ impl Maker {
             "Local Disk",
             "Local Disk",
             "Removable Disk",
+            "removable disk",
             "Network Drive",
             "Compact Disc",
             "CD-ROM Disc",
             "RAM Disk",
             "Holographic Disk",
             "",
+        ];
+        const UNOPENABLE: &[&str] = &[
+            "WINRETOOLS",
+            "Image",
+            "DELLSUPPORT",
+            "Wiederherstellung",
+            "EFI",
         ];
         const SIZES: &[i64] = &[
             0,
@@ -81,6 +89,8 @@ impl Maker {
             16 * GIB - 1,
             16 * GIB,
             16 * GIB + 1,
+            32 * GIB - 1,
+            32 * GIB,
             500 * GIB,
         ];
 
@@ -90,6 +100,31 @@ impl Maker {
             6
         };
         let mut rows = Vec::new();
+        // A laptop that reports only a USB stick.
+        if self.dice.percent(3) {
+            let mut row = json!({
+                "deviceId": device, "name": "E:", "driveLetter": "E:", "label": "STICK", "deviceType": "Removable Disk",
+                "capacity": 32 * GIB, "bitLockerStatus": self.bitlocker(true),
+            });
+            self.stamp(&mut row, "timestamp", 30 * DAY);
+            return vec![row];
+        }
+        // A vendor's partition that nobody can open.
+        if self.dice.percent(10) {
+            let mut row = json!({
+                "deviceId": device, "name": format!(r"\\?\Volume{{{device}}}\"), "label": *self.dice.pick(UNOPENABLE),
+                "deviceType": "Local Disk", "capacity": GIB, "bitLockerStatus": self.bitlocker(true),
+            });
+            match self.dice.below(8) {
+                0 => row["driveLetter"] = json!(*self.dice.pick(&["", " ", "R:"])),
+                1 => row["driveLetter"] = Value::Null,
+                2 => row["capacity"] = json!(*self.dice.pick(SIZES)),
+                3 => row["name"] = json!(format!(r"\\?\VOLUME{{{device}}}\")),
+                _ => {}
+            }
+            self.stamp(&mut row, "timestamp", 30 * DAY);
+            rows.push(row);
+        }
         for number in 0..self.dice.between(1, 3) {
             let letter = *self.dice.pick(&["C:", "D:", "E:", "C:"]);
             let bad = temper.bad(&mut self.dice);
@@ -142,8 +177,9 @@ impl Maker {
             rows.push(row);
         }
         self.doubled(&mut rows, "timestamp", |maker, row| {
-            match maker.dice.below(4) {
+            match maker.dice.below(5) {
                 0 => row["deviceType"] = json!("Removable Disk"),
+                4 => row["label"] = json!("EFI"),
                 1 => row["capacity"] = json!(0),
                 _ => {
                     let bad = maker.dice.percent(70);

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use async_trait::async_trait;
 use regentra_sync::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
+    anchor::EvidenceHead,
     evidence_chain::{EvidenceRow, chain_start},
     regentra_evidence::SignalKind,
     store::{
@@ -132,6 +133,15 @@ impl State {
             self.signals.entry(key).or_default().push(stored);
         }
         for row in commit.evidence {
+            self.heads.entry(msp).or_default().push(EvidenceHead {
+                customer,
+                mapping: row.mapping,
+                signal: row.signal,
+                length: row.link.sequence,
+                hash: row.link.hash,
+                tick: commit.scheduled_at,
+                root: None,
+            });
             let key = (customer, row.mapping, row.signal);
             let committed_at = Some(store_time);
             let row = EvidenceRow {
@@ -150,10 +160,10 @@ impl State {
                 .or(commit.first_evidence_synced_at);
         }
         let history = self.signatures.entry((msp, mapping)).or_default();
-        for (device, first_seen) in commit.signatures.first_seen {
-            history.entry(device).or_insert(first_seen);
+        for (device, record) in commit.signatures.changed {
+            history.insert(device, record);
         }
-        for device in &commit.signatures.cleared {
+        for device in &commit.signatures.forgotten {
             history.remove(device);
         }
         for write in commit.tickets {

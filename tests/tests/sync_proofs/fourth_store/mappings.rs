@@ -60,6 +60,10 @@ impl Mappings for HashMapStore {
     ) -> Result<CommitOutcome> {
         let check = |state: &State| state.check_credential(msp, commit.guard);
         Ok(self.commit(msp, commit.event, check, |state, ()| {
+            let credential = state.credentials.get_mut(&(msp, commit.guard.credential));
+            if let (Some(credential), Some(lost)) = (credential, commit.lost_organizations) {
+                credential.lost_organizations = lost;
+            }
             for mapping in commit.added.clone() {
                 state.mappings.entry((msp, mapping.id)).or_insert(mapping);
             }

@@ -3,6 +3,7 @@
 //! It shows what implementing the traits takes, and keeps the documentation honest: where that left something open, it was
 //! mended. One mutex around everything makes every commit atomic; a commit checks all its guards before it writes anything.
 
+mod anchors;
 mod assets;
 mod audit;
 mod budget;
@@ -20,6 +21,7 @@ use std::{
 
 use regentra_sync::{
     AssetId, CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId,
+    anchor::{EvidenceHead, EvidenceRoot},
     asset::{Asset, AssetStatus, Source, come_back},
     audit::AuditRow,
     authorization::{PendingAuthorization, StateDigest},
@@ -64,6 +66,8 @@ struct State {
     /// In the order of commits.
     signals: HashMap<(ComplianceOrgId, MappingId, SignalKind), Vec<StoredSignal>>,
     evidence: HashMap<(ComplianceOrgId, MappingId, SignalKind), Vec<EvidenceRow>>,
+    heads: HashMap<MspOrgId, Vec<EvidenceHead>>,
+    roots: HashMap<MspOrgId, Vec<EvidenceRoot>>,
     spent: HashMap<Fingerprint, Vec<OffsetDateTime>>,
 }
 

@@ -1,0 +1,69 @@
+//! The heads of an MSP's evidence chains, and the roots over them.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use super::{CommitOutcome, Result};
+use crate::{
+    ComplianceOrgId, EventId, MspOrgId,
+    anchor::{EvidenceHead, EvidenceRoot},
+};
+
+/// The heads that sweeps wrote on the MSP's side, and the roots over them that are handed to an
+/// [`AnchorSink`](crate::anchor::AnchorSink).
+///
+/// [`commit_sweep`](super::Evidence::commit_sweep) writes the heads. A head is under no root until [`commit_root`](Self::commit_root)
+/// takes it, and under that root for good.
+#[async_trait]
+pub trait Anchors: Debug + Send + Sync + 'static {
+    /// The ticks before `before` that have heads under no root, ordered by time, at most `limit`.
+    async fn ticks_without_root(
+        &self,
+        msp: MspOrgId,
+        before: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<OffsetDateTime>>;
+
+    /// The heads of a tick that are under no root, in any order.
+    async fn heads_without_root(
+        &self,
+        msp: MspOrgId,
+        tick: OffsetDateTime,
+    ) -> Result<Vec<EvidenceHead>>;
+
+    /// Writes a root over every head of its tick that is under no root.
+    ///
+    /// Guard: the root's number is one more than the MSP's last (the first is 1), and there are exactly as many heads as it is
+    /// over, else [`Guard::Root`](super::Guard::Root).
+    async fn commit_root(&self, msp: MspOrgId, commit: RootCommit) -> Result<CommitOutcome>;
+
+    /// The last root; `None` before the first.
+    async fn last_root(&self, msp: MspOrgId) -> Result<Option<EvidenceRoot>>;
+
+    /// The roots that were not handed out, ordered by number, at most `limit`.
+    async fn roots_waiting(&self, msp: MspOrgId, limit: u32) -> Result<Vec<EvidenceRoot>>;
+
+    /// Remembers that a root was handed out at `at`. One that is not there, or was handed out before, stays as it is.
+    async fn root_handed_out(&self, msp: MspOrgId, number: u64, at: OffsetDateTime) -> Result<()>;
+
+    /// The heads under a root, in any order.
+    async fn heads_of_root(&self, msp: MspOrgId, number: u64) -> Result<Vec<EvidenceHead>>;
+
+    /// The heads of a customer that are under a root, in any order.
+    async fn heads_of_customer(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+    ) -> Result<Vec<EvidenceHead>>;
+}
+
+/// A root to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootCommit {
+    /// The root's event: [`EventId::of_root`].
+    pub event: EventId,
+    /// The root as it shall be, handed out to nobody.
+    pub root: EvidenceRoot,
+}
