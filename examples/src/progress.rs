@@ -304,7 +304,7 @@ mod tests {
             let error = regentra_sync::Error::new(kind, "too many requests");
             when_to_try_again(&anyhow::Error::new(error).context("while syncing"))
         };
-        let said = of(Some(Duration::from_secs(86_400))).unwrap();
+        let said = of(Some(Duration::from_hours(24))).unwrap();
         assert!(said.contains("24 hours, until "), "{said}");
         assert!(said.contains(" UTC,"), "{said}");
         assert_eq!(of(None), None);

@@ -581,7 +581,7 @@ impl DiskEncryption {
         let class = self.fleet.class(fact.device);
         let withheld = Withheld {
             reported: fact.encryption.is_some() && class.may_have_bitlocker(),
-            in_doubt: doubt != Doubt::None || !class.shows_good(),
+            in_doubt: doubt != Doubt::None,
         };
         let said = Said {
             bucket: match fact.bucket(class) {
@@ -753,16 +753,19 @@ impl DiskEncryption {
                 .range((device, VolumeKey(u128::MIN))..=(device, VolumeKey(u128::MAX)))
                 .map(|(_, volume)| volume)
         };
+        // Of a device whose class cannot be read a custom field, too, shows only what is bad.
+        let shows_good = self.fleet.class(device).shows_good();
         let answer = self.custom.get(device);
+        let answer = answer.filter(|answer| shows_good || *answer == CustomAnswer::No);
         let fresh_volumes = rows()
             .filter(|volume| volume.is_fresh_and_in_scope())
             .count();
         let unidentified = rows().any(|volume| volume.unidentified);
         let mut own = VolumeCounts::none();
-        // Without a volume in scope the device counts as one, which is of nobody knows what class where its class cannot be read.
+        // Without a volume in scope the device counts as one.
         let mut of_all = Withheld {
             reported: unidentified,
-            in_doubt: !self.fleet.class(device).shows_good(),
+            in_doubt: false,
         };
         for volume in rows() {
             let is_fresh = usize::from(volume.is_fresh_and_in_scope());

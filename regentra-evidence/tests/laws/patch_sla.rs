@@ -172,7 +172,7 @@ impl Evaluator for PatchSla {
 
     fn damaged(row: &PatchRow, field: u8) -> PatchRow {
         match row {
-            PatchRow::Pending(fact) if field % 3 == 0 => PatchRow::Pending(PendingFact {
+            PatchRow::Pending(fact) if field.is_multiple_of(3) => PatchRow::Pending(PendingFact {
                 severity: PatchSeverity::Unknown,
                 ..*fact
             }),

@@ -47,7 +47,7 @@ const SHORTEST_SERIAL: usize = 4;
 /// A serial number shorter than this identifies a machine only where the host names do not contradict it.
 const UNDOUBTED_SERIAL: usize = 7;
 
-/// How much of a computer's name Windows keeps as its NetBIOS name.
+/// How much of a computer's name Windows keeps as its `NetBIOS` name.
 const NETBIOS_NAME: usize = 15;
 
 /// A serial number as it is compared: in upper case, letters and digits only. `None` for one that identifies nothing: shorter

@@ -81,44 +81,7 @@ pub fn sync_plan(
         malformed_rows: list.malformed_rows,
         ..SyncCounts::default()
     };
-    let id_of = |device: i64| AssetId::of_device(target.credential, &device.to_string());
-    let listed: BTreeMap<AssetId, Contact> = list
-        .devices
-        .iter()
-        .map(|device| (id_of(device.id), device.contact))
-        .collect();
-    for device in &list.devices {
-        let id = id_of(device.id);
-        let asset = after.entry(id).or_insert_with(|| Asset {
-            id,
-            company: target.company,
-            source: Source::Ninjaone,
-            credential: Some(target.credential),
-            mapping: Some(target.mapping),
-            external_id: device.id.to_string(),
-            status: AssetStatus::Active,
-            content: device.content.clone(),
-            missing_since: None,
-            possible_duplicate_of: None,
-            version: Version::default(),
-            created_at: now,
-            updated_at: now,
-        });
-        companies.insert(asset.company);
-        asset.company = target.company;
-        asset.mapping = Some(target.mapping);
-        asset.status = AssetStatus::Active;
-        asset.missing_since = None;
-        let mut content = device.content.clone();
-        if list.entra_device_ids_unsure && content.entra_device_id.is_none() {
-            content
-                .entra_device_id
-                .clone_from(&asset.content.entra_device_id);
-        }
-        if asset.content.hash() != content.hash() {
-            asset.content = content;
-        }
-    }
+    let listed = take_listed(target, list, now, &mut after, &mut companies);
     for (id, duplicate_of) in possible_duplicates(&after, &listed) {
         counts.possible_duplicates += u64::from(duplicate_of.is_some());
         if let Some(asset) = after.get_mut(&id) {
@@ -189,6 +152,52 @@ pub fn sync_plan(
         suspect_empty,
         suspect_shrunk,
     }
+}
+
+/// Puts the listed devices into the assets, and the companies they are or were in into those to reconcile. Answers who was
+/// listed, and when each was last seen.
+fn take_listed(
+    target: SyncTarget,
+    list: &DeviceList,
+    now: OffsetDateTime,
+    assets: &mut BTreeMap<AssetId, Asset>,
+    companies: &mut BTreeSet<CompanyId>,
+) -> BTreeMap<AssetId, Contact> {
+    let mut listed = BTreeMap::new();
+    for device in &list.devices {
+        let id = AssetId::of_device(target.credential, &device.id.to_string());
+        listed.insert(id, device.contact);
+        let asset = assets.entry(id).or_insert_with(|| Asset {
+            id,
+            company: target.company,
+            source: Source::Ninjaone,
+            credential: Some(target.credential),
+            mapping: Some(target.mapping),
+            external_id: device.id.to_string(),
+            status: AssetStatus::Active,
+            content: device.content.clone(),
+            missing_since: None,
+            possible_duplicate_of: None,
+            version: Version::default(),
+            created_at: now,
+            updated_at: now,
+        });
+        companies.insert(asset.company);
+        asset.company = target.company;
+        asset.mapping = Some(target.mapping);
+        asset.status = AssetStatus::Active;
+        asset.missing_since = None;
+        let mut content = device.content.clone();
+        if list.entra_device_ids_unsure && content.entra_device_id.is_none() {
+            content
+                .entra_device_id
+                .clone_from(&asset.content.entra_device_id);
+        }
+        if asset.content.hash() != content.hash() {
+            asset.content = content;
+        }
+    }
+    listed
 }
 
 /// Of every listed device, the newest record of the same serial number that appeared after this one was last seen, while this

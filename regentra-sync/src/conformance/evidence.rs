@@ -388,6 +388,8 @@ pub async fn the_first_evidence_time_is_stamped_once(store: &dyn Store) {
 }
 
 pub async fn the_signature_history_keeps_states_and_forgets_devices(store: &dyn Store) {
+    use SignatureState::{OutOfDate, OutOfDateAtFirst, UpToDate};
+
     let world = World::new(store, 1).await;
     let device = |name: &str| DeviceDigest::from_hex(name);
     let sweep = |label: &'static str, changes: SignatureChanges| {
@@ -404,7 +406,6 @@ pub async fn the_signature_history_keeps_states_and_forgets_devices(store: &dyn 
             world.sweep_state("state").await.signature_history
         }
     };
-    use SignatureState::{OutOfDate, OutOfDateAtFirst, UpToDate};
     let seen = |rows: &[(&str, SignatureState, i64)]| -> SignatureHistory {
         let row = |(name, state, minutes): &(&str, SignatureState, i64)| {
             let (state, since) = (*state, at(*minutes));

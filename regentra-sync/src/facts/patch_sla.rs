@@ -372,6 +372,8 @@ mod tests {
 
     #[test]
     fn an_install_row_without_a_state_is_lost() {
+        use PatchReport::{Installs, Pending};
+
         let read = |json: serde_json::Value, unreadable: &[&str], report| {
             let row = OsPatch {
                 unreadable: Unreadable::of(unreadable.iter().copied()),
@@ -382,7 +384,6 @@ mod tests {
         let row = json!({"id": "a", "deviceId": 1});
         let blank = json!({"id": "a", "deviceId": 1, "status": " "});
         let lost = Err(Malformed { field: "status" });
-        use PatchReport::{Installs, Pending};
         for (json, unreadable, report, expected) in [
             (&row, &[][..], Installs, lost),
             (&blank, &[], Installs, lost),

@@ -233,8 +233,8 @@ impl Tenant {
         list: usize,
         mut take: impl FnMut(&Row) -> Result<(), Malformed>,
     ) -> ReportState {
-        let lost = self.lists[list].iter().filter(|row| take(row).is_err());
-        if lost.count() > 0 {
+        let malformed = self.lists[list].iter().filter(|row| take(row).is_err());
+        if malformed.count() > 0 {
             ReportState::with_malformed_rows()
         } else {
             ReportState::answered()
@@ -470,12 +470,12 @@ fn no_damaged_field_of_a_bad_row_makes_a_pass() {
 fn damage_each_field(tenant: &Tenant, list: usize, signal: usize) {
     let before = tenant.judge();
     assert_ne!(before[signal].status, Status::Pass, "{before:?}");
-    let last = tenant.lists[list].last().unwrap();
-    for field in last.fields() {
+    let row = tenant.lists[list].last().unwrap();
+    for field in row.fields() {
         let mut damaged = tenant.clone();
         damaged.lists[list].last_mut().unwrap().damage(&field);
         let after = damaged.judge();
-        assert_ne!(after[signal].status, Status::Pass, "{field} of {last:?}");
+        assert_ne!(after[signal].status, Status::Pass, "{field} of {row:?}");
     }
 }
 

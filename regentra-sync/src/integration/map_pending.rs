@@ -164,7 +164,7 @@ impl Integration {
             let mappings = store.mappings(msp, credential.id).await?;
             everywhere.extend(mappings.into_iter().map(|mapping| (wanted, mapping)));
         }
-        Ok(plan(everywhere, &companies, bulk))
+        Ok(plan(&everywhere, &companies, bulk))
     }
 
     /// Decides about every organization that is pending review, of one region or of all, as
@@ -253,11 +253,7 @@ impl Integration {
 }
 
 /// What is to be done with those that are wanted; the others are looked at as well, for equal names are equal in any region.
-fn plan(
-    mappings: Vec<(bool, Mapping)>,
-    companies: &[PortalCompany],
-    bulk: Bulk,
-) -> Vec<PendingStep> {
+fn plan(mappings: &[(bool, Mapping)], companies: &[PortalCompany], bulk: Bulk) -> Vec<PendingStep> {
     let mut by_name: BTreeMap<String, Vec<CompanyId>> = BTreeMap::new();
     for company in companies {
         let name = fold_name(company.name.as_str());

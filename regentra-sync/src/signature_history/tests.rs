@@ -36,7 +36,8 @@ fn ages(history: &mut SignatureHistory, sightings: &[Option<bool>]) -> Vec<Optio
 fn an_age_runs_from_the_first_out_of_date_sighting_after_an_up_to_date_one() {
     const OUT: Option<bool> = Some(true);
     const UP: Option<bool> = Some(false);
-    let table: [(&str, &[Option<bool>], &[Option<i64>]); 8] = [
+    type Case<'a> = (&'a str, &'a [Option<bool>], &'a [Option<i64>]);
+    let table: [Case<'_>; 8] = [
         (
             "out of date at first",
             &[OUT, OUT, OUT],

@@ -464,8 +464,8 @@ mod tests {
             ("name", Harm::KeyTwice, r#""name":{},"name":"C:""#),
             ("name", Harm::KeyTwiceThenOdd, r#""name":"C:","name":{}"#),
             ("name", Harm::Raw("NaN".to_owned()), r#""name":NaN}"#),
-            ("", Harm::Absent, r#"[null,"#),
-            ("", Harm::Raw("@".to_owned()), r#"[@,"#),
+            ("", Harm::Absent, r"[null,"),
+            ("", Harm::Raw("@".to_owned()), r"[@,"),
             ("nothing", Harm::Null, r#""name":"C:"},"#),
         ];
         for (field, harm, expected) in table {

@@ -140,12 +140,13 @@ impl Rows {
     }
 
     /// Open: whether a volume counts as in scope beside which a too old one is gone, when its fresh row says that it is out, or may have
-    /// said so and cannot be read. It does not.
+    /// said so and cannot be read, or when an undated one says so. It does not.
     fn surely_in_scope(&self) -> bool {
         self.fresh
             .iter()
             .max()
             .is_some_and(|(_, bucket, unreadable)| *bucket != Bucket::Out && !unreadable)
+            && !self.undated.contains(&Bucket::Out)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ninjaone_client::Unreadable;
 use ninjaone_client::models::{Activity, AntivirusStatus, Device, OsPatch, SoftwarePatch, Volume};
 use regentra_evidence::{
     AntivirusPosture, BackupActivity, DiskEncryption, Fleet, KindReports, KindsInUse, PatchSla,
@@ -102,7 +103,7 @@ fn fleet(tenant: &Tenant) -> Arc<Fleet> {
     }
     let mut malformed = tenant.devices.malformed > 0;
     for row in &tenant.devices.rows {
-        let row: Option<Device> = serde_json::from_value(repaired(row, Ids::Numbers)).ok();
+        let row: Option<Device> = decode(row, Ids::Numbers);
         let organization = row.as_ref().and_then(|row| row.organization_id);
         malformed |= row
             .as_ref()
@@ -125,11 +126,43 @@ fn fleet(tenant: &Tenant) -> Arc<Fleet> {
     fleet.build()
 }
 
+/// A row of the client's models, which says what of it could not be read.
+trait Row: DeserializeOwned {
+    fn unreadable(&mut self) -> &mut Unreadable;
+}
+
+macro_rules! rows {
+    ($($row:ty),+) => {$(
+        impl Row for $row {
+            fn unreadable(&mut self) -> &mut Unreadable {
+                &mut self.unreadable
+            }
+        }
+    )+};
+}
+
+rows!(
+    Device,
+    Volume,
+    AntivirusStatus,
+    OsPatch,
+    SoftwarePatch,
+    Activity
+);
+
+/// A row as the client repairs and decodes it.
+fn decode<R: Row>(row: &Value, ids: Ids) -> Option<R> {
+    let (read, unreadable) = repaired(row, ids);
+    let mut row: R = serde_json::from_value(read).ok()?;
+    *row.unreadable() = Unreadable::of(unreadable.iter().map(String::as_str));
+    Some(row)
+}
+
 /// A row as the client's repair hands it to the model: what has a lossless reading is read, what has none is left out and named.
 /// Fields that no signal reads are left out; the whole way over the client has them all.
-fn repaired(row: &Value, ids: Ids) -> Value {
+fn repaired(row: &Value, ids: Ids) -> (Value, Vec<String>) {
     let Some(object) = row.as_object() else {
-        return row.clone();
+        return (row.clone(), Vec::new());
     };
     let (mut read, mut unreadable) = (Map::new(), Vec::new());
     for (name, value) in object {
@@ -137,9 +170,12 @@ fn repaired(row: &Value, ids: Ids) -> Value {
             "id" if ids == Ids::Numbers => whole(row, name),
             "deviceId" | "organizationId" | "capacity" => whole(row, name),
             "offline" => reading::flag(row, name).value().map(Value::from),
-            "bitLockerStatus" => reading::object(row, name)
-                .value()
-                .map(|below| repaired(below, ids)),
+            // An object below names its own.
+            "bitLockerStatus" => reading::object(row, name).value().map(|below| {
+                let (below, its_own) = repaired(below, ids);
+                unreadable.extend(its_own.iter().map(|below| format!("{name}.{below}")));
+                below
+            }),
             "timestamp" | "installedAt" | "activityTime" | "lastContact" => Some(value.clone()),
             name if TEXTS.contains(&name) => value.is_string().then(|| value.clone()),
             _ => continue,
@@ -149,18 +185,8 @@ fn repaired(row: &Value, ids: Ids) -> Value {
             None if value.is_null() => {}
             None => unreadable.push(name.clone()),
         }
-        // An object below names its own.
-        if let Some(Value::Array(below)) = read
-            .get_mut(name)
-            .and_then(|value| value.as_object_mut())
-            .and_then(|object| object.remove(UNREADABLE))
-        {
-            let names = below.iter().filter_map(Value::as_str);
-            unreadable.extend(names.map(|below| format!("{name}.{below}")));
-        }
     }
-    read.insert(UNREADABLE.to_owned(), unreadable.into());
-    Value::Object(read)
+    (Value::Object(read), unreadable)
 }
 
 /// What `id` is: devices and activities have numbers, patches texts.
@@ -169,9 +195,6 @@ enum Ids {
     Numbers,
     Texts,
 }
-
-/// The client's name for what could not be read.
-const UNREADABLE: &str = "$unreadable";
 
 const TEXTS: &[&str] = &[
     "id",
@@ -200,10 +223,10 @@ fn whole(row: &Value, name: &str) -> Option<Value> {
 }
 
 /// Reads a report row by row and says how it ended.
-fn read<Row: DeserializeOwned, Fate>(
+fn read<R: Row, Fate>(
     report: &Report,
     ids: Ids,
-    mut observe: impl FnMut(Row) -> Result<Fate, facts::Malformed>,
+    mut observe: impl FnMut(R) -> Result<Fate, facts::Malformed>,
 ) -> ReportState {
     match report.state {
         State::Failed => ReportState::failed(),
@@ -211,8 +234,7 @@ fn read<Row: DeserializeOwned, Fate>(
         State::Answered => {
             let mut malformed = report.malformed > 0;
             for row in &report.rows {
-                malformed |= serde_json::from_value(repaired(row, ids))
-                    .map_or(true, |row| observe(row).is_err());
+                malformed |= decode(row, ids).is_none_or(|row| observe(row).is_err());
             }
             if malformed {
                 ReportState::with_malformed_rows()

@@ -100,6 +100,9 @@ pub(crate) struct Model {
 
 type Truths = BTreeMap<Tenant, Truth>;
 
+/// What pairs two things: a serial number, or the name of a host.
+type KeyOf = fn(&Model, Thing) -> Option<String>;
+
 impl Model {
     /// What is seen now: the parts that follow from the others are worked out.
     pub(crate) fn seen(&self, now: OffsetDateTime, store_time: OffsetDateTime) -> View {
@@ -782,8 +785,7 @@ impl Model {
                 .filter(|other| source(**other) == source(*thing));
             serial.is_some() && with.filter(|other| self.serial(**other) == serial).count() > 1
         };
-        let keys: [(fn(&Self, Thing) -> Option<String>, bool); 2] =
-            [(Self::serial, true), (Self::host, false)];
+        let keys: [(KeyOf, bool); 2] = [(Self::serial, true), (Self::host, false)];
         for (key, is_serial) in keys {
             let all = |things: &[Thing]| -> Vec<(Thing, String)> {
                 let open = things.iter().filter(|thing| !settled.contains(*thing));

@@ -531,9 +531,12 @@ async fn change_signatures(
     mapping: MappingId,
     changes: &SignatureChanges,
 ) -> Step {
-    let SignatureChanges { changed, forgotten } = changes;
-    if !changed.is_empty() {
-        let changed: Vec<_> = changed.iter().collect();
+    let SignatureChanges {
+        changed: records,
+        forgotten,
+    } = changes;
+    if !records.is_empty() {
+        let written: Vec<_> = records.iter().collect();
         sqlx::query(
             "INSERT INTO regentra_sync.signature_history (msp_org_id, mapping_id, device_digest, state, since) \
              SELECT $1, $2, new.* FROM unnest($3::text[], $4::text[], $5::timestamptz[]) AS new \
@@ -542,9 +545,9 @@ async fn change_signatures(
         )
         .bind(msp.as_uuid())
         .bind(mapping.as_uuid())
-        .bind(column(&changed, |(device, _)| device.as_str()))
-        .bind(column(&changed, |(_, record)| record.state.as_str()))
-        .bind(column(&changed, |(_, record)| record.since))
+        .bind(column(&written, |(device, _)| device.as_str()))
+        .bind(column(&written, |(_, record)| record.state.as_str()))
+        .bind(column(&written, |(_, record)| record.since))
         .execute(&mut *connection)
         .await?;
     }

@@ -275,9 +275,12 @@ async fn change_signatures(
     mapping: MappingId,
     changes: &SignatureChanges,
 ) -> std::result::Result<(), Failure> {
-    let SignatureChanges { changed, forgotten } = changes;
-    if !changed.is_empty() {
-        let changed: Vec<_> = changed
+    let SignatureChanges {
+        changed: records,
+        forgotten,
+    } = changes;
+    if !records.is_empty() {
+        let written: Vec<_> = records
             .iter()
             .map(|(device, record)| (device.as_str(), record.state.as_str(), micros(record.since)))
             .collect();
@@ -286,7 +289,7 @@ async fn change_signatures(
         sqlx::query(insert)
             .bind(msp.as_uuid())
             .bind(mapping.as_uuid())
-            .bind(json(&changed)?)
+            .bind(json(&written)?)
             .execute(&mut *db)
             .await?;
     }
