@@ -212,7 +212,7 @@ mod tests {
         }
         // Where the resolver knows names below localhost they are loopback, and where it does not they are refused: never is one
         // taken that stands for another machine.
-        let base = BaseUrl::parse("http://evil.localhost").unwrap();
+        let base = BaseUrl::parse("https://evil.localhost").unwrap();
         let addresses = ("evil.localhost", 443).to_socket_addrs();
         let is_loopback = addresses.is_ok_and(|mut all| all.all(|one| one.ip().is_loopback()));
         assert_eq!(is_elsewhere(&base).await, !is_loopback);

@@ -51,7 +51,8 @@ fn word() -> impl Strategy<Value = String> {
     prop_oneof![
         2 => known.clone().prop_map(str::to_owned),
         1 => known.prop_map(str::to_lowercase),
-        2 => any::<String>(),
+        // A word that lost a letter reaches no fact: the client names its field as unreadable.
+        2 => any::<String>().prop_map(|word| word.replace(char::REPLACEMENT_CHARACTER, "?")),
     ]
 }
 
