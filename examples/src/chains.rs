@@ -11,7 +11,7 @@ use regentra_evidence::{
 };
 use regentra_sync::{
     ComplianceOrgId, MappingId,
-    evidence_chain::{EvidenceRow, mapping_of},
+    evidence_chain::{EvidenceRow, TimeFault, mapping_of, verify_times},
     store::StoredSignal,
 };
 
@@ -35,6 +35,9 @@ pub struct Chain {
     pub report: ChainReport,
     /// The first thing that is wrong; `None` when nothing is.
     pub fault: Option<String>,
+    /// Times that run backwards, or lay in the future when they were committed. They say that a clock was wrong, and not that a
+    /// record was changed.
+    pub times: Vec<TimeFault>,
 }
 
 /// What verifies: from outside, as far as it is there.
@@ -102,12 +105,14 @@ async fn read_once(
         };
         let records = records(host, customer, mapping, report.signal).await?;
         let fault = report.fault.as_ref().map(ToString::to_string);
+        let times = verify_times(&records);
         chains.push(Chain {
             mapping,
             signal: report.signal,
             head: exported.audit_heads.first().copied(),
             fault: fault.or_else(|| differs(&records, &current)),
             records,
+            times,
             report,
         });
     }

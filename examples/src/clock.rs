@@ -25,6 +25,9 @@ impl RunningFrom {
 
 impl Clock for RunningFrom {
     fn now(&self) -> OffsetDateTime {
-        to_micros(self.from + self.since.elapsed())
+        let elapsed = time::Duration::try_from(self.since.elapsed());
+        let elapsed = elapsed.unwrap_or(time::Duration::MAX);
+        // At the end of the calendar it stands.
+        to_micros(self.from.saturating_add(elapsed))
     }
 }

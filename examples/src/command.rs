@@ -2,6 +2,8 @@
 
 use clap::Subcommand;
 
+use regentra_sync::RegionKey;
+
 use crate::host::HostArgs;
 
 pub mod anchor;
@@ -80,11 +82,53 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it writes, so that the time it is done at is of consequence.
+    const fn writes(&self) -> bool {
+        match self {
+            Self::TestConnection(_)
+            | Self::Connect(_)
+            | Self::Authorize(_)
+            | Self::Map(_)
+            | Self::Promote(_)
+            | Self::Sync(_)
+            | Self::Sweep
+            | Self::Run(_)
+            | Self::Anchor
+            | Self::RotateKey(_)
+            | Self::Disconnect(_) => true,
+            Self::Organizations(args) => args.writes(),
+            Self::Companies(args) => args.writes(),
+            Self::Status
+            | Self::Diagnose(_)
+            | Self::Assets(_)
+            | Self::Signals(_)
+            | Self::Tickets(_)
+            | Self::Audit(_)
+            | Self::Records(_)
+            | Self::SigningKey(_)
+            | Self::Migrate(_)
+            | Self::Evidence(_) => false,
+        }
+    }
+
+    /// The region that it is to connect, or tries to.
+    const fn region(&self) -> Option<&RegionKey> {
+        match self {
+            Self::TestConnection(args) => Some(&args.region),
+            Self::Connect(args) => Some(&args.region),
+            Self::Authorize(args) => Some(&args.region),
+            _ => None,
+        }
+    }
+
     /// Does it.
     ///
     /// # Errors
     /// What went wrong, and what to do.
     pub async fn run(self, host: &HostArgs) -> anyhow::Result<()> {
+        if self.writes() {
+            host.refuse_other_time(self.region()).await?;
+        }
         match self {
             Self::TestConnection(args) => Box::pin(test_connection::run(args, host)).await,
             Self::Connect(args) => Box::pin(connect::run(args, host)).await,

@@ -11,7 +11,10 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::{builder::TypedValueParser, error::ErrorKind};
 use etcetera::BaseStrategy as _;
-use regentra_sync::store::{Store, StoreErrorKind};
+use regentra_sync::{
+    clock::StoreClock,
+    store::{Store, StoreErrorKind},
+};
 use regentra_sync_postgres::PostgresStore;
 use regentra_sync_sqlite::SqliteStore;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -124,15 +127,16 @@ impl Database {
         self.path().is_none_or(Path::exists)
     }
 
-    /// Opens it. An older schema of a file is brought up to date; that of a server its owner migrates.
+    /// Opens it, to go by this clock. An older schema of a file is brought up to date; that of a server its owner migrates.
     ///
     /// # Errors
     /// When there is none, or it is not one of this program's, newer than it, or may not be written; it stays as it was.
-    pub async fn open(&self) -> anyhow::Result<Arc<dyn Store>> {
+    pub async fn open(&self, clock: StoreClock) -> anyhow::Result<Arc<dyn Store>> {
         let path = match self {
             Self::Sqlite(path) => path,
             Self::Postgres(url) => {
-                return Ok(Arc::new(PostgresStore::connect(url.expose_secret()).await?));
+                let store = PostgresStore::connect(url.expose_secret()).await?;
+                return Ok(Arc::new(store.with_clock(clock)));
             }
         };
         if !path.exists() {
@@ -147,22 +151,24 @@ impl Database {
             }
             opened => opened,
         };
-        Ok(Arc::new(opened?))
+        Ok(Arc::new(opened?.with_clock(clock)))
     }
 
-    /// Opens it, or makes the file for this user alone.
+    /// Opens it, to go by this clock, or makes the file for this user alone.
     ///
     /// # Errors
     /// As [`Self::open`], except that a missing file is none.
-    pub async fn create(&self) -> anyhow::Result<Arc<dyn Store>> {
+    pub async fn create(&self, clock: StoreClock) -> anyhow::Result<Arc<dyn Store>> {
         let Self::Sqlite(path) = self else {
-            return self.open().await;
+            return self.open(clock).await;
         };
         refuse_folder(path)?;
         // It will hold the names of customers and machines; SQLite itself would let everybody read it. Where the file cannot
         // be made, the store says so better.
         let _ = only_for_this_user(path);
-        Ok(Arc::new(SqliteStore::migrate(path).await?))
+        Ok(Arc::new(
+            SqliteStore::migrate(path).await?.with_clock(clock),
+        ))
     }
 }
 

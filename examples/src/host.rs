@@ -5,9 +5,9 @@ use std::sync::Arc;
 use anyhow::bail;
 use clap::Args;
 use regentra_sync::{
-    EventId, Integration, IntegrationBuilder, MspOrgId, Policy, RegionKey,
+    EventId, Integration, IntegrationBuilder, MemoryStore, MspOrgId, Policy, RegionKey,
     audit::{Actor, ActorId},
-    clock::{Clock, SystemClock},
+    clock::{Clock, StoreClock, SystemClock},
     credential::Credential,
     integration::ConnectionStatus,
     progress::Observer,
@@ -66,7 +66,7 @@ pub struct HostArgs {
     )]
     pub msp: Option<MspOrgId>,
 
-    /// Act as of this time instead of now (RFC 3339, such as 2026-11-23T06:30:00Z), to try out what a schedule would do.
+    /// Read as of this time instead of now (RFC 3339, such as 2026-11-23T06:30:00Z). What writes takes it for simulated tenants only.
     #[arg(long, global = true, value_name = "RFC3339", value_parser = parse_time)]
     pub now: Option<OffsetDateTime>,
 
@@ -87,7 +87,7 @@ impl HostArgs {
     /// When it cannot be opened, or its keys are missing.
     pub async fn open(&self) -> anyhow::Result<Host> {
         let database = self.database()?;
-        let store = database.open().await?;
+        let store = self.open_store(&database).await?;
         let Some(keyring) = keys::find(&database)? else {
             bail!(keys::missing(&database));
         };
@@ -107,7 +107,7 @@ impl HostArgs {
         policy: impl FnOnce(Policy) -> Policy,
     ) -> anyhow::Result<Host> {
         let database = self.database()?;
-        let store = database.open().await?;
+        let store = self.open_store(&database).await?;
         let Some(keyring) = keys::find(&database)? else {
             bail!(keys::missing(&database));
         };
@@ -129,7 +129,7 @@ impl HostArgs {
     /// When it cannot be opened.
     pub async fn open_with_keys_if_any(&self) -> anyhow::Result<Host> {
         let database = self.database()?;
-        let store = database.open().await?;
+        let store = self.open_store(&database).await?;
         let keyring = match keys::find(&database) {
             Ok(Some(keyring)) => keyring,
             Ok(None) => keys::throwaway()?,
@@ -146,7 +146,7 @@ impl HostArgs {
     /// # Errors
     /// When it cannot be opened.
     pub async fn open_without_keys(&self) -> anyhow::Result<Host> {
-        let store = self.database()?.open().await?;
+        let store = self.open_store(&self.database()?).await?;
         Ok(self.host(store, keys::throwaway()?))
     }
 
@@ -155,7 +155,7 @@ impl HostArgs {
     /// # Errors
     /// When it can be neither opened nor made.
     pub async fn create_without_keys(&self) -> anyhow::Result<Host> {
-        let store = self.database()?.create().await?;
+        let store = self.create_store(&self.database()?).await?;
         Ok(self.host(store, keys::throwaway()?))
     }
 
@@ -164,27 +164,38 @@ impl HostArgs {
     /// # Errors
     /// When it can be neither, or its keys are missing while something is sealed under them.
     pub async fn create(&self) -> anyhow::Result<Host> {
-        self.create_by(self.clock()).await
+        let database = self.database()?;
+        let store = self.create_store(&database).await?;
+        self.create_over(self.clock(), &database, store).await
     }
 
-    /// The same, by another clock.
+    /// The same, by another clock, which is the database's too.
     ///
     /// # Errors
     /// As [`Self::create`].
     pub async fn create_by(&self, clock: Arc<dyn Clock>) -> anyhow::Result<Host> {
         let database = self.database()?;
-        let store = database.create().await?;
-        if let Some(keyring) = keys::find(&database)? {
+        let store = database.create(StoreClock::of(Arc::clone(&clock))).await?;
+        self.create_over(clock, &database, store).await
+    }
+
+    async fn create_over(
+        &self,
+        clock: Arc<dyn Clock>,
+        database: &Database,
+        store: Arc<dyn Store>,
+    ) -> anyhow::Result<Host> {
+        if let Some(keyring) = keys::find(database)? {
             return Ok(self.host_by(clock, store, keyring));
         }
         let host = self.host_by(Arc::clone(&clock), Arc::clone(&store), keys::throwaway()?);
         if host.connected(None).await.is_ok() {
             bail!(
                 "{}; or `regentra disconnect` first, which forgets what they seal",
-                keys::missing(&database)
+                keys::missing(database)
             );
         }
-        Ok(self.host_by(clock, store, keys::create(&database)?))
+        Ok(self.host_by(clock, store, keys::create(database)?))
     }
 
     /// The database if there is one, with its keys; else one in memory that is gone afterwards.
@@ -195,8 +206,61 @@ impl HostArgs {
         if self.database()?.exists() {
             return self.open().await;
         }
-        let store = Arc::new(regentra_sync::MemoryStore::new());
+        let store = Arc::new(MemoryStore::new().with_clock(StoreClock::of(self.clock())));
         Ok(self.host(store, keys::throwaway()?))
+    }
+
+    /// The database goes by its own clock. Where another time is asked for and all tenants are simulated, it goes by that time as
+    /// well: it is another day for all of them.
+    async fn open_store(&self, database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+        let store = database.open(StoreClock::server()).await?;
+        if self.now.is_none() || !self.is_simulated(&*store).await? {
+            return Ok(store);
+        }
+        database.open(StoreClock::of(self.clock())).await
+    }
+
+    async fn create_store(&self, database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+        let store = database.create(StoreClock::server()).await?;
+        if self.now.is_none() || !self.is_simulated(&*store).await? {
+            return Ok(store);
+        }
+        database.create(StoreClock::of(self.clock())).await
+    }
+
+    /// Whether no tenant that is connected is a real one.
+    async fn is_simulated(&self, store: &dyn Store) -> anyhow::Result<bool> {
+        let connected = store.credentials(self.msp()).await?.into_iter();
+        let mut connected = connected.filter(|credential| credential.is_active);
+        Ok(connected.all(|credential| is_simulated(&credential.region)))
+    }
+
+    /// Refuses another time than the present for a command that writes about real tenants: what is written then is in the records for
+    /// good, and decides what is due.
+    ///
+    /// # Errors
+    /// When `--now` is given and a real tenant is connected, or is to be.
+    pub async fn refuse_other_time(&self, region: Option<&RegionKey>) -> anyhow::Result<()> {
+        if self.now.is_none() {
+            return Ok(());
+        }
+        let mut is_real = region.is_some_and(|region| !is_simulated(region));
+        let database = self.database()?;
+        if !is_real && database.exists() {
+            let store = database.open(StoreClock::server()).await?;
+            is_real = !self.is_simulated(&*store).await?;
+        }
+        if is_real {
+            bail!(
+                "--now is for reading, and for simulated tenants: a real tenant is connected, and what is written about it has the \
+                 time at which it is written; leave --now out"
+            );
+        }
+        Ok(())
+    }
+
+    fn msp(&self) -> MspOrgId {
+        self.msp.unwrap_or(MspOrgId::from_uuid(MSP))
     }
 
     /// The database that is meant.
@@ -221,8 +285,20 @@ impl HostArgs {
     }
 
     fn host_by(&self, clock: Arc<dyn Clock>, store: Arc<dyn Store>, keyring: Keyring) -> Host {
-        let msp = self.msp.unwrap_or(MspOrgId::from_uuid(MSP));
-        Host::new(store, keyring, msp, clock, self.json)
+        Host::new(store, keyring, self.msp(), clock, self.json)
+    }
+}
+
+/// Whether a tenant is simulated: it is on this very machine.
+fn is_simulated(region: &RegionKey) -> bool {
+    let Ok(url) = url::Url::parse(region.as_str()) else {
+        return false;
+    };
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 
@@ -394,4 +470,76 @@ pub fn spent(connection: &ConnectionStatus) -> String {
 /// When it is neither a region nor an address.
 pub fn region(text: &str) -> Result<RegionKey, regentra_sync::Error> {
     RegionKey::parse(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use regentra_sync::conformance::world::World;
+    use regentra_sync_sqlite::SqliteStore;
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn on_a_real_connection_another_time_is_for_reading_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let store = SqliteStore::migrate(&path).await.unwrap();
+        let later = datetime!(2027-11-30 00:00 UTC);
+        let args = |now, msp| HostArgs {
+            db: Some(Database::Sqlite(path.clone())),
+            msp,
+            now,
+            json: false,
+        };
+        // Nothing is connected: no harm is done to anybody.
+        let nobody = args(Some(later), None);
+        nobody.refuse_other_time(None).await.unwrap();
+        let eu = RegionKey::from_stored("eu");
+        let simulated = RegionKey::from_stored("http://127.0.0.1:8080");
+        nobody.refuse_other_time(Some(&simulated)).await.unwrap();
+        let refused = nobody.refuse_other_time(Some(&eu)).await.unwrap_err();
+        assert!(refused.to_string().contains("leave --now out"), "{refused}");
+
+        let world = World::new(&store, 1).await;
+        let present = args(None, Some(world.msp));
+        present.refuse_other_time(Some(&eu)).await.unwrap();
+        let ahead = args(Some(later), Some(world.msp));
+        for region in [None, Some(&simulated), Some(&eu)] {
+            let refused = ahead.refuse_other_time(region).await.unwrap_err();
+            assert!(refused.to_string().contains("leave --now out"), "{refused}");
+        }
+        // It reads as of then, and the database goes by its own clock.
+        let host = ahead.open_without_keys().await.unwrap();
+        assert!(host.now() >= later);
+        let store_time = host.store().store_time().await.unwrap();
+        assert!((store_time - SystemClock.now()).abs() < Duration::minutes(1));
+        // Of simulated tenants it is another day for all.
+        let host = nobody.open_without_keys().await.unwrap();
+        assert!(host.store().store_time().await.unwrap() >= later);
+    }
+
+    #[test]
+    fn the_clock_of_another_time_stands_at_the_end_of_the_calendar() {
+        let end = datetime!(9999-12-31 23:59:59.999_999 UTC);
+        let clock = RunningFrom::new(end);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        assert_eq!(clock.now(), end);
+    }
+
+    #[test]
+    fn only_what_is_on_this_machine_is_simulated() {
+        for (address, simulated) in [
+            ("http://127.0.0.1:8080", true),
+            ("http://localhost:8080", true),
+            ("http://[::1]:8080", true),
+            ("eu", false),
+            ("https://eu.ninjarmm.com", false),
+            ("https://acme.rmmservice.com", false),
+            ("http://evil.localhost", false),
+        ] {
+            let region = RegionKey::from_stored(address);
+            assert_eq!(is_simulated(&region), simulated, "{address}");
+        }
+    }
 }

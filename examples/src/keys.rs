@@ -329,17 +329,41 @@ fn name_of(key: &[u8; HALF]) -> anyhow::Result<KeyId> {
     Ok(KeyId::new(format!("key-{name}"))?)
 }
 
+/// Refuses a file that others can read, that is another user's, or that others can put another in the place of.
 #[cfg(unix)]
 pub(crate) fn refuse_shared(path: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(path)
-        .with_context(|| format!("{} cannot be read", path.display()))?
-        .permissions()
-        .mode();
-    if mode & 0o077 != 0 {
-        let path = path.display();
+    use std::os::unix::fs::MetadataExt as _;
+    let of = |path: &Path| {
+        let cannot = || format!("{} cannot be read", path.display());
+        std::fs::metadata(path).with_context(cannot)
+    };
+    let (file, shown) = (of(path)?, path.display());
+    if file.mode() & 0o077 != 0 {
         bail!(
-            "{path} can be read by others: `chmod 600 {path}`, and connect with a new client secret if they had a chance to"
+            "{shown} can be read by others: `chmod 600 {shown}`, and connect with a new client secret if they had a chance to"
+        );
+    }
+    let user = rustix::process::geteuid().as_raw();
+    if file.uid() != user {
+        bail!(
+            "{shown} belongs to another user, who could change the keys: keep them in a file of your own"
+        );
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let (of_folder, shown) = (of(folder)?, folder.display());
+    if of_folder.mode() & 0o022 != 0 {
+        bail!(
+            "others can write into {shown}, and put other keys in the place of yours: `chmod go-w {shown}`, or keep the database \
+             in a folder of your own"
+        );
+    }
+    // The administrator's folders are as good as one's own.
+    if of_folder.uid() != user && of_folder.uid() != 0 {
+        bail!(
+            "{shown} belongs to another user, who could change the keys: keep the database in a folder of your own"
         );
     }
     Ok(())
@@ -380,6 +404,51 @@ mod tests {
             let refused = find(&database).unwrap_err().to_string();
             assert!(refused.contains("chmod 600"), "{refused}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_file_in_a_folder_that_others_can_write_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::Sqlite(folder.path().join("a.db"));
+        create(&database).unwrap();
+        for (mode, is_taken) in [
+            (0o700, true),
+            (0o755, true),
+            (0o777, false),
+            (0o1777, false),
+            (0o702, false),
+            (0o720, false),
+        ] {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(folder.path(), permissions).unwrap();
+            match find(&database) {
+                Ok(found) => assert!(is_taken && found.is_some(), "{mode:o}"),
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(
+                        !is_taken && error.contains("chmod go-w"),
+                        "{mode:o}: {error}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Another user's file can be made by the superuser alone; then the superuser is who asks.
+    #[cfg(unix)]
+    #[test]
+    fn a_key_file_of_another_user_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::Sqlite(folder.path().join("a.db"));
+        create(&database).unwrap();
+        let path = file_of(&database).unwrap();
+        if std::os::unix::fs::chown(&path, Some(12_345), None).is_err() {
+            return;
+        }
+        let refused = find(&database).unwrap_err().to_string();
+        assert!(refused.contains("another user"), "{refused}");
     }
 
     #[test]

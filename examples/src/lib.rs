@@ -10,6 +10,7 @@ pub mod clock;
 pub mod command;
 pub mod credentials;
 pub mod database;
+pub mod hardening;
 pub mod host;
 pub mod keys;
 pub mod output;

@@ -53,7 +53,9 @@ pub fn clock(at: OffsetDateTime) -> String {
 pub fn ago(at: OffsetDateTime, now: OffsetDateTime) -> String {
     let passed = now - at;
     let whole = |length: i64| u64::try_from(length).unwrap_or(0);
-    if passed < Duration::minutes(1) {
+    if passed < Duration::minutes(-5) {
+        "in the future, by a clock that ran ahead".to_owned()
+    } else if passed < Duration::minutes(1) {
         "just now".to_owned()
     } else if passed < Duration::hours(2) {
         format!(
@@ -159,6 +161,8 @@ mod tests {
         assert_eq!(minute(now), "2026-11-23 06:30 UTC");
         assert_eq!(clock(now), "06:30 UTC");
         let passed = [
+            Duration::days(-27),
+            Duration::minutes(-5),
             Duration::seconds(59),
             Duration::minutes(1),
             Duration::minutes(119),
@@ -168,6 +172,8 @@ mod tests {
         assert_eq!(
             passed.map(|passed| ago(now - passed, now)),
             [
+                "in the future, by a clock that ran ahead",
+                "just now",
                 "just now",
                 "1 minute ago",
                 "119 minutes ago",

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 
 use regentra_sync::{
     ComplianceOrgId, MspOrgId,
+    clock::{ManualClock, StoreClock},
     run::{LeaseKey, WorkerId},
     store::Runs as _,
 };
@@ -43,12 +44,16 @@ async fn promoted() -> (Person, Vec<ComplianceOrgId>) {
 
 /// Another process is at work on this customer, or was killed in the middle of it.
 async fn somebody_works_on(person: &Person, customer: ComplianceOrgId) {
-    let store = SqliteStore::open(person.db()).await.unwrap();
-    let msp: MspOrgId = MSP.parse().unwrap();
     let now = OffsetDateTime::parse(&person.now, &Rfc3339).unwrap();
+    let clock = StoreClock::of(ManualClock::at(now));
+    let store = SqliteStore::open(person.db())
+        .await
+        .unwrap()
+        .with_clock(clock);
+    let msp: MspOrgId = MSP.parse().unwrap();
     let key = LeaseKey::EvidenceSweep(customer);
     let lease = store
-        .take_lease(msp, key, WorkerId::new(now), now, Duration::minutes(10))
+        .take_lease(msp, key, WorkerId::new(now), Duration::minutes(10))
         .await
         .unwrap();
     assert!(lease.is_some());

@@ -1,7 +1,7 @@
 //! The request budget of one NinjaOne tenant, shared by every process of a host through the store.
 
 use serde::{Deserialize, Serialize};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 /// How many requests may start within any span of this length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,16 +31,20 @@ pub enum Spend {
     Granted,
     /// Some window is full; nothing is counted.
     Exhausted {
-        /// When every window has room again, if nobody else takes it first.
-        retry_at: OffsetDateTime,
+        /// How long until every window has room again, if nobody else takes it first.
+        retry_after: Duration,
     },
 }
 
 /// How much of a budget is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetUsage {
     /// Requests started within the last minute.
     pub last_minute: u32,
     /// Requests started within the last hour.
     pub last_hour: u32,
+    /// Those of them that are stamped with a time ahead of the store's clock. They count as started now, and are stamped so when
+    /// the next request starts.
+    #[serde(default)]
+    pub ahead: u32,
 }

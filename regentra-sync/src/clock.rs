@@ -1,4 +1,8 @@
-//! The clock: the one place that reads the time of day.
+//! The clocks: the one place that reads the time of day.
+//!
+//! There are two. A process has a [`Clock`]: it says what is due, and what a signal was collected at. A store has a
+//! [`StoreClock`]: it stamps what processes compete for (leases, the request budget) and says what lies in the future, so that
+//! a process whose clock is wrong decides nothing for the others.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -15,16 +19,31 @@ pub trait Clock: Debug + Send + Sync + 'static {
     /// Now, in UTC, to the microsecond (what every store keeps).
     fn now(&self) -> OffsetDateTime;
 
-    /// Waits until this clock shows `at` or later. It looks at the clock now and then instead of trusting one long timer, which
-    /// stands still while a machine sleeps. A clock that does not run as real time does has to say otherwise.
+    /// Waits until this clock shows `at` or later, or was set back. It looks at the clock now and then instead of trusting one
+    /// long timer, which stands still while a machine sleeps. A clock that does not run as real time does has to say otherwise.
     async fn sleep_until(&self, at: OffsetDateTime) {
+        let mut before = self.now();
         loop {
-            let left = at - self.now();
-            if !left.is_positive() {
+            let now = self.now();
+            let left = at - now;
+            // What was planned by a clock that ran ahead has to be planned again.
+            if !left.is_positive() || now < before {
                 return;
             }
+            before = now;
             tokio::time::sleep(left.unsigned_abs().min(LOOK_AGAIN)).await;
         }
+    }
+}
+
+#[async_trait]
+impl Clock for Arc<dyn Clock> {
+    fn now(&self) -> OffsetDateTime {
+        (**self).now()
+    }
+
+    async fn sleep_until(&self, at: OffsetDateTime) {
+        (**self).sleep_until(at).await;
     }
 }
 
@@ -42,8 +61,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when it is told to: for tests, demonstrations, and replaying a day. Clones share the time. Whoever
-/// sleeps by it sleeps until it is moved far enough.
+/// A clock that moves only when it is told to: for tests, demonstrations, and replaying a day. Clones share the time. A sleep by
+/// it lasts until it is moved far enough, or back.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     now: Arc<watch::Sender<OffsetDateTime>>,
@@ -76,8 +95,59 @@ impl Clock for ManualClock {
     }
 
     async fn sleep_until(&self, at: OffsetDateTime) {
+        let began = self.now();
         // It cannot end before the clock is there: the sender lives as long as this clock does.
-        let _ = self.now.subscribe().wait_for(|now| *now >= at).await;
+        let mut now = self.now.subscribe();
+        let _ = now.wait_for(|now| *now >= at || *now < began).await;
+    }
+}
+
+/// How far a time may lie ahead of the store's clock, and still count as the present: clocks of well-kept machines differ by
+/// less. What lies further ahead counts as not there.
+pub const CLOCK_TOLERANCE: Duration = Duration::minutes(5);
+
+/// The clock of a store: a value that its constructor takes, never a setting in the database. It stamps leases, the request
+/// budget and commits, and says what lies in the future.
+///
+/// ```
+/// use regentra_sync::{MemoryStore, clock::{ManualClock, StoreClock}};
+/// use time::macros::datetime;
+/// let clock = ManualClock::at(datetime!(2026-11-23 06:30 UTC));
+/// let store = MemoryStore::new().with_clock(StoreClock::of(clock.clone()));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct StoreClock(Option<Arc<dyn Clock>>);
+
+impl StoreClock {
+    /// The clock of what keeps the rows: the database server's, which all processes share; the machine's where the store is a
+    /// part of the process.
+    #[must_use]
+    pub const fn server() -> Self {
+        Self(None)
+    }
+
+    /// The clock of the machine that the process runs on. Processes on several machines then compete by several clocks.
+    #[must_use]
+    pub fn machine() -> Self {
+        Self::of(SystemClock)
+    }
+
+    /// A clock of the host's choice, such as a [`ManualClock`] in tests and demonstrations.
+    #[must_use]
+    pub fn of(clock: impl Clock) -> Self {
+        Self(Some(Arc::new(clock)))
+    }
+
+    /// The time by this clock; `None` when the database server is to be asked.
+    #[must_use]
+    pub fn reading(&self) -> Option<OffsetDateTime> {
+        self.0.as_ref().map(Clock::now)
+    }
+
+    /// The time by this clock, for a store that is a part of the process: its server is this machine.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        self.reading().unwrap_or_else(|| SystemClock.now())
     }
 }
 
@@ -96,6 +166,30 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_sleep_ends_when_the_clock_is_set_back() {
+        let clock = ManualClock::at(datetime!(2026-12-13 06:00 UTC));
+        let sleeper = clock.clone();
+        let sleep = sleeper.sleep_until(datetime!(2026-12-13 12:00 UTC));
+        let set_back = async { clock.set(datetime!(2026-11-23 06:00 UTC)) };
+        let both = futures_util::future::join(sleep, set_back);
+        let soon = tokio::time::timeout(Real::from_secs(5), both).await;
+        assert!(soon.is_ok(), "it sleeps for twenty days more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_whose_clock_is_set_back_is_noticed_within_half_a_minute() {
+        let clock = Woken(ManualClock::at(datetime!(2026-12-13 06:00 UTC)));
+        let began = tokio::time::Instant::now();
+        let sleep = clock.sleep_until(datetime!(2026-12-13 12:00 UTC));
+        let set_back = async {
+            tokio::time::sleep(Real::from_secs(45)).await;
+            clock.0.set(datetime!(2026-11-23 06:00 UTC));
+        };
+        futures_util::future::join(sleep, set_back).await;
+        assert_eq!(began.elapsed(), Real::from_mins(1));
+    }
 
     #[tokio::test]
     async fn who_sleeps_by_a_manual_clock_sleeps_until_it_is_moved_far_enough() {

@@ -3,18 +3,18 @@
 //! ```
 //! # #[cfg(test)]
 //! mod conformance {
-//!     use regentra_sync::MemoryStore;
+//!     use regentra_sync::{MemoryStore, clock::StoreClock};
 //!
-//!     async fn new_store() -> (MemoryStore, ()) {
-//!         (MemoryStore::new(), ())
+//!     async fn new_store(clock: StoreClock) -> (MemoryStore, ()) {
+//!         (MemoryStore::new().with_clock(clock), ())
 //!     }
 //!
 //!     regentra_sync::conformance!(new_store);
 //! }
 //! ```
 //!
-//! The argument is an async function without arguments that returns a new, empty store each time, and whatever has to live as
-//! long as the store does: a temporary folder, a database schema, or `()`. The macro expands to one `#[tokio::test]` per law,
+//! The argument is an async function that takes the clock of the store, returns a new, empty store by that clock each time, and
+//! whatever has to live as long as the store does: a temporary folder, a database schema, or `()`. The laws move the clock. The macro expands to one `#[tokio::test]` per law,
 //! named as the law, so the crate that uses it needs `tokio` with the features `macros` and `rt`.
 #![expect(
     clippy::missing_panics_doc,
@@ -28,6 +28,7 @@ pub mod anchors;
 pub mod assets;
 pub mod audit;
 pub mod budget;
+pub mod clocks;
 pub mod connections;
 pub mod evidence;
 pub mod mappings;
@@ -74,13 +75,11 @@ macro_rules! conformance {
             assets::asset_commits_hold_their_guards,
             assets::an_asset_gives_way_to_none_that_does_not_count,
             assets::an_msp_neither_reads_nor_writes_assets_of_another,
-            assets::assets_delivered_twice_are_written_once,
-            evidence::a_sweep_commits_everything_together,
             evidence::a_sweep_delivered_twice_writes_once,
             evidence::a_sweep_whose_guard_fails_writes_nothing,
             evidence::a_sweep_for_a_customer_the_company_is_not_writes_nothing,
             evidence::a_sweep_with_rows_of_another_customer_or_mapping_is_refused,
-            evidence::signals_are_appended_and_the_newest_unexpired_is_current,
+            evidence::signals_are_appended_and_the_last_is_current_while_unexpired,
             evidence::of_signals_collected_at_one_time_the_last_committed_is_current,
             evidence::the_signal_history_is_newest_first,
             evidence::of_two_sweeps_from_one_chain_head_one_commits,
@@ -102,26 +101,51 @@ macro_rules! conformance {
             audit::trails_are_read_newest_first_in_pages,
             audit::trails_of_tenants_are_apart,
             audit::audit_rows_delivered_twice_are_written_once,
+            planner::the_plan_pages_through_every_msp,
+            planner::the_plan_holds_only_what_is_active_mapped_and_promoted,
+        }
+        $crate::conformance! { @laws_of_time $new_store;
+            assets::assets_delivered_twice_are_written_once,
+            evidence::a_sweep_commits_everything_together,
             runs::a_lease_has_one_holder_until_it_expires,
             runs::each_taking_of_a_lease_raises_its_fence,
             runs::a_lost_lease_is_not_renewed_and_records_nothing,
             runs::a_released_lease_is_free_and_its_runs_are_recorded,
             runs::leases_of_other_subjects_and_msps_are_independent,
             runs::of_many_workers_at_once_one_gets_the_lease,
+            runs::the_store_tells_the_time_by_its_clock,
+            runs::a_lease_that_ends_later_than_twice_its_length_is_expired,
             budget::a_window_never_holds_more_than_its_limit,
             budget::an_exhausted_budget_counts_nothing_and_says_when,
             budget::many_at_once_never_overflow_a_window,
             budget::budgets_of_tenants_are_apart,
-            planner::the_plan_pages_through_every_msp,
-            planner::the_plan_holds_only_what_is_active_mapped_and_promoted,
+            budget::requests_stamped_ahead_count_as_started_now,
+            clocks::a_commit_ahead_of_the_stores_clock_is_refused,
+            clocks::a_commit_behind_the_last_record_is_refused,
+            clocks::a_clock_that_ran_ahead,
+            clocks::a_clock_that_ran_behind,
+            clocks::two_processes_ten_minutes_apart,
+            clocks::an_outbox_row_that_was_written_ahead_is_due,
         }
     };
     (@laws $new_store:expr; $($module:ident :: $law:ident),+ $(,)?) => {
         $(
             #[::tokio::test]
             async fn $law() {
-                let (store, _kept) = $new_store().await;
+                let clock = $crate::conformance::world::clock();
+                let (store, _kept) = $new_store($crate::clock::StoreClock::of(clock)).await;
                 $crate::conformance::$module::$law(&store).await;
+            }
+        )+
+    };
+    (@laws_of_time $new_store:expr; $($module:ident :: $law:ident),+ $(,)?) => {
+        $(
+            #[::tokio::test]
+            async fn $law() {
+                let clock = $crate::conformance::world::clock();
+                let store = $new_store($crate::clock::StoreClock::of(clock.clone()));
+                let (store, _kept) = store.await;
+                $crate::conformance::$module::$law(&store, &clock).await;
             }
         )+
     };
@@ -131,8 +155,8 @@ macro_rules! conformance {
 mod tests {
     crate::conformance!(new_memory_store);
 
-    async fn new_memory_store() -> (crate::MemoryStore, ()) {
-        std::future::ready((crate::MemoryStore::new(), ())).await
+    async fn new_memory_store(clock: crate::clock::StoreClock) -> (crate::MemoryStore, ()) {
+        std::future::ready((crate::MemoryStore::new().with_clock(clock), ())).await
     }
 
     /// A law that the macro does not name would never run.
@@ -143,6 +167,7 @@ mod tests {
             include_str!("conformance/assets.rs"),
             include_str!("conformance/audit.rs"),
             include_str!("conformance/budget.rs"),
+            include_str!("conformance/clocks.rs"),
             include_str!("conformance/connections.rs"),
             include_str!("conformance/evidence.rs"),
             include_str!("conformance/mappings.rs"),

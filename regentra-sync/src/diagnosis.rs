@@ -158,6 +158,18 @@ pub enum Finding {
         /// The kind of error, such as `ninjaone.timeout`.
         error: String,
     },
+    /// The clock of this process and the store's differ by more than five minutes.
+    ClocksApart {
+        /// By how many seconds this process's clock is ahead of the store's; negative when it is behind.
+        seconds: i64,
+    },
+    /// A clock that ran ahead wrote rows whose time lies in the future. They count as not there.
+    InTheFuture {
+        /// What they are.
+        rows: FutureRows,
+        /// How many.
+        count: u64,
+    },
     /// No run has ended for two intervals.
     Overdue {
         /// What kind of run.
@@ -174,6 +186,32 @@ pub enum Finding {
         #[serde(with = "time::serde::rfc3339")]
         since: OffsetDateTime,
     },
+}
+
+/// What was written by a clock that ran ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FutureRows {
+    /// Signals that no sweep came after.
+    Signals,
+    /// Records of runs.
+    Runs,
+    /// Leases that end later than twice their length from now.
+    Leases,
+    /// Requests of the budget.
+    Requests,
+}
+
+impl FutureRows {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Signals => "signals",
+            Self::Runs => "records of runs",
+            Self::Leases => "leases",
+            Self::Requests => "requests of the budget",
+        }
+    }
 }
 
 impl Finding {
@@ -221,6 +259,8 @@ impl Finding {
             Self::DryRunCannotEnd { .. } => "dry_run_cannot_end",
             Self::BudgetLow { .. } => "budget_low",
             Self::LastRunFailed { .. } => "last_run_failed",
+            Self::ClocksApart { .. } => "clocks_apart",
+            Self::InTheFuture { .. } => "in_the_future",
             Self::Overdue { .. } => "overdue",
             Self::AnchorsWaiting { .. } => "anchors_waiting",
         }
@@ -250,6 +290,8 @@ impl Finding {
             | Self::DryRunCannotEnd { .. }
             | Self::BudgetLow { .. }
             | Self::LastRunFailed { .. }
+            | Self::ClocksApart { .. }
+            | Self::InTheFuture { .. }
             | Self::Overdue { .. }
             | Self::AnchorsWaiting { .. } => Severity::Attention,
             Self::Ignored | Self::NotPromoted | Self::FirstSweepPending => Severity::Information,
@@ -258,6 +300,7 @@ impl Finding {
 
     /// What it means, in a sentence.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a sentence for each finding")]
     pub fn meaning(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::NothingSaved => "No NinjaOne credentials are saved yet.",
@@ -347,6 +390,23 @@ impl Finding {
             Self::LastRunFailed { kind, error } => {
                 return format!("The last {} failed: {error}.", words(*kind)).into();
             }
+            Self::ClocksApart { seconds } => {
+                let (minutes, where_to) = (
+                    seconds.unsigned_abs() / 60,
+                    if *seconds < 0 { "behind" } else { "ahead of" },
+                );
+                return format!(
+                    "The clock of this machine is {minutes} minutes {where_to} the database's: sweeps that do not fit are refused."
+                )
+                .into();
+            }
+            Self::InTheFuture { rows, count } => {
+                let rows = rows.words();
+                return format!(
+                    "A clock that ran ahead wrote {rows} ({count}) whose time lies in the future; they count as not there."
+                )
+                .into();
+            }
             Self::Overdue { kind, last: None } => {
                 return format!("There has never been any {}.", words(*kind)).into();
             }
@@ -417,6 +477,12 @@ impl Finding {
             }
             Self::LastRunFailed { .. } => {
                 "The next run tries again by itself; if it keeps failing, test the connection."
+            }
+            Self::ClocksApart { .. } => {
+                "Set the clocks of this machine and of the database's by a time server."
+            }
+            Self::InTheFuture { .. } => {
+                "Set the clocks by a time server; the next sweeps, syncs and requests clear it by themselves."
             }
             Self::Overdue { .. } => {
                 "See that the process that runs the schedule is running, and look at its log."

@@ -23,6 +23,9 @@ pub enum ErrorKind {
     Busy,
     /// Somebody changed what the work relied on, again and again: look, and try again.
     Superseded,
+    /// The work took longer than its deadline and was ended: the next attempt starts afresh. See
+    /// [`Policy::sweep_deadline`](crate::Policy::sweep_deadline) and [`Policy::event_deadline`](crate::Policy::event_deadline).
+    Deadline,
     /// Stored secrets do not open: restore the key, or connect again.
     Sealing,
     /// NinjaOne, as its client says.
@@ -46,6 +49,7 @@ impl ErrorKind {
             Self::BeginAgain => "begin_again",
             Self::Busy => "busy",
             Self::Superseded => "superseded",
+            Self::Deadline => "deadline",
             Self::Sealing => "sealing",
             Self::Internal => "internal",
             Self::Ninjaone(kind) => match kind {
@@ -78,6 +82,7 @@ impl ErrorKind {
                 StoreErrorKind::ReadOnly => "store.read_only",
                 StoreErrorKind::Corrupt => "store.corrupt",
                 StoreErrorKind::Misconfigured => "store.misconfigured",
+                StoreErrorKind::Clock => "store.clock",
                 StoreErrorKind::Other => "store.other",
             },
         }
@@ -103,7 +108,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of this kind, for implementors of [`NinjaOne`](crate::ninjaone::NinjaOne). The message says what to do.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        let retryable = matches!(kind, ErrorKind::Busy | ErrorKind::Superseded);
+        let retryable = matches!(
+            kind,
+            ErrorKind::Busy | ErrorKind::Superseded | ErrorKind::Deadline
+        );
         Self(Box::new(Inner {
             kind,
             message: message.into(),

@@ -141,6 +141,15 @@ impl Event {
         }
     }
 
+    /// The credential that it is worked with.
+    #[must_use]
+    pub fn credential(&self) -> CredentialId {
+        match self {
+            Self::AssetSync(event) => event.credential(),
+            Self::EvidenceSweep(event) => event.credential(),
+        }
+    }
+
     /// The tick of the schedule it belongs to.
     #[must_use]
     pub const fn scheduled_at(&self) -> OffsetDateTime {

@@ -9,6 +9,7 @@ use std::{
 
 use ninjaone_client::Lane;
 use regentra_evidence::HeadSigner;
+use secrecy::SecretString;
 use time::OffsetDateTime;
 
 use crate::{
@@ -16,10 +17,10 @@ use crate::{
     anchor::AnchorSink,
     audit::{Actor, AuditDetails, AuditRow},
     clock::{Clock, SystemClock},
-    credential::{Credential, Grant},
+    credential::{Credential, Fingerprint, Grant},
     error::{Error, ErrorKind, Result},
     live::LiveNinjaOne,
-    ninjaone::{Access, AccessGrant, NinjaOne},
+    ninjaone::{Access, AccessGrant, NinjaOne, Standing},
     policy::Policy,
     progress::{Observer, Progress, Unobserved},
     refresh_token::SealedRefreshToken,
@@ -187,11 +188,10 @@ impl IntegrationBuilder {
         } = self;
         let keyring = Arc::new(keyring);
         let ninjaone = ninjaone.unwrap_or_else(|| {
-            let (store, keyring, clock) =
-                (Arc::clone(&store), Arc::clone(&keyring), Arc::clone(&clock));
+            let (store, keyring) = (Arc::clone(&store), Arc::clone(&keyring));
             Arc::new(
                 live.observer(Arc::clone(&observer))
-                    .shared_budget(store, keyring, clock),
+                    .shared_budget(store, keyring),
             )
         });
         let worker = WorkerId::new(clock.now());
@@ -293,7 +293,7 @@ impl Integration {
         let lease = self
             .inner
             .store
-            .take_lease(msp, key, worker, self.now(), length)
+            .take_lease(msp, key, worker, length)
             .await?;
         Ok(lease.map(|lease| Held {
             lease,
@@ -308,12 +308,7 @@ impl Integration {
         let renew = async {
             loop {
                 tokio::time::sleep(third.unsigned_abs()).await;
-                match self
-                    .inner
-                    .store
-                    .renew_lease(msp, &held.lease, self.now(), length)
-                    .await
-                {
+                match self.inner.store.renew_lease(msp, &held.lease, length).await {
                     Ok(Some(_)) => {}
                     Ok(None) => {
                         tracing::warn!(lease = %held.lease.key.to_text(), "the lease was taken over");
@@ -417,14 +412,54 @@ impl Integration {
             client_id,
             grant,
             lane,
+            standing: Standing::Saved(credential.guard()),
+        })
+    }
+
+    /// What log-ins of an MSP spend until NinjaOne accepts the credentials.
+    fn log_ins_of(&self, msp: MspOrgId) -> Fingerprint {
+        let msp = SecretString::from(msp.to_string());
+        // No host has that name, so that it is no NinjaOne tenant's budget.
+        self.inner.keyring.fingerprint("log-ins of an MSP", &msp)
+    }
+
+    /// The runs of an MSP, without those that lie in the future: a clock that ran ahead wrote them.
+    async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {
+        let (mut runs, now) = self.all_runs(msp).await?;
+        runs.retain(|run| !run.is_ahead(now));
+        Ok(runs)
+    }
+
+    /// All of them, and the time by the store's clock.
+    async fn all_runs(&self, msp: MspOrgId) -> Result<(Vec<RunRecord>, OffsetDateTime)> {
+        let store = &self.inner.store;
+        Ok((store.runs(msp).await?, store.store_time().await?))
+    }
+
+    /// Ends work that takes longer than its deadline. It is measured by how long it takes and not by a clock, which may be set.
+    async fn within<T>(
+        &self,
+        deadline: time::Duration,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let done = tokio::time::timeout(deadline.unsigned_abs(), work).await;
+        done.unwrap_or_else(|_| {
+            let message =
+                "NinjaOne took longer than this work may take: it was ended, and is tried again";
+            Err(Error::new(ErrorKind::Deadline, message))
         })
     }
 
     /// The address of a region, if the host allows it.
-    fn allowed(&self, region: &RegionKey) -> Result<ninjaone_client::BaseUrl> {
+    async fn allowed(&self, region: &RegionKey) -> Result<ninjaone_client::BaseUrl> {
         let base = region.base_url()?;
         if (self.inner.policy.host_allowed)(&base) {
-            return Ok(base);
+            if !crate::policy::is_elsewhere(&base).await {
+                return Ok(base);
+            }
+            let message = "this name ends in localhost and does not stand for this machine alone: name its address, such as \
+                           127.0.0.1";
+            return Err(Error::new(ErrorKind::Invalid, message));
         }
         let message = "this address is not one of NinjaOne's and is not allowed here: use us, us2, eu, ca, oc, fed, or the \
                        address you sign in at";

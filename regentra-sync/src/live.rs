@@ -2,15 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use ninjaone_client::{
     BaseUrl, BudgetError, BudgetKey, Client, Credentials, DeviceFilter, DeviceId,
-    ErrorKind as Vendor, Grant, Lane, MemoryTokenStore, OrganizationId, RateLimit, RetryPolicy,
-    SharedBudget, Timestamp, TokenStore, Transport,
+    ErrorKind as Vendor, Grant, Lane, Limiter, MemoryTokenStore, OrganizationId, RateLimit,
+    RetryPolicy, SharedBudget, Timestamp, TokenStore, Transport,
     devices::DevicesParams,
     models::{ApprovalStatus, Device, User, UserType},
     organizations::OrganizationsParams,
@@ -20,6 +23,7 @@ use ninjaone_client::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use crate::{
     CredentialId,
@@ -27,14 +31,13 @@ use crate::{
     asset::AssetContent,
     assets::identity::serial_key,
     budget::{Spend, Window},
-    clock::Clock,
     collect,
     credential::{CredentialGuard, Fingerprint, TenantView},
     error::{Error, ErrorKind, Result},
     mapping::ExternalOrgId,
     ninjaone::{
         Access, AccessGrant, Contact, DeviceList, ListedDevice, ListedOrganization, NinjaOne,
-        OrganizationList, Redeemed, Redemption,
+        OrganizationList, Redeemed, Redemption, Standing,
     },
     private::Private,
     progress::{Observer, Progress},
@@ -42,52 +45,78 @@ use crate::{
     store::Store,
 };
 
-/// NinjaOne over its API, with one client per credential, so that tokens are reused.
+/// How long a client is kept that nothing asks with.
+const IDLE: Duration = Duration::from_secs(60 * 60);
+
+/// NinjaOne over its API, with one client per connection, so that tokens are reused. A client is kept until its connection is
+/// disconnected or connected anew, or for an hour that nothing asks with it; its secrets and its token go with it. Credentials that
+/// are only tried are not kept.
 #[derive(Debug)]
 pub struct LiveNinjaOne {
     limit: RateLimit,
     retry: RetryPolicy,
     observer: Option<Arc<dyn Observer>>,
-    budget: Option<Arc<dyn SharedBudget>>,
+    budget: Option<StoreBudget>,
     transport: Option<Arc<dyn Transport>>,
     entra_device_id_field: Option<String>,
-    clients: Mutex<BTreeMap<ClientKey, Cached>>,
+    clients: Arc<Clients>,
 }
 
-/// Whose client it is. Connections that were authorized see what their administrator sees: none shares its client, not even
-/// with another one of the same client id.
-type ClientKey = (Fingerprint, Option<CredentialId>);
+/// The clients of connections.
+#[derive(Debug, Default)]
+struct Clients(Mutex<BTreeMap<CredentialId, Cached>>);
 
-/// A client, and what it was built with: a reconnect builds another.
+/// A client, and what it was built for: a reconnect builds another.
+#[derive(Debug)]
 struct Cached {
-    base: String,
-    proof: Proof,
+    connection: CredentialGuard,
     client: Client,
+    used_at: Instant,
 }
 
-/// What a client proves itself with.
-enum Proof {
-    Secret(SecretString),
-    Connection(CredentialGuard),
-}
-
-impl Proof {
-    fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Secret(one), Self::Secret(other)) => {
-                one.expose_secret() == other.expose_secret()
-            }
-            (Self::Connection(one), Self::Connection(other)) => one == other,
-            _ => false,
-        }
+impl Clients {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CredentialId, Cached>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl std::fmt::Debug for Cached {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cached")
-            .field("client", &self.client)
-            .finish_non_exhaustive()
+    fn get(&self, connection: CredentialGuard) -> Option<Client> {
+        let mut clients = self.lock();
+        let cached = clients.get_mut(&connection.credential)?;
+        if cached.connection != connection {
+            return None;
+        }
+        cached.used_at = Instant::now();
+        Some(cached.client.clone())
+    }
+
+    fn keep(self: &Arc<Self>, connection: CredentialGuard, client: Client) {
+        let mut clients = self.lock();
+        // Where there is one, its watcher runs.
+        if clients.is_empty() {
+            tokio::spawn(Self::drop_idle(Arc::downgrade(self)));
+        }
+        let used_at = Instant::now();
+        let cached = Cached {
+            connection,
+            client,
+            used_at,
+        };
+        clients.insert(connection.credential, cached);
+    }
+
+    /// Drops clients that nothing asked with for an hour, until there is none.
+    async fn drop_idle(clients: Weak<Self>) {
+        loop {
+            tokio::time::sleep(IDLE / 12).await;
+            let Some(clients) = clients.upgrade() else {
+                return;
+            };
+            let mut clients = clients.lock();
+            clients.retain(|_, cached| cached.used_at.elapsed() < IDLE);
+            if clients.is_empty() {
+                return;
+            }
+        }
     }
 }
 
@@ -108,7 +137,7 @@ impl LiveNinjaOne {
             budget: None,
             transport: None,
             entra_device_id_field: None,
-            clients: Mutex::default(),
+            clients: Arc::default(),
         }
     }
 
@@ -150,73 +179,87 @@ impl LiveNinjaOne {
 
     /// Draws every request from the budget in the store too, which all processes of the host share.
     #[must_use]
-    pub fn shared_budget(
-        mut self,
-        store: Arc<dyn Store>,
-        keyring: Arc<Keyring>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        self.budget = Some(Arc::new(StoreBudget {
+    pub fn shared_budget(mut self, store: Arc<dyn Store>, keyring: Arc<Keyring>) -> Self {
+        self.budget = Some(StoreBudget {
             store,
             keyring,
-            clock,
-        }));
+            log_ins: None,
+        });
         self
     }
 
+    /// How many clients are kept: at most one for each connection.
+    #[must_use]
+    pub fn kept_clients(&self) -> usize {
+        self.clients.lock().len()
+    }
+
+    /// The client of a connection, kept, or one for credentials that are only tried.
     fn client(&self, access: &Access) -> Result<Client> {
-        let base = access.base_url.to_string();
-        let (proof, credential) = match &access.grant {
-            AccessGrant::ClientCredentials { client_secret } => {
-                (Proof::Secret(client_secret.clone()), None)
+        let client = match &access.standing {
+            Standing::Saved(connection) => {
+                if let Some(client) = self.clients.get(*connection) {
+                    client
+                } else {
+                    let credentials = credentials_of(access);
+                    let client = self.build(&access.base_url, credentials, None)?;
+                    self.clients.keep(*connection, client.clone());
+                    client
+                }
             }
-            AccessGrant::AuthorizationCode { connection, .. } => {
-                (Proof::Connection(*connection), Some(connection.credential))
+            Standing::Tried { log_ins } => {
+                let trial = Trial {
+                    log_ins: log_ins.clone(),
+                    accepted: Arc::default(),
+                };
+                self.build(&access.base_url, credentials_of(access), Some(trial))?
             }
         };
-        let key = (access.fingerprint.clone(), credential);
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let cached = clients
-            .get(&key)
-            .filter(|cached| cached.base == base && cached.proof.is(&proof));
-        if let Some(cached) = cached {
-            return Ok(cached.client.in_lane(access.lane));
-        }
-        let client_id = access.client_id.expose_secret().to_owned();
-        let credentials = match &access.grant {
-            AccessGrant::ClientCredentials { client_secret } => {
-                Credentials::client_credentials(client_id, client_secret.expose_secret().to_owned())
-            }
-            AccessGrant::AuthorizationCode {
-                client_secret,
-                tokens,
-                ..
-            } => authorized(client_id, client_secret.as_ref(), Arc::clone(tokens)),
-        };
-        let client = self.build(&access.base_url, credentials)?;
-        let cached = Cached {
-            base,
-            proof,
-            client: client.clone(),
-        };
-        clients.insert(key, cached);
         Ok(client.in_lane(access.lane))
     }
 
-    fn build(&self, base_url: &BaseUrl, credentials: Credentials) -> Result<Client> {
+    fn build(
+        &self,
+        base_url: &BaseUrl,
+        credentials: Credentials,
+        trial: Option<Trial>,
+    ) -> Result<Client> {
         let mut builder = Client::builder(base_url.clone(), credentials)
             .rate_limit(self.limit.clone())
             .retry(self.retry);
-        if let Some(observer) = &self.observer {
-            builder = builder.observer(Arc::new(Listener(Arc::clone(observer))));
+        let accepted = trial.as_ref().map(|trial| Arc::clone(&trial.accepted));
+        builder = builder.observer(Arc::new(Listener {
+            observer: self.observer.clone(),
+            accepted,
+        }));
+        if trial.is_some() {
+            // What NinjaOne answers to somebody's guess slows down nobody else with the same client id.
+            builder = builder.limiter(Arc::new(Limiter::new()));
         }
         if let Some(budget) = &self.budget {
-            builder = builder.shared_budget(Arc::clone(budget));
+            builder = builder.shared_budget(Arc::new(StoreBudget {
+                log_ins: trial,
+                ..budget.clone()
+            }));
         }
         if let Some(transport) = &self.transport {
             builder = builder.transport(Arc::clone(transport));
         }
         Ok(builder.build()?)
+    }
+}
+
+fn credentials_of(access: &Access) -> Credentials {
+    let client_id = access.client_id.expose_secret().to_owned();
+    match &access.grant {
+        AccessGrant::ClientCredentials { client_secret } => {
+            Credentials::client_credentials(client_id, client_secret.expose_secret().to_owned())
+        }
+        AccessGrant::AuthorizationCode {
+            client_secret,
+            tokens,
+            ..
+        } => authorized(client_id, client_secret.as_ref(), Arc::clone(tokens)),
     }
 }
 
@@ -301,6 +344,7 @@ impl NinjaOne for LiveNinjaOne {
             client_id,
             client_secret,
             code,
+            log_ins,
         } = redemption;
         // This client is not kept: what comes with the code belongs to a connection that does not exist yet.
         let tokens = Arc::new(MemoryTokenStore::new());
@@ -309,7 +353,8 @@ impl NinjaOne for LiveNinjaOne {
             client_secret.as_ref(),
             Arc::<MemoryTokenStore>::clone(&tokens),
         );
-        let client = self.build(&base_url, credentials)?;
+        let accepted = Arc::default();
+        let client = self.build(&base_url, credentials, Some(Trial { log_ins, accepted }))?;
         let client = client.in_lane(Lane::Interactive);
         client.redeem(code).await?;
         let view = view_of(&client).await;
@@ -401,6 +446,33 @@ impl NinjaOne for LiveNinjaOne {
             })
             .collect();
         Ok(list)
+    }
+
+    async fn budget_wait(
+        &self,
+        connection: CredentialId,
+        tenant: &Fingerprint,
+        lane: Lane,
+    ) -> Result<Duration> {
+        let kept = self
+            .clients
+            .lock()
+            .get(&connection)
+            .map(|cached| cached.client.clone());
+        let paused = kept.map_or(Duration::ZERO, |client| client.budget().paused_for);
+        if self.limit.is_unlimited() {
+            return Ok(paused);
+        }
+        let Some(budget) = &self.budget else {
+            return Ok(paused);
+        };
+        let windows = windows_of(&self.limit, lane);
+        let wait = budget.store.budget_wait(tenant, &windows).await?;
+        Ok(paused.max(wait.unsigned_abs()))
+    }
+
+    fn forget(&self, connection: CredentialId) {
+        self.clients.lock().remove(&connection);
     }
 
     async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
@@ -509,19 +581,28 @@ fn content(device: &Device) -> AssetContent {
     }
 }
 
-/// Hands on what the client tells.
+/// Hands on what the client tells, and notes that credentials were accepted.
 #[derive(Debug)]
-struct Listener(Arc<dyn Observer>);
+struct Listener {
+    observer: Option<Arc<dyn Observer>>,
+    accepted: Option<Arc<AtomicBool>>,
+}
 
 impl ninjaone_client::Observer for Listener {
     fn event(&self, event: &ninjaone_client::Event) {
         use ninjaone_client::Event;
+        if let (Event::Token { .. }, Some(accepted)) = (event, &self.accepted) {
+            accepted.store(true, Ordering::Relaxed);
+        }
+        let Some(observer) = &self.observer else {
+            return;
+        };
         match event {
-            Event::Attempt { operation, .. } => self.0.progress(&Progress::Request { operation }),
+            Event::Attempt { operation, .. } => observer.progress(&Progress::Request { operation }),
             Event::Wait {
                 reason, expected, ..
             } => {
-                self.0.progress(&Progress::Waiting {
+                observer.progress(&Progress::Waiting {
                     reason: *reason,
                     expected: *expected,
                 });
@@ -531,12 +612,31 @@ impl ninjaone_client::Observer for Listener {
     }
 }
 
+/// Credentials that are tried.
+#[derive(Clone, Debug)]
+struct Trial {
+    /// What log-ins spend until NinjaOne accepts the credentials.
+    log_ins: Fingerprint,
+    /// NinjaOne gave a token for them: what follows is the tenant's.
+    accepted: Arc<AtomicBool>,
+}
+
 /// The budget in the store, as the client asks for it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct StoreBudget {
     store: Arc<dyn Store>,
     keyring: Arc<Keyring>,
-    clock: Arc<dyn Clock>,
+    log_ins: Option<Trial>,
+}
+
+fn windows_of(limit: &RateLimit, lane: Lane) -> Vec<Window> {
+    let windows = limit.windows_of(lane).into_iter();
+    windows
+        .map(|(requests, length)| Window {
+            limit: u32::try_from(requests).unwrap_or(u32::MAX),
+            length: length.try_into().unwrap_or(time::Duration::MAX),
+        })
+        .collect()
 }
 
 #[async_trait]
@@ -547,28 +647,23 @@ impl SharedBudget for StoreBudget {
         limit: &RateLimit,
         lane: Lane,
     ) -> std::result::Result<Grant, BudgetError> {
-        let tenant = self
-            .keyring
-            .fingerprint(key.host(), &SecretString::from(key.client_id()));
-        let windows: Vec<_> = limit
-            .windows_of(lane)
-            .into_iter()
-            .map(|(requests, length)| Window {
-                limit: u32::try_from(requests).unwrap_or(u32::MAX),
-                length: length.try_into().unwrap_or(time::Duration::MAX),
-            })
-            .collect();
-        let now = self.clock.now();
+        let tenant = match &self.log_ins {
+            Some(trial) if !trial.accepted.load(Ordering::Relaxed) => trial.log_ins.clone(),
+            _ => self
+                .keyring
+                .fingerprint(key.host(), &SecretString::from(key.client_id())),
+        };
+        let windows = windows_of(limit, lane);
         match self
             .store
-            .spend(&tenant, now, &windows)
+            .spend(&tenant, &windows)
             .await
             .map_err(BudgetError::new)?
         {
             Spend::Granted => Ok(Grant::Granted),
-            Spend::Exhausted { retry_at } => {
-                // At least a moment, so that two clocks that differ do not make anybody ask in a circle.
-                let wait = (retry_at - now).max(time::Duration::milliseconds(10));
+            Spend::Exhausted { retry_after } => {
+                // At least a moment, so that nobody asks in a circle.
+                let wait = retry_after.max(time::Duration::milliseconds(10));
                 Ok(Grant::Wait(wait.unsigned_abs()))
             }
         }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use regentra_evidence::SignalKind;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     AssetId, CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, WorkerId,
@@ -19,6 +19,7 @@ use crate::{
     asset::{Asset, AssetStatus, Source, come_back},
     audit::AuditRow,
     authorization::{PendingAuthorization, StateDigest},
+    clock::StoreClock,
     company::PortalCompany,
     credential::{Credential, CredentialGuard, Fingerprint},
     evidence_chain::EvidenceRow,
@@ -44,13 +45,21 @@ mod tickets;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
+    clock: StoreClock,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// An empty store, by the machine's clock.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same store, by another clock. Clones made before keep theirs.
+    #[must_use]
+    pub fn with_clock(mut self, clock: StoreClock) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Suspends once, then does `work` on everything that is stored, while nobody else does.
@@ -105,6 +114,14 @@ struct LeaseRow {
     worker: Option<WorkerId>,
     fence: Fence,
     expires_at: OffsetDateTime,
+    length: Duration,
+}
+
+impl LeaseRow {
+    /// It ends so late that it was taken by a clock that ran ahead.
+    fn is_ahead(&self, now: OffsetDateTime) -> bool {
+        self.expires_at > now.saturating_add(self.length.saturating_mul(2))
+    }
 }
 
 /// The guards that several commits share.

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use time::OffsetDateTime;
 
 use crate::{
+    CredentialId,
     assessment::{Assessment, AssessmentRequest},
     asset::AssetContent,
     credential::{CredentialGuard, Fingerprint, TenantView},
@@ -32,6 +33,21 @@ pub struct Access {
     pub grant: AccessGrant,
     /// Whether somebody waits.
     pub lane: Lane,
+    /// Whether the credentials are a connection's, or are only tried.
+    pub standing: Standing,
+}
+
+/// Whether credentials are a connection's, or are only tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// They are saved, and NinjaOne accepted them once: what is got for them (a client, its token) may be kept for the connection.
+    Saved(CredentialGuard),
+    /// They are tried: nothing is kept. Anybody can name a client id, so until NinjaOne accepts them, log-ins spend the budget of
+    /// the MSP that tries, and not the one of the client id.
+    Tried {
+        /// The MSP's own budget.
+        log_ins: Fingerprint,
+    },
 }
 
 /// How access was granted, and what proves it.
@@ -76,6 +92,8 @@ pub struct Redemption {
     pub client_secret: Option<SecretString>,
     /// The code, with the PKCE verifier and the redirect URI that belong to it.
     pub code: AuthorizationCode,
+    /// The budget that it spends: the MSP's own.
+    pub log_ins: Fingerprint,
 }
 
 /// What an authorization code was good for.
@@ -107,6 +125,20 @@ pub trait NinjaOne: Debug + Send + Sync + 'static {
         organization: ExternalOrgId,
         ceiling: usize,
     ) -> Result<DeviceList>;
+
+    /// How long a request of this lane would wait for the budget of a connection; zero where nothing is known of one. An event that
+    /// would wait long is not begun.
+    async fn budget_wait(
+        &self,
+        _connection: CredentialId,
+        _tenant: &Fingerprint,
+        _lane: Lane,
+    ) -> Result<std::time::Duration> {
+        Ok(std::time::Duration::ZERO)
+    }
+
+    /// The connection was disconnected or connected anew: what is kept for it is dropped, its secrets with it.
+    fn forget(&self, _connection: CredentialId) {}
 
     /// Pulls one organization's reports and judges them.
     async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment>;

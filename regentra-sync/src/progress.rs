@@ -120,6 +120,8 @@ pub enum EventEnd {
     Busy,
     /// What it relied on changed meanwhile, and nothing was written.
     Superseded,
+    /// Its connection's request budget is spent for more than a minute: it was not begun.
+    Deferred,
     /// It failed, or a part of it did.
     Failed {
         /// The kind of error, such as `ninjaone.timeout`.
@@ -137,6 +139,7 @@ impl EventEnd {
             Self::Skipped => "skipped",
             Self::Busy => "busy",
             Self::Superseded => "superseded",
+            Self::Deferred => "deferred",
             Self::Failed { .. } => "failed",
         }
     }

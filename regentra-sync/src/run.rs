@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use crate::{
     ComplianceOrgId, CredentialId, MappingId,
     id::{counter, opaque_id},
+    store::is_ahead,
 };
 
 /// What only one run at a time may work on.
@@ -154,6 +155,11 @@ impl RunRecord {
     pub(crate) fn is_overcome(&self, runs: &[&Self]) -> bool {
         let is_later = |run: &Self| run.finished_at > self.finished_at && !run.has_failed();
         self.subject.mapping.is_none() && runs.iter().any(|run| is_later(run))
+    }
+
+    /// Whether it lies ahead of the store's clock, which shows `now`: it counts as not there.
+    pub(crate) fn is_ahead(&self, now: OffsetDateTime) -> bool {
+        is_ahead(self.started_at.max(self.finished_at), now)
     }
 
     /// Whether it failed.

@@ -45,15 +45,17 @@ impl Cadence {
     #[must_use]
     pub fn last(self, now: OffsetDateTime) -> OffsetDateTime {
         let every = self.every.max(Duration::SECOND).whole_nanoseconds();
-        let passed = (now - FIRST_DAY - self.offset).whole_nanoseconds();
+        let passed = (now - FIRST_DAY).saturating_sub(self.offset);
+        let passed = passed.whole_nanoseconds();
         let since = i64::try_from(passed.rem_euclid(every)).unwrap_or(0);
-        now - Duration::nanoseconds(since)
+        now.saturating_sub(Duration::nanoseconds(since))
     }
 
     /// The first time that is due after `now`.
     #[must_use]
     pub fn next(self, now: OffsetDateTime) -> OffsetDateTime {
-        self.last(now) + self.every.max(Duration::SECOND)
+        self.last(now)
+            .saturating_add(self.every.max(Duration::SECOND))
     }
 }
 
@@ -68,12 +70,52 @@ pub(crate) fn spread(
     // Ids are derived by SHA-1, so their last bytes are evenly distributed.
     let place = subject.as_u128() & 0xffff_ffff;
     let millis = u128::try_from(length.whole_milliseconds()).unwrap_or(0) * place / 0x1_0000_0000;
-    scheduled_at + Duration::milliseconds(i64::try_from(millis).unwrap_or(0))
+    scheduled_at.saturating_add(Duration::milliseconds(i64::try_from(millis).unwrap_or(0)))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Any time of the calendar, the ends as often as all others.
+    fn any_time() -> impl Strategy<Value = OffsetDateTime> {
+        let (first, last) = (-377_705_116_800_i64, 253_402_300_799_i64);
+        let ends = prop::sample::select(vec![first, first + 1, last - 1, last]);
+        let near = (0..200_000_i64, any::<bool>())
+            .prop_map(move |(near, is_last)| if is_last { last - near } else { first + near });
+        let seconds = prop_oneof![ends, near, first..=last];
+        seconds.prop_map(|seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap())
+    }
+
+    fn any_length() -> impl Strategy<Value = Duration> {
+        let usual = prop::sample::select(vec![
+            Duration::ZERO,
+            Duration::SECOND,
+            Duration::hours(6),
+            Duration::MAX,
+            Duration::MIN,
+        ]);
+        prop_oneof![usual, any::<i64>().prop_map(Duration::seconds)]
+    }
+
+    proptest! {
+        #[test]
+        fn no_time_of_the_calendar_panics(
+            now in any_time(),
+            every in any_length(),
+            offset in any_length(),
+            subject in any::<u128>(),
+        ) {
+            let cadence = Cadence { every, offset };
+            let (last, next) = (cadence.last(now), cadence.next(now));
+            prop_assert!(last <= now);
+            prop_assert!(next >= last);
+            let start = spread(last, every, uuid::Uuid::from_u128(subject));
+            prop_assert!(start >= last || every.is_negative());
+        }
+    }
 
     #[test]
     fn ten_hours_do_not_restart_at_midnight() {

@@ -7,7 +7,14 @@
 //!   it is done already is left out, without a request.
 //! - **Starts are spread** over the interval, alike in every process.
 //! - **One run at a time** of a customer's sweeps and of a region's syncs; others go side by side, as many as
-//!   [`parallel`](Scheduler::parallel) says.
+//!   [`parallel`](Scheduler::parallel) says, and of one connection as many as [`per_connection`](Scheduler::per_connection) says:
+//!   a tenant that answers slowly takes no slot from another.
+//! - **A spent budget holds nobody up.** An event whose connection would wait for more than a minute is not begun, and goes back into
+//!   the line until there is room.
+//! - **The oldest go first.** Where a tick is not done before the next is due, its newer event takes the place of the older one in
+//!   the line, so that no customer is left out for good.
+//! - **What a person asked for** has a slot of its own ([`Requests`]): it begins at once, however long the line is.
+//! - **A clock that is set back** is noticed: ticks that lie in the future then count as not planned.
 //! - **What fails is tried again**, later each time, and never beyond the next tick, whose event takes its place. It keeps no other
 //!   from being handled.
 //! - **It stops when it is told to**: nothing new is begun, and what runs has a while to end. What does not is dropped, which
@@ -18,9 +25,10 @@
 mod queue;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     future::{Future, pending},
     pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::{
@@ -29,10 +37,11 @@ use futures_util::{
     stream::FuturesUnordered,
 };
 use time::{Duration, OffsetDateTime};
+use tokio::sync::Notify;
 
 use self::queue::{Key, Queue, Waiting};
 use crate::{
-    Integration,
+    CredentialId, Integration,
     error::{Error, ErrorKind, Result},
     event::Event,
     integration::{Handled, MappingSync, PlanKind, SweepOutcome, SyncOutcome},
@@ -63,8 +72,37 @@ pub struct Scheduler {
     integration: Integration,
     timetable: Vec<(PlanKind, Cadence)>,
     parallel: usize,
+    per_connection: Option<usize>,
+    requests: Requests,
     grace: Duration,
     retry: Retry,
+}
+
+/// Hands events that a person asked for to a scheduler that runs: see [`Scheduler::requests`]. Clones hand them to the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Requests(Arc<Inbox>);
+
+#[derive(Debug, Default)]
+struct Inbox {
+    events: Mutex<Vec<Event>>,
+    arrived: Notify,
+}
+
+impl Requests {
+    /// Has the scheduler handle an event ahead of its schedule, in the slot that is kept for that, unless its subject is being
+    /// worked on: then as soon as it is free.
+    pub fn request(&self, event: Event) {
+        self.events().push(event);
+        self.0.arrived.notify_one();
+    }
+
+    fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.events())
+    }
+
+    fn events(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// When something is tried again.
@@ -127,6 +165,8 @@ impl Scheduler {
             integration,
             timetable,
             parallel: 4,
+            per_connection: None,
+            requests: Requests::default(),
             grace: Duration::seconds(25),
             retry: Retry {
                 first: Duration::seconds(30),
@@ -149,6 +189,21 @@ impl Scheduler {
     #[must_use]
     pub fn parallel(mut self, parallel: usize) -> Self {
         self.parallel = parallel.max(1);
+        self
+    }
+
+    /// Where a host hands in what a person asked for while this scheduler runs. One slot more than [`parallel`](Self::parallel) is
+    /// kept for that.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+
+    /// How many events of one connection are handled side by side, at least one and no more than [`parallel`](Self::parallel).
+    /// Default: half of them, so that no one connection has all slots. A host of a single connection sets it to as many.
+    #[must_use]
+    pub fn per_connection(mut self, events: usize) -> Self {
+        self.per_connection = Some(events.max(1));
         self
     }
 
@@ -198,6 +253,8 @@ impl Scheduler {
         let mut told_until = None;
         loop {
             let now = clock.now();
+            work.notice_set_back(now);
+            work.take_requests(now);
             work.plan_what_is_due(now);
             work.start_what_is_ready(now);
             let Some(until) = work.sleeps_until(now) else {
@@ -210,12 +267,22 @@ impl Scheduler {
             }
             // A future that is not `Unpin` has to outlive the two that are made anew each time.
             let ended = {
-                let sleep = clock.sleep_until(until);
+                let sleep = async {
+                    clock.sleep_until(until).await;
+                    if until <= now {
+                        // There is no later time, at the end of the calendar.
+                        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                    }
+                };
+                let sleep = pin!(sleep);
+                // A request ends the sleep as the clock does: there is something to do.
+                let arrived = pin!(self.requests.0.arrived.notified());
+                let sleep = select(sleep, arrived);
                 let next = pin!(work.next());
                 match select(shutdown.as_mut(), select(next, sleep)).await {
                     Either::Left(((), _)) => None,
                     Either::Right((Either::Left((ended, _)), _)) => Some(Some(ended)),
-                    Either::Right((Either::Right(((), _)), _)) => Some(None),
+                    Either::Right((Either::Right((_, _)), _)) => Some(None),
                 }
             };
             match ended {
@@ -271,9 +338,16 @@ struct Work<'a> {
     mode: Mode,
     lines: Vec<Line>,
     queue: Queue,
+    requested: Vec<Waiting>,
+    /// How many events run that a person asked for.
+    requested_running: usize,
     planning: FuturesUnordered<BoxFuture<'a, Planned>>,
     running: FuturesUnordered<BoxFuture<'a, Ended>>,
     keys: BTreeSet<Key>,
+    /// How many events of each connection run.
+    connections: BTreeMap<CredentialId, usize>,
+    /// What the clock showed last.
+    seen: Option<OffsetDateTime>,
     stopped: Stopped,
 }
 
@@ -292,15 +366,52 @@ impl<'a> Work<'a> {
             mode,
             lines: lines.collect(),
             queue: Queue::default(),
+            requested: Vec::new(),
+            requested_running: 0,
             planning: FuturesUnordered::new(),
             running: FuturesUnordered::new(),
             keys: BTreeSet::new(),
+            connections: BTreeMap::new(),
+            seen: None,
             stopped: Stopped::default(),
         }
     }
 
     fn tell(&self, progress: &Progress) {
         self.scheduler.integration.tell(progress);
+    }
+
+    /// Forgets what a clock planned that was set back since: ticks that lie in the future, and waits for a time that is far off now.
+    fn notice_set_back(&mut self, now: OffsetDateTime) {
+        let is_set_back = self.seen.is_some_and(|seen| now < seen);
+        self.seen = Some(now);
+        if !is_set_back {
+            return;
+        }
+        let longest = self.scheduler.retry.longest;
+        for line in &mut self.lines {
+            line.planned = line.planned.filter(|planned| *planned <= now);
+            let latest = now.saturating_add(longest);
+            line.retry_at = line.retry_at.map(|at| at.min(latest));
+        }
+        self.queue.drop_ahead(now);
+        let every = self.lines.iter().map(|line| line.cadence.every).max();
+        let latest = now.saturating_add(every.unwrap_or(longest));
+        self.queue.no_later_than(latest);
+    }
+
+    fn take_requests(&mut self, now: OffsetDateTime) {
+        for event in self.scheduler.requests.take() {
+            let line = self.lines.iter().find(|line| line.kind == event.kind());
+            let every = line.map_or(Duration::DAY, |line| line.cadence.every);
+            self.requested.push(Waiting {
+                event,
+                at: now,
+                attempt: 1,
+                until: now.saturating_add(every),
+                is_requested: true,
+            });
+        }
     }
 
     /// Begins to plan the last tick of every line that is due and not planned. Those before it were missed.
@@ -348,6 +459,10 @@ impl<'a> Work<'a> {
             return;
         };
         line.is_planning = false;
+        // The clock was set back while it was planned.
+        if scheduled_at > now {
+            return;
+        }
         let kind = line.kind;
         match plan {
             Ok((done, events)) => {
@@ -370,12 +485,13 @@ impl<'a> Work<'a> {
                         at,
                         attempt: 1,
                         until: next,
+                        is_requested: false,
                     });
                 }
             }
             Err(error) => {
                 line.failures = line.failures.saturating_add(1);
-                let retry_at = now + retry.wait(line.failures);
+                let retry_at = now.saturating_add(retry.wait(line.failures));
                 line.retry_at = Some(retry_at);
                 tracing::error!(kind = kind.as_str(), %error, "could not be planned");
                 self.tell(&Progress::NotPlanned {
@@ -388,21 +504,55 @@ impl<'a> Work<'a> {
     }
 
     fn start_what_is_ready(&mut self, now: OffsetDateTime) {
-        while self.running.len() < self.scheduler.parallel {
-            let Some(waiting) = self.queue.take(now, &self.keys) else {
+        let parallel = self.scheduler.parallel;
+        let half = (parallel / 2).max(1);
+        let most = self.scheduler.per_connection.unwrap_or(half);
+        while self.running.len() <= parallel {
+            let keys = &self.keys;
+            let is_ready =
+                |waiting: &Waiting| waiting.at <= now && !keys.contains(&Key::of(&waiting.event));
+            let Some(place) = self.requested.iter().position(is_ready) else {
+                break;
+            };
+            let waiting = self.requested.remove(place);
+            self.requested_running += 1;
+            self.start(waiting);
+        }
+        while self.running.len().saturating_sub(self.requested_running) < parallel {
+            let (keys, connections) = (&self.keys, &self.connections);
+            let is_free = |event: &Event| {
+                let running = connections.get(&event.credential());
+                !keys.contains(&Key::of(event)) && running.is_none_or(|running| *running < most)
+            };
+            let Some(waiting) = self.queue.take(now, is_free) else {
                 return;
             };
-            self.keys.insert(Key::of(&waiting.event));
-            self.tell(&Progress::EventStarted {
-                kind: waiting.event.kind(),
-                event: waiting.event.id(),
-                attempt: waiting.attempt,
-            });
-            let integration = &self.scheduler.integration;
-            self.running.push(Box::pin(async move {
-                let handled = integration.handle(&waiting.event, waiting.attempt).await;
-                Ended { waiting, handled }
-            }));
+            self.start(waiting);
+        }
+    }
+
+    fn start(&mut self, waiting: Waiting) {
+        self.keys.insert(Key::of(&waiting.event));
+        let connection = waiting.event.credential();
+        *self.connections.entry(connection).or_default() += 1;
+        self.tell(&Progress::EventStarted {
+            kind: waiting.event.kind(),
+            event: waiting.event.id(),
+            attempt: waiting.attempt,
+        });
+        let integration = &self.scheduler.integration;
+        self.running.push(Box::pin(async move {
+            let handled = integration.handle(&waiting.event, waiting.attempt).await;
+            Ended { waiting, handled }
+        }));
+    }
+
+    /// Puts an event back to be handled again.
+    fn put_back(&mut self, waiting: Waiting) {
+        if waiting.is_requested {
+            self.requested.push(waiting);
+        } else {
+            self.queue.put(waiting);
         }
     }
 
@@ -410,6 +560,17 @@ impl<'a> Work<'a> {
     fn settle(&mut self, ended: &Ended, now: OffsetDateTime) {
         let Ended { waiting, handled } = ended;
         self.keys.remove(&Key::of(&waiting.event));
+        let connection = waiting.event.credential();
+        if let Some(running) = self.connections.get_mut(&connection) {
+            *running = running.saturating_sub(1);
+            if *running == 0 {
+                self.connections.remove(&connection);
+            }
+        }
+        self.requested_running -= usize::from(waiting.is_requested);
+        if let Ok(Handled::Deferred { after }) = handled {
+            return self.defer(waiting, *after, now);
+        }
         let (end, again) = end_of(handled);
         let mut retry = self.scheduler.retry;
         if end == EventEnd::Busy {
@@ -417,10 +578,12 @@ impl<'a> Work<'a> {
             let lease = self.scheduler.integration.policy().lease_length;
             retry.longest = retry.longest.min(lease / 2);
         }
+        // A tick that lies in the future was planned by a clock that was set back since.
+        let again = again && waiting.event.scheduled_at() <= now;
         let at = again.then(|| retry.at(&waiting.event, waiting.attempt, now, waiting.until));
         let retry_at = at.flatten();
         match (end, retry_at) {
-            (_, Some(at)) => self.queue.put(Waiting {
+            (_, Some(at)) => self.put_back(Waiting {
                 at,
                 attempt: waiting.attempt.saturating_add(1),
                 ..waiting.clone()
@@ -441,11 +604,33 @@ impl<'a> Work<'a> {
         });
     }
 
+    /// Puts an event back into the line until its connection's budget has room: no attempt was made. Events of one connection
+    /// come back apart.
+    fn defer(&mut self, waiting: &Waiting, after: Duration, now: OffsetDateTime) {
+        let event = &waiting.event;
+        let at = spread(
+            now.saturating_add(after),
+            Duration::minutes(1),
+            event.id().as_uuid(),
+        );
+        self.put_back(Waiting {
+            at,
+            ..waiting.clone()
+        });
+        self.tell(&Progress::EventFinished {
+            kind: event.kind(),
+            event: event.id(),
+            end: EventEnd::Deferred,
+            retry_at: Some(at),
+        });
+    }
+
     /// The next time at which there is something to do besides waiting for what runs; `None` when everything is done.
     fn sleeps_until(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let is_over = self.mode == Mode::Due
             && self.lines.iter().all(|line| line.planned.is_some())
             && self.queue.len() == 0
+            && self.requested.is_empty()
             && self.running.is_empty();
         if is_over {
             return None;
@@ -455,10 +640,20 @@ impl<'a> Work<'a> {
             let retry = line.retry_at.filter(|_| !line.is_planning);
             retry.map_or(next, |retry| next.min(retry))
         });
-        let has_room = self.running.len() < self.scheduler.parallel;
+        let scheduled = self.running.len().saturating_sub(self.requested_running);
+        let has_room = scheduled < self.scheduler.parallel;
         let start = self.queue.next_start(now).filter(|_| has_room);
+        let requested = self.requested.iter().map(|waiting| waiting.at);
+        let start = start
+            .into_iter()
+            .chain(requested.filter(|at| *at > now))
+            .min();
         // Without a timetable there is never anything to do.
-        Some(next.chain(start).min().unwrap_or(now + Duration::DAY))
+        Some(
+            next.chain(start)
+                .min()
+                .unwrap_or(now.saturating_add(Duration::DAY)),
+        )
     }
 
     fn is_idle(&self) -> bool {
@@ -479,7 +674,7 @@ impl<'a> Work<'a> {
     async fn end(mut self, grace: Duration) -> Stopped {
         self.planning.clear();
         let clock = self.scheduler.integration.clock();
-        let until = clock.now() + grace;
+        let until = clock.now().saturating_add(grace);
         let running = self.running.len();
         tracing::info!(running, %until, "stopping");
         self.tell(&Progress::Stopping { running, until });
@@ -495,7 +690,7 @@ impl<'a> Work<'a> {
             self.settle(&ended, clock.now());
         }
         self.stopped.dropped = self.running.len();
-        self.stopped.left = self.queue.len();
+        self.stopped.left = self.queue.len() + self.requested.len();
         self.stopped
     }
 }
@@ -525,6 +720,7 @@ fn end_of(handled: &Result<Handled>) -> (EventEnd, bool) {
             SweepOutcome::Busy => (EventEnd::Busy, true),
         },
         Ok(Handled::AssetSync(synced)) => end_of_sync(synced),
+        Ok(Handled::Deferred { .. }) => (EventEnd::Deferred, true),
         Err(error) => end_of_error(error),
     }
 }
@@ -554,8 +750,6 @@ fn end_of_error(error: &Error) -> (EventEnd, bool) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use time::macros::datetime;
 
     use super::*;
@@ -570,7 +764,7 @@ mod tests {
     fn event(n: u128) -> Event {
         let msp = MspOrgId::from_uuid(uuid::Uuid::from_u128(n));
         let region = RegionKey::from_stored("us");
-        let credential = crate::CredentialId::of(msp, &region);
+        let credential = CredentialId::of(msp, &region);
         Event::AssetSync(SyncEvent {
             id: EventId::of_sync(credential, TICK),
             msp_org_id: msp,

@@ -13,6 +13,11 @@
 //! **Events** are remembered per MSP, for good, and by every commit alike: the ids of sweeps, requests and deliveries never
 //! clash. **Times** are UTC and come with nothing finer than a microsecond, which is what a store has to keep. **Rows** of
 //! another tenant do not exist: neither a read nor a guard finds them, and an unknown id is answered as an empty one.
+//!
+//! **Clocks.** A store has a [`StoreClock`](crate::clock::StoreClock). It stamps leases, requests of the budget, and the commit
+//! of each evidence record. What lies more than [`CLOCK_TOLERANCE`](crate::clock::CLOCK_TOLERANCE) ahead of it was written by a
+//! clock that ran ahead, and counts as not there: such a signal is not current, such a request started now, such a lease is
+//! expired.
 
 use std::fmt::{self, Debug};
 
@@ -22,7 +27,9 @@ pub use self::{
     audit::{AuditPage, AuditTrail},
     budget::Budget,
     connections::{ConnectCommit, Connections, DisconnectCommit, SecretsCommit},
-    evidence::{Evidence, StoredSignal, SweepCommit, SweepState, TicketWrite},
+    evidence::{
+        Evidence, StoredSignal, SweepCommit, SweepState, TicketWrite, check_not_ahead, is_ahead,
+    },
     mappings::{DiscoveryCommit, MappingCommit, Mappings, PromotionCommit, SeenOrganization},
     planner::{ActiveCredential, Planner, PromotedMapping},
     runs::Runs,
@@ -122,6 +129,9 @@ pub enum StoreErrorKind {
     Corrupt,
     /// The schema is missing, foreign, older or newer than this program, or the role may not do this: a person has to set it up.
     Misconfigured,
+    /// The time of a commit lies ahead of the store's clock, or behind what is written already: a clock is wrong, and is to be
+    /// set right.
+    Clock,
     /// Anything else.
     Other,
 }
@@ -130,7 +140,7 @@ impl StoreErrorKind {
     /// Whether the same call may succeed later without a person.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::Unavailable | Self::Contention)
+        matches!(self, Self::Unavailable | Self::Contention | Self::Clock)
     }
 }
 
@@ -171,6 +181,9 @@ impl fmt::Display for StoreError {
             StoreErrorKind::ReadOnly => "the store cannot be written",
             StoreErrorKind::Corrupt => "the store holds a value that cannot be read",
             StoreErrorKind::Misconfigured => "the store is not set up for this program",
+            StoreErrorKind::Clock => {
+                "the clock of this machine or of the store is wrong, and nothing was written; set both by a time server"
+            }
             StoreErrorKind::Other => "the store failed",
         })
     }

@@ -86,7 +86,8 @@ pub struct Ticket {
     /// When a sweep last saw it fail.
     #[serde(with = "time::serde::rfc3339")]
     pub last_failed_at: OffsetDateTime,
-    /// Complete passing sweeps in a row since it last failed or warned, each of them unexpired when the next one passed.
+    /// Complete passing sweeps in a row since it last failed or warned, each of them unexpired when the next one passed, and at
+    /// least half an interval after the one before.
     pub passes: u32,
     /// Until when the last of these passes counts: the expiry of its signal. `None` while there is none.
     #[serde(default, with = "time::serde::rfc3339::option")]

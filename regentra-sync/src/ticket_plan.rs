@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use regentra_evidence::{Signal, SignalKind, Status};
+use regentra_evidence::{SIGNAL_LIFETIME, Signal, SignalKind, Status};
 use sha2::{Digest as _, Sha256};
 use time::{Duration, OffsetDateTime};
 
@@ -33,6 +33,8 @@ pub struct Sweep {
     pub scheduled_at: OffsetDateTime,
     /// When the digest of the tick is complete.
     pub digest_due_at: OffsetDateTime,
+    /// How far two passes are apart at least that close a ticket: half the interval of sweeps.
+    pub passes_apart: Duration,
     /// The time of the sweep: what it judges by.
     pub now: OffsetDateTime,
     /// The time at which it is written: the reports took their time.
@@ -59,7 +61,8 @@ pub struct TicketPlan {
 /// - `fail` opens a ticket, unless one is open, the sweep is a dry run, or the tick's cap is reached: then it goes into the
 ///   tick's digest, and competes for a ticket again in the next tick.
 /// - `fail` and `warning` update the open ticket where the numbers behind the verdict changed, and begin the passes anew.
-/// - `pass`, complete, twice in a row closes it, unless the first of the two has expired meanwhile.
+/// - `pass`, complete, twice in a row closes it, unless the first of the two has expired meanwhile. Passes closer together than half
+///   an interval are one: whoever sweeps three times in a minute has seen one thing.
 /// - `unknown` and `not_applicable` touch nothing: what was not measured neither helps nor harms.
 #[must_use]
 pub fn ticket_plan<'a>(
@@ -158,9 +161,17 @@ impl TicketPlan {
                 }
             }
             Status::Pass if signal.complete => {
-                // An expired pass is none: nothing says what was true since.
-                let follows = open.pass_expires_at.is_some_and(|until| sweep.now < until);
-                ticket.passes = if follows { open.passes + 1 } else { 1 };
+                // An expired pass is none: nothing says what was true since. Nor is one that lies in the future.
+                let until = open.pass_expires_at.filter(|until| sweep.now < *until);
+                let passed = until
+                    .map(|until| until.saturating_sub(SIGNAL_LIFETIME))
+                    .filter(|passed| *passed <= sweep.now);
+                ticket.passes = match passed {
+                    None => 1,
+                    // The first of them counts, or sweeping often would keep a ticket open for good.
+                    Some(passed) if sweep.now - passed < sweep.passes_apart => return,
+                    Some(_) => open.passes.saturating_add(1),
+                };
                 ticket.pass_expires_at = Some(signal.expires_at);
                 if ticket.passes >= PASSES_TO_CLOSE {
                     ticket.state = TicketState::Closed;
@@ -211,7 +222,7 @@ fn digest(
     tick: &mut TicketTick,
     overflow: Vec<SignalKey>,
 ) -> OutboxRow {
-    let is_unread = |row: &OutboxRow| sweep.written_at < row.due_at - DIGEST_CLOSES;
+    let is_unread = |row: &OutboxRow| sweep.written_at < row.due_at.saturating_sub(DIGEST_CLOSES);
     let mut row = state.digest.clone().filter(is_unread).unwrap_or_else(|| {
         tick.digests += 1;
         OutboxRow {
@@ -221,7 +232,9 @@ fn digest(
                 entries: BTreeMap::new(),
             },
             created_at: sweep.now,
-            due_at: sweep.digest_due_at.max(sweep.written_at + LATE_DIGEST),
+            due_at: sweep
+                .digest_due_at
+                .max(sweep.written_at.saturating_add(LATE_DIGEST)),
             delivered_at: None,
         }
     });

@@ -68,7 +68,7 @@ fn no_canary_is_in_a_column_that_is_not_there_for_it_nor_in_the_log() {
     let runtime = runtime();
     let (planted, log) = listening(&runtime, async {
         let store = SqliteStore::migrate(&path).await.unwrap();
-        let planted = whole_story(Arc::new(store.clone())).await;
+        let planted = whole_story(|clock| Arc::new(store.clone().with_clock(clock))).await;
         store.close().await;
         planted
     });

@@ -146,7 +146,7 @@ fn no_canary_is_in_a_column_that_is_not_there_for_it_nor_in_the_logs() {
     });
     let (planted, log) = listening(&runtime, async {
         let store = database.store().await;
-        let planted = whole_story(Arc::new(store.clone())).await;
+        let planted = whole_story(|clock| Arc::new(store.clone().with_clock(clock))).await;
         store.close().await;
         planted
     });

@@ -2,6 +2,7 @@
 
 mod postgres;
 
+use regentra_sync::clock::StoreClock;
 use sqlx::Row as _;
 
 regentra_sync::conformance!(postgres::new_store);
@@ -9,7 +10,7 @@ regentra_sync::conformance!(postgres::new_store);
 /// The role under which the laws above run.
 #[tokio::test]
 async fn the_role_is_no_superuser_has_no_bypassrls_and_owns_no_table() {
-    let (store, _database) = postgres::new_store().await;
+    let (store, _database) = postgres::new_store(StoreClock::server()).await;
     let row = sqlx::query(
         "SELECT current_user::text AS role, session_user = current_user AS same, rolsuper, rolbypassrls, rolcreaterole, \
          (SELECT count(*) FROM pg_class WHERE relowner = r.oid) AS owned, \

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use killed::{HoldsUp, killed, killed_at_first_writes, operations};
 use on_a_database::{Begun, crashes};
 use postgres::{Database, SUPERUSER, execute};
-use regentra_sync::store::Store;
+use regentra_sync::{clock::StoreClock, store::Store};
 use regentra_sync_postgres::PostgresStore;
 use site::Site;
 use sqlx::PgConnection;
@@ -46,8 +46,12 @@ impl Begun for Stories {
     type Copy = Database;
 
     async fn new() -> Self {
-        let (store, database) = postgres::new_store().await;
-        Story::begin(Site::new(Arc::new(store.clone()), ())).await;
+        let (store, database) = postgres::new_store(postgres::clock()).await;
+        Story::begin(Site::new(
+            |clock| Arc::new(store.clone().with_clock(clock)),
+            (),
+        ))
+        .await;
         store.close().await;
         Self(database)
     }
@@ -60,8 +64,9 @@ impl Begun for Stories {
         copy.url(postgres::STORE)
     }
 
-    async fn open(place: &str) -> Arc<dyn Store> {
-        Arc::new(PostgresStore::connect(place).await.unwrap())
+    async fn open(place: &str, clock: StoreClock) -> Arc<dyn Store> {
+        let store = PostgresStore::connect(place).await.unwrap();
+        Arc::new(store.with_clock(clock))
     }
 
     async fn is_left(copy: &Database) {

@@ -128,9 +128,9 @@ async fn story(store: &PostgresStore, polls: usize) -> (Snapshot, usize) {
     // Taking a lease is no commit: taken again by the same worker, it has another fence.
     let (key, worker) = (world.lease.key, world.lease.worker);
     let hour = time::Duration::hours(1);
-    let _ = cut(store.take_lease(msp, key, worker, at(0), hour), polls).await;
+    let _ = cut(store.take_lease(msp, key, worker, hour), polls).await;
     world.lease = store
-        .take_lease(msp, key, worker, at(0), hour)
+        .take_lease(msp, key, worker, hour)
         .await
         .unwrap()
         .unwrap();
@@ -178,12 +178,12 @@ async fn story(store: &PostgresStore, polls: usize) -> (Snapshot, usize) {
 
 #[tokio::test]
 async fn a_commit_dropped_at_any_suspension_and_delivered_again_ends_as_if_undisturbed() {
-    let (store, _database) = postgres::new_store().await;
+    let (store, _database) = postgres::new_store(postgres::clock()).await;
     let (undisturbed, cuts) = story(&store, usize::MAX).await;
     assert_eq!(cuts, 0);
     let mut polls = 0;
     loop {
-        let (store, _database) = postgres::new_store().await;
+        let (store, _database) = postgres::new_store(postgres::clock()).await;
         let (snapshot, cuts) = story(&store, polls).await;
         assert_eq!(snapshot, undisturbed, "after {polls} polls");
         store.close().await;
@@ -198,7 +198,7 @@ async fn a_commit_dropped_at_any_suspension_and_delivered_again_ends_as_if_undis
 /// `BEGIN` is the one statement that the driver does not take back when its future is dropped.
 #[tokio::test]
 async fn a_call_dropped_at_any_suspension_leaves_no_transaction_open() {
-    let (_, database) = postgres::new_store().await;
+    let (_, database) = postgres::new_store(postgres::clock()).await;
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .connect(&database.url(STORE))
@@ -210,8 +210,7 @@ async fn a_call_dropped_at_any_suspension_leaves_no_transaction_open() {
     for write in [false, true].repeat(5) {
         for polls in 0.. {
             let finished = if write {
-                let lease =
-                    store.renew_lease(world.msp, &world.lease, at(0), time::Duration::hours(1));
+                let lease = store.renew_lease(world.msp, &world.lease, time::Duration::hours(1));
                 cut(lease, polls).await.is_some()
             } else {
                 cut(store.credentials(world.msp), polls).await.is_some()
@@ -247,7 +246,7 @@ async fn a_call_dropped_at_any_suspension_leaves_no_transaction_open() {
 /// A process that freezes in mid-commit holds up the others for so long and no longer.
 #[tokio::test]
 async fn every_transaction_bounds_its_waiting_and_its_idleness() {
-    let (store, database) = postgres::new_store().await;
+    let (store, database) = postgres::new_store(postgres::clock()).await;
     let mut superuser = database.connect(SUPERUSER).await;
     execute(
         &mut superuser,
@@ -269,7 +268,7 @@ async fn every_transaction_bounds_its_waiting_and_its_idleness() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_dies_in_mid_commit_leaves_nothing() {
-    let (store, database) = postgres::new_store().await;
+    let (store, database) = postgres::new_store(postgres::clock()).await;
     let world = World::new(&store, 1).await;
     let (msp, customer) = (world.msp, world.customer);
     // Each table holds up the commit at another of its statements.
@@ -329,7 +328,7 @@ async fn sweep_on(url: &str) {
     world.reload_mapping().await;
     let (key, worker) = (world.lease.key, world.lease.worker);
     let lease = store
-        .take_lease(world.msp, key, worker, at(0), time::Duration::hours(1))
+        .take_lease(world.msp, key, worker, time::Duration::hours(1))
         .await;
     world.lease = lease.unwrap().unwrap();
     loop {
@@ -363,7 +362,7 @@ async fn a_process_killed_at_any_time_leaves_whole_sweeps() {
     if let Ok(url) = env::var(CHILD) {
         sweep_on(&url).await;
     }
-    let (store, database) = postgres::new_store().await;
+    let (store, database) = postgres::new_store(postgres::clock()).await;
     let world = World::new(&store, 1).await;
     let mut superuser = database.connect(SUPERUSER).await;
     let mut swept = 0;

@@ -9,6 +9,7 @@ use regentra_sync::{
     CompanyId, ComplianceOrgId, MspOrgId,
     asset::{Asset, AssetStatus, Source},
     budget::{NINJAONE_WINDOWS, Spend},
+    clock::StoreClock,
     company::PortalCompany,
     conformance::world::{World, at, secrets},
     mapping::MappingState,
@@ -34,10 +35,11 @@ struct Two {
 }
 
 async fn two() -> Two {
-    let (a, database) = postgres::new_store().await;
+    let clock = postgres::clock();
+    let (a, database) = postgres::new_store(clock.clone()).await;
     Two {
         a,
-        b: database.store().await,
+        b: database.store().await.with_clock(clock),
         _database: database,
     }
 }
@@ -422,18 +424,19 @@ async fn a_disconnect_in_the_middle_of_a_sweep() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_spend_one_request_budget() {
-    let two = two().await;
+    // By the server's clock, as processes of a host do.
+    let (a, database) = postgres::new_store(StoreClock::server()).await;
+    let two = Two {
+        a,
+        b: database.store().await,
+        _database: database,
+    };
     let world = World::empty(&two.a, 1);
     let spending = (0..150)
         .flat_map(|_| [two.a.clone(), two.b.clone()])
         .map(|store| {
             let fingerprint = world.credential.fingerprint.clone();
-            tokio::spawn(async move {
-                store
-                    .spend(&fingerprint, at(0), &NINJAONE_WINDOWS)
-                    .await
-                    .unwrap()
-            })
+            tokio::spawn(async move { store.spend(&fingerprint, &NINJAONE_WINDOWS).await.unwrap() })
         });
     let answers: Vec<_> = join_all(spending)
         .await

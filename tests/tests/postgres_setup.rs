@@ -303,7 +303,7 @@ async fn no_error_and_no_debug_shows_a_password() {
             assert!(!shown.contains(secret), "{shown}");
         }
     }
-    let (store, database) = postgres::new_store().await;
+    let (store, database) = postgres::new_store(postgres::clock()).await;
     let url = database
         .url(STORE)
         .replace(STORE, &format!("{STORE}:{secret}"));

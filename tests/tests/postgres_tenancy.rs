@@ -110,10 +110,7 @@ async fn fill(store: &PostgresStore, number: u128) -> Tenant {
         .await
         .unwrap();
     let fingerprint = world.credential.fingerprint.clone();
-    let _ = store
-        .spend(&fingerprint, at(0), &NINJAONE_WINDOWS)
-        .await
-        .unwrap();
+    let _ = store.spend(&fingerprint, &NINJAONE_WINDOWS).await.unwrap();
     committed(
         store
             .commit_audit(world.msp, world.event("row"), vec![world.audit("row", 1)])
@@ -169,7 +166,7 @@ struct Scene {
 
 /// Two tenants with rows in every table.
 async fn scene() -> Scene {
-    let (store, database) = postgres::new_store().await;
+    let (store, database) = postgres::new_store(postgres::clock()).await;
     let (one, two) = (fill(&store, 1).await, fill(&store, 2).await);
     let mut superuser = database.connect(SUPERUSER).await;
     let columns: Vec<(String, String)> = sqlx::query_as(
@@ -663,7 +660,7 @@ async fn rewrite(database: &Database, world: &World<'_>) {
 
 #[tokio::test]
 async fn a_superuser_who_rewrites_records_is_found_by_signatures_and_anchors_and_not_without() {
-    let (store, database) = postgres::new_store().await;
+    let (store, database) = postgres::new_store(postgres::clock()).await;
     let world = World::new(&store, 1).await;
     let mut sweep = world.sweeping("sweep", 3).await;
     if let AuditDetails::Swept { signals, .. } = &mut sweep.audit.details {

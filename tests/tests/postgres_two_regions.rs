@@ -18,8 +18,8 @@ macro_rules! on_postgres {
         $(
             #[tokio::test]
             async fn $name() {
-                let (store, _database) = postgres::new_store().await;
-                regions::$name(Arc::new(store)).await;
+                let (store, _database) = postgres::new_store(postgres::clock()).await;
+                regions::$name(|clock| Arc::new(store.with_clock(clock))).await;
             }
         )+
     };

@@ -7,7 +7,7 @@ use ninjaone_simulator::{Fault, Tenant, front};
 use regentra_sync::{
     live::LiveNinjaOne,
     mapping::ExternalOrgId,
-    ninjaone::{Access, AccessGrant, DeviceList, NinjaOne as _},
+    ninjaone::{Access, AccessGrant, DeviceList, NinjaOne as _, Standing},
     seal::{KeyId, Keyring, MasterKey},
 };
 use secrecy::SecretString;
@@ -46,6 +46,9 @@ async fn listed(devices: &[Value], fields: &[Value], field: Option<&str>) -> Dev
             client_secret: secret,
         },
         lane: Lane::Interactive,
+        standing: Standing::Tried {
+            log_ins: keyring.fingerprint("log-ins", &SecretString::from("1")),
+        },
     };
     let mut live = LiveNinjaOne::new().rate_limit(RateLimit::unlimited());
     if let Some(field) = field {

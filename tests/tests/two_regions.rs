@@ -21,7 +21,8 @@ macro_rules! on_embedded_stores {
             $(
                 #[tokio::test]
                 async fn $name() {
-                    crate::regions::$name(super::Arc::new(super::MemoryStore::new())).await;
+                    let store = super::MemoryStore::new();
+                    crate::regions::$name(|clock| super::Arc::new(store.with_clock(clock))).await;
                 }
             )+
         }
@@ -31,7 +32,8 @@ macro_rules! on_embedded_stores {
                 async fn $name() {
                     let folder = tempfile::tempdir().unwrap();
                     let store = super::SqliteStore::migrate(folder.path().join("regentra.db")).await;
-                    crate::regions::$name(super::Arc::new(store.unwrap())).await;
+                    let store = store.unwrap();
+                    crate::regions::$name(|clock| super::Arc::new(store.with_clock(clock))).await;
                 }
             )+
         }

@@ -25,7 +25,7 @@ use clap::{Parser, ValueEnum};
 use regentra_sync::{
     ComplianceOrgId, CredentialId, EventId, Integration, MspOrgId, RegionKey,
     audit::Actor,
-    clock::{Clock as _, ManualClock},
+    clock::{Clock as _, ManualClock, StoreClock},
     integration::{Choice, Connect, MappingSync, PlanKind, SweepOutcome, SyncOutcome},
     schedule::Cadence,
     seal::{KeyId, Keyring, MasterKey},
@@ -108,7 +108,7 @@ async fn story(database: &Database, arguments: &Arguments) -> anyhow::Result<()>
     } = arguments;
     let fleet = Fleet::new(customers, devices);
     let clock = ManualClock::at(NOW);
-    let store = database.store();
+    let store = database.store(StoreClock::of(clock.clone()));
     let host = Host {
         integration: Integration::builder(Arc::clone(&store), keyring()?)
             .ninjaone(Arc::new(fleet))

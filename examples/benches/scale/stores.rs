@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use regentra_sync::store::Store;
+use regentra_sync::{clock::StoreClock, store::Store};
 use regentra_sync_postgres::PostgresStore;
 use regentra_sync_sqlite::SqliteStore;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
@@ -70,10 +70,10 @@ impl fmt::Display for Database {
 }
 
 impl Database {
-    pub(crate) fn store(&self) -> Arc<dyn Store> {
+    pub(crate) fn store(&self, clock: StoreClock) -> Arc<dyn Store> {
         match self {
-            Self::Sqlite { store, .. } => Arc::new(store.clone()),
-            Self::Postgres { store, .. } => Arc::new(store.clone()),
+            Self::Sqlite { store, .. } => Arc::new(store.clone().with_clock(clock)),
+            Self::Postgres { store, .. } => Arc::new(store.clone().with_clock(clock)),
         }
     }
 

@@ -12,7 +12,7 @@ use clap::{Parser, ValueEnum};
 use ninjaone_client::{
     BaseUrl, Client, DeviceId, Pager, RateLimit, devices::DevicesParams, queries::VolumesParams,
 };
-use regentra_examples::{credentials, output};
+use regentra_examples::{credentials, hardening, output};
 use serde::de::DeserializeOwned;
 
 /// Reads every row of a report and prints the number of rows, the sum of their device ids and the seconds it took.
@@ -37,6 +37,7 @@ enum What {
 // One thread: the work is one request after the other.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    hardening::switch_core_dumps_off();
     match run(Cli::parse()).await.and_then(output::line) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::Context as _;
 use clap::Parser;
-use regentra_examples::{output, quickstart};
+use regentra_examples::{hardening, output, quickstart};
 
 /// Plays the whole story on a simulated tenant: connect, map, sync, sweep, tickets, disconnect. It takes no arguments, asks no
 /// network but this machine's own, and leaves its database for a look around.
@@ -16,6 +16,7 @@ struct Cli {}
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    hardening::switch_core_dumps_off();
     output::log();
     let Cli {} = Cli::parse();
     match play().await {

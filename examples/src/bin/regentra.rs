@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use regentra_examples::{command::Command, host::HostArgs, output, progress};
+use regentra_examples::{command::Command, hardening, host::HostArgs, output, progress};
 
 /// What the environment says, and what a run answers with.
 const ENVIRONMENT: &str = "\
@@ -49,6 +49,7 @@ async fn interrupted() {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    hardening::switch_core_dumps_off();
     output::log();
     let Cli { command, host } = Cli::parse();
     let ends_by_itself = matches!(command, Command::Run(_));

@@ -26,7 +26,7 @@ use crate::{
 pub struct AuthorizeArgs {
     /// The region you sign in at (us, us2, eu, ca, oc, fed), or the address: a branded or other https one.
     #[arg(long, alias = "base-url", env = "NINJAONE_REGION", value_parser = region)]
-    region: RegionKey,
+    pub(super) region: RegionKey,
 
     /// Where NinjaOne sends the browser afterwards: as it is registered with the API client, to the letter. Nothing has to answer there.
     #[arg(

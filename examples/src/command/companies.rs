@@ -29,6 +29,13 @@ pub struct CompaniesArgs {
     add: Vec<String>,
 }
 
+impl CompaniesArgs {
+    /// Whether companies are added.
+    pub(super) const fn writes(&self) -> bool {
+        !self.add.is_empty()
+    }
+}
+
 /// One company, and what there is of it.
 #[derive(Debug)]
 pub struct CompanyRow {

@@ -16,9 +16,9 @@ use crate::{
 pub struct ConnectArgs {
     /// The region you sign in at (us, us2, eu, ca, oc, fed), or the address: a branded or other https one.
     #[arg(long, alias = "base-url", env = "NINJAONE_REGION", value_parser = region)]
-    region: RegionKey,
+    pub(super) region: RegionKey,
 
-    /// Save the credentials without trying them first.
+    /// Save what NinjaOne accepts without counting the organizations it sees.
     #[arg(long)]
     untested: bool,
 
@@ -107,7 +107,7 @@ pub async fn connect(host: &Host, args: &ConnectArgs, client: ApiClient) -> anyh
     Ok(Said {
         text: match &tested {
             Some(test) => format!("{region} is {how}: {}.", seen(test)),
-            None => format!("{region} is {how}, untested."),
+            None => format!("{region} is {how}; what it sees is not looked at."),
         },
         organizations_visible: tested.map(|test| test.organizations_visible),
         reconnected: connected.reconnected,

@@ -1,6 +1,7 @@
 //! `regentra migrate`.
 
 use clap::Args;
+use regentra_sync::clock::StoreClock;
 use secrecy::ExposeSecret as _;
 
 use crate::{database::Database, host::HostArgs, output};
@@ -20,7 +21,7 @@ pub struct MigrateArgs {
 pub async fn run(args: MigrateArgs, host: &HostArgs) -> anyhow::Result<()> {
     let database = host.database()?;
     match &database {
-        Database::Sqlite(_) => drop(database.create().await?),
+        Database::Sqlite(_) => drop(database.create(StoreClock::server()).await?),
         Database::Postgres(url) => {
             regentra_sync_postgres::migrate(url.expose_secret(), &args.role).await?;
         }

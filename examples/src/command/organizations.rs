@@ -34,6 +34,13 @@ pub struct OrganizationsArgs {
     suggest: bool,
 }
 
+impl OrganizationsArgs {
+    /// Whether NinjaOne is asked, and what it says kept.
+    pub(super) const fn writes(&self) -> bool {
+        !self.known
+    }
+}
+
 /// Discovers, and lists.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! `regentra records`: a customer's evidence as an auditor reads it, and what shows that it is what was written.
 
-use std::path::PathBuf;
+use std::{fmt::Write as _, path::PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -199,7 +199,14 @@ fn page(portal: &Portal, chain: &Chain, limit: Option<u32>) -> String {
         (None, None) => "whole".to_owned(),
     };
     let records = count_of(&chain.records, "record", "records");
-    let line = format!("{}: {records}, {state}\n", title(portal, chain));
+    let mut line = format!("{}: {records}, {state}\n", title(portal, chain));
+    if let Some(first) = chain.times.first() {
+        let times = count_of(&chain.times, "time does", "times do");
+        let _ = writeln!(
+            line,
+            "  {times} not fit, because a clock was wrong: {first}."
+        );
+    }
     let Some(limit) = limit else {
         return line;
     };
@@ -252,6 +259,7 @@ fn row(portal: &Portal, chain: &Chain, limit: Option<u32>) -> Value {
         "head": chain.head,
         "whole": chain.fault.is_none(),
         "fault": chain.fault,
+        "times": chain.times.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "signed": chain.report.signatures.signed,
         "anchored": chain.report.anchored,
         "anchor": chain.report.anchor,
@@ -271,6 +279,7 @@ fn record(row: &EvidenceRow) -> Value {
         "collected_at": signal.map(|signal| rfc3339(signal.collected_at)),
         "expires_at": signal.map(|signal| rfc3339(signal.expires_at)),
         "rules": record.as_ref().map(|record| &record.rules.version),
+        "committed_at": row.committed_at.map(rfc3339),
         "previous": chained.previous,
         "hash": chained.hash,
         "signature": row.signature,

@@ -332,6 +332,7 @@ impl Observer for Journal {
                     EventEnd::Done => "is done".to_owned(),
                     EventEnd::DoneBefore => "was done already".to_owned(),
                     EventEnd::Skipped => "has nothing to do any more".to_owned(),
+                    EventEnd::Deferred => "waits until the request budget has room".to_owned(),
                     EventEnd::Busy => "is worked on elsewhere".to_owned(),
                     EventEnd::Failed { error } => format!("failed ({error})"),
                     _ => "changed meanwhile".to_owned(),
@@ -372,7 +373,8 @@ impl Observer for Journal {
                     .unwrap_or_else(PoisonError::into_inner);
                 // Of several that wait for the same, one says so.
                 if waits_until.is_none_or(|until| until <= now) {
-                    *waits_until = Some(now + *expected);
+                    *waits_until =
+                        now.checked_add(Duration::try_from(*expected).unwrap_or(Duration::MAX));
                     let seconds = expected.as_secs();
                     let text = format!("waiting {seconds} s {}", why(*reason));
                     self.write(

@@ -79,7 +79,7 @@ const fn is_left(outcome: &Outcome) -> bool {
         && !matches!(
             outcome,
             Ok(SweepOutcome::Skipped(
-                SkipReason::NotMapped | SkipReason::NotPromoted
+                SkipReason::NotMapped | SkipReason::NotPromoted | SkipReason::Overtaken
             ))
         )
 }
@@ -193,6 +193,8 @@ fn remark(outcome: &Outcome) -> String {
             SkipReason::Disconnected => "skipped: disconnected",
             SkipReason::NotMapped => "skipped: not mapped any more",
             SkipReason::NotPromoted => "skipped: not promoted",
+            SkipReason::NotDue => "skipped: its time has not come",
+            SkipReason::Overtaken => "skipped: swept since",
         }
         .to_owned(),
         Ok(SweepOutcome::Busy) => BUSY.to_owned(),

@@ -20,7 +20,7 @@ use crate::{
 pub struct TestConnectionArgs {
     /// The region you sign in at (us, us2, eu, ca, oc, fed), or the address: a branded or other https one.
     #[arg(long, alias = "base-url", env = "NINJAONE_REGION", value_parser = region)]
-    region: RegionKey,
+    pub(super) region: RegionKey,
 
     /// When this region does not know the client, ask the others. Each of them is sent the client id and secret.
     #[arg(long)]

@@ -6,6 +6,7 @@ use super::world::{World, at, committed};
 use crate::{
     CompanyId, MappingId, WorkerId,
     asset::{Asset, AssetContent, AssetStatus, Source},
+    clock::ManualClock,
     id::Version,
     mapping::{ExternalOrgId, MappingState},
     store::{AssetCommit, AssetFilter, AssetWrite, AuditPage, CommitOutcome, Guard, Store},
@@ -276,7 +277,7 @@ pub async fn an_msp_neither_reads_nor_writes_assets_of_another(store: &dyn Store
     );
 }
 
-pub async fn assets_delivered_twice_are_written_once(store: &dyn Store) {
+pub async fn assets_delivered_twice_are_written_once(store: &dyn Store, clock: &ManualClock) {
     let world = World::new(store, 1).await;
     let commit = world.writing("assets", vec![world.asset(Source::Ninjaone, "1")]);
     committed(
@@ -286,14 +287,9 @@ pub async fn assets_delivered_twice_are_written_once(store: &dyn Store) {
             .unwrap(),
     );
     let worker = WorkerId::from_uuid(uuid::Uuid::from_u128(9));
+    clock.advance(Duration::hours(2));
     let taken = store
-        .take_lease(
-            world.msp,
-            world.lease.key,
-            worker,
-            at(100),
-            Duration::hours(1),
-        )
+        .take_lease(world.msp, world.lease.key, worker, Duration::hours(1))
         .await
         .unwrap();
     assert!(taken.is_some());

@@ -13,6 +13,7 @@ use crate::{
     anchor::EvidenceHead,
     asset::{Asset, AssetContent, AssetStatus, Source},
     audit::{Actor, AuditDetails, AuditRow, SweepCounts},
+    clock::ManualClock,
     company::PortalCompany,
     credential::{Credential, Fingerprint, Grant, SealedSecrets, TenantView},
     evidence_chain::{EvidenceRow, chain_start},
@@ -34,6 +35,12 @@ use crate::{
 #[must_use]
 pub fn at(minutes: i64) -> OffsetDateTime {
     datetime!(2026-11-23 06:30:00.123_456 UTC) + Duration::minutes(minutes)
+}
+
+/// The clock of the store under test. It stands later than what most laws commit; those about time move it.
+#[must_use]
+pub fn clock() -> ManualClock {
+    ManualClock::at(at(120))
 }
 
 /// A signal with plausible aggregates.
@@ -69,7 +76,7 @@ pub fn signal(kind: SignalKind, status: Status, collected_at: OffsetDateTime) ->
         "collected_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-01T00:00:00Z", "metadata": metadata});
     let mut signal: Signal = serde_json::from_value(json).unwrap();
     signal.collected_at = collected_at;
-    signal.expires_at = collected_at + regentra_evidence::SIGNAL_LIFETIME;
+    signal.expires_at = collected_at.saturating_add(regentra_evidence::SIGNAL_LIFETIME);
     signal
 }
 
@@ -283,7 +290,7 @@ impl<'a> World<'a> {
         let Lease { key, worker, .. } = self.lease;
         let lease = self
             .store
-            .take_lease(self.msp, key, worker, at(0), Duration::hours(1))
+            .take_lease(self.msp, key, worker, Duration::hours(1))
             .await
             .unwrap();
         self.lease = lease.unwrap();

@@ -157,7 +157,7 @@ impl Integration {
         let held =
             held.ok_or_else(|| busy("this region's assets are being synced already; wait for it"))?;
         let started_at = self.now();
-        let runs = self.inner.store.runs(msp).await?;
+        let runs = self.runs(msp).await?;
         let since = runs.iter().filter(|run| {
             let subject = run.subject;
             subject.kind == RunKind::AssetSync
@@ -173,7 +173,8 @@ impl Integration {
             event.id,
             Lane::Sweep,
         );
-        let synced = self.holding(msp, &held, Box::pin(sync)).await;
+        let sync = self.within(self.inner.policy.event_deadline, Box::pin(sync));
+        let synced = self.holding(msp, &held, sync).await;
         let outcome = match &synced {
             Ok(synced) if synced.iter().all(|synced| synced.outcome.is_ok()) => {
                 RunOutcome::Succeeded

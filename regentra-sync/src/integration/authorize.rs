@@ -19,7 +19,7 @@ use crate::{
     authorization::{AUTHORIZATION_LIFETIME, PendingAuthorization, StateDigest},
     credential::{Grant, SealedSecrets, TenantView},
     error::{Error, ErrorKind, Result},
-    ninjaone::{Access, AccessGrant, Redeemed, Redemption},
+    ninjaone::{Access, AccessGrant, Redeemed, Redemption, Standing},
     region::RegionKey,
     seal::{Field, SealError},
 };
@@ -176,7 +176,7 @@ impl Integration {
             access,
             allow_duplicate,
         } = request;
-        let base_url = self.allowed(&region)?;
+        let base_url = self.allowed(&region).await?;
         let client_id = trimmed(&client_id);
         let redirect_uri = redirect_uri.trim().to_owned();
         let flow = Flow::new(base_url, client_id.expose_secret(), &redirect_uri);
@@ -199,7 +199,7 @@ impl Integration {
         let keyring = &self.inner.keyring;
         let sealed = keyring.seal(msp, &region, Field::Authorization, &text)?;
         let now = self.now();
-        let expires_at = now + AUTHORIZATION_LIFETIME;
+        let expires_at = now.saturating_add(AUTHORIZATION_LIFETIME);
         let pending = PendingAuthorization {
             state: StateDigest::of(pending.state()),
             region,
@@ -246,7 +246,7 @@ impl Integration {
             Error::new(ErrorKind::BeginAgain, message)
         })?;
         let region = pending.region;
-        let base_url = self.allowed(&region)?;
+        let base_url = self.allowed(&region).await?;
         let keyring = &self.inner.keyring;
         let opened = keyring.open(msp, &region, Field::Authorization, &pending.sealed);
         let opened = opened.map_err(|error| match error {
@@ -273,6 +273,7 @@ impl Integration {
             client_id: client_id.clone(),
             client_secret: client_secret.clone(),
             code,
+            log_ins: self.log_ins_of(msp),
         };
         let redeemed = self.inner.ninjaone.redeem(redemption).await;
         let Redeemed { token, view } = redeemed.map_err(not_redeemed)?;
@@ -288,6 +289,9 @@ impl Integration {
                     tokens: Arc::<MemoryTokenStore>::clone(&tokens),
                 },
                 lane: Lane::Interactive,
+                standing: Standing::Tried {
+                    log_ins: self.log_ins_of(msp),
+                },
             };
             self.sees_the_same_organizations(msp, stored, &access)
                 .await?;

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::Version,
     mapping::Mapping,
-    ninjaone::{Access, AccessGrant},
+    ninjaone::{Access, AccessGrant, Standing},
     policy::ORGANIZATION_CEILING,
     private::is_readable,
     region::RegionKey,
@@ -50,15 +50,16 @@ pub struct Connected {
 impl Integration {
     /// Saves credentials, sealed. The same region again is a reconnect: the new secret, the same mappings.
     ///
-    /// It does not ask NinjaOne, which [`test_connection`](Self::test_connection) does, but in one case: another API client than
-    /// before, in a region with mapped organizations. Ids of organizations mean something only in their own NinjaOne tenant, so
+    /// NinjaOne has to accept the credentials: a client id is a connection's only once it authenticated, so that nobody can take
+    /// one from its owner by naming it. What the client sees, [`test_connection`](Self::test_connection) says. One thing more is
+    /// asked where there is another API client than before in a region with mapped organizations. Ids of organizations mean something only in their own NinjaOne tenant, so
     /// the new client has to see every mapped organization under its id and name: another tenant's organization of the same id
     /// would become evidence of the wrong customer.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for an address that is not allowed or an empty client id; [`ErrorKind::Conflict`] when the client
     /// id is connected elsewhere and that was not allowed, or when another client does not see the mapped organizations;
-    /// [`ErrorKind::Ninjaone`] when that cannot be asked; [`ErrorKind::Store`]. Nothing is saved then.
+    /// [`ErrorKind::Ninjaone`] when NinjaOne does not accept the credentials, or cannot be asked; [`ErrorKind::Store`]. Nothing is saved then.
     #[tracing::instrument(name = "regentra.connect", skip_all, fields(%msp, region = %request.region))]
     pub async fn connect(&self, msp: MspOrgId, request: Connect) -> Result<Connected> {
         let Connect {
@@ -69,7 +70,7 @@ impl Integration {
             allow_duplicate,
             actor,
         } = request;
-        let base_url = self.allowed(&region)?;
+        let base_url = self.allowed(&region).await?;
         let client_id = trimmed(&client_id);
         if is_blank(&client_id) || is_blank(&client_secret) {
             return Err(Error::new(
@@ -84,16 +85,21 @@ impl Integration {
             .store
             .credential(msp, CredentialId::of(msp, &region))
             .await?;
+        let access = Access {
+            base_url,
+            fingerprint: fingerprint.clone(),
+            client_id: client_id.clone(),
+            grant: AccessGrant::ClientCredentials {
+                client_secret: client_secret.clone(),
+            },
+            lane: Lane::Interactive,
+            standing: Standing::Tried {
+                log_ins: self.log_ins_of(msp),
+            },
+        };
+        // Anybody can name a client id; only who has its secret may keep others from connecting it.
+        self.inner.ninjaone.authenticate(&access).await?;
         if let Some(stored) = stored {
-            let access = Access {
-                base_url,
-                fingerprint: fingerprint.clone(),
-                client_id: client_id.clone(),
-                grant: AccessGrant::ClientCredentials {
-                    client_secret: client_secret.clone(),
-                },
-                lane: Lane::Interactive,
-            };
             self.sees_the_same_organizations(msp, &stored, &access)
                 .await?;
         }
@@ -239,6 +245,7 @@ impl Integration {
             match self.inner.store.commit_connect(msp, commit).await? {
                 CommitOutcome::Committed => {
                     tracing::info!(credential = %id, reconnected, "connected");
+                    self.inner.ninjaone.forget(id);
                     return Ok(Connected {
                         credential: id,
                         reconnected,

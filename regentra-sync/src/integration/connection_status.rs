@@ -159,7 +159,7 @@ impl Integration {
             .into_iter()
             .map(|company| (company.id, company))
             .collect();
-        let runs = store.runs(msp).await?;
+        let runs = self.runs(msp).await?;
         let doubts = self.asset_doubts(msp, None).await?;
         let mut statuses = Vec::new();
         for credential in store.credentials(msp).await? {
@@ -208,7 +208,7 @@ impl Integration {
                 next_evidence_sweep: credential
                     .is_active
                     .then(|| policy.evidence_sweep.next(now)),
-                budget: store.budget_usage(&credential.fingerprint, now).await?,
+                budget: store.budget_usage(&credential.fingerprint).await?,
                 budget_limits: (NINJAONE_WINDOWS[0].limit, NINJAONE_WINDOWS[1].limit),
                 last_error: failed
                     .max_by_key(|record| record.finished_at)

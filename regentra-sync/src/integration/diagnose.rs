@@ -7,16 +7,17 @@ use crate::{
     CompanyId, ComplianceOrgId, MappingId, MspOrgId,
     audit::AuditDetails,
     budget::NINJAONE_WINDOWS,
+    clock::CLOCK_TOLERANCE,
     company::{PortalCompany, is_same_name},
     credential::{Credential, TenantView},
-    diagnosis::{Diagnosis, Finding},
+    diagnosis::{Diagnosis, Finding, FutureRows},
     error::{Error, ErrorKind, Result},
     mapping::{Mapping, MappingState},
     private::is_readable,
     run::{RunKind, RunOutcome, RunRecord},
     schedule::Cadence,
     seal::Field,
-    store::AuditPage,
+    store::{AuditPage, is_ahead},
 };
 
 /// From how much of the hour's budget on it is low, in percent.
@@ -36,6 +37,8 @@ struct Seen<'a> {
     credential: &'a Credential,
     mappings: Vec<Mapping>,
     runs: Vec<&'a RunRecord>,
+    /// The store's clock.
+    store_time: OffsetDateTime,
     companies: &'a BTreeMap<CompanyId, PortalCompany>,
 }
 
@@ -88,7 +91,10 @@ impl Integration {
                 mappings: Vec::new(),
             });
         }
-        let (runs, mut regions) = (store.runs(msp).await?, Vec::new());
+        let (mut runs, store_time) = self.all_runs(msp).await?;
+        found.extend(self.of_clocks(msp, &runs, &companies, store_time).await?);
+        runs.retain(|run| !run.is_ahead(store_time));
+        let mut regions = Vec::new();
         for credential in &credentials {
             let of_region = runs
                 .iter()
@@ -97,6 +103,7 @@ impl Integration {
                 credential,
                 mappings: store.mappings(msp, credential.id).await?,
                 runs: of_region.collect(),
+                store_time,
                 companies: &companies,
             });
         }
@@ -161,14 +168,17 @@ impl Integration {
         for finding in self.of_whole_region(seen, company) {
             add(finding, Vec::new());
         }
-        let now = self.now();
         let (limit, usage) = (
             NINJAONE_WINDOWS[1].limit,
             self.inner
                 .store
-                .budget_usage(&seen.credential.fingerprint, now)
+                .budget_usage(&seen.credential.fingerprint)
                 .await?,
         );
+        if usage.ahead > 0 {
+            let (rows, count) = (FutureRows::Requests, usage.ahead.into());
+            add(Finding::InTheFuture { rows, count }, Vec::new());
+        }
         let spent = usage.last_hour;
         if u64::from(spent) * 100 >= u64::from(limit) * BUDGET_LOW_PERCENT {
             add(Finding::BudgetLow { spent, limit }, Vec::new());
@@ -179,6 +189,53 @@ impl Integration {
         for (finding, mappings) in of_assets(seen, doubts) {
             add(finding, mappings);
         }
+        Ok(found)
+    }
+
+    /// What clocks that ran ahead left, and whether this process's does.
+    async fn of_clocks(
+        &self,
+        msp: MspOrgId,
+        runs: &[RunRecord],
+        companies: &BTreeMap<CompanyId, PortalCompany>,
+        store_time: OffsetDateTime,
+    ) -> Result<Vec<Diagnosis>> {
+        let store = &self.inner.store;
+        let of_no_region = |finding| Diagnosis {
+            finding,
+            region: None,
+            company: None,
+            mappings: Vec::new(),
+        };
+        let mut found = Vec::new();
+        let apart = self.now() - store_time;
+        if apart.abs() > CLOCK_TOLERANCE {
+            let seconds = apart.whole_seconds();
+            found.push(of_no_region(Finding::ClocksApart { seconds }));
+        }
+        let mut add = |rows, count, mappings: BTreeSet<MappingId>| {
+            if count > 0 {
+                let mappings = mappings.into_iter().collect();
+                found.push(Diagnosis {
+                    mappings,
+                    ..of_no_region(Finding::InTheFuture { rows, count })
+                });
+            }
+        };
+        let ahead = runs.iter().filter(|run| run.is_ahead(store_time));
+        add(FutureRows::Runs, ahead.count() as u64, BTreeSet::new());
+        let leases = store.leases_ahead(msp).await?;
+        add(FutureRows::Leases, leases.into(), BTreeSet::new());
+        let (mut signals, mut mappings) = (0, BTreeSet::new());
+        for customer in companies
+            .values()
+            .filter_map(|company| company.converted_to)
+        {
+            let ahead = store.signals_ahead(customer).await?;
+            signals += ahead.len() as u64;
+            mappings.extend(ahead.iter().map(|stored| stored.mapping));
+        }
+        add(FutureRows::Signals, signals, mappings);
         Ok(found)
     }
 
@@ -247,9 +304,8 @@ impl Integration {
     fn overdue(&self, seen: &Seen<'_>, kind: RunKind, cadence: Cadence) -> Option<Finding> {
         let of_kind = seen.runs.iter().filter(|run| run.subject.kind == kind);
         let last = of_kind.map(|run| run.finished_at).max();
-        let since: OffsetDateTime = last.map_or(seen.credential.connected_at, |last| {
-            last.max(seen.credential.connected_at)
-        });
+        let connected_at = seen.connected_at();
+        let since: OffsetDateTime = last.map_or(connected_at, |last| last.max(connected_at));
         (self.now() - since > cadence.every * 2).then_some(Finding::Overdue { kind, last })
     }
 
@@ -337,9 +393,18 @@ impl<'a> Seen<'a> {
         company.converted_to
     }
 
+    /// When the region was connected. Where a clock that ran ahead says so, nothing is known of it.
+    fn connected_at(&self) -> OffsetDateTime {
+        let connected_at = self.credential.connected_at;
+        if is_ahead(connected_at, self.store_time) {
+            return OffsetDateTime::UNIX_EPOCH;
+        }
+        connected_at
+    }
+
     /// Runs that failed since the region was connected, and that nothing has put right since.
     fn failures(&self) -> impl Iterator<Item = &'a RunRecord> {
-        let connected_at = self.credential.connected_at;
+        let connected_at = self.connected_at();
         self.runs.iter().copied().filter(move |run| {
             run.has_failed() && run.finished_at >= connected_at && !run.is_overcome(&self.runs)
         })

@@ -40,6 +40,7 @@ impl Integration {
                 )
             })?;
             if !stored.is_active {
+                self.inner.ninjaone.forget(id);
                 return Ok(Disconnected {
                     credential: id,
                     changed: false,
@@ -63,7 +64,11 @@ impl Integration {
                 at,
                 audit,
             };
-            match self.inner.store.commit_disconnect(msp, commit).await? {
+            let committed = self.inner.store.commit_disconnect(msp, commit).await?;
+            if !matches!(committed, CommitOutcome::Superseded(_)) {
+                self.inner.ninjaone.forget(id);
+            }
+            match committed {
                 CommitOutcome::Committed => {
                     tracing::info!(credential = %id, "disconnected");
                     return Ok(Disconnected {

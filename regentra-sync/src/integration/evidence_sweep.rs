@@ -20,7 +20,10 @@ use crate::{
     progress::Progress,
     run::{LeaseKey, RunKind, RunOutcome, RunRecord, RunSubject},
     signature_history::SignatureAges,
-    store::{AssetFilter, CommitOutcome, Guard, StoredSignal, SweepCommit, SweepState},
+    store::{
+        AssetFilter, CommitOutcome, Guard, StoreError, StoreErrorKind, StoredSignal, SweepCommit,
+        SweepState, check_not_ahead, is_ahead,
+    },
     ticket::OutboxAction,
     ticket_plan::{Sweep, TicketPlan, ticket_plan},
 };
@@ -53,6 +56,10 @@ pub enum SkipReason {
     NotMapped,
     /// The company is not this customer's, or was not promoted.
     NotPromoted,
+    /// It is of a tick that lies in the future: a clock that ran ahead planned it.
+    NotDue,
+    /// It is more than one interval old, and a newer tick of its mapping was swept, which takes its place.
+    Overtaken,
 }
 
 /// What one sweep wrote.
@@ -88,8 +95,9 @@ impl Integration {
     /// customer's tenant. The same event may be handled again, at any time and anywhere.
     ///
     /// # Errors
-    /// [`ErrorKind::Sealing`], [`ErrorKind::Ninjaone`] when not even the devices could be read, [`ErrorKind::Store`]. The event
-    /// can be delivered again.
+    /// [`ErrorKind::Sealing`], [`ErrorKind::Ninjaone`] when not even the devices could be read, [`ErrorKind::Deadline`],
+    /// [`ErrorKind::Store`], of the kind `Clock` when this process's clock does not fit the store's. The event can be delivered
+    /// again.
     pub async fn sweep(&self, event: &SweepEvent) -> Result<SweepOutcome> {
         self.sweep_by(event, Actor::Schedule).await
     }
@@ -153,7 +161,7 @@ impl Integration {
 
     /// How the run that committed this event ended, where it left no record of that: it died in between.
     async fn outcome_of_committed(&self, event: &SweepEvent) -> Result<Option<RunOutcome>> {
-        let runs = self.inner.store.runs(event.msp_credential_org_id).await?;
+        let runs = self.runs(event.msp_credential_org_id).await?;
         let is_recorded = runs
             .iter()
             .any(|run| run.subject == run_of(event) && run.was_done_since(event.scheduled_at));
@@ -186,7 +194,8 @@ impl Integration {
         held: &Held<'_>,
     ) -> Result<SweepOutcome> {
         let msp = event.msp_credential_org_id;
-        let state = self.state_of(event).await?;
+        let (event, state) = self.unless_swept_ahead(event).await?;
+        let event = &event;
         if state.seen {
             return Ok(SweepOutcome::AlreadyCommitted);
         }
@@ -194,6 +203,10 @@ impl Integration {
             Ok(subject) => subject,
             Err(reason) => return Ok(SweepOutcome::Skipped(reason)),
         };
+        // What would be refused in the end is not begun.
+        if let Some(reason) = self.is_out_of_time(event, &state).await? {
+            return Ok(SweepOutcome::Skipped(reason));
+        }
         let access = self.open(msp, &subject.credential, Lane::Sweep).await?;
         let digester = self.inner.keyring.device_digester(subject.credential.id);
         let digest_key = self.inner.keyring.digest_key();
@@ -209,6 +222,9 @@ impl Integration {
             signature_ages: Some(&ages),
         };
         let assess = self.inner.ninjaone.assess(&access, request);
+        let policy = &self.inner.policy;
+        let deadline = policy.sweep_deadline.min(policy.event_deadline);
+        let assess = self.within(deadline, assess);
         let mut assessment = self.holding(msp, held, assess).await?;
         check(&assessment)?;
         self.tell_foreign_from_orphan(event, &mut assessment)
@@ -223,7 +239,58 @@ impl Integration {
         Ok(outcome)
     }
 
-    pub(super) async fn state_of(&self, event: &SweepEvent) -> Result<SweepState> {
+    /// Why the event is not of this time: by the store's clock and by what was swept last. An error where this process's clock
+    /// does not fit either.
+    async fn is_out_of_time(
+        &self,
+        event: &SweepEvent,
+        state: &SweepState,
+    ) -> Result<Option<SkipReason>> {
+        let (now, store_time) = (self.now(), self.inner.store.store_time().await?);
+        check_not_ahead(now, store_time)?;
+        if is_ahead(event.scheduled_at, store_time) {
+            return Ok(Some(SkipReason::NotDue));
+        }
+        let Some(last) = state.collected.values().max().copied() else {
+            return Ok(None);
+        };
+        if now < last {
+            let text = "the clock of this process is behind the last sweep of this customer";
+            return Err(StoreError::new(StoreErrorKind::Clock, text).into());
+        }
+        let every = self.inner.policy.evidence_sweep.every;
+        let next = event.scheduled_at.saturating_add(every);
+        let is_overtaken = now > next && last >= next;
+        Ok(is_overtaken.then_some(SkipReason::Overtaken))
+    }
+
+    /// The event, and what its sweep continues from. A tick that was swept by a clock that ran ahead, and whose time has come by now, is
+    /// swept once more, under the event that comes after: what was found then is no evidence of now.
+    async fn unless_swept_ahead(&self, event: &SweepEvent) -> Result<(SweepEvent, SweepState)> {
+        let mut event = event.clone();
+        let mut state = self.state_of(&event).await?;
+        // Whoever sweeps a tick in time leaves signals of its time; clocks may differ by less than half an interval.
+        let half = self.inner.policy.evidence_sweep.every / 2;
+        let earliest = event.scheduled_at.saturating_sub(half);
+        let last = state.collected.values().max().copied();
+        if last.is_some_and(|last| last < earliest) {
+            for _ in 0..RACES {
+                if !state.seen {
+                    break;
+                }
+                event.id = event.id.again();
+                state = self.state_of(&event).await?;
+            }
+        }
+        Ok((event, state))
+    }
+
+    /// Whether the tick of this event was swept.
+    pub(super) async fn is_swept(&self, event: &SweepEvent) -> Result<bool> {
+        Ok(self.unless_swept_ahead(event).await?.1.seen)
+    }
+
+    async fn state_of(&self, event: &SweepEvent) -> Result<SweepState> {
         let (msp, customer) = (
             event.msp_credential_org_id,
             event.customer_compliance_org_id,
@@ -340,7 +407,10 @@ impl Integration {
                 company: subject.company,
                 event: event.id,
                 scheduled_at: event.scheduled_at,
-                digest_due_at: event.scheduled_at + policy.evidence_sweep.every,
+                digest_due_at: event
+                    .scheduled_at
+                    .saturating_add(policy.evidence_sweep.every),
+                passes_apart: policy.evidence_sweep.every / 2,
                 now,
                 written_at: self.now(),
                 dry_run,
@@ -484,11 +554,7 @@ impl Integration {
         access: &Access,
     ) -> Result<()> {
         let now = self.now();
-        let usage = self
-            .inner
-            .store
-            .budget_usage(&access.fingerprint, now)
-            .await?;
+        let usage = self.inner.store.budget_usage(&access.fingerprint).await?;
         let limit = crate::budget::NINJAONE_WINDOWS[1].limit;
         if u64::from(usage.last_hour) * 100 < u64::from(limit) * u64::from(BUDGET_LOW_PERCENT) {
             return Ok(());

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use futures_util::{StreamExt as _, stream};
+use ninjaone_client::Lane;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -46,7 +47,16 @@ pub enum Handled {
     AssetSync(Vec<MappingSync>),
     /// An evidence sweep.
     EvidenceSweep(SweepOutcome),
+    /// It was not begun: its connection's request budget is spent for more than a minute, and whoever waits for that is to hold
+    /// nobody up. Deliver it again after this time.
+    Deferred {
+        /// How long the wait is, as far as known now.
+        after: time::Duration,
+    },
 }
+
+/// An event that would wait longer than this for the request budget is not begun.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Integration {
     /// Plans the work of one tick over all MSPs: stage 1. Two schedulers that plan the same tick emit the same events.
@@ -125,7 +135,7 @@ impl Integration {
             // What has not started cannot be done.
             if event.starts_at() <= now {
                 if let Entry::Vacant(unread) = done.entry(msp) {
-                    let runs = self.inner.store.runs(msp).await?;
+                    let runs = self.runs(msp).await?;
                     let runs = runs.into_iter().map(|run| (run.subject, run));
                     unread.insert(runs.collect::<BTreeMap<_, _>>());
                 }
@@ -148,7 +158,7 @@ impl Integration {
         match event {
             Event::AssetSync(_) => Ok(run.outcome == RunOutcome::Succeeded),
             // The last run may have been somebody's own; the store remembers exactly.
-            Event::EvidenceSweep(event) => Ok(self.state_of(event).await?.seen),
+            Event::EvidenceSweep(event) => self.is_swept(event).await,
         }
     }
 
@@ -161,10 +171,29 @@ impl Integration {
         if attempt > 1 {
             tracing::info!(event = %event.id(), attempt, "handled again");
         }
+        if let Some(after) = self.waits_for_budget(event).await? {
+            return Ok(Handled::Deferred { after });
+        }
         match event {
             Event::AssetSync(event) => Ok(Handled::AssetSync(self.handle_sync(event).await?)),
             Event::EvidenceSweep(event) => Ok(Handled::EvidenceSweep(self.sweep(event).await?)),
         }
+    }
+
+    /// How long the event would wait for the request budget before it began, where that is too long.
+    async fn waits_for_budget(&self, event: &Event) -> Result<Option<time::Duration>> {
+        let (msp, id) = (event.msp(), event.credential());
+        // Nothing is decided by what is read here: the run reads its credential when it begins.
+        let mut credentials = self.inner.store.credentials(msp).await?.into_iter();
+        let Some(credential) = credentials.find(|stored| stored.id == id && stored.is_active)
+        else {
+            return Ok(None);
+        };
+        let tenant = &credential.fingerprint;
+        let wait = self.inner.ninjaone.budget_wait(id, tenant, Lane::Sweep);
+        let wait = wait.await?;
+        let after = time::Duration::try_from(wait).unwrap_or(time::Duration::MAX);
+        Ok((wait > LONGEST_WAIT).then_some(after))
     }
 
     /// Sweeps every promoted customer of one MSP at once, without spreading the starts: at the wish of `actor`, whom the audit

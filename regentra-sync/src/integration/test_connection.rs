@@ -6,7 +6,7 @@ use crate::{
     CredentialId, EventId, MspOrgId,
     audit::{Actor, AuditDetails, AuditRow},
     error::{Error, ErrorKind, Result},
-    ninjaone::{Access, AccessGrant, OrganizationList},
+    ninjaone::{Access, AccessGrant, OrganizationList, Standing},
     policy::ORGANIZATION_CEILING,
     private::is_readable,
     region::RegionKey,
@@ -59,7 +59,7 @@ impl Integration {
         msp: MspOrgId,
         request: TestConnection,
     ) -> Result<ConnectionTest> {
-        let base_url = self.allowed(&request.region)?;
+        let base_url = self.allowed(&request.region).await?;
         let client_id = trimmed(&request.client_id);
         let keyring = &self.inner.keyring;
         let fingerprint = keyring.fingerprint(&base_url.limit_host(), &client_id);
@@ -71,6 +71,9 @@ impl Integration {
                 client_secret: request.client_secret,
             },
             lane: Lane::Interactive,
+            standing: Standing::Tried {
+                log_ins: self.log_ins_of(msp),
+            },
         };
         match self
             .ask(msp, &request.region, &access, request.actor)

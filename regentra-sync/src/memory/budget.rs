@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 
@@ -8,32 +10,43 @@ use crate::{
     store::{Budget, Result},
 };
 
+/// How long until every window has room; `None` when it has. The requests are in the order of their times, none of them ahead.
+fn wait(
+    started: &VecDeque<OffsetDateTime>,
+    now: OffsetDateTime,
+    windows: &[Window],
+) -> Option<Duration> {
+    // When the request that has to leave the window first does so.
+    let room = windows.iter().filter_map(|window| {
+        let after = now.saturating_sub(window.length);
+        let within = started
+            .len()
+            .saturating_sub(started.partition_point(|at| *at <= after));
+        let limit = window.limit as usize;
+        let blocks = (within >= limit).then(|| started.get(started.len().saturating_sub(limit)))?;
+        Some(blocks.unwrap_or(&now).saturating_add(window.length))
+    });
+    room.max().map(|room| room - now)
+}
+
+/// The requests, those ahead of the clock as if they had started now.
+fn by_now(started: &VecDeque<OffsetDateTime>, now: OffsetDateTime) -> VecDeque<OffsetDateTime> {
+    started.iter().map(|at| (*at).min(now)).collect()
+}
+
 #[async_trait]
 impl Budget for MemoryStore {
-    async fn spend(
-        &self,
-        tenant: &Fingerprint,
-        now: OffsetDateTime,
-        windows: &[Window],
-    ) -> Result<Spend> {
+    async fn spend(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Spend> {
         self.with(|state| {
+            let now = self.clock.now();
             let started = state.budget.entry(tenant.clone()).or_default();
-            // When the request that has to leave the window first does so.
-            let room = windows.iter().filter_map(|window| {
-                let after = now.saturating_sub(window.length);
-                let within = started
-                    .len()
-                    .saturating_sub(started.partition_point(|at| *at <= after));
-                let limit = window.limit as usize;
-                let blocks =
-                    (within >= limit).then(|| started.get(started.len().saturating_sub(limit)))?;
-                Some(blocks.unwrap_or(&now).saturating_add(window.length))
-            });
-            if let Some(retry_at) = room.max() {
-                return Ok(Spend::Exhausted { retry_at });
+            for at in started.iter_mut().rev().take_while(|at| **at > now) {
+                *at = now;
             }
-            let place = started.partition_point(|at| *at <= now);
-            started.insert(place, now);
+            if let Some(retry_after) = wait(started, now, windows) {
+                return Ok(Spend::Exhausted { retry_after });
+            }
+            started.push_back(now);
             let forgotten = now.saturating_sub(
                 windows
                     .iter()
@@ -48,22 +61,33 @@ impl Budget for MemoryStore {
         .await
     }
 
-    async fn budget_usage(&self, tenant: &Fingerprint, now: OffsetDateTime) -> Result<BudgetUsage> {
+    async fn budget_wait(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Duration> {
         self.with(|state| {
-            let within = |length: Duration| {
+            let now = self.clock.now();
+            let started = state.budget.get(tenant);
+            let started = started
+                .map(|started| by_now(started, now))
+                .unwrap_or_default();
+            Ok(wait(&started, now, windows).unwrap_or(Duration::ZERO))
+        })
+        .await
+    }
+
+    async fn budget_usage(&self, tenant: &Fingerprint) -> Result<BudgetUsage> {
+        self.with(|state| {
+            let now = self.clock.now();
+            let count = |is: &dyn Fn(OffsetDateTime) -> bool| {
+                let started = state.budget.get(tenant).into_iter().flatten();
+                u32::try_from(started.filter(|at| is(**at)).count()).unwrap_or(u32::MAX)
+            };
+            let within = |length| {
                 let after = now.saturating_sub(length);
-                let started = state.budget.get(tenant);
-                let count = started.map_or(0, |started| {
-                    started
-                        .iter()
-                        .filter(|at| **at > after && **at <= now)
-                        .count()
-                });
-                u32::try_from(count).unwrap_or(u32::MAX)
+                count(&|at| at > after)
             };
             Ok(BudgetUsage {
                 last_minute: within(Duration::minutes(1)),
                 last_hour: within(Duration::hours(1)),
+                ahead: count(&|at| at > now),
             })
         })
         .await

@@ -146,7 +146,7 @@ impl Connections for MemoryStore {
                 state.let_go(msp, &mappings, event, NoteReason::Disconnected, at);
                 for (customer, mappings) in customers {
                     let unexpired = state
-                        .current(customer, at)
+                        .current(customer, at, at)
                         .iter()
                         .filter(|s| mappings.contains(&s.mapping))
                         .count();

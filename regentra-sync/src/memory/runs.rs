@@ -10,18 +10,24 @@ use crate::{
 
 #[async_trait]
 impl Runs for MemoryStore {
+    async fn store_time(&self) -> Result<OffsetDateTime> {
+        self.with(|_| Ok(self.clock.now())).await
+    }
+
     async fn take_lease(
         &self,
         msp: MspOrgId,
         key: LeaseKey,
         worker: WorkerId,
-        now: OffsetDateTime,
         length: Duration,
     ) -> Result<Option<Lease>> {
         self.with(|state| {
+            let now = self.clock.now();
             let row = state.leases.get(&(msp, key));
             if row.is_some_and(|row| {
-                row.worker.is_some_and(|holder| holder != worker) && now < row.expires_at
+                row.worker.is_some_and(|holder| holder != worker)
+                    && now < row.expires_at
+                    && !row.is_ahead(now)
             }) {
                 return Ok(None);
             }
@@ -33,6 +39,7 @@ impl Runs for MemoryStore {
                     worker: Some(worker),
                     fence,
                     expires_at,
+                    length,
                 },
             );
             Ok(Some(Lease {
@@ -49,10 +56,10 @@ impl Runs for MemoryStore {
         &self,
         msp: MspOrgId,
         lease: &Lease,
-        now: OffsetDateTime,
         length: Duration,
     ) -> Result<Option<Lease>> {
         self.with(|state| {
+            let now = self.clock.now();
             if state.lease_holds(msp, lease).is_err() {
                 return Ok(None);
             }
@@ -61,7 +68,7 @@ impl Runs for MemoryStore {
                 ..*lease
             };
             if let Some(row) = state.leases.get_mut(&(msp, lease.key)) {
-                row.expires_at = renewed.expires_at;
+                (row.expires_at, row.length) = (renewed.expires_at, length);
             }
             Ok(Some(renewed))
         })
@@ -86,6 +93,17 @@ impl Runs for MemoryStore {
                 );
             }
             Ok(())
+        })
+        .await
+    }
+
+    async fn leases_ahead(&self, msp: MspOrgId) -> Result<u32> {
+        self.with(|state| {
+            let now = self.clock.now();
+            let ahead = state.leases.iter().filter(|((owner, _), row)| {
+                *owner == msp && row.worker.is_some() && row.is_ahead(now)
+            });
+            Ok(u32::try_from(ahead.count()).unwrap_or(u32::MAX))
         })
         .await
     }

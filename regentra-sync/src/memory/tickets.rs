@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use super::{MemoryStore, outcome};
 use crate::{
     ComplianceOrgId, MspOrgId,
-    store::{CommitOutcome, DeliveryCommit, Result, Tickets},
+    store::{CommitOutcome, DeliveryCommit, Result, Tickets, is_ahead},
     ticket::{OutboxRow, Ticket},
 };
 
@@ -44,7 +44,8 @@ impl Tickets for MemoryStore {
                 .unwrap_or_default();
             let due = rows
                 .iter()
-                .filter(|row| row.delivered_at.is_none() && row.due_at <= now);
+                .filter(|row| row.delivered_at.is_none())
+                .filter(|row| row.due_at <= now || is_ahead(row.created_at, now));
             Ok(due.take(limit as usize).cloned().collect())
         })
         .await

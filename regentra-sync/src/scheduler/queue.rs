@@ -48,6 +48,8 @@ pub(super) struct Waiting {
     pub(super) attempt: u32,
     /// When the next tick of its cadence is due: from then on its successor is in its place.
     pub(super) until: OffsetDateTime,
+    /// A person asked for it.
+    pub(super) is_requested: bool,
 }
 
 /// Events by the time they start at.
@@ -63,23 +65,60 @@ impl Queue {
     }
 
     /// Puts an event in, in place of an older one of its subject. An older one does not take the place of a newer.
-    pub(super) fn put(&mut self, waiting: Waiting) {
+    ///
+    /// It takes its place in the line too: where there is too much to do for one interval, it is the oldest that go first, or
+    /// those at the end of the line would be left out in every tick.
+    pub(super) fn put(&mut self, mut waiting: Waiting) {
         let subject = Subject::of(&waiting.event);
         if let Some(there) = self.waiting.get(&subject) {
             if waiting.event.scheduled_at() < there.event.scheduled_at() {
                 return;
             }
+            waiting.at = waiting.at.min(there.at);
             self.by_start.remove(&(there.at, subject));
         }
         self.by_start.insert((waiting.at, subject));
         self.waiting.insert(subject, waiting);
     }
 
+    /// Drops the events of ticks that lie in the future: a clock that ran ahead planned them.
+    pub(super) fn drop_ahead(&mut self, now: OffsetDateTime) {
+        let (by_start, waiting) = (&mut self.by_start, &mut self.waiting);
+        waiting.retain(|subject, waiting| {
+            let is_kept = waiting.event.scheduled_at() <= now;
+            if !is_kept {
+                by_start.remove(&(waiting.at, *subject));
+            }
+            is_kept
+        });
+    }
+
+    /// Events that are to be tried again later than `latest` are tried then: the clock was set back since.
+    pub(super) fn no_later_than(&mut self, latest: OffsetDateTime) {
+        let late = self
+            .by_start
+            .iter()
+            .rev()
+            .take_while(|(at, _)| *at > latest);
+        let late: Vec<_> = late.copied().collect();
+        for (at, subject) in late {
+            self.by_start.remove(&(at, subject));
+            self.by_start.insert((latest, subject));
+            if let Some(waiting) = self.waiting.get_mut(&subject) {
+                waiting.at = latest;
+            }
+        }
+    }
+
     /// Takes out the event whose time came first, of those that nothing running keeps waiting.
-    pub(super) fn take(&mut self, now: OffsetDateTime, running: &BTreeSet<Key>) -> Option<Waiting> {
+    pub(super) fn take(
+        &mut self,
+        now: OffsetDateTime,
+        is_free: impl Fn(&Event) -> bool,
+    ) -> Option<Waiting> {
         let is_free = |subject: &Subject| {
             let waiting = self.waiting.get(subject);
-            waiting.is_some_and(|waiting| !running.contains(&Key::of(&waiting.event)))
+            waiting.is_some_and(|waiting| is_free(&waiting.event))
         };
         let mut ready = self.by_start.iter().take_while(|(at, _)| *at <= now);
         let ready = *ready.find(|(_, subject)| is_free(subject))?;
@@ -121,11 +160,13 @@ mod tests {
             at,
             attempt: 1,
             until: tick + Duration::hours(6),
+            is_requested: false,
         }
     }
 
     fn taken(queue: &mut Queue, now: OffsetDateTime, running: &BTreeSet<Key>) -> Option<EventId> {
-        queue.take(now, running).map(|waiting| waiting.event.id())
+        let is_free = |event: &Event| !running.contains(&Key::of(event));
+        queue.take(now, is_free).map(|waiting| waiting.event.id())
     }
 
     #[test]
@@ -164,11 +205,52 @@ mod tests {
         let mut queue = Queue::default();
         let next = TICK + Duration::hours(6);
         let (old, new) = (sweep(1, 1, TICK, 359), sweep(1, 1, next, 359));
-        let (id, at) = (new.event.id(), new.at);
+        let (id, at) = (new.event.id(), old.at);
         queue.put(old.clone());
         queue.put(new);
         queue.put(old);
         assert_eq!((queue.len(), queue.next_start(TICK)), (1, Some(at)));
         assert_eq!(taken(&mut queue, at, &BTreeSet::new()), Some(id));
+    }
+
+    #[test]
+    fn where_half_of_a_tick_is_done_the_other_half_goes_first_in_the_next() {
+        let mut queue = Queue::default();
+        let mut done: BTreeMap<u128, u32> = BTreeMap::new();
+        for tick in 0..6 {
+            let at = TICK + Duration::hours(6 * tick);
+            for customer in 0..10 {
+                let minutes = i64::try_from(customer).unwrap() * 30;
+                queue.put(sweep(customer, customer, at, minutes));
+            }
+            for _ in 0..5 {
+                let end = at + Duration::hours(6) - Duration::SECOND;
+                let waiting = queue.take(end, |_| true).unwrap();
+                let Event::EvidenceSweep(event) = waiting.event else {
+                    unreachable!("only sweeps were put in");
+                };
+                let customer = event.customer_compliance_org_id.as_uuid().as_u128();
+                *done.entry(customer).or_default() += 1;
+            }
+        }
+        assert_eq!(done.len(), 10, "{done:?}");
+        assert!(done.values().all(|times| *times == 3), "{done:?}");
+    }
+
+    #[test]
+    fn events_of_ticks_in_the_future_are_dropped_and_keep_no_other_out() {
+        let mut queue = Queue::default();
+        let ahead = TICK + Duration::days(20);
+        queue.put(sweep(1, 1, ahead, 5));
+        queue.put(sweep(2, 2, TICK, 5));
+        queue.drop_ahead(TICK);
+        let right = sweep(1, 1, TICK, 10);
+        let id = right.event.id();
+        queue.put(right);
+        assert_eq!(queue.len(), 2);
+        let free = BTreeSet::new();
+        let now = TICK + Duration::minutes(10);
+        let _ = taken(&mut queue, now, &free);
+        assert_eq!(taken(&mut queue, now, &free), Some(id));
     }
 }

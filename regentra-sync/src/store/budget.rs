@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use time::OffsetDateTime;
+use time::Duration;
 
 use super::Result;
 use crate::{
@@ -14,19 +14,21 @@ use crate::{
 /// The request budgets of NinjaOne tenants, keyed by the fingerprint of (host, client id).
 #[async_trait]
 pub trait Budget: Debug + Send + Sync + 'static {
-    /// Counts one request that starts at `now`, if in every window fewer than its limit started after `now - length`.
+    /// Counts one request that starts now by the store's clock, if in every window fewer than its limit started within the
+    /// window's length until now.
     ///
     /// Exact: of any number of calls at once, none lets a window overflow. Nothing is counted when the answer is
-    /// [`Spend::Exhausted`]; its time is the earliest at which every window has room again. A window with a limit of 0 never
-    /// has: for it that time is `now + length`. Requests older than an hour and than the longest window asked for may be
-    /// forgotten.
-    async fn spend(
-        &self,
-        tenant: &Fingerprint,
-        now: OffsetDateTime,
-        windows: &[Window],
-    ) -> Result<Spend>;
+    /// [`Spend::Exhausted`]. A window with a limit of 0 never has room: for it the time until then is its length. Requests older
+    /// than an hour and than the longest window asked for may be forgotten.
+    ///
+    /// A request that is stamped with a time ahead of the store's clock counts as started now, and is stamped so, whatever the
+    /// answer: its clock ran ahead, and the request was made all the same.
+    async fn spend(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Spend>;
 
-    /// How many requests started within the last minute and hour before `now`.
-    async fn budget_usage(&self, tenant: &Fingerprint, now: OffsetDateTime) -> Result<BudgetUsage>;
+    /// How long until every window has room; zero when it has. Nothing is counted.
+    async fn budget_wait(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Duration>;
+
+    /// How many requests started within the last minute and hour by the store's clock. Those that are stamped ahead of it count
+    /// as started now.
+    async fn budget_usage(&self, tenant: &Fingerprint) -> Result<BudgetUsage>;
 }

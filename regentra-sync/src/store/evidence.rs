@@ -11,6 +11,7 @@ use super::{CommitOutcome, Result, StoreError, StoreErrorKind};
 use crate::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
     audit::AuditRow,
+    clock::CLOCK_TOLERANCE,
     credential::CredentialGuard,
     evidence_chain::EvidenceRow,
     id::Version,
@@ -49,8 +50,12 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     /// [`Guard::Ticket`]; the tick's stored version, if a tick is written, is the given one (0: there is no row), and no digest
     /// in the outbox rows was delivered under its id, else [`Guard::TicketTick`].
     ///
-    /// Writes on the customer's side: the signals (appended, never overwritten), the evidence rows, the audit row. On the
-    /// MSP's side: the head of each evidence row, under no root, for [`Anchors`](super::Anchors); `first_evidence_synced_at` of the mapping if it is given and not stamped yet, the signature history,
+    /// Refuses, once the guards hold, a commit whose times do not fit the store's clock or the chains with
+    /// [`SweepCommit::check_times`].
+    ///
+    /// Writes on the customer's side: the signals (appended, never overwritten), the evidence rows with the time of the store's
+    /// clock beside them, the audit row. On the MSP's side: the head of each evidence row, under no root, for
+    /// [`Anchors`](super::Anchors); `first_evidence_synced_at` of the mapping if it is given and not stamped yet, the signature history,
     /// tickets, outbox rows (a digest that exists is replaced in its place, any other row that exists is left as it is), and the
     /// tick with its version plus one.
     ///
@@ -67,15 +72,19 @@ pub trait Evidence: Debug + Send + Sync + 'static {
         commit: SweepCommit,
     ) -> Result<CommitOutcome>;
 
-    /// Of each (mapping, signal) the newest among the signals that are not expired at `now` (at `expires_at` exactly one is
-    /// expired), ordered by that key. The newest is the one collected last; one collected at the same time and committed later replaces it.
+    /// Of each (mapping, signal) the one committed last among those that do not lie ahead of the store's clock, unless it is
+    /// expired at `now` (at `expires_at` exactly one is expired), ordered by that key.
     async fn current_signals(
         &self,
         customer: ComplianceOrgId,
         now: OffsetDateTime,
     ) -> Result<Vec<StoredSignal>>;
 
-    /// All signals of one (mapping, signal), newest first, at most `limit`.
+    /// Of each (mapping, signal) the one committed last, where it lies ahead of the store's clock, ordered by that key: a clock
+    /// that ran ahead wrote it, and no sweep came after it.
+    async fn signals_ahead(&self, customer: ComplianceOrgId) -> Result<Vec<StoredSignal>>;
+
+    /// All signals of one (mapping, signal), whatever their times, the one committed last first, at most `limit`.
     async fn signal_history(
         &self,
         customer: ComplianceOrgId,
@@ -114,6 +123,9 @@ pub struct SweepState {
     pub seen: bool,
     /// The heads of the evidence chains; a signal without a record is absent.
     pub heads: BTreeMap<SignalKind, ChainHead>,
+    /// When the signal was collected that was committed last of those that do not lie ahead of the store's clock: what comes next
+    /// must not lie behind it.
+    pub collected: BTreeMap<SignalKind, OffsetDateTime>,
     /// The open tickets of the mapping and customer.
     pub open_tickets: BTreeMap<SignalKind, Ticket>,
     /// The signature history of the mapping.
@@ -191,6 +203,53 @@ impl SweepCommit {
             "the commit of a sweep holds rows of another customer or mapping; nothing was written";
         Err(StoreError::new(StoreErrorKind::Other, text))
     }
+}
+
+impl SweepCommit {
+    /// The times of this commit fit the store's clock, which shows `now`, and the chains that it continues, whose last signals
+    /// were collected at `collected` ([`SweepState::collected`]). Stores ask it inside the commit.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Clock`] when a time lies more than [`CLOCK_TOLERANCE`] ahead of the store's clock, or a signal was
+    /// collected before the last one of its chain.
+    pub fn check_times(
+        &self,
+        now: OffsetDateTime,
+        collected: &BTreeMap<SignalKind, OffsetDateTime>,
+    ) -> Result<()> {
+        let signals = || self.signals.iter().map(|stored| &stored.signal);
+        let times = signals().map(|signal| signal.collected_at);
+        let latest = times.chain([self.audit.at]).max().unwrap_or(now);
+        check_not_ahead(latest, now)?;
+        let is_behind = |signal: &Signal| {
+            let last = collected.get(&signal.kind());
+            last.is_some_and(|last| signal.collected_at < *last)
+        };
+        if signals().any(is_behind) {
+            let text =
+                "the signals of this sweep were collected before those that its chains end with";
+            return Err(StoreError::new(StoreErrorKind::Clock, text));
+        }
+        Ok(())
+    }
+}
+
+/// A time that a process stamps does not lie ahead of the store's clock, which shows `now`.
+///
+/// # Errors
+/// [`StoreErrorKind::Clock`] when it lies more than [`CLOCK_TOLERANCE`] ahead.
+pub fn check_not_ahead(time: OffsetDateTime, now: OffsetDateTime) -> Result<()> {
+    if is_ahead(time, now) {
+        let text = "the clock of this process is more than five minutes ahead of the store's";
+        return Err(StoreError::new(StoreErrorKind::Clock, text));
+    }
+    Ok(())
+}
+
+/// Whether a time lies so far ahead of the store's clock, which shows `now`, that it counts as not there.
+#[must_use]
+pub fn is_ahead(time: OffsetDateTime, now: OffsetDateTime) -> bool {
+    time > now.saturating_add(CLOCK_TOLERANCE)
 }
 
 /// One ticket to write.

@@ -14,27 +14,30 @@ use crate::{
 /// One run at a time per subject, and the bookkeeping of runs.
 #[async_trait]
 pub trait Runs: Debug + Send + Sync + 'static {
-    /// Takes the lease on a subject until `now + length`; `None` while another worker holds it and it is not expired at `now`.
+    /// The time by the store's clock.
+    async fn store_time(&self) -> Result<OffsetDateTime>;
+
+    /// Takes the lease on a subject for `length` from now, by the store's clock; `None` while another worker holds it and it is not
+    /// expired.
     ///
-    /// A lease that was never taken, was released, or is expired at `now` (`expires_at <= now`) can be taken, and so can one
-    /// that this worker holds already: each taking raises the fence by one, so that of one worker's two runs only the later
-    /// commits. Of two calls at once one gets it.
+    /// A lease that was never taken, was released, or is expired (`expires_at <= now`) can be taken, and so can one that this
+    /// worker holds already: each taking raises the fence by one, so that of one worker's two runs only the later commits. Of
+    /// two calls at once one gets it. A lease that ends later than twice its own length from now was taken by a clock that ran
+    /// ahead: it counts as expired.
     async fn take_lease(
         &self,
         msp: MspOrgId,
         key: LeaseKey,
         worker: WorkerId,
-        now: OffsetDateTime,
         length: Duration,
     ) -> Result<Option<Lease>>;
 
-    /// Extends a lease to `now + length`; `None`, and nothing changes, once another run took over or it was released. An
+    /// Extends a lease to `length` from now, by the store's clock; `None`, and nothing changes, once another run took over or it was released. An
     /// expired lease that nobody took can be extended.
     async fn renew_lease(
         &self,
         msp: MspOrgId,
         lease: &Lease,
-        now: OffsetDateTime,
         length: Duration,
     ) -> Result<Option<Lease>>;
 
@@ -47,6 +50,9 @@ pub trait Runs: Debug + Send + Sync + 'static {
         records: Vec<RunRecord>,
     ) -> Result<()>;
 
-    /// The last run of every subject, ordered by subject.
+    /// How many held leases end later than twice their own length from now: they count as expired.
+    async fn leases_ahead(&self, msp: MspOrgId) -> Result<u32>;
+
+    /// The last run of every subject, ordered by subject, whatever its time.
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>>;
 }

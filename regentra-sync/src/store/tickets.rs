@@ -23,7 +23,8 @@ pub trait Tickets: Debug + Send + Sync + 'static {
     ) -> Result<Vec<Ticket>>;
 
     /// Outbox rows that are due at `now` and not delivered, in the order they were committed (those of one commit in
-    /// the order given, notes of one commit in any), at most `limit`.
+    /// the order given, notes of one commit in any), at most `limit`. A row that was written by a clock that ran ahead (its
+    /// `created_at` lies ahead of `now`) is due.
     ///
     /// Reading claims nothing: whoever reads before a row is acknowledged gets it too. That is meant. A bridge that died
     /// between sending and acknowledging must find its row again, so a row can always be sent twice, claim or not; what keeps

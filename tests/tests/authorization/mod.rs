@@ -10,7 +10,7 @@ use ninjaone_simulator::{Preset, Request, Tenant, TenantBuilder, front};
 use regentra_sync::{
     CredentialId, Error, EventId, Integration, MspOrgId, Policy, RegionKey,
     audit::Actor,
-    clock::ManualClock,
+    clock::{ManualClock, StoreClock},
     credential::Credential,
     integration::{Authorized, BeginAuthorization, Callback, RequestedAccess},
     live::LiveNinjaOne,
@@ -82,11 +82,13 @@ impl Place for File {
 }
 
 /// A database in a file, or on a server.
-async fn open(place: &str) -> Arc<dyn Store> {
+async fn open(place: &str, clock: StoreClock) -> Arc<dyn Store> {
     if place.starts_with("postgres:") {
-        Arc::new(PostgresStore::connect(place).await.unwrap())
+        let store = PostgresStore::connect(place).await.unwrap();
+        Arc::new(store.with_clock(clock))
     } else {
-        Arc::new(SqliteStore::migrate(place).await.unwrap())
+        let store = SqliteStore::migrate(place).await.unwrap();
+        Arc::new(store.with_clock(clock))
     }
 }
 
@@ -127,7 +129,7 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) async fn over(place: &str, own: RegionKey, clock: ManualClock) -> Self {
-        let store = open(place).await;
+        let store = open(place, StoreClock::of(clock.clone())).await;
         let moment = std::time::Duration::from_millis(1);
         let retry = RetryPolicy::default().backoff(moment, moment);
         let integration = Integration::builder(Arc::clone(&store), keyring())

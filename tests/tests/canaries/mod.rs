@@ -10,7 +10,7 @@ use regentra_evidence::{Guard, LeakKind};
 use regentra_sync::{
     ComplianceOrgId, EventId, Integration, MspOrgId, Policy, RegionKey,
     audit::Actor,
-    clock::ManualClock,
+    clock::{ManualClock, StoreClock},
     integration::{Choice, Connect, SweepOutcome},
     live::LiveNinjaOne,
     ninjaone_client::RateLimit,
@@ -38,7 +38,7 @@ pub(crate) struct Planted {
 }
 
 /// From connecting to disconnecting, with rows that do not decode and filters that are ignored on the way.
-pub(crate) async fn whole_story(store: Arc<dyn Store>) -> Planted {
+pub(crate) async fn whole_story(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) -> Planted {
     let tenant = Tenant::builder(NOW).preset(Preset::Failing, 9, 60);
     let mut tenant = tenant.organization_count(3).canaries().build();
     tenant.fault(
@@ -55,6 +55,7 @@ pub(crate) async fn whole_story(store: Arc<dyn Store>) -> Planted {
     let clock = ManualClock::at(NOW);
     let key = |byte| MasterKey::from_bytes([byte; 32]);
     let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
+    let store = store(StoreClock::of(clock.clone()));
     let host = Integration::builder(store, keyring)
         .live(LiveNinjaOne::new().rate_limit(RateLimit::unlimited()))
         .clock(Arc::new(clock.clone()))

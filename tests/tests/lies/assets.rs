@@ -12,12 +12,12 @@ use regentra_sync::{
     RegionKey,
     asset::{AssetContent, AssetStatus},
     audit::Actor,
-    clock::ManualClock,
+    clock::{ManualClock, StoreClock},
     credential::Fingerprint,
     integration::{Choice, Connect},
     live::LiveNinjaOne,
     mapping::ExternalOrgId,
-    ninjaone::{Access, AccessGrant, NinjaOne},
+    ninjaone::{Access, AccessGrant, NinjaOne, Standing},
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, Store},
 };
@@ -47,6 +47,9 @@ pub(crate) fn listed(
                 client_secret: tenant.client_secret().to_owned().into(),
             },
             lane: Lane::Interactive,
+            standing: Standing::Tried {
+                log_ins: Fingerprint::from_hex("01"),
+            },
         }
     };
     scene.with(faults, async {
@@ -105,12 +108,14 @@ impl Host {
             tenant.client_secret().to_owned(),
         );
         let front = in_process::serve(tenant);
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let clock = ManualClock::at(NOW);
+        let store: Arc<dyn Store> =
+            Arc::new(MemoryStore::new().with_clock(StoreClock::of(clock.clone())));
         let key = |byte| MasterKey::from_bytes([byte; 32]);
         let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
         let integration = Integration::builder(Arc::clone(&store), keyring)
             .live(live(front.clone()))
-            .clock(Arc::new(ManualClock::at(NOW)))
+            .clock(Arc::new(clock))
             .policy(Policy::default().allow_hosts(|_| true))
             .build();
         let region = RegionKey::parse(&front.url()).unwrap();

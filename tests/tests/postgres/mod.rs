@@ -25,6 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use regentra_sync::{clock::StoreClock, conformance::world};
 use regentra_sync_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::sync::OnceCell;
@@ -319,7 +320,12 @@ pub(crate) async fn bare_database() -> Database {
 }
 
 /// A new, empty store and its database, as the conformance laws want it.
-pub(crate) async fn new_store() -> (PostgresStore, Database) {
+pub(crate) async fn new_store(clock: StoreClock) -> (PostgresStore, Database) {
     let database = database().await;
-    (database.store().await, database)
+    (database.store().await.with_clock(clock), database)
+}
+
+/// A clock for a store that is used at the time of the laws' fixtures, whatever the day is.
+pub(crate) fn clock() -> StoreClock {
+    StoreClock::of(world::clock())
 }

@@ -8,7 +8,7 @@ use regentra_sync::{
     assessment::{Assessment, AssessmentRequest},
     asset::{Asset, AssetStatus},
     audit::{Actor, AuditDetails},
-    clock::{Clock as _, ManualClock},
+    clock::{Clock as _, ManualClock, StoreClock},
     company::PortalCompany,
     error::Result,
     event::{Event, SweepEvent},
@@ -116,8 +116,9 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) async fn on(store: Arc<dyn Store>) -> Self {
+    pub(crate) async fn on(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) -> Self {
         let (ninjaone, clock) = (NinjaOnes::default(), ManualClock::at(NOW));
+        let store = store(StoreClock::of(clock.clone()));
         let key = |byte| MasterKey::from_bytes([byte; 32]);
         let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
         let integration = Integration::builder(Arc::clone(&store), keyring)

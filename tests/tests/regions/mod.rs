@@ -8,7 +8,7 @@ use regentra_sync::{
     MappingId,
     asset::AssetStatus,
     audit::{Actor, AuditDetails},
-    clock::Clock as _,
+    clock::{Clock as _, StoreClock},
     error::ErrorKind,
     integration::{Choice, SkipReason, SweepOutcome},
     regentra_evidence::{SignalKind, Status, posture::Posture},
@@ -28,7 +28,7 @@ fn sorted<const N: usize>(mut mappings: [MappingId; N]) -> [MappingId; N] {
 }
 
 /// The syncs of one region neither write nor retire nor move what another region calls by the same ids.
-pub(crate) async fn assets_are_their_regions_own(store: Arc<dyn Store>) {
+pub(crate) async fn assets_are_their_regions_own(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) {
     let host = Host::on(store).await;
     host.sync("us", "first").await;
     host.sync("eu", "first").await;
@@ -89,7 +89,7 @@ pub(crate) async fn assets_are_their_regions_own(store: Arc<dyn Store>) {
 /// Verdicts, evidence, tickets and signature history are each region's own, and a disconnect of one leaves the other alone.
 #[expect(clippy::too_many_lines, reason = "one story, told whole")]
 pub(crate) async fn one_region_is_swept_and_disconnected_and_the_other_goes_on(
-    store: Arc<dyn Store>,
+    store: impl FnOnce(StoreClock) -> Arc<dyn Store>,
 ) {
     let host = Host::on(store).await;
     host.sync("us", "first").await;
@@ -206,7 +206,9 @@ pub(crate) async fn one_region_is_swept_and_disconnected_and_the_other_goes_on(
 
 /// What a disconnected region has shown last counts for a week. Then a company of it is unknown, however well its other
 /// region does, until the region is connected again or its organization is no longer the company's.
-pub(crate) async fn a_disconnected_region_is_unknown_and_never_a_pass(store: Arc<dyn Store>) {
+pub(crate) async fn a_disconnected_region_is_unknown_and_never_a_pass(
+    store: impl FnOnce(StoreClock) -> Arc<dyn Store>,
+) {
     let host = Host::on(store).await;
     host.sweep().await;
     host.disconnect("eu", "first").await;

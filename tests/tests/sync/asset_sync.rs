@@ -1016,7 +1016,7 @@ async fn a_customer_that_is_mapped_and_not_promoted_contributes_assets_only(host
     let key = LeaseKey::EvidenceSweep(customer);
     let lease = host
         .store
-        .take_lease(host.msp, key, worker, now(), Duration::minutes(1))
+        .take_lease(host.msp, key, worker, Duration::minutes(1))
         .await
         .unwrap();
     assert_eq!(lease.unwrap().fence.as_u32(), 1);

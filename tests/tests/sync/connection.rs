@@ -37,7 +37,7 @@ on_every_store!(
     secrets_that_do_not_open_are_audited_once_and_say_what_to_do,
     nothing_saved_yet_is_said_as_such,
     another_client_has_to_see_the_mapped_organizations_as_they_were,
-    a_new_secret_of_the_same_client_is_saved_without_asking,
+    a_new_secret_of_the_same_client_is_saved_once_ninjaone_accepts_it,
     a_pasted_client_id_is_tried_as_it_is_saved,
     a_credential_that_does_not_open_does_not_keep_the_others_from_being_sealed_again,
 );
@@ -486,16 +486,31 @@ async fn another_client_has_to_see_the_mapped_organizations_as_they_were(host: H
     host.integration.connect(host.msp, connect).await.unwrap();
 }
 
-async fn a_new_secret_of_the_same_client_is_saved_without_asking(host: Host) {
+async fn a_new_secret_of_the_same_client_is_saved_once_ninjaone_accepts_it(host: Host) {
     host.mapped(&[(1, "Alpha")]).await;
     host.ninjaone.script().asked.clear();
-    host.ninjaone.script().fails = Some(Vendor::Timeout);
-    let connect = Connect {
+    let connect = || Connect {
         client_secret: "hunter3".into(),
         ..host.connecting()
     };
-    host.integration.connect(host.msp, connect).await.unwrap();
-    assert!(host.ninjaone.script().asked.is_empty());
+    let generation = async || {
+        let stored = host.store.credentials(host.msp).await.unwrap();
+        stored[0].generation
+    };
+    let before = generation().await;
+    for refuses in [Vendor::Timeout, Vendor::Unauthenticated] {
+        host.ninjaone.script().fails = Some(refuses);
+        let refused = host.integration.connect(host.msp, connect()).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Ninjaone(refuses));
+        assert_eq!(generation().await, before, "what works stays");
+    }
+    host.ninjaone.script().fails = None;
+    host.ninjaone.script().asked.clear();
+    host.integration.connect(host.msp, connect()).await.unwrap();
+    assert_ne!(generation().await, before);
+    let script = host.ninjaone.script();
+    let asked: Vec<_> = script.asked.iter().map(|asked| asked.0).collect();
+    assert_eq!(asked, ["authenticate"], "and nothing else");
 }
 
 async fn a_pasted_client_id_is_tried_as_it_is_saved(host: Host) {
@@ -525,6 +540,7 @@ async fn a_credential_that_does_not_open_does_not_keep_the_others_from_being_sea
     );
     let with = |keyring| {
         Integration::builder(Arc::clone(&host.store), keyring)
+            .ninjaone(Arc::new(host.ninjaone.clone()))
             .clock(Arc::new(host.clock.clone()))
             .build()
     };

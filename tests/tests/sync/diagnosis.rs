@@ -223,6 +223,7 @@ async fn a_wrong_region_or_client_from_the_last_error(host: Host) {
     says(&found[0]);
     // Connected again, what was before is no sign any more.
     host.clock.advance(Duration::MINUTE);
+    host.ninjaone.script().fails = None;
     host.connect().await;
     assert_eq!(names(&host, None).await, ["not_promoted"]);
 }
@@ -297,7 +298,7 @@ async fn a_low_budget(host: Host) {
     let ask = async |requests| {
         for _ in 0..requests {
             let windows = [NINJAONE_WINDOWS[1]];
-            let spent = host.store.spend(&fingerprint, host.clock.now(), &windows);
+            let spent = host.store.spend(&fingerprint, &windows);
             spent.await.unwrap();
         }
         host.clock.advance(Duration::SECOND);

@@ -752,7 +752,7 @@ async fn customers_are_apart(host: Host) {
 }
 
 async fn a_low_budget_is_audited_once_an_hour(host: Host) {
-    use regentra_sync::{budget::NINJAONE_WINDOWS, clock::Clock as _};
+    use regentra_sync::budget::NINJAONE_WINDOWS;
     host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
     let credential = host.mapping(1).await.credential;
     let fingerprint = host
@@ -770,17 +770,15 @@ async fn a_low_budget_is_audited_once_an_hour(host: Host) {
             .await
             .is_empty()
     );
+    host.clock.advance(Duration::hours(6));
     let windows = [NINJAONE_WINDOWS[1]];
     for _ in 0..1_400 {
-        host.store
-            .spend(&fingerprint, host.clock.now(), &windows)
-            .await
-            .unwrap();
+        host.store.spend(&fingerprint, &windows).await.unwrap();
     }
     host.clock.advance(Duration::minutes(1));
     let plan = host
         .integration
-        .plan(PlanKind::EvidenceSweep, host.tick() + Duration::hours(6))
+        .plan(PlanKind::EvidenceSweep, host.tick())
         .await
         .unwrap();
     for event in &plan {

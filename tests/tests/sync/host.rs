@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -13,7 +13,7 @@ use regentra_sync::{
     MemoryStore, MspOrgId, Policy, RegionKey,
     asset::Asset,
     audit::{Actor, ActorId, AuditAction, AuditRow},
-    clock::ManualClock,
+    clock::{Clock, ManualClock, StoreClock},
     company::PortalCompany,
     event::{Event, SweepEvent},
     integration::{
@@ -34,10 +34,39 @@ pub(crate) struct Host {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ninjaone: Scripted,
     pub(crate) clock: ManualClock,
+    pub(crate) store_clock: HostClock,
     pub(crate) integration: Integration,
     pub(crate) msp: MspOrgId,
     events: AtomicU64,
     _kept: Arc<dyn Any + Send + Sync>,
+}
+
+/// The clock of a host's store: it shows what the processes' clock shows, until it is given a time of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct HostClock {
+    processes: ManualClock,
+    own: Arc<Mutex<Option<ManualClock>>>,
+}
+
+impl HostClock {
+    fn following(processes: &ManualClock) -> Self {
+        Self {
+            processes: processes.clone(),
+            own: Arc::default(),
+        }
+    }
+
+    /// From now on it stands at `now`, wherever the processes' clock goes.
+    pub(crate) fn set(&self, now: OffsetDateTime) {
+        *self.own.lock().unwrap() = Some(ManualClock::at(now));
+    }
+}
+
+impl Clock for HostClock {
+    fn now(&self) -> OffsetDateTime {
+        let own = self.own.lock().unwrap();
+        own.as_ref().unwrap_or(&self.processes).now()
+    }
 }
 
 pub(crate) fn keyring() -> Keyring {
@@ -62,7 +91,10 @@ pub(crate) fn now() -> OffsetDateTime {
 
 impl Host {
     pub(crate) fn in_memory() -> Self {
-        Self::new(Arc::new(MemoryStore::new()), Arc::new(()))
+        Self::new(
+            |clock| Arc::new(MemoryStore::new().with_clock(clock)),
+            Arc::new(()),
+        )
     }
 
     pub(crate) async fn on_sqlite() -> Self {
@@ -70,17 +102,24 @@ impl Host {
         let store = SqliteStore::migrate(folder.path().join("regentra.db"))
             .await
             .unwrap();
-        Self::new(Arc::new(store), Arc::new(folder))
+        Self::new(|clock| Arc::new(store.with_clock(clock)), Arc::new(folder))
     }
 
-    fn new(store: Arc<dyn Store>, kept: Arc<dyn Any + Send + Sync>) -> Self {
+    /// A host over a store by the same clock; [`Self::store_clock`] is where they part.
+    fn new(
+        store: impl FnOnce(StoreClock) -> Arc<dyn Store>,
+        kept: Arc<dyn Any + Send + Sync>,
+    ) -> Self {
         let (ninjaone, clock) = (Scripted::default(), ManualClock::at(now()));
+        let store_clock = HostClock::following(&clock);
+        let store = store(StoreClock::of(store_clock.clone()));
         let integration = builder(&store, &ninjaone, &clock).build();
         let msp = MspOrgId::from_uuid(Uuid::from_u128(1));
         Self {
             store,
             ninjaone,
             clock,
+            store_clock,
             integration,
             msp,
             events: AtomicU64::new(0),
@@ -91,6 +130,11 @@ impl Host {
     /// Another process of the same host.
     pub(crate) fn another_process(&self) -> Integration {
         builder(&self.store, &self.ninjaone, &self.clock).build()
+    }
+
+    /// Another process, on a machine whose clock is its own.
+    pub(crate) fn process_by(&self, clock: &ManualClock) -> Integration {
+        builder(&self.store, &self.ninjaone, clock).build()
     }
 
     /// Another process, which tells how work goes on.
@@ -246,7 +290,6 @@ impl Host {
 
     /// The tick of the sweep that is due.
     pub(crate) fn tick(&self) -> OffsetDateTime {
-        use regentra_sync::clock::Clock as _;
         regentra_sync::schedule::Cadence::EVIDENCE_SWEEP.last(self.clock.now())
     }
 

@@ -32,6 +32,7 @@ macro_rules! on_every_store {
 
 mod asset_sync;
 mod authorization;
+mod clocks;
 mod connection;
 mod diagnosis;
 mod disconnection;

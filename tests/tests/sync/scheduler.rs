@@ -31,6 +31,8 @@ on_every_store!(
     starts_are_spread_over_the_interval_and_kept,
     one_run_at_a_time_per_compliance_org_and_different_ones_in_parallel,
     no_more_events_run_side_by_side_than_allowed,
+    no_connection_has_more_than_its_share_of_the_slots,
+    what_a_person_asked_for_has_a_slot_of_its_own,
     a_frozen_worker_is_fenced_by_its_lease,
     a_shutdown_lets_what_runs_come_to_its_end,
     a_shutdown_in_mid_sweep_leaves_a_whole_store_and_the_next_start_finishes,
@@ -401,7 +403,9 @@ async fn no_more_events_run_side_by_side_than_allowed(host: Host) {
     let names: Vec<_> = names.iter().map(|(id, name)| (*id, &**name)).collect();
     host.promoted(&names).await;
     host.clock.set(datetime!(2026-11-23 12:29:58 UTC));
-    let mut running = Running::of(&host, |scheduler| only_sweeps(scheduler).parallel(3));
+    let mut running = Running::of(&host, |scheduler| {
+        only_sweeps(scheduler).parallel(3).per_connection(3)
+    });
     running
         .pass(&host, datetime!(2026-11-23 12:29:59 UTC))
         .await;
@@ -416,6 +420,61 @@ async fn no_more_events_run_side_by_side_than_allowed(host: Host) {
     }
     assert_eq!((most, running.started().len()), (3, 9));
     running.stop().await;
+}
+
+async fn no_connection_has_more_than_its_share_of_the_slots(host: Host) {
+    let names: Vec<_> = (1..=9).map(|id| (id, format!("Company {id}"))).collect();
+    let names: Vec<_> = names.iter().map(|(id, name)| (*id, &**name)).collect();
+    host.promoted(&names).await;
+    host.clock.set(datetime!(2026-11-23 12:29:58 UTC));
+    let mut running = Running::of(&host, |scheduler| only_sweeps(scheduler).parallel(6));
+    running
+        .pass(&host, datetime!(2026-11-23 12:29:59 UTC))
+        .await;
+    let (mut side_by_side, mut most) = (0_i32, 0);
+    for (_, told) in &running.journal {
+        match told {
+            Progress::EventStarted { .. } => side_by_side += 1,
+            Progress::EventFinished { .. } => side_by_side -= 1,
+            _ => {}
+        }
+        most = most.max(side_by_side);
+    }
+    assert_eq!((most, running.started().len()), (3, 9), "half of six");
+    running.stop().await;
+}
+
+async fn what_a_person_asked_for_has_a_slot_of_its_own(host: Host) {
+    host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
+    host.clock.set(datetime!(2026-11-23 12:29 UTC));
+    let thaw = freeze(&host);
+    let mut requests = None;
+    let mut running = Running::of(&host, |scheduler| {
+        let scheduler = only_sweeps(scheduler).parallel(1);
+        requests = Some(scheduler.requests());
+        scheduler
+    });
+    let begun = |told: &Progress| matches!(told, Progress::EventStarted { .. });
+    running.until(&host, begun).await;
+    // The one slot is taken, and another sweep waits for it.
+    let requests = requests.unwrap();
+    let sync = sync_event(&host.integration).await;
+    requests.request(sync.clone());
+    let done = |told: &Progress| {
+        let id = sync.id();
+        matches!(told, Progress::EventFinished { event, .. } if *event == id)
+    };
+    running.until(&host, done).await;
+    assert_eq!(running.ends(sync.id()), [(EventEnd::Done, None)]);
+    assert_eq!(running.started().len(), 2, "the other sweep still waits");
+    thaw.send(()).unwrap();
+    running
+        .pass(&host, datetime!(2026-11-23 12:29:30 UTC))
+        .await;
+    for organization in [1, 2] {
+        assert_eq!(sweeps(&host, organization).await, 1);
+    }
+    assert_eq!(running.stop().await.done, 3);
 }
 
 async fn a_frozen_worker_is_fenced_by_its_lease(host: Host) {
@@ -673,7 +732,7 @@ async fn a_customer_that_is_worked_on_elsewhere_is_tried_again(host: Host) {
     let key = LeaseKey::EvidenceSweep(customer);
     let length = starts_at - now() + Duration::minutes(3);
     let worker = WorkerId::new(now());
-    let taken = host.store.take_lease(host.msp, key, worker, now(), length);
+    let taken = host.store.take_lease(host.msp, key, worker, length);
     assert!(taken.await.unwrap().is_some());
     let mut running = Running::of(&host, only_sweeps);
     running.pass(&host, starts_at + Duration::minutes(10)).await;

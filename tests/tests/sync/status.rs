@@ -69,13 +69,13 @@ async fn the_card_shows_what_an_operator_wants_to_know(host: Host) {
         .fingerprint;
     for _ in 0..3 {
         host.store
-            .spend(&fingerprint, host.clock.now(), &NINJAONE_WINDOWS)
+            .spend(&fingerprint, &NINJAONE_WINDOWS)
             .await
             .unwrap();
     }
     host.clock.advance(Duration::minutes(2));
     host.store
-        .spend(&fingerprint, host.clock.now(), &NINJAONE_WINDOWS)
+        .spend(&fingerprint, &NINJAONE_WINDOWS)
         .await
         .unwrap();
     let swept_at = host.clock.now();

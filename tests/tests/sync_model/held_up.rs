@@ -21,14 +21,15 @@ struct Begun {
     model: Model,
     truths: BTreeMap<Tenant, Truth>,
     at: OffsetDateTime,
+    store_time: OffsetDateTime,
     sweep: Option<Sweep>,
 }
 
 impl World {
     /// Ends every lease that an interrupted run may have left.
     fn wait_for_leases(&self) {
-        if let Some(end) = self.model.leases_end(self.now()) {
-            self.clock.set(end);
+        if let Some(end) = self.model.leases_end(self.store_time()) {
+            self.pass(end - self.store_time());
         }
     }
 
@@ -46,14 +47,14 @@ impl World {
 
     /// Goes on with the one of these that is what is stored, and says which ones are.
     async fn settle_on(&mut self, candidates: &[Model], why: &str) -> Result<Vec<usize>, String> {
-        let (seen, now) = (self.observe().await, self.now());
+        let (seen, now, store_time) = (self.observe().await, self.now(), self.store_time());
         let found: Vec<_> = (0..candidates.len())
-            .filter(|place| candidates[*place].seen(now) == seen.view)
+            .filter(|place| candidates[*place].seen(now, store_time) == seen.view)
             .collect();
         let Some(first) = found.first() else {
             let nearest = candidates
                 .iter()
-                .map(|candidate| difference(&seen.view, &candidate.seen(now)));
+                .map(|candidate| difference(&seen.view, &candidate.seen(now, store_time)));
             let nearest = nearest.min_by_key(String::len).unwrap_or_default();
             return Err(format!("{why}; what is nearest:\n{nearest}"));
         };
@@ -83,7 +84,8 @@ impl World {
         let stages = self.stages(operation);
         self.settle_on(&stages, "a half of something is there")
             .await?;
-        self.model.leaves_leases(subjects, self.now() + LEASE);
+        self.model
+            .leaves_leases(subjects, self.store_time() + LEASE);
         if ends {
             self.start();
         }
@@ -96,7 +98,7 @@ impl World {
         let worker = WorkerId::from_uuid(Uuid::nil());
         let lease = self
             .store
-            .take_lease(msp_id(1), key, worker, self.now(), Duration::SECOND);
+            .take_lease(msp_id(1), key, worker, Duration::SECOND);
         let lease = lease.await.unwrap().unwrap();
         self.store
             .release_lease(msp_id(1), &lease, Vec::new())
@@ -119,6 +121,7 @@ impl World {
             model: self.model.clone(),
             truths: self.truths.all().clone(),
             at: self.now(),
+            store_time: self.store_time(),
             sweep: host.event.as_ref().map(|(_, sweep)| *sweep),
         };
         let mut run = pin!(host.perform(operation));
@@ -138,7 +141,7 @@ impl World {
             Duration::days(9_999)
         };
         self.model
-            .leaves_leases(subjects.iter().copied(), begun.at + held);
+            .leaves_leases(subjects.iter().copied(), begun.store_time + held);
         if elsewhere {
             self.start();
         }
@@ -188,7 +191,8 @@ impl World {
         let (old, new, now) = (&begun.truths, &*truths, self.now());
         for (truths, at) in [(old, begun.at), (new, begun.at), (new, now)] {
             let mut swept = self.model.clone();
-            if swept.sweep(sweep, truths, at, now, &Run::default()) == performed.said {
+            let times = (at, now, self.store_time());
+            if swept.sweep(sweep, truths, times, &Run::default()) == performed.said {
                 candidates.push(swept);
             }
         }

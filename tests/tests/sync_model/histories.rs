@@ -3,9 +3,16 @@
 use std::{any::Any, cell::Cell, env, fmt::Write as _, sync::Arc, thread};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use regentra_sync::store::Store;
+use regentra_sync::{
+    clock::{ManualClock, StoreClock},
+    store::Store,
+};
 
-use crate::{operation::Operation, stories, world::World};
+use crate::{
+    operation::Operation,
+    stories,
+    world::{NOW, World},
+};
 
 /// How many histories there are on memory, SQLite and PostgreSQL. More than every check has time for: `REGENTRA_HISTORIES=5000,500,50`.
 const HISTORIES: &str = "REGENTRA_HISTORIES";
@@ -46,7 +53,7 @@ fn seed() -> u64 {
 /// threads share them.
 pub(crate) fn agree_with_the_model<F>(on: On, new_store: F)
 where
-    F: AsyncFn() -> (Arc<dyn Store>, Kept) + Sync,
+    F: AsyncFn(StoreClock) -> (Arc<dyn Store>, Kept) + Sync,
 {
     let (seed, histories) = (seed(), histories_on(on));
     let threads = thread::available_parallelism().map_or(1, |threads| threads.get().min(4));
@@ -72,7 +79,7 @@ fn live_through(
     on: On,
     histories: u32,
     (seed, part): (u64, u32),
-    new_store: &impl AsyncFn() -> (Arc<dyn Store>, Kept),
+    new_store: &impl AsyncFn(StoreClock) -> (Arc<dyn Store>, Kept),
 ) -> Option<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -113,10 +120,11 @@ fn live_through(
 
 async fn live(
     history: &[Operation],
-    new_store: &impl AsyncFn() -> (Arc<dyn Store>, Kept),
+    new_store: &impl AsyncFn(StoreClock) -> (Arc<dyn Store>, Kept),
 ) -> Result<(), String> {
-    let (store, _kept) = new_store().await;
-    let mut world = World::new(store);
+    let clock = ManualClock::at(NOW);
+    let (store, _kept) = new_store(StoreClock::of(clock.clone())).await;
+    let mut world = World::new(store, clock);
     for (number, operation) in history.iter().enumerate() {
         let step = world.step(operation).await;
         step.map_err(|why| format!("at {number}, {operation:?}:\n{why}"))?;

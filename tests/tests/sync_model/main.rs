@@ -34,8 +34,8 @@ use regentra_sync_sqlite::SqliteStore;
 
 #[test]
 fn every_history_in_memory_agrees_with_the_model() {
-    agree_with_the_model(On::Memory, async || {
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    agree_with_the_model(On::Memory, async |clock| {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new().with_clock(clock));
         (store, Box::new(()) as Kept)
     });
 }
@@ -48,11 +48,12 @@ fn every_history_on_sqlite_agrees_with_the_model() {
     let (empty, number) = (folder.path().join("empty.db"), AtomicU32::new(0));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async { SqliteStore::migrate(&empty).await.unwrap().close().await });
-    agree_with_the_model(On::Sqlite, async || {
+    agree_with_the_model(On::Sqlite, async |clock| {
         let number = number.fetch_add(1, Ordering::Relaxed);
         let path = folder.path().join(format!("{number}.db"));
         fs::copy(&empty, &path).unwrap();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await.unwrap());
+        let store = SqliteStore::open(&path).await.unwrap().with_clock(clock);
+        let store: Arc<dyn Store> = Arc::new(store);
         (store, Box::new(()) as Kept)
     });
 }

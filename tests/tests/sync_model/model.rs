@@ -32,6 +32,24 @@ const DIGEST_CLOSES: Duration = Duration::minutes(1);
 const LATE_DIGEST: Duration = Duration::minutes(10);
 const PASSES_TO_CLOSE: u32 = 2;
 
+/// How far ahead of a clock a time may lie and still be of the present.
+const TOLERANCE: Duration = Duration::minutes(5);
+
+/// The signal committed last of those that do not lie in the future.
+fn last_present(signals: &[Signal], now: OffsetDateTime) -> Option<Signal> {
+    let mut newest_first = signals.iter().rev();
+    newest_first
+        .find(|signal| signal.at <= now + TOLERANCE)
+        .copied()
+}
+
+/// Whether a lease that ends then is held. One that ends too late was taken by a clock that ran ahead; what is held up in its own
+/// process is held for ever.
+fn is_held(until: OffsetDateTime, now: OffsetDateTime) -> bool {
+    let left = until - now;
+    left.is_positive() && (left <= LEASE * 2 || left > Duration::days(9_000))
+}
+
 /// What only one run at a time works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
@@ -87,8 +105,12 @@ type KeyOf = fn(&Model, Thing) -> Option<String>;
 
 impl Model {
     /// What is seen now: the parts that follow from the others are worked out.
-    pub(crate) fn seen(&self, now: OffsetDateTime) -> View {
+    pub(crate) fn seen(&self, now: OffsetDateTime, store_time: OffsetDateTime) -> View {
         let mut view = self.view.clone();
+        // Their list goes by the time they were opened at, which a clock that was set back does not keep.
+        view.tickets
+            .values_mut()
+            .for_each(|tickets| tickets.sort_by_key(|ticket| ticket.opened_at));
         for row in &self.outbox {
             view.outbox
                 .entry(row.msp)
@@ -97,11 +119,10 @@ impl Model {
         }
         view.outbox.values_mut().for_each(|rows| rows.sort());
         for (key, signals) in &view.signals {
-            if let Some(newest) = signals
-                .last()
-                .filter(|signal| signal.at + SIGNAL_LIFETIME > now)
+            if let Some(last) = last_present(signals, store_time)
+                && last.at + SIGNAL_LIFETIME > now
             {
-                view.current.insert(*key, *newest);
+                view.current.insert(*key, last);
             }
         }
         for (org, devices) in &self.signatures {
@@ -156,7 +177,9 @@ impl Model {
 
     /// Whether a run may find somebody else at work, though nobody is.
     pub(crate) fn may_be_busy(&self, subject: Subject, now: OffsetDateTime) -> bool {
-        self.left.get(&subject).is_some_and(|until| *until > now)
+        self.left
+            .get(&subject)
+            .is_some_and(|until| is_held(*until, now))
     }
 
     pub(crate) fn leaves_leases(
@@ -174,7 +197,8 @@ impl Model {
 
     /// When every lease that may be left has expired.
     pub(crate) fn leases_end(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
-        self.left.values().copied().max().filter(|end| *end > now)
+        let held = self.left.values().copied();
+        held.filter(|until| is_held(*until, now)).max()
     }
 
     /// What a run of these organizations' assets works on.
@@ -267,10 +291,10 @@ impl Model {
         }
         for (customer, orgs) in customers {
             let unexpired = self.view.signals.iter().filter(|((of, org, _), signals)| {
-                let newest = signals.last();
+                let last = last_present(signals, now);
                 *of == customer
                     && orgs.contains(org)
-                    && newest.is_some_and(|newest| newest.at + SIGNAL_LIFETIME > now)
+                    && last.is_some_and(|last| last.at + SIGNAL_LIFETIME > now)
             });
             let said = said_of_disconnect(orgs.len() as u64, Some(unexpired.count() as u64));
             self.audit(Trail::Customer(customer), said);
@@ -814,13 +838,12 @@ impl Model {
             .collect()
     }
 
-    /// A sweep that judges by `now` and is written at `written_at`.
+    /// A sweep that judges by the first of these times, is written at the second, and finds the store's clock at the third.
     pub(crate) fn sweep(
         &mut self,
         sweep: Sweep,
         truths: &Truths,
-        now: OffsetDateTime,
-        written_at: OffsetDateTime,
+        (now, written_at, store_time): (OffsetDateTime, OffsetDateTime, OffsetDateTime),
         run: &Run,
     ) -> String {
         let Sweep {
@@ -831,10 +854,29 @@ impl Model {
         if run.busy.contains(&Subject::Customer(customer)) {
             return "busy".to_owned();
         }
-        if self.swept.contains(&(org, tick)) {
+        let of_org = self.view.signals.iter();
+        let of_org = of_org.filter(|((of, swept, _), _)| *of == customer && *swept == org);
+        let last = of_org.filter_map(|(_, signals)| Some(last_present(signals, store_time)?.at));
+        let last = last.max();
+        // What a clock that ran ahead had swept is swept again when its time has come.
+        let was_ahead = last.is_some_and(|last| last < tick - TICK / 2);
+        if self.swept.contains(&(org, tick)) && !was_ahead {
             return "committed before".to_owned();
         }
         if !self.is_active(org.0) || self.customer_of(org) != Some(customer) {
+            return "skipped".to_owned();
+        }
+        // In this order: whose clock is ahead says nothing of the tick, and a tick to come is nobody's yet.
+        if now > store_time + TOLERANCE {
+            return "Store(Clock)".to_owned();
+        }
+        if tick > store_time + TOLERANCE {
+            return "skipped".to_owned();
+        }
+        if last.is_some_and(|last| now < last) {
+            return "Store(Clock)".to_owned();
+        }
+        if now > tick + TICK && last.is_some_and(|last| last >= tick + TICK) {
             return "skipped".to_owned();
         }
         let (client, truth) = self.truth(org.0, truths);
@@ -904,10 +946,15 @@ impl Model {
                     }
                 }
                 Status::Pass if signal.complete => {
-                    if ticket.passed_until.is_none_or(|until| until <= signal.at) {
-                        ticket.passes = 0;
+                    let passed = ticket.passed_until.map(|until| until - SIGNAL_LIFETIME);
+                    let counts = |passed: &OffsetDateTime| {
+                        *passed <= signal.at && signal.at < *passed + SIGNAL_LIFETIME
+                    };
+                    match passed.filter(counts) {
+                        Some(passed) if signal.at - passed < TICK / 2 => return false,
+                        Some(_) => ticket.passes += 1,
+                        None => ticket.passes = 1,
                     }
-                    ticket.passes += 1;
                     ticket.passed_until = Some(signal.at + SIGNAL_LIFETIME);
                     if ticket.passes == PASSES_TO_CLOSE {
                         (ticket.open, ticket.closed_at) = (false, Some(signal.at));
@@ -1000,7 +1047,8 @@ impl Model {
         let due = self
             .outbox
             .iter()
-            .filter(|row| row.msp == msp && row.message.due_at <= now);
+            .filter(|row| row.msp == msp)
+            .filter(|row| row.message.due_at <= now || row.message.at > now + TOLERANCE);
         due.count()
     }
 

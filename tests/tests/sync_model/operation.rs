@@ -77,6 +77,14 @@ pub(crate) enum Operation {
     Pass {
         minutes: i64,
     },
+    /// The clock of the processes shows this much more than the store's, or less.
+    Skew {
+        minutes: i64,
+    },
+    /// Both clocks had run ahead by this much, and are set right.
+    SetBack {
+        minutes: i64,
+    },
     /// The future of the operation is dropped at a suspension; besides, the process may end.
     Interrupted {
         operation: Box<Operation>,
@@ -405,6 +413,11 @@ pub(crate) fn held_up(
     })
 }
 
+/// By how many minutes the processes' clock is ahead of the store's.
+pub(crate) fn skew() -> impl Strategy<Value = i64> {
+    prop::sample::select(vec![-3 * 24 * 60, -10, -4, 0, 4, 5, 10, 20 * 24 * 60])
+}
+
 pub(crate) fn anything(focus: Focus, with_interruptions: bool) -> impl Strategy<Value = Operation> {
     let minutes = prop::sample::select(vec![1, 6, 60, 6 * 60, 6 * 60, 3 * 24 * 60, 8 * 24 * 60]);
     let rows = prop::sample::select(vec![1, 2, 50]);
@@ -420,6 +433,8 @@ pub(crate) fn anything(focus: Focus, with_interruptions: bool) -> impl Strategy<
         1 => Just(Operation::Plan),
         2 => (focus.msp(), rows).prop_map(|(msp, rows)| Operation::DeliverTickets { msp, rows }),
         2 => minutes.prop_map(|minutes| Operation::Pass { minutes }),
+        1 => skew().prop_map(|minutes| Operation::Skew { minutes }),
+        1 => Just(Operation::Skew { minutes: 0 }),
         3 => if with_interruptions { interrupted(focus).boxed() } else { run(focus).boxed() },
     ]
 }

@@ -9,7 +9,7 @@ use regentra_sync::{
 use crate::{
     operation::{
         Focus, LATEST, Operation, anything, decision, devices, elsewhere, event, fault, health,
-        held_up, name, operator, organizations, own_customer, signal,
+        held_up, name, operator, organizations, own_customer, signal, skew,
     },
     truth::{Fault, HOSTS, LAST, SERIALS, Tenant, name_in_the_beginning},
 };
@@ -250,6 +250,34 @@ fn a_race(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     prop_oneof![4 => of_a_tick, 3 => of_assets, 1 => of_organizations]
 }
 
+/// A tick that is swept by processes whose clock is wrong, and once more when it is right.
+fn by_a_wrong_clock(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+    (vec(health(focus), 0..3), skew(), 0..3_usize).prop_map(|(changes, minutes, sweeps)| {
+        let mut operations = vec![Operation::Skew { minutes }, Operation::Plan];
+        operations.extend(delivered().take(sweeps));
+        operations.extend(changes);
+        operations.push(Operation::Skew { minutes: 0 });
+        operations.extend(swept());
+        operations
+    })
+}
+
+/// Everything runs ahead for a while, and is set right.
+fn ahead(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+    let changes = || vec(health(focus), 0..3);
+    let minutes = prop::sample::select(vec![10, 6 * 60, 20 * 24 * 60]);
+    (changes(), minutes, changes()).prop_map(|(before, minutes, after)| {
+        let mut operations = before;
+        operations.push(Operation::Pass { minutes });
+        operations.extend(swept());
+        let minutes = minutes + 6 * 60;
+        operations.push(Operation::SetBack { minutes });
+        operations.extend(after);
+        operations.extend(swept());
+        operations
+    })
+}
+
 /// A tenant that is connected, mapped and promoted.
 fn settled(tenant: Tenant) -> Vec<Operation> {
     let mut operations = vec![
@@ -302,6 +330,8 @@ pub(crate) fn histories(
             1 => a_late_sweep(focus),
             1 => decided_again(focus),
             1 => promoted_by_mistake(focus),
+            2 => by_a_wrong_clock(focus),
+            2 => ahead(focus),
         ];
         let mut begun: Vec<_> = focus.0.into_iter().take(begun).flat_map(settled).collect();
         if is_swept && !begun.is_empty() {

@@ -500,8 +500,12 @@ impl Names {
             seen_signals.clear();
             // Before anything was collected nothing is expired, so every mapping and signal is among them.
             let ever = store.current_signals(id, OffsetDateTime::UNIX_EPOCH);
-            for newest in ever.await.unwrap() {
-                let (mapping, kind) = (newest.mapping, newest.signal.kind());
+            let (ever, ahead) = (ever.await.unwrap(), store.signals_ahead(id).await.unwrap());
+            let ever = ever.iter().chain(&ahead);
+            let ever: BTreeSet<_> = ever
+                .map(|stored| (stored.mapping, stored.signal.kind()))
+                .collect();
+            for (mapping, kind) in ever {
                 let key = (customer, self.org(mapping), kind);
                 let history = store.signal_history(id, mapping, kind, ALL).await.unwrap();
                 let signals: Vec<_> = history.iter().rev().map(signal).collect();

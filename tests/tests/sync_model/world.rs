@@ -35,6 +35,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) truths: Truths,
     pub(crate) clock: ManualClock,
+    pub(crate) store_clock: ManualClock,
     rotated: bool,
     process: Integration,
     names: Arc<Names>,
@@ -72,13 +73,15 @@ fn process(
 }
 
 impl World {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+    /// Two clocks: the processes', and the store's.
+    pub(crate) fn new(store: Arc<dyn Store>, store_clock: ManualClock) -> Self {
         let (truths, clock) = (Truths::beginning(), ManualClock::at(NOW));
         Self {
             process: process(&store, &truths, &clock, false),
             store,
             truths,
             clock,
+            store_clock,
             rotated: false,
             names: Arc::new(Names::new()),
             looked: Looked::default(),
@@ -92,6 +95,17 @@ impl World {
 
     pub(crate) fn now(&self) -> OffsetDateTime {
         self.clock.now()
+    }
+
+    /// The time by the store's clock.
+    pub(crate) fn store_time(&self) -> OffsetDateTime {
+        self.store_clock.now()
+    }
+
+    /// Lets the time pass on both clocks, or sets both back.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+        self.store_clock.advance(time);
     }
 
     /// One of the latest planned events, counted from the end, or any.
@@ -122,7 +136,12 @@ impl World {
     pub(crate) async fn step(&mut self, operation: &Operation) -> Result<(), String> {
         self.requests += 1;
         match operation {
-            Operation::Pass { minutes } => self.clock.advance(Duration::minutes(*minutes)),
+            Operation::Pass { minutes } => self.pass(Duration::minutes(*minutes)),
+            Operation::SetBack { minutes } => self.pass(-Duration::minutes(*minutes)),
+            Operation::Skew { minutes } => {
+                let now = self.store_time() + Duration::minutes(*minutes);
+                self.clock.set(now);
+            }
             Operation::Interrupted {
                 operation,
                 suspension,
@@ -181,7 +200,7 @@ impl World {
         performed: &Performed,
     ) -> Result<BTreeSet<Thing>, String> {
         for subject in &performed.busy {
-            if !self.model.may_be_busy(*subject, self.now()) {
+            if !self.model.may_be_busy(*subject, self.store_time()) {
                 return Err(format!("{subject:?} is busy, and nobody is at work"));
             }
         }
@@ -212,7 +231,7 @@ impl World {
 
     pub(crate) async fn check(&mut self, written: Option<&BTreeSet<Thing>>) -> Result<(), String> {
         let seen = self.observe().await;
-        let expected = self.model.seen(self.now());
+        let expected = self.model.seen(self.now(), self.store_time());
         if seen.view != expected {
             return Err(difference(&seen.view, &expected));
         }
@@ -261,6 +280,7 @@ impl World {
     /// What the model says to the operation.
     pub(crate) fn expect(&mut self, operation: &Operation, run: &mut Run) -> String {
         let (now, secret) = (self.now(), secret(self.requests));
+        let store_time = self.store_time();
         let event = match operation {
             Operation::Deliver { event } => self.event(*event).map(|(_, sweep)| *sweep),
             _ => None,
@@ -318,7 +338,7 @@ impl World {
                 format!("{:?}, {active:?}", model.plan(tick))
             }
             Operation::Deliver { .. } => match event {
-                Some(sweep) => model.sweep(sweep, &truths, now, now, run),
+                Some(sweep) => model.sweep(sweep, &truths, (now, now, store_time), run),
                 None => String::new(),
             },
             _ => String::new(),
@@ -332,7 +352,7 @@ impl World {
         if due.len() != rows.min(self.model.due(msp, self.now())) {
             return Err(format!("{} rows are due: {due:?}", due.len()));
         }
-        in_order(&due)?;
+        in_order(&due, self.now())?;
         for row in due {
             let message: Message = self.names.message(msp, &row);
             let reference = Some(format!("T-{}", row.id).into());
@@ -562,10 +582,12 @@ impl World {
     }
 }
 
-/// What is said of a ticket is delivered in the order in which it was said.
-fn in_order(rows: &[OutboxRow]) -> Result<(), String> {
+/// What is said of a ticket is delivered in the order in which it was said. Where a clock was set back in between, their times do not
+/// say in which.
+fn in_order(rows: &[OutboxRow], now: OffsetDateTime) -> Result<(), String> {
     let mut last = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.ticket.is_some()) {
+    let of_tickets = rows.iter().filter(|row| row.ticket.is_some());
+    for row in of_tickets.filter(|row| row.created_at <= now) {
         let before = last.insert(row.ticket, row.created_at);
         if before.is_some_and(|before| before > row.created_at) {
             return Err(format!("out of order: {rows:?}"));

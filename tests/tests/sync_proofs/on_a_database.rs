@@ -15,6 +15,7 @@ use std::{
 use async_trait::async_trait;
 use regentra_sync::{
     Integration,
+    clock::StoreClock,
     store::{Result, Store, StoreError, StoreErrorKind},
 };
 use tokio::sync::oneshot;
@@ -54,7 +55,7 @@ pub(crate) trait Begun: Sized {
     /// Where a copy is, in words that another process understands.
     fn place(copy: &Self::Copy) -> String;
 
-    async fn open(place: &str) -> Arc<dyn Store>;
+    async fn open(place: &str, clock: StoreClock) -> Arc<dyn Store>;
 
     /// Waits until nothing that a dead process has begun is at work any more.
     async fn is_left(copy: &Self::Copy);
@@ -69,7 +70,8 @@ pub(crate) trait Begun: Sized {
 /// The story, over a database in which it has begun.
 pub(crate) async fn on<B: Begun>(place: &str) -> Story {
     let mut story = in_memory().await;
-    story.site.store = B::open(place).await;
+    let clock = StoreClock::of(story.site.clock.clone());
+    story.site.store = B::open(place, clock).await;
     story
 }
 

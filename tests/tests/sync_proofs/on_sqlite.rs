@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use regentra_sync::store::Store;
+use regentra_sync::{clock::StoreClock, store::Store};
 use regentra_sync_sqlite::SqliteStore;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -42,7 +42,11 @@ impl Begun for Stories {
         let folder = folder();
         let begun = folder.path().join("begun.db");
         let store = SqliteStore::migrate(&begun).await.unwrap();
-        Story::begin(Site::new(Arc::new(store.clone()), ())).await;
+        Story::begin(Site::new(
+            |clock| Arc::new(store.clone().with_clock(clock)),
+            (),
+        ))
+        .await;
         store.close().await;
         Self {
             folder,
@@ -62,8 +66,8 @@ impl Begun for Stories {
         copy.to_str().unwrap().to_owned()
     }
 
-    async fn open(place: &str) -> Arc<dyn Store> {
-        Arc::new(SqliteStore::open(place).await.unwrap())
+    async fn open(place: &str, clock: StoreClock) -> Arc<dyn Store> {
+        Arc::new(SqliteStore::open(place).await.unwrap().with_clock(clock))
     }
 
     /// Its locks end with a process.

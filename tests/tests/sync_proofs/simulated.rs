@@ -64,7 +64,7 @@ impl Server {
 
     pub(crate) async fn host(&self) -> Host<'_> {
         self.front.tenant().set_devices(&self.devices);
-        let mut site = Site::new(Arc::new(MemoryStore::new()), ());
+        let mut site = Site::new(|clock| Arc::new(MemoryStore::new().with_clock(clock)), ());
         site.tenants.msps = vec![ours()];
         let process = self.process(Arc::clone(&site.store), &site.clock);
         let (region, msp) = (self.region(), ours());

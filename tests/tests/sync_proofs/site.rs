@@ -12,7 +12,7 @@ use regentra_sync::{
     IntegrationBuilder, MappingId, MspOrgId, Policy, RegionKey, WorkerId,
     assessment::{Assessment, AssessmentRequest},
     audit::{Actor, ActorId},
-    clock::{Clock as _, ManualClock},
+    clock::{Clock as _, ManualClock, StoreClock},
     company::PortalCompany,
     error::Result,
     event::{Event, SweepEvent, SyncEvent},
@@ -90,11 +90,16 @@ fn undertaker() -> WorkerId {
 }
 
 impl Site {
-    pub(crate) fn new(store: Arc<dyn Store>, kept: impl Any + Send + Sync) -> Self {
+    /// A host over a store that goes by the host's clock.
+    pub(crate) fn new(
+        store: impl FnOnce(StoreClock) -> Arc<dyn Store>,
+        kept: impl Any + Send + Sync,
+    ) -> Self {
+        let clock = ManualClock::at(NOW);
         Self {
-            store,
+            store: store(StoreClock::of(clock.clone())),
             ninjaone: NinjaOnes::default(),
-            clock: ManualClock::at(NOW),
+            clock,
             tenants: Tenants::default(),
             _kept: Box::new(kept),
         }
@@ -125,9 +130,15 @@ impl Site {
         Snapshot::of(&*self.store, &self.tenants, &keyring, self.clock.now()).await
     }
 
-    /// Takes every lease away from whoever holds it: as if it had expired, without moving the clock.
+    /// Takes every lease away from whoever holds it: as if it had expired. The clock stands as before afterwards.
     pub(crate) async fn expire_leases(&self) {
-        let later = self.clock.now() + Duration::days(1);
+        let now = self.clock.now();
+        self.clock.advance(Duration::days(1));
+        self.take_every_lease().await;
+        self.clock.set(now);
+    }
+
+    async fn take_every_lease(&self) {
         for msp in &self.tenants.msps {
             let mut keys = Vec::new();
             for credential in self.store.credentials(*msp).await.unwrap() {
@@ -144,7 +155,7 @@ impl Site {
             keys.extend(customers.map(|customer| LeaseKey::EvidenceSweep(*customer)));
             for key in keys {
                 let (worker, length) = (undertaker(), Duration::SECOND);
-                let taken = self.store.take_lease(*msp, key, worker, later, length);
+                let taken = self.store.take_lease(*msp, key, worker, length);
                 let lease = taken.await.unwrap().unwrap();
                 let records = Vec::new();
                 self.store

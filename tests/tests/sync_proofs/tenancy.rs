@@ -44,7 +44,11 @@ impl Watch for Recording {
 }
 
 async fn begin() -> Story {
-    Story::begin(Site::new(Arc::new(MemoryStore::new()), ())).await
+    Story::begin(Site::new(
+        |clock| Arc::new(MemoryStore::new().with_clock(clock)),
+        (),
+    ))
+    .await
 }
 
 /// A process whose calls are recorded.
@@ -97,6 +101,7 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::TakeLease { msp, .. }
         | C::RenewLease { msp, .. }
         | C::ReleaseLease { msp, .. }
+        | C::LeasesAhead { msp }
         | C::RunsOf { msp }
         | C::TicksWithoutRoot { msp, .. }
         | C::HeadsWithoutRoot { msp, .. }
@@ -107,10 +112,13 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::HeadsOfRoot { msp, .. }
         | C::HeadsOfCustomer { msp, .. } => Some(*msp),
         C::CurrentSignals { .. }
+        | C::SignalsAhead { .. }
+        | C::StoreTime {}
         | C::SignalHistory { .. }
         | C::EvidenceChain { .. }
         | C::CustomerAudit { .. }
         | C::Spend { .. }
+        | C::BudgetWait { .. }
         | C::BudgetUsage { .. }
         | C::ActiveCredentials { .. }
         | C::PromotedMappings { .. } => None,
@@ -124,6 +132,7 @@ fn customer_of(call: &Call) -> Option<ComplianceOrgId> {
         C::SweepState { customer, .. }
         | C::CommitSweep { customer, .. }
         | C::CurrentSignals { customer, .. }
+        | C::SignalsAhead { customer }
         | C::SignalHistory { customer, .. }
         | C::EvidenceChain { customer, .. }
         | C::CustomerAudit { customer, .. }

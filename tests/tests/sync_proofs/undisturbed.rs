@@ -14,7 +14,11 @@ use crate::{
 };
 
 pub(crate) async fn in_memory() -> Story {
-    Story::begin(Site::new(Arc::new(MemoryStore::new()), ())).await
+    Story::begin(Site::new(
+        |clock| Arc::new(MemoryStore::new().with_clock(clock)),
+        (),
+    ))
+    .await
 }
 
 /// Every state that an undisturbed run leaves behind: before it, after each of its commits, and at its end.

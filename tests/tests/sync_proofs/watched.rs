@@ -126,6 +126,7 @@ watched! {
         ) -> SweepState;
         CommitSweep = commit_sweep(msp: MspOrgId, customer: ComplianceOrgId, commit: SweepCommit) -> CommitOutcome;
         CurrentSignals = current_signals(customer: ComplianceOrgId, now: OffsetDateTime) -> Vec<StoredSignal>;
+        SignalsAhead = signals_ahead(customer: ComplianceOrgId) -> Vec<StoredSignal>;
         SignalHistory = signal_history(
             customer: ComplianceOrgId, mapping: MappingId, signal: SignalKind, limit: u32
         ) -> Vec<StoredSignal>;
@@ -156,20 +157,23 @@ watched! {
         CommitAudit = commit_audit(msp: MspOrgId, event: EventId, rows: Vec<AuditRow>) -> CommitOutcome;
     }
     Runs {
+        StoreTime = store_time() -> OffsetDateTime;
         TakeLease = take_lease(
-            msp: MspOrgId, key: LeaseKey, worker: WorkerId, now: OffsetDateTime, length: Duration
+            msp: MspOrgId, key: LeaseKey, worker: WorkerId, length: Duration
         ) -> Option<Lease>;
         RenewLease = renew_lease(
-            msp: MspOrgId, lease: &Lease => Lease, now: OffsetDateTime, length: Duration
+            msp: MspOrgId, lease: &Lease => Lease, length: Duration
         ) -> Option<Lease>;
         ReleaseLease = release_lease(msp: MspOrgId, lease: &Lease => Lease, records: Vec<RunRecord>) -> ();
+        LeasesAhead = leases_ahead(msp: MspOrgId) -> u32;
         RunsOf = runs(msp: MspOrgId) -> Vec<RunRecord>;
     }
     Budget {
         Spend = spend(
-            tenant: &Fingerprint => Fingerprint, now: OffsetDateTime, windows: &[Window] => Vec<Window>
+            tenant: &Fingerprint => Fingerprint, windows: &[Window] => Vec<Window>
         ) -> Spend;
-        BudgetUsage = budget_usage(tenant: &Fingerprint => Fingerprint, now: OffsetDateTime) -> BudgetUsage;
+        BudgetWait = budget_wait(tenant: &Fingerprint => Fingerprint, windows: &[Window] => Vec<Window>) -> Duration;
+        BudgetUsage = budget_usage(tenant: &Fingerprint => Fingerprint) -> BudgetUsage;
     }
     Planner {
         ActiveCredentials = active_credentials(after: Option<CredentialId>, limit: u32) -> Vec<ActiveCredential>;

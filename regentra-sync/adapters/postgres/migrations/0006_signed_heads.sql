@@ -31,17 +31,17 @@ CREATE TABLE regentra_sync.evidence_roots (
 );
 CREATE INDEX evidence_roots_waiting ON regentra_sync.evidence_roots (msp_org_id, number) WHERE handed_out_at IS NULL;
 
--- The last head of every chain that is there already, so that the first root covers it. The owner reads every tenant's rows
--- for this one statement; the tables are locked until the migration ends.
+-- The last head of every chain that is there already, so that the first root covers it, also where a clock ran ahead. The owner
+-- reads every tenant's rows for this one statement; the tables are locked until the migration ends.
 ALTER TABLE regentra_sync.evidence NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE regentra_sync.signals NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE regentra_sync.mappings NO FORCE ROW LEVEL SECURITY;
 INSERT INTO regentra_sync.evidence_heads (msp_org_id, compliance_org_id, mapping_id, signal, length, hash, tick)
 SELECT DISTINCT ON (e.compliance_org_id, e.mapping_id, e.signal)
     m.msp_org_id, e.compliance_org_id, e.mapping_id, e.signal, e.sequence, e.hash,
-    coalesce((SELECT max(s.collected_at) FROM regentra_sync.signals s
+    least(coalesce((SELECT max(s.collected_at) FROM regentra_sync.signals s
         WHERE s.compliance_org_id = e.compliance_org_id AND s.mapping_id = e.mapping_id AND s.signal = e.signal
-            AND s.event_id = e.event_id), 'epoch')
+            AND s.event_id = e.event_id), 'epoch'), clock_timestamp())
 FROM regentra_sync.evidence e
 JOIN regentra_sync.mappings m ON m.mapping_id = e.mapping_id
 ORDER BY e.compliance_org_id, e.mapping_id, e.signal, e.sequence DESC;

@@ -26,7 +26,7 @@ use crate::{
     commit::{Lock, credential_holds},
     failure::{Step, failed, holds},
     let_go::let_go,
-    transaction::{Tenants, enter_customer},
+    transaction::{Tenants, enter_customer, present_until},
 };
 
 #[async_trait]
@@ -374,11 +374,13 @@ async fn tell(
     let ids: Vec<_> = mappings.iter().map(|mapping| mapping.as_uuid()).collect();
     let counted = sqlx::query(
         "SELECT count(DISTINCT (mapping_id, signal)) AS unexpired FROM regentra_sync.signals \
-         WHERE compliance_org_id = $1 AND mapping_id = ANY ($2) AND expires_at > $3",
+         WHERE compliance_org_id = $1 AND mapping_id = ANY ($2) AND expires_at > $3 \
+         AND collected_at <= $4",
     )
     .bind(customer.as_uuid())
     .bind(ids)
     .bind(at)
+    .bind(present_until(at))
     .fetch_one(&mut *connection)
     .await?;
     let row = AuditRow::customer_disconnected(

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use regentra_sync::{
     ComplianceOrgId, EventId, MappingId, MspOrgId,
+    clock::{CLOCK_TOLERANCE, StoreClock},
     evidence_chain::{EvidenceRow, chain_start},
     id::Version,
     regentra_evidence::{ChainHead, ChainLink, SignalKind},
@@ -16,7 +17,11 @@ use regentra_sync::{
     },
     ticket::{OutboxId, OutboxRow, Ticket, TicketId, TicketState, TicketTick},
 };
-use sqlx::{PgConnection, postgres::PgRow};
+use sqlx::{
+    PgConnection, Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 use time::OffsetDateTime;
 
 use crate::{
@@ -27,7 +32,7 @@ use crate::{
     commit::{Lock, credential_holds, lease_holds, mapping_holds},
     failure::{Step, Stop, failed, holds},
     tickets::{append_outbox, open_tickets, outbox_row, write_ticket},
-    transaction::Tenants,
+    transaction::{Tenants, present_until, store_time},
 };
 
 #[async_trait]
@@ -41,7 +46,10 @@ impl Evidence for PostgresStore {
         tick: OffsetDateTime,
     ) -> Result<SweepState> {
         let mut transaction = self.read(Tenants::both(msp, customer)).await?;
-        let state = sweep_state(&mut transaction, msp, customer, mapping, event, tick).await;
+        let now = store_time(&mut transaction, &self.clock)
+            .await
+            .map_err(failed)?;
+        let state = sweep_state(&mut transaction, now, msp, customer, mapping, event, tick).await;
         let state = state.map_err(Stop::into_error)?;
         transaction.commit().await.map_err(failed)?;
         Ok(state)
@@ -54,12 +62,15 @@ impl Evidence for PostgresStore {
         commit: SweepCommit,
     ) -> Result<CommitOutcome> {
         commit.check_tenant(customer)?;
+        let event = commit.event;
         self.commit(
             Tenants::both(msp, customer),
             msp,
-            commit.event,
-            &commit,
-            move |connection, commit| Box::pin(sweep(connection, msp, customer, commit)),
+            event,
+            &(commit, self.clock.clone()),
+            move |connection, (commit, clock)| {
+                Box::pin(sweep(connection, clock, msp, customer, commit))
+            },
         )
         .await
     }
@@ -70,16 +81,29 @@ impl Evidence for PostgresStore {
         now: OffsetDateTime,
     ) -> Result<Vec<StoredSignal>> {
         let query = sqlx::query(
-            "SELECT DISTINCT ON (mapping_id, signal) mapping_id, event_id, body::text FROM regentra_sync.signals \
-             WHERE compliance_org_id = $1 AND expires_at > $2 \
-             ORDER BY mapping_id, signal, collected_at DESC, position DESC",
+            "SELECT mapping_id, event_id, body::text FROM (\
+             SELECT DISTINCT ON (mapping_id, signal) mapping_id, event_id, body, expires_at FROM regentra_sync.signals \
+             WHERE compliance_org_id = $1 AND collected_at <= coalesce($3, clock_timestamp() + $4) \
+             ORDER BY mapping_id, signal, position DESC) AS last WHERE expires_at > $2",
         )
         .bind(customer.as_uuid())
-        .bind(now);
-        let signals = self.rows(Tenants::customer(customer), query, stored_signal);
-        let mut signals = signals.await?;
-        signals.sort_by_key(|stored| (stored.mapping, stored.signal.kind()));
-        Ok(signals)
+        .bind(now)
+        .bind(self.clock.reading().map(present_until))
+        .bind(CLOCK_TOLERANCE);
+        self.signals(customer, query).await
+    }
+
+    async fn signals_ahead(&self, customer: ComplianceOrgId) -> Result<Vec<StoredSignal>> {
+        let query = sqlx::query(
+            "SELECT mapping_id, event_id, body::text FROM (\
+             SELECT DISTINCT ON (mapping_id, signal) mapping_id, event_id, body, collected_at FROM regentra_sync.signals \
+             WHERE compliance_org_id = $1 ORDER BY mapping_id, signal, position DESC) AS last \
+             WHERE collected_at > coalesce($2, clock_timestamp() + $3)",
+        )
+        .bind(customer.as_uuid())
+        .bind(self.clock.reading().map(present_until))
+        .bind(CLOCK_TOLERANCE);
+        self.signals(customer, query).await
     }
 
     async fn signal_history(
@@ -92,7 +116,7 @@ impl Evidence for PostgresStore {
         let query = sqlx::query(
             "SELECT mapping_id, event_id, body::text FROM regentra_sync.signals \
              WHERE compliance_org_id = $1 AND mapping_id = $2 AND signal = $3 \
-             ORDER BY collected_at DESC, position DESC LIMIT $4",
+             ORDER BY position DESC LIMIT $4",
         )
         .bind(customer.as_uuid())
         .bind(mapping.as_uuid())
@@ -127,8 +151,23 @@ impl Evidence for PostgresStore {
     }
 }
 
+impl PostgresStore {
+    /// Signals in the order of their keys.
+    async fn signals(
+        &self,
+        customer: ComplianceOrgId,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<StoredSignal>> {
+        let signals = self.rows(Tenants::customer(customer), query, stored_signal);
+        let mut signals = signals.await?;
+        signals.sort_by_key(|stored| (stored.mapping, stored.signal.kind()));
+        Ok(signals)
+    }
+}
+
 async fn sweep_state(
     connection: &mut PgConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     customer: ComplianceOrgId,
     mapping: MappingId,
@@ -144,6 +183,7 @@ async fn sweep_state(
     .await?;
     let chains = SignalKind::ALL.map(|signal| (mapping, signal));
     let heads = heads(connection, customer, &chains).await?;
+    let collected = collected(connection, customer, mapping, store_time).await?;
     let open_tickets = open_tickets(connection, msp, &[mapping]).await?;
     let tick = ticket_tick(connection, msp, tick).await?;
     let digest = match &tick {
@@ -156,6 +196,7 @@ async fn sweep_state(
             .into_iter()
             .map(|((_, signal), head)| (signal, head))
             .collect(),
+        collected,
         open_tickets: open_tickets
             .into_iter()
             .filter(|ticket| ticket.key.compliance_org == customer)
@@ -169,6 +210,7 @@ async fn sweep_state(
 
 async fn sweep(
     connection: &mut PgConnection,
+    clock: &StoreClock,
     msp: MspOrgId,
     customer: ComplianceOrgId,
     commit: &SweepCommit,
@@ -207,8 +249,11 @@ async fn sweep(
         write_tick(connection, msp, tick).await?;
     }
 
+    let store_time = store_time(connection, clock).await?;
+    let collected = collected(connection, customer, mapping.mapping, store_time).await?;
+    commit.check_times(store_time, &collected)?;
     append_signals(connection, customer, signals).await?;
-    append_evidence(connection, customer, evidence).await?;
+    append_evidence(connection, customer, evidence, store_time).await?;
     append_heads(connection, msp, customer, evidence, *scheduled_at).await?;
     append_customer_audit(connection, customer, audit).await?;
     if let Some(at) = first_evidence_synced_at {
@@ -261,6 +306,29 @@ async fn heads(
         Ok((chain, head))
     };
     Ok(rows.iter().map(head).collect::<Result<_>>()?)
+}
+
+/// Of each signal of the mapping when the one was collected that was committed last of those not ahead of the clock.
+async fn collected(
+    connection: &mut PgConnection,
+    customer: ComplianceOrgId,
+    mapping: MappingId,
+    store_time: OffsetDateTime,
+) -> Step<BTreeMap<SignalKind, OffsetDateTime>> {
+    let rows = sqlx::query(
+        "SELECT kind.signal, last.collected_at FROM unnest($3::text[]) AS kind (signal) \
+         CROSS JOIN LATERAL (SELECT collected_at FROM regentra_sync.signals s \
+         WHERE s.compliance_org_id = $1 AND s.mapping_id = $2 AND s.signal = kind.signal AND s.collected_at <= $4 \
+         ORDER BY position DESC LIMIT 1) AS last",
+    )
+    .bind(customer.as_uuid())
+    .bind(mapping.as_uuid())
+    .bind(column(&SignalKind::ALL, |signal| signal.as_str()))
+    .bind(present_until(store_time))
+    .fetch_all(connection)
+    .await?;
+    let last = |row: &PgRow| Ok((row.signal_kind("signal")?, row.time("collected_at")?));
+    Ok(rows.iter().map(last).collect::<Result<_>>()?)
 }
 
 async fn chains_continue(
@@ -407,6 +475,7 @@ async fn append_evidence(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,
     rows: &[EvidenceRow],
+    store_time: OffsetDateTime,
 ) -> Step {
     let sequences = rows
         .iter()
@@ -414,8 +483,8 @@ async fn append_evidence(
         .collect::<Result<Vec<_>>>()?;
     sqlx::query(
         "INSERT INTO regentra_sync.evidence \
-         (compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash, signature) \
-         SELECT $1, new.* FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[], \
+         (compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash, signature, committed_at) \
+         SELECT $1, new.*, $10 FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[], \
          $8::bytea[], $9::bytea[]) AS new",
     )
     .bind(customer.as_uuid())
@@ -429,6 +498,7 @@ async fn append_evidence(
     .bind(column(rows, |row| {
         row.signature.as_ref().map(|signature| signature.as_bytes().as_slice())
     }))
+    .bind(store_time)
     .execute(connection)
     .await?;
     Ok(())
@@ -514,6 +584,7 @@ fn evidence_row(row: &PgRow) -> Result<EvidenceRow> {
             record: row.text("record")?,
             hash: row.hash("hash")?,
         },
+        committed_at: row.time_if_any("committed_at")?,
         signature: row.signature_if_any("signature")?,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr as _, time::Duration};
 
-use regentra_sync::store::Result;
+use regentra_sync::{clock::StoreClock, store::Result};
 use sqlx::{
     Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -34,6 +34,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: PgPool,
+    clock: StoreClock,
 }
 
 impl PostgresStore {
@@ -72,7 +73,16 @@ impl PostgresStore {
         let mut connection = pool.acquire().await.map_err(failure::failed)?;
         schema::check(&mut connection).await?;
         drop(connection);
-        Ok(Self { pool })
+        let clock = StoreClock::server();
+        Ok(Self { pool, clock })
+    }
+
+    /// The same store, by another clock than the server's. Clones made before keep theirs. Processes that share a database are to
+    /// share its clock too: another one is for tests and demonstrations.
+    #[must_use]
+    pub fn with_clock(mut self, clock: StoreClock) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// The connections. A query on them that does not say whose it is, as the store's transactions do, finds no row.

@@ -13,27 +13,50 @@ use crate::{
     PostgresStore,
     column::{Columns as _, to_bigint, to_json},
     failure::failed,
-    transaction::Tenants,
+    transaction::{Tenants, store_time},
 };
+
+/// How long a lease of before is taken to be, which has no length.
+const USUAL_LENGTH: Duration = Duration::minutes(5);
+
+/// No lease is so long that twice its length does not fit.
+fn length_in_micros(length: Duration) -> i64 {
+    i64::try_from(length.whole_microseconds())
+        .map_or(i64::MAX / 8, |micros| micros.min(i64::MAX / 8))
+}
 
 #[async_trait]
 impl Runs for PostgresStore {
+    async fn store_time(&self) -> Result<OffsetDateTime> {
+        match self.clock.reading() {
+            Some(now) => Ok(now),
+            None => sqlx::query_scalar("SELECT clock_timestamp()")
+                .fetch_one(&self.pool)
+                .await
+                .map_err(failed),
+        }
+    }
+
     async fn take_lease(
         &self,
         msp: MspOrgId,
         key: LeaseKey,
         worker: WorkerId,
-        now: OffsetDateTime,
         length: Duration,
     ) -> Result<Option<Lease>> {
         let mut transaction = self.write(Tenants::msp(msp)).await?;
+        let now = store_time(&mut transaction, &self.clock)
+            .await
+            .map_err(failed)?;
+        // One of before has no length: it is measured by that of who wants it.
         let row = sqlx::query(
-            "INSERT INTO regentra_sync.leases AS held (msp_org_id, subject, worker_id, fence, expires_at) \
-             VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (msp_org_id, subject) DO UPDATE \
-             SET worker_id = excluded.worker_id, fence = held.fence + 1, expires_at = excluded.expires_at \
+            "INSERT INTO regentra_sync.leases AS held \
+             (msp_org_id, subject, worker_id, fence, expires_at, length_micros) VALUES ($1, $2, $3, $4, $5, $7) \
+             ON CONFLICT (msp_org_id, subject) DO UPDATE SET worker_id = excluded.worker_id, \
+             fence = held.fence + 1, expires_at = excluded.expires_at, length_micros = excluded.length_micros \
              WHERE held.worker_id IS NULL OR held.worker_id = excluded.worker_id OR held.expires_at <= $6 \
-             RETURNING fence, expires_at",
+             OR held.expires_at > $6 + 2 * coalesce(held.length_micros, excluded.length_micros) \
+             * interval '1 microsecond' RETURNING fence, expires_at",
         )
         .bind(msp.as_uuid())
         .bind(key.to_text())
@@ -41,6 +64,7 @@ impl Runs for PostgresStore {
         .bind(i64::from(Fence::FIRST.as_u32()))
         .bind(now.saturating_add(length))
         .bind(now)
+        .bind(length_in_micros(length))
         .fetch_optional(&mut *transaction)
         .await
         .map_err(failed)?;
@@ -60,12 +84,14 @@ impl Runs for PostgresStore {
         &self,
         msp: MspOrgId,
         lease: &Lease,
-        now: OffsetDateTime,
         length: Duration,
     ) -> Result<Option<Lease>> {
         let mut transaction = self.write(Tenants::msp(msp)).await?;
+        let now = store_time(&mut transaction, &self.clock)
+            .await
+            .map_err(failed)?;
         let row = sqlx::query(
-            "UPDATE regentra_sync.leases SET expires_at = $5 \
+            "UPDATE regentra_sync.leases SET expires_at = $5, length_micros = $6 \
              WHERE msp_org_id = $1 AND subject = $2 AND worker_id = $3 AND fence = $4 RETURNING expires_at",
         )
         .bind(msp.as_uuid())
@@ -73,6 +99,7 @@ impl Runs for PostgresStore {
         .bind(lease.worker.as_uuid())
         .bind(i64::from(lease.fence.as_u32()))
         .bind(now.saturating_add(length))
+        .bind(length_in_micros(length))
         .fetch_optional(&mut *transaction)
         .await
         .map_err(failed)?;
@@ -110,6 +137,20 @@ impl Runs for PostgresStore {
             }
         }
         transaction.commit().await.map_err(failed)
+    }
+
+    async fn leases_ahead(&self, msp: MspOrgId) -> Result<u32> {
+        let query = sqlx::query(
+            "SELECT count(*) AS ahead FROM regentra_sync.leases WHERE msp_org_id = $1 AND worker_id IS NOT NULL \
+             AND expires_at > coalesce($2, clock_timestamp()) \
+             + 2 * coalesce(length_micros, $3) * interval '1 microsecond'",
+        )
+        .bind(msp.as_uuid())
+        .bind(self.clock.reading())
+        .bind(length_in_micros(USUAL_LENGTH));
+        let ahead = |row: &PgRow| row.counter("ahead");
+        let ahead = self.row(Tenants::msp(msp), query, ahead).await?;
+        Ok(ahead.unwrap_or_default())
     }
 
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {

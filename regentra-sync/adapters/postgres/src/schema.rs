@@ -33,12 +33,16 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 5,
+        sql: include_str!("../migrations/0005_clocks.sql"),
+    },
+    Migration {
+        version: 6,
         sql: include_str!("../migrations/0006_signed_heads.sql"),
     },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 5;
+pub const SCHEMA_VERSION: u32 = 6;
 
 /// The oldest PostgreSQL that understands the schema, as `server_version_num` counts.
 const OLDEST_SERVER: i32 = 150_000;
@@ -55,7 +59,7 @@ const GRANTS: &[&str] = &[
      regentra_sync.assets, regentra_sync.tickets, regentra_sync.ticket_ticks, regentra_sync.outbox, regentra_sync.leases, \
      regentra_sync.runs",
     "SELECT, INSERT, UPDATE, DELETE ON regentra_sync.authorizations, regentra_sync.signature_history",
-    "SELECT, INSERT, DELETE ON regentra_sync.requests",
+    "SELECT, INSERT, UPDATE, DELETE ON regentra_sync.requests",
     "EXECUTE ON FUNCTION regentra_sync.current_msp(), regentra_sync.current_compliance_org(), \
      regentra_sync.current_fingerprint(), regentra_sync.active_credentials(uuid, bigint), \
      regentra_sync.promoted_mappings(uuid, bigint), \

@@ -17,7 +17,7 @@ use crate::{
     PostgresStore,
     column::{Columns as _, column, to_json},
     failure::{Step, Stop, holds},
-    transaction::Tenants,
+    transaction::{Tenants, present_until},
 };
 
 #[async_trait]
@@ -44,11 +44,13 @@ impl Tickets for PostgresStore {
     ) -> Result<Vec<OutboxRow>> {
         let query = sqlx::query(
             "SELECT outbox_id, ticket_id, action::text, created_at, due_at, delivered_at FROM regentra_sync.outbox \
-             WHERE msp_org_id = $1 AND delivered_at IS NULL AND due_at <= $2 ORDER BY position LIMIT $3",
+             WHERE msp_org_id = $1 AND delivered_at IS NULL AND (due_at <= $2 OR created_at > $4) \
+             ORDER BY position LIMIT $3",
         )
         .bind(msp.as_uuid())
         .bind(now)
-        .bind(i64::from(limit));
+        .bind(i64::from(limit))
+        .bind(present_until(now));
         self.rows(Tenants::msp(msp), query, outbox_row).await
     }
 

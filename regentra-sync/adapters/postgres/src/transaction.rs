@@ -1,11 +1,17 @@
 //! Transactions: whose they are, and what happens when nobody waits for them any more.
 
-use regentra_sync::{ComplianceOrgId, MspOrgId, credential::Fingerprint, store::Result};
+use regentra_sync::{
+    ComplianceOrgId, MspOrgId,
+    clock::{CLOCK_TOLERANCE, StoreClock},
+    credential::Fingerprint,
+    store::Result,
+};
 use sqlx::{
     PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
+use time::OffsetDateTime;
 
 use crate::{PostgresStore, failure::failed};
 
@@ -141,6 +147,26 @@ async fn begin(
     .execute(&mut *transaction)
     .await?;
     Ok(transaction)
+}
+
+/// The time by the store's clock: the server's, or the one that the store was given.
+pub(crate) async fn store_time(
+    connection: &mut PgConnection,
+    clock: &StoreClock,
+) -> std::result::Result<OffsetDateTime, sqlx::Error> {
+    match clock.reading() {
+        Some(now) => Ok(now),
+        None => {
+            sqlx::query_scalar("SELECT clock_timestamp()")
+                .fetch_one(connection)
+                .await
+        }
+    }
+}
+
+/// What is later than this lies in the future, by a clock that shows `now`.
+pub(crate) fn present_until(now: OffsetDateTime) -> OffsetDateTime {
+    now.saturating_add(CLOCK_TOLERANCE)
 }
 
 /// Turns a transaction of an MSP to one of its customers: what follows is that customer's.

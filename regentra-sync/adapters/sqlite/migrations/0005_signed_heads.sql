@@ -31,11 +31,12 @@ CREATE TABLE evidence_root (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX evidence_root_waiting ON evidence_root (msp, number) WHERE handed_out_at IS NULL;
 
--- The last head of every chain that is there already, so that the first root covers it.
+-- The last head of every chain that is there already, so that the first root covers it, also where a clock ran ahead.
 INSERT INTO evidence_head (msp, compliance_org, mapping, signal, length, hash, tick)
 SELECT m.msp, e.compliance_org, e.mapping, e.signal, e.sequence, e.hash,
-    coalesce((SELECT max(s.collected_at) FROM signal s
-        WHERE s.compliance_org = e.compliance_org AND s.mapping = e.mapping AND s.signal = e.signal AND s.event = e.event), 0)
+    min(coalesce((SELECT max(s.collected_at) FROM signal s
+        WHERE s.compliance_org = e.compliance_org AND s.mapping = e.mapping AND s.signal = e.signal AND s.event = e.event), 0),
+        unixepoch() * 1000000)
 FROM evidence e
 JOIN mapping m ON m.id = e.mapping
 WHERE e.sequence = (SELECT max(l.sequence) FROM evidence l

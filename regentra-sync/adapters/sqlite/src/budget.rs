@@ -33,24 +33,42 @@ async fn room(
         .fetch_optional(db)
         .await?;
     let started = row.map(|row| row.time("started_at")).transpose()?;
-    Ok(started.map(|started| started.saturating_add(window.length)))
+    // One that is stamped ahead counts as started now.
+    Ok(started.map(|started| started.min(now).saturating_add(window.length)))
+}
+
+/// How long until every window has room; `None` when it has.
+async fn wait(
+    db: &mut SqliteConnection,
+    tenant: &Fingerprint,
+    now: OffsetDateTime,
+    windows: &[Window],
+) -> std::result::Result<Option<Duration>, Failure> {
+    let mut room_at = None;
+    for window in windows {
+        room_at = room_at.max(room(db, tenant, now, window).await?);
+    }
+    Ok(room_at.map(|room_at| room_at - now))
 }
 
 #[async_trait]
 impl Budget for SqliteStore {
-    async fn spend(
-        &self,
-        tenant: &Fingerprint,
-        now: OffsetDateTime,
-        windows: &[Window],
-    ) -> Result<Spend> {
+    async fn spend(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Spend> {
         let mut db = self.begin().await?;
-        let mut retry_at = None;
-        for window in windows {
-            retry_at = retry_at.max(room(&mut db, tenant, now, window).await?);
-        }
-        if let Some(retry_at) = retry_at {
-            return Ok(Spend::Exhausted { retry_at });
+        // Read under the write lock, so that the times of requests are in the order of their rows.
+        let now = self.clock.now();
+        let stamped =
+            sqlx::query("UPDATE request SET started_at = ?2 WHERE tenant = ?1 AND started_at > ?2")
+                .bind(tenant.as_str())
+                .bind(micros(now))
+                .execute(&mut *db)
+                .await
+                .map_err(Failure::from)?;
+        if let Some(retry_after) = wait(&mut db, tenant, now, windows).await? {
+            if stamped.rows_affected() > 0 {
+                db.commit().await.map_err(Failure::from)?;
+            }
+            return Ok(Spend::Exhausted { retry_after });
         }
         let forgotten = now.saturating_sub(
             windows
@@ -74,9 +92,19 @@ impl Budget for SqliteStore {
         Ok(Spend::Granted)
     }
 
-    async fn budget_usage(&self, tenant: &Fingerprint, now: OffsetDateTime) -> Result<BudgetUsage> {
-        let count = "SELECT count(*) AS hour, coalesce(sum(started_at > ?3), 0) AS minute FROM request \
-                     WHERE tenant = ?1 AND started_at > ?2 AND started_at <= ?4";
+    async fn budget_wait(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Duration> {
+        let now = self.clock.now();
+        // One transaction, so that all windows are of one moment.
+        let mut db = self.readers.begin().await.map_err(Failure::from)?;
+        Ok(wait(&mut db, tenant, now, windows)
+            .await?
+            .unwrap_or(Duration::ZERO))
+    }
+
+    async fn budget_usage(&self, tenant: &Fingerprint) -> Result<BudgetUsage> {
+        let now = self.clock.now();
+        let count = "SELECT count(*) AS hour, coalesce(sum(started_at > ?3), 0) AS minute, \
+                     coalesce(sum(started_at > ?4), 0) AS ahead FROM request WHERE tenant = ?1 AND started_at > ?2";
         let row = sqlx::query(count)
             .bind(tenant.as_str())
             .bind(micros(now.saturating_sub(Duration::hours(1))))
@@ -88,6 +116,7 @@ impl Budget for SqliteStore {
         Ok(BudgetUsage {
             last_minute: row.number("minute")?,
             last_hour: row.number("hour")?,
+            ahead: row.number("ahead")?,
         })
     }
 }

@@ -1,6 +1,9 @@
 //! How values look in columns.
 
-use regentra_sync::regentra_evidence::{Hash256, HeadSignature, SignalKind};
+use regentra_sync::{
+    clock::CLOCK_TOLERANCE,
+    regentra_evidence::{Hash256, HeadSignature, SignalKind},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Row as _, sqlite::SqliteRow};
 use time::{Duration, OffsetDateTime};
@@ -13,6 +16,11 @@ type Result<T> = std::result::Result<T, Failure>;
 /// Microseconds since 1970.
 pub(crate) fn micros(time: OffsetDateTime) -> i64 {
     i64::try_from(time.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX)
+}
+
+/// What is later than this lies in the future, by a clock that shows `now`.
+pub(crate) fn present_until(now: OffsetDateTime) -> OffsetDateTime {
+    now.saturating_add(CLOCK_TOLERANCE)
 }
 
 /// A count as an `INTEGER`.

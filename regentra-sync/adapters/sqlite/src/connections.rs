@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use crate::{
     SqliteStore,
     assets::{LetGo, let_go},
-    column::{Columns as _, bigint, micros},
+    column::{Columns as _, bigint, micros, present_until},
     commit::{append_customer_audit, append_msp_audit, credential_holds, finish, unseen},
     failure::{Failure, Stop, holds},
 };
@@ -193,13 +193,14 @@ async fn write_disconnect(
     let affected = "SELECT c.converted_to AS customer, count(*) AS mappings, (SELECT count(*) FROM (\
                       SELECT 1 FROM signal s JOIN mapping o ON o.msp = m.msp AND o.id = s.mapping \
                       WHERE s.compliance_org = c.converted_to AND o.credential = m.credential AND s.expires_at > ?3 \
-                        AND o.company = c.id GROUP BY s.mapping, s.signal)) AS unexpired \
+                        AND s.collected_at <= ?4 AND o.company = c.id GROUP BY s.mapping, s.signal)) AS unexpired \
                     FROM mapping m JOIN company c ON c.msp = m.msp AND c.id = m.company \
                     WHERE m.msp = ?1 AND m.credential = ?2 AND c.converted_to IS NOT NULL GROUP BY c.converted_to";
     let affected = sqlx::query(affected)
         .bind(msp.as_uuid())
         .bind(credential.as_uuid())
         .bind(micros(*at))
+        .bind(micros(present_until(*at)))
         .fetch_all(&mut *db)
         .await?;
     for row in affected {

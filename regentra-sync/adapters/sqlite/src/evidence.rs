@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use crate::{
     SqliteStore,
     anchors::append_heads,
-    column::{Columns as _, from_json, json, micros, signal_kind},
+    column::{Columns as _, from_json, json, micros, present_until, signal_kind},
     commit::{append_customer_audit, credential_holds, finish, lease_holds, mapping_holds, unseen},
     failure::{Failure, Stop, holds},
     tickets::{append_outbox, outbox_row, ticket, write_ticket},
@@ -44,6 +44,7 @@ fn evidence_row(row: &SqliteRow) -> std::result::Result<EvidenceRow, Failure> {
             record: row.text("record")?,
             hash: row.hash("hash")?,
         },
+        committed_at: row.optional_time("committed_at")?,
         signature: row.optional_signature("signature")?,
     })
 }
@@ -75,8 +76,36 @@ async fn heads(
     rows.iter().map(head).collect()
 }
 
+/// Of each signal of the mapping when the one was collected that was committed last of those not ahead of the clock.
+const COLLECTED: &str = "SELECT kind.value AS signal, (SELECT collected_at FROM signal WHERE compliance_org = ?1 \
+                         AND mapping = ?2 AND signal = kind.value AND collected_at <= ?4 \
+                         ORDER BY position DESC LIMIT 1) AS collected_at FROM json_each(?3) AS kind";
+
+async fn collected(
+    db: &mut SqliteConnection,
+    customer: ComplianceOrgId,
+    mapping: MappingId,
+    store_time: OffsetDateTime,
+) -> std::result::Result<BTreeMap<SignalKind, OffsetDateTime>, Failure> {
+    let rows = sqlx::query(COLLECTED)
+        .bind(customer.as_uuid())
+        .bind(mapping.as_uuid())
+        .bind(json(&SignalKind::ALL)?)
+        .bind(micros(present_until(store_time)))
+        .fetch_all(db)
+        .await?;
+    let mut collected = BTreeMap::new();
+    for row in &rows {
+        if let Some(at) = row.optional_time("collected_at")? {
+            collected.insert(signal_kind(&row.text("signal")?)?, at);
+        }
+    }
+    Ok(collected)
+}
+
 async fn read_state(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     customer: ComplianceOrgId,
     mapping: MappingId,
@@ -145,6 +174,7 @@ async fn read_state(
     Ok(SweepState {
         seen: seen.is_some(),
         heads: heads(db, customer, mapping).await?,
+        collected: collected(db, customer, mapping, store_time).await?,
         open_tickets,
         signature_history,
         tick,
@@ -201,6 +231,7 @@ async fn append_evidence(
     db: &mut SqliteConnection,
     customer: ComplianceOrgId,
     evidence: &[EvidenceRow],
+    store_time: OffsetDateTime,
 ) -> std::result::Result<(), Failure> {
     #[derive(Serialize)]
     struct Row<'a> {
@@ -223,14 +254,16 @@ async fn append_evidence(
         hash: row.link.hash,
         signature: row.signature,
     });
-    let insert = "INSERT INTO evidence (compliance_org, mapping, signal, sequence, event, record, previous, hash, signature) \
+    let insert = "INSERT INTO evidence \
+                  (compliance_org, mapping, signal, sequence, event, record, previous, hash, signature, committed_at) \
                   SELECT ?1, unhex(value ->> 'mapping', '-'), value ->> 'signal', value ->> 'sequence', \
                   unhex(value ->> 'event', '-'), value ->> 'record', unhex(value ->> 'previous'), unhex(value ->> 'hash'), \
-                  unhex(value ->> 'signature') \
+                  unhex(value ->> 'signature'), ?3 \
                   FROM json_each(?2)";
     sqlx::query(insert)
         .bind(customer.as_uuid())
         .bind(json(&rows.collect::<Vec<_>>())?)
+        .bind(micros(store_time))
         .execute(db)
         .await?;
     Ok(())
@@ -325,6 +358,7 @@ async fn ticket_holds(
 
 async fn write_sweep(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     customer: ComplianceOrgId,
     commit: &SweepCommit,
@@ -358,8 +392,10 @@ async fn write_sweep(
     if let Some(tick) = &commit.tick {
         write_tick(db, msp, tick).await?;
     }
+    let collected = collected(db, customer, mapping, store_time).await?;
+    commit.check_times(store_time, &collected)?;
     append_signals(db, customer, &commit.signals).await?;
-    append_evidence(db, customer, &commit.evidence).await?;
+    append_evidence(db, customer, &commit.evidence, store_time).await?;
     append_heads(db, msp, customer, commit).await?;
     append_customer_audit(db, customer, &commit.audit).await?;
     if let Some(at) = commit.first_evidence_synced_at {
@@ -376,6 +412,40 @@ async fn write_sweep(
     append_outbox(db, msp, &commit.outbox).await
 }
 
+/// Of each (mapping, signal) the one committed last of those not ahead of the clock, unless it is expired.
+const PRESENT: &str = "SELECT mapping, event, body FROM (\
+                       SELECT *, row_number() OVER (PARTITION BY mapping, signal ORDER BY position DESC) AS place \
+                       FROM signal WHERE compliance_org = ?1 AND collected_at <= ?3) \
+                       WHERE place = 1 AND expires_at > ?2";
+
+/// Of each (mapping, signal) the one committed last, where it is ahead of the clock.
+const AHEAD: &str = "SELECT mapping, event, body FROM (\
+                     SELECT *, row_number() OVER (PARTITION BY mapping, signal ORDER BY position DESC) AS place \
+                     FROM signal WHERE compliance_org = ?1) WHERE place = 1 AND collected_at > ?3 AND expires_at > ?2";
+
+impl SqliteStore {
+    async fn last_signals(
+        &self,
+        select: &'static str,
+        customer: ComplianceOrgId,
+        unexpired_at: OffsetDateTime,
+    ) -> Result<Vec<StoredSignal>> {
+        let rows = sqlx::query(select)
+            .bind(customer.as_uuid())
+            .bind(micros(unexpired_at))
+            .bind(micros(present_until(self.clock.now())))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        let mut signals: Vec<_> = rows
+            .iter()
+            .map(stored_signal)
+            .collect::<std::result::Result<_, _>>()?;
+        signals.sort_by_key(|stored| (stored.mapping, stored.signal.kind()));
+        Ok(signals)
+    }
+}
+
 #[async_trait]
 impl Evidence for SqliteStore {
     async fn sweep_state(
@@ -388,7 +458,16 @@ impl Evidence for SqliteStore {
     ) -> Result<SweepState> {
         // One transaction, so that all of it is of one moment.
         let mut db = self.readers.begin().await.map_err(Failure::from)?;
-        Ok(read_state(&mut db, msp, customer, mapping, event, tick).await?)
+        Ok(read_state(
+            &mut db,
+            self.clock.now(),
+            msp,
+            customer,
+            mapping,
+            event,
+            tick,
+        )
+        .await?)
     }
 
     async fn commit_sweep(
@@ -399,7 +478,7 @@ impl Evidence for SqliteStore {
     ) -> Result<CommitOutcome> {
         commit.check_tenant(customer)?;
         let mut db = self.begin().await?;
-        let written = write_sweep(&mut db, msp, customer, &commit).await;
+        let written = write_sweep(&mut db, self.clock.now(), msp, customer, &commit).await;
         finish(db, written).await
     }
 
@@ -408,22 +487,12 @@ impl Evidence for SqliteStore {
         customer: ComplianceOrgId,
         now: OffsetDateTime,
     ) -> Result<Vec<StoredSignal>> {
-        let newest = "SELECT mapping, event, body FROM (\
-                        SELECT *, row_number() OVER \
-                          (PARTITION BY mapping, signal ORDER BY collected_at DESC, position DESC) AS place \
-                        FROM signal WHERE compliance_org = ?1 AND expires_at > ?2) WHERE place = 1";
-        let rows = sqlx::query(newest)
-            .bind(customer.as_uuid())
-            .bind(micros(now))
-            .fetch_all(&self.readers)
+        self.last_signals(PRESENT, customer, now).await
+    }
+
+    async fn signals_ahead(&self, customer: ComplianceOrgId) -> Result<Vec<StoredSignal>> {
+        self.last_signals(AHEAD, customer, OffsetDateTime::UNIX_EPOCH)
             .await
-            .map_err(Failure::from)?;
-        let mut signals: Vec<_> = rows
-            .iter()
-            .map(stored_signal)
-            .collect::<std::result::Result<_, _>>()?;
-        signals.sort_by_key(|stored| (stored.mapping, stored.signal.kind()));
-        Ok(signals)
     }
 
     async fn signal_history(
@@ -434,7 +503,7 @@ impl Evidence for SqliteStore {
         limit: u32,
     ) -> Result<Vec<StoredSignal>> {
         let select = "SELECT mapping, event, body FROM signal WHERE compliance_org = ?1 AND mapping = ?2 AND signal = ?3 \
-                      ORDER BY collected_at DESC, position DESC LIMIT ?4";
+                      ORDER BY position DESC LIMIT ?4";
         let rows = sqlx::query(select)
             .bind(customer.as_uuid())
             .bind(mapping.as_uuid())

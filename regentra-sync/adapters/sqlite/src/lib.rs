@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use regentra_sync::store::{Result, StoreError, StoreErrorKind};
+use regentra_sync::{
+    clock::StoreClock,
+    store::{Result, StoreError, StoreErrorKind},
+};
 use sqlx::{
     SqlitePool, Transaction,
     sqlite::{
@@ -42,6 +45,7 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     path: PathBuf,
+    clock: StoreClock,
 }
 
 impl SqliteStore {
@@ -104,7 +108,15 @@ impl SqliteStore {
             writer: pool(1),
             readers: pool(4),
             path: path.to_owned(),
+            clock: StoreClock::machine(),
         })
+    }
+
+    /// The same store, by another clock than the machine's. Clones made before keep theirs.
+    #[must_use]
+    pub fn with_clock(mut self, clock: StoreClock) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Where the database is.

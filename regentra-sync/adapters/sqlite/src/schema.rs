@@ -34,12 +34,16 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 4,
+        sql: include_str!("../migrations/0004_clocks.sql"),
+    },
+    Migration {
+        version: 5,
         sql: include_str!("../migrations/0005_signed_heads.sql"),
     },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 5;
 
 /// What a database file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

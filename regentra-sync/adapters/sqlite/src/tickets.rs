@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use crate::{
     SqliteStore,
-    column::{Columns as _, from_json, json, micros, signal_kind},
+    column::{Columns as _, from_json, json, micros, present_until, signal_kind},
     commit::{finish, unseen},
     failure::{Failure, Stop, holds},
 };
@@ -200,12 +200,13 @@ impl Tickets for SqliteStore {
         now: OffsetDateTime,
         limit: u32,
     ) -> Result<Vec<OutboxRow>> {
-        let select = "SELECT * FROM outbox WHERE msp = ?1 AND delivered_at IS NULL AND due_at <= ?2 \
-                      ORDER BY position LIMIT ?3";
+        let select = "SELECT * FROM outbox WHERE msp = ?1 AND delivered_at IS NULL \
+                      AND (due_at <= ?2 OR created_at > ?4) ORDER BY position LIMIT ?3";
         let rows = sqlx::query(select)
             .bind(msp.as_uuid())
             .bind(micros(now))
             .bind(limit)
+            .bind(micros(present_until(now)))
             .fetch_all(&self.readers)
             .await
             .map_err(Failure::from)?;

@@ -176,7 +176,7 @@ async fn no_statement_changes_a_record_a_signal_or_an_audit_row_while_the_trigge
     let path = folder.path().join("new.db");
     SqliteStore::migrate(&path).await.unwrap().close().await;
     // Two of each, as a commit writes them: without row ids.
-    let rows = "INSERT INTO evidence SELECT x'00', x'00', 'patch_sla', value, x'00', '{}', x'00', x'00', NULL \
+    let rows = "INSERT INTO evidence SELECT x'00', x'00', 'patch_sla', value, x'00', '{}', x'00', x'00', NULL, NULL \
           FROM json_each('[1, 2]');
         INSERT INTO signal (compliance_org, mapping, signal, event, status, collected_at, expires_at, body) \
           SELECT x'00', x'00', 'patch_sla', x'00', 'fail', 0, 0, '{}' FROM json_each('[1, 2]');
@@ -188,7 +188,8 @@ async fn no_statement_changes_a_record_a_signal_or_an_audit_row_while_the_trigge
     let before = content(&path).await;
     assert_eq!(before.len(), 12);
 
-    let evidence = "(x'00', x'00', 'patch_sla', 1, x'00', '{\"forged\":1}', x'00', x'00', NULL)";
+    let evidence =
+        "(x'00', x'00', 'patch_sla', 1, x'00', '{\"forged\":1}', x'00', x'00', NULL, NULL)";
     let signal = "(1, x'00', x'00', 'patch_sla', x'00', 'pass', 0, 0, '{\"forged\":1}')";
     let audit = "(x'00', 1, x'00', '{\"forged\":1}')";
     let head = "(x'00', x'00', x'00', 'patch_sla', 1, x'ff', 0, 1)";
@@ -255,7 +256,7 @@ async fn no_statement_changes_a_record_a_signal_or_an_audit_row_while_the_trigge
     }
 
     // What a commit writes still goes in, and a head and a root go their one way.
-    let next = "INSERT INTO evidence SELECT x'00', x'00', 'patch_sla', 3, x'00', '{}', x'00', x'00', zeroblob(64);
+    let next = "INSERT INTO evidence SELECT x'00', x'00', 'patch_sla', 3, x'00', '{}', x'00', x'00', NULL, zeroblob(64);
         INSERT INTO signal (compliance_org, mapping, signal, event, status, collected_at, expires_at, body) \
           SELECT x'00', x'00', 'patch_sla', x'00', 'pass', 0, 0, '{}' FROM json_each('[1, 2, 3]');
         INSERT INTO evidence_head VALUES (x'00', x'00', x'00', 'patch_sla', 3, x'00', 0, NULL);

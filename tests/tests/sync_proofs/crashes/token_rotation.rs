@@ -158,7 +158,7 @@ impl Scene {
             .organization_count(2)
             .scopes(&["monitoring", "offline_access"])
             .build();
-        let mut site = Site::new(Arc::new(MemoryStore::new()), ());
+        let mut site = Site::new(|clock| Arc::new(MemoryStore::new().with_clock(clock)), ());
         site.tenants.msps = vec![ours()];
         let front = in_process::serve(tenant);
         Self { front, site }

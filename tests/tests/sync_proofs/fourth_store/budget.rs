@@ -8,46 +8,58 @@ use time::{Duration, OffsetDateTime};
 
 use super::HashMapStore;
 
+/// How long until every window has room. What is stamped ahead started now.
+fn wait(spent: &[OffsetDateTime], now: OffsetDateTime, windows: &[Window]) -> Option<Duration> {
+    let mut spent: Vec<_> = spent.iter().map(|at| (*at).min(now)).collect();
+    spent.sort();
+    // A full window has room again when the `limit`-th newest of its requests has left it.
+    let full = windows.iter().filter_map(|window| {
+        let within = spent.iter().filter(|at| **at > now - window.length);
+        let Some(others) = (window.limit as usize).checked_sub(1) else {
+            return Some(now + window.length);
+        };
+        within.rev().nth(others).map(|last| *last + window.length)
+    });
+    full.max().map(|room_at| room_at - now)
+}
+
 #[async_trait]
 impl Budget for HashMapStore {
-    async fn spend(
-        &self,
-        tenant: &Fingerprint,
-        now: OffsetDateTime,
-        windows: &[Window],
-    ) -> Result<Spend> {
+    async fn spend(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Spend> {
         let mut state = self.state();
+        let now = self.clock.now();
         let spent = state.spent.entry(tenant.clone()).or_default();
         let longest = windows.iter().map(|window| window.length);
         let kept = longest.fold(Duration::HOUR, Duration::max);
         spent.retain(|started| *started > now - kept);
-        spent.sort();
-        // A full window has room again when the `limit`-th newest of its requests has left it.
-        let full = windows.iter().filter_map(|window| {
-            let within = spent.iter().filter(|at| **at > now - window.length);
-            let Some(others) = (window.limit as usize).checked_sub(1) else {
-                return Some(now + window.length);
-            };
-            within.rev().nth(others).map(|last| *last + window.length)
-        });
-        if let Some(retry_at) = full.max() {
-            return Ok(Spend::Exhausted { retry_at });
+        for at in spent.iter_mut() {
+            *at = (*at).min(now);
+        }
+        if let Some(retry_after) = wait(spent, now, windows) {
+            return Ok(Spend::Exhausted { retry_after });
         }
         spent.push(now);
         Ok(Spend::Granted)
     }
 
-    async fn budget_usage(&self, tenant: &Fingerprint, now: OffsetDateTime) -> Result<BudgetUsage> {
+    async fn budget_wait(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Duration> {
         let state = self.state();
         let spent = state.spent.get(tenant).map(Vec::as_slice);
-        let within = |length: Duration| {
-            let within = spent.unwrap_or_default().iter();
-            let within = within.filter(|at| **at > now - length && **at <= now);
-            u32::try_from(within.count()).unwrap_or(u32::MAX)
+        let wait = wait(spent.unwrap_or_default(), self.clock.now(), windows);
+        Ok(wait.unwrap_or(Duration::ZERO))
+    }
+
+    async fn budget_usage(&self, tenant: &Fingerprint) -> Result<BudgetUsage> {
+        let (state, now) = (self.state(), self.clock.now());
+        let spent = state.spent.get(tenant).map(Vec::as_slice);
+        let since = |after: OffsetDateTime| {
+            let since = spent.unwrap_or_default().iter().filter(|at| **at > after);
+            u32::try_from(since.count()).unwrap_or(u32::MAX)
         };
         Ok(BudgetUsage {
-            last_minute: within(Duration::MINUTE),
-            last_hour: within(Duration::HOUR),
+            last_minute: since(now - Duration::MINUTE),
+            last_hour: since(now - Duration::HOUR),
+            ahead: since(now),
         })
     }
 }

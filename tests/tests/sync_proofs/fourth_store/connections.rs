@@ -125,7 +125,7 @@ impl Connections for HashMapStore {
                     .and_then(|company| state.companies.get(&(msp, company)))
                     .and_then(|company| company.converted_to);
                 let Some(customer) = customer else { continue };
-                let current = state.current_of(customer, at);
+                let current = state.current_of(customer, at, at);
                 let unexpired = current.iter().filter(|signal| signal.mapping == *mapping);
                 let (count, signals) = affected.entry(customer).or_default();
                 *count += 1;

@@ -6,7 +6,9 @@ use regentra_sync::{
     anchor::EvidenceHead,
     evidence_chain::{EvidenceRow, chain_start},
     regentra_evidence::SignalKind,
-    store::{CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState},
+    store::{
+        CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, is_ahead,
+    },
     ticket::{OutboxAction, OutboxId, OutboxRow, TicketState},
 };
 use time::OffsetDateTime;
@@ -18,24 +20,39 @@ pub(super) fn is_digest(row: &OutboxRow) -> bool {
 }
 
 impl State {
-    /// The newest unexpired signal of each (mapping, signal) of a customer.
+    /// The signal of each (mapping, signal) of a customer that was committed last of those not ahead of the store's clock, unless it
+    /// is expired.
     pub(super) fn current_of(
         &self,
         customer: ComplianceOrgId,
         now: OffsetDateTime,
+        store_time: OffsetDateTime,
     ) -> Vec<StoredSignal> {
         let mut current: Vec<_> = self
             .signals
             .iter()
             .filter(|((owner, ..), _)| *owner == customer)
-            // Of several that are equal `max_by_key` takes the last: the one committed later.
-            .filter_map(|(_, signals)| {
-                let unexpired = signals.iter().filter(|s| now < s.signal.expires_at);
-                unexpired.max_by_key(|s| s.signal.collected_at).cloned()
-            })
+            .filter_map(|(_, signals)| last_present(signals, store_time))
+            .filter(|stored| now < stored.signal.expires_at)
+            .cloned()
             .collect();
         current.sort_by_key(|stored| (stored.mapping, stored.signal.kind()));
         current
+    }
+
+    /// When the last signals of a mapping were collected.
+    fn collected(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        store_time: OffsetDateTime,
+    ) -> BTreeMap<SignalKind, OffsetDateTime> {
+        let last = SignalKind::ALL.into_iter().filter_map(|kind| {
+            let signals = self.signals.get(&(customer, mapping, kind))?;
+            let last = last_present(signals, store_time)?;
+            Some((kind, last.signal.collected_at))
+        });
+        last.collect()
     }
 
     fn check_sweep(
@@ -104,7 +121,13 @@ impl State {
         Ok(())
     }
 
-    fn write_sweep(&mut self, msp: MspOrgId, customer: ComplianceOrgId, commit: SweepCommit) {
+    fn write_sweep(
+        &mut self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        commit: SweepCommit,
+        store_time: OffsetDateTime,
+    ) {
         for stored in commit.signals {
             let key = (customer, stored.mapping, stored.signal.kind());
             self.signals.entry(key).or_default().push(stored);
@@ -120,6 +143,11 @@ impl State {
                 root: None,
             });
             let key = (customer, row.mapping, row.signal);
+            let committed_at = Some(store_time);
+            let row = EvidenceRow {
+                committed_at,
+                ..row
+            };
             self.evidence.entry(key).or_default().push(row);
         }
         let trail = self.customer_audit.entry(customer).or_default();
@@ -149,6 +177,12 @@ impl State {
             self.ticks.insert((msp, tick.scheduled_at), tick);
         }
     }
+}
+
+/// The one committed last of those not ahead of the store's clock.
+fn last_present(signals: &[StoredSignal], store_time: OffsetDateTime) -> Option<&StoredSignal> {
+    let mut newest_first = signals.iter().rev();
+    newest_first.find(|stored| !is_ahead(stored.signal.collected_at, store_time))
 }
 
 #[async_trait]
@@ -189,6 +223,7 @@ impl Evidence for HashMapStore {
         Ok(SweepState {
             seen: state.events.contains(&(msp, event)),
             heads: heads.collect(),
+            collected: state.collected(customer, mapping, self.clock.now()),
             open_tickets,
             signature_history: state
                 .signatures
@@ -207,10 +242,19 @@ impl Evidence for HashMapStore {
         commit: SweepCommit,
     ) -> Result<CommitOutcome> {
         commit.check_tenant(customer)?;
-        let check = |state: &State| state.check_sweep(msp, customer, &commit);
-        Ok(self.commit(msp, commit.event, check, |state, ()| {
-            state.write_sweep(msp, customer, commit.clone());
-        }))
+        let (store_time, mut refused) = (self.clock.now(), None);
+        let check = |state: &State| {
+            state.check_sweep(msp, customer, &commit)?;
+            let collected = state.collected(customer, commit.mapping.mapping, store_time);
+            commit.check_times(store_time, &collected).map_err(|error| {
+                refused = Some(error);
+                Guard::EvidenceChain
+            })
+        };
+        let outcome = self.commit(msp, commit.event, check, |state, ()| {
+            state.write_sweep(msp, customer, commit.clone(), store_time);
+        });
+        refused.map_or(Ok(outcome), Err)
     }
 
     async fn current_signals(
@@ -218,7 +262,22 @@ impl Evidence for HashMapStore {
         customer: ComplianceOrgId,
         now: OffsetDateTime,
     ) -> Result<Vec<StoredSignal>> {
-        Ok(self.state().current_of(customer, now))
+        Ok(self.state().current_of(customer, now, self.clock.now()))
+    }
+
+    async fn signals_ahead(&self, customer: ComplianceOrgId) -> Result<Vec<StoredSignal>> {
+        let (state, store_time) = (self.state(), self.clock.now());
+        let of_customer = state
+            .signals
+            .iter()
+            .filter(|((owner, ..), _)| *owner == customer);
+        let last = of_customer.filter_map(|(_, signals)| signals.last());
+        let mut ahead: Vec<_> = last
+            .filter(|last| is_ahead(last.signal.collected_at, store_time))
+            .cloned()
+            .collect();
+        ahead.sort_by_key(|stored| (stored.mapping, stored.signal.kind()));
+        Ok(ahead)
     }
 
     async fn signal_history(
@@ -231,8 +290,6 @@ impl Evidence for HashMapStore {
         let state = self.state();
         let signals = state.signals.get(&(customer, mapping, signal));
         let mut newest_first: Vec<_> = signals.into_iter().flatten().rev().cloned().collect();
-        // Stable: of those collected at one time the one committed last stays first.
-        newest_first.sort_by_key(|stored| std::cmp::Reverse(stored.signal.collected_at));
         newest_first.truncate(limit as usize);
         Ok(newest_first)
     }

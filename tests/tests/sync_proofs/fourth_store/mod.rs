@@ -25,6 +25,7 @@ use regentra_sync::{
     asset::{Asset, AssetStatus, Source, come_back},
     audit::AuditRow,
     authorization::{PendingAuthorization, StateDigest},
+    clock::StoreClock,
     company::PortalCompany,
     credential::{Credential, CredentialGuard, Fingerprint},
     evidence_chain::EvidenceRow,
@@ -35,12 +36,13 @@ use regentra_sync::{
     store::{CommitOutcome, Guard, StoredSignal},
     ticket::{NoteReason, OutboxId, OutboxRow, Ticket, TicketId, TicketState, TicketTick},
 };
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 /// The fourth store.
 #[derive(Debug, Default)]
 pub(crate) struct HashMapStore {
     state: Mutex<State>,
+    clock: StoreClock,
 }
 
 /// Everything, by tenant first.
@@ -75,6 +77,19 @@ struct Taken {
     fence: Fence,
     /// Who holds it and until when; nobody after a release.
     holder: Option<(WorkerId, OffsetDateTime)>,
+    length: Duration,
+}
+
+impl Taken {
+    fn is_ahead(&self, now: OffsetDateTime) -> bool {
+        self.holder
+            .is_some_and(|(_, expires_at)| expires_at > now + self.length * 2)
+    }
+
+    fn is_expired(&self, now: OffsetDateTime) -> bool {
+        let is_over = self.holder.is_none_or(|(_, expires_at)| expires_at <= now);
+        is_over || self.is_ahead(now)
+    }
 }
 
 impl HashMapStore {
@@ -204,8 +219,9 @@ impl State {
     }
 }
 
-async fn new_store() -> (HashMapStore, ()) {
-    std::future::ready((HashMapStore::default(), ())).await
+async fn new_store(clock: StoreClock) -> (HashMapStore, ()) {
+    let state = Mutex::default();
+    std::future::ready((HashMapStore { state, clock }, ())).await
 }
 
 regentra_sync::conformance!(new_store);

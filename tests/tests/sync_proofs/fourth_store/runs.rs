@@ -10,24 +10,36 @@ use super::{HashMapStore, Taken};
 
 #[async_trait]
 impl Runs for HashMapStore {
+    async fn store_time(&self) -> Result<OffsetDateTime> {
+        Ok(self.clock.now())
+    }
+
     async fn take_lease(
         &self,
         msp: MspOrgId,
         key: LeaseKey,
         worker: WorkerId,
-        now: OffsetDateTime,
         length: Duration,
     ) -> Result<Option<Lease>> {
         let mut state = self.state();
+        let now = self.clock.now();
         let taken = state.leases.get(&(msp, key)).copied();
         let holder = taken.and_then(|taken| taken.holder);
-        if holder.is_some_and(|(holder, expires_at)| holder != worker && now < expires_at) {
+        let is_alive = taken.is_some_and(|taken| !taken.is_expired(now));
+        if is_alive && holder.is_some_and(|(holder, _)| holder != worker) {
             return Ok(None);
         }
         let fence = taken.map_or(Fence::FIRST, |taken| taken.fence.next());
         let expires_at = now + length;
         let holder = Some((worker, expires_at));
-        state.leases.insert((msp, key), Taken { fence, holder });
+        state.leases.insert(
+            (msp, key),
+            Taken {
+                fence,
+                holder,
+                length,
+            },
+        );
         Ok(Some(Lease {
             key,
             worker,
@@ -40,16 +52,15 @@ impl Runs for HashMapStore {
         &self,
         msp: MspOrgId,
         lease: &Lease,
-        now: OffsetDateTime,
         length: Duration,
     ) -> Result<Option<Lease>> {
         let mut state = self.state();
         if !state.is_held(msp, lease) {
             return Ok(None);
         }
-        let expires_at = now + length;
+        let expires_at = self.clock.now() + length;
         if let Some(taken) = state.leases.get_mut(&(msp, lease.key)) {
-            taken.holder = Some((lease.worker, expires_at));
+            (taken.holder, taken.length) = (Some((lease.worker, expires_at)), length);
         }
         Ok(Some(Lease {
             expires_at,
@@ -76,6 +87,13 @@ impl Runs for HashMapStore {
             runs.push((record.subject, record));
         }
         Ok(())
+    }
+
+    async fn leases_ahead(&self, msp: MspOrgId) -> Result<u32> {
+        let (state, now) = (self.state(), self.clock.now());
+        let of_msp = state.leases.iter().filter(|((owner, _), _)| *owner == msp);
+        let ahead = of_msp.filter(|(_, taken)| taken.holder.is_some() && taken.is_ahead(now));
+        Ok(u32::try_from(ahead.count()).unwrap_or(u32::MAX))
     }
 
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {

@@ -3,7 +3,7 @@ use std::cmp::Reverse;
 use async_trait::async_trait;
 use regentra_sync::{
     ComplianceOrgId, MspOrgId,
-    store::{CommitOutcome, DeliveryCommit, Result, Tickets},
+    store::{CommitOutcome, DeliveryCommit, Result, Tickets, is_ahead},
     ticket::{OutboxRow, Ticket},
 };
 use time::OffsetDateTime;
@@ -42,7 +42,8 @@ impl Tickets for HashMapStore {
             .outbox
             .iter()
             .filter(|((owner, _), (_, row))| {
-                *owner == msp && row.delivered_at.is_none() && row.due_at <= now
+                let is_due = row.due_at <= now || is_ahead(row.created_at, now);
+                *owner == msp && row.delivered_at.is_none() && is_due
             })
             .map(|(_, (place, row))| (*place, row))
             .collect();
