@@ -37,8 +37,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// How often one attempt renews a token that ended while it waited for the budget. NinjaOne judges the last one.
 const MOST_RENEWALS: u32 = 2;
 
-/// Bodies from this size on are decoded apart from the tasks of the runtime: a mebibyte takes some ten milliseconds.
-const DECODED_APART: usize = 1 << 20;
+/// Bodies from this size on are decoded apart from the tasks of the runtime: four mebibytes take some twenty milliseconds.
+/// Smaller ones stay, because the memory of another thread is not given back to this one.
+const DECODED_APART: usize = 4 << 20;
 
 /// A client of one NinjaOne tenant.
 ///
