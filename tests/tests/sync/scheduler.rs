@@ -456,6 +456,10 @@ async fn what_a_person_asked_for_has_a_slot_of_its_own(host: Host) {
     });
     let begun = |told: &Progress| matches!(told, Progress::EventStarted { .. });
     running.until(&host, begun).await;
+    // The sweep and nothing else is to freeze.
+    while host.ninjaone.script().meanwhile.is_some() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
     // The one slot is taken, and another sweep waits for it.
     let requests = requests.unwrap();
     let sync = sync_event(&host.integration).await;
