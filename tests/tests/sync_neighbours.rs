@@ -303,9 +303,12 @@ async fn a_spent_budget_holds_not_even_the_only_slot() {
 
 async fn one_is_exhausted(parallel: usize) {
     let host = Host::new(40, Policy::default());
-    let exhausted = host.promoted(1, "exhausted", 40).await;
+    // Clients of one id share their limiter in a process: tests that run beside each other have ids of their own.
+    let exhausted = format!("exhausted-{parallel}");
+    let exhausted = host.promoted(1, &exhausted, 40).await;
     for number in 2..=21 {
-        host.promoted(number, &format!("client {number}"), 1).await;
+        let client = format!("client-{parallel}-{number}");
+        host.promoted(number, &client, 1).await;
     }
     host.exhaust(1, exhausted).await;
     let due = host.due().await;
