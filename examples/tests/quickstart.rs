@@ -20,13 +20,13 @@ fn it_plays_the_whole_story_and_leaves_a_database_to_look_around_in() {
         String::from_utf8(output.stderr).unwrap(),
     );
     assert!(output.status.success(), "{errors}");
-    if cfg!(not(debug_assertions)) {
-        assert!(
-            start.elapsed() < Duration::from_secs(10),
-            "{:?}",
-            start.elapsed()
-        );
-    }
+    // A story that uses up a minute's requests waits for the next one.
+    let longest = if cfg!(debug_assertions) { 45 } else { 10 };
+    assert!(
+        start.elapsed() < Duration::from_secs(longest),
+        "{:?}",
+        start.elapsed()
+    );
     for words in [
         "12 organizations visible",
         "12 organizations: 12 new",
@@ -49,7 +49,7 @@ fn it_plays_the_whole_story_and_leaves_a_database_to_look_around_in() {
         assert!(page.contains(words), "{words} is missing in\n{page}");
     }
     assert!(
-        errors.contains("evidence sweep: 7 of 7 organizations done"),
+        errors.contains("evidence sweep: 5 of 5 organizations done"),
         "{errors}"
     );
 
