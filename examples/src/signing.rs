@@ -4,7 +4,7 @@
 //! names, or the one beside a SQLite database (`regentra.db.signing`). Where the file is there, every sweep signs. `regentra
 //! signing-key --new` makes it, and makes the next key, which the present one signs.
 //!
-//! The public keys stand beside it (`regentra.db.signing.pub`), one a line, the first one first. Whoever verifies should have a copy
+//! The public keys stand beside it (`regentra.db.signing.pub`), one a line, the first one first. An auditor should have a copy
 //! of that file that does not come from this machine.
 
 use std::{
@@ -51,7 +51,7 @@ pub fn find(database: &Database) -> anyhow::Result<Option<HeadSigner>> {
         return Ok(None);
     };
     if !path.exists() {
-        // Sweeping on without a key that somebody meant to be there would leave records that nothing vouches for.
+        // Sweeping without the key that was named would leave unsigned records.
         if std::env::var_os(VARIABLE).is_some_and(|named| !named.is_empty()) {
             bail!(
                 "{VARIABLE} names {}, and there is no such file: `regentra signing-key --new` makes it",

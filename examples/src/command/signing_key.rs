@@ -37,8 +37,8 @@ pub fn run(args: &SigningKeyArgs, host: &HostArgs) -> anyhow::Result<()> {
     }
     if args.new {
         output::note(format_args!(
-            "every record has to be signed from now on: start a running `regentra run` again. Give these public keys to whoever \
-             verifies."
+            "every record has to be signed from now on: start a running `regentra run` again. Give these public keys to those who \
+             verify."
         ));
     }
     Ok(())
