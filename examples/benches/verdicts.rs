@@ -24,7 +24,7 @@ use regentra_evidence::{
     AntivirusPosture, BackupActivity, DiskEncryption, Fleet, PatchSla, ReportState, Signal,
     device_inventory,
 };
-use regentra_sync::facts::{
+use regentra_sync::ninjaone::facts::{
     antivirus_posture, backup_activity, device_inventory as devices, disk_encryption,
     patch_sla::{self, PatchReport},
 };

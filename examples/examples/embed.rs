@@ -8,10 +8,10 @@ use std::{sync::Arc, time::Duration as Real};
 use anyhow::Context as _;
 use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_sync::{
-    ComplianceOrgId, EventId, Integration, MspOrgId, Policy, RegionKey, Scheduler,
-    audit::Actor::Schedule,
-    clock::{Clock as _, SystemClock},
-    integration::{Choice::CreateNew, Connect},
+    Choice::CreateNew,
+    Connect, Integration, Scheduler,
+    host::{Clock as _, Policy, SystemClock},
+    model::{Actor::Schedule, ComplianceOrgId, EventId, MspOrgId, RegionKey},
     schedule::Cadence,
     seal::{KeyId, Keyring, MasterKey},
 };

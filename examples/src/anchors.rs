@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use regentra_evidence::{Anchor, anchor::read_anchors};
-use regentra_sync::anchor::{AnchorSink, FileSink, SinkError, TimeStampTransport, TimeStamps};
+use regentra_sync::host::{AnchorSink, FileSink, SinkError, TimeStampTransport, TimeStamps};
 use reqwest::header::CONTENT_TYPE;
 
 use crate::output;

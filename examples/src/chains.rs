@@ -10,8 +10,7 @@ use regentra_evidence::{
     verify_export,
 };
 use regentra_sync::{
-    ComplianceOrgId, MappingId,
-    evidence_chain::{EvidenceRow, TimeFault, mapping_of, verify_times},
+    model::{ComplianceOrgId, EvidenceRow, MappingId, TimeFault, mapping_of, verify_times},
     store::StoredSignal,
 };
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use regentra_sync::clock::{Clock, to_micros};
+use regentra_sync::host::{Clock, to_micros};
 use time::OffsetDateTime;
 
 /// Tells the time as if it had been `from` when it was made.

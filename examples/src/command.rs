@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use regentra_sync::RegionKey;
+use regentra_sync::model::RegionKey;
 
 use crate::host::HostArgs;
 

@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Context as _, bail};
 use ninjaone_client::Credentials;
-use regentra_sync::private::is_invisible;
+use regentra_sync::model::is_invisible;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
 /// The variable that holds the client id.

@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use clap::{builder::TypedValueParser, error::ErrorKind};
 use etcetera::BaseStrategy as _;
 use regentra_sync::{
-    clock::StoreClock,
+    host::StoreClock,
     store::{Store, StoreErrorKind},
 };
 use regentra_sync_postgres::PostgresStore;

@@ -5,14 +5,11 @@ use std::sync::Arc;
 use anyhow::bail;
 use clap::Args;
 use regentra_sync::{
-    EventId, Integration, IntegrationBuilder, MemoryStore, MspOrgId, Policy, RegionKey,
-    audit::{Actor, ActorId},
-    clock::{Clock, StoreClock, SystemClock},
-    credential::Credential,
-    integration::ConnectionStatus,
-    progress::Observer,
+    ConnectionStatus, Integration, IntegrationBuilder,
+    host::{Clock, Observer, Policy, StoreClock, SystemClock},
+    model::{Actor, ActorId, Credential, EventId, MspOrgId, RegionKey, UnknownRegion},
     seal::Keyring,
-    store::Store,
+    store::{MemoryStore, Store},
 };
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
@@ -468,13 +465,13 @@ pub fn spent(connection: &ConnectionStatus) -> String {
 ///
 /// # Errors
 /// When it is neither a region nor an address.
-pub fn region(text: &str) -> Result<RegionKey, regentra_sync::Error> {
+pub fn region(text: &str) -> Result<RegionKey, UnknownRegion> {
     RegionKey::parse(text)
 }
 
 #[cfg(test)]
 mod tests {
-    use regentra_sync::conformance::world::World;
+    use regentra_sync::store::conformance::world::World;
     use regentra_sync_sqlite::SqliteStore;
     use time::macros::datetime;
 

@@ -462,7 +462,7 @@ mod tests {
 
     #[test]
     fn a_rotation_leaves_a_file_that_opens_what_is_sealed_wherever_it_is_interrupted() {
-        use regentra_sync::{MspOrgId, RegionKey, seal::Field};
+        use regentra_sync::model::{Field, MspOrgId, RegionKey};
         let folder = tempfile::tempdir().unwrap();
         let database = Database::Sqlite(folder.path().join("a.db"));
         let path = file_of(&database).unwrap();

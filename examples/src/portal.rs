@@ -1,10 +1,8 @@
 //! The MSP's organizations and companies as the store has them, and finding one by what a person types.
 
 use anyhow::bail;
-use regentra_sync::{
-    CompanyId, MappingId, RegionKey,
-    company::{PortalCompany, fold_name, is_same_name},
-    mapping::Mapping,
+use regentra_sync::model::{
+    CompanyId, Mapping, MappingId, PortalCompany, RegionKey, fold_name, is_same_name,
 };
 
 use crate::{host::Host, shown::Shown, wording::count};

@@ -10,10 +10,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ninjaone_client::{ErrorKind as Vendor, Event, Observer, WaitReason};
 use regentra_sync::{
     ErrorKind,
-    budget::NINJAONE_WINDOWS,
-    clock::{Clock as _, SystemClock},
-    progress::{self, Progress},
-    run::RunKind,
+    host::{self, Clock as _, Progress, SystemClock},
+    model::{NINJAONE_WINDOWS, RunKind},
 };
 
 use crate::{
@@ -143,7 +141,7 @@ impl Drop for Meter {
     }
 }
 
-impl progress::Observer for Meter {
+impl host::Observer for Meter {
     fn progress(&self, progress: &Progress) {
         let mut state = self.state();
         let is_worth_a_line = state.take_in(progress);

@@ -7,10 +7,9 @@ use std::{path::Path, sync::Arc};
 use anyhow::Context as _;
 use ninjaone_simulator::{Clock as TenantClock, Preset, Tenant, front};
 use regentra_sync::{
-    CompanyId, RegionKey,
-    clock::{Clock as _, ManualClock, SystemClock},
-    integration::Choice,
-    mapping::Mapping,
+    Choice,
+    host::{Clock as _, ManualClock, SystemClock},
+    model::{CompanyId, Mapping, RegionKey},
     schedule::Cadence,
 };
 use time::{Duration, OffsetDateTime};

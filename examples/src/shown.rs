@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use regentra_sync::private::{Private, is_invisible, is_readable};
+use regentra_sync::model::{Private, is_invisible, is_readable};
 
 /// So many characters of a name are shown.
 const NAME: usize = 60;

@@ -11,9 +11,8 @@ mod simulated;
 use std::process::{Command, Stdio};
 
 use regentra_sync::{
-    ComplianceOrgId, MspOrgId,
-    clock::{ManualClock, StoreClock},
-    run::{LeaseKey, WorkerId},
+    host::{ManualClock, StoreClock},
+    model::{ComplianceOrgId, LeaseKey, MspOrgId, WorkerId},
     store::Runs as _,
 };
 use regentra_sync_sqlite::SqliteStore;

@@ -8,7 +8,7 @@
 mod simulated;
 
 use ninjaone_simulator::{Tenant, TenantBuilder};
-use regentra_sync::private::is_invisible;
+use regentra_sync::model::is_invisible;
 use serde_json::{Value, json};
 use simulated::{Person, Run, mixed};
 

@@ -8,8 +8,7 @@
 mod simulated;
 
 use regentra_sync::{
-    MspOrgId,
-    asset::{Asset, AssetStatus},
+    model::{Asset, AssetStatus, MspOrgId},
     store::{AssetFilter, Assets as _},
 };
 use regentra_sync_sqlite::SqliteStore;

@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::store::{StoreError, StoreErrorKind};
+use crate::{
+    model::UnknownRegion,
+    seal::SealError,
+    store::{StoreError, StoreErrorKind},
+};
 
 /// What went wrong, named by what the caller does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +28,7 @@ pub enum ErrorKind {
     /// Somebody changed what the work relied on, again and again: look, and try again.
     Superseded,
     /// The work took longer than its deadline and was ended: the next attempt starts afresh. See
-    /// [`Policy::sweep_deadline`](crate::Policy::sweep_deadline) and [`Policy::event_deadline`](crate::Policy::event_deadline).
+    /// [`Policy::sweep_deadline`](crate::host::Policy::sweep_deadline) and [`Policy::event_deadline`](crate::host::Policy::event_deadline).
     Deadline,
     /// Stored secrets do not open: restore the key, or connect again.
     Sealing,
@@ -223,8 +227,14 @@ impl From<ninjaone_client::Error> for Error {
     }
 }
 
-impl From<crate::seal::SealError> for Error {
-    fn from(error: crate::seal::SealError) -> Self {
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
         Self::new(ErrorKind::Sealing, error.to_string())
+    }
+}
+
+impl From<UnknownRegion> for Error {
+    fn from(error: UnknownRegion) -> Self {
+        Self::new(ErrorKind::Invalid, error.to_string())
     }
 }

@@ -41,19 +41,18 @@ use tokio::sync::Notify;
 
 use self::queue::{Key, Queue, Waiting};
 use crate::{
-    CredentialId, Integration,
     error::{Error, ErrorKind, Result},
-    event::Event,
-    integration::{Handled, MappingSync, PlanKind, SweepOutcome, SyncOutcome},
-    progress::{EventEnd, Progress},
-    schedule::{Cadence, spread},
+    host::Progress,
+    model::CredentialId,
+    schedule::{Cadence, Event, EventEnd, PlanKind, spread},
+    use_cases::{Handled, Integration, MappingSync, SweepOutcome, SyncOutcome},
 };
 
 /// Runs the schedule of an [`Integration`].
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
-/// use regentra_sync::{Integration, MemoryStore, Scheduler, seal::{KeyId, Keyring, MasterKey}};
+/// use regentra_sync::{Integration, Scheduler, seal::{KeyId, Keyring, MasterKey}, store::MemoryStore};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// let keyring = Keyring::new(KeyId::new("2026-11")?, MasterKey::generate()?, MasterKey::generate()?);
@@ -152,8 +151,8 @@ pub struct Stopped {
 }
 
 impl Scheduler {
-    /// A scheduler by the integration's own cadences: see [`Policy::asset_sync`](crate::Policy::asset_sync) and
-    /// [`Policy::evidence_sweep`](crate::Policy::evidence_sweep).
+    /// A scheduler by the integration's own cadences: see [`Policy::asset_sync`](crate::host::Policy::asset_sync) and
+    /// [`Policy::evidence_sweep`](crate::host::Policy::evidence_sweep).
     #[must_use]
     pub fn new(integration: Integration) -> Self {
         let policy = integration.policy();
@@ -232,7 +231,7 @@ impl Scheduler {
     }
 
     /// Runs the schedule until `shutdown` is over. A store or a NinjaOne tenant that does not answer never ends it: what happens is
-    /// told to the [`Observer`](crate::progress::Observer) and to `tracing`.
+    /// told to the [`Observer`](crate::host::Observer) and to `tracing`.
     ///
     /// The future may be dropped as well, which stops everything at once and leaves a whole store.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Stopped {
@@ -754,9 +753,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        EventId, MemoryStore, MspOrgId, Policy, RegionKey,
-        event::SyncEvent,
+        host::Policy,
+        model::{EventId, MspOrgId, RegionKey},
+        schedule::SyncEvent,
         seal::{KeyId, Keyring, MasterKey},
+        store::MemoryStore,
     };
 
     const TICK: OffsetDateTime = datetime!(2026-11-23 04:15 UTC);

@@ -13,11 +13,8 @@ use ninjaone_client::{BaseUrl, Client, Credentials, RateLimit, RetryPolicy};
 use ninjaone_simulator::{Fault, Malformed, NotAvailable, Preset, Tenant, front};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Reason, Rules, Signal, SignalKind, Status};
 use regentra_sync::{
-    assessment::{AssessmentRequest, Report, ReportOutcome},
-    collect::{self, Collected},
-    custom_fields::{CustomFields, Question},
-    facts::custom_field::CustomFieldSource,
-    mapping::ExternalOrgId,
+    model::{CustomFieldSource, CustomFields, ExternalOrgId, Question, Report, ReportOutcome},
+    ninjaone::{AssessmentRequest, Collected, read_reports},
 };
 use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
@@ -74,7 +71,7 @@ async fn try_collect_with(
         digest_key: &digest_key,
         signature_ages: None,
     };
-    collect::organization(&client, request).await
+    read_reports(&client, request).await
 }
 
 async fn collect(tenant: Tenant, organization: i64) -> Collected {

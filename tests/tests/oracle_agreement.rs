@@ -16,8 +16,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::fleets::unreadable;
-use crate::oracle::tenant::Tenant;
+use crate::{fleets::unreadable, oracle::tenant::Tenant};
 
 /// More with `FLEETS=20000 cargo test ...`.
 fn seeds() -> std::ops::Range<u64> {

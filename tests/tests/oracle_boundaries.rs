@@ -8,8 +8,10 @@ mod oracle;
 
 use serde_json::Value;
 
-use crate::boundaries::{Case, differences, tables};
-use crate::oracle::tenant::Tenant;
+use crate::{
+    boundaries::{Case, differences, tables},
+    oracle::tenant::Tenant,
+};
 
 /// Runs every case of every table against an evaluator and names each that does not hold.
 fn hold(evaluate: impl Fn(&Tenant) -> Value) {

@@ -2,7 +2,7 @@
 
 mod postgres;
 
-use regentra_sync::clock::StoreClock;
+use regentra_sync::host::StoreClock;
 use sqlx::Row as _;
 
 regentra_sync::conformance!(postgres::new_store);

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use killed::{HoldsUp, killed, killed_at_first_writes, operations};
 use on_a_database::{Begun, crashes};
 use postgres::{Database, SUPERUSER, execute};
-use regentra_sync::{clock::StoreClock, store::Store};
+use regentra_sync::{host::StoreClock, store::Store};
 use regentra_sync_postgres::PostgresStore;
 use site::Site;
 use sqlx::PgConnection;

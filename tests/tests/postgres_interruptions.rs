@@ -16,17 +16,14 @@ use std::{
 
 use postgres::{STORE, SUPERUSER, execute};
 use regentra_sync::{
-    asset::{AssetStatus, Source},
-    conformance::world::{Snapshot, World, at, committed, mapping, secrets},
-    evidence_chain::chain_start,
-    mapping::MappingState,
+    model::{AssetStatus, MappingState, NoteReason, OutboxRow, Source, chain_start},
     regentra_evidence::{SignalKind, verify_chain},
     store::{
         Assets as _, AuditTrail as _, CommitOutcome, Connections as _, DeliveryCommit,
         DiscoveryCommit, Evidence as _, Mappings as _, PromotionCommit, Result, Runs as _,
         SecretsCommit, StoreErrorKind, SweepCommit, TicketWrite, Tickets as _,
+        conformance::world::{Snapshot, World, at, committed, mapping, secrets},
     },
-    ticket::{NoteReason, OutboxRow},
 };
 use regentra_sync_postgres::PostgresStore;
 use sqlx::postgres::PgPoolOptions;

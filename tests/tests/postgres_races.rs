@@ -6,20 +6,18 @@ mod postgres;
 
 use futures_util::future::join_all;
 use regentra_sync::{
-    CompanyId, ComplianceOrgId, MspOrgId,
-    asset::{Asset, AssetStatus, Source},
-    budget::{NINJAONE_WINDOWS, Spend},
-    clock::StoreClock,
-    company::PortalCompany,
-    conformance::world::{World, at, secrets},
-    mapping::MappingState,
+    host::StoreClock,
+    model::{
+        Asset, AssetStatus, CompanyId, ComplianceOrgId, MappingState, MspOrgId, NINJAONE_WINDOWS,
+        NoteReason, OutboxRow, PortalCompany, Source, Spend,
+    },
     regentra_evidence::SignalKind,
     store::{
         AssetCommit, AssetFilter, AssetWrite, Assets as _, Budget as _, CommitOutcome,
         ConnectCommit, Connections as _, DeliveryCommit, Evidence as _, Guard, MappingCommit,
         Mappings as _, PromotionCommit, Result, SecretsCommit, Tickets as _,
+        conformance::world::{World, at, secrets},
     },
-    ticket::{NoteReason, OutboxRow},
 };
 use regentra_sync_postgres::PostgresStore;
 use sqlx::types::Uuid;

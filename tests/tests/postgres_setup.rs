@@ -6,10 +6,7 @@ mod postgres;
 use std::error::Error as _;
 
 use postgres::{Database, OWNER, STORE, SUPERUSER, execute};
-use regentra_sync::{
-    conformance::world::World,
-    store::{StoreError, StoreErrorKind},
-};
+use regentra_sync::store::{StoreError, StoreErrorKind, conformance::world::World};
 use regentra_sync_postgres::{PostgresStore, SCHEMA_VERSION, migrate};
 
 fn said(error: &StoreError) -> String {

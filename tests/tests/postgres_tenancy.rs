@@ -12,27 +12,22 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use postgres::{Database, OWNER, SUPERUSER, execute};
 use regentra_sync::{
-    EventId, Integration,
-    anchor::{Anchor, AnchorSink, EvidenceRoot, SinkError},
-    asset::Source,
-    audit::{AuditDetails, SweptSignal},
-    authorization::{PendingAuthorization, StateDigest},
-    budget::NINJAONE_WINDOWS,
-    clock::ManualClock,
-    conformance::world::{World, at, committed, signer},
-    credential::Fingerprint,
-    evidence_chain::chain_start,
+    Integration,
+    host::{Anchor, AnchorSink, ManualClock, SinkError},
+    model::{
+        AuditDetails, EventId, EvidenceRoot, Fingerprint, NINJAONE_WINDOWS, NoteReason, OutboxRow,
+        PendingAuthorization, RegionKey, RunKind, RunOutcome, RunRecord, RunSubject, Source,
+        StateDigest, SweptSignal, TicketTick, chain_start,
+    },
     regentra_evidence::{
         Hash256, HeadTree, KeyId, PublicKey, SignalKind, Status, TrustedKeys, verify_export,
     },
-    region::RegionKey,
-    run::{RunKind, RunOutcome, RunRecord, RunSubject},
     seal::{Keyring, MasterKey, Sealed},
     store::{
         Anchors as _, AuditPage, AuditTrail as _, Budget as _, Connections as _, Evidence as _,
         RootCommit, Runs as _, TicketWrite,
+        conformance::world::{World, at, committed, signer},
     },
-    ticket::{NoteReason, OutboxRow, TicketTick},
 };
 use regentra_sync_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Postgres, Transaction};

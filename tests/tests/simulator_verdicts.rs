@@ -17,8 +17,7 @@ use regentra_evidence::{
     AntivirusPosture, BackupActivity, DiskEncryption, Fleet, PatchSla, ReportState,
     device_inventory,
 };
-use regentra_sync::facts;
-use regentra_sync::facts::patch_sla::PatchReport;
+use regentra_sync::ninjaone::facts::{self, patch_sla::PatchReport};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use time::OffsetDateTime;

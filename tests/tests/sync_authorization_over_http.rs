@@ -11,15 +11,11 @@ use std::{fs, path::Path};
 
 use authorization::{File, LOG, NOW, Scene, event, killed, msp, tenant};
 use regentra_sync::{
-    ErrorKind,
-    audit::Actor,
-    credential::TenantView,
-    event::Event,
-    integration::{
-        BeginAuthorization, Callback, Choice, Connect, Handled, PlanKind, RequestedAccess,
-        SweepOutcome, SyncOutcome,
-    },
+    BeginAuthorization, Callback, Choice, Connect, ErrorKind, Handled, RequestedAccess,
+    SweepOutcome, SyncOutcome,
+    model::{Actor, TenantView},
     ninjaone_client::{ErrorKind as Vendor, Scope},
+    schedule::{Event, PlanKind},
 };
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -74,7 +70,7 @@ async fn an_administrator_authorizes_and_everything_runs() {
         let mapped = integration.map(msp(1), mapping.id, choice, Actor::Schedule, event(&label));
         let company = mapped.await.unwrap().mapping.state.company().unwrap();
         let customer = Uuid::from_u128(100 + number as u128);
-        let customer = regentra_sync::ComplianceOrgId::from_uuid(customer);
+        let customer = regentra_sync::model::ComplianceOrgId::from_uuid(customer);
         let event = event(&format!("promote {number}"));
         let promoted = integration.promote(msp(1), company, customer, Actor::Schedule, event);
         promoted.await.unwrap();

@@ -5,9 +5,8 @@
 use ninjaone_client::{BaseUrl, Lane, RateLimit};
 use ninjaone_simulator::{Fault, Tenant, front};
 use regentra_sync::{
-    live::LiveNinjaOne,
-    mapping::ExternalOrgId,
-    ninjaone::{Access, AccessGrant, DeviceList, NinjaOne as _, Standing},
+    model::{DeviceList, ExternalOrgId},
+    ninjaone::{Access, AccessGrant, LiveNinjaOne, NinjaOne as _, Standing},
     seal::{KeyId, Keyring, MasterKey},
 };
 use secrecy::SecretString;

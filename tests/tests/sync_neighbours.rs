@@ -14,18 +14,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use regentra_sync::{
-    CredentialId, EventId, Integration, MemoryStore, MspOrgId, Policy, RegionKey, Scheduler,
-    audit::Actor,
-    clock::{Clock, StoreClock, to_micros},
-    error::ErrorKind,
-    integration::{Choice, Connect, PlanKind, TestConnection},
-    live::LiveNinjaOne,
-    mapping::ExternalOrgId,
+    Choice, Connect, ErrorKind, Integration, Scheduler, TestConnection,
+    host::{Clock, Observer, Policy, Progress, StoreClock, to_micros},
+    model::{Actor, CredentialId, EventId, ExternalOrgId, MspOrgId, RegionKey},
+    ninjaone::LiveNinjaOne,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError},
-    progress::{EventEnd, Observer, Progress},
-    schedule::Cadence,
+    schedule::{Cadence, EventEnd, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
-    store::{Budget as _, Connections as _, Runs as _},
+    store::{Budget as _, Connections as _, MemoryStore, Runs as _},
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::time::Instant;
@@ -227,7 +223,7 @@ impl Host {
         self.discover(number, "discover").await;
         for organization in (1..).take(customers) {
             let external = ExternalOrgId::new(organization);
-            let mapping = regentra_sync::MappingId::of(credential, external);
+            let mapping = regentra_sync::model::MappingId::of(credential, external);
             let mapped = host.map(
                 msp,
                 mapping,
@@ -240,7 +236,7 @@ impl Host {
             let promoted = host.promote(
                 msp,
                 company,
-                regentra_sync::ComplianceOrgId::from_uuid(customer),
+                regentra_sync::model::ComplianceOrgId::from_uuid(customer),
                 Actor::Schedule,
                 event(&format!("promote {organization}")),
             );
@@ -253,7 +249,7 @@ impl Host {
     async fn exhaust(&self, number: u128, credential: CredentialId) {
         let stored = self.store.credential(msp(number), credential).await;
         let fingerprint = stored.unwrap().unwrap().fingerprint;
-        let hour = [regentra_sync::budget::NINJAONE_WINDOWS[1]];
+        let hour = [regentra_sync::model::NINJAONE_WINDOWS[1]];
         for _ in 0..1_500 {
             let _ = self.store.spend(&fingerprint, &hour).await.unwrap();
         }

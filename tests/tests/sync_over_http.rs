@@ -8,14 +8,14 @@ use ninjaone_simulator::{
 };
 use regentra_evidence::{Guard, LeakKind, SignalKind, Status};
 use regentra_sync::{
-    CompanyId, ComplianceOrgId, CredentialId, ErrorKind, EventId, Integration, MspOrgId, Policy,
-    RegionKey,
-    asset::AssetStatus,
-    audit::{Actor, AuditAction, AuditDetails},
-    clock::{Clock as _, ManualClock, StoreClock},
-    integration::{Choice, Connect, SweepOutcome, SweepReport, SyncOutcome, TestConnection},
-    live::LiveNinjaOne,
-    mapping::Mapping,
+    Choice, Connect, ErrorKind, Integration, SweepOutcome, SweepReport, SyncOutcome,
+    TestConnection,
+    host::{Clock as _, ManualClock, Policy, StoreClock},
+    model::{
+        Actor, AssetStatus, AuditAction, AuditDetails, CompanyId, ComplianceOrgId, CredentialId,
+        EventId, Mapping, MspOrgId, RegionKey,
+    },
+    ninjaone::LiveNinjaOne,
     ninjaone_client::{ErrorKind as Vendor, RetryPolicy},
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, AuditPage, Store},
@@ -221,7 +221,7 @@ async fn when_ninjaone_ignores_its_filters_nothing_of_one_customer_reaches_anoth
         );
     }
     let bound =
-        |assets: Vec<regentra_sync::asset::Asset>| -> BTreeMap<String, (String, AssetStatus)> {
+        |assets: Vec<regentra_sync::model::Asset>| -> BTreeMap<String, (String, AssetStatus)> {
             let by_id = assets.into_iter();
             by_id
                 .map(|asset| {

@@ -22,26 +22,19 @@ use std::{
 
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, CredentialId, Error, ErrorKind, EventId, Integration, MappingId, MspOrgId,
-    Policy, RegionKey, Scheduler,
-    assessment::{Assessment, AssessmentRequest, Report, ReportOutcome, Verdict},
-    audit::{Actor, SweepCounts},
-    budget::NINJAONE_WINDOWS,
-    clock::{Clock as _, ManualClock, StoreClock},
-    conformance::world,
-    error::Result,
-    event::Event,
-    evidence_chain::chain_start,
-    integration::{Choice, Connect, PlanKind},
-    mapping::ExternalOrgId,
-    ninjaone::{
-        Access, DeviceList, ListedOrganization, NinjaOne, OrganizationList, Redeemed, Redemption,
+    Choice, Connect, Error, ErrorKind, Integration, Result, Scheduler,
+    host::{Clock as _, ManualClock, Policy, StoreClock},
+    model::{
+        Actor, ComplianceOrgId, CredentialId, DeviceList, EventId, ExternalOrgId,
+        ListedOrganization, MappingId, MspOrgId, NINJAONE_WINDOWS, OrganizationList, RegionKey,
+        Report, ReportOutcome, SweepCounts, chain_start,
     },
+    ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption, Verdict},
     ninjaone_client::ErrorKind as Vendor,
     regentra_evidence::{SignalKind, Status, verify_chain},
-    schedule::Cadence,
+    schedule::{Cadence, Event, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
-    store::Store,
+    store::{Store, conformance::world},
 };
 use regentra_sync_sqlite::SqliteStore;
 use secrecy::ExposeSecret as _;

@@ -12,7 +12,7 @@ mod scripted;
 
 use std::sync::Arc;
 
-use regentra_sync::MemoryStore;
+use regentra_sync::store::MemoryStore;
 use regentra_sync_sqlite::SqliteStore;
 
 macro_rules! on_embedded_stores {

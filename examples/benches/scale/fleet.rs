@@ -5,15 +5,12 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use regentra_sync::{
-    assessment::{Assessment, AssessmentRequest, Report, ReportOutcome, Verdict},
-    asset::AssetContent,
-    audit::SweepCounts,
-    error::{Error, ErrorKind, Result},
-    mapping::ExternalOrgId,
-    ninjaone::{
-        Access, Contact, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList,
-        Redeemed, Redemption,
+    Error, ErrorKind, Result,
+    model::{
+        AssetContent, Contact, DeviceList, ExternalOrgId, ListedDevice, ListedOrganization,
+        OrganizationList, Report, ReportOutcome, SweepCounts,
     },
+    ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption, Verdict},
     regentra_evidence::{
         ActivityKey, AntivirusPosture, AttemptFact, BackupActivity, BackupEvent, BackupFact,
         Conversion, Definitions, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Encryption,

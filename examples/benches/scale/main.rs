@@ -23,11 +23,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
 use regentra_sync::{
-    ComplianceOrgId, CredentialId, EventId, Integration, MspOrgId, RegionKey,
-    audit::Actor,
-    clock::{Clock as _, ManualClock, StoreClock},
-    integration::{Choice, Connect, MappingSync, PlanKind, SweepOutcome, SyncOutcome},
-    schedule::Cadence,
+    Choice, Connect, Integration, MappingSync, SweepOutcome, SyncOutcome,
+    host::{Clock as _, ManualClock, StoreClock},
+    model::{Actor, ComplianceOrgId, CredentialId, EventId, MspOrgId, RegionKey},
+    schedule::{Cadence, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, Store},
 };

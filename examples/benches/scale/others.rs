@@ -2,11 +2,11 @@
 
 use anyhow::{Context as _, ensure};
 use regentra_sync::{
-    CompanyId, ComplianceOrgId, CredentialId, EventId, Integration, MappingId, MspOrgId, RegionKey,
-    audit::Actor,
-    id::Version,
-    integration::Connect,
-    mapping::{ExternalOrgId, Mapping, MappingState},
+    Connect, Integration,
+    model::{
+        Actor, CompanyId, ComplianceOrgId, CredentialId, EventId, ExternalOrgId, Mapping,
+        MappingId, MappingState, MspOrgId, RegionKey, Version,
+    },
     store::{CommitOutcome, DiscoveryCommit},
 };
 use uuid::Uuid;

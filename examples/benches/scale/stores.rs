@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use regentra_sync::{clock::StoreClock, store::Store};
+use regentra_sync::{host::StoreClock, store::Store};
 use regentra_sync_postgres::PostgresStore;
 use regentra_sync_sqlite::SqliteStore;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};

@@ -1,7 +1,7 @@
 //! `regentra anchor`: roots over evidence, out of the database, now.
 
 use anyhow::bail;
-use regentra_sync::integration::Anchored;
+use regentra_sync::Anchored;
 use serde_json::json;
 
 use crate::{anchors, host::HostArgs, output, wording::count};

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use regentra_sync::{
-    AssetId,
-    asset::{Asset, AssetStatus},
-    integration::Doubt,
+    Doubt,
+    model::{Asset, AssetId, AssetStatus},
     store::AssetFilter,
 };
 use serde_json::json;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use clap::Args;
 use regentra_evidence::SignalKind;
 use regentra_sync::{
-    audit::{Actor, AuditDetails, AuditRow, SweepCounts, SweptSignal, SyncCounts},
-    credential::{Grant, TenantView},
+    model::{
+        Actor, AuditDetails, AuditRow, Grant, SweepCounts, SweptSignal, SyncCounts, TenantView,
+    },
     store::AuditPage,
 };
 

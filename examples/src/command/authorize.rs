@@ -6,10 +6,9 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use ninjaone_client::Scope;
 use regentra_sync::{
-    RegionKey,
-    credential::TenantView,
-    diagnosis::Finding,
-    integration::{Authorization, Authorized, BeginAuthorization, Callback, RequestedAccess},
+    Authorization, Authorized, BeginAuthorization, Callback, RequestedAccess,
+    model::{RegionKey, TenantView},
+    views::Finding,
 };
 use serde_json::json;
 

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use regentra_sync::{
-    CompanyId,
-    asset::AssetStatus,
-    company::{PortalCompany, fold_name},
-    private::Private,
+    model::{AssetStatus, CompanyId, PortalCompany, Private, fold_name},
     store::AssetFilter,
 };
 use serde_json::json;

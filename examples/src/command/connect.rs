@@ -1,7 +1,7 @@
 //! `regentra connect`.
 
 use clap::Args;
-use regentra_sync::{RegionKey, integration::Connect};
+use regentra_sync::{Connect, model::RegionKey};
 use serde_json::json;
 
 use super::test_connection::{seen, test};

@@ -1,7 +1,7 @@
 //! `regentra diagnose`: what keeps it from doing what is expected, and what to do.
 
 use clap::Args;
-use regentra_sync::diagnosis::{Diagnosis, Severity};
+use regentra_sync::views::{Diagnosis, Severity};
 use serde_json::{Value, json};
 
 use crate::{

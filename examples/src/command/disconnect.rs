@@ -2,10 +2,8 @@
 
 use clap::Args;
 use regentra_sync::{
-    RegionKey,
-    asset::{AssetStatus, Source},
+    model::{AssetStatus, RegionKey, Source, TicketState},
     store::AssetFilter,
-    ticket::TicketState,
 };
 use serde_json::json;
 
@@ -91,7 +89,7 @@ pub async fn disconnect(host: &Host, region: &RegionKey) -> anyhow::Result<Done>
     for credential in host.connected(Some(region)).await? {
         let mappings = store.mappings(msp, credential.id).await?;
         let assets = store.assets(msp, AssetFilter::All).await?;
-        let is_active = |asset: &&regentra_sync::asset::Asset| {
+        let is_active = |asset: &&regentra_sync::model::Asset| {
             asset.source == Source::Ninjaone
                 && asset.credential == Some(credential.id)
                 && asset.status == AssetStatus::Active

@@ -10,12 +10,9 @@ use ninjaone_client::{
 use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules};
 use regentra_sync::{
-    RegionKey,
-    assessment::{AssessmentRequest, Report, ReportOutcome},
-    clock::{Clock as _, SystemClock},
-    collect::{self, Collected},
-    custom_fields::CustomFields,
-    mapping::ExternalOrgId,
+    host::{Clock as _, SystemClock},
+    model::{CustomFields, ExternalOrgId, RegionKey, Report, ReportOutcome},
+    ninjaone::{AssessmentRequest, Collected, read_reports},
 };
 use time::OffsetDateTime;
 
@@ -117,7 +114,7 @@ async fn ask(
         digest_key: &digest_key,
         signature_ages: None,
     };
-    let collected = collect::organization(&client, request)
+    let collected = read_reports(&client, request)
         .await
         .with_context(|| format!("the devices of organization {organization} could not be read"))?;
     tell(&collected);

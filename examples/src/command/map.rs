@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use anyhow::bail;
 use clap::Args;
 use regentra_sync::{
-    CompanyId, ErrorKind, RegionKey,
-    asset::{Asset, AssetStatus},
-    company::{PortalCompany, is_same_name},
-    integration::{Bulk, BulkStep, Choice, Mapped, MappedPending, PendingStep},
-    mapping::{Mapping, MappingState},
+    Bulk, BulkStep, Choice, ErrorKind, Mapped, MappedPending, PendingStep,
+    model::{
+        Asset, AssetStatus, CompanyId, Mapping, MappingState, PortalCompany, RegionKey,
+        is_same_name,
+    },
     store::AssetFilter,
 };
 use serde_json::{Value, json};

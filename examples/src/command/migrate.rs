@@ -1,7 +1,7 @@
 //! `regentra migrate`.
 
 use clap::Args;
-use regentra_sync::clock::StoreClock;
+use regentra_sync::host::StoreClock;
 use secrecy::ExposeSecret as _;
 
 use crate::{database::Database, host::HostArgs, output};

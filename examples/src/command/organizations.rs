@@ -2,10 +2,8 @@
 
 use clap::Args;
 use regentra_sync::{
-    RegionKey,
-    integration::{Discovery, SuggestionReason},
-    mapping::{Mapping, MappingState},
-    private::is_readable,
+    Discovery, SuggestionReason,
+    model::{Mapping, MappingState, RegionKey, is_readable},
 };
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! `regentra promote`.
 
 use clap::Args;
-use regentra_sync::{CompanyId, ComplianceOrgId};
+use regentra_sync::model::{CompanyId, ComplianceOrgId};
 use serde_json::json;
 use uuid::Uuid;
 

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use regentra_evidence::EvidenceRecord;
-use regentra_sync::{anchor::verify_imprint, evidence_chain::EvidenceRow};
+use regentra_sync::{host::verify_imprint, model::EvidenceRow};
 use serde_json::{Value, json};
 
 use crate::{

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::bail;
 use clap::Args;
-use regentra_sync::MspOrgId;
+use regentra_sync::model::MspOrgId;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 

@@ -8,12 +8,9 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::Args;
 use regentra_sync::{
-    Policy,
-    clock::Clock,
-    integration::PlanKind,
-    progress::{EventEnd, Observer, Progress},
-    schedule::Cadence,
-    scheduler::{Scheduler, Stopped},
+    Scheduler, Stopped,
+    host::{Clock, Observer, Policy, Progress},
+    schedule::{Cadence, EventEnd, PlanKind},
 };
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};

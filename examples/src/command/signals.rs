@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use clap::Args;
 use regentra_evidence::{Reason, Signal, Status, posture::Posture};
 use regentra_sync::{
-    MappingId, company::PortalCompany, integration::CustomerPosture, mapping::ExternalOrgId,
+    CustomerPosture,
+    model::{ExternalOrgId, MappingId, PortalCompany},
 };
 use serde_json::json;
 

@@ -1,10 +1,9 @@
 //! `regentra status`: the operator's card.
 
 use regentra_sync::{
-    credential::{Grant, TenantView},
-    diagnosis::Diagnosis,
-    integration::{ConnectionStatus, CustomerStatus, DoubtCounts, DryRun, LastRun},
-    run::RunOutcome,
+    ConnectionStatus, CustomerStatus, DoubtCounts, DryRun, LastRun,
+    model::{Grant, RunOutcome, TenantView},
+    views::Diagnosis,
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;

@@ -3,9 +3,8 @@
 use anyhow::bail;
 use regentra_evidence::SignalKind;
 use regentra_sync::{
-    event::SweepEvent,
-    integration::{SkipReason, SweepOutcome},
-    schedule::Cadence,
+    SkipReason, SweepOutcome,
+    schedule::{Cadence, SweepEvent},
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -63,7 +62,7 @@ pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-type Outcome = regentra_sync::error::Result<SweepOutcome>;
+type Outcome = regentra_sync::Result<SweepOutcome>;
 
 /// Whether the signals of this tick are there.
 const fn is_swept(outcome: &Outcome) -> bool {

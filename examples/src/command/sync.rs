@@ -3,9 +3,8 @@
 use anyhow::bail;
 use clap::Args;
 use regentra_sync::{
-    ErrorKind, RegionKey,
-    audit::SyncCounts,
-    integration::{MappingSync, SyncOutcome},
+    ErrorKind, MappingSync, SyncOutcome,
+    model::{RegionKey, SyncCounts},
 };
 use serde_json::{Value, json};
 

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use regentra_sync::{
-    RegionKey,
-    diagnosis::Diagnosis,
-    integration::{ConnectionTest, TestConnection},
+    TestConnection,
+    model::RegionKey,
+    views::{ConnectionTest, Diagnosis},
 };
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use clap::Args;
-use regentra_sync::ticket::{NoteReason, OutboxAction, OutboxRow, SignalKey, Ticket, TicketState};
+use regentra_sync::model::{NoteReason, OutboxAction, OutboxRow, SignalKey, Ticket, TicketState};
 use serde_json::json;
 
 use crate::{

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use time::OffsetDateTime;
 
-use crate::{ComplianceOrgId, CredentialId, MappingId, event::Event};
+use crate::{
+    model::{ComplianceOrgId, CredentialId, MappingId},
+    schedule::Event,
+};
 
 /// What an event is about. Of each subject only the newest tick's event waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,7 +142,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{EventId, MspOrgId, RegionKey, event::SweepEvent, mapping::ExternalOrgId};
+    use crate::{
+        model::{EventId, ExternalOrgId, MspOrgId, RegionKey},
+        schedule::SweepEvent,
+    };
 
     const TICK: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 

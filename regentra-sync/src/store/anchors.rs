@@ -5,14 +5,11 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::{CommitOutcome, Result};
-use crate::{
-    ComplianceOrgId, EventId, MspOrgId,
-    anchor::{EvidenceHead, EvidenceRoot},
-};
+use super::{commit::CommitOutcome, error::Result};
+use crate::model::{ComplianceOrgId, EventId, EvidenceHead, EvidenceRoot, MspOrgId};
 
 /// The heads that sweeps wrote on the MSP's side, and the roots over them that are handed to an
-/// [`AnchorSink`](crate::anchor::AnchorSink).
+/// [`AnchorSink`](crate::host::AnchorSink).
 ///
 /// [`commit_sweep`](super::Evidence::commit_sweep) writes the heads. A head is under no root until [`commit_root`](Self::commit_root)
 /// takes it, and under that root for good.

@@ -4,10 +4,10 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use super::{CommitOutcome, Result};
-use crate::{
-    AssetId, CompanyId, CredentialId, EventId, MappingId, MspOrgId, asset::Asset, audit::AuditRow,
-    credential::CredentialGuard, id::Version, mapping::MappingGuard, run::Lease,
+use super::{commit::CommitOutcome, error::Result};
+use crate::model::{
+    Asset, AssetId, AuditRow, CompanyId, CredentialGuard, CredentialId, EventId, Lease,
+    MappingGuard, MappingId, MspOrgId, Version,
 };
 
 /// The assets of an MSP, from every source.
@@ -25,7 +25,7 @@ pub trait Assets: Debug + Send + Sync + 'static {
     /// once all rows are written, none of them gives way to an asset that is not an active one of this MSP, and no asset gives
     /// way to one of them that is not active: a machine that somebody else wrote about meanwhile would be counted nowhere. Else
     /// [`Guard::Asset`]. (A host that retires an asset of its own writes with it what
-    /// [`come_back`](crate::asset::come_back) answers for the assets that gave way to it.)
+    /// [`come_back`](crate::model::come_back) answers for the assets that gave way to it.)
     ///
     /// Writes: every row whole, the audit rows on the MSP's trail.
     ///

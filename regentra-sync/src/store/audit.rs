@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::{CommitOutcome, Result};
-use crate::{AuditId, ComplianceOrgId, EventId, MspOrgId, audit::AuditRow};
+use super::{commit::CommitOutcome, error::Result};
+use crate::model::{AuditId, AuditRow, ComplianceOrgId, EventId, MspOrgId};
 
 /// The audit trails of MSPs and customers. Rows are appended by the commits of the other traits, and never changed.
 #[async_trait]

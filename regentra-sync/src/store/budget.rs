@@ -5,11 +5,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use time::Duration;
 
-use super::Result;
-use crate::{
-    budget::{BudgetUsage, Spend, Window},
-    credential::Fingerprint,
-};
+use super::error::Result;
+use crate::model::{BudgetUsage, Fingerprint, Spend, Window};
 
 /// The request budgets of NinjaOne tenants, keyed by the fingerprint of (host, client id).
 #[async_trait]

@@ -5,13 +5,10 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::{CommitOutcome, Result};
-use crate::{
-    CredentialId, EventId, Generation, MspOrgId,
-    audit::AuditRow,
-    authorization::{PendingAuthorization, StateDigest},
-    credential::{Credential, CredentialGuard, SealedSecrets},
-    id::Version,
+use super::{commit::CommitOutcome, error::Result};
+use crate::model::{
+    AuditRow, Credential, CredentialGuard, CredentialId, EventId, Generation, MspOrgId,
+    PendingAuthorization, SealedSecrets, StateDigest, Version,
 };
 
 /// The credentials of an MSP.
@@ -55,9 +52,9 @@ pub trait Connections: Debug + Send + Sync + 'static {
     /// Writes, for exactly this credential:
     /// 1. every sealed column empty, `is_active` false, `disconnected_at` = `at`, the generation plus one;
     /// 2. every active NinjaOne asset of its mappings, whatever their state, retired, rows kept, the version plus one, `updated_at` = `at`; assets that
-    ///    such a one had superseded as [`come_back`](crate::asset::come_back) says;
+    ///    such a one had superseded as [`come_back`](crate::model::come_back) says;
     /// 3. the signature history of its mappings deleted;
-    /// 4. one [`OutboxRow::note`](crate::ticket::OutboxRow::note) per open ticket of its mappings, with reason *disconnected*;
+    /// 4. one [`OutboxRow::note`](crate::model::OutboxRow::note) per open ticket of its mappings, with reason *disconnected*;
     ///    tickets, mappings, signals and evidence stay as they are;
     /// 5. the audit row on the MSP's trail, and on the trail of **every** compliance organization that a company mapped under
     ///    this credential was promoted to, one [`AuditRow::customer_disconnected`] with the number of its mappings of this

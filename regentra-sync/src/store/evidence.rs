@@ -7,18 +7,14 @@ use regentra_evidence::{ChainHead, Signal, SignalKind};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{CommitOutcome, Result, StoreError, StoreErrorKind};
-use crate::{
-    ComplianceOrgId, EventId, MappingId, MspOrgId,
-    audit::AuditRow,
-    clock::CLOCK_TOLERANCE,
-    credential::CredentialGuard,
-    evidence_chain::EvidenceRow,
-    id::Version,
-    mapping::MappingGuard,
-    run::Lease,
-    signature_history::{SignatureChanges, SignatureHistory},
-    ticket::{OutboxAction, OutboxRow, SignalKey, Ticket, TicketTick},
+use super::{
+    commit::CommitOutcome,
+    error::{Result, StoreError, StoreErrorKind},
+};
+use crate::model::{
+    AuditRow, ComplianceOrgId, CredentialGuard, EventId, EvidenceRow, Lease, MappingGuard,
+    MappingId, MspOrgId, OutboxAction, OutboxRow, SignalKey, SignatureChanges, SignatureHistory,
+    Ticket, TicketTick, Version, is_ahead,
 };
 
 /// The signals and evidence of a customer's compliance organization.
@@ -45,7 +41,7 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     /// version, and its company was promoted to `customer`, else [`Guard::Mapping`]; the lease is held by that worker under
     /// that fence (one that is expired and that nobody took since is held still), else [`Guard::Lease`]; every evidence row, of
     /// which there is one for a signal, continues the head of its chain in the store (the first continues
-    /// [`chain_start`](crate::evidence_chain::chain_start)), else [`Guard::EvidenceChain`]; every ticket's stored version is
+    /// [`chain_start`](crate::model::chain_start)), else [`Guard::EvidenceChain`]; every ticket's stored version is
     /// `expected` (`None`: there is no row) and, if it is written as open, no other ticket is open for its key, else
     /// [`Guard::Ticket`]; the tick's stored version, if a tick is written, is the given one (0: there is no row), and no digest
     /// in the outbox rows was delivered under its id, else [`Guard::TicketTick`].
@@ -132,7 +128,7 @@ pub struct SweepState {
     pub signature_history: SignatureHistory,
     /// What was opened in the tick so far; `None` when nothing was.
     pub tick: Option<TicketTick>,
-    /// The row of [`OutboxId::digest`](crate::ticket::OutboxId::digest) for the tick and its number of digests, if it is not
+    /// The row of [`OutboxId::digest`](crate::model::OutboxId::digest) for the tick and its number of digests, if it is not
     /// delivered yet.
     pub digest: Option<OutboxRow>,
 }
@@ -210,7 +206,7 @@ impl SweepCommit {
     /// were collected at `collected` ([`SweepState::collected`]). Stores ask it inside the commit.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Clock`] when a time lies more than [`CLOCK_TOLERANCE`] ahead of the store's clock, or a signal was
+    /// [`StoreErrorKind::Clock`] when a time lies more than [`CLOCK_TOLERANCE`](crate::model::CLOCK_TOLERANCE) ahead of the store's clock, or a signal was
     /// collected before the last one of its chain.
     pub fn check_times(
         &self,
@@ -237,19 +233,13 @@ impl SweepCommit {
 /// A time that a process stamps does not lie ahead of the store's clock, which shows `now`.
 ///
 /// # Errors
-/// [`StoreErrorKind::Clock`] when it lies more than [`CLOCK_TOLERANCE`] ahead.
+/// [`StoreErrorKind::Clock`] when it lies more than [`CLOCK_TOLERANCE`](crate::model::CLOCK_TOLERANCE) ahead.
 pub fn check_not_ahead(time: OffsetDateTime, now: OffsetDateTime) -> Result<()> {
     if is_ahead(time, now) {
         let text = "the clock of this process is more than five minutes ahead of the store's";
         return Err(StoreError::new(StoreErrorKind::Clock, text));
     }
     Ok(())
-}
-
-/// Whether a time lies so far ahead of the store's clock, which shows `now`, that it counts as not there.
-#[must_use]
-pub fn is_ahead(time: OffsetDateTime, now: OffsetDateTime) -> bool {
-    time > now.saturating_add(CLOCK_TOLERANCE)
 }
 
 /// One ticket to write.

@@ -5,14 +5,10 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::{CommitOutcome, Result};
-use crate::{
-    CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId,
-    audit::AuditRow,
-    company::PortalCompany,
-    credential::CredentialGuard,
-    mapping::{Mapping, MappingGuard, MappingState},
-    private::Private,
+use super::{commit::CommitOutcome, error::Result};
+use crate::model::{
+    AuditRow, CompanyId, ComplianceOrgId, CredentialGuard, CredentialId, EventId, Mapping,
+    MappingGuard, MappingId, MappingState, MspOrgId, PortalCompany, Private,
 };
 
 /// The mappings and companies of an MSP.
@@ -56,7 +52,7 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     /// Writes: the company, if there is one; of the mapping the state, the version plus one, no suggestion, no
     /// `first_evidence_synced_at`; the audit rows on the MSP's trail. If the mapping was mapped before, besides: every active
     /// NinjaOne asset of the mapping retired (version plus one, `updated_at` = `at`) and assets that such a one had superseded
-    /// as [`come_back`](crate::asset::come_back) says; its signature history deleted; one note with reason *unmapped* per open ticket of the mapping.
+    /// as [`come_back`](crate::model::come_back) says; its signature history deleted; one note with reason *unmapped* per open ticket of the mapping.
     ///
     /// [`Guard::Mapping`]: super::Guard::Mapping
     /// [`Guard::Company`]: super::Guard::Company
@@ -88,7 +84,7 @@ pub struct DiscoveryCommit {
     pub added: Vec<Mapping>,
     /// Organizations of which something changed.
     pub seen: Vec<SeenOrganization>,
-    /// [`Credential::lost_organizations`](crate::credential::Credential::lost_organizations), where it changes.
+    /// [`Credential::lost_organizations`](crate::model::Credential::lost_organizations), where it changes.
     pub lost_organizations: Option<u64>,
     /// Rows for the MSP's trail.
     pub audit: Vec<AuditRow>,

@@ -4,10 +4,8 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use super::Result;
-use crate::{
-    ComplianceOrgId, CredentialId, MappingId, MspOrgId, mapping::ExternalOrgId, region::RegionKey,
-};
+use super::error::Result;
+use crate::model::{ComplianceOrgId, CredentialId, ExternalOrgId, MappingId, MspOrgId, RegionKey};
 
 /// Lists work over all MSPs. It reads ids and nothing else: no secret, no name, no signal.
 #[async_trait]

@@ -5,11 +5,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 
-use super::Result;
-use crate::{
-    MspOrgId,
-    run::{Lease, LeaseKey, RunRecord, WorkerId},
-};
+use super::error::Result;
+use crate::model::{Lease, LeaseKey, MspOrgId, RunRecord, WorkerId};
 
 /// One run at a time per subject, and the bookkeeping of runs.
 #[async_trait]

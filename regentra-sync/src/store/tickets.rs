@@ -5,12 +5,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::{CommitOutcome, Result};
-use crate::{
-    ComplianceOrgId, EventId, MspOrgId,
-    private::Private,
-    ticket::{OutboxId, OutboxRow, Ticket},
-};
+use super::{commit::CommitOutcome, error::Result};
+use crate::model::{ComplianceOrgId, EventId, MspOrgId, OutboxId, OutboxRow, Private, Ticket};
 
 /// The tickets of an MSP.
 #[async_trait]

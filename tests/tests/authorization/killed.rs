@@ -8,7 +8,7 @@ use std::{
 };
 
 use regentra_sync::{
-    ErrorKind, RegionKey, clock::ManualClock, ninjaone_client::ErrorKind as Vendor,
+    ErrorKind, host::ManualClock, model::RegionKey, ninjaone_client::ErrorKind as Vendor,
 };
 use time::Duration;
 

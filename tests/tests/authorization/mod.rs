@@ -8,15 +8,12 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use ninjaone_simulator::{Preset, Request, Tenant, TenantBuilder, front};
 use regentra_sync::{
-    CredentialId, Error, EventId, Integration, MspOrgId, Policy, RegionKey,
-    audit::Actor,
-    clock::{ManualClock, StoreClock},
-    credential::Credential,
-    integration::{Authorized, BeginAuthorization, Callback, RequestedAccess},
-    live::LiveNinjaOne,
-    mapping::Mapping,
+    Authorized, BeginAuthorization, Callback, Error, Integration, RequestedAccess,
+    host::{ManualClock, Policy, StoreClock},
+    model::{Actor, Credential, CredentialId, EventId, Field, Mapping, MspOrgId, RegionKey},
+    ninjaone::LiveNinjaOne,
     ninjaone_client::RetryPolicy,
-    seal::{Field, KeyId, Keyring, MasterKey},
+    seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };
 use regentra_sync_postgres::PostgresStore;

@@ -8,11 +8,10 @@ use std::{
 use ninjaone_simulator::{Fault, Malformed, Preset, Tenant, front};
 use regentra_evidence::{Guard, LeakKind};
 use regentra_sync::{
-    ComplianceOrgId, EventId, Integration, MspOrgId, Policy, RegionKey,
-    audit::Actor,
-    clock::{ManualClock, StoreClock},
-    integration::{Choice, Connect, SweepOutcome},
-    live::LiveNinjaOne,
+    Choice, Connect, Integration, SweepOutcome,
+    host::{ManualClock, Policy, StoreClock},
+    model::{Actor, ComplianceOrgId, EventId, MspOrgId, RegionKey},
+    ninjaone::LiveNinjaOne,
     ninjaone_client::RateLimit,
     seal::{KeyId, Keyring, MasterKey},
     store::Store,

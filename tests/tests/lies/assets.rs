@@ -8,18 +8,15 @@ use ninjaone_client::{BaseUrl, Lane, OrganizationId, RateLimit};
 use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{Damage, Fault, FaultRule, Harm, OddName, Preset, Shape, Tenant};
 use regentra_sync::{
-    CompanyId, CredentialId, EventId, Integration, MappingId, MemoryStore, MspOrgId, Policy,
-    RegionKey,
-    asset::{AssetContent, AssetStatus},
-    audit::Actor,
-    clock::{ManualClock, StoreClock},
-    credential::Fingerprint,
-    integration::{Choice, Connect},
-    live::LiveNinjaOne,
-    mapping::ExternalOrgId,
-    ninjaone::{Access, AccessGrant, NinjaOne, Standing},
+    Choice, Connect, Integration,
+    host::{ManualClock, Policy, StoreClock},
+    model::{
+        Actor, AssetContent, AssetStatus, CompanyId, CredentialId, EventId, ExternalOrgId,
+        Fingerprint, MappingId, MspOrgId, RegionKey,
+    },
+    ninjaone::{Access, AccessGrant, LiveNinjaOne, NinjaOne, Standing},
     seal::{KeyId, Keyring, MasterKey},
-    store::{AssetFilter, Store},
+    store::{AssetFilter, MemoryStore, Store},
 };
 use uuid::Uuid;
 

@@ -15,10 +15,8 @@ use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{Clock, FaultRule, Tenant, TenantBuilder};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules, Signal, SignalKind, Status};
 use regentra_sync::{
-    assessment::AssessmentRequest,
-    collect::{self, Collected},
-    custom_fields::CustomFields,
-    mapping::ExternalOrgId,
+    model::{CustomFields, ExternalOrgId},
+    ninjaone::{AssessmentRequest, Collected, read_reports},
 };
 use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
@@ -142,7 +140,7 @@ async fn try_collect(client: Client, organization: i64) -> Result<Collected, Err
         digest_key: &digest_key,
         signature_ages: None,
     };
-    collect::organization(&client, request).await
+    read_reports(&client, request).await
 }
 
 pub(crate) type Signals = BTreeMap<SignalKind, Signal>;

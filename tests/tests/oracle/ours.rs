@@ -8,8 +8,10 @@ use regentra_evidence::{
     AntivirusPosture, BackupActivity, DiskEncryption, Fleet, KindReports, KindsInUse, PatchSla,
     ReportState, SignatureHistory, SignaturesSeen, device_inventory,
 };
-use regentra_sync::facts::patch_sla::PatchReport;
-use regentra_sync::facts::{self, antivirus_posture, backup_activity, disk_encryption, patch_sla};
+use regentra_sync::ninjaone::facts::{
+    self, antivirus_posture, backup_activity, disk_encryption,
+    patch_sla::{self, PatchReport},
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 

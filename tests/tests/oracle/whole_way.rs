@@ -14,21 +14,25 @@ use ninjaone_client::{
 use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{ErrorShape, Fault, NotAvailable};
 use regentra_evidence::{DigestKey, KeyId, Rules};
-use regentra_sync::CredentialId;
-use regentra_sync::assessment::AssessmentRequest;
-use regentra_sync::collect;
-use regentra_sync::custom_fields::CustomFields;
-use regentra_sync::mapping::ExternalOrgId;
-use regentra_sync::seal::{Keyring, MasterKey};
-use regentra_sync::signature_history::{SignatureAges, SignatureRecord, SignatureState};
+use regentra_sync::{
+    model::{
+        CredentialId, CustomFields, ExternalOrgId, SignatureAges, SignatureRecord, SignatureState,
+    },
+    ninjaone::{AssessmentRequest, read_reports},
+    seal::{Keyring, MasterKey},
+};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::fleets::unreadable::TWICE;
-use crate::oracle::ours::kinds;
-use crate::oracle::reading;
-use crate::oracle::tenant::{Remembered, Report, State, Tenant};
+use crate::{
+    fleets::unreadable::TWICE,
+    oracle::{
+        ours::kinds,
+        reading,
+        tenant::{Remembered, Report, State, Tenant},
+    },
+};
 
 #[derive(Debug)]
 struct InProcess(in_process::Front);
@@ -164,9 +168,7 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
         signature_ages: ages.as_ref(),
         kinds_in_use: kinds(tenant),
     };
-    let collected = collect::organization(&client, request)
-        .await
-        .expect("a device list");
+    let collected = read_reports(&client, request).await.expect("a device list");
     let signals: Vec<_> = collected.assessment.signals().collect();
     serde_json::to_value(signals).expect("signals are JSON")
 }

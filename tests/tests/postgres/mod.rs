@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use regentra_sync::{clock::StoreClock, conformance::world};
+use regentra_sync::{host::StoreClock, store::conformance::world};
 use regentra_sync_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::sync::OnceCell;

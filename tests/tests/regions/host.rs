@@ -4,19 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use regentra_sync::{
-    CompanyId, ComplianceOrgId, CredentialId, EventId, Integration, MappingId, MspOrgId, RegionKey,
-    assessment::{Assessment, AssessmentRequest},
-    asset::{Asset, AssetStatus},
-    audit::{Actor, AuditDetails},
-    clock::{Clock as _, ManualClock, StoreClock},
-    company::PortalCompany,
-    error::Result,
-    event::{Event, SweepEvent},
-    integration::{Choice, Connect, PlanKind, SweepOutcome, SyncOutcome},
-    mapping::ExternalOrgId,
-    ninjaone::{Access, DeviceList, NinjaOne, OrganizationList, Redeemed, Redemption},
+    Choice, Connect, Integration, Result, SweepOutcome, SyncOutcome,
+    host::{Clock as _, ManualClock, StoreClock},
+    model::{
+        Actor, Asset, AssetStatus, AuditDetails, CompanyId, ComplianceOrgId, CredentialId,
+        DeviceList, EventId, ExternalOrgId, MappingId, MspOrgId, OrganizationList, PortalCompany,
+        RegionKey,
+    },
+    ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption},
     regentra_evidence::{SignalKind, Status, posture::Posture},
-    schedule::Cadence,
+    schedule::{Cadence, Event, PlanKind, SweepEvent},
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, AuditPage, Store},
 };

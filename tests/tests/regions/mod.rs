@@ -5,15 +5,11 @@ mod host;
 use std::sync::Arc;
 
 use regentra_sync::{
-    MappingId,
-    asset::AssetStatus,
-    audit::{Actor, AuditDetails},
-    clock::{Clock as _, StoreClock},
-    error::ErrorKind,
-    integration::{Choice, SkipReason, SweepOutcome},
+    Choice, ErrorKind, SkipReason, SweepOutcome,
+    host::{Clock as _, StoreClock},
+    model::{Actor, AssetStatus, AuditDetails, MappingId, OutboxAction},
     regentra_evidence::{SignalKind, Status, posture::Posture},
     store::Store,
-    ticket::OutboxAction,
 };
 use time::Duration;
 

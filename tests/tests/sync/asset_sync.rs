@@ -1,15 +1,13 @@
 //! Section 4: assets.
 
 use regentra_sync::{
-    AssetId, CompanyId, CredentialId, ErrorKind, EventId, MappingId, RegionKey,
-    asset::{Asset, AssetContent, AssetStatus, Source},
-    audit::{AuditAction, AuditDetails, SyncCounts},
-    id::Version,
-    integration::{Choice, Connect, MappingSync, SyncOutcome},
-    mapping::ExternalOrgId,
-    ninjaone::ListedDevice,
+    Choice, Connect, ErrorKind, MappingSync, SyncOutcome,
+    model::{
+        Asset, AssetContent, AssetId, AssetStatus, AuditAction, AuditDetails, CompanyId,
+        CredentialId, EventId, ExternalOrgId, LeaseKey, ListedDevice, MappingId, RegionKey,
+        RunKind, RunOutcome, Source, SyncCounts, Version,
+    },
     ninjaone_client::{ErrorKind as Vendor, Lane},
-    run::{LeaseKey, RunKind, RunOutcome},
     store::{AssetCommit, AssetWrite, CommitOutcome},
 };
 use time::Duration;
@@ -816,7 +814,7 @@ async fn a_company_is_synced_on_demand_before_the_schedule(host: Host) {
             ("devices", Some(2), Lane::Interactive)
         ]
     );
-    let kind = regentra_sync::integration::PlanKind::AssetSync;
+    let kind = regentra_sync::schedule::PlanKind::AssetSync;
     let events = host.integration.plan(kind, host.tick()).await.unwrap();
     assert_eq!(events.len(), 1);
     host.integration.handle(&events[0], 1).await.unwrap();
@@ -948,7 +946,7 @@ async fn with_nothing_mapped_the_organizations_are_listed_all_the_same(host: Hos
 
     // A sync that asked for nothing would hide that the connection fails.
     host.ninjaone.script().fails = Some(Vendor::WrongRegionOrClient);
-    let kind = regentra_sync::integration::PlanKind::AssetSync;
+    let kind = regentra_sync::schedule::PlanKind::AssetSync;
     let events = host.integration.plan(kind, host.tick()).await.unwrap();
     host.integration.handle(&events[0], 1).await.unwrap_err();
     let status = host.integration.connection_status(host.msp).await.unwrap();
@@ -1011,8 +1009,8 @@ async fn a_customer_that_is_mapped_and_not_promoted_contributes_assets_only(host
         .unwrap_err();
     assert!(error.to_string().contains("assets only"), "{error}");
     // A lease that was never needed was never taken.
-    let customer = regentra_sync::ComplianceOrgId::from_uuid(Uuid::from_u128(5));
-    let worker = regentra_sync::WorkerId::new(now());
+    let customer = regentra_sync::model::ComplianceOrgId::from_uuid(Uuid::from_u128(5));
+    let worker = regentra_sync::model::WorkerId::new(now());
     let key = LeaseKey::EvidenceSweep(customer);
     let lease = host
         .store

@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use regentra_sync::{
-    CredentialId, Error, ErrorKind, Integration, MspOrgId, RegionKey,
-    audit::{AuditAction, AuditDetails},
-    authorization::StateDigest,
-    credential::{Credential, Grant, TenantView},
-    integration::{
-        Authorization, Authorized, BeginAuthorization, Callback, Choice, RequestedAccess,
-        SweepOutcome, SyncOutcome,
+    Authorization, Authorized, BeginAuthorization, Callback, Choice, Error, ErrorKind, Integration,
+    RequestedAccess, SweepOutcome, SyncOutcome,
+    model::{
+        AuditAction, AuditDetails, Credential, CredentialId, Field, Grant, MspOrgId, RegionKey,
+        RunOutcome, StateDigest, TenantView,
     },
     ninjaone_client::{ErrorKind as Vendor, Scope},
-    run::RunOutcome,
-    seal::{Field, KeyId, Keyring, MasterKey, Sealed},
+    seal::{KeyId, Keyring, MasterKey, Sealed},
 };
 use secrecy::ExposeSecret as _;
 use time::Duration;

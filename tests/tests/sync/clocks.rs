@@ -3,19 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use regentra_sync::{
-    ErrorKind, EventId, Integration, Scheduler,
-    budget::{BudgetUsage, NINJAONE_WINDOWS, Spend},
-    clock::{Clock as _, ManualClock},
-    diagnosis::{Finding, FutureRows},
-    event::{Event, SweepEvent},
-    evidence_chain::verify_times,
-    integration::{PlanKind, SkipReason, SweepOutcome},
-    progress::{Observer, Progress},
+    ErrorKind, Integration, Scheduler, SkipReason, SweepOutcome,
+    host::{Clock as _, ManualClock, Observer, Progress},
+    model::{BudgetUsage, EventId, NINJAONE_WINDOWS, RunOutcome, Spend, TicketState, verify_times},
     regentra_evidence::{SignalKind, Status},
-    run::RunOutcome,
-    schedule::Cadence,
+    schedule::{Cadence, Event, PlanKind, SweepEvent},
     store::{StoreErrorKind, StoredSignal},
-    ticket::TicketState,
+    views::{Finding, FutureRows},
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::sync::{mpsc, oneshot};

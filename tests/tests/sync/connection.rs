@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use regentra_sync::{
-    CredentialId, ErrorKind, Integration, MspOrgId, Policy, RegionKey,
-    audit::{Actor, AuditAction, AuditDetails},
-    credential::{Grant, TenantView},
-    integration::{Choice, Connect, TestConnection},
+    Choice, Connect, ErrorKind, Integration, TestConnection,
+    host::Policy,
+    model::{
+        Actor, AuditAction, AuditDetails, CredentialId, Grant, MspOrgId, RegionKey, TenantView,
+    },
     ninjaone_client::ErrorKind as Vendor,
     seal::{KeyId, Keyring, MasterKey},
     store::AuditPage,
@@ -307,7 +308,7 @@ async fn a_reconnect_after_a_disconnect_resumes(host: Host) {
     host.sync().await;
     assert_eq!(
         host.assets().await[0].status,
-        regentra_sync::asset::AssetStatus::Active,
+        regentra_sync::model::AssetStatus::Active,
         "assets come back"
     );
 }

@@ -3,16 +3,13 @@
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use regentra_sync::{
-    CompanyId, ErrorKind, Integration,
-    assessment::{Report, ReportOutcome},
-    budget::NINJAONE_WINDOWS,
-    clock::Clock as _,
-    diagnosis::{Diagnosis, Finding, Severity},
-    integration::{Choice, PlanKind, TestConnection},
+    Choice, ErrorKind, Integration, TestConnection,
+    host::Clock as _,
+    model::{CompanyId, NINJAONE_WINDOWS, Report, ReportOutcome, RunKind},
     ninjaone_client::ErrorKind as Vendor,
-    run::RunKind,
-    schedule::Cadence,
+    schedule::{Cadence, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
+    views::{Diagnosis, Finding, Severity},
 };
 use time::Duration;
 

@@ -1,12 +1,10 @@
 //! Section 2: disconnecting, in one atomic step.
 
 use regentra_sync::{
-    asset::AssetStatus,
-    audit::{AuditAction, AuditDetails},
-    integration::{Choice, SkipReason, SweepOutcome, SyncOutcome},
+    Choice, SkipReason, SweepOutcome, SyncOutcome,
+    model::{AssetStatus, AuditAction, AuditDetails, NoteReason, OutboxAction, TicketState},
     regentra_evidence::{SignalKind, Status},
     store::Guard,
-    ticket::{NoteReason, OutboxAction, TicketState},
 };
 use time::Duration;
 

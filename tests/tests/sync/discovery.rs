@@ -1,12 +1,9 @@
 //! Section 3: discovery.
 
 use regentra_sync::{
-    ErrorKind,
-    audit::{AuditAction, AuditDetails},
-    integration::{Choice, Discovery},
-    mapping::MappingState,
+    Choice, Discovery, ErrorKind,
+    model::{AuditAction, AuditDetails, MappingState, RunOutcome},
     ninjaone_client::ErrorKind as Vendor,
-    run::RunOutcome,
 };
 
 use crate::host::{Host, operator, us};
@@ -205,7 +202,7 @@ async fn the_ceiling_of_5_000_is_recorded_and_exactly_5_000_is_complete(host: Ho
     let more = host.discover().await;
     assert_eq!((more.listed, more.truncated), (5_000, true));
     let audit = host.msp_audit(AuditAction::NinjaoneDiscovered).await;
-    let truncated = |row: &regentra_sync::audit::AuditRow| {
+    let truncated = |row: &regentra_sync::model::AuditRow| {
         matches!(
             row.details,
             AuditDetails::Discovered {

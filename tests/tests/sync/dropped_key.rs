@@ -1,8 +1,7 @@
 //! Section 2: an authorization that was begun under a key which is dropped before it is completed.
 
 use regentra_sync::{
-    ErrorKind, Integration,
-    integration::{BeginAuthorization, Callback, RequestedAccess},
+    BeginAuthorization, Callback, ErrorKind, Integration, RequestedAccess,
     seal::{KeyId, Keyring, MasterKey},
 };
 use std::sync::Arc;

@@ -3,15 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regentra_sync::{
-    ErrorKind, EventId,
-    assessment::{Report, ReportOutcome},
-    audit::{AuditAction, AuditDetails},
-    event::SweepEvent,
-    evidence_chain::chain_start,
-    integration::{Choice, PlanKind, SkipReason, SweepOutcome},
+    Choice, ErrorKind, SkipReason, SweepOutcome,
+    model::{AuditAction, AuditDetails, EventId, Report, ReportOutcome, RunOutcome, chain_start},
     ninjaone_client::{ErrorKind as Vendor, Lane},
     regentra_evidence::{ChainHead, EvidenceRecord, SignalKind, Status, verify_chain},
-    run::RunOutcome,
+    schedule::{PlanKind, SweepEvent},
     store::Guard,
 };
 use time::Duration;
@@ -327,7 +323,7 @@ async fn the_dry_run_ends_with_the_first_sweep_in_which_every_report_answered(ho
     assert_eq!(host.mapping(1).await.first_evidence_synced_at, None);
     host.ninjaone.script().reports.clear();
     let swept_at = {
-        use regentra_sync::clock::Clock as _;
+        use regentra_sync::host::Clock as _;
         host.clock.now()
     };
     let first = host.sweep_one().await;
@@ -461,7 +457,7 @@ async fn evidence_is_a_chain_whose_head_is_anchored_in_the_audit_row(host: Host)
 
 async fn anchors(
     host: &Host,
-    customer: regentra_sync::ComplianceOrgId,
+    customer: regentra_sync::model::ComplianceOrgId,
 ) -> BTreeMap<SignalKind, Vec<ChainHead>> {
     let mut anchors: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for row in host.customer_audit(customer).await {
@@ -560,7 +556,7 @@ async fn signature_history_forgets_devices_that_left(host: Host) {
 }
 
 async fn signature_history_is_kept_and_passed_in(host: Host) {
-    use regentra_sync::clock::Clock as _;
+    use regentra_sync::host::Clock as _;
     host.promoted(&[(1, "Alpha")]).await;
     let sweep = async |seen: Option<bool>| {
         let now = host.clock.now();
@@ -752,7 +748,7 @@ async fn customers_are_apart(host: Host) {
 }
 
 async fn a_low_budget_is_audited_once_an_hour(host: Host) {
-    use regentra_sync::budget::NINJAONE_WINDOWS;
+    use regentra_sync::model::NINJAONE_WINDOWS;
     host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
     let credential = host.mapping(1).await.credential;
     let fingerprint = host

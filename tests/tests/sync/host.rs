@@ -9,20 +9,16 @@ use std::{
 };
 
 use regentra_sync::{
-    CompanyId, ComplianceOrgId, CredentialId, EventId, Integration, IntegrationBuilder, MappingId,
-    MemoryStore, MspOrgId, Policy, RegionKey,
-    asset::Asset,
-    audit::{Actor, ActorId, AuditAction, AuditRow},
-    clock::{Clock, ManualClock, StoreClock},
-    company::PortalCompany,
-    event::{Event, SweepEvent},
-    integration::{
-        Choice, Connect, Discovery, MappingSync, PlanKind, SweepOutcome, SweepReport, SyncOutcome,
+    Choice, Connect, Discovery, Integration, IntegrationBuilder, MappingSync, SweepOutcome,
+    SweepReport, SyncOutcome,
+    host::{Clock, ManualClock, Observer, Policy, StoreClock},
+    model::{
+        Actor, ActorId, Asset, AuditAction, AuditRow, CompanyId, ComplianceOrgId, CredentialId,
+        EventId, ExternalOrgId, Mapping, MappingId, MspOrgId, PortalCompany, RegionKey,
     },
-    mapping::{ExternalOrgId, Mapping},
-    progress::Observer,
+    schedule::{Event, PlanKind, SweepEvent},
     seal::{KeyId, Keyring, MasterKey},
-    store::{AssetFilter, AuditPage, Store},
+    store::{AssetFilter, AuditPage, MemoryStore, Store},
 };
 use regentra_sync_sqlite::SqliteStore;
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -208,7 +204,7 @@ impl Host {
         &self,
         organization: i64,
         choice: Choice,
-    ) -> regentra_sync::error::Result<Mapping> {
+    ) -> regentra_sync::Result<Mapping> {
         let mapped = self
             .integration
             .map(

@@ -2,17 +2,13 @@
 //! vanishes, and nothing is called gone that only was not read.
 
 use regentra_sync::{
-    ErrorKind,
-    asset::AssetStatus,
-    audit::{AuditAction, AuditDetails, AuditRow},
-    company::PortalCompany,
-    credential::TenantView,
-    diagnosis::{Diagnosis, Finding},
-    integration::{
-        Bulk, BulkStep, Choice, Connect, Left, SuggestionReason, SyncOutcome, TestConnection,
+    Bulk, BulkStep, Choice, Connect, ErrorKind, Left, SuggestionReason, SyncOutcome,
+    TestConnection,
+    model::{
+        AssetStatus, AuditAction, AuditDetails, AuditRow, MappingState, PortalCompany, RunOutcome,
+        TenantView,
     },
-    mapping::MappingState,
-    run::RunOutcome,
+    views::{Diagnosis, Finding},
 };
 
 use crate::{
@@ -38,7 +34,7 @@ on_every_store!(
     what_is_ambiguous_is_listed_with_its_reason_on_card_and_diagnosis,
 );
 
-async fn test(host: &Host) -> regentra_sync::integration::ConnectionTest {
+async fn test(host: &Host) -> regentra_sync::views::ConnectionTest {
     let request = TestConnection {
         region: us(),
         client_id: "client".into(),
@@ -574,7 +570,7 @@ async fn a_company_is_suggested_by_the_serial_numbers_of_most_devices(host: Host
 
 async fn what_is_ambiguous_is_listed_with_its_reason_on_card_and_diagnosis(host: Host) {
     use crate::asset_sync::{foreign_asset, write_foreign};
-    use regentra_sync::{asset::Source, assets::identity::Ambiguity, integration::Doubt};
+    use regentra_sync::{Doubt, model::Source, rules::Ambiguity};
     let companies = host.mapped(&[(1, "Alpha")]).await;
     let clone = |id: i64| {
         let mut device = device(id, &format!("VD-{id}"));

@@ -1,13 +1,12 @@
 //! Section 3: mapping, and promotion.
 
 use regentra_sync::{
-    CompanyId, ComplianceOrgId, ErrorKind,
-    asset::{AssetStatus, Source},
-    audit::{AuditAction, AuditDetails},
-    integration::Choice,
-    mapping::MappingState,
+    Choice, ErrorKind,
+    model::{
+        AssetStatus, AuditAction, AuditDetails, CompanyId, ComplianceOrgId, MappingState,
+        NoteReason, OutboxAction, Source,
+    },
     regentra_evidence::{SignalKind, Status},
-    ticket::{NoteReason, OutboxAction},
 };
 use uuid::Uuid;
 

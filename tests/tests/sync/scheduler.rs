@@ -3,15 +3,12 @@
 use std::{collections::BTreeSet, future::pending, sync::Arc};
 
 use regentra_sync::{
-    EventId, Integration, Scheduler,
-    clock::Clock as _,
-    event::Event,
-    integration::{Choice, PlanKind},
+    Choice, Integration, Scheduler, Stopped,
+    host::{Clock as _, Observer, Progress},
+    model::EventId,
     ninjaone_client::ErrorKind as Vendor,
-    progress::{EventEnd, Observer, Progress},
     regentra_evidence::SignalKind,
-    schedule::Cadence,
-    scheduler::Stopped,
+    schedule::{Cadence, Event, EventEnd, PlanKind},
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::{
@@ -730,7 +727,7 @@ async fn what_cannot_come_right_is_not_tried_again(host: Host) {
 }
 
 async fn a_customer_that_is_worked_on_elsewhere_is_tried_again(host: Host) {
-    use regentra_sync::{WorkerId, run::LeaseKey};
+    use regentra_sync::model::{LeaseKey, WorkerId};
     let customer = host.promoted(&[(1, "Alpha")]).await.remove(0);
     let (event, starts_at) = sweep_of(&host, 1).await;
     let key = LeaseKey::EvidenceSweep(customer);

@@ -8,20 +8,17 @@ use std::{
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use regentra_sync::{
-    Error, ErrorKind,
-    assessment::{Assessment, AssessmentRequest, Report, ReportOutcome, Verdict},
-    asset::AssetContent,
-    audit::SweepCounts,
-    conformance::world,
-    credential::TenantView,
-    error::Result,
-    mapping::ExternalOrgId,
+    Error, ErrorKind, Result,
+    model::{
+        AssetContent, Contact, DeviceList, ExternalOrgId, ListedDevice, ListedOrganization,
+        OrganizationList, Report, ReportOutcome, SweepCounts, TenantView,
+    },
     ninjaone::{
-        Access, AccessGrant, Contact, DeviceList, ListedDevice, ListedOrganization, NinjaOne,
-        OrganizationList, Redeemed, Redemption,
+        Access, AccessGrant, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption, Verdict,
     },
     ninjaone_client::{BaseUrl, ErrorKind as Vendor, Lane, RefreshToken},
     regentra_evidence::{SignalKind, Status},
+    store::conformance::world,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 

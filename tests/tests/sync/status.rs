@@ -1,11 +1,10 @@
 //! Section 2: what an operator's card shows; section 6: what may stand in an audit trail.
 
 use regentra_sync::{
-    budget::NINJAONE_WINDOWS,
-    clock::Clock as _,
-    integration::{Choice, DryRun},
+    Choice, DryRun,
+    host::Clock as _,
+    model::{NINJAONE_WINDOWS, RunOutcome},
     ninjaone_client::ErrorKind as Vendor,
-    run::RunOutcome,
     store::AuditPage,
 };
 use time::{Duration, macros::datetime};

@@ -1,11 +1,11 @@
 //! Section 5: tickets, through an outbox.
 
 use regentra_sync::{
-    Policy,
-    event::Event,
-    integration::{PlanKind, SweepOutcome, SweepReport},
+    SweepOutcome, SweepReport,
+    host::Policy,
+    model::{OutboxAction, OutboxRow, TicketState},
     regentra_evidence::{SIGNAL_LIFETIME, SignalKind, Status},
-    ticket::{OutboxAction, OutboxRow, TicketState},
+    schedule::{Event, PlanKind},
 };
 use time::Duration;
 

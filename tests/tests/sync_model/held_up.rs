@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, pin::pin};
 
-use regentra_sync::{ComplianceOrgId, WorkerId, run::LeaseKey};
+use regentra_sync::model::{ComplianceOrgId, LeaseKey, WorkerId};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 

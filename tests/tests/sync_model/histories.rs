@@ -4,7 +4,7 @@ use std::{any::Any, cell::Cell, env, fmt::Write as _, sync::Arc, thread};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use regentra_sync::{
-    clock::{ManualClock, StoreClock},
+    host::{ManualClock, StoreClock},
     store::Store,
 };
 

@@ -3,14 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use regentra_sync::{
-    EventId, Integration,
-    audit::{Actor, ActorId},
-    clock::{Clock as _, ManualClock},
-    company::PortalCompany,
-    error::Error,
-    event::{Event, SweepEvent},
-    integration::{Choice, Connect, MappingSync, PlanKind, SweepOutcome, SyncOutcome},
-    schedule::Cadence,
+    Choice, Connect, Error, Integration, MappingSync, SweepOutcome, SyncOutcome,
+    host::{Clock as _, ManualClock},
+    model::{Actor, ActorId, EventId, PortalCompany},
+    schedule::{Cadence, Event, PlanKind, SweepEvent},
     store::Store,
 };
 use uuid::Uuid;

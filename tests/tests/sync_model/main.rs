@@ -29,7 +29,7 @@ use std::{
 };
 
 use histories::{Kept, On, agree_with_the_model};
-use regentra_sync::{MemoryStore, store::Store};
+use regentra_sync::store::{MemoryStore, Store};
 use regentra_sync_sqlite::SqliteStore;
 
 #[test]

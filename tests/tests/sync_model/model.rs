@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regentra_sync::{
-    asset::Source,
+    model::{SignatureRecord, SignatureState, Source},
     regentra_evidence::Status,
-    signature_history::{SignatureRecord, SignatureState},
 };
 use time::{Duration, OffsetDateTime};
 

@@ -3,7 +3,7 @@
 
 use proptest::{collection::vec, prelude::*};
 use regentra_sync::{
-    asset::Source,
+    model::Source,
     regentra_evidence::{SignalKind, Status},
 };
 

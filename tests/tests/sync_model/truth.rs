@@ -7,19 +7,16 @@ use std::{
 
 use async_trait::async_trait;
 use regentra_sync::{
-    CredentialId, Error, ErrorKind, MappingId, MspOrgId, RegionKey,
-    assessment::{Assessment, AssessmentRequest, Report, ReportOutcome, Verdict},
-    asset::AssetContent,
-    audit::SweepCounts,
-    conformance::world,
-    error::Result,
-    mapping::ExternalOrgId,
-    ninjaone::{
-        Access, Contact, DeviceList, ListedDevice, ListedOrganization, NinjaOne, OrganizationList,
-        Redeemed, Redemption,
+    Error, ErrorKind, Result,
+    model::{
+        AssetContent, Contact, CredentialId, DeviceList, ExternalOrgId, ListedDevice,
+        ListedOrganization, MappingId, MspOrgId, OrganizationList, RegionKey, Report,
+        ReportOutcome, SweepCounts,
     },
+    ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption, Verdict},
     ninjaone_client::ErrorKind as Vendor,
     regentra_evidence::{Metadata, Scope, Signal, SignalKind, Status},
+    store::conformance::world,
 };
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;

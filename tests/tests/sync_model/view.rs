@@ -3,17 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regentra_sync::{
-    AssetId, CompanyId, ComplianceOrgId, CredentialId, Generation, MappingId,
-    asset::{AssetStatus, Source},
-    audit::{AuditDetails, AuditRow},
-    evidence_chain::chain_start,
-    id::Version,
-    mapping::MappingState,
+    model::{
+        AssetId, AssetStatus, AuditDetails, AuditRow, CompanyId, ComplianceOrgId, CredentialId,
+        Field, Generation, MappingId, MappingState, NoteReason, OutboxAction, OutboxId, OutboxRow,
+        SignalKey, SignatureRecord, Source, TicketId, TicketState, Version, chain_start,
+    },
     regentra_evidence::{ChainHead, SignalKind, Status, verify_chain},
-    seal::{Field, Keyring},
-    signature_history::SignatureRecord,
+    seal::Keyring,
     store::{AssetFilter, AuditPage, Store, StoredSignal},
-    ticket::{NoteReason, OutboxAction, OutboxId, OutboxRow, SignalKey, TicketId, TicketState},
 };
 use secrecy::ExposeSecret as _;
 use time::{Duration, OffsetDateTime};
@@ -343,7 +340,7 @@ impl Names {
                 };
                 view.organizations.insert(org, organization);
                 let nobody = ComplianceOrgId::from_uuid(Uuid::nil());
-                let nothing = regentra_sync::EventId::from_uuid(Uuid::nil());
+                let nothing = regentra_sync::model::EventId::from_uuid(Uuid::nil());
                 let state =
                     store.sweep_state(id, nobody, mapping.id, nothing, OffsetDateTime::UNIX_EPOCH);
                 let mut since: Vec<_> = state

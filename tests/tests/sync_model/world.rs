@@ -6,15 +6,15 @@ use std::{
 };
 
 use regentra_sync::{
-    EventId, Integration, Policy,
-    asset::{Asset as StoredAsset, AssetContent, AssetStatus, Source, come_back},
-    clock::{Clock as _, ManualClock},
-    event::SweepEvent,
-    id::Version,
-    schedule::Cadence,
+    Integration,
+    host::{Clock as _, ManualClock, Policy},
+    model::{
+        Asset as StoredAsset, AssetContent, AssetStatus, EventId, OutboxRow, Source, Version,
+        come_back,
+    },
+    schedule::{Cadence, SweepEvent},
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetCommit, AssetFilter, AssetWrite, CommitOutcome, Store},
-    ticket::OutboxRow,
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 

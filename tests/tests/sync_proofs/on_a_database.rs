@@ -15,7 +15,7 @@ use std::{
 use async_trait::async_trait;
 use regentra_sync::{
     Integration,
-    clock::StoreClock,
+    host::StoreClock,
     store::{Result, Store, StoreError, StoreErrorKind},
 };
 use tokio::sync::oneshot;

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use regentra_sync::{clock::StoreClock, store::Store};
+use regentra_sync::{host::StoreClock, store::Store};
 use regentra_sync_sqlite::SqliteStore;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;

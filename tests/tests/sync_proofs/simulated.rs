@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_sync::{
-    Integration, MappingId, MemoryStore, Policy, RegionKey,
-    clock::ManualClock,
-    event::{Event, SweepEvent, SyncEvent},
-    integration::{Choice, Connect, Handled, PlanKind, SweepOutcome},
-    live::LiveNinjaOne,
-    mapping::ExternalOrgId,
+    Choice, Connect, Handled, Integration, SweepOutcome,
+    host::{ManualClock, Policy},
+    model::{ExternalOrgId, MappingId, RegionKey},
+    ninjaone::LiveNinjaOne,
     ninjaone_client::{BaseUrl, RateLimit},
-    store::Store,
+    schedule::{Event, PlanKind, SweepEvent, SyncEvent},
+    store::{MemoryStore, Store},
 };
 use serde_json::Value;
 use time::Duration;

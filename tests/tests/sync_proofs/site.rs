@@ -8,19 +8,15 @@ use std::{
 
 use async_trait::async_trait;
 use regentra_sync::{
-    CompanyId, ComplianceOrgId, CredentialId, Error, ErrorKind, EventId, Integration,
-    IntegrationBuilder, MappingId, MspOrgId, Policy, RegionKey, WorkerId,
-    assessment::{Assessment, AssessmentRequest},
-    audit::{Actor, ActorId},
-    clock::{Clock as _, ManualClock, StoreClock},
-    company::PortalCompany,
-    error::Result,
-    event::{Event, SweepEvent, SyncEvent},
-    integration::{Choice, Connect, PlanKind},
-    mapping::ExternalOrgId,
-    ninjaone::{Access, DeviceList, NinjaOne, OrganizationList, Redeemed, Redemption},
-    run::LeaseKey,
-    schedule::Cadence,
+    Choice, Connect, Error, ErrorKind, Integration, IntegrationBuilder, Result,
+    host::{Clock as _, ManualClock, Policy, StoreClock},
+    model::{
+        Actor, ActorId, CompanyId, ComplianceOrgId, CredentialId, DeviceList, EventId,
+        ExternalOrgId, LeaseKey, MappingId, MspOrgId, OrganizationList, PortalCompany, RegionKey,
+        WorkerId,
+    },
+    ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption},
+    schedule::{Cadence, Event, PlanKind, SweepEvent, SyncEvent},
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };

@@ -3,9 +3,8 @@
 use std::{collections::BTreeMap, fmt};
 
 use regentra_sync::{
-    ComplianceOrgId, EventId, MspOrgId,
-    credential::Credential,
-    seal::{Field, Keyring},
+    model::{ComplianceOrgId, Credential, EventId, Field, MspOrgId},
+    seal::Keyring,
     store::{AssetFilter, AuditPage, Store},
 };
 use secrecy::ExposeSecret as _;

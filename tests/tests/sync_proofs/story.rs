@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use regentra_sync::{
-    ComplianceOrgId, EventId, Integration, MspOrgId,
-    asset::{Asset, AssetContent, AssetStatus, Source},
-    event::{SweepEvent, SyncEvent},
-    id::Version,
-    integration::{Choice, SweepOutcome, SyncOutcome},
-    ninjaone::ListedDevice,
+    Choice, Integration, SweepOutcome, SyncOutcome,
+    model::{
+        Asset, AssetContent, AssetStatus, ComplianceOrgId, EventId, ListedDevice, MspOrgId, Source,
+        Version,
+    },
     regentra_evidence::{SignalKind, Status},
+    schedule::{SweepEvent, SyncEvent},
     store::{AssetCommit, AssetWrite, CommitOutcome},
 };
 use time::Duration;
@@ -181,7 +181,7 @@ impl Story {
         match operation {
             Operation::Connect => {
                 let mut connect = Site::connecting(ours, "eu");
-                connect.region = regentra_sync::RegionKey::parse("eu").unwrap();
+                connect.region = regentra_sync::model::RegionKey::parse("eu").unwrap();
                 process.connect(ours, connect).await.map_err(said)?;
             }
             Operation::Reconnect => {
@@ -207,20 +207,20 @@ impl Story {
                 map.await.map_err(said)?;
             }
             Operation::Promote => {
-                let company = regentra_sync::CompanyId::of_name(ours, "Adventure Works");
+                let company = regentra_sync::model::CompanyId::of_name(ours, "Adventure Works");
                 let promote = process.promote(ours, company, customer(103), actor, event);
                 promote.await.map_err(said)?;
             }
             Operation::SyncAssets => {
-                let event = regentra_sync::event::Event::AssetSync(self.sync.clone());
+                let event = regentra_sync::schedule::Event::AssetSync(self.sync.clone());
                 let handled = process.handle(&event, 1).await.map_err(said)?;
-                let regentra_sync::integration::Handled::AssetSync(synced) = handled else {
+                let regentra_sync::Handled::AssetSync(synced) = handled else {
                     return Err("an asset sync is handled as one".to_owned());
                 };
                 all_synced(synced)?;
             }
             Operation::SyncCompany => {
-                let company = regentra_sync::CompanyId::of_name(ours, "Contoso");
+                let company = regentra_sync::model::CompanyId::of_name(ours, "Contoso");
                 let synced = process.sync_company(ours, company, actor, event);
                 all_synced(synced.await.map_err(said)?)?;
             }
@@ -277,7 +277,7 @@ impl Story {
     }
 }
 
-fn all_synced(synced: Vec<regentra_sync::integration::MappingSync>) -> Result<(), String> {
+fn all_synced(synced: Vec<regentra_sync::MappingSync>) -> Result<(), String> {
     for synced in synced {
         match synced.outcome {
             Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing | SyncOutcome::OutOfView) => {}
@@ -289,7 +289,7 @@ fn all_synced(synced: Vec<regentra_sync::integration::MappingSync>) -> Result<()
 }
 
 /// One that device 11 supersedes, one that 12 does, and one that nobody has.
-async fn write_lower_sources(site: &Site, msp: MspOrgId, company: regentra_sync::CompanyId) {
+async fn write_lower_sources(site: &Site, msp: MspOrgId, company: regentra_sync::model::CompanyId) {
     let writes = [
         (Source::Intune, "SERIES-11"),
         (Source::Entra, "SERIES-12"),
@@ -298,7 +298,7 @@ async fn write_lower_sources(site: &Site, msp: MspOrgId, company: regentra_sync:
     let writes = writes.map(|(source, serial)| {
         let external_id = format!("{}-{serial}", source.as_str());
         let asset = Asset {
-            id: regentra_sync::AssetId::from_uuid(Uuid::new_v5(
+            id: regentra_sync::model::AssetId::from_uuid(Uuid::new_v5(
                 &Uuid::NAMESPACE_OID,
                 format!("{msp} {external_id}").as_bytes(),
             )),

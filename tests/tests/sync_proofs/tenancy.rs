@@ -8,15 +8,14 @@ use std::{
 use async_trait::async_trait;
 use ninjaone_simulator::Fault;
 use regentra_sync::{
-    ComplianceOrgId, CredentialId, Integration, MappingId, MemoryStore, MspOrgId, RegionKey,
-    audit::{AuditAction, AuditDetails, AuditRow},
-    event::SweepEvent,
-    integration::{Choice, Connect, SweepOutcome},
-    mapping::ExternalOrgId,
+    Choice, Connect, Integration, SweepOutcome,
+    model::{
+        AuditAction, AuditDetails, AuditRow, ComplianceOrgId, CredentialId, ExternalOrgId,
+        LeaseKey, MappingId, MspOrgId, OutboxAction, RegionKey, SignalKey,
+    },
     regentra_evidence::{SignalKind, Status},
-    run::LeaseKey,
-    store::{AssetFilter, CommitOutcome, Result, StoreErrorKind, SweepCommit},
-    ticket::{OutboxAction, SignalKey},
+    schedule::SweepEvent,
+    store::{AssetFilter, CommitOutcome, MemoryStore, Result, StoreErrorKind, SweepCommit},
 };
 
 use crate::{

@@ -3,7 +3,7 @@
 use std::{fmt::Display, pin::pin, sync::Arc};
 
 use async_trait::async_trait;
-use regentra_sync::MemoryStore;
+use regentra_sync::store::MemoryStore;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{

@@ -4,18 +4,13 @@ use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use regentra_sync::{
-    CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, WorkerId,
-    anchor::{EvidenceHead, EvidenceRoot},
-    asset::Asset,
-    audit::AuditRow,
-    authorization::{PendingAuthorization, StateDigest},
-    budget::{BudgetUsage, Spend, Window},
-    company::PortalCompany,
-    credential::{Credential, Fingerprint},
-    evidence_chain::EvidenceRow,
-    mapping::Mapping,
+    model::{
+        Asset, AuditRow, BudgetUsage, CompanyId, ComplianceOrgId, Credential, CredentialId,
+        EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fingerprint, Lease, LeaseKey, Mapping,
+        MappingId, MspOrgId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord, Spend,
+        StateDigest, Ticket, Window, WorkerId,
+    },
     regentra_evidence::SignalKind,
-    run::{Lease, LeaseKey, RunRecord},
     store::{
         ActiveCredential, Anchors, AssetCommit, AssetFilter, Assets, AuditPage, AuditTrail, Budget,
         CommitOutcome, ConnectCommit, Connections, DeliveryCommit, DisconnectCommit,
@@ -23,7 +18,6 @@ use regentra_sync::{
         PromotionCommit, Result, RootCommit, Runs, SecretsCommit, Store, StoredSignal, SweepCommit,
         SweepState, Tickets,
     },
-    ticket::{OutboxRow, Ticket},
 };
 use time::{Duration, OffsetDateTime};
 

@@ -2,9 +2,7 @@
 
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, MappingId, MspOrgId,
-    anchor::{EvidenceHead, EvidenceRoot},
-    evidence_chain::EvidenceRow,
+    model::{ComplianceOrgId, EvidenceHead, EvidenceRoot, EvidenceRow, MappingId, MspOrgId},
     store::{Anchors, CommitOutcome, Guard, Result, RootCommit},
 };
 use sqlx::{PgConnection, postgres::PgRow};

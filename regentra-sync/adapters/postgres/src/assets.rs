@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use regentra_sync::{
-    AssetId, CompanyId, CredentialId, MappingId, MspOrgId,
-    asset::{Asset, AssetContent, AssetStatus, Source},
-    id::Version,
-    private::Private,
+    model::{
+        Asset, AssetContent, AssetId, AssetStatus, CompanyId, CredentialId, MappingId, MspOrgId,
+        Private, Source, Version,
+    },
     store::{
         AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result, StoreError,
         StoreErrorKind,

@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use regentra_sync::{
-    AuditId, ComplianceOrgId, EventId, MspOrgId,
-    audit::{Actor, ActorId, AuditAction, AuditRow},
+    model::{Actor, ActorId, AuditAction, AuditId, AuditRow, ComplianceOrgId, EventId, MspOrgId},
     store::{AuditPage, AuditTrail, CommitOutcome, Result},
 };
 use serde::{Deserialize as _, de::IntoDeserializer as _};

@@ -7,11 +7,10 @@
 use std::pin::Pin;
 
 use regentra_sync::{
-    CompanyId, EventId, Generation, MspOrgId, WorkerId,
-    credential::CredentialGuard,
-    id::Version,
-    mapping::MappingGuard,
-    run::{Fence, Lease},
+    model::{
+        CompanyId, CredentialGuard, EventId, Fence, Generation, Lease, MappingGuard, MspOrgId,
+        Version, WorkerId,
+    },
     store::{CommitOutcome, Guard, Result},
 };
 use sqlx::PgConnection;

@@ -4,17 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, CredentialId, Generation, MappingId, MspOrgId,
-    audit::AuditRow,
-    authorization::{PendingAuthorization, StateDigest},
-    credential::{Credential, Fingerprint, Grant, SealedSecrets, TenantView},
-    id::Version,
-    region::RegionKey,
+    model::{
+        AuditRow, ComplianceOrgId, Credential, CredentialId, Fingerprint, Generation, Grant,
+        MappingId, MspOrgId, NoteReason, PendingAuthorization, RegionKey, SealedSecrets,
+        StateDigest, TenantView, Version,
+    },
     seal::Sealed,
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
     },
-    ticket::NoteReason,
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;

@@ -4,18 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, EventId, MappingId, MspOrgId,
-    clock::{CLOCK_TOLERANCE, StoreClock},
-    evidence_chain::{EvidenceRow, chain_start},
-    id::Version,
-    regentra_evidence::{ChainHead, ChainLink, SignalKind},
-    signature_history::{
-        DeviceDigest, SignatureChanges, SignatureHistory, SignatureRecord, SignatureState,
+    host::StoreClock,
+    model::{
+        CLOCK_TOLERANCE, ComplianceOrgId, DeviceDigest, EventId, EvidenceRow, MappingId, MspOrgId,
+        OutboxId, OutboxRow, SignatureChanges, SignatureHistory, SignatureRecord, SignatureState,
+        Ticket, TicketId, TicketState, TicketTick, Version, chain_start,
     },
+    regentra_evidence::{ChainHead, ChainLink, SignalKind},
     store::{
         CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
     },
-    ticket::{OutboxId, OutboxRow, Ticket, TicketId, TicketState, TicketTick},
 };
 use sqlx::{
     PgConnection, Postgres,

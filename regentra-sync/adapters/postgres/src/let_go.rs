@@ -1,10 +1,8 @@
 //! What a disconnect and an un-mapping have in common: the mappings' assets, signature history and open tickets are let go.
 
 use regentra_sync::{
-    EventId, MappingId, MspOrgId,
-    asset::{Source, come_back},
+    model::{EventId, MappingId, MspOrgId, NoteReason, OutboxRow, Source, come_back},
     store::Result,
-    ticket::{NoteReason, OutboxRow},
 };
 use sqlx::PgConnection;
 use time::OffsetDateTime;

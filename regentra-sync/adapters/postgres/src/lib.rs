@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr as _, time::Duration};
 
-use regentra_sync::{clock::StoreClock, store::Result};
+use regentra_sync::{host::StoreClock, store::Result};
 use sqlx::{
     Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},

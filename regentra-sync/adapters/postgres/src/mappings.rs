@@ -2,15 +2,14 @@
 
 use async_trait::async_trait;
 use regentra_sync::{
-    CompanyId, ComplianceOrgId, CredentialId, MappingId, MspOrgId,
-    company::PortalCompany,
-    id::Version,
-    mapping::{ExternalOrgId, Mapping, MappingState},
+    model::{
+        CompanyId, ComplianceOrgId, CredentialId, ExternalOrgId, Mapping, MappingId, MappingState,
+        MspOrgId, NoteReason, PortalCompany, Version,
+    },
     store::{
         CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
         SeenOrganization,
     },
-    ticket::NoteReason,
 };
 use sqlx::{PgConnection, postgres::PgRow};
 

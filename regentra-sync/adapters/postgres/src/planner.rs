@@ -3,9 +3,7 @@
 
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, CredentialId, MappingId, MspOrgId,
-    mapping::ExternalOrgId,
-    region::RegionKey,
+    model::{ComplianceOrgId, CredentialId, ExternalOrgId, MappingId, MspOrgId, RegionKey},
     store::{ActiveCredential, Planner, PromotedMapping, Result},
 };
 

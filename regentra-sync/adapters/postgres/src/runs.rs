@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use regentra_sync::{
-    CredentialId, MappingId, MspOrgId, WorkerId,
-    run::{Fence, Lease, LeaseKey, RunKind, RunRecord, RunSubject},
+    model::{
+        CredentialId, Fence, Lease, LeaseKey, MappingId, MspOrgId, RunKind, RunRecord, RunSubject,
+        WorkerId,
+    },
     store::{Result, Runs},
 };
 use sqlx::{PgConnection, postgres::PgRow};

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use regentra_sync::{
-    CompanyId, ComplianceOrgId, MappingId, MspOrgId,
-    id::Version,
-    private::Private,
+    model::{
+        CompanyId, ComplianceOrgId, MappingId, MspOrgId, OutboxAction, OutboxId, OutboxRow,
+        Private, SignalKey, Ticket, TicketId, TicketState, Version,
+    },
     store::{CommitOutcome, DeliveryCommit, Guard, Result, Tickets},
-    ticket::{OutboxAction, OutboxId, OutboxRow, SignalKey, Ticket, TicketId, TicketState},
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;

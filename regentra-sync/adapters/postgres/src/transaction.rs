@@ -1,9 +1,8 @@
 //! Transactions: whose they are, and what happens when nobody waits for them any more.
 
 use regentra_sync::{
-    ComplianceOrgId, MspOrgId,
-    clock::{CLOCK_TOLERANCE, StoreClock},
-    credential::Fingerprint,
+    host::StoreClock,
+    model::{CLOCK_TOLERANCE, ComplianceOrgId, Fingerprint, MspOrgId},
     store::Result,
 };
 use sqlx::{

@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, MappingId, MspOrgId,
-    anchor::{EvidenceHead, EvidenceRoot},
+    model::{ComplianceOrgId, EvidenceHead, EvidenceRoot, MappingId, MspOrgId},
     regentra_evidence::Hash256,
     store::{Anchors, CommitOutcome, Guard, Result, RootCommit, SweepCommit},
 };

@@ -1,11 +1,10 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    AssetId, CompanyId, CredentialId, EventId, MappingId, MspOrgId,
-    asset::{Asset, AssetContent, AssetStatus, Source, come_back},
-    id::Version,
-    private::Private,
+    model::{
+        Asset, AssetContent, AssetId, AssetStatus, CompanyId, CredentialId, EventId, MappingId,
+        MspOrgId, NoteReason, OutboxRow, Private, Source, Version, come_back,
+    },
     store::{AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result},
-    ticket::{NoteReason, OutboxRow},
 };
 use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};

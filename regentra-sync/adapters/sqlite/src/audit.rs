@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, EventId, MspOrgId,
-    audit::AuditRow,
+    model::{AuditRow, ComplianceOrgId, EventId, MspOrgId},
     store::{AuditPage, AuditTrail, CommitOutcome, Result},
 };
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! How values look in columns.
 
 use regentra_sync::{
-    clock::CLOCK_TOLERANCE,
+    model::CLOCK_TOLERANCE,
     regentra_evidence::{Hash256, HeadSignature, SignalKind},
 };
 use serde::{Serialize, de::DeserializeOwned};

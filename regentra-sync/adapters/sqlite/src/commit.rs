@@ -1,11 +1,7 @@
 //! What every commit does: the guards they share, and the end.
 
 use regentra_sync::{
-    CompanyId, EventId, MspOrgId,
-    audit::AuditRow,
-    credential::CredentialGuard,
-    mapping::MappingGuard,
-    run::Lease,
+    model::{AuditRow, CompanyId, CredentialGuard, EventId, Lease, MappingGuard, MspOrgId},
     store::{CommitOutcome, Guard, Result},
 };
 use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
@@ -123,7 +119,7 @@ pub(crate) async fn append_msp_audit(
 
 pub(crate) async fn append_customer_audit(
     db: &mut SqliteConnection,
-    customer: regentra_sync::ComplianceOrgId,
+    customer: regentra_sync::model::ComplianceOrgId,
     row: &AuditRow,
 ) -> std::result::Result<(), Failure> {
     sqlx::query(

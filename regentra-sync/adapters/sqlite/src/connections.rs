@@ -1,16 +1,14 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, CredentialId, Generation, MspOrgId,
-    audit::AuditRow,
-    authorization::{PendingAuthorization, StateDigest},
-    credential::{Credential, Fingerprint, Grant, SealedSecrets, TenantView},
-    id::Version,
-    region::RegionKey,
+    model::{
+        AuditRow, ComplianceOrgId, Credential, CredentialId, Fingerprint, Generation, Grant,
+        MspOrgId, NoteReason, PendingAuthorization, RegionKey, SealedSecrets, StateDigest,
+        TenantView, Version,
+    },
     seal::Sealed,
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
     },
-    ticket::NoteReason,
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;

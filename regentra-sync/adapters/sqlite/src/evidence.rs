@@ -2,15 +2,15 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, EventId, MappingId, MspOrgId,
-    evidence_chain::{EvidenceRow, chain_start},
-    id::Version,
+    model::{
+        ComplianceOrgId, DeviceDigest, EventId, EvidenceRow, MappingId, MspOrgId, OutboxId,
+        SignatureChanges, SignatureRecord, SignatureState, TicketState, TicketTick, Version,
+        chain_start,
+    },
     regentra_evidence::{ChainHead, ChainLink, Hash256, HeadSignature, SignalKind},
-    signature_history::{DeviceDigest, SignatureChanges, SignatureRecord, SignatureState},
     store::{
         CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
     },
-    ticket::{OutboxId, TicketState, TicketTick},
 };
 use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};

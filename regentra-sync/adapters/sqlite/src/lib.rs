@@ -6,7 +6,7 @@ use std::{
 };
 
 use regentra_sync::{
-    clock::StoreClock,
+    host::StoreClock,
     store::{Result, StoreError, StoreErrorKind},
 };
 use sqlx::{

@@ -1,8 +1,6 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, CredentialId, MappingId, MspOrgId,
-    mapping::ExternalOrgId,
-    region::RegionKey,
+    model::{ComplianceOrgId, CredentialId, ExternalOrgId, MappingId, MspOrgId, RegionKey},
     store::{ActiveCredential, Planner, PromotedMapping, Result},
 };
 use sqlx::sqlite::SqliteRow;

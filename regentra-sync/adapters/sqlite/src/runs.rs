@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    MspOrgId, WorkerId,
-    run::{Fence, Lease, LeaseKey, RunRecord},
+    model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId},
     store::{Result, Runs},
 };
 use time::{Duration, OffsetDateTime};

@@ -1,7 +1,7 @@
 //! SQLite keeps every law of the store traits.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-use regentra_sync::clock::StoreClock;
+use regentra_sync::host::StoreClock;
 use regentra_sync_sqlite::SqliteStore;
 use tempfile::TempDir;
 

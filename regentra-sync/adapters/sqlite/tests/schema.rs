@@ -297,9 +297,7 @@ async fn chains_of_the_schema_before_keep_their_records_and_their_last_heads_wai
 #[tokio::test]
 async fn a_database_of_an_older_release_keeps_every_row_and_the_running_ages_of_signatures() {
     use regentra_sync::{
-        ComplianceOrgId, EventId, MappingId, MspOrgId,
-        credential::TenantView,
-        signature_history::SignatureState,
+        model::{ComplianceOrgId, EventId, MappingId, MspOrgId, SignatureState, TenantView},
         store::{AssetFilter, Assets as _, Connections as _, Evidence as _},
     };
     use time::OffsetDateTime;

@@ -1,9 +1,8 @@
 //! Rows are written many at a time, as JSON that SQLite takes apart: whatever a text holds, it is kept.
 
 use regentra_sync::{
-    asset::Source,
-    conformance::world::World,
-    store::{AssetFilter, Assets as _},
+    model::Source,
+    store::{AssetFilter, Assets as _, conformance::world::World},
 };
 use regentra_sync_sqlite::SqliteStore;
 

@@ -14,14 +14,14 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use ninjaone_simulator::{Preset, Request, Tenant, front::in_process};
 use regentra_sync::{
-    CredentialId, Error, ErrorKind, Integration, MemoryStore, Policy, RegionKey,
-    credential::Credential,
-    integration::{BeginAuthorization, Callback, RequestedAccess},
-    live::LiveNinjaOne,
+    BeginAuthorization, Callback, Error, ErrorKind, Integration, RequestedAccess,
+    host::Policy,
+    model::{Credential, CredentialId, RegionKey},
+    ninjaone::LiveNinjaOne,
     ninjaone_client::{
         ErrorKind as Vendor, RateLimit, Transport, TransportError, TransportErrorKind,
     },
-    store::{Result, StoreError, StoreErrorKind},
+    store::{MemoryStore, Result, StoreError, StoreErrorKind},
 };
 
 use super::{Successor, suspension::run_to_suspension};

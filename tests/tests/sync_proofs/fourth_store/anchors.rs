@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, MspOrgId,
-    anchor::{EvidenceHead, EvidenceRoot},
+    model::{ComplianceOrgId, EvidenceHead, EvidenceRoot, MspOrgId},
     store::{Anchors, CommitOutcome, Guard, Result, RootCommit},
 };
 use time::OffsetDateTime;

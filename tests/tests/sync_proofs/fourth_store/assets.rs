@@ -2,8 +2,7 @@ use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use regentra_sync::{
-    MspOrgId,
-    asset::{Asset, AssetStatus},
+    model::{Asset, AssetStatus, MspOrgId},
     store::{
         AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result, StoreError,
         StoreErrorKind,

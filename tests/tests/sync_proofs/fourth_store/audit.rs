@@ -2,8 +2,7 @@ use std::cmp::Reverse;
 
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, EventId, MspOrgId,
-    audit::AuditRow,
+    model::{AuditRow, ComplianceOrgId, EventId, MspOrgId},
     store::{AuditPage, AuditTrail, CommitOutcome, Result},
 };
 

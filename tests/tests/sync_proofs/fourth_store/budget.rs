@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    budget::{BudgetUsage, Spend, Window},
-    credential::Fingerprint,
+    model::{BudgetUsage, Fingerprint, Spend, Window},
     store::{Budget, Result},
 };
 use time::{Duration, OffsetDateTime};

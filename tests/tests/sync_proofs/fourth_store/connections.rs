@@ -2,14 +2,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use regentra_sync::{
-    CredentialId, MspOrgId,
-    audit::AuditRow,
-    authorization::{PendingAuthorization, StateDigest},
-    credential::Credential,
+    model::{
+        AuditRow, Credential, CredentialId, MspOrgId, NoteReason, PendingAuthorization, StateDigest,
+    },
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
     },
-    ticket::NoteReason,
 };
 use time::OffsetDateTime;
 

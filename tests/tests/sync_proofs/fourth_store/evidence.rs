@@ -2,14 +2,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, EventId, MappingId, MspOrgId,
-    anchor::EvidenceHead,
-    evidence_chain::{EvidenceRow, chain_start},
-    regentra_evidence::SignalKind,
-    store::{
-        CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, is_ahead,
+    model::{
+        ComplianceOrgId, EventId, EvidenceHead, EvidenceRow, MappingId, MspOrgId, OutboxAction,
+        OutboxId, OutboxRow, TicketState, chain_start, is_ahead,
     },
-    ticket::{OutboxAction, OutboxId, OutboxRow, TicketState},
+    regentra_evidence::SignalKind,
+    store::{CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState},
 };
 use time::OffsetDateTime;
 

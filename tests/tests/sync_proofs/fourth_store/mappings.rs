@@ -2,13 +2,13 @@ use std::collections::{HashSet, hash_map::Entry};
 
 use async_trait::async_trait;
 use regentra_sync::{
-    CompanyId, CredentialId, MappingId, MspOrgId,
-    company::PortalCompany,
-    mapping::{Mapping, MappingState},
+    model::{
+        CompanyId, CredentialId, Mapping, MappingId, MappingState, MspOrgId, NoteReason,
+        PortalCompany,
+    },
     store::{
         CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
     },
-    ticket::NoteReason,
 };
 
 use super::{HashMapStore, State};

@@ -20,21 +20,17 @@ use std::{
 };
 
 use regentra_sync::{
-    AssetId, CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId,
-    anchor::{EvidenceHead, EvidenceRoot},
-    asset::{Asset, AssetStatus, Source, come_back},
-    audit::AuditRow,
-    authorization::{PendingAuthorization, StateDigest},
-    clock::StoreClock,
-    company::PortalCompany,
-    credential::{Credential, CredentialGuard, Fingerprint},
-    evidence_chain::EvidenceRow,
-    mapping::{Mapping, MappingGuard},
+    host::StoreClock,
+    model::{
+        Asset, AssetId, AssetStatus, AuditRow, CompanyId, ComplianceOrgId, Credential,
+        CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fence,
+        Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId, MspOrgId, NoteReason,
+        OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord, RunSubject,
+        SignatureHistory, Source, StateDigest, Ticket, TicketId, TicketState, TicketTick, WorkerId,
+        come_back,
+    },
     regentra_evidence::SignalKind,
-    run::{Fence, Lease, LeaseKey, RunRecord, RunSubject, WorkerId},
-    signature_history::SignatureHistory,
     store::{CommitOutcome, Guard, StoredSignal},
-    ticket::{NoteReason, OutboxId, OutboxRow, Ticket, TicketId, TicketState, TicketTick},
 };
 use time::{Duration, OffsetDateTime};
 

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    CredentialId, MappingId,
+    model::{CredentialId, MappingId},
     store::{ActiveCredential, Planner, PromotedMapping, Result},
 };
 

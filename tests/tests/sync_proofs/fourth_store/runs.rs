@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    MspOrgId,
-    run::{Fence, Lease, LeaseKey, RunRecord, WorkerId},
+    model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId},
     store::{Result, Runs},
 };
 use time::{Duration, OffsetDateTime};

@@ -2,9 +2,8 @@ use std::cmp::Reverse;
 
 use async_trait::async_trait;
 use regentra_sync::{
-    ComplianceOrgId, MspOrgId,
-    store::{CommitOutcome, DeliveryCommit, Result, Tickets, is_ahead},
-    ticket::{OutboxRow, Ticket},
+    model::{ComplianceOrgId, MspOrgId, OutboxRow, Ticket, is_ahead},
+    store::{CommitOutcome, DeliveryCommit, Result, Tickets},
 };
 use time::OffsetDateTime;
 

@@ -1,0 +1,17 @@
+//! What a host brings: its clock, its policy, and who watches.
+
+mod anchor_sink;
+mod clock;
+mod policy;
+mod progress;
+
+pub(crate) use self::policy::is_elsewhere;
+
+#[cfg(feature = "time-stamps")]
+pub use self::anchor_sink::{TimeStampTransport, TimeStamps, verify_imprint};
+pub use self::{
+    anchor_sink::{Anchor, AnchorSink, FileSink, SinkError},
+    clock::{Clock, ManualClock, StoreClock, SystemClock, to_micros},
+    policy::{DEVICE_CEILING, ORGANIZATION_CEILING, PASSES_TO_CLOSE, Policy},
+    progress::{Observer, Progress, Unobserved},
+};

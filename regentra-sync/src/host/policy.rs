@@ -1,0 +1,220 @@
+//! What a host may decide otherwise.
+
+use std::{
+    fmt,
+    net::{IpAddr, ToSocketAddrs as _},
+    sync::Arc,
+};
+
+use ninjaone_client::BaseUrl;
+use regentra_evidence::Rules;
+use time::Duration;
+use url::{Host, Url};
+
+use crate::{model::CustomFields, schedule::Cadence};
+
+/// Organizations that are walked at the most; seeing one more is a truncated list. Exactly this many is complete.
+pub const ORGANIZATION_CEILING: usize = 5_000;
+
+/// Devices of one organization that are walked at the most; seeing one more is a truncated list. Exactly this many is complete.
+pub const DEVICE_CEILING: usize = 10_000;
+
+/// Complete passing sweeps after which a ticket is closed.
+pub const PASSES_TO_CLOSE: u32 = 2;
+
+/// One of NinjaOne's hosts, by https, on the port of https, without a path.
+fn is_ninjaones_own(base: &BaseUrl) -> bool {
+    let url = Url::parse(&base.to_string());
+    base.region().is_some()
+        && url.is_ok_and(|url| {
+            url.scheme() == "https" && url.port().is_none() && matches!(url.path(), "" | "/")
+        })
+}
+
+/// Whether an address is named like this machine (`localhost`, or a name below it) and may be another one's: some resolvers ask the
+/// network for such names.
+pub(crate) async fn is_elsewhere(base: &BaseUrl) -> bool {
+    let Ok(url) = Url::parse(&base.to_string()) else {
+        return true;
+    };
+    let Some(Host::Domain(name)) = url.host() else {
+        return false;
+    };
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    if name != "localhost" && !name.ends_with(".localhost") {
+        return false;
+    }
+    // Any port will do: only the addresses are looked at.
+    let resolved = tokio::task::spawn_blocking(move || {
+        let addresses = (name.as_str(), 443).to_socket_addrs();
+        addresses.map(|all| all.map(|address| address.ip()).collect::<Vec<_>>())
+    });
+    match resolved.await {
+        Ok(Ok(addresses)) => addresses.is_empty() || !addresses.iter().all(IpAddr::is_loopback),
+        Ok(Err(_)) | Err(_) => true,
+    }
+}
+
+type HostAllowed = Arc<dyn Fn(&BaseUrl) -> bool + Send + Sync>;
+
+/// What a host may decide otherwise. The default is the promise.
+#[derive(Clone)]
+pub struct Policy {
+    pub(crate) rules: Rules,
+    pub(crate) custom_fields: CustomFields,
+    pub(crate) tickets_per_tick: u32,
+    pub(crate) asset_sync: Cadence,
+    pub(crate) evidence_sweep: Cadence,
+    pub(crate) lease_length: Duration,
+    pub(crate) sweep_deadline: Duration,
+    pub(crate) event_deadline: Duration,
+    pub(crate) host_allowed: HostAllowed,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            rules: Rules::default(),
+            custom_fields: CustomFields::default(),
+            tickets_per_tick: 20,
+            asset_sync: Cadence::ASSET_SYNC,
+            evidence_sweep: Cadence::EVIDENCE_SWEEP,
+            lease_length: Duration::minutes(5),
+            sweep_deadline: Duration::minutes(90),
+            event_deadline: Duration::hours(4),
+            host_allowed: Arc::new(is_ninjaones_own),
+        }
+    }
+}
+
+impl Policy {
+    /// Stricter thresholds than the promise's.
+    #[must_use]
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Custom fields that answer what NinjaOne cannot, such as `FileVault`. Default: none.
+    #[must_use]
+    pub fn custom_fields(mut self, fields: CustomFields) -> Self {
+        self.custom_fields = fields;
+        self
+    }
+
+    /// How many tickets one tick of the sweep opens for one MSP at the most; the rest goes into one digest. Default: 20.
+    #[must_use]
+    pub fn tickets_per_tick(mut self, tickets: u32) -> Self {
+        self.tickets_per_tick = tickets;
+        self
+    }
+
+    /// When asset syncs are due. Default: [`Cadence::ASSET_SYNC`].
+    #[must_use]
+    pub fn asset_sync(mut self, cadence: Cadence) -> Self {
+        self.asset_sync = cadence;
+        self
+    }
+
+    /// When evidence sweeps are due. Default: [`Cadence::EVIDENCE_SWEEP`].
+    #[must_use]
+    pub fn evidence_sweep(mut self, cadence: Cadence) -> Self {
+        self.evidence_sweep = cadence;
+        self
+    }
+
+    /// How long a run keeps its lease without a sign of life; another worker may take over then. A running one renews it three
+    /// times as often. Default: five minutes.
+    #[must_use]
+    pub fn lease_length(mut self, length: Duration) -> Self {
+        self.lease_length = length;
+        self
+    }
+
+    /// How long the reports of one customer may take, waits for the request budget included; what takes longer fails with
+    /// [`ErrorKind::Deadline`](crate::error::ErrorKind::Deadline). Default: an hour and a half, of which an hour is the longest wait.
+    #[must_use]
+    pub fn sweep_deadline(mut self, deadline: Duration) -> Self {
+        self.sweep_deadline = deadline;
+        self
+    }
+
+    /// How long NinjaOne may take over any one event of the schedule, a whole region's assets included; likewise. Default: four
+    /// hours, after which the next asset sync is due.
+    #[must_use]
+    pub fn event_deadline(mut self, deadline: Duration) -> Self {
+        self.event_deadline = deadline;
+        self
+    }
+
+    /// Which addresses may be connected, so that no request goes to wherever somebody types. Default: NinjaOne's regions and
+    /// their branded hosts, by https on port 443, without a path. Whatever is allowed, a name that ends in `localhost` has to stand
+    /// for this machine alone.
+    #[must_use]
+    pub fn allow_hosts(
+        mut self,
+        allowed: impl Fn(&BaseUrl) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.host_allowed = Arc::new(allowed);
+        self
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("rules", &self.rules)
+            .field("custom_fields", &self.custom_fields)
+            .field("tickets_per_tick", &self.tickets_per_tick)
+            .field("asset_sync", &self.asset_sync)
+            .field("evidence_sweep", &self.evidence_sweep)
+            .field("lease_length", &self.lease_length)
+            .field("sweep_deadline", &self.sweep_deadline)
+            .field("event_deadline", &self.event_deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_policy_takes_https_on_port_443_without_a_path_and_nothing_else() {
+        let policy = Policy::default();
+        for (address, allowed) in [
+            ("https://eu.ninjarmm.com", true),
+            ("https://eu.ninjarmm.com:443/", true),
+            ("https://acme.rmmservice.com", true),
+            ("https://eu.ninjarmm.com:8443", false),
+            ("https://eu.ninjarmm.com/gateway", false),
+            ("https://acme.rmmservice.com:444", false),
+            ("https://evil.example", false),
+            ("https://localhost", false),
+            ("http://localhost", false),
+            ("http://127.0.0.1:8080", false),
+        ] {
+            let base = BaseUrl::parse(address).unwrap();
+            assert_eq!((policy.host_allowed)(&base), allowed, "{address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_localhost_name_is_taken_only_where_it_stands_for_this_machine() {
+        for (address, elsewhere) in [
+            ("http://127.0.0.1:8080", false),
+            ("http://localhost:8080", false),
+            ("https://acme.rmmservice.com", false),
+            ("https://notlocalhost", false),
+        ] {
+            let base = BaseUrl::parse(address).unwrap();
+            assert_eq!(is_elsewhere(&base).await, elsewhere, "{address}");
+        }
+        // Where the resolver knows names below localhost they are loopback, and where it does not they are refused: never is one
+        // taken that stands for another machine.
+        let base = BaseUrl::parse("https://evil.localhost").unwrap();
+        let addresses = ("evil.localhost", 443).to_socket_addrs();
+        let is_loopback = addresses.is_ok_and(|mut all| all.all(|one| one.ip().is_loopback()));
+        assert_eq!(is_elsewhere(&base).await, !is_loopback);
+    }
+}

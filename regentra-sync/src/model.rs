@@ -1,0 +1,65 @@
+//! What is remembered: ids, rows and counts, as stores keep them.
+
+mod ahead;
+mod asset;
+mod audit;
+mod authorization;
+mod budget;
+mod company;
+mod credential;
+mod custom_field;
+mod evidence_chain;
+mod evidence_head;
+mod id;
+mod keyed;
+mod listing;
+mod mapping;
+mod name;
+mod private;
+mod region;
+mod report;
+mod run;
+mod signature_history;
+mod tenant;
+mod ticket;
+
+pub(crate) use self::{id::derive, name::confusable_name};
+
+pub use self::{
+    ahead::{CLOCK_TOLERANCE, is_ahead},
+    asset::{Asset, AssetContent, AssetId, AssetStatus, ContentHash, Source, come_back},
+    audit::{
+        Actor, ActorId, AuditAction, AuditDetails, AuditId, AuditRow, RepairedRows, SweepCounts,
+        SweptSignal, SyncCounts,
+    },
+    authorization::{AUTHORIZATION_LIFETIME, PendingAuthorization, StateDigest},
+    budget::{BudgetUsage, NINJAONE_WINDOWS, Spend, Window},
+    company::{CompanyId, PortalCompany},
+    credential::{
+        Credential, CredentialGuard, CredentialId, Fingerprint, Generation, Grant, SealedSecrets,
+        TenantView,
+    },
+    custom_field::{CustomFieldSource, CustomFields, Question, SourceError},
+    evidence_chain::{
+        EvidenceRow, TimeFault, chain_start, chain_subject, mapping_of, verify_times,
+    },
+    evidence_head::{EvidenceHead, EvidenceRoot},
+    id::{EventId, Version},
+    keyed::{DeviceDigester, Field},
+    listing::{Contact, DeviceList, ListedDevice, ListedOrganization, OrganizationList},
+    mapping::{ExternalOrgId, Mapping, MappingGuard, MappingId, MappingState},
+    name::{fold_name, is_same_name},
+    private::{Private, is_invisible, is_readable},
+    region::{RegionKey, UnknownRegion},
+    report::{Report, ReportOutcome},
+    run::{Fence, Lease, LeaseKey, RunKind, RunOutcome, RunRecord, RunSubject, WorkerId},
+    signature_history::{
+        DeviceDigest, SignatureAges, SignatureChanges, SignatureHistory, SignatureRecord,
+        SignatureState,
+    },
+    tenant::{ComplianceOrgId, MspOrgId},
+    ticket::{
+        NoteReason, OutboxAction, OutboxId, OutboxRow, SignalKey, Ticket, TicketId, TicketState,
+        TicketTick,
+    },
+};

@@ -1,0 +1,266 @@
+//! PSA assets: the machines of a company, whichever source they were found in.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+
+use super::{
+    company::CompanyId,
+    credential::CredentialId,
+    id::{Version, derive, opaque_id},
+    mapping::MappingId,
+    private::{Private, drop_nul},
+};
+
+opaque_id! {
+    /// One asset row.
+    AssetId
+}
+
+impl AssetId {
+    /// The asset of this NinjaOne device; there is only one, whichever organization the device is in.
+    #[must_use]
+    pub fn of_device(credential: CredentialId, device: &str) -> Self {
+        Self(derive(
+            "asset",
+            &[credential.as_uuid().as_bytes(), device.as_bytes()],
+        ))
+    }
+}
+
+/// Where an asset was found. The order is the priority: a device found in several sources keeps the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// NinjaOne.
+    Ninjaone,
+    /// Level.
+    Level,
+    /// Microsoft Intune.
+    Intune,
+    /// Microsoft Entra.
+    Entra,
+}
+
+impl Source {
+    /// All sources, highest priority first.
+    pub const ALL: [Self; 4] = [Self::Ninjaone, Self::Level, Self::Intune, Self::Entra];
+
+    /// The name used in the `external_source` column, such as `ninjaone`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ninjaone => "ninjaone",
+            Self::Level => "level",
+            Self::Intune => "intune",
+            Self::Entra => "entra",
+        }
+    }
+
+    /// The source of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.as_str() == name)
+    }
+}
+
+/// Whether an asset counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum AssetStatus {
+    /// In its source, and no higher source has the same machine.
+    Active,
+    /// In its source, and kept aside because a higher source has the same machine. Stored as `RETIRED` with a link.
+    Superseded {
+        /// The asset that counts instead.
+        by: AssetId,
+    },
+    /// No longer in its source. The row is kept.
+    Retired,
+}
+
+impl AssetStatus {
+    /// The name in the `status` column: `ACTIVE` or `RETIRED`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Superseded { .. } | Self::Retired => "RETIRED",
+        }
+    }
+
+    /// The winner this asset gave way to.
+    #[must_use]
+    pub const fn superseded_by(self) -> Option<AssetId> {
+        match self {
+            Self::Superseded { by } => Some(by),
+            Self::Active | Self::Retired => None,
+        }
+    }
+}
+
+/// What is known about the machine itself. Nothing in it changes from hour to hour, so that a second sync over the same
+/// fleet writes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetContent {
+    /// The name to show.
+    pub name: Private,
+    /// The host name, for matching.
+    pub host_name: Option<Private>,
+    /// The serial number as the source says it; see [`crate::rules::identity`] for how it is compared.
+    pub serial_number: Option<Private>,
+    /// The Entra device id, where the source knows it.
+    pub entra_device_id: Option<Private>,
+    /// The class of device in the source's own word, such as `WINDOWS_SERVER`.
+    pub class: Option<String>,
+    /// Who made it.
+    pub manufacturer: Option<String>,
+    /// Which model.
+    pub model: Option<String>,
+    /// The operating system.
+    pub operating_system: Option<String>,
+}
+
+impl AssetContent {
+    /// The content as stores can keep it.
+    pub(crate) fn drop_nul(&mut self) {
+        let Self {
+            name,
+            host_name,
+            serial_number,
+            entra_device_id,
+            class,
+            manufacturer,
+            model,
+            operating_system,
+        } = self;
+        name.drop_nul();
+        for text in [host_name, serial_number, entra_device_id]
+            .into_iter()
+            .flatten()
+        {
+            text.drop_nul();
+        }
+        for text in [class, manufacturer, model, operating_system]
+            .into_iter()
+            .flatten()
+        {
+            drop_nul(text);
+        }
+    }
+
+    /// A hash over every field: equal exactly when the content is.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        let mut hash = Sha256::new();
+        let Self {
+            name,
+            host_name,
+            serial_number,
+            entra_device_id,
+            class,
+            manufacturer,
+            model,
+            operating_system,
+        } = self;
+        let fields = [
+            Some(name.as_str()),
+            host_name.as_ref().map(Private::as_str),
+            serial_number.as_ref().map(Private::as_str),
+            entra_device_id.as_ref().map(Private::as_str),
+            class.as_deref(),
+            manufacturer.as_deref(),
+            model.as_deref(),
+            operating_system.as_deref(),
+        ];
+        for field in fields {
+            match field {
+                None => hash.update([0]),
+                Some(text) => {
+                    hash.update([1]);
+                    hash.update((text.len() as u64).to_be_bytes());
+                    hash.update(text.as_bytes());
+                }
+            }
+        }
+        ContentHash(hash.finalize().into())
+    }
+}
+
+/// SHA-256 over the content of an asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ContentHash([u8; 32]);
+
+/// One asset row of an MSP, bound to a company.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asset {
+    /// Which asset.
+    pub id: AssetId,
+    /// The company it belongs to.
+    pub company: CompanyId,
+    /// Where it was found (`external_source`).
+    pub source: Source,
+    /// The credential, for a NinjaOne asset.
+    pub credential: Option<CredentialId>,
+    /// The mapping it came through, for a NinjaOne asset.
+    pub mapping: Option<MappingId>,
+    /// The machine's id in its source.
+    pub external_id: String,
+    /// Whether it counts.
+    #[serde(flatten)]
+    pub status: AssetStatus,
+    /// What is known about the machine.
+    #[serde(flatten)]
+    pub content: AssetContent,
+    /// Since when complete lists of its source have not contained it, while it is held: see
+    /// [`sync_plan`](crate::rules::sync_plan).
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub missing_since: Option<OffsetDateTime>,
+    /// The asset of the same source that is probably this machine, set up anew: the same serial number, and this one offline and
+    /// never seen after the other appeared. Shown, and never merged.
+    #[serde(default)]
+    pub possible_duplicate_of: Option<AssetId>,
+    /// How often the row was written.
+    pub version: Version,
+    /// When the row was first written.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When the row was last written.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+}
+
+/// Lets assets come back whose winner is gone. Of those that gave way to the same winner, the one of the highest source (then
+/// the smallest id) is active again and the others give way to it. Stores call it where a commit's contract retires
+/// assets; each row's version grows by one and its `updated_at` becomes `at`.
+#[must_use]
+pub fn come_back(superseded: Vec<Asset>, at: OffsetDateTime) -> Vec<Asset> {
+    let mut winners = std::collections::BTreeMap::new();
+    for asset in &superseded {
+        if let Some(gone) = asset.status.superseded_by() {
+            let rank = (asset.source, asset.id);
+            winners
+                .entry(gone)
+                .and_modify(|best| *best = rank.min(*best))
+                .or_insert(rank);
+        }
+    }
+    let come_back = |mut asset: Asset| {
+        if let Some((_, winner)) = asset
+            .status
+            .superseded_by()
+            .and_then(|gone| winners.get(&gone))
+        {
+            let status = AssetStatus::Superseded { by: *winner };
+            asset.status = if *winner == asset.id {
+                AssetStatus::Active
+            } else {
+                status
+            };
+            asset.version = asset.version.next();
+            asset.updated_at = at;
+        }
+        asset
+    };
+    superseded.into_iter().map(come_back).collect()
+}

@@ -1,0 +1,172 @@
+//! Runs: one at a time per subject, and when the last one was.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{
+    ahead::is_ahead,
+    credential::CredentialId,
+    id::{counter, opaque_id},
+    mapping::MappingId,
+    tenant::ComplianceOrgId,
+};
+
+/// What only one run at a time may work on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "run", content = "of", rename_all = "snake_case")]
+pub enum LeaseKey {
+    /// Discovery with one credential.
+    Discovery(CredentialId),
+    /// The asset sync of one mapping.
+    AssetSync(MappingId),
+    /// The scheduled asset sync of one region, which syncs its mappings one after the other.
+    RegionSync(CredentialId),
+    /// The evidence sweep of one customer.
+    EvidenceSweep(ComplianceOrgId),
+}
+
+impl LeaseKey {
+    /// The key as one text, for stores: `asset_sync:<id>`.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        match self {
+            Self::Discovery(id) => format!("discovery:{id}"),
+            Self::AssetSync(id) => format!("asset_sync:{id}"),
+            Self::RegionSync(id) => format!("region_sync:{id}"),
+            Self::EvidenceSweep(id) => format!("evidence_sweep:{id}"),
+        }
+    }
+}
+
+opaque_id! {
+    /// One worker: whoever holds leases. A new process is a new worker.
+    WorkerId
+}
+
+impl WorkerId {
+    /// A worker nobody else is.
+    #[must_use]
+    pub fn new(now: OffsetDateTime) -> Self {
+        Self::from_uuid(crate::model::EventId::new(now).as_uuid())
+    }
+}
+
+counter! {
+    /// Grows each time a lease is taken over, so that a worker that froze and wakes finds its commits refused.
+    Fence
+}
+
+/// The right to work on one subject until it expires. Commits carry it and are refused once another worker took over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The subject.
+    pub key: LeaseKey,
+    /// Who holds it.
+    pub worker: WorkerId,
+    /// Which holding this is.
+    pub fence: Fence,
+    /// From this time on another worker may take over.
+    pub expires_at: OffsetDateTime,
+}
+
+/// The kind of run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// Listing organizations; its subject is a credential.
+    Discovery,
+    /// Assets of one mapping.
+    AssetSync,
+    /// Evidence of one mapping.
+    EvidenceSweep,
+}
+
+impl RunKind {
+    /// The name used in stores, such as `asset_sync`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Discovery => "discovery",
+            Self::AssetSync => "asset_sync",
+            Self::EvidenceSweep => "evidence_sweep",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Discovery, Self::AssetSync, Self::EvidenceSweep]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+    }
+}
+
+/// What a run was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunSubject {
+    /// The kind of run.
+    pub kind: RunKind,
+    /// The credential it worked with.
+    pub credential: CredentialId,
+    /// The mapping; discovery has none, and neither has the scheduled asset sync of a whole region.
+    pub mapping: Option<MappingId>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// It did all it set out to do.
+    Succeeded,
+    /// It did what it could: truncated or held lists, a report that did not answer.
+    Partial,
+    /// It could not; the next one starts afresh.
+    Failed {
+        /// The kind of error, such as `wrong_region_or_client`.
+        error: String,
+    },
+}
+
+/// The last run of a subject. Bookkeeping for the operator's card: one row per subject, overwritten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// What it was about.
+    #[serde(flatten)]
+    pub subject: RunSubject,
+    /// When it began.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started_at: OffsetDateTime,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub finished_at: OffsetDateTime,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: RunOutcome,
+    /// Requests made to NinjaOne for this subject alone.
+    pub requests: u64,
+}
+
+impl RunRecord {
+    /// Whether the run began at this time or later, and did what it could.
+    #[must_use]
+    pub fn was_done_since(&self, since: OffsetDateTime) -> bool {
+        self.started_at >= since && !self.has_failed()
+    }
+
+    /// Whether it was a run of a whole region, and another one in the region did not fail afterwards: what kept it is over.
+    pub(crate) fn is_overcome(&self, runs: &[&Self]) -> bool {
+        let is_later = |run: &Self| run.finished_at > self.finished_at && !run.has_failed();
+        self.subject.mapping.is_none() && runs.iter().any(|run| is_later(run))
+    }
+
+    /// Whether it lies ahead of the store's clock, which shows `now`: it counts as not there.
+    pub(crate) fn is_ahead(&self, now: OffsetDateTime) -> bool {
+        is_ahead(self.started_at.max(self.finished_at), now)
+    }
+
+    /// Whether it failed.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        matches!(self.outcome, RunOutcome::Failed { .. })
+    }
+}

@@ -1,0 +1,531 @@
+//! NinjaOne over its API.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use ninjaone_client::{
+    BaseUrl, Client, Credentials, DeviceFilter, DeviceId, ErrorKind as Vendor, Lane, Limiter,
+    MemoryTokenStore, OrganizationId, RateLimit, RetryPolicy, TokenStore, Transport,
+    devices::DevicesParams,
+    models::{User, UserType},
+    organizations::OrganizationsParams,
+    queries::CustomFieldsParams,
+    users::UsersParams,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
+
+use super::{
+    assessment::{Assessment, AssessmentRequest},
+    budget::{StoreBudget, Trial, windows_of},
+    facts::asset::{self, APPROVAL_STATUS, Listed},
+    port::{Access, AccessGrant, NinjaOne, Redeemed, Redemption, Standing},
+    reports,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    host::{Observer, Progress},
+    model::{
+        CredentialGuard, CredentialId, DeviceList, ExternalOrgId, Fingerprint, ListedDevice,
+        ListedOrganization, OrganizationList, Private, TenantView,
+    },
+    seal::Keyring,
+    store::Store,
+};
+
+/// How long a client is kept that nothing asks with.
+const IDLE: Duration = Duration::from_secs(60 * 60);
+
+/// NinjaOne over its API, with one client per connection, so that tokens are reused. A client is kept until its connection is
+/// disconnected or connected anew, or for an hour that nothing asks with it; its secrets and its token go with it. Credentials that
+/// are only tried are not kept.
+#[derive(Debug)]
+pub struct LiveNinjaOne {
+    limit: RateLimit,
+    retry: RetryPolicy,
+    observer: Option<Arc<dyn Observer>>,
+    budget: Option<StoreBudget>,
+    transport: Option<Arc<dyn Transport>>,
+    entra_device_id_field: Option<String>,
+    clients: Arc<Clients>,
+}
+
+/// The clients of connections.
+#[derive(Debug, Default)]
+struct Clients(Mutex<BTreeMap<CredentialId, Cached>>);
+
+/// A client, and what it was built for: a reconnect builds another.
+#[derive(Debug)]
+struct Cached {
+    connection: CredentialGuard,
+    client: Client,
+    used_at: Instant,
+}
+
+impl Clients {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CredentialId, Cached>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, connection: CredentialGuard) -> Option<Client> {
+        let mut clients = self.lock();
+        let cached = clients.get_mut(&connection.credential)?;
+        if cached.connection != connection {
+            return None;
+        }
+        cached.used_at = Instant::now();
+        Some(cached.client.clone())
+    }
+
+    fn keep(self: &Arc<Self>, connection: CredentialGuard, client: Client) {
+        let mut clients = self.lock();
+        // Where there is one, its watcher runs.
+        if clients.is_empty() {
+            tokio::spawn(Self::drop_idle(Arc::downgrade(self)));
+        }
+        let used_at = Instant::now();
+        let cached = Cached {
+            connection,
+            client,
+            used_at,
+        };
+        clients.insert(connection.credential, cached);
+    }
+
+    /// Drops clients that nothing asked with for an hour, until there is none.
+    async fn drop_idle(clients: Weak<Self>) {
+        loop {
+            tokio::time::sleep(IDLE / 12).await;
+            let Some(clients) = clients.upgrade() else {
+                return;
+            };
+            let mut clients = clients.lock();
+            clients.retain(|_, cached| cached.used_at.elapsed() < IDLE);
+            if clients.is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+impl Default for LiveNinjaOne {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LiveNinjaOne {
+    /// NinjaOne under the vendor's limits and the default retries.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            limit: RateLimit::default(),
+            retry: RetryPolicy::default(),
+            observer: None,
+            budget: None,
+            transport: None,
+            entra_device_id_field: None,
+            clients: Arc::default(),
+        }
+    }
+
+    /// Another rate limit than the vendor's.
+    #[must_use]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Another retry policy than the default.
+    #[must_use]
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// The custom field that holds a device's Entra device id, which NinjaOne's API has no field for. Asset sync matches by it
+    /// when serial numbers do not. One more report is read per organization. Default: none.
+    #[must_use]
+    pub fn entra_device_id_field(mut self, field: impl Into<String>) -> Self {
+        self.entra_device_id_field = Some(field.into());
+        self
+    }
+
+    /// Another way to the network than the client's own: a proxy, a recording.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Tells how requests go on.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Draws every request from the budget in the store too, which all processes of the host share.
+    #[must_use]
+    pub fn shared_budget(mut self, store: Arc<dyn Store>, keyring: Arc<Keyring>) -> Self {
+        self.budget = Some(StoreBudget {
+            store,
+            keyring,
+            log_ins: None,
+        });
+        self
+    }
+
+    /// How many clients are kept: at most one for each connection.
+    #[must_use]
+    pub fn kept_clients(&self) -> usize {
+        self.clients.lock().len()
+    }
+
+    /// The client of a connection, kept, or one for credentials that are only tried.
+    fn client(&self, access: &Access) -> Result<Client> {
+        let client = match &access.standing {
+            Standing::Saved(connection) => {
+                if let Some(client) = self.clients.get(*connection) {
+                    client
+                } else {
+                    let credentials = credentials_of(access);
+                    let client = self.build(&access.base_url, credentials, None)?;
+                    self.clients.keep(*connection, client.clone());
+                    client
+                }
+            }
+            Standing::Tried { log_ins } => {
+                let trial = Trial {
+                    log_ins: log_ins.clone(),
+                    accepted: Arc::default(),
+                };
+                self.build(&access.base_url, credentials_of(access), Some(trial))?
+            }
+        };
+        Ok(client.in_lane(access.lane))
+    }
+
+    fn build(
+        &self,
+        base_url: &BaseUrl,
+        credentials: Credentials,
+        trial: Option<Trial>,
+    ) -> Result<Client> {
+        let mut builder = Client::builder(base_url.clone(), credentials)
+            .rate_limit(self.limit.clone())
+            .retry(self.retry);
+        let accepted = trial.as_ref().map(|trial| Arc::clone(&trial.accepted));
+        builder = builder.observer(Arc::new(Listener {
+            observer: self.observer.clone(),
+            accepted,
+        }));
+        if trial.is_some() {
+            // What NinjaOne answers to somebody's guess slows down nobody else with the same client id.
+            builder = builder.limiter(Arc::new(Limiter::new()));
+        }
+        if let Some(budget) = &self.budget {
+            builder = builder.shared_budget(Arc::new(StoreBudget {
+                log_ins: trial,
+                ..budget.clone()
+            }));
+        }
+        if let Some(transport) = &self.transport {
+            builder = builder.transport(Arc::clone(transport));
+        }
+        Ok(builder.build()?)
+    }
+}
+
+fn credentials_of(access: &Access) -> Credentials {
+    let client_id = access.client_id.expose_secret().to_owned();
+    match &access.grant {
+        AccessGrant::ClientCredentials { client_secret } => {
+            Credentials::client_credentials(client_id, client_secret.expose_secret().to_owned())
+        }
+        AccessGrant::AuthorizationCode {
+            client_secret,
+            tokens,
+            ..
+        } => authorized(client_id, client_secret.as_ref(), Arc::clone(tokens)),
+    }
+}
+
+fn authorized(
+    client_id: String,
+    client_secret: Option<&SecretString>,
+    tokens: Arc<dyn TokenStore>,
+) -> Credentials {
+    let credentials = Credentials::refresh_token(client_id, tokens);
+    match client_secret {
+        Some(secret) => credentials.client_secret(secret.expose_secret()),
+        None => credentials,
+    }
+}
+
+impl LiveNinjaOne {
+    /// Puts the Entra device ids of a custom field into the devices that have one. What is not said, because a row does not
+    /// decode or the tenant does not give the report, leaves the list saying that a device without one may have one.
+    async fn read_entra_device_ids(
+        &self,
+        client: &Client,
+        organization: OrganizationId,
+        field: &str,
+        own: &mut BTreeMap<DeviceId, Listed>,
+        list: &mut DeviceList,
+    ) -> Result<()> {
+        let params = CustomFieldsParams::default()
+            .filter(DeviceFilter::organization(organization))
+            .fields([field]);
+        let mut pages = client.queries().custom_fields(params);
+        loop {
+            let page = match pages.next_page().await {
+                Ok(Some(page)) => page,
+                Ok(None) => return Ok(()),
+                Err(error) if error.kind() == Vendor::NotAvailable => {
+                    list.entra_device_ids_unsure = true;
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            list.requests += 1;
+            list.malformed_rows += page.malformed.len() as u64;
+            list.entra_device_ids_unsure |= !page.malformed.is_empty();
+            for row in &page.rows {
+                // Nobody can say whose such a row is, or what it says.
+                let Some(id) = row.device_id else {
+                    list.malformed_rows += 1;
+                    list.entra_device_ids_unsure = true;
+                    continue;
+                };
+                list.entra_device_ids_unsure |= row.unreadable.contains("fields");
+                let value = row.fields.as_ref().and_then(|fields| fields.get(field));
+                let Some(text) = value.and_then(asset::said) else {
+                    continue;
+                };
+                if let Some(listed) = own.get_mut(&id) {
+                    listed.content.entra_device_id = Some(Private::new(text));
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl NinjaOne for LiveNinjaOne {
+    async fn authenticate(&self, access: &Access) -> Result<()> {
+        Ok(self.client(access)?.authenticate().await?)
+    }
+
+    async fn redeem(&self, redemption: Redemption) -> Result<Redeemed> {
+        let Redemption {
+            base_url,
+            client_id,
+            client_secret,
+            code,
+            log_ins,
+        } = redemption;
+        // This client is not kept: what comes with the code belongs to a connection that does not exist yet.
+        let tokens = Arc::new(MemoryTokenStore::new());
+        let credentials = authorized(
+            client_id.expose_secret().to_owned(),
+            client_secret.as_ref(),
+            Arc::<MemoryTokenStore>::clone(&tokens),
+        );
+        let accepted = Arc::default();
+        let client = self.build(&base_url, credentials, Some(Trial { log_ins, accepted }))?;
+        let client = client.in_lane(Lane::Interactive);
+        client.redeem(code).await?;
+        let view = view_of(&client).await;
+        // Asking may have brought another one.
+        let token = tokens.load().await;
+        let token = token.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+        let token = token
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "the client kept no refresh token"))?;
+        Ok(Redeemed { token, view })
+    }
+
+    async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {
+        let client = self.client(access)?;
+        client.authenticate().await?;
+        let mut pages = client
+            .organizations()
+            .list(OrganizationsParams::default())
+            .with_ceiling(ceiling);
+        let mut list = OrganizationList::default();
+        while let Some(page) = pages.next_page().await? {
+            list.requests += 1;
+            list.malformed_rows += page.malformed.len() as u64;
+            for row in page.rows {
+                // A name that cannot be read is no reason for an organization not to be there.
+                let name = row.name.unwrap_or_default();
+                match row.id {
+                    Some(id) => list.organizations.push(ListedOrganization {
+                        id: ExternalOrgId::new(id.get()),
+                        name: Private::new(name),
+                    }),
+                    None => list.malformed_rows += 1,
+                }
+            }
+        }
+        list.truncated = pages.completeness().is_some_and(|end| !end.is_complete());
+        Ok(list)
+    }
+
+    async fn devices(
+        &self,
+        access: &Access,
+        organization: ExternalOrgId,
+        ceiling: usize,
+    ) -> Result<DeviceList> {
+        let organization = OrganizationId::new(organization.get());
+        let client = self.client(access)?;
+        let params = DevicesParams::default().filter(DeviceFilter::organization(organization));
+        let mut pages = client.devices().detailed(params);
+        let mut list = DeviceList::default();
+        // The ceiling is counted here, over the organization's own devices: when NinjaOne ignores the filter and sends the
+        // whole fleet, foreign rows must not use it up.
+        let mut own: BTreeMap<DeviceId, Listed> = BTreeMap::new();
+        'walk: while let Some(page) = pages.next_page().await? {
+            list.requests += 1;
+            list.malformed_rows += page.malformed.len() as u64;
+            for row in page.rows {
+                match (row.id, row.organization_id) {
+                    (Some(_), Some(other)) if other != organization => list.foreign_rows += 1,
+                    (Some(id), Some(_)) => {
+                        if own.len() == ceiling && !own.contains_key(&id) {
+                            list.truncated = true;
+                            break 'walk;
+                        }
+                        let listed = Listed::of(&row);
+                        // It may be approved: it stays, and the list cannot say that others are gone.
+                        list.malformed_rows += u64::from(row.unreadable.contains(APPROVAL_STATUS));
+                        // A device that is listed twice is what its newest row says.
+                        if own
+                            .get(&id)
+                            .is_none_or(|known| known.rank() < listed.rank())
+                        {
+                            own.insert(id, listed);
+                        }
+                    }
+                    _ => list.malformed_rows += 1,
+                }
+            }
+        }
+        if let Some(field) = &self.entra_device_id_field {
+            self.read_entra_device_ids(&client, organization, field, &mut own, &mut list)
+                .await?;
+        }
+        let approved = own.into_iter().filter(|(_, listed)| listed.approved);
+        list.devices = approved
+            .map(|(id, listed)| ListedDevice {
+                id: id.get(),
+                content: listed.content,
+                contact: listed.contact,
+            })
+            .collect();
+        Ok(list)
+    }
+
+    async fn budget_wait(
+        &self,
+        connection: CredentialId,
+        tenant: &Fingerprint,
+        lane: Lane,
+    ) -> Result<Duration> {
+        let kept = self
+            .clients
+            .lock()
+            .get(&connection)
+            .map(|cached| cached.client.clone());
+        let paused = kept.map_or(Duration::ZERO, |client| client.budget().paused_for);
+        if self.limit.is_unlimited() {
+            return Ok(paused);
+        }
+        let Some(budget) = &self.budget else {
+            return Ok(paused);
+        };
+        let windows = windows_of(&self.limit, lane);
+        let wait = budget.store.budget_wait(tenant, &windows).await?;
+        Ok(paused.max(wait.unsigned_abs()))
+    }
+
+    fn forget(&self, connection: CredentialId) {
+        self.clients.lock().remove(&connection);
+    }
+
+    async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
+        let client = self.client(access)?;
+        Ok(reports::read_reports(&client, request).await?.assessment)
+    }
+}
+
+/// How long finding out what a user sees may keep a connection from being saved: the code is spent by then.
+const VIEW_WITHIN: Duration = Duration::from_secs(20);
+
+/// How much of the tenant the user sees whose token the client has.
+///
+/// The API does not say who is asking. It lists the technicians, where the user may see them: what all of them see, this one
+/// does. `Unknown` when they differ, when a row does not say, and when the list is refused.
+async fn view_of(client: &Client) -> TenantView {
+    let params = UsersParams::default().user_type(UserType::Technician);
+    let users = tokio::time::timeout(VIEW_WITHIN, client.users().list(params).collect()).await;
+    let users = match users {
+        Ok(Ok(users)) if users.completeness.is_complete() && users.malformed.is_empty() => {
+            users.rows
+        }
+        _ => return TenantView::Unknown,
+    };
+    let is_technician =
+        |user: &&User| user.enabled != Some(false) && user.user_type != Some(UserType::EndUser);
+    let sees_all = |user: &User| match (user.administrator, user.permit_all_clients) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    };
+    let views: BTreeSet<_> = users.iter().filter(is_technician).map(sees_all).collect();
+    let mut views = views.into_iter();
+    match (views.next().flatten(), views.next()) {
+        (Some(true), None) => TenantView::Whole,
+        (Some(false), None) => TenantView::Part,
+        _ => TenantView::Unknown,
+    }
+}
+
+/// Hands on what the client tells, and notes that credentials were accepted.
+#[derive(Debug)]
+struct Listener {
+    observer: Option<Arc<dyn Observer>>,
+    accepted: Option<Arc<AtomicBool>>,
+}
+
+impl ninjaone_client::Observer for Listener {
+    fn event(&self, event: &ninjaone_client::Event) {
+        use ninjaone_client::Event;
+        if let (Event::Token { .. }, Some(accepted)) = (event, &self.accepted) {
+            accepted.store(true, Ordering::Relaxed);
+        }
+        let Some(observer) = &self.observer else {
+            return;
+        };
+        match event {
+            Event::Attempt { operation, .. } => observer.progress(&Progress::Request { operation }),
+            Event::Wait {
+                reason, expected, ..
+            } => {
+                observer.progress(&Progress::Waiting {
+                    reason: *reason,
+                    expected: *expected,
+                });
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The request budget in the store, as the client draws from it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
+use ninjaone_client::{BudgetError, BudgetKey, Grant, Lane, RateLimit, SharedBudget};
+use secrecy::SecretString;
+
+use crate::{
+    model::{Fingerprint, Spend, Window},
+    seal::Keyring,
+    store::Store,
+};
+
+/// Credentials that are tried.
+#[derive(Clone, Debug)]
+pub(super) struct Trial {
+    /// What log-ins spend until NinjaOne accepts the credentials.
+    pub(super) log_ins: Fingerprint,
+    /// NinjaOne gave a token for them: what follows is the tenant's.
+    pub(super) accepted: Arc<AtomicBool>,
+}
+
+/// The budget in the store, as the client asks for it.
+#[derive(Clone, Debug)]
+pub(super) struct StoreBudget {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) log_ins: Option<Trial>,
+}
+
+pub(super) fn windows_of(limit: &RateLimit, lane: Lane) -> Vec<Window> {
+    let windows = limit.windows_of(lane).into_iter();
+    windows
+        .map(|(requests, length)| Window {
+            limit: u32::try_from(requests).unwrap_or(u32::MAX),
+            length: length.try_into().unwrap_or(time::Duration::MAX),
+        })
+        .collect()
+}
+
+#[async_trait]
+impl SharedBudget for StoreBudget {
+    async fn take(
+        &self,
+        key: &BudgetKey,
+        limit: &RateLimit,
+        lane: Lane,
+    ) -> Result<Grant, BudgetError> {
+        let tenant = match &self.log_ins {
+            Some(trial) if !trial.accepted.load(Ordering::Relaxed) => trial.log_ins.clone(),
+            _ => self
+                .keyring
+                .fingerprint(key.host(), &SecretString::from(key.client_id())),
+        };
+        let windows = windows_of(limit, lane);
+        match self
+            .store
+            .spend(&tenant, &windows)
+            .await
+            .map_err(BudgetError::new)?
+        {
+            Spend::Granted => Ok(Grant::Granted),
+            Spend::Exhausted { retry_after } => {
+                // At least a moment, so that nobody asks in a circle.
+                let wait = retry_after.max(time::Duration::milliseconds(10));
+                Ok(Grant::Wait(wait.unsigned_abs()))
+            }
+        }
+    }
+}

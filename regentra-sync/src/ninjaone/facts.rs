@@ -1,0 +1,86 @@
+//! The vendor's words, read: wire rows become facts that [`regentra_evidence`] can judge.
+//!
+//! One pure file per signal, named as there. Here it is decided what a label, a status code or a severity *says*; what follows
+//! from it is decided in `regentra_evidence`. No function here knows the time, the organization or another row.
+//!
+//! A function that returns a `Result` refuses a row that does not say which row it is ([`Malformed`]): the caller counts it, and
+//! the signal it belongs to is incomplete.
+//!
+//! A field that was there and could not be read ([`ninjaone_client::Unreadable`]) is absent from the row, and never read better than
+//! it may have been: each file says what it becomes. Words compare without case, and without what is blank around them.
+
+pub mod antivirus_posture;
+pub(crate) mod asset;
+pub mod backup_activity;
+pub mod custom_fields;
+pub mod device_inventory;
+pub mod disk_encryption;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod naive_mistakes;
+pub mod patch_sla;
+#[cfg(test)]
+mod unreadable;
+
+use ninjaone_client::{DeviceId, Timestamp};
+use regentra_evidence::DeviceKey;
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+
+/// A row that decoded and is lost: it does not say which row it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the row carries no `{field}`")]
+pub struct Malformed {
+    /// The field that is missing, in the vendor's spelling.
+    pub field: &'static str,
+}
+
+/// The key by which the rows of one device are joined.
+#[must_use]
+pub const fn device_key(id: DeviceId) -> DeviceKey {
+    DeviceKey::new(id.get().cast_unsigned())
+}
+
+/// The device a report row is about.
+fn row_device(id: Option<DeviceId>) -> Result<DeviceKey, Malformed> {
+    id.map(device_key).ok_or(Malformed { field: "deviceId" })
+}
+
+/// The time, when there is one that can be read. What the present makes of it is the evaluators' business.
+fn instant(timestamp: Option<Timestamp>) -> Option<OffsetDateTime> {
+    timestamp.and_then(Timestamp::at)
+}
+
+/// A word that is there: neither absent nor blank.
+fn present(word: Option<&str>) -> Option<&str> {
+    word.filter(|word| !word.trim().is_empty())
+}
+
+/// A number that stands for these words and cannot be turned back into them.
+fn opaque<'a>(words: impl IntoIterator<Item = &'a str>) -> u128 {
+    let mut hash = Sha256::new();
+    for word in words {
+        // The length keeps ("ab", "c") and ("a", "bc") apart.
+        hash.update(u64::try_from(word.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hash.update(word);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    digest
+        .iter()
+        .take(16)
+        .fold(0, |number, byte| number << 8 | u128::from(*byte))
+}
+
+/// A word without case, and without what is blank around it.
+fn caseless(word: &str) -> String {
+    word.trim().to_uppercase()
+}
+
+/// A word without case and separators, as the vendor spells the same state in several ways.
+fn plain(word: &str) -> String {
+    word.chars()
+        .filter(|letter| letter.is_alphanumeric())
+        .flat_map(char::to_uppercase)
+        .collect()
+}

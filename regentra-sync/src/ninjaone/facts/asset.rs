@@ -1,0 +1,90 @@
+//! What an asset says of a device.
+
+use ninjaone_client::{
+    Timestamp,
+    models::{ApprovalStatus, Device},
+};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::{
+    model::{AssetContent, Contact, Private},
+    rules::serial_key,
+};
+
+/// The field that says whether a device is approved.
+pub(crate) const APPROVAL_STATUS: &str = "approvalStatus";
+
+/// One row of the device list, as far as an asset needs it.
+pub(crate) struct Listed {
+    pub(crate) contact: Contact,
+    pub(crate) approved: bool,
+    pub(crate) content: AssetContent,
+}
+
+impl Listed {
+    pub(crate) fn of(row: &Device) -> Self {
+        Self {
+            contact: Contact {
+                created: row.created.and_then(Timestamp::at),
+                last: row.last_contact.and_then(Timestamp::at),
+                offline: row.offline,
+            },
+            approved: row.approval_status == Some(ApprovalStatus::Approved)
+                || row.unreadable.contains(APPROVAL_STATUS),
+            content: content(row),
+        }
+    }
+
+    pub(crate) fn rank(&self) -> (Option<OffsetDateTime>, bool) {
+        (self.contact.last, self.approved)
+    }
+}
+
+/// What the asset says of a device: nothing that changes from hour to hour.
+fn content(device: &Device) -> AssetContent {
+    let text = |text: Option<&String>| {
+        text.map(|text| text.trim())
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
+    let system = device.system.as_ref();
+    // Virtual machines and Macs fill one of the two; the one that identifies the machine is taken.
+    let serials = [
+        system.and_then(|system| text(system.bios_serial_number.as_ref())),
+        system.and_then(|system| text(system.serial_number.as_ref())),
+        text(device.service_tag.as_ref()),
+    ];
+    let serial = serials
+        .iter()
+        .flatten()
+        .find(|serial| serial_key(serial).is_some())
+        .or(serials.iter().flatten().next());
+    let name = device.best_name().unwrap_or_default();
+    AssetContent {
+        name: Private::new(name),
+        host_name: text(device.system_name.as_ref().or(device.dns_name.as_ref())).map(Private::new),
+        serial_number: serial.map(|serial| Private::new(serial.as_str())),
+        entra_device_id: None,
+        class: device
+            .node_class
+            .as_ref()
+            .map(|class| class.as_str().to_owned()),
+        manufacturer: system
+            .and_then(|system| text(system.manufacturer.as_ref()))
+            .or_else(|| text(device.vendor.as_ref())),
+        model: system
+            .and_then(|system| text(system.model.as_ref()))
+            .or_else(|| text(device.model.as_ref())),
+        operating_system: device.os.as_ref().and_then(|os| text(os.name.as_ref())),
+    }
+}
+
+/// The text of a custom field; some answers wrap it.
+pub(crate) fn said(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text.trim()).filter(|text| !text.is_empty()),
+        Value::Object(wrapped) => said(wrapped.get("value")?),
+        _ => None,
+    }
+}

@@ -1,0 +1,311 @@
+//! When two assets of different sources are the same machine.
+//!
+//! Same company, and the same serial number, else the same Entra device id, else the same host name: the first key at which
+//! exactly one asset remains on each side. A key at which several remain decides nothing, and the next one is tried. What no
+//! key decided is kept on both sides, and listed with the reason ([`Ambiguity`]).
+//!
+//! A serial number that two assets of one source share is an identifier for none of them; and it makes no two others one machine
+//! either, as long as these are looked at, for it is not one machine's.
+//!
+//! A key that is absent, unreadable or no identifier matches nothing.
+
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Asset, AssetContent, AssetId, Private, Source};
+
+/// What a serial number never contains that identifies a machine: words that manufacturers put in when they put in none, as
+/// they look when normalised.
+const JUNK_PARTS: [&str; 11] = [
+    "OEM",
+    "SERIALNUMB",
+    "DEFAULTSTRING",
+    "TOBEFILLED",
+    "NOTSPECIFIED",
+    "NOTAPPLICABLE",
+    "NONE",
+    "INVALID",
+    "UNKNOWN",
+    "NOTAVAILABLE",
+    "ASSET1234",
+];
+
+/// Values that are junk as a whole, and may be a part of a serial number that is none.
+const JUNK_WHOLE: [&str; 3] = ["DEFAULT", "EMPTY", "NULL"];
+
+/// The shortest serial number that identifies a machine.
+const SHORTEST_SERIAL: usize = 4;
+
+/// A serial number shorter than this identifies a machine only where the host names do not contradict it.
+const UNDOUBTED_SERIAL: usize = 7;
+
+/// How much of a computer's name Windows keeps as its `NetBIOS` name.
+const NETBIOS_NAME: usize = 15;
+
+/// A serial number as it is compared: in upper case, letters and digits only. `None` for one that identifies nothing: shorter
+/// than four, one repeated character (the nil UUID is one), an ascending or descending run, or what firmware says instead of a
+/// serial number, such as `To Be Filled By O.E.M.`.
+#[must_use]
+pub fn serial_key(serial: &str) -> Option<String> {
+    let key: String = serial
+        .chars()
+        .flat_map(char::to_uppercase)
+        .filter(|character| character.is_alphanumeric())
+        .collect();
+    let is_junk = key.chars().count() < SHORTEST_SERIAL
+        || is_one_character(&key)
+        || is_run(&key)
+        || JUNK_PARTS.iter().any(|part| key.contains(part))
+        || JUNK_WHOLE.contains(&key.as_str())
+        || key.replace("VIRTUAL", "").is_empty();
+    (!is_junk).then_some(key)
+}
+
+fn is_one_character(key: &str) -> bool {
+    let mut characters = key.chars();
+    let first = characters.next();
+    characters.all(|character| Some(character) == first)
+}
+
+/// Whether every character is the one after, or every one the one before, the character to its left. `A` follows `9`, and so
+/// does `0`: people type both.
+fn is_run(key: &str) -> bool {
+    let follows = |left: char, right: char| {
+        let (left, right) = (left.to_digit(36), right.to_digit(36));
+        match (left, right) {
+            (Some(left), Some(right)) => left + 1 == right || (left, right) == (9, 0),
+            _ => false,
+        }
+    };
+    let pairs = || key.chars().zip(key.chars().skip(1));
+    pairs().all(|(left, right)| follows(left, right))
+        || pairs().all(|(left, right)| follows(right, left))
+}
+
+/// An Entra device id as it is compared. `None` for the nil id.
+#[must_use]
+pub fn entra_key(id: &str) -> Option<String> {
+    let key = id.trim().trim_matches(['{', '}']).to_lowercase();
+    let is_nil = key
+        .chars()
+        .all(|character| character == '0' || character == '-');
+    (!is_nil).then_some(key)
+}
+
+/// A host name as it is compared: without regard to case. `None` for names that machines have before they get one.
+#[must_use]
+pub fn host_key(name: &str) -> Option<String> {
+    let key = name.trim().trim_end_matches('.').to_lowercase();
+    let is_none = matches!(first_label(&key), "" | "localhost" | "unknown");
+    (!is_none).then_some(key)
+}
+
+fn first_label(host: &str) -> &str {
+    host.split('.').next().unwrap_or(host)
+}
+
+/// Whether two host names cannot be of one machine. A name with its domain and one without are of one machine, and so are a
+/// name and its first fifteen letters.
+fn contradict(one: &str, other: &str) -> bool {
+    let (one, other) = (first_label(one), first_label(other));
+    let (short, long) = if one.len() <= other.len() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    let is_cut = short.chars().count() == NETBIOS_NAME && long.starts_with(short);
+    short != long && !is_cut
+}
+
+/// What two assets are compared by. Strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Serial,
+    Entra,
+    Host,
+}
+
+impl Key {
+    const ALL: [Self; 3] = [Self::Serial, Self::Entra, Self::Host];
+
+    fn of(self, content: &AssetContent) -> Option<String> {
+        match self {
+            Self::Serial => serial_key(content.serial_number.as_ref().map(Private::as_str)?),
+            Self::Entra => entra_key(content.entra_device_id.as_ref().map(Private::as_str)?),
+            Self::Host => host_key(content.host_name.as_ref().map(Private::as_str)?),
+        }
+    }
+
+    const fn shared(self) -> Ambiguity {
+        match self {
+            Self::Serial => Ambiguity::SerialNumberShared,
+            Self::Entra => Ambiguity::EntraDeviceIdShared,
+            Self::Host => Ambiguity::HostNameShared,
+        }
+    }
+}
+
+/// Why assets that look like the same machine were all kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ambiguity {
+    /// Several assets of one source have the serial number: virtual desktops, clones, blades on a chassis.
+    SerialNumberShared,
+    /// The serial number is shorter than seven characters, and the host names contradict it.
+    HostNamesContradict,
+    /// Several assets of one side have the Entra device id.
+    EntraDeviceIdShared,
+    /// Several assets of one side have the host name.
+    HostNameShared,
+}
+
+impl Ambiguity {
+    /// A short name that stays as it is, such as `serial_number_shared`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SerialNumberShared => "serial_number_shared",
+            Self::HostNamesContradict => "host_names_contradict",
+            Self::EntraDeviceIdShared => "entra_device_id_shared",
+            Self::HostNameShared => "host_name_shared",
+        }
+    }
+
+    /// What it means, as part of a sentence.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::SerialNumberShared => "several machines have its serial number",
+            Self::HostNamesContradict => {
+                "its short serial number matches a machine of another host name"
+            }
+            Self::EntraDeviceIdShared => "several machines have its Entra device id",
+            Self::HostNameShared => "several machines have its host name",
+        }
+    }
+}
+
+/// What matching two sides says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matches {
+    /// From an asset of the lower side to the one of the higher side that is the same machine.
+    pub pairs: BTreeMap<AssetId, AssetId>,
+    /// Assets of both sides that look like one of the other side and were not matched, and why: the strongest key that did not
+    /// decide.
+    pub ambiguous: BTreeMap<AssetId, Ambiguity>,
+}
+
+/// Serial numbers that two assets of one source have: identifiers for none of them.
+#[derive(Clone, Debug, Default)]
+pub struct SharedSerials(BTreeSet<(Source, String)>);
+
+impl SharedSerials {
+    /// Those of `assets`: all that are in their sources, of one company.
+    pub fn of<A: Borrow<Asset>>(assets: impl IntoIterator<Item = A>) -> Self {
+        let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
+        for asset in assets {
+            let asset = asset.borrow();
+            if let Some(serial) = Key::Serial.of(&asset.content) {
+                let serial = (asset.source, serial);
+                if seen.contains(&serial) {
+                    shared.insert(serial);
+                } else {
+                    seen.insert(serial);
+                }
+            }
+        }
+        Self(shared)
+    }
+
+    fn contains(&self, asset: &Asset, serial: &str) -> bool {
+        self.0.contains(&(asset.source, serial.to_owned()))
+    }
+}
+
+/// Matches the assets of a lower source with those that are above it. All are of one company; `shared` is of all its assets.
+#[must_use]
+pub fn match_assets(lower: &[&Asset], higher: &[&Asset], shared: &SharedSerials) -> Matches {
+    let mut matches = Matches::default();
+    let (mut settled, mut groups) = (BTreeSet::new(), Vec::new());
+    for key in Key::ALL {
+        let lower = by_key(lower, key, &settled);
+        let higher = by_key(higher, key, &settled);
+        for (value, candidates) in lower {
+            let Some(others) = higher.get(&value) else {
+                continue;
+            };
+            let undecided = match (candidates.as_slice(), others.as_slice()) {
+                ([one], [other]) => match why_not(key, &value, one, other, shared) {
+                    None => {
+                        matches.pairs.insert(one.id, other.id);
+                        settled.extend([one.id, other.id]);
+                        continue;
+                    }
+                    Some(why) => why,
+                },
+                _ => key.shared(),
+            };
+            groups.push((undecided, ids(&candidates), ids(others)));
+        }
+    }
+    // A weaker key may have decided: ambiguous is what has still a candidate on the other side.
+    for (undecided, lower, higher) in groups {
+        let left = |ids: Vec<AssetId>| -> Vec<_> {
+            let left = ids.into_iter().filter(|id| !settled.contains(id));
+            left.collect()
+        };
+        let (lower, higher) = (left(lower), left(higher));
+        if !lower.is_empty() && !higher.is_empty() {
+            for asset in lower.into_iter().chain(higher) {
+                matches.ambiguous.entry(asset).or_insert(undecided);
+            }
+        }
+    }
+    matches
+}
+
+fn ids(assets: &[&Asset]) -> Vec<AssetId> {
+    assets.iter().map(|asset| asset.id).collect()
+}
+
+/// Why a key that one asset of each side has does not make them one machine.
+fn why_not(
+    key: Key,
+    value: &str,
+    one: &Asset,
+    other: &Asset,
+    shared: &SharedSerials,
+) -> Option<Ambiguity> {
+    if key != Key::Serial {
+        return None;
+    }
+    if shared.contains(one, value) || shared.contains(other, value) {
+        return Some(Ambiguity::SerialNumberShared);
+    }
+    let hosts = (Key::Host.of(&one.content), Key::Host.of(&other.content));
+    let is_vetoed = value.chars().count() < UNDOUBTED_SERIAL
+        && matches!(&hosts, (Some(one), Some(other)) if contradict(one, other));
+    is_vetoed.then_some(Ambiguity::HostNamesContradict)
+}
+
+fn by_key<'a>(
+    assets: &[&'a Asset],
+    key: Key,
+    settled: &BTreeSet<AssetId>,
+) -> BTreeMap<String, Vec<&'a Asset>> {
+    let mut by_key: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for asset in assets.iter().filter(|asset| !settled.contains(&asset.id)) {
+        if let Some(value) = key.of(&asset.content) {
+            by_key.entry(value).or_default().push(*asset);
+        }
+    }
+    by_key
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Which assets of a company count: each machine once, from its highest source.
+
+use std::collections::BTreeMap;
+
+use super::identity::{Ambiguity, SharedSerials, match_assets};
+use crate::model::{Asset, AssetId, AssetStatus, Source};
+
+/// Sets the status of every asset of one company that is in its source: active, or superseded by the same machine of a higher
+/// source. Assets that are gone from their source stay retired. Returns the assets that are ambiguous and were kept, with the
+/// reason of each.
+///
+/// It looks at nothing but what is there now, so an asset whose superseding asset was retired is active again by itself.
+pub fn reconcile(assets: &mut [Asset]) -> BTreeMap<AssetId, Ambiguity> {
+    let Reconciled {
+        statuses,
+        ambiguous,
+    } = reconciled(assets);
+    for asset in assets {
+        if let Some(status) = statuses.get(&asset.id) {
+            asset.status = *status;
+        }
+    }
+    ambiguous
+}
+
+/// The assets of one company that are ambiguous and are all kept, with the reason of each. Reads the assets as they are stored,
+/// and changes none.
+#[must_use]
+pub fn ambiguities(assets: &[Asset]) -> BTreeMap<AssetId, Ambiguity> {
+    reconciled(assets).ambiguous
+}
+
+struct Reconciled {
+    statuses: BTreeMap<AssetId, AssetStatus>,
+    ambiguous: BTreeMap<AssetId, Ambiguity>,
+}
+
+fn reconciled(assets: &[Asset]) -> Reconciled {
+    let is_present = |asset: &&Asset| asset.status != AssetStatus::Retired;
+    let shared = SharedSerials::of(assets.iter().filter(is_present));
+    let mut statuses = BTreeMap::new();
+    let mut ambiguous: BTreeMap<AssetId, Ambiguity> = BTreeMap::new();
+    let mut winners: Vec<&Asset> = Vec::new();
+    for source in Source::ALL {
+        let of_source: Vec<_> = assets
+            .iter()
+            .filter(|asset| asset.source == source)
+            .filter(is_present)
+            .collect();
+        let matches = match_assets(&of_source, &winners, &shared);
+        for (asset, why) in matches.ambiguous {
+            ambiguous.entry(asset).or_insert(why);
+        }
+        for asset in of_source {
+            let status = if let Some(winner) = matches.pairs.get(&asset.id) {
+                AssetStatus::Superseded { by: *winner }
+            } else {
+                winners.push(asset);
+                AssetStatus::Active
+            };
+            statuses.insert(asset.id, status);
+        }
+    }
+    Reconciled {
+        statuses,
+        ambiguous,
+    }
+}

@@ -1,0 +1,249 @@
+//! Which rows one asset sync of one organization changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use time::OffsetDateTime;
+
+use super::{identity::serial_key, reconcile::reconcile};
+use crate::{
+    model::{
+        Asset, AssetId, AssetStatus, CompanyId, Contact, CredentialId, DeviceList, MappingId,
+        Private, Source, SyncCounts, Version,
+    },
+    store::AssetWrite,
+};
+
+/// So many assets have to be gone at once before a list is suspiciously short; fewer are retired at once.
+const SUSPECT_SHRUNK_FROM: usize = 5;
+
+/// And more than one in so many.
+const SUSPECT_SHRUNK_ONE_IN: usize = 5;
+
+/// Whose devices were listed.
+#[derive(Clone, Copy, Debug)]
+pub struct SyncTarget {
+    /// With which credential.
+    pub credential: CredentialId,
+    /// Through which mapping.
+    pub mapping: MappingId,
+    /// For which company.
+    pub company: CompanyId,
+    /// The connection sees a part of the tenant only
+    /// ([`TenantView::Part`](crate::model::TenantView::Part)): what it does not list is held.
+    pub partial_view: bool,
+}
+
+/// What one sync changes.
+#[derive(Clone, Debug, Default)]
+pub struct SyncPlan {
+    /// The rows to write; empty when nothing changed.
+    pub writes: Vec<AssetWrite>,
+    /// What was counted.
+    pub counts: SyncCounts,
+    /// The list was complete and empty while assets exist: they are held.
+    pub suspect_empty: bool,
+    /// The list was complete, and more than a fifth of the assets and at least five were gone at once: they are held until the
+    /// next complete list says the same.
+    pub suspect_shrunk: bool,
+}
+
+/// Plans one sync.
+///
+/// `existing` are all assets of the target's company, all assets of the listed devices wherever they are, and all assets of the
+/// companies those are in.
+///
+/// - A listed device that is new, changed, back, or in another organization until now is written.
+/// - A device that is not listed is retired, but only after a complete list (not cut at its ceiling, and without a row that did
+///   not decode) of a connection that sees the whole tenant. When the list is empty while assets exist, they are held. When more
+///   than a fifth of the assets, and at least five, are gone at once, they are held too, and marked
+///   ([`Asset::missing_since`]); the next complete list that does not contain them retires them. One that moved to an organization
+///   that does not answer is retired once, and the same row is active again with the first answer that lists it.
+/// - Then every company touched is reconciled: of a machine in several sources the highest counts.
+/// - A row that comes out as it was is not written.
+#[must_use]
+pub fn sync_plan(
+    target: SyncTarget,
+    list: &DeviceList,
+    existing: Vec<Asset>,
+    now: OffsetDateTime,
+) -> SyncPlan {
+    let before: BTreeMap<AssetId, Asset> = existing
+        .into_iter()
+        .map(|asset| (asset.id, asset))
+        .collect();
+    let mut after = before.clone();
+    let mut companies = BTreeSet::from([target.company]);
+    let mut counts = SyncCounts {
+        listed: list.devices.len() as u64,
+        foreign_rows: list.foreign_rows,
+        malformed_rows: list.malformed_rows,
+        ..SyncCounts::default()
+    };
+    let listed = take_listed(target, list, now, &mut after, &mut companies);
+    for (id, duplicate_of) in possible_duplicates(&after, &listed) {
+        counts.possible_duplicates += u64::from(duplicate_of.is_some());
+        if let Some(asset) = after.get_mut(&id) {
+            asset.possible_duplicate_of = duplicate_of;
+        }
+    }
+
+    // New devices do not make up for those that are gone: the fifth is of what there was.
+    let is_ours = |asset: &Asset| {
+        asset.source == Source::Ninjaone
+            && asset.mapping == Some(target.mapping)
+            && asset.status == AssetStatus::Active
+    };
+    let known = before.values().filter(|asset| is_ours(asset)).count();
+    let unlisted: Vec<_> = after
+        .values_mut()
+        .filter(|asset| is_ours(asset) && !listed.contains_key(&asset.id))
+        .collect();
+    let may_retire = list.is_complete() && !target.partial_view;
+    let suspect_empty = may_retire && list.devices.is_empty() && !unlisted.is_empty();
+    let gone_at_once = unlisted
+        .iter()
+        .filter(|asset| asset.missing_since.is_none())
+        .count();
+    let suspect_shrunk = may_retire
+        && !suspect_empty
+        && gone_at_once >= SUSPECT_SHRUNK_FROM
+        && gone_at_once * SUSPECT_SHRUNK_ONE_IN > known;
+    for asset in unlisted {
+        if !may_retire || suspect_empty {
+            counts.held += 1;
+        } else if suspect_shrunk && asset.missing_since.is_none() {
+            counts.held += 1;
+            asset.missing_since = Some(now);
+        } else {
+            asset.status = AssetStatus::Retired;
+            asset.missing_since = None;
+        }
+    }
+
+    for company in companies {
+        let mut of_company: Vec<_> = after
+            .values()
+            .filter(|asset| asset.company == company)
+            .cloned()
+            .collect();
+        counts.ambiguous += reconcile(&mut of_company).len() as u64;
+        after.extend(of_company.into_iter().map(|asset| (asset.id, asset)));
+    }
+
+    let mut writes = Vec::new();
+    for (id, mut asset) in after {
+        let was = before.get(&id);
+        if was == Some(&asset) {
+            continue;
+        }
+        count(&mut counts, was, &asset);
+        asset.version = was.map_or(Version::FIRST, |was| was.version.next());
+        asset.updated_at = now;
+        writes.push(AssetWrite {
+            asset,
+            expected: was.map(|was| was.version),
+        });
+    }
+    SyncPlan {
+        writes,
+        counts,
+        suspect_empty,
+        suspect_shrunk,
+    }
+}
+
+/// Puts the listed devices into the assets, and the companies they are or were in into those to reconcile. Answers who was
+/// listed, and when each was last seen.
+fn take_listed(
+    target: SyncTarget,
+    list: &DeviceList,
+    now: OffsetDateTime,
+    assets: &mut BTreeMap<AssetId, Asset>,
+    companies: &mut BTreeSet<CompanyId>,
+) -> BTreeMap<AssetId, Contact> {
+    let mut listed = BTreeMap::new();
+    for device in &list.devices {
+        let id = AssetId::of_device(target.credential, &device.id.to_string());
+        listed.insert(id, device.contact);
+        let asset = assets.entry(id).or_insert_with(|| Asset {
+            id,
+            company: target.company,
+            source: Source::Ninjaone,
+            credential: Some(target.credential),
+            mapping: Some(target.mapping),
+            external_id: device.id.to_string(),
+            status: AssetStatus::Active,
+            content: device.content.clone(),
+            missing_since: None,
+            possible_duplicate_of: None,
+            version: Version::default(),
+            created_at: now,
+            updated_at: now,
+        });
+        companies.insert(asset.company);
+        asset.company = target.company;
+        asset.mapping = Some(target.mapping);
+        asset.status = AssetStatus::Active;
+        asset.missing_since = None;
+        let mut content = device.content.clone();
+        if list.entra_device_ids_unsure && content.entra_device_id.is_none() {
+            content
+                .entra_device_id
+                .clone_from(&asset.content.entra_device_id);
+        }
+        if asset.content.hash() != content.hash() {
+            asset.content = content;
+        }
+    }
+    listed
+}
+
+/// Of every listed device, the newest record of the same serial number that appeared after this one was last seen, while this
+/// one is offline. Without a time on either side nothing is claimed.
+fn possible_duplicates(
+    assets: &BTreeMap<AssetId, Asset>,
+    listed: &BTreeMap<AssetId, Contact>,
+) -> Vec<(AssetId, Option<AssetId>)> {
+    let serial = |id: &AssetId| {
+        let content = &assets.get(id)?.content;
+        serial_key(content.serial_number.as_ref().map(Private::as_str)?)
+    };
+    let mut newest: BTreeMap<String, (OffsetDateTime, AssetId)> = BTreeMap::new();
+    for (id, contact) in listed {
+        if let (Some(serial), Some(created)) = (serial(id), contact.created) {
+            let record = (created, *id);
+            newest
+                .entry(serial)
+                .and_modify(|known| *known = record.max(*known))
+                .or_insert(record);
+        }
+    }
+    let duplicate_of = |id: &AssetId, contact: &Contact| {
+        let (created, newer) = *newest.get(&serial(id)?)?;
+        let is_gone = contact.offline == Some(true) && contact.last? <= created;
+        (newer != *id && is_gone).then_some(newer)
+    };
+    listed
+        .iter()
+        .map(|(id, contact)| (*id, duplicate_of(id, contact)))
+        .collect()
+}
+
+fn count(counts: &mut SyncCounts, was: Option<&Asset>, is: &Asset) {
+    let counter = match was {
+        None => &mut counts.created,
+        Some(was) if was.source != Source::Ninjaone => match is.status {
+            AssetStatus::Superseded { .. } => &mut counts.superseded,
+            AssetStatus::Active | AssetStatus::Retired => &mut counts.restored,
+        },
+        Some(was) if was.mapping != is.mapping => &mut counts.moved,
+        Some(_) if is.status == AssetStatus::Retired => &mut counts.retired,
+        // A row that is held, or marked as a possible duplicate, is counted as that.
+        Some(was) if was.status == is.status && was.content == is.content => return,
+        Some(_) => &mut counts.updated,
+    };
+    *counter += 1;
+}
+
+#[cfg(test)]
+mod tests;

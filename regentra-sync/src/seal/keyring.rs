@@ -1,0 +1,175 @@
+//! The keys of a host.
+
+use std::{collections::BTreeMap, fmt};
+
+use chacha20poly1305::{
+    XChaCha20Poly1305, XNonce,
+    aead::{Aead as _, KeyInit as _, Payload},
+};
+use regentra_evidence::{DigestKey, KeyId};
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use zeroize::Zeroizing;
+
+use super::{
+    SealError, Sealed,
+    digest::{hmac_sha256, with_lengths},
+};
+
+const NONCE_BYTES: usize = 24;
+
+/// A 256-bit key of the host. It is zeroised on drop, and nothing prints it.
+pub struct MasterKey(SecretBox<[u8; 32]>);
+
+impl MasterKey {
+    /// The key with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(SecretBox::new(Box::new(bytes)))
+    }
+
+    /// A new random key.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn generate() -> Result<Self, SealError> {
+        let mut bytes = Zeroizing::new([0_u8; 32]);
+        getrandom::fill(bytes.as_mut()).map_err(|_| SealError::NoRandomness)?;
+        Ok(Self::from_bytes(*bytes))
+    }
+
+    /// The bytes, for the host to keep in its own secret store.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        self.0.expose_secret()
+    }
+
+    /// A key for one purpose, derived from this one.
+    fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(hmac_sha256(
+            self.expose(),
+            &[b"regentra-sync", purpose.as_bytes()],
+        ))
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(..)")
+    }
+}
+
+/// The host's keys: the current one that seals, older ones that still open, and one that identifies.
+///
+/// The identity key makes fingerprints and keyed ids comparable over time, so it is never rotated with the others.
+#[derive(Debug)]
+pub struct Keyring {
+    current: KeyId,
+    keys: BTreeMap<KeyId, MasterKey>,
+    identity: MasterKey,
+}
+
+impl Keyring {
+    /// A keyring that seals under `key`.
+    #[must_use]
+    pub fn new(id: KeyId, key: MasterKey, identity: MasterKey) -> Self {
+        Self {
+            current: id.clone(),
+            keys: BTreeMap::from([(id, key)]),
+            identity,
+        }
+    }
+
+    /// Adds an older key that still opens what was sealed under it.
+    #[must_use]
+    pub fn with_retired(mut self, id: KeyId, key: MasterKey) -> Self {
+        self.keys.entry(id).or_insert(key);
+        self
+    }
+
+    /// The key that seals.
+    #[must_use]
+    pub const fn current(&self) -> &KeyId {
+        &self.current
+    }
+
+    /// Whether the value is sealed under the current key.
+    #[must_use]
+    pub fn is_current(&self, sealed: &Sealed) -> bool {
+        sealed.parts().is_ok_and(|(key, _)| key == self.current)
+    }
+
+    /// Seals a secret for what it is bound to: it opens for nothing else.
+    pub(crate) fn seal_for(
+        &self,
+        bound_to: &[&[u8]],
+        secret: &SecretString,
+    ) -> Result<Sealed, SealError> {
+        let mut nonce = [0_u8; NONCE_BYTES];
+        getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
+        let payload = Payload {
+            msg: secret.expose_secret().as_bytes(),
+            aad: &with_lengths(bound_to),
+        };
+        let ciphertext = self
+            .cipher(&self.current)?
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| SealError::Refused)?;
+        let mut body = nonce.to_vec();
+        body.extend_from_slice(&ciphertext);
+        Ok(Sealed::new(&self.current, &body))
+    }
+
+    /// Opens what was sealed for this.
+    pub(crate) fn open_for(
+        &self,
+        bound_to: &[&[u8]],
+        sealed: &Sealed,
+    ) -> Result<SecretString, SealError> {
+        let (key, body) = sealed.parts()?;
+        let (nonce, ciphertext) = body
+            .split_first_chunk::<NONCE_BYTES>()
+            .ok_or(SealError::Malformed)?;
+        let payload = Payload {
+            msg: ciphertext,
+            aad: &with_lengths(bound_to),
+        };
+        let opened = self
+            .cipher(&key)?
+            .decrypt(&XNonce::from(*nonce), payload)
+            .map(Zeroizing::new)
+            .map_err(|_| SealError::Refused)?;
+        let text = std::str::from_utf8(&opened).map_err(|_| SealError::Malformed)?;
+        Ok(SecretString::from(text))
+    }
+
+    /// A keyed digest under the identity key, for one purpose.
+    pub(crate) fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        hmac_sha256(&*self.identity.derive(purpose), parts)
+    }
+
+    fn cipher(&self, id: &KeyId) -> Result<XChaCha20Poly1305, SealError> {
+        let key = self
+            .keys
+            .get(id)
+            .ok_or_else(|| SealError::UnknownKey(id.clone()))?;
+        Ok(XChaCha20Poly1305::new((&*key.derive("seal")).into()))
+    }
+
+    /// The key of the facts digests in evidence records, derived from the current key and named as it is.
+    ///
+    /// # Panics
+    /// Never: the derived key has the length that a digest key needs.
+    #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "the current key is among the keys, and a derived key has 32 bytes"
+    )]
+    pub fn digest_key(&self) -> DigestKey {
+        let key = self
+            .keys
+            .get(&self.current)
+            .expect("the current key is among the keys")
+            .derive("facts");
+        DigestKey::new(self.current.clone(), &*key).expect("a derived key has 32 bytes")
+    }
+}

@@ -1,0 +1,67 @@
+//! Sealed values.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use regentra_evidence::KeyId;
+
+/// Why something cannot be sealed or opened. Nothing of the value or the key is in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// The sealed value names a key that the keyring does not have.
+    #[error(
+        "the value is sealed under key `{0}`, which this host does not have: restore that key, or connect again"
+    )]
+    UnknownKey(KeyId),
+    /// The sealed value is not what was sealed for this MSP, region and field.
+    #[error(
+        "the sealed value does not open for this organization and region: it was changed or moved; connect again"
+    )]
+    Refused,
+    /// What is stored is not a sealed value at all.
+    #[error("the stored value is not a sealed value; connect again")]
+    Malformed,
+    /// The system gave no random bytes.
+    #[error("the system's source of randomness does not answer")]
+    NoRandomness,
+}
+
+/// A sealed value: `1.<key id>.<base64 of nonce and ciphertext>`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(String);
+
+impl Sealed {
+    pub(super) fn new(key: &KeyId, body: &[u8]) -> Self {
+        Self(format!("1.{key}.{}", URL_SAFE_NO_PAD.encode(body)))
+    }
+
+    /// The sealed value with this text, as a store kept it.
+    #[must_use]
+    pub fn from_stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for stores.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn parts(&self) -> Result<(KeyId, Vec<u8>), SealError> {
+        let mut parts = self.0.splitn(3, '.');
+        let (Some("1"), Some(key), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(SealError::Malformed);
+        };
+        let body = URL_SAFE_NO_PAD
+            .decode(body)
+            .map_err(|_| SealError::Malformed)?;
+        Ok((KeyId::new(key).map_err(|_| SealError::Malformed)?, body))
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(..)")
+    }
+}

@@ -1,0 +1,190 @@
+//! The laws every store keeps, as tests that any store runs.
+//!
+//! ```
+//! # #[cfg(test)]
+//! mod conformance {
+//!     use regentra_sync::{host::StoreClock, store::MemoryStore};
+//!
+//!     async fn new_store(clock: StoreClock) -> (MemoryStore, ()) {
+//!         (MemoryStore::new().with_clock(clock), ())
+//!     }
+//!
+//!     regentra_sync::conformance!(new_store);
+//! }
+//! ```
+//!
+//! The argument is an async function that takes the clock of the store, returns a new, empty store by that clock each time, and
+//! whatever has to live as long as the store does: a temporary folder, a database schema, or `()`. The laws move the clock. The macro expands to one `#[tokio::test]` per law,
+//! named as the law, so the crate that uses it needs `tokio` with the features `macros` and `rt`.
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "these are tests: they panic where a store breaks the law they are named after"
+)]
+
+pub mod anchors;
+pub mod assets;
+pub mod audit;
+pub mod budget;
+pub mod clocks;
+pub mod connections;
+pub mod evidence;
+pub mod mappings;
+pub mod planner;
+pub mod runs;
+pub mod tickets;
+pub mod world;
+
+/// Generates one test per law of the store traits; see [`crate::store::conformance`](mod@crate::store::conformance).
+#[macro_export]
+macro_rules! conformance {
+    ($new_store:expr) => {
+        $crate::conformance! { @laws $new_store;
+            connections::a_credential_is_read_by_its_msp_only,
+            connections::connecting_writes_the_credential_and_the_audit_row,
+            connections::connecting_twice_with_one_event_writes_once,
+            connections::connecting_from_a_stale_generation_writes_nothing,
+            connections::a_client_id_connected_elsewhere_is_refused_unless_allowed,
+            connections::a_client_id_is_free_again_after_a_disconnect,
+            connections::secrets_are_rewritten_once_per_version,
+            connections::secrets_of_a_disconnected_credential_are_not_rewritten,
+            connections::a_disconnect_empties_every_sealed_column,
+            connections::a_disconnect_retires_assets_and_lower_sources_come_back,
+            connections::a_disconnect_leaves_other_credentials_alone,
+            connections::a_disconnect_tells_every_affected_customer_once,
+            connections::a_disconnect_purges_signature_history_and_notes_open_tickets,
+            connections::a_disconnect_leaves_mappings_signals_and_evidence,
+            connections::nothing_is_committed_after_a_disconnect,
+            connections::a_pending_authorization_is_taken_once_in_time_by_its_msp,
+            connections::expired_authorizations_are_forgotten_when_the_next_is_begun_or_taken,
+            connections::a_disconnect_forgets_the_authorizations_under_way_for_its_region,
+            mappings::mappings_and_companies_are_read_by_their_msp_only,
+            mappings::discovery_adds_and_never_changes_a_decision,
+            mappings::discovery_delivered_twice_writes_once,
+            mappings::a_decision_compares_the_version,
+            mappings::a_decision_clears_the_suggestion_and_the_first_evidence_time,
+            mappings::a_decision_creates_its_company_or_needs_one_that_exists,
+            mappings::unmapping_lets_go_of_assets_history_and_tickets,
+            mappings::a_company_is_promoted_once_and_to_an_organization_of_its_own,
+            mappings::adding_a_company_leaves_one_that_exists,
+            assets::assets_come_back_as_they_were_written,
+            assets::assets_are_found_by_company_mapping_and_device,
+            assets::asset_commits_are_all_or_nothing,
+            assets::asset_commits_hold_their_guards,
+            assets::an_asset_gives_way_to_none_that_does_not_count,
+            assets::an_msp_neither_reads_nor_writes_assets_of_another,
+            evidence::a_sweep_delivered_twice_writes_once,
+            evidence::a_sweep_whose_guard_fails_writes_nothing,
+            evidence::a_sweep_for_a_customer_the_company_is_not_writes_nothing,
+            evidence::a_sweep_with_rows_of_another_customer_or_mapping_is_refused,
+            evidence::signals_are_appended_and_the_last_is_current_while_unexpired,
+            evidence::of_signals_collected_at_one_time_the_last_committed_is_current,
+            evidence::the_signal_history_is_newest_first,
+            evidence::of_two_sweeps_from_one_chain_head_one_commits,
+            evidence::the_first_evidence_time_is_stamped_once,
+            evidence::the_signature_history_keeps_states_and_forgets_devices,
+            evidence::customers_do_not_read_each_other,
+            anchors::the_heads_of_a_tick_are_put_under_one_root,
+            anchors::a_head_that_came_late_gets_a_root_of_its_own,
+            anchors::a_root_that_another_process_made_or_whose_heads_changed_is_not_written,
+            anchors::a_root_waits_until_it_is_handed_out,
+            anchors::heads_and_roots_of_msps_and_customers_are_apart,
+            tickets::a_signal_has_one_open_ticket,
+            tickets::a_ticket_is_written_from_the_version_that_was_read,
+            tickets::of_two_sweeps_that_open_tickets_in_one_tick_one_commits,
+            tickets::the_outbox_gives_due_rows_in_order_until_delivered,
+            tickets::a_digest_is_replaced_until_it_is_delivered,
+            tickets::a_digest_that_was_delivered_is_not_replaced,
+            tickets::a_delivery_keeps_the_reference_once,
+            audit::trails_are_read_newest_first_in_pages,
+            audit::trails_of_tenants_are_apart,
+            audit::audit_rows_delivered_twice_are_written_once,
+            planner::the_plan_pages_through_every_msp,
+            planner::the_plan_holds_only_what_is_active_mapped_and_promoted,
+        }
+        $crate::conformance! { @laws_of_time $new_store;
+            assets::assets_delivered_twice_are_written_once,
+            evidence::a_sweep_commits_everything_together,
+            runs::a_lease_has_one_holder_until_it_expires,
+            runs::each_taking_of_a_lease_raises_its_fence,
+            runs::a_lost_lease_is_not_renewed_and_records_nothing,
+            runs::a_released_lease_is_free_and_its_runs_are_recorded,
+            runs::leases_of_other_subjects_and_msps_are_independent,
+            runs::of_many_workers_at_once_one_gets_the_lease,
+            runs::the_store_tells_the_time_by_its_clock,
+            runs::a_lease_that_ends_later_than_twice_its_length_is_expired,
+            budget::a_window_never_holds_more_than_its_limit,
+            budget::an_exhausted_budget_counts_nothing_and_says_when,
+            budget::many_at_once_never_overflow_a_window,
+            budget::budgets_of_tenants_are_apart,
+            budget::requests_stamped_ahead_count_as_started_now,
+            clocks::a_commit_ahead_of_the_stores_clock_is_refused,
+            clocks::a_commit_behind_the_last_record_is_refused,
+            clocks::a_clock_that_ran_ahead,
+            clocks::a_clock_that_ran_behind,
+            clocks::two_processes_ten_minutes_apart,
+            clocks::an_outbox_row_that_was_written_ahead_is_due,
+        }
+    };
+    (@laws $new_store:expr; $($module:ident :: $law:ident),+ $(,)?) => {
+        $(
+            #[::tokio::test]
+            async fn $law() {
+                let clock = $crate::store::conformance::world::clock();
+                let (store, _kept) = $new_store($crate::host::StoreClock::of(clock)).await;
+                $crate::store::conformance::$module::$law(&store).await;
+            }
+        )+
+    };
+    (@laws_of_time $new_store:expr; $($module:ident :: $law:ident),+ $(,)?) => {
+        $(
+            #[::tokio::test]
+            async fn $law() {
+                let clock = $crate::store::conformance::world::clock();
+                let store = $new_store($crate::host::StoreClock::of(clock.clone()));
+                let (store, _kept) = store.await;
+                $crate::store::conformance::$module::$law(&store, &clock).await;
+            }
+        )+
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    crate::conformance!(new_memory_store);
+
+    async fn new_memory_store(clock: crate::host::StoreClock) -> (crate::store::MemoryStore, ()) {
+        std::future::ready((crate::store::MemoryStore::new().with_clock(clock), ())).await
+    }
+
+    /// A law that the macro does not name would never run.
+    #[test]
+    fn every_law_is_in_the_macro() {
+        let laws = [
+            include_str!("conformance/anchors.rs"),
+            include_str!("conformance/assets.rs"),
+            include_str!("conformance/audit.rs"),
+            include_str!("conformance/budget.rs"),
+            include_str!("conformance/clocks.rs"),
+            include_str!("conformance/connections.rs"),
+            include_str!("conformance/evidence.rs"),
+            include_str!("conformance/mappings.rs"),
+            include_str!("conformance/planner.rs"),
+            include_str!("conformance/runs.rs"),
+            include_str!("conformance/tickets.rs"),
+        ];
+        let listed = include_str!("conformance.rs");
+        for law in laws
+            .iter()
+            .flat_map(|file| file.split("pub async fn ").skip(1))
+        {
+            let name = law.split('(').next().unwrap_or_default();
+            assert!(
+                listed.contains(&format!("::{name},")),
+                "{name} is not in the macro"
+            );
+        }
+    }
+}

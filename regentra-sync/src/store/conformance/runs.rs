@@ -1,0 +1,273 @@
+//! Laws of [`Runs`](crate::store::Runs).
+
+use futures_util::future::join_all;
+use time::Duration;
+use uuid::Uuid;
+
+use super::world::{World, at};
+use crate::{
+    host::ManualClock,
+    model::{Lease, LeaseKey, MspOrgId, RunKind, RunOutcome, RunRecord, RunSubject, WorkerId},
+    store::Store,
+};
+
+fn worker(n: u128) -> WorkerId {
+    WorkerId::from_uuid(Uuid::from_u128(n))
+}
+
+struct Holder<'a> {
+    store: &'a dyn Store,
+    clock: &'a ManualClock,
+    msp: MspOrgId,
+    key: LeaseKey,
+}
+
+impl Holder<'_> {
+    async fn take(&self, n: u128, minutes: i64) -> Option<Lease> {
+        self.clock.set(at(minutes));
+        self.store
+            .take_lease(self.msp, self.key, worker(n), Duration::minutes(10))
+            .await
+            .unwrap()
+    }
+
+    async fn renew(&self, lease: &Lease, minutes: i64) -> Option<Lease> {
+        self.clock.set(at(minutes));
+        self.store
+            .renew_lease(self.msp, lease, Duration::minutes(10))
+            .await
+            .unwrap()
+    }
+}
+
+fn holder<'a>(world: &World<'a>, clock: &'a ManualClock) -> Holder<'a> {
+    Holder {
+        store: world.store,
+        clock,
+        msp: world.msp,
+        key: LeaseKey::AssetSync(world.mapping.id),
+    }
+}
+
+fn record(world: &World<'_>, minutes: i64) -> RunRecord {
+    let (credential, mapping) = (world.credential.id, Some(world.mapping.id));
+    RunRecord {
+        subject: RunSubject {
+            kind: RunKind::AssetSync,
+            credential,
+            mapping,
+        },
+        started_at: at(minutes),
+        finished_at: at(minutes + 1),
+        outcome: RunOutcome::Failed {
+            error: "timeout".to_owned(),
+        },
+        requests: 3,
+    }
+}
+
+pub async fn a_lease_has_one_holder_until_it_expires(store: &dyn Store, clock: &ManualClock) {
+    let world = World::empty(store, 1);
+    let leases = holder(&world, clock);
+    let first = leases.take(1, 0).await.unwrap();
+    assert_eq!(
+        (first.worker, first.key, first.expires_at),
+        (worker(1), leases.key, at(10))
+    );
+    assert_eq!(leases.take(2, 9).await, None);
+    let just_before = at(10) - Duration::microseconds(1);
+    clock.set(just_before);
+    let taken = store
+        .take_lease(world.msp, leases.key, worker(2), Duration::minutes(10))
+        .await
+        .unwrap();
+    assert_eq!(taken, None);
+    let second = leases.take(2, 10).await.unwrap();
+    assert_eq!((second.worker, second.expires_at), (worker(2), at(20)));
+    assert_eq!(leases.take(1, 11).await, None);
+}
+
+pub async fn each_taking_of_a_lease_raises_its_fence(store: &dyn Store, clock: &ManualClock) {
+    let world = World::empty(store, 1);
+    let leases = holder(&world, clock);
+    let first = leases.take(1, 0).await.unwrap();
+    let again = leases.take(1, 1).await.unwrap();
+    assert_eq!(again.fence, first.fence.next(), "also for the same worker");
+    assert_eq!(
+        leases.renew(&first, 2).await,
+        None,
+        "the earlier run of that worker has lost it"
+    );
+    let second = leases.take(2, 60).await.unwrap();
+    assert_eq!(second.fence, again.fence.next());
+    store
+        .release_lease(world.msp, &second, Vec::new())
+        .await
+        .unwrap();
+    assert_eq!(
+        leases.take(3, 61).await.unwrap().fence,
+        second.fence.next(),
+        "also after a release"
+    );
+}
+
+pub async fn a_lost_lease_is_not_renewed_and_records_nothing(
+    store: &dyn Store,
+    clock: &ManualClock,
+) {
+    let world = World::new(store, 1).await;
+    let leases = holder(&world, clock);
+    let first = leases.take(1, 0).await.unwrap();
+    let late = leases.renew(&first, 30).await;
+    assert_eq!(
+        late,
+        Some(Lease {
+            expires_at: at(40),
+            ..first
+        }),
+        "expired, but nobody took it"
+    );
+    let second = leases.take(2, 60).await.unwrap();
+    assert_eq!(leases.renew(&first, 61).await, None);
+    store
+        .release_lease(world.msp, &first, vec![record(&world, 1)])
+        .await
+        .unwrap();
+    assert_eq!(store.runs(world.msp).await.unwrap(), Vec::new());
+    assert_eq!(
+        leases.take(3, 62).await,
+        None,
+        "the present holder keeps it"
+    );
+    assert!(leases.renew(&second, 63).await.is_some());
+}
+
+pub async fn a_released_lease_is_free_and_its_runs_are_recorded(
+    store: &dyn Store,
+    clock: &ManualClock,
+) {
+    let world = World::new(store, 1).await;
+    let leases = holder(&world, clock);
+    let first = leases.take(1, 0).await.unwrap();
+    let discovery = RunRecord {
+        subject: RunSubject {
+            kind: RunKind::Discovery,
+            mapping: None,
+            ..record(&world, 1).subject
+        },
+        outcome: RunOutcome::Succeeded,
+        ..record(&world, 1)
+    };
+    store
+        .release_lease(
+            world.msp,
+            &first,
+            vec![record(&world, 1), discovery.clone()],
+        )
+        .await
+        .unwrap();
+    assert_eq!(leases.renew(&first, 1).await, None);
+    let second = leases.take(2, 1).await.unwrap();
+    store
+        .release_lease(world.msp, &second, vec![record(&world, 5)])
+        .await
+        .unwrap();
+    assert_eq!(
+        store.runs(world.msp).await.unwrap(),
+        vec![discovery, record(&world, 5)]
+    );
+    let other = World::new(store, 2).await;
+    assert_eq!(store.runs(other.msp).await.unwrap(), Vec::new());
+}
+
+pub async fn leases_of_other_subjects_and_msps_are_independent(
+    store: &dyn Store,
+    clock: &ManualClock,
+) {
+    let (one, two) = (World::empty(store, 1), World::empty(store, 2));
+    let leases = holder(&one, clock);
+    assert!(leases.take(1, 0).await.is_some());
+    assert!(
+        Holder {
+            msp: two.msp,
+            ..holder(&one, clock)
+        }
+        .take(2, 0)
+        .await
+        .is_some()
+    );
+    for key in [
+        LeaseKey::EvidenceSweep(one.customer),
+        LeaseKey::Discovery(one.credential.id),
+    ] {
+        assert!(
+            Holder {
+                key,
+                ..holder(&one, clock)
+            }
+            .take(2, 0)
+            .await
+            .is_some()
+        );
+    }
+}
+
+pub async fn of_many_workers_at_once_one_gets_the_lease(store: &dyn Store, clock: &ManualClock) {
+    let world = World::empty(store, 1);
+    let leases = holder(&world, clock);
+    for round in 0..3 {
+        let taken = join_all((1..=8).map(|n| leases.take(n, round * 60))).await;
+        assert_eq!(taken.iter().flatten().count(), 1, "round {round}");
+    }
+}
+
+pub async fn the_store_tells_the_time_by_its_clock(store: &dyn Store, clock: &ManualClock) {
+    for minutes in [0, 500, -500] {
+        clock.set(at(minutes));
+        assert_eq!(store.store_time().await.unwrap(), at(minutes));
+    }
+}
+
+pub async fn a_lease_that_ends_later_than_twice_its_length_is_expired(
+    store: &dyn Store,
+    clock: &ManualClock,
+) {
+    let world = World::empty(store, 1);
+    let leases = holder(&world, clock);
+    // Its worker died twenty days ahead.
+    let died = leases.take(1, 20 * 24 * 60).await.unwrap();
+    assert_eq!(store.leases_ahead(world.msp).await.unwrap(), 0);
+    clock.set(at(0));
+    assert_eq!(store.leases_ahead(world.msp).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .leases_ahead(World::empty(store, 2).msp)
+            .await
+            .unwrap(),
+        0
+    );
+    let taken = leases.take(2, 0).await.unwrap();
+    assert_eq!((taken.fence, taken.expires_at), (died.fence.next(), at(10)));
+    assert_eq!(store.leases_ahead(world.msp).await.unwrap(), 0);
+    assert_eq!(leases.renew(&died, 1).await, None, "it lost it");
+
+    // Ahead by less than its length it may still be alive.
+    let near = leases.take(2, 9).await.unwrap();
+    assert_eq!(leases.take(3, 0).await, None);
+    assert_eq!(leases.take(3, -1).await, None, "twice its length exactly");
+    clock.set(at(-1) - Duration::microseconds(1));
+    assert_eq!(store.leases_ahead(world.msp).await.unwrap(), 1);
+    store
+        .release_lease(world.msp, &near, Vec::new())
+        .await
+        .unwrap();
+    assert_eq!(store.leases_ahead(world.msp).await.unwrap(), 0, "nobody's");
+
+    // A lease is measured by its own length, and not by that of who wants it.
+    clock.set(at(0));
+    let long = Duration::hours(1);
+    let key = leases.key;
+    let long = store.take_lease(world.msp, key, worker(4), long).await;
+    assert!(long.unwrap().is_some());
+    assert_eq!(leases.take(5, 0).await, None, "it is alive");
+}

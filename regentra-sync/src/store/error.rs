@@ -1,0 +1,95 @@
+//! The error of a store.
+
+use std::fmt::{self, Debug};
+
+/// What kind of trouble a store has: named by what the caller does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The database does not answer, is locked or out of connections: try again later.
+    Unavailable,
+    /// The database gave up a race inside itself (serialization, deadlock): try again now.
+    Contention,
+    /// There is no room left, or the database may not be written.
+    ReadOnly,
+    /// A stored value cannot be read: a person has to look.
+    Corrupt,
+    /// The schema is missing, foreign, older or newer than this program, or the role may not do this: a person has to set it up.
+    Misconfigured,
+    /// The time of a commit lies ahead of the store's clock, or behind what is written already: a clock is wrong, and is to be
+    /// set right.
+    Clock,
+    /// Anything else.
+    Other,
+}
+
+impl StoreErrorKind {
+    /// Whether the same call may succeed later without a person.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Contention | Self::Clock)
+    }
+}
+
+/// An error of a store. Implementors construct it; its source is theirs.
+pub struct StoreError {
+    kind: StoreErrorKind,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl StoreError {
+    /// An error of this kind. The source may be an error or a plain text, and must hold no stored value.
+    pub fn new(
+        kind: StoreErrorKind,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            kind,
+            source: source.into(),
+        }
+    }
+
+    /// What kind of trouble.
+    #[must_use]
+    pub const fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    pub(crate) fn into_source(self) -> Box<dyn std::error::Error + Send + Sync> {
+        self.source
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            StoreErrorKind::Unavailable => "the store does not answer; try again later",
+            StoreErrorKind::Contention => "the store lost a race inside itself; try again",
+            StoreErrorKind::ReadOnly => "the store cannot be written",
+            StoreErrorKind::Corrupt => "the store holds a value that cannot be read",
+            StoreErrorKind::Misconfigured => "the store is not set up for this program",
+            StoreErrorKind::Clock => {
+                "the clock of this machine or of the store is wrong, and nothing was written; set both by a time server"
+            }
+            StoreErrorKind::Other => "the store failed",
+        })
+    }
+}
+
+impl Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreError")
+            .field("kind", &self.kind)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// The result of a store.
+pub type Result<T> = std::result::Result<T, StoreError>;

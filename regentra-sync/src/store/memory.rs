@@ -1,0 +1,235 @@
+//! A store in memory: for tests and demonstrations. It forgets everything when it is dropped.
+//!
+//! Every call suspends once before it touches anything, so that a test which drops a use case's future at its k-th suspension
+//! stops it before its k-th call, for every k. Clones share what is stored.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use regentra_evidence::SignalKind;
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    host::StoreClock,
+    model::{
+        Asset, AssetId, AssetStatus, AuditRow, CompanyId, ComplianceOrgId, Credential,
+        CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fence,
+        Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId, MspOrgId, NoteReason,
+        OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord, RunSubject,
+        SignatureHistory, Source, StateDigest, Ticket, TicketId, TicketState, TicketTick, WorkerId,
+        come_back,
+    },
+    store::{CommitOutcome, Guard, StoredSignal},
+};
+
+mod anchors;
+mod assets;
+mod audit;
+mod budget;
+mod connections;
+mod evidence;
+mod mappings;
+mod planner;
+mod runs;
+mod tickets;
+
+/// The store in memory.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+    clock: StoreClock,
+}
+
+impl MemoryStore {
+    /// An empty store, by the machine's clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same store, by another clock. Clones made before keep theirs.
+    #[must_use]
+    pub fn with_clock(mut self, clock: StoreClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Suspends once, then does `work` on everything that is stored, while nobody else does.
+    async fn with<T>(&self, work: impl FnOnce(&mut State) -> T + Send) -> T {
+        SuspendOnce(false).await;
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Pending the first time it is polled.
+struct SuspendOnce(bool);
+
+impl Future for SuspendOnce {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0 {
+            return Poll::Ready(());
+        }
+        self.0 = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Tables, each with its tenant first in the key.
+#[derive(Debug, Default)]
+struct State {
+    events: BTreeSet<(MspOrgId, EventId)>,
+    credentials: BTreeMap<(MspOrgId, CredentialId), Credential>,
+    authorizations: BTreeMap<(MspOrgId, StateDigest), PendingAuthorization>,
+    mappings: BTreeMap<(MspOrgId, MappingId), Mapping>,
+    companies: BTreeMap<(MspOrgId, CompanyId), PortalCompany>,
+    assets: BTreeMap<(MspOrgId, AssetId), Asset>,
+    signatures: BTreeMap<(MspOrgId, MappingId), SignatureHistory>,
+    tickets: BTreeMap<(MspOrgId, TicketId), Ticket>,
+    outbox: BTreeMap<MspOrgId, Vec<OutboxRow>>,
+    ticks: BTreeMap<(MspOrgId, OffsetDateTime), TicketTick>,
+    leases: BTreeMap<(MspOrgId, LeaseKey), LeaseRow>,
+    runs: BTreeMap<(MspOrgId, RunSubject), RunRecord>,
+    msp_audit: BTreeMap<MspOrgId, Vec<AuditRow>>,
+    customer_audit: BTreeMap<ComplianceOrgId, Vec<AuditRow>>,
+    signals: BTreeMap<(ComplianceOrgId, MappingId, SignalKind), Vec<StoredSignal>>,
+    evidence: BTreeMap<(ComplianceOrgId, MappingId, SignalKind), Vec<EvidenceRow>>,
+    heads: BTreeMap<MspOrgId, Vec<EvidenceHead>>,
+    roots: BTreeMap<MspOrgId, Vec<EvidenceRoot>>,
+    budget: BTreeMap<Fingerprint, VecDeque<OffsetDateTime>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LeaseRow {
+    worker: Option<WorkerId>,
+    fence: Fence,
+    expires_at: OffsetDateTime,
+    length: Duration,
+}
+
+impl LeaseRow {
+    /// It ends so late that it was taken by a clock that ran ahead.
+    fn is_ahead(&self, now: OffsetDateTime) -> bool {
+        self.expires_at > now.saturating_add(self.length.saturating_mul(2))
+    }
+}
+
+/// The guards that several commits share.
+impl State {
+    /// Stops a commit whose event was seen.
+    fn unseen(&self, msp: MspOrgId, event: EventId) -> Result<(), CommitOutcome> {
+        if self.events.contains(&(msp, event)) {
+            Err(CommitOutcome::AlreadyCommitted)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn credential_holds(&self, msp: MspOrgId, guard: CredentialGuard) -> Result<(), CommitOutcome> {
+        let credential = self.credentials.get(&(msp, guard.credential));
+        holds(
+            credential.is_some_and(|c| c.is_active && c.generation == guard.generation),
+            Guard::Credential,
+        )
+    }
+
+    /// The mapping is mapped and has that version; its company is the answer.
+    fn mapping_holds(
+        &self,
+        msp: MspOrgId,
+        guard: MappingGuard,
+    ) -> Result<CompanyId, CommitOutcome> {
+        self.mappings
+            .get(&(msp, guard.mapping))
+            .filter(|mapping| mapping.version == guard.version)
+            .and_then(|mapping| mapping.state.company())
+            .ok_or(CommitOutcome::Superseded(Guard::Mapping))
+    }
+
+    fn lease_holds(&self, msp: MspOrgId, lease: &Lease) -> Result<(), CommitOutcome> {
+        let row = self.leases.get(&(msp, lease.key));
+        holds(
+            row.is_some_and(|row| row.worker == Some(lease.worker) && row.fence == lease.fence),
+            Guard::Lease,
+        )
+    }
+
+    /// Remembers the event, after everything else is written.
+    fn committed(&mut self, msp: MspOrgId, event: EventId) -> CommitOutcome {
+        self.events.insert((msp, event));
+        CommitOutcome::Committed
+    }
+
+    fn append_msp_audit(&mut self, msp: MspOrgId, rows: Vec<AuditRow>) {
+        self.msp_audit.entry(msp).or_default().extend(rows);
+    }
+
+    /// Takes the NinjaOne assets of these mappings out of count, deletes their signature history, and puts a note on their
+    /// open tickets.
+    fn let_go(
+        &mut self,
+        msp: MspOrgId,
+        mappings: &BTreeSet<MappingId>,
+        event: EventId,
+        reason: NoteReason,
+        at: OffsetDateTime,
+    ) {
+        let mut retired = BTreeSet::new();
+        for ((owner, _), asset) in &mut self.assets {
+            let is_theirs = *owner == msp
+                && asset.source == Source::Ninjaone
+                && asset.mapping.is_some_and(|m| mappings.contains(&m));
+            if is_theirs && asset.status == AssetStatus::Active {
+                asset.status = AssetStatus::Retired;
+                asset.version = asset.version.next();
+                asset.updated_at = at;
+                retired.insert(asset.id);
+            }
+        }
+        let gave_way = self.assets.iter().filter(|((owner, _), asset)| {
+            let winner = asset.status.superseded_by();
+            *owner == msp && winner.is_some_and(|winner| retired.contains(&winner))
+        });
+        let gave_way = gave_way.map(|(_, asset)| asset.clone()).collect();
+        for asset in come_back(gave_way, at) {
+            self.assets.insert((msp, asset.id), asset);
+        }
+        self.signatures
+            .retain(|(owner, mapping), _| *owner != msp || !mappings.contains(mapping));
+        let open = self.tickets.iter().filter(|((owner, _), ticket)| {
+            *owner == msp
+                && ticket.state == TicketState::Open
+                && mappings.contains(&ticket.key.mapping)
+        });
+        let notes: Vec<_> = open
+            .map(|(_, ticket)| OutboxRow::note(event, ticket, reason, at))
+            .collect();
+        self.outbox.entry(msp).or_default().extend(notes);
+    }
+
+    fn outbox_row(&mut self, msp: MspOrgId, id: OutboxId) -> Option<&mut OutboxRow> {
+        self.outbox
+            .get_mut(&msp)?
+            .iter_mut()
+            .find(|row| row.id == id)
+    }
+}
+
+fn holds(condition: bool, guard: Guard) -> Result<(), CommitOutcome> {
+    if condition {
+        Ok(())
+    } else {
+        Err(CommitOutcome::Superseded(guard))
+    }
+}
+
+/// The outcome of a commit that stops with `?` where a guard does not hold.
+fn outcome(result: Result<CommitOutcome, CommitOutcome>) -> CommitOutcome {
+    result.unwrap_or_else(|stopped| stopped)
+}

@@ -1,0 +1,94 @@
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use super::{MemoryStore, State, holds, outcome};
+use crate::{
+    model::{Asset, AssetStatus, MspOrgId},
+    store::{AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result},
+};
+
+#[async_trait]
+impl Assets for MemoryStore {
+    async fn assets(&self, msp: MspOrgId, filter: AssetFilter) -> Result<Vec<Asset>> {
+        self.with(|state| {
+            let matches = |asset: &Asset| match &filter {
+                AssetFilter::All => true,
+                AssetFilter::Company(company) => asset.company == *company,
+                AssetFilter::Mapping(mapping) => asset.mapping == Some(*mapping),
+                AssetFilter::Devices {
+                    credential,
+                    devices,
+                } => asset.credential == Some(*credential) && devices.contains(&asset.external_id),
+            };
+            let of_msp = state
+                .assets
+                .iter()
+                .filter(|((owner, _), asset)| *owner == msp && matches(asset));
+            Ok(of_msp.map(|(_, asset)| asset.clone()).collect())
+        })
+        .await
+    }
+
+    async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome> {
+        self.with(|state| {
+            Ok(outcome((|| {
+                let AssetCommit {
+                    event,
+                    credential,
+                    mapping,
+                    lease,
+                    writes,
+                    audit,
+                } = commit;
+                state.unseen(msp, event)?;
+                credential.map_or(Ok(()), |guard| state.credential_holds(msp, guard))?;
+                mapping.map_or(Ok(()), |guard| state.mapping_holds(msp, guard).map(drop))?;
+                lease
+                    .as_ref()
+                    .map_or(Ok(()), |lease| state.lease_holds(msp, lease))?;
+                let as_read = writes.iter().all(|write| {
+                    state
+                        .assets
+                        .get(&(msp, write.id()))
+                        .map(|stored| stored.version)
+                        == write.expected
+                });
+                holds(as_read, Guard::Asset)?;
+                holds(state.winners_count(msp, &writes), Guard::Asset)?;
+
+                for write in writes {
+                    state.assets.insert((msp, write.id()), write.asset);
+                }
+                state.append_msp_audit(msp, audit);
+                Ok(state.committed(msp, event))
+            })()))
+        })
+        .await
+    }
+}
+
+impl State {
+    /// Whether, with these rows written, every asset that one of them is about gives way to an active one at the most.
+    fn winners_count(&self, msp: MspOrgId, writes: &[AssetWrite]) -> bool {
+        let written: BTreeMap<_, _> = writes
+            .iter()
+            .map(|write| (write.id(), write.asset.status))
+            .collect();
+        let is_active = |id| {
+            let stored = || self.assets.get(&(msp, id)).map(|asset| asset.status);
+            written.get(&id).copied().or_else(stored) == Some(AssetStatus::Active)
+        };
+        let all_give_way_to_active = written
+            .values()
+            .filter_map(|status| status.superseded_by())
+            .all(is_active);
+        let is_left_behind = |asset: &Asset| {
+            let winner = asset.status.superseded_by();
+            let is_ours = winner.is_some_and(|winner| written.contains_key(&winner));
+            is_ours && !written.contains_key(&asset.id) && !winner.is_some_and(is_active)
+        };
+        let mut of_msp = self.assets.iter().filter(|((owner, _), _)| *owner == msp);
+        all_give_way_to_active && !of_msp.any(|(_, asset)| is_left_behind(asset))
+    }
+}

@@ -1,0 +1,203 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use super::{MemoryStore, State, holds, outcome};
+use crate::{
+    model::{
+        AuditRow, Credential, CredentialId, MspOrgId, NoteReason, PendingAuthorization, StateDigest,
+    },
+    store::{
+        CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
+    },
+};
+
+#[async_trait]
+impl Connections for MemoryStore {
+    async fn credentials(&self, msp: MspOrgId) -> Result<Vec<Credential>> {
+        self.with(|state| {
+            let mut credentials: Vec<_> = state
+                .credentials
+                .iter()
+                .filter(|((owner, _), _)| *owner == msp)
+                .map(|(_, c)| c.clone())
+                .collect();
+            credentials.sort_by(|a, b| a.region.cmp(&b.region));
+            Ok(credentials)
+        })
+        .await
+    }
+
+    async fn credential(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+    ) -> Result<Option<Credential>> {
+        self.with(|state| Ok(state.credentials.get(&(msp, credential)).cloned()))
+            .await
+    }
+
+    async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {
+        self.with(|state| {
+            Ok(outcome((|| {
+                let ConnectCommit {
+                    event,
+                    credential,
+                    expected,
+                    allow_duplicate,
+                    audit,
+                } = commit;
+                state.unseen(msp, event)?;
+                let key = (msp, credential.id);
+                holds(
+                    state.credentials.get(&key).map(|stored| stored.generation) == expected,
+                    Guard::Credential,
+                )?;
+                let taken = state.credentials.iter().any(|(other, stored)| {
+                    *other != key
+                        && stored.is_active
+                        && stored.fingerprint == credential.fingerprint
+                });
+                holds(allow_duplicate || !taken, Guard::Fingerprint)?;
+
+                state.credentials.insert(key, credential);
+                state.append_msp_audit(msp, audit);
+                Ok(state.committed(msp, event))
+            })()))
+        })
+        .await
+    }
+
+    async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome> {
+        self.with(|state| {
+            Ok(outcome((|| {
+                let SecretsCommit {
+                    event,
+                    guard,
+                    expected,
+                    secrets,
+                    audit,
+                } = commit;
+                state.unseen(msp, event)?;
+                state.credential_holds(msp, guard)?;
+                let stored = state.credentials.get_mut(&(msp, guard.credential));
+                let stored = stored.filter(|stored| stored.secrets_version == expected);
+                let stored = stored.ok_or(CommitOutcome::Superseded(Guard::Credential))?;
+
+                stored.secrets = Some(secrets);
+                stored.secrets_version = expected.next();
+                state.append_msp_audit(msp, audit);
+                Ok(state.committed(msp, event))
+            })()))
+        })
+        .await
+    }
+
+    async fn commit_disconnect(
+        &self,
+        msp: MspOrgId,
+        commit: DisconnectCommit,
+    ) -> Result<CommitOutcome> {
+        self.with(|state| {
+            Ok(outcome((|| {
+                let DisconnectCommit {
+                    event,
+                    guard,
+                    at,
+                    audit,
+                } = commit;
+                state.unseen(msp, event)?;
+                state.credential_holds(msp, guard)?;
+                if let Some(stored) = state.credentials.get_mut(&(msp, guard.credential)) {
+                    stored.secrets = None;
+                    stored.is_active = false;
+                    stored.disconnected_at = Some(at);
+                    stored.generation = stored.generation.next();
+                }
+
+                let region = state.credentials.get(&(msp, guard.credential));
+                let region = region.map(|stored| stored.region.clone());
+                state.authorizations.retain(|(owner, _), pending| {
+                    *owner != msp || Some(&pending.region) != region.as_ref()
+                });
+
+                let mut customers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+                let mut mappings = BTreeSet::new();
+                let of_msp = state
+                    .mappings
+                    .iter()
+                    .filter(|((owner, _), _)| *owner == msp);
+                let of_credential = of_msp
+                    .map(|(_, mapping)| mapping)
+                    .filter(|mapping| mapping.credential == guard.credential);
+                for mapping in of_credential {
+                    mappings.insert(mapping.id);
+                    let company = mapping
+                        .state
+                        .company()
+                        .and_then(|company| state.companies.get(&(msp, company)));
+                    if let Some(customer) = company.and_then(|company| company.converted_to) {
+                        customers.entry(customer).or_default().insert(mapping.id);
+                    }
+                }
+                state.let_go(msp, &mappings, event, NoteReason::Disconnected, at);
+                for (customer, mappings) in customers {
+                    let unexpired = state
+                        .current(customer, at, at)
+                        .iter()
+                        .filter(|s| mappings.contains(&s.mapping))
+                        .count();
+                    let (mappings, unexpired) = (mappings.len() as u64, unexpired as u64);
+                    let row = AuditRow::customer_disconnected(
+                        &audit,
+                        customer,
+                        guard.credential,
+                        mappings,
+                        unexpired,
+                    );
+                    state.customer_audit.entry(customer).or_default().push(row);
+                }
+                state.append_msp_audit(msp, vec![audit]);
+                Ok(state.committed(msp, event))
+            })()))
+        })
+        .await
+    }
+
+    async fn begin_authorization(
+        &self,
+        msp: MspOrgId,
+        pending: PendingAuthorization,
+        now: OffsetDateTime,
+    ) -> Result<()> {
+        self.with(|state| {
+            state.forget_expired_authorizations(msp, now);
+            state
+                .authorizations
+                .insert((msp, pending.state.clone()), pending);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn take_authorization(
+        &self,
+        msp: MspOrgId,
+        digest: &StateDigest,
+        now: OffsetDateTime,
+    ) -> Result<Option<PendingAuthorization>> {
+        self.with(|state| {
+            state.forget_expired_authorizations(msp, now);
+            Ok(state.authorizations.remove(&(msp, digest.clone())))
+        })
+        .await
+    }
+}
+
+impl State {
+    fn forget_expired_authorizations(&mut self, msp: MspOrgId, now: OffsetDateTime) {
+        self.authorizations
+            .retain(|(owner, _), pending| *owner != msp || now < pending.expires_at);
+    }
+}

@@ -1,0 +1,342 @@
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use regentra_evidence::{ChainHead, SignalKind};
+use time::OffsetDateTime;
+
+use super::{MemoryStore, State, holds};
+use crate::{
+    model::{
+        ComplianceOrgId, EventId, EvidenceHead, EvidenceRow, MappingId, MspOrgId, OutboxAction,
+        OutboxId, OutboxRow, TicketState, Version, chain_start, is_ahead,
+    },
+    store::{
+        CommitOutcome, Evidence, Guard, Result, StoreError, StoredSignal, SweepCommit, SweepState,
+    },
+};
+
+impl State {
+    fn head(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+    ) -> Option<ChainHead> {
+        self.evidence
+            .get(&(customer, mapping, signal))?
+            .last()
+            .map(|row| row.link.head())
+    }
+
+    /// Writes the head of each record that a sweep appends, under no root.
+    fn append_heads(&mut self, msp: MspOrgId, customer: ComplianceOrgId, commit: &SweepCommit) {
+        let head = |row: &EvidenceRow| EvidenceHead {
+            customer,
+            mapping: row.mapping,
+            signal: row.signal,
+            length: row.link.sequence,
+            hash: row.link.hash,
+            tick: commit.scheduled_at,
+            root: None,
+        };
+        let heads = commit.evidence.iter().map(head);
+        self.heads.entry(msp).or_default().extend(heads);
+    }
+
+    /// The signal of each key that was committed last of those not ahead of the store's clock, unless it is expired at `now`, in
+    /// the order of keys.
+    pub(super) fn current(
+        &self,
+        customer: ComplianceOrgId,
+        now: OffsetDateTime,
+        store_time: OffsetDateTime,
+    ) -> Vec<StoredSignal> {
+        let of_customer = self
+            .signals
+            .iter()
+            .filter(|((owner, ..), _)| *owner == customer);
+        let last = of_customer.filter_map(|(_, signals)| last_present(signals, store_time));
+        last.filter(|stored| !stored.signal.is_expired(now))
+            .cloned()
+            .collect()
+    }
+
+    /// When the last signals of the mapping were collected that are not ahead of the store's clock.
+    fn collected(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        store_time: OffsetDateTime,
+    ) -> BTreeMap<SignalKind, OffsetDateTime> {
+        let last = SignalKind::ALL.into_iter().filter_map(|kind| {
+            let signals = self.signals.get(&(customer, mapping, kind))?;
+            let last = last_present(signals, store_time)?;
+            Some((kind, last.signal.collected_at))
+        });
+        last.collect()
+    }
+}
+
+/// The one committed last of those not ahead of the store's clock.
+fn last_present(signals: &[StoredSignal], store_time: OffsetDateTime) -> Option<&StoredSignal> {
+    let is_present = |stored: &&StoredSignal| !is_ahead(stored.signal.collected_at, store_time);
+    signals.iter().rev().find(is_present)
+}
+
+/// What stops a commit.
+enum Stopped {
+    Outcome(CommitOutcome),
+    Clock(StoreError),
+}
+
+impl From<CommitOutcome> for Stopped {
+    fn from(outcome: CommitOutcome) -> Self {
+        Self::Outcome(outcome)
+    }
+}
+
+impl State {
+    /// The guards of a sweep's commit, and its times.
+    fn sweep_holds(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        commit: &SweepCommit,
+        store_time: OffsetDateTime,
+    ) -> std::result::Result<(), Stopped> {
+        self.unseen(msp, commit.event)?;
+        self.credential_holds(msp, commit.credential)?;
+        let company = self.mapping_holds(msp, commit.mapping)?;
+        let company = self.companies.get(&(msp, company));
+        holds(
+            company.is_some_and(|company| company.converted_to == Some(customer)),
+            Guard::Mapping,
+        )?;
+        self.lease_holds(msp, &commit.lease)?;
+        let continues = |row: &EvidenceRow| {
+            let head = self.head(customer, row.mapping, row.signal);
+            row.link.continues()
+                == head.unwrap_or_else(|| chain_start(customer, row.mapping, row.signal))
+        };
+        holds(commit.evidence.iter().all(continues), Guard::EvidenceChain)?;
+        let tickets_hold = commit.tickets.iter().all(|write| {
+            let ticket = &write.ticket;
+            let another = self.tickets.iter().any(|((owner, _), other)| {
+                *owner == msp
+                    && other.state == TicketState::Open
+                    && other.key == ticket.key
+                    && other.id != ticket.id
+            });
+            let stored = self
+                .tickets
+                .get(&(msp, ticket.id))
+                .map(|stored| stored.version);
+            stored == write.expected && !(another && ticket.state == TicketState::Open)
+        });
+        holds(tickets_hold, Guard::Ticket)?;
+        if let Some(tick) = &commit.tick {
+            let stored = self
+                .ticks
+                .get(&(msp, tick.scheduled_at))
+                .map_or(Version::default(), |tick| tick.version);
+            holds(stored == tick.version, Guard::TicketTick)?;
+        }
+        let is_delivered_digest = |row: &OutboxRow| {
+            let is_digest = matches!(row.action, OutboxAction::Digest { .. });
+            let stored = self.outbox.get(&msp).into_iter().flatten();
+            let mut stored = stored.filter(|stored| stored.id == row.id);
+            is_digest && stored.any(|stored| stored.delivered_at.is_some())
+        };
+        let overtaken = commit.outbox.iter().any(is_delivered_digest);
+        holds(!overtaken, Guard::TicketTick)?;
+        let collected = self.collected(customer, commit.mapping.mapping, store_time);
+        commit
+            .check_times(store_time, &collected)
+            .map_err(Stopped::Clock)
+    }
+}
+
+#[async_trait]
+impl Evidence for MemoryStore {
+    async fn sweep_state(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        event: EventId,
+        tick: OffsetDateTime,
+    ) -> Result<SweepState> {
+        self.with(|state| {
+            let tick = state.ticks.get(&(msp, tick)).cloned();
+            let digest = tick.as_ref().and_then(|tick| {
+                let id = OutboxId::digest(msp, tick.scheduled_at, tick.digests);
+                state
+                    .outbox_row(msp, id)
+                    .filter(|row| row.delivered_at.is_none())
+                    .cloned()
+            });
+            let heads = SignalKind::ALL
+                .into_iter()
+                .filter_map(|signal| Some((signal, state.head(customer, mapping, signal)?)));
+            let heads = heads.collect();
+            let is_open = |key: &crate::model::SignalKey| {
+                key.compliance_org == customer && key.mapping == mapping
+            };
+            let open_tickets = state
+                .tickets
+                .iter()
+                .filter(|((owner, _), t)| {
+                    *owner == msp && t.state == TicketState::Open && is_open(&t.key)
+                })
+                .map(|(_, ticket)| (ticket.key.signal, ticket.clone()))
+                .collect();
+            Ok(SweepState {
+                seen: state.events.contains(&(msp, event)),
+                heads,
+                collected: state.collected(customer, mapping, self.clock.now()),
+                open_tickets,
+                signature_history: state
+                    .signatures
+                    .get(&(msp, mapping))
+                    .cloned()
+                    .unwrap_or_default(),
+                tick,
+                digest,
+            })
+        })
+        .await
+    }
+
+    async fn commit_sweep(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        commit: SweepCommit,
+    ) -> Result<CommitOutcome> {
+        commit.check_tenant(customer)?;
+        self.with(|state| {
+            let store_time = self.clock.now();
+            match state.sweep_holds(msp, customer, &commit, store_time) {
+                Ok(()) => {}
+                Err(Stopped::Outcome(outcome)) => return Ok(outcome),
+                Err(Stopped::Clock(refused)) => return Err(refused),
+            }
+            state.append_heads(msp, customer, &commit);
+            for stored in commit.signals {
+                let key = (customer, stored.mapping, stored.signal.kind());
+                state.signals.entry(key).or_default().push(stored);
+            }
+            for mut row in commit.evidence {
+                row.committed_at = Some(store_time);
+                state
+                    .evidence
+                    .entry((customer, row.mapping, row.signal))
+                    .or_default()
+                    .push(row);
+            }
+            state
+                .customer_audit
+                .entry(customer)
+                .or_default()
+                .push(commit.audit);
+            if let Some(mapping) = state.mappings.get_mut(&(msp, commit.mapping.mapping)) {
+                mapping.first_evidence_synced_at = mapping
+                    .first_evidence_synced_at
+                    .or(commit.first_evidence_synced_at);
+            }
+            let history = state
+                .signatures
+                .entry((msp, commit.mapping.mapping))
+                .or_default();
+            history.extend(commit.signatures.changed);
+            for device in commit.signatures.forgotten {
+                history.remove(&device);
+            }
+            for write in commit.tickets {
+                state.tickets.insert((msp, write.ticket.id), write.ticket);
+            }
+            for row in commit.outbox {
+                match state.outbox_row(msp, row.id) {
+                    Some(stored) if matches!(row.action, OutboxAction::Digest { .. }) => {
+                        *stored = row;
+                    }
+                    Some(_) => {}
+                    None => state.outbox.entry(msp).or_default().push(row),
+                }
+            }
+            if let Some(mut tick) = commit.tick {
+                tick.version = tick.version.next();
+                state.ticks.insert((msp, tick.scheduled_at), tick);
+            }
+            Ok(state.committed(msp, commit.event))
+        })
+        .await
+    }
+
+    async fn current_signals(
+        &self,
+        customer: ComplianceOrgId,
+        now: OffsetDateTime,
+    ) -> Result<Vec<StoredSignal>> {
+        self.with(|state| Ok(state.current(customer, now, self.clock.now())))
+            .await
+    }
+
+    async fn signals_ahead(&self, customer: ComplianceOrgId) -> Result<Vec<StoredSignal>> {
+        self.with(|state| {
+            let store_time = self.clock.now();
+            let of_customer = state
+                .signals
+                .iter()
+                .filter(|((owner, ..), _)| *owner == customer);
+            let last = of_customer.filter_map(|(_, signals)| signals.last());
+            let ahead = last.filter(|last| is_ahead(last.signal.collected_at, store_time));
+            Ok(ahead.cloned().collect())
+        })
+        .await
+    }
+
+    async fn signal_history(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+        limit: u32,
+    ) -> Result<Vec<StoredSignal>> {
+        self.with(|state| {
+            let mut signals = state
+                .signals
+                .get(&(customer, mapping, signal))
+                .cloned()
+                .unwrap_or_default();
+            signals.reverse();
+            signals.truncate(limit as usize);
+            Ok(signals)
+        })
+        .await
+    }
+
+    async fn evidence_chain(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<EvidenceRow>> {
+        self.with(|state| {
+            let rows = state
+                .evidence
+                .get(&(customer, mapping, signal))
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            Ok(rows
+                .iter()
+                .filter(|row| row.link.sequence > after)
+                .take(limit as usize)
+                .cloned()
+                .collect())
+        })
+        .await
+    }
+}

@@ -1,0 +1,194 @@
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+
+use super::{MemoryStore, holds, outcome};
+use crate::{
+    model::{
+        CompanyId, CredentialId, Mapping, MappingId, MappingState, MspOrgId, NoteReason,
+        PortalCompany,
+    },
+    store::{
+        CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
+    },
+};
+
+#[async_trait]
+impl Mappings for MemoryStore {
+    async fn mappings(&self, msp: MspOrgId, credential: CredentialId) -> Result<Vec<Mapping>> {
+        self.with(|state| {
+            let of_credential = |((owner, _), mapping): &(&(MspOrgId, _), &Mapping)| {
+                *owner == msp && mapping.credential == credential
+            };
+            let mut mappings: Vec<_> = state
+                .mappings
+                .iter()
+                .filter(of_credential)
+                .map(|(_, m)| m.clone())
+                .collect();
+            mappings.sort_by_key(|mapping| mapping.external_org_id);
+            Ok(mappings)
+        })
+        .await
+    }
+
+    async fn mapping(&self, msp: MspOrgId, mapping: MappingId) -> Result<Option<Mapping>> {
+        self.with(|state| Ok(state.mappings.get(&(msp, mapping)).cloned()))
+            .await
+    }
+
+    async fn companies(&self, msp: MspOrgId) -> Result<Vec<PortalCompany>> {
+        self.with(|state| {
+            Ok(state
+                .companies
+                .iter()
+                .filter(|((owner, _), _)| *owner == msp)
+                .map(|(_, c)| c.clone())
+                .collect())
+        })
+        .await
+    }
+
+    async fn company(&self, msp: MspOrgId, company: CompanyId) -> Result<Option<PortalCompany>> {
+        self.with(|state| Ok(state.companies.get(&(msp, company)).cloned()))
+            .await
+    }
+
+    async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()> {
+        self.with(|state| {
+            state.companies.entry((msp, company.id)).or_insert(company);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn commit_discovery(
+        &self,
+        msp: MspOrgId,
+        commit: DiscoveryCommit,
+    ) -> Result<CommitOutcome> {
+        self.with(|state| {
+            Ok(outcome((|| {
+                let DiscoveryCommit {
+                    event,
+                    guard,
+                    added,
+                    seen,
+                    lost_organizations,
+                    audit,
+                } = commit;
+                state.unseen(msp, event)?;
+                state.credential_holds(msp, guard)?;
+                if let Some(lost) = lost_organizations
+                    && let Some(credential) = state.credentials.get_mut(&(msp, guard.credential))
+                {
+                    credential.lost_organizations = lost;
+                }
+
+                for mapping in added {
+                    state.mappings.entry((msp, mapping.id)).or_insert(mapping);
+                }
+                for organization in seen {
+                    if let Some(mapping) = state.mappings.get_mut(&(msp, organization.mapping)) {
+                        mapping.name = organization.name;
+                        if mapping.state == MappingState::PendingReview {
+                            mapping.suggestion = organization.suggestion;
+                        }
+                        mapping.missing_since = organization.missing_since;
+                    }
+                }
+                state.append_msp_audit(msp, audit);
+                Ok(state.committed(msp, event))
+            })()))
+        })
+        .await
+    }
+
+    async fn commit_mapping(&self, msp: MspOrgId, commit: MappingCommit) -> Result<CommitOutcome> {
+        self.with(|state| {
+            Ok(outcome((|| {
+                let MappingCommit {
+                    event,
+                    guard,
+                    state: decided,
+                    company,
+                    at,
+                    audit,
+                } = commit;
+                state.unseen(msp, event)?;
+                let key = (msp, guard.mapping);
+                let stored = state
+                    .mappings
+                    .get(&key)
+                    .filter(|mapping| mapping.version == guard.version);
+                let was = stored
+                    .ok_or(CommitOutcome::Superseded(Guard::Mapping))?
+                    .state;
+                let exists = |id| state.companies.contains_key(&(msp, id));
+                let created = company.as_ref().map(|company| company.id);
+                holds(!created.is_some_and(exists), Guard::Company)?;
+                holds(
+                    decided
+                        .company()
+                        .is_none_or(|id| exists(id) || created == Some(id)),
+                    Guard::Company,
+                )?;
+
+                if let Some(company) = company {
+                    state.companies.insert((msp, company.id), company);
+                }
+                if let Some(mapping) = state.mappings.get_mut(&key) {
+                    mapping.state = decided;
+                    mapping.version = guard.version.next();
+                    mapping.suggestion = None;
+                    mapping.first_evidence_synced_at = None;
+                }
+                if was.company().is_some() {
+                    state.let_go(
+                        msp,
+                        &BTreeSet::from([guard.mapping]),
+                        event,
+                        NoteReason::Unmapped,
+                        at,
+                    );
+                }
+                state.append_msp_audit(msp, audit);
+                Ok(state.committed(msp, event))
+            })()))
+        })
+        .await
+    }
+
+    async fn commit_promotion(
+        &self,
+        msp: MspOrgId,
+        commit: PromotionCommit,
+    ) -> Result<CommitOutcome> {
+        self.with(|state| {
+            Ok(outcome((|| {
+                let PromotionCommit {
+                    event,
+                    company,
+                    compliance_org,
+                    audit,
+                } = commit;
+                state.unseen(msp, event)?;
+                let taken = state
+                    .companies
+                    .values()
+                    .any(|other| other.converted_to == Some(compliance_org));
+                holds(!taken, Guard::Company)?;
+                let stored = state
+                    .companies
+                    .get_mut(&(msp, company))
+                    .filter(|stored| stored.converted_to.is_none());
+                let stored = stored.ok_or(CommitOutcome::Superseded(Guard::Company))?;
+
+                stored.converted_to = Some(compliance_org);
+                state.append_msp_audit(msp, audit);
+                Ok(state.committed(msp, event))
+            })()))
+        })
+        .await
+    }
+}

@@ -1,0 +1,550 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, stream};
+use regentra_evidence::{
+    Anchor, ChainHead, EvidenceExport, HeadTree, PublicKey, SignalKind, SignedLink,
+    anchor::{AnchorFault, EXPORT_VERSION, ExportedChain, HeadProof},
+};
+use time::OffsetDateTime;
+
+use super::integration::{Integration, RACES, superseded};
+use crate::{
+    error::Result,
+    host::AnchorSink,
+    model::{
+        AuditDetails, ComplianceOrgId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, MappingId,
+        MspOrgId, chain_subject,
+    },
+    store::{AuditPage, CommitOutcome, RootCommit},
+};
+
+/// How many ticks, roots, rows or MSPs are read at a time.
+const PAGE: u32 = 500;
+
+/// How many MSPs' roots are handed out side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// How long planning waits for the sink, over all MSPs.
+const PLANNING_WAITS: Duration = Duration::from_secs(10);
+
+/// What anchoring did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Anchored {
+    /// Roots made.
+    pub made: u64,
+    /// Roots that the sink took.
+    pub handed_out: u64,
+    /// Roots that wait, because the sink failed.
+    pub waiting: u64,
+}
+
+impl Integration {
+    /// Makes the roots over an MSP's heads of the ticks up to now, and hands every root that waits to the host's sink. Without a
+    /// sink nothing is made. A sink that fails is logged and leaves its roots waiting; that is no error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::error::ErrorKind::Store); [`ErrorKind::Superseded`](crate::error::ErrorKind::Superseded) when other processes
+    /// made roots at the same time, again and again.
+    pub async fn anchor(&self, msp: MspOrgId) -> Result<Anchored> {
+        let now = self.now();
+        // A head of this very moment counts.
+        let before = now.checked_add(time::Duration::MICROSECOND).unwrap_or(now);
+        let Some(sink) = &self.inner.anchor_sink else {
+            return Ok(Anchored::default());
+        };
+        let made = self.make_roots(msp, before).await?;
+        let (handed_out, waiting) = self.hand_out(msp, &**sink).await?;
+        Ok(Anchored {
+            made,
+            handed_out,
+            waiting,
+        })
+    }
+
+    /// The same over all MSPs, when the next tick is planned. Whatever fails waits; no sweep waits for it, and no MSP for another one.
+    pub(super) async fn anchor_before(&self, tick: OffsetDateTime) {
+        let Some(sink) = &self.inner.anchor_sink else {
+            return;
+        };
+        let msps = match self.msps().await {
+            Ok(msps) => msps,
+            Err(error) => {
+                tracing::warn!(%error, "roots over evidence could not be made");
+                return;
+            }
+        };
+        for msp in &msps {
+            if let Err(error) = self.make_roots(*msp, tick).await {
+                tracing::warn!(%msp, %error, "roots over evidence could not be made");
+            }
+        }
+        // Another MSP is first each time, so that a sink that is too slow for all leaves nobody out for good.
+        let first = usize::try_from(tick.unix_timestamp() / 3_600).unwrap_or(0);
+        let first = first.checked_rem(msps.len()).unwrap_or(0);
+        let in_turn = msps.iter().cycle().skip(first).take(msps.len());
+        let hand_out = stream::iter(in_turn).for_each_concurrent(SIDE_BY_SIDE, |msp| async move {
+            if let Err(error) = self.hand_out(*msp, &**sink).await {
+                tracing::warn!(%msp, %error, "roots over evidence could not be handed out");
+            }
+        });
+        if tokio::time::timeout(PLANNING_WAITS, hand_out)
+            .await
+            .is_err()
+        {
+            tracing::warn!("roots over evidence wait: the sink takes too long");
+        }
+    }
+
+    async fn msps(&self) -> Result<Vec<MspOrgId>> {
+        let (mut after, mut msps) = (None, BTreeSet::new());
+        loop {
+            let page = self.inner.store.active_credentials(after, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(msps.into_iter().collect());
+            };
+            after = Some(last.credential);
+            msps.extend(page.into_iter().map(|active| active.msp));
+        }
+    }
+
+    /// How many roots were made.
+    async fn make_roots(&self, msp: MspOrgId, before: OffsetDateTime) -> Result<u64> {
+        let mut made = 0;
+        loop {
+            let ticks = self
+                .inner
+                .store
+                .ticks_without_root(msp, before, PAGE)
+                .await?;
+            if ticks.is_empty() {
+                return Ok(made);
+            }
+            for tick in ticks {
+                made += u64::from(self.make_root(msp, tick).await?);
+            }
+        }
+    }
+
+    /// How many roots the sink took, and how many wait after the first that it did not.
+    async fn hand_out(&self, msp: MspOrgId, sink: &dyn AnchorSink) -> Result<(u64, u64)> {
+        let (store, mut handed_out) = (&self.inner.store, 0);
+        loop {
+            let waiting = store.roots_waiting(msp, PAGE).await?;
+            if waiting.is_empty() {
+                return Ok((handed_out, 0));
+            }
+            for (at, root) in waiting.iter().enumerate() {
+                if let Err(error) = sink.keep(&root.anchor(msp)).await {
+                    let source = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::warn!(%msp, %error, source, "an anchor was not kept; it waits");
+                    return Ok((handed_out, waiting.len().saturating_sub(at) as u64));
+                }
+                store.root_handed_out(msp, root.number, self.now()).await?;
+                handed_out += 1;
+            }
+        }
+    }
+
+    /// Whether a root was made; another process may have done it.
+    async fn make_root(&self, msp: MspOrgId, tick: OffsetDateTime) -> Result<bool> {
+        let store = &self.inner.store;
+        for _ in 0..RACES {
+            let last = store.last_root(msp).await?;
+            let heads = store.heads_without_root(msp, tick).await?;
+            if heads.is_empty() {
+                return Ok(false);
+            }
+            let tree = HeadTree::new(heads.iter().map(EvidenceHead::head));
+            let number = last.map_or(1, |last| last.number.saturating_add(1));
+            let commit = RootCommit {
+                event: EventId::of_root(number),
+                root: EvidenceRoot {
+                    number,
+                    tick,
+                    heads: tree.len(),
+                    root: tree.root(),
+                    made_at: self.now(),
+                    handed_out_at: None,
+                },
+            };
+            match store.commit_root(msp, commit).await? {
+                CommitOutcome::Committed => return Ok(true),
+                CommitOutcome::AlreadyCommitted | CommitOutcome::Superseded(_) => {}
+            }
+        }
+        Err(superseded())
+    }
+
+    /// Holds an MSP's heads against anchors from outside: each has to be over the heads that the store has under its root. It
+    /// shows heads that were changed or removed, of whichever customer. Anchors of other MSPs say nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
+    pub async fn verify_anchors(
+        &self,
+        msp: MspOrgId,
+        anchors: &[Anchor],
+    ) -> Result<Vec<AnchorFault>> {
+        let (name, mut faults) = (msp.to_string(), Vec::new());
+        for anchor in anchors.iter().filter(|anchor| anchor.msp == name) {
+            let heads = self.inner.store.heads_of_root(msp, anchor.number).await?;
+            let heads = heads.iter().map(EvidenceHead::head);
+            faults.extend(anchor.covers(heads).err());
+        }
+        Ok(faults)
+    }
+
+    /// A customer's evidence with everything that verifies it but what has to come from outside: for an auditor, and for
+    /// [`verify_export`](regentra_evidence::verify_export). `keys` are the host's public keys. The chains are those that the
+    /// customer's audit trail names, those of unexpired signals, and those of `mappings`; one without a record is left out.
+    ///
+    /// The parts are read one after the other: a sweep that commits meanwhile can make a whole chain look broken. Read again before you
+    /// say so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
+    pub async fn evidence_export(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+        mappings: &[MappingId],
+        keys: Vec<PublicKey>,
+    ) -> Result<EvidenceExport> {
+        let store = &self.inner.store;
+        let mut chains = self.audit_heads(customer).await?;
+        let current = store.current_signals(customer, self.now()).await?;
+        let of_signals = current.iter().map(|stored| stored.mapping);
+        for mapping in mappings.iter().copied().chain(of_signals) {
+            for signal in SignalKind::ALL {
+                chains.entry((mapping, signal)).or_default();
+            }
+        }
+        let mut proofs = self.head_proofs(msp, customer).await?;
+        let mut exported = Vec::with_capacity(chains.len());
+        for ((mapping, signal), audit_heads) in chains {
+            let links = self.links(customer, mapping, signal).await?;
+            if links.is_empty() && audit_heads.is_empty() {
+                continue;
+            }
+            exported.push(ExportedChain {
+                subject: chain_subject(customer, mapping),
+                signal,
+                links,
+                audit_heads,
+                proofs: proofs.remove(&(mapping, signal)).unwrap_or_default(),
+            });
+        }
+        Ok(EvidenceExport {
+            export_version: EXPORT_VERSION,
+            msp: msp.to_string(),
+            keys,
+            chains: exported,
+        })
+    }
+
+    /// The heads that a customer's audit trail holds, the longest first.
+    async fn audit_heads(
+        &self,
+        customer: ComplianceOrgId,
+    ) -> Result<BTreeMap<Chain, Vec<ChainHead>>> {
+        let mut heads: BTreeMap<Chain, Vec<ChainHead>> = BTreeMap::new();
+        let mut page = AuditPage::newest(PAGE);
+        loop {
+            let rows = self.inner.store.customer_audit(customer, page).await?;
+            for row in &rows {
+                if let AuditDetails::Swept {
+                    mapping, signals, ..
+                } = &row.details
+                {
+                    for (signal, swept) in signals {
+                        let of_chain = heads.entry((*mapping, *signal)).or_default();
+                        of_chain.push(swept.chain_head);
+                    }
+                }
+            }
+            match rows.last() {
+                Some(last) if rows.len() as u64 == u64::from(PAGE) => {
+                    page = AuditPage::after(last, PAGE);
+                }
+                _ => break,
+            }
+        }
+        for of_chain in heads.values_mut() {
+            of_chain.sort_by_key(|head| std::cmp::Reverse(head.length));
+        }
+        Ok(heads)
+    }
+
+    async fn links(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: MappingId,
+        signal: SignalKind,
+    ) -> Result<Vec<SignedLink>> {
+        let mut links: Vec<SignedLink> = Vec::new();
+        loop {
+            let after = links.last().map_or(0, |signed| signed.link.sequence);
+            let page = self
+                .inner
+                .store
+                .evidence_chain(customer, mapping, signal, after, PAGE)
+                .await?;
+            let is_last = (page.len() as u64) < u64::from(PAGE);
+            links.extend(page.into_iter().map(EvidenceRow::into_signed_link));
+            if is_last {
+                return Ok(links);
+            }
+        }
+    }
+
+    /// That a customer's heads are under the MSP's roots, without the heads of its other customers.
+    async fn head_proofs(
+        &self,
+        msp: MspOrgId,
+        customer: ComplianceOrgId,
+    ) -> Result<BTreeMap<Chain, Vec<HeadProof>>> {
+        let store = &self.inner.store;
+        let mut of_root: BTreeMap<u64, Vec<EvidenceHead>> = BTreeMap::new();
+        for head in store.heads_of_customer(msp, customer).await? {
+            if let Some(number) = head.root {
+                of_root.entry(number).or_default().push(head);
+            }
+        }
+        let mut proofs: BTreeMap<Chain, Vec<HeadProof>> = BTreeMap::new();
+        for (number, theirs) in of_root {
+            let all = store.heads_of_root(msp, number).await?;
+            let tree = HeadTree::new(all.iter().map(EvidenceHead::head));
+            for head in theirs {
+                if let Some(proof) = tree.proof(head.head()) {
+                    let chain = proofs.entry((head.mapping, head.signal)).or_default();
+                    chain.push(HeadProof {
+                        number,
+                        head: head.head(),
+                        proof,
+                    });
+                }
+            }
+        }
+        Ok(proofs)
+    }
+}
+
+type Chain = (MappingId, SignalKind);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    };
+
+    use async_trait::async_trait;
+    use regentra_evidence::KeyId;
+
+    use super::*;
+    use crate::{
+        host::{ManualClock, SinkError},
+        schedule::PlanKind,
+        seal::{Keyring, MasterKey},
+        store::{
+            Anchors as _, MemoryStore, Store,
+            conformance::world::{World, at, committed},
+        },
+        views::Finding,
+    };
+
+    /// Keeps anchors while it works; fails, or never answers, when it does not.
+    #[derive(Debug, Default)]
+    struct Sink {
+        kept: Mutex<Vec<Anchor>>,
+        fails: AtomicBool,
+        hangs: AtomicBool,
+        hangs_for: Mutex<Option<String>>,
+    }
+
+    #[async_trait]
+    impl AnchorSink for Sink {
+        async fn keep(&self, anchor: &Anchor) -> std::result::Result<(), SinkError> {
+            let hangs_for = self.hangs_for.lock().unwrap().clone();
+            if self.hangs.load(Relaxed) || hangs_for.as_ref() == Some(&anchor.msp) {
+                std::future::pending::<()>().await;
+            }
+            if self.fails.load(Relaxed) {
+                return Err(SinkError::new("no"));
+            }
+            self.kept.lock().unwrap().push(anchor.clone());
+            Ok(())
+        }
+    }
+
+    fn host(store: &MemoryStore, sink: &Arc<Sink>) -> Integration {
+        let key = |byte| MasterKey::from_bytes([byte; 32]);
+        let keyring = Keyring::new(KeyId::new("k").unwrap(), key(1), key(2));
+        Integration::builder(Arc::new(store.clone()), keyring)
+            .clock(Arc::new(ManualClock::at(at(400))))
+            .anchor_sink(Arc::<Sink>::clone(sink))
+            .build()
+    }
+
+    async fn sweep_in(world: &World<'_>, label: &str, tick: OffsetDateTime) {
+        let mut commit = world.sweeping(label, 3).await;
+        commit.scheduled_at = tick;
+        let store = world.store;
+        committed(
+            store
+                .commit_sweep(world.msp, world.customer, commit)
+                .await
+                .unwrap(),
+        );
+    }
+
+    #[tokio::test]
+    async fn planning_a_tick_anchors_the_heads_of_the_ticks_before_it_and_no_others() {
+        let (store, sink) = (MemoryStore::new(), Arc::new(Sink::default()));
+        let (one, two) = (World::new(&store, 1).await, World::new(&store, 2).await);
+        sweep_in(&one, "first", at(0)).await;
+        sweep_in(&two, "first", at(0)).await;
+        sweep_in(&one, "second", at(360)).await;
+        let host = host(&store, &sink);
+        let events = host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        assert_eq!(events.len(), 2);
+        host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        let kept = sink.kept.lock().unwrap().clone();
+        assert_eq!(kept.len(), 2, "once each: {kept:?}");
+        for world in [&one, &two] {
+            let msp = world.msp.to_string();
+            let anchor = kept.iter().find(|anchor| anchor.msp == msp).unwrap();
+            assert_eq!((anchor.number, anchor.tick, anchor.heads), (1, at(0), 5));
+            assert_eq!(host.verify_anchors(world.msp, &kept).await.unwrap(), []);
+        }
+        // On demand the present tick's, too.
+        let anchored = host.anchor(one.msp).await.unwrap();
+        assert_eq!(
+            (anchored.made, anchored.handed_out, anchored.waiting),
+            (1, 1, 0)
+        );
+        let waiting = store.ticks_without_root(one.msp, at(999), 9).await.unwrap();
+        assert!(waiting.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sink_that_fails_or_never_answers_stops_no_sweep_and_its_roots_wait() {
+        let (store, sink) = (MemoryStore::new(), Arc::new(Sink::default()));
+        let world = World::new(&store, 1).await;
+        let host = host(&store, &sink);
+        let waiting = || async {
+            let found = host.diagnose(world.msp, None).await.unwrap();
+            let roots = found
+                .into_iter()
+                .find_map(|diagnosis| match diagnosis.finding {
+                    Finding::AnchorsWaiting { roots, .. } => Some(roots),
+                    _ => None,
+                });
+            roots.unwrap_or(0)
+        };
+        sink.fails.store(true, Relaxed);
+        sweep_in(&world, "first", at(0)).await;
+        let events = host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        assert_eq!((events.len(), waiting().await), (1, 1));
+        sink.hangs.store(true, Relaxed);
+        sweep_in(&world, "second", at(360)).await;
+        let before = tokio::time::Instant::now();
+        let events = host.plan(PlanKind::EvidenceSweep, at(720)).await.unwrap();
+        assert_eq!((events.len(), waiting().await), (1, 2));
+        assert_eq!(before.elapsed(), PLANNING_WAITS);
+        // It works again: everything goes out, in order.
+        sink.hangs.store(false, Relaxed);
+        sink.fails.store(false, Relaxed);
+        host.plan(PlanKind::EvidenceSweep, at(1_080)).await.unwrap();
+        assert_eq!(waiting().await, 0);
+        let kept = sink.kept.lock().unwrap().clone();
+        let numbers: Vec<_> = kept.iter().map(|anchor| anchor.number).collect();
+        assert_eq!(numbers, [1, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_providers_anchor_that_hangs_keeps_no_other_providers_back() {
+        let (store, sink) = (MemoryStore::new(), Arc::new(Sink::default()));
+        let host = host(&store, &sink);
+        let mut worlds = Vec::new();
+        for number in 1..=5 {
+            worlds.push(World::new(&store, number).await);
+            sweep_in(&worlds[worlds.len() - 1], "first", at(0)).await;
+        }
+        *sink.hangs_for.lock().unwrap() = Some(worlds[0].msp.to_string());
+        host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        assert_eq!(sink.kept.lock().unwrap().len(), 4);
+        let waiting = store.roots_waiting(worlds[0].msp, 9).await.unwrap();
+        assert_eq!(waiting.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn heads_that_are_missing_or_others_than_were_anchored_are_named() {
+        let (store, sink) = (MemoryStore::new(), Arc::new(Sink::default()));
+        let world = World::new(&store, 1).await;
+        let host = host(&store, &sink);
+        sweep_in(&world, "first", at(0)).await;
+        host.anchor(world.msp).await.unwrap();
+        let kept = sink.kept.lock().unwrap().clone();
+        let other = Anchor {
+            number: 2,
+            ..kept[0].clone()
+        };
+        let faults = host.verify_anchors(world.msp, &[other]).await.unwrap();
+        assert_eq!(faults, [AnchorFault::OtherHeads { number: 2 }]);
+    }
+
+    /// What a test of an outside store does by hand is what the library does.
+    #[tokio::test]
+    async fn an_export_of_what_was_swept_and_anchored_verifies() {
+        let (store, sink) = (MemoryStore::new(), Arc::new(Sink::default()));
+        let (one, two) = (World::new(&store, 1).await, World::new(&store, 2).await);
+        let host = host(&store, &sink);
+        let same: &dyn Store = &store;
+        for (label, tick) in [("first", at(0)), ("second", at(360))] {
+            for world in [&one, &two] {
+                let mut commit = world.sweeping(label, 3).await;
+                commit.scheduled_at = tick;
+                if let AuditDetails::Swept { signals, .. } = &mut commit.audit.details {
+                    for row in &commit.evidence {
+                        let swept = crate::model::SweptSignal {
+                            status: regentra_evidence::Status::Pass,
+                            complete: true,
+                            chain_head: row.link.head(),
+                        };
+                        signals.insert(row.signal, swept);
+                    }
+                }
+                committed(
+                    same.commit_sweep(world.msp, world.customer, commit)
+                        .await
+                        .unwrap(),
+                );
+            }
+            host.anchor(one.msp).await.unwrap();
+        }
+        let anchors = sink.kept.lock().unwrap().clone();
+        let keys = vec![crate::store::conformance::world::signer().public_key()];
+        let trusted = regentra_evidence::TrustedKeys::new(keys.clone()).unwrap();
+        let export = host
+            .evidence_export(one.msp, one.customer, &[], keys)
+            .await
+            .unwrap();
+        assert_eq!(export.chains.len(), 5);
+        for report in regentra_evidence::verify_export(&export, Some(&trusted), &anchors) {
+            assert_eq!(report.fault, None, "{report:?}");
+            assert_eq!(
+                (report.records, report.signatures.signed, report.anchored),
+                (2, 2, 2)
+            );
+        }
+        let json = serde_json::to_string(&export).unwrap();
+        assert!(
+            !json.contains(&two.customer.to_string()),
+            "nothing of another customer"
+        );
+    }
+}

@@ -1,0 +1,503 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use ninjaone_client::Lane;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::integration::{Held, Integration, RACES, busy, superseded};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    host::{DEVICE_CEILING, ORGANIZATION_CEILING, Progress},
+    model::{
+        Actor, Asset, AssetId, AuditDetails, AuditRow, CompanyId, Credential, CredentialId,
+        DeviceList, EventId, LeaseKey, Mapping, MappingId, MspOrgId, RegionKey, RunKind,
+        RunOutcome, RunRecord, RunSubject, SyncCounts, TenantView,
+    },
+    ninjaone::Access,
+    rules::{SyncPlan, SyncTarget, sync_plan},
+    schedule::SyncEvent,
+    store::{AssetCommit, AssetFilter, CommitOutcome, Guard},
+};
+
+/// What became of one organization in an asset sync.
+#[derive(Debug)]
+pub struct MappingSync {
+    /// Which mapping.
+    pub mapping: MappingId,
+    /// Whose assets.
+    pub company: CompanyId,
+    /// How it ended.
+    pub outcome: Result<SyncOutcome>,
+}
+
+/// How the sync of one organization ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum SyncOutcome {
+    /// What was listed is what is stored.
+    Synced {
+        /// What was done.
+        counts: SyncCounts,
+        /// The device list was cut at its ceiling; nothing was retired.
+        truncated: bool,
+        /// The list was empty while assets exist; they are held.
+        suspect_empty: bool,
+        /// More than a fifth of the assets, and at least five, were gone at once; they are held until the next complete list
+        /// says the same.
+        suspect_shrunk: bool,
+        /// The connection sees a part of the tenant only; what it does not list is held.
+        partial_view: bool,
+        /// Whether any row was written.
+        changed: bool,
+    },
+    /// NinjaOne no longer lists the organization; its assets are held.
+    Missing,
+    /// The connection sees a part of the tenant only, and not this organization; its assets are held.
+    OutOfView,
+    /// The organization was decided upon again, or the region disconnected, while it was pulled: nothing was written.
+    Superseded,
+}
+
+/// Which of a region's mapped organizations are synced.
+enum Wanted {
+    All,
+    /// All but those that were synced already.
+    AllBut(BTreeSet<MappingId>),
+    Company(CompanyId),
+}
+
+impl Wanted {
+    fn has(&self, mapping: MappingId, company: CompanyId) -> bool {
+        match self {
+            Self::All => true,
+            Self::AllBut(done) => !done.contains(&mapping),
+            Self::Company(wanted) => *wanted == company,
+        }
+    }
+}
+
+impl Integration {
+    /// Syncs the assets of every mapped organization of a region: one list of organizations, then one walk of devices each.
+    /// An organization that fails does not keep the others from being synced.
+    ///
+    /// # Errors
+    /// When no organization could be synced at all: [`ErrorKind::NotConnected`], [`ErrorKind::Sealing`], or
+    /// [`ErrorKind::Ninjaone`] from the list of organizations; [`ErrorKind::Store`].
+    #[tracing::instrument(name = "regentra.sync_assets", skip_all, fields(%msp, %region))]
+    pub async fn sync_assets(
+        &self,
+        msp: MspOrgId,
+        region: &RegionKey,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<Vec<MappingSync>> {
+        let credential = CredentialId::of(msp, region);
+        self.sync_on_demand(msp, credential, Wanted::All, actor, event)
+            .await
+    }
+
+    /// Syncs the assets of one company, in whichever regions its organizations are. Somebody waits for it, so it goes before
+    /// the schedule's requests, and beside a sync of the whole region. A region that fails does not keep the others from being
+    /// synced.
+    ///
+    /// # Errors
+    /// When no organization could be synced at all, as [`Self::sync_assets`]; [`ErrorKind::NotFound`] when there is no such
+    /// company or no organization is mapped to it.
+    #[tracing::instrument(name = "regentra.sync_company", skip_all, fields(%msp, %company))]
+    pub async fn sync_company(
+        &self,
+        msp: MspOrgId,
+        company: CompanyId,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<Vec<MappingSync>> {
+        let (mut synced, mut unreached, mut first_error) = (Vec::new(), Vec::new(), None);
+        for credential in self.inner.store.credentials(msp).await? {
+            if !credential.is_active {
+                continue;
+            }
+            let wanted = Wanted::Company(company);
+            let synced_here = self.sync_on_demand(msp, credential.id, wanted, actor, event);
+            match synced_here.await {
+                Ok(synced_here) => synced.extend(synced_here),
+                Err(error) => {
+                    let mapped = self.mapped(msp, credential.id).await?;
+                    let unreached_here = mapped.into_iter().filter(|(_, of)| *of == company);
+                    unreached.extend(unreached_here.map(|(mapping, company)| MappingSync {
+                        mapping: mapping.id,
+                        company,
+                        outcome: Err(error.of_another()),
+                    }));
+                    first_error = first_error.or(Some(error));
+                }
+            }
+        }
+        if synced.is_empty()
+            && let Some(error) = first_error
+        {
+            return Err(error);
+        }
+        synced.extend(unreached);
+        if synced.is_empty() {
+            let message =
+                "no organization of a connected region is mapped to this company: map one first";
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        Ok(synced)
+    }
+
+    /// Handles a planned asset sync. Organizations that were synced since it was to start are left out: an event that is
+    /// delivered again spends its requests on those that are left.
+    pub(super) async fn handle_sync(&self, event: &SyncEvent) -> Result<Vec<MappingSync>> {
+        let (msp, credential) = (event.msp_org_id, event.credential());
+        let held = self.hold(msp, LeaseKey::RegionSync(credential)).await?;
+        let held =
+            held.ok_or_else(|| busy("this region's assets are being synced already; wait for it"))?;
+        let started_at = self.now();
+        let runs = self.runs(msp).await?;
+        let since = runs.iter().filter(|run| {
+            let subject = run.subject;
+            subject.kind == RunKind::AssetSync
+                && subject.credential == credential
+                && run.was_done_since(event.starts_at)
+        });
+        let wanted = Wanted::AllBut(since.filter_map(|run| run.subject.mapping).collect());
+        let sync = self.sync_region(
+            msp,
+            credential,
+            wanted,
+            Actor::Schedule,
+            event.id,
+            Lane::Sweep,
+        );
+        let sync = self.within(self.inner.policy.event_deadline, Box::pin(sync));
+        let synced = self.holding(msp, &held, sync).await;
+        let outcome = match &synced {
+            Ok(synced) if synced.iter().all(|synced| synced.outcome.is_ok()) => {
+                RunOutcome::Succeeded
+            }
+            Ok(_) => RunOutcome::Partial,
+            Err(error) => failed(error),
+        };
+        let record = self.of_region(credential, started_at, outcome);
+        self.release(msp, held, vec![record]).await?;
+        synced
+    }
+
+    /// A sync that somebody waits for runs beside the schedule's: one that was broken off keeps nobody waiting. What keeps a whole
+    /// region from being synced is remembered for the operator's card, unless the schedule's sync is at work, which finds it too.
+    async fn sync_on_demand(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+        wanted: Wanted,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<Vec<MappingSync>> {
+        let started_at = self.now();
+        let lane = Lane::Interactive;
+        let synced = self
+            .sync_region(msp, credential, wanted, actor, event, lane)
+            .await;
+        if let Err(error) = &synced
+            && matches!(error.kind(), ErrorKind::Ninjaone(_) | ErrorKind::Sealing)
+            && let Some(held) = self.hold(msp, LeaseKey::RegionSync(credential)).await?
+        {
+            let record = self.of_region(credential, started_at, failed(error));
+            self.release(msp, held, vec![record]).await?;
+        }
+        synced
+    }
+
+    fn of_region(
+        &self,
+        credential: CredentialId,
+        started_at: OffsetDateTime,
+        outcome: RunOutcome,
+    ) -> RunRecord {
+        RunRecord {
+            subject: RunSubject {
+                kind: RunKind::AssetSync,
+                credential,
+                mapping: None,
+            },
+            started_at,
+            finished_at: self.now(),
+            outcome,
+            requests: 0,
+        }
+    }
+
+    async fn sync_region(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+        wanted: Wanted,
+        actor: Actor,
+        event: EventId,
+        lane: Lane,
+    ) -> Result<Vec<MappingSync>> {
+        let credential = self.connected(msp, credential).await?;
+        let mapped = self.mapped(msp, credential.id).await?;
+        // With nothing mapped the list is asked for all the same: what is new is seen, and a connection that fails is noticed.
+        let is_first_look = mapped.is_empty() && !matches!(wanted, Wanted::Company(_));
+        let targets: Vec<_> = mapped
+            .into_iter()
+            .filter(|(mapping, company)| wanted.has(mapping.id, *company))
+            .collect();
+        if targets.is_empty() && !is_first_look {
+            return Ok(Vec::new());
+        }
+        let access = self.open(msp, &credential, lane).await?;
+        let list = self
+            .inner
+            .ninjaone
+            .organizations(&access, ORGANIZATION_CEILING)
+            .await?
+            .storable();
+        let of_region = event.for_credential(credential.id);
+        self.take_in(msp, &credential, &list, actor, of_region)
+            .await?;
+        let listed: BTreeSet<_> = list
+            .organizations
+            .iter()
+            .map(|organization| organization.id)
+            .collect();
+
+        self.tell(&Progress::Started {
+            kind: RunKind::AssetSync,
+            subjects: targets.len(),
+        });
+        let mut synced = Vec::with_capacity(targets.len());
+        for (mapping, company) in targets {
+            let is_missing = list.is_complete() && !listed.contains(&mapping.external_org_id);
+            let id = mapping.id;
+            let outcome = if is_missing && credential.view == TenantView::Part {
+                Ok(SyncOutcome::OutOfView)
+            } else if is_missing {
+                Ok(SyncOutcome::Missing)
+            } else {
+                let run =
+                    Box::pin(self.sync_mapping(msp, &credential, &access, mapping, actor, event));
+                run.await
+            };
+            if let Err(error) = &outcome {
+                tracing::warn!(mapping = %id, %error, "an organization's assets were not synced");
+            }
+            let succeeded = matches!(outcome, Ok(SyncOutcome::Synced { .. }));
+            self.tell(&Progress::Done {
+                kind: RunKind::AssetSync,
+                mapping: id,
+                company: Some(company),
+                succeeded,
+            });
+            synced.push(MappingSync {
+                mapping: id,
+                company,
+                outcome,
+            });
+        }
+        Ok(synced)
+    }
+
+    /// The mapped organizations, with the company of each.
+    async fn mapped(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+    ) -> Result<Vec<(Mapping, CompanyId)>> {
+        let mappings = self.inner.store.mappings(msp, credential).await?;
+        let mapped = mappings
+            .into_iter()
+            .filter_map(|mapping| mapping.state.company().map(|company| (mapping, company)));
+        Ok(mapped.collect())
+    }
+
+    async fn sync_mapping(
+        &self,
+        msp: MspOrgId,
+        credential: &Credential,
+        access: &Access,
+        mapping: Mapping,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<SyncOutcome> {
+        let held = self.hold(msp, LeaseKey::AssetSync(mapping.id)).await?;
+        let held = held.ok_or_else(|| {
+            busy("this organization's assets are being synced already; wait for it")
+        })?;
+        let started_at = self.now();
+        let devices = self
+            .inner
+            .ninjaone
+            .devices(access, mapping.external_org_id, DEVICE_CEILING);
+        let listed = self.holding(msp, &held, devices).await;
+        let requests = listed.as_ref().map_or(0, |list| list.requests);
+        let synced = match listed.map(DeviceList::storable) {
+            Ok(list) => {
+                self.write_assets(msp, credential, &mapping, &held, &list, actor, event)
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        let outcome = match &synced {
+            Ok(SyncOutcome::Synced {
+                counts,
+                truncated,
+                suspect_empty,
+                suspect_shrunk,
+                ..
+            }) => {
+                let is_partial =
+                    *truncated || *suspect_empty || *suspect_shrunk || counts.malformed_rows > 0;
+                Some(if is_partial {
+                    RunOutcome::Partial
+                } else {
+                    RunOutcome::Succeeded
+                })
+            }
+            // Nothing was done, so nothing is remembered: the last run is the one before.
+            Ok(SyncOutcome::Missing | SyncOutcome::OutOfView | SyncOutcome::Superseded) => None,
+            Err(error) => Some(failed(error)),
+        };
+        let subject = RunSubject {
+            kind: RunKind::AssetSync,
+            credential: credential.id,
+            mapping: Some(mapping.id),
+        };
+        let finished_at = self.now();
+        let record = outcome.map(|outcome| RunRecord {
+            subject,
+            started_at,
+            finished_at,
+            outcome,
+            requests,
+        });
+        self.release(msp, held, record.into_iter().collect())
+            .await?;
+        synced
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one run, which nothing else keeps together"
+    )]
+    async fn write_assets(
+        &self,
+        msp: MspOrgId,
+        credential: &Credential,
+        mapping: &Mapping,
+        held: &Held<'_>,
+        list: &DeviceList,
+        actor: Actor,
+        event: EventId,
+    ) -> Result<SyncOutcome> {
+        let Some(company) = mapping.state.company() else {
+            return Ok(SyncOutcome::Superseded);
+        };
+        let target = SyncTarget {
+            credential: credential.id,
+            mapping: mapping.id,
+            company,
+            partial_view: credential.view == TenantView::Part,
+        };
+        let mut event = event.for_mapping(mapping.id);
+        for _ in 0..RACES {
+            let now = self.now();
+            let existing = self.concerned_assets(msp, target, list).await?;
+            let SyncPlan {
+                writes,
+                counts,
+                suspect_empty,
+                suspect_shrunk,
+            } = sync_plan(target, list, existing, now);
+            let changed = !writes.is_empty();
+            let synced = SyncOutcome::Synced {
+                counts,
+                truncated: list.truncated,
+                suspect_empty,
+                suspect_shrunk,
+                partial_view: target.partial_view,
+                changed,
+            };
+            let has_news = changed
+                || list.truncated
+                || suspect_empty
+                || suspect_shrunk
+                || counts.foreign_rows + counts.malformed_rows > 0;
+            if !has_news {
+                return Ok(synced);
+            }
+            let details = AuditDetails::Synced {
+                mapping: mapping.id,
+                counts,
+                truncated_any: list.truncated,
+                suspect_empty,
+                suspect_shrunk,
+                partial_view: target.partial_view,
+            };
+            let commit = AssetCommit {
+                event,
+                credential: Some(credential.guard()),
+                mapping: Some(mapping.guard()),
+                lease: Some(held.lease),
+                writes,
+                audit: vec![AuditRow::new(event, now, actor, details)],
+            };
+            match self.inner.store.commit_assets(msp, commit).await? {
+                // The event was delivered before, and the devices have changed since: what has changed is written as well.
+                CommitOutcome::AlreadyCommitted if changed => event = event.again(),
+                CommitOutcome::Committed | CommitOutcome::AlreadyCommitted => return Ok(synced),
+                // Another source, or the sync of the organization that a device left, wrote one of the rows.
+                CommitOutcome::Superseded(Guard::Asset) => {}
+                CommitOutcome::Superseded(guard) => {
+                    tracing::info!(mapping = %mapping.id, ?guard, "superseded");
+                    return Ok(SyncOutcome::Superseded);
+                }
+            }
+        }
+        Err(superseded())
+    }
+
+    /// The company's assets, the listed devices' assets, and all assets of the companies those are in.
+    async fn concerned_assets(
+        &self,
+        msp: MspOrgId,
+        target: SyncTarget,
+        list: &DeviceList,
+    ) -> Result<Vec<Asset>> {
+        let store = &self.inner.store;
+        let mut concerned: BTreeMap<AssetId, Asset> = BTreeMap::new();
+        let of_company = store
+            .assets(msp, AssetFilter::Company(target.company))
+            .await?;
+        let known: BTreeSet<_> = of_company.iter().map(|asset| asset.id).collect();
+        concerned.extend(of_company.into_iter().map(|asset| (asset.id, asset)));
+        let elsewhere: Vec<_> = list
+            .devices
+            .iter()
+            .map(|device| device.id.to_string())
+            .filter(|device| !known.contains(&AssetId::of_device(target.credential, device)))
+            .collect();
+        if !elsewhere.is_empty() {
+            let filter = AssetFilter::Devices {
+                credential: target.credential,
+                devices: elsewhere,
+            };
+            let moved = store.assets(msp, filter).await?;
+            let companies: BTreeSet<_> = moved.iter().map(|asset| asset.company).collect();
+            for company in companies {
+                let left = store.assets(msp, AssetFilter::Company(company)).await?;
+                concerned.extend(left.into_iter().map(|asset| (asset.id, asset)));
+            }
+            concerned.extend(moved.into_iter().map(|asset| (asset.id, asset)));
+        }
+        Ok(concerned.into_values().collect())
+    }
+}
+
+fn failed(error: &Error) -> RunOutcome {
+    RunOutcome::Failed {
+        error: error.kind().as_str().to_owned(),
+    }
+}

@@ -1,0 +1,282 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::{asset_doubts::DoubtCounts, integration::Integration};
+use crate::{
+    error::{ErrorKind, Result},
+    model::{
+        BudgetUsage, CompanyId, Credential, CredentialId, ExternalOrgId, Grant, Mapping, MappingId,
+        MappingState, MspOrgId, NINJAONE_WINDOWS, PortalCompany, Private, RegionKey, RunKind,
+        RunOutcome, RunRecord, TenantView, is_readable,
+    },
+};
+
+/// What an operator's card shows of one region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConnectionStatus {
+    /// Which credential.
+    pub credential: CredentialId,
+    /// Where.
+    pub region: RegionKey,
+    /// By which way in.
+    pub grant: Grant,
+    /// How much of the tenant it sees, as far as that is known.
+    pub view: TenantView,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// NinjaOne no longer takes the refresh token: nothing runs until an administrator authorizes again. Everything else stays as
+    /// it is.
+    pub authorize_again: bool,
+    /// When it was last connected.
+    #[serde(with = "time::serde::rfc3339")]
+    pub connected_at: OffsetDateTime,
+    /// When it was disconnected.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub disconnected_at: Option<OffsetDateTime>,
+    /// Organizations by what was decided about them.
+    pub organizations: OrganizationCounts,
+    /// Assets of its customers that a person should look at.
+    pub assets: DoubtCounts,
+    /// The mapped ones, one by one.
+    pub customers: Vec<CustomerStatus>,
+    /// The last listing of organizations.
+    pub last_discovery: Option<LastRun>,
+    /// The asset sync that ended last.
+    pub last_asset_sync: Option<LastRun>,
+    /// The evidence sweep that ended last.
+    pub last_evidence_sweep: Option<LastRun>,
+    /// When asset syncs are due next; `None` while disconnected.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub next_asset_sync: Option<OffsetDateTime>,
+    /// When evidence sweeps are due next; `None` while disconnected.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub next_evidence_sweep: Option<OffsetDateTime>,
+    /// Requests used of the budget.
+    pub budget: BudgetUsage,
+    /// Requests allowed in any minute, and in any hour.
+    pub budget_limits: (u32, u32),
+    /// The last run that failed, unless a later one of its subject succeeded; or one of the whole region, unless a later one of
+    /// anything in it succeeded.
+    pub last_error: Option<LastRun>,
+}
+
+/// Organizations by what was decided about them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OrganizationCounts {
+    /// Nobody has decided yet.
+    pub pending_review: u64,
+    /// Mapped to a company.
+    pub mapped: u64,
+    /// Not synced.
+    pub ignored: u64,
+    /// No longer listed by NinjaOne, whatever was decided.
+    pub missing: u64,
+    /// Without a readable name, whatever was decided.
+    pub nameless: u64,
+    /// Rows of the last list that do not say which organization they are; none of them is counted above.
+    pub unreadable_rows: u64,
+}
+
+/// One mapped organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CustomerStatus {
+    /// Which mapping.
+    pub mapping: MappingId,
+    /// The organization in NinjaOne.
+    pub external_org_id: ExternalOrgId,
+    /// Its name there.
+    pub organization: Private,
+    /// The company it is mapped to.
+    pub company: CompanyId,
+    /// The company's name.
+    pub company_name: Option<Private>,
+    /// Where its dry run stands.
+    pub dry_run: DryRun,
+    /// The last asset sync.
+    pub last_asset_sync: Option<LastRun>,
+    /// The last evidence sweep.
+    pub last_evidence_sweep: Option<LastRun>,
+}
+
+/// Where the dry run of a customer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "dry_run", rename_all = "snake_case")]
+pub enum DryRun {
+    /// The company was not promoted: it contributes assets only.
+    NotPromoted,
+    /// The first sweep has not succeeded yet: no ticket is opened.
+    Pending,
+    /// The first sweep succeeded: failing signals open tickets.
+    Over {
+        /// When.
+        #[serde(with = "time::serde::rfc3339")]
+        since: OffsetDateTime,
+    },
+}
+
+/// A run that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LastRun {
+    /// What kind of run.
+    pub kind: RunKind,
+    /// Which mapping; a listing of organizations has none, and neither has the scheduled asset sync of a whole region.
+    pub mapping: Option<MappingId>,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// How.
+    #[serde(flatten)]
+    pub outcome: RunOutcome,
+}
+
+impl From<&RunRecord> for LastRun {
+    fn from(record: &RunRecord) -> Self {
+        Self {
+            kind: record.subject.kind,
+            mapping: record.subject.mapping,
+            at: record.finished_at,
+            outcome: record.outcome.clone(),
+        }
+    }
+}
+
+impl Integration {
+    /// What an operator's card shows, region by region.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    #[tracing::instrument(name = "regentra.connection_status", skip_all, fields(%msp))]
+    pub async fn connection_status(&self, msp: MspOrgId) -> Result<Vec<ConnectionStatus>> {
+        let (store, policy, now) = (&self.inner.store, &self.inner.policy, self.now());
+        let companies: BTreeMap<_, _> = store
+            .companies(msp)
+            .await?
+            .into_iter()
+            .map(|company| (company.id, company))
+            .collect();
+        let runs = self.runs(msp).await?;
+        let doubts = self.asset_doubts(msp, None).await?;
+        let mut statuses = Vec::new();
+        for credential in store.credentials(msp).await? {
+            let mappings = store.mappings(msp, credential.id).await?;
+            let runs: Vec<_> = runs
+                .iter()
+                .filter(|record| record.subject.credential == credential.id)
+                .collect();
+            let last = |kind| {
+                let of_kind = runs.iter().filter(|record| record.subject.kind == kind);
+                of_kind
+                    .max_by_key(|record| record.finished_at)
+                    .map(|record| LastRun::from(*record))
+            };
+            let failed = runs
+                .iter()
+                .filter(|record| record.has_failed() && !record.is_overcome(&runs));
+            let customers = mappings
+                .iter()
+                .filter_map(|mapping| customer(mapping, &companies, &runs))
+                .collect();
+            let mapped_to: BTreeSet<_> = mappings
+                .iter()
+                .filter_map(|mapping| mapping.state.company())
+                .collect();
+            statuses.push(ConnectionStatus {
+                credential: credential.id,
+                region: credential.region.clone(),
+                grant: credential.grant,
+                view: credential.view,
+                connected: credential.is_active,
+                authorize_again: is_refused(&credential, &runs),
+                connected_at: credential.connected_at,
+                disconnected_at: credential.disconnected_at,
+                organizations: organizations(&credential, &mappings),
+                assets: DoubtCounts::of(
+                    doubts
+                        .iter()
+                        .filter(|of| mapped_to.contains(&of.asset.company)),
+                ),
+                customers,
+                last_discovery: last(RunKind::Discovery),
+                last_asset_sync: last(RunKind::AssetSync),
+                last_evidence_sweep: last(RunKind::EvidenceSweep),
+                next_asset_sync: credential.is_active.then(|| policy.asset_sync.next(now)),
+                next_evidence_sweep: credential
+                    .is_active
+                    .then(|| policy.evidence_sweep.next(now)),
+                budget: store.budget_usage(&credential.fingerprint).await?,
+                budget_limits: (NINJAONE_WINDOWS[0].limit, NINJAONE_WINDOWS[1].limit),
+                last_error: failed
+                    .max_by_key(|record| record.finished_at)
+                    .map(|record| LastRun::from(*record)),
+            });
+        }
+        Ok(statuses)
+    }
+}
+
+/// Whether the last that NinjaOne said of this connection is that it has to be authorized again.
+fn is_refused(credential: &Credential, runs: &[&RunRecord]) -> bool {
+    let again = ErrorKind::Ninjaone(ninjaone_client::ErrorKind::AuthorizeAgain).as_str();
+    let refused =
+        |run: &RunRecord| matches!(&run.outcome, RunOutcome::Failed { error } if error == again);
+    let since = |run: &&&RunRecord| run.finished_at >= credential.connected_at;
+    let (mut last_refused, mut last_answered) = (None, None);
+    for run in runs.iter().filter(since) {
+        let last = match run.outcome {
+            _ if refused(run) => &mut last_refused,
+            RunOutcome::Succeeded | RunOutcome::Partial => &mut last_answered,
+            RunOutcome::Failed { .. } => continue,
+        };
+        *last = (*last).max(Some(run.finished_at));
+    }
+    credential.is_active && last_refused > last_answered
+}
+
+fn organizations(credential: &Credential, mappings: &[Mapping]) -> OrganizationCounts {
+    let mut counts = OrganizationCounts {
+        unreadable_rows: credential.lost_organizations,
+        ..OrganizationCounts::default()
+    };
+    for mapping in mappings {
+        match mapping.state {
+            MappingState::PendingReview => counts.pending_review += 1,
+            MappingState::Mapped { .. } => counts.mapped += 1,
+            MappingState::Ignored => counts.ignored += 1,
+        }
+        counts.missing += u64::from(mapping.missing_since.is_some());
+        counts.nameless += u64::from(!is_readable(mapping.name.as_str()));
+    }
+    counts
+}
+
+fn customer(
+    mapping: &Mapping,
+    companies: &BTreeMap<CompanyId, PortalCompany>,
+    runs: &[&RunRecord],
+) -> Option<CustomerStatus> {
+    let company = mapping.state.company()?;
+    let stored = companies.get(&company);
+    let is_promoted = stored.is_some_and(|company| company.converted_to.is_some());
+    let last = |kind| {
+        let mut of_mapping = runs
+            .iter()
+            .filter(|run| run.subject.kind == kind && run.subject.mapping == Some(mapping.id));
+        of_mapping.next().map(|record| LastRun::from(*record))
+    };
+    Some(CustomerStatus {
+        mapping: mapping.id,
+        external_org_id: mapping.external_org_id,
+        organization: mapping.name.clone(),
+        company,
+        company_name: stored.map(|company| company.name.clone()),
+        dry_run: match mapping.first_evidence_synced_at {
+            _ if !is_promoted => DryRun::NotPromoted,
+            None => DryRun::Pending,
+            Some(since) => DryRun::Over { since },
+        },
+        last_asset_sync: last(RunKind::AssetSync),
+        last_evidence_sweep: last(RunKind::EvidenceSweep),
+    })
+}

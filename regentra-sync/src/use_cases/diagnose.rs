@@ -1,0 +1,496 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use time::OffsetDateTime;
+
+use super::{
+    asset_doubts::{AssetDoubt, Doubt, DoubtCounts},
+    integration::Integration,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::{
+        AuditDetails, CLOCK_TOLERANCE, CompanyId, ComplianceOrgId, Credential, Field, Mapping,
+        MappingId, MappingState, MspOrgId, NINJAONE_WINDOWS, PortalCompany, RunKind, RunOutcome,
+        RunRecord, TenantView, is_ahead, is_readable, is_same_name,
+    },
+    schedule::Cadence,
+    store::AuditPage,
+    views::{Diagnosis, Finding, FutureRows},
+};
+
+/// From how much of the hour's budget on it is low, in percent.
+const BUDGET_LOW_PERCENT: u64 = 90;
+
+/// So many sweeps in a row that do not end a dry run are no accident.
+const SWEEPS_WITHOUT_END: u64 = 2;
+
+/// So many waiting roots are counted.
+const ROOTS: u32 = 1_000;
+
+/// So many rows of a customer's trail are looked at for its last sweeps.
+const ROWS: u32 = 50;
+
+/// What is stored of one region.
+struct Seen<'a> {
+    credential: &'a Credential,
+    mappings: Vec<Mapping>,
+    runs: Vec<&'a RunRecord>,
+    /// The store's clock.
+    store_time: OffsetDateTime,
+    companies: &'a BTreeMap<CompanyId, PortalCompany>,
+}
+
+impl Integration {
+    /// What keeps this MSP's integration, or one company of it, from doing what is expected: worst first, each finding once a
+    /// region with the organizations it concerns. Nothing is asked of NinjaOne and nothing is written.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use regentra_sync::{Integration, model::MspOrgId, seal::{KeyId, Keyring, MasterKey}, store::MemoryStore};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let keyring = Keyring::new(KeyId::new("2026-11")?, MasterKey::generate()?, MasterKey::generate()?);
+    /// # let integration = Integration::builder(Arc::new(MemoryStore::new()), keyring).build();
+    /// let msp: MspOrgId = "6f0a8f0e-8a53-4a80-9a0c-4f4f0d6f1a11".parse()?;
+    /// for diagnosis in integration.diagnose(msp, None).await? {
+    ///     assert_eq!(diagnosis.finding.as_str(), "nothing_saved");
+    ///     println!("{} {}", diagnosis.finding.meaning(), diagnosis.finding.next_step());
+    /// }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is no such company; [`ErrorKind::Store`].
+    #[tracing::instrument(name = "regentra.diagnose", skip_all, fields(%msp))]
+    pub async fn diagnose(
+        &self,
+        msp: MspOrgId,
+        company: Option<CompanyId>,
+    ) -> Result<Vec<Diagnosis>> {
+        let store = &self.inner.store;
+        let companies: BTreeMap<_, _> = store
+            .companies(msp)
+            .await?
+            .into_iter()
+            .map(|company| (company.id, company))
+            .collect();
+        if company.is_some_and(|company| !companies.contains_key(&company)) {
+            let message = "there is no such company: list the companies for their ids";
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        let credentials = store.credentials(msp).await?;
+        let mut found = Vec::new();
+        if credentials.is_empty() {
+            found.push(Diagnosis {
+                finding: Finding::NothingSaved,
+                region: None,
+                company: None,
+                mappings: Vec::new(),
+            });
+        }
+        let (mut runs, store_time) = self.all_runs(msp).await?;
+        found.extend(self.of_clocks(msp, &runs, &companies, store_time).await?);
+        runs.retain(|run| !run.is_ahead(store_time));
+        let mut regions = Vec::new();
+        for credential in &credentials {
+            let of_region = runs
+                .iter()
+                .filter(|run| run.subject.credential == credential.id);
+            regions.push(Seen {
+                credential,
+                mappings: store.mappings(msp, credential.id).await?,
+                runs: of_region.collect(),
+                store_time,
+                companies: &companies,
+            });
+        }
+        let doubts = self.asset_doubts(msp, company).await?;
+        for region in &regions {
+            found.extend(self.diagnose_region(msp, region, company, &doubts).await?);
+        }
+        if company.is_none() {
+            found.extend(self.anchors_waiting(msp).await?);
+        }
+        if let Some(company) = company {
+            found.extend(why_not_mapped(&regions, company));
+            for diagnosis in &mut found {
+                diagnosis.company = Some(company);
+            }
+        }
+        found.sort_by(|a, b| {
+            let rank = |of: &Diagnosis| (of.finding.severity(), of.region.clone());
+            (rank(a), &a.finding).cmp(&(rank(b), &b.finding))
+        });
+        Ok(found)
+    }
+
+    async fn anchors_waiting(&self, msp: MspOrgId) -> Result<Option<Diagnosis>> {
+        let waiting = self.inner.store.roots_waiting(msp, ROOTS).await?;
+        let Some(first) = waiting.first() else {
+            return Ok(None);
+        };
+        Ok(Some(Diagnosis {
+            finding: Finding::AnchorsWaiting {
+                roots: waiting.len() as u64,
+                since: first.made_at,
+            },
+            region: None,
+            company: None,
+            mappings: Vec::new(),
+        }))
+    }
+
+    async fn diagnose_region(
+        &self,
+        msp: MspOrgId,
+        seen: &Seen<'_>,
+        company: Option<CompanyId>,
+        doubts: &[AssetDoubt],
+    ) -> Result<Vec<Diagnosis>> {
+        let region = &seen.credential.region;
+        if !seen.credential.is_active {
+            return Ok(vec![Diagnosis::of_region(Finding::Disconnected, region)]);
+        }
+        let mut found = Vec::new();
+        let mut add = |finding, mappings: Vec<MappingId>| {
+            let of_region = Diagnosis::of_region(finding, region);
+            found.push(Diagnosis {
+                mappings,
+                ..of_region
+            });
+        };
+        if !self.opens(msp, seen.credential) {
+            add(Finding::SecretsDoNotOpen, Vec::new());
+        }
+        for finding in self.of_whole_region(seen, company) {
+            add(finding, Vec::new());
+        }
+        let (limit, usage) = (
+            NINJAONE_WINDOWS[1].limit,
+            self.inner
+                .store
+                .budget_usage(&seen.credential.fingerprint)
+                .await?,
+        );
+        if usage.ahead > 0 {
+            let (rows, count) = (FutureRows::Requests, usage.ahead.into());
+            add(Finding::InTheFuture { rows, count }, Vec::new());
+        }
+        let spent = usage.last_hour;
+        if u64::from(spent) * 100 >= u64::from(limit) * BUDGET_LOW_PERCENT {
+            add(Finding::BudgetLow { spent, limit }, Vec::new());
+        }
+        for (finding, mappings) in self.of_mappings(seen, company).await? {
+            add(finding, mappings);
+        }
+        for (finding, mappings) in of_assets(seen, doubts) {
+            add(finding, mappings);
+        }
+        Ok(found)
+    }
+
+    /// What clocks that ran ahead left, and whether this process's does.
+    async fn of_clocks(
+        &self,
+        msp: MspOrgId,
+        runs: &[RunRecord],
+        companies: &BTreeMap<CompanyId, PortalCompany>,
+        store_time: OffsetDateTime,
+    ) -> Result<Vec<Diagnosis>> {
+        let store = &self.inner.store;
+        let of_no_region = |finding| Diagnosis {
+            finding,
+            region: None,
+            company: None,
+            mappings: Vec::new(),
+        };
+        let mut found = Vec::new();
+        let apart = self.now() - store_time;
+        if apart.abs() > CLOCK_TOLERANCE {
+            let seconds = apart.whole_seconds();
+            found.push(of_no_region(Finding::ClocksApart { seconds }));
+        }
+        let mut add = |rows, count, mappings: BTreeSet<MappingId>| {
+            if count > 0 {
+                let mappings = mappings.into_iter().collect();
+                found.push(Diagnosis {
+                    mappings,
+                    ..of_no_region(Finding::InTheFuture { rows, count })
+                });
+            }
+        };
+        let ahead = runs.iter().filter(|run| run.is_ahead(store_time));
+        add(FutureRows::Runs, ahead.count() as u64, BTreeSet::new());
+        let leases = store.leases_ahead(msp).await?;
+        add(FutureRows::Leases, leases.into(), BTreeSet::new());
+        let (mut signals, mut mappings) = (0, BTreeSet::new());
+        for customer in companies
+            .values()
+            .filter_map(|company| company.converted_to)
+        {
+            let ahead = store.signals_ahead(customer).await?;
+            signals += ahead.len() as u64;
+            mappings.extend(ahead.iter().map(|stored| stored.mapping));
+        }
+        add(FutureRows::Signals, signals, mappings);
+        Ok(found)
+    }
+
+    fn opens(&self, msp: MspOrgId, credential: &Credential) -> bool {
+        let Some(secrets) = &credential.secrets else {
+            return false;
+        };
+        let sealed = [
+            (Field::ClientId, Some(&secrets.client_id)),
+            (Field::ClientSecret, secrets.client_secret.as_ref()),
+            (Field::RefreshToken, secrets.refresh_token.as_ref()),
+        ];
+        let opens = |field, sealed| {
+            let opened = self
+                .inner
+                .keyring
+                .open(msp, &credential.region, field, sealed);
+            opened.is_ok()
+        };
+        sealed
+            .into_iter()
+            .all(|(field, sealed)| sealed.is_none_or(|sealed| opens(field, sealed)))
+    }
+
+    /// What is about the region as a whole.
+    fn of_whole_region(&self, seen: &Seen<'_>, company: Option<CompanyId>) -> Vec<Finding> {
+        let mut found = BTreeSet::new();
+        for run in seen.failures().filter(|run| run.subject.mapping.is_none()) {
+            if let RunOutcome::Failed { error } = &run.outcome {
+                found.extend(Finding::of_error(error, Some(run.subject.kind)));
+            }
+        }
+        let lost = seen.credential.lost_organizations;
+        if lost > 0 {
+            found.insert(Finding::OrganizationsUnreadable { rows: lost });
+        }
+        if seen.credential.view == TenantView::Part {
+            found.insert(Finding::PartialView);
+        }
+        let is_listed = |mapping: &&Mapping| mapping.missing_since.is_none();
+        // A row that could not be read is an organization that is visible.
+        if lost == 0 && !seen.mappings.iter().any(|mapping| is_listed(&mapping)) {
+            let listed = seen
+                .runs
+                .iter()
+                .any(|run| run.subject.mapping.is_none() && !run.has_failed());
+            if listed {
+                found.insert(Finding::NoOrganizationVisible);
+            } else if found.is_empty() {
+                found.insert(Finding::NeverListed);
+            }
+        }
+        let policy = &self.inner.policy;
+        let mapped = |of: &&Mapping| of.state.company().is_some();
+        let promoted = |of: &&Mapping| seen.customer(of).is_some();
+        if company.is_none() && seen.mappings.iter().any(|of| mapped(&of)) {
+            found.extend(self.overdue(seen, RunKind::AssetSync, policy.asset_sync));
+        }
+        if company.is_none() && seen.mappings.iter().any(|of| promoted(&of)) {
+            found.extend(self.overdue(seen, RunKind::EvidenceSweep, policy.evidence_sweep));
+        }
+        found.into_iter().collect()
+    }
+
+    /// Whether no run of this kind has ended for two intervals.
+    fn overdue(&self, seen: &Seen<'_>, kind: RunKind, cadence: Cadence) -> Option<Finding> {
+        let of_kind = seen.runs.iter().filter(|run| run.subject.kind == kind);
+        let last = of_kind.map(|run| run.finished_at).max();
+        let connected_at = seen.connected_at();
+        let since: OffsetDateTime = last.map_or(connected_at, |last| last.max(connected_at));
+        (self.now() - since > cadence.every * 2).then_some(Finding::Overdue { kind, last })
+    }
+
+    /// What is about single organizations, each finding with all it concerns.
+    async fn of_mappings(
+        &self,
+        seen: &Seen<'_>,
+        company: Option<CompanyId>,
+    ) -> Result<BTreeMap<Finding, Vec<MappingId>>> {
+        let mut found: BTreeMap<Finding, Vec<MappingId>> = BTreeMap::new();
+        for mapping in &seen.mappings {
+            let mut add = |finding| found.entry(finding).or_default().push(mapping.id);
+            let of = mapping.state.company();
+            if company.is_some() && of != company {
+                continue;
+            }
+            if mapping.state == MappingState::PendingReview && mapping.missing_since.is_none() {
+                add(Finding::PendingReview);
+            }
+            if mapping.state != MappingState::Ignored && !is_readable(mapping.name.as_str()) {
+                add(Finding::NoReadableName);
+            }
+            if of.is_none() {
+                continue;
+            }
+            if mapping.missing_since.is_some() {
+                add(Finding::GoneFromNinjaone);
+            }
+            let of_mapping = |run: &&RunRecord| run.subject.mapping == Some(mapping.id);
+            for run in seen.failures().filter(of_mapping) {
+                if let RunOutcome::Failed { error } = &run.outcome
+                    && let Some(finding) = Finding::of_error(error, Some(run.subject.kind))
+                {
+                    add(finding);
+                }
+            }
+            match seen.customer(mapping) {
+                None => add(Finding::NotPromoted),
+                Some(customer) if mapping.first_evidence_synced_at.is_none() => {
+                    add(self.dry_run(customer, mapping).await?);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Why the dry run is not over: nobody swept yet, or no sweep ends it.
+    async fn dry_run(&self, customer: ComplianceOrgId, mapping: &Mapping) -> Result<Finding> {
+        let page = AuditPage::newest(ROWS);
+        let trail = self.inner.store.customer_audit(customer, page).await?;
+        let (mut sweeps, mut incomplete) = (0, None);
+        for row in trail {
+            match row.details {
+                AuditDetails::Swept {
+                    mapping: swept,
+                    signals,
+                    answered: false,
+                    dry_run: true,
+                    ..
+                } if swept == mapping.id => {
+                    sweeps += 1;
+                    let signals = signals.into_iter().filter(|(_, swept)| !swept.complete);
+                    incomplete.get_or_insert(signals.map(|(kind, _)| kind).collect());
+                }
+                AuditDetails::Swept { mapping: swept, .. } if swept == mapping.id => break,
+                _ => {}
+            }
+        }
+        Ok(if sweeps < SWEEPS_WITHOUT_END {
+            Finding::FirstSweepPending
+        } else {
+            Finding::DryRunCannotEnd {
+                sweeps,
+                incomplete: incomplete.unwrap_or_default(),
+            }
+        })
+    }
+}
+
+impl<'a> Seen<'a> {
+    /// Who was promoted from the mapping's company.
+    fn customer(&self, mapping: &Mapping) -> Option<ComplianceOrgId> {
+        let company = self.companies.get(&mapping.state.company()?)?;
+        company.converted_to
+    }
+
+    /// When the region was connected. Where a clock that ran ahead says so, nothing is known of it.
+    fn connected_at(&self) -> OffsetDateTime {
+        let connected_at = self.credential.connected_at;
+        if is_ahead(connected_at, self.store_time) {
+            return OffsetDateTime::UNIX_EPOCH;
+        }
+        connected_at
+    }
+
+    /// Runs that failed since the region was connected, and that nothing has put right since.
+    fn failures(&self) -> impl Iterator<Item = &'a RunRecord> {
+        let connected_at = self.connected_at();
+        self.runs.iter().copied().filter(move |run| {
+            run.has_failed() && run.finished_at >= connected_at && !run.is_overcome(&self.runs)
+        })
+    }
+}
+
+/// What a person should look at among the assets of a region's companies, each finding with the organizations of these.
+fn of_assets(seen: &Seen<'_>, doubts: &[AssetDoubt]) -> Vec<(Finding, Vec<MappingId>)> {
+    let mut mapped: BTreeMap<CompanyId, Vec<MappingId>> = BTreeMap::new();
+    for mapping in &seen.mappings {
+        if let Some(company) = mapping.state.company() {
+            mapped.entry(company).or_default().push(mapping.id);
+        }
+    }
+    let of_region: Vec<_> = doubts
+        .iter()
+        .filter(|of| mapped.contains_key(&of.asset.company))
+        .collect();
+    let DoubtCounts {
+        ambiguous,
+        possible_duplicates,
+        held,
+    } = DoubtCounts::of(of_region.iter().copied());
+    let is_ambiguous: fn(&Doubt) -> bool = |doubt| matches!(doubt, Doubt::Ambiguous { .. });
+    let is_duplicate: fn(&Doubt) -> bool = |doubt| matches!(doubt, Doubt::PossibleDuplicate { .. });
+    let is_held: fn(&Doubt) -> bool = |doubt| matches!(doubt, Doubt::Held { .. });
+    [
+        (
+            Finding::AmbiguousAssets { assets: ambiguous },
+            ambiguous,
+            is_ambiguous,
+        ),
+        (
+            Finding::PossibleDuplicates {
+                assets: possible_duplicates,
+            },
+            possible_duplicates,
+            is_duplicate,
+        ),
+        (Finding::AssetsHeld { assets: held }, held, is_held),
+    ]
+    .into_iter()
+    .filter(|(_, assets, _)| *assets > 0)
+    .map(|(finding, _, is)| {
+        let companies: BTreeSet<_> = of_region
+            .iter()
+            .filter(|of| is(&of.doubt))
+            .map(|of| of.asset.company)
+            .collect();
+        let mappings = companies.iter().filter_map(|company| mapped.get(company));
+        (finding, mappings.flatten().copied().collect())
+    })
+    .collect()
+}
+
+/// Why nothing of a company is mapped: its organization waits, was ignored, or is not known.
+fn why_not_mapped(regions: &[Seen<'_>], company: CompanyId) -> Vec<Diagnosis> {
+    let mappings = || {
+        let active = regions.iter().filter(|seen| seen.credential.is_active);
+        active.flat_map(|seen| seen.mappings.iter().map(move |mapping| (seen, mapping)))
+    };
+    if mappings().any(|(_, mapping)| mapping.state.company() == Some(company)) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (seen, mapping) in mappings() {
+        let name = seen.companies.get(&company).map(|company| &company.name);
+        let is_namesake =
+            name.is_some_and(|name| is_same_name(name.as_str(), mapping.name.as_str()));
+        let finding = match mapping.state {
+            MappingState::PendingReview if is_namesake || mapping.suggestion == Some(company) => {
+                Finding::PendingReview
+            }
+            MappingState::Ignored if is_namesake => Finding::Ignored,
+            _ => continue,
+        };
+        found.push(Diagnosis {
+            mappings: vec![mapping.id],
+            ..Diagnosis::of_region(finding, &seen.credential.region)
+        });
+    }
+    if found.is_empty() {
+        found.push(Diagnosis {
+            finding: Finding::NotMapped,
+            region: None,
+            company: None,
+            mappings: Vec::new(),
+        });
+    }
+    found
+}

@@ -1,0 +1,462 @@
+//! The integration: every use case, over a host's store.
+
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ninjaone_client::Lane;
+use regentra_evidence::HeadSigner;
+use secrecy::SecretString;
+use time::OffsetDateTime;
+
+use super::refresh_token::SealedRefreshToken;
+use crate::{
+    error::{Error, ErrorKind, Result},
+    host::{AnchorSink, Clock, Observer, Policy, Progress, SystemClock, Unobserved},
+    model::{
+        Actor, AuditDetails, AuditRow, Credential, CredentialId, EventId, Field, Fingerprint,
+        Grant, Lease, LeaseKey, MspOrgId, RegionKey, RunRecord, WorkerId,
+    },
+    ninjaone::{Access, AccessGrant, LiveNinjaOne, NinjaOne, Standing},
+    seal::Keyring,
+    store::Store,
+};
+
+/// How often work that lost a race for rows starts over before it gives up.
+pub(super) const RACES: usize = 16;
+
+/// The integration of a host: every use case of it, over the host's store. A cheap clone; clones share everything.
+///
+/// ```
+/// use std::sync::Arc;
+/// use regentra_sync::{Integration, seal::{KeyId, Keyring, MasterKey}, store::MemoryStore};
+///
+/// // The host keeps these keys in its own secret store.
+/// let keyring = Keyring::new(KeyId::new("2026-11")?, MasterKey::generate()?, MasterKey::generate()?);
+/// let integration = Integration::builder(Arc::new(MemoryStore::new()), keyring).build();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Every future may be dropped at any point: what is not committed then was not done, what is committed is whole, and the same
+/// request or event can be handled again.
+#[derive(Clone, Debug)]
+pub struct Integration {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) ninjaone: Arc<dyn NinjaOne>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) policy: Policy,
+    pub(super) head_signer: Option<HeadSigner>,
+    pub(super) anchor_sink: Option<Arc<dyn AnchorSink>>,
+    pub(super) worker: WorkerId,
+    /// Subjects that this process works on; the store's lease is this worker's for all of them.
+    pub(super) running: Mutex<BTreeSet<(MspOrgId, LeaseKey)>>,
+}
+
+/// Puts an [`Integration`] together.
+#[derive(Debug)]
+pub struct IntegrationBuilder {
+    store: Arc<dyn Store>,
+    keyring: Keyring,
+    ninjaone: Option<Arc<dyn NinjaOne>>,
+    live: LiveNinjaOne,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    policy: Policy,
+    head_signer: Option<HeadSigner>,
+    anchor_sink: Option<Arc<dyn AnchorSink>>,
+}
+
+impl IntegrationBuilder {
+    /// Another way to NinjaOne than its API: a script, a recording, another strategy.
+    #[must_use]
+    pub fn ninjaone(mut self, ninjaone: Arc<dyn NinjaOne>) -> Self {
+        self.ninjaone = Some(ninjaone);
+        self
+    }
+
+    /// NinjaOne over its API with other settings than the default ones. Observer and shared budget are added by
+    /// [`build`](Self::build).
+    #[must_use]
+    pub fn live(mut self, live: LiveNinjaOne) -> Self {
+        self.live = live;
+        self
+    }
+
+    /// Another clock than the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Is told how work goes on.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// What the host decides otherwise than the promise.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Signs the head of every evidence chain that a sweep continues. Keep its secret outside the database and apart from the keys
+    /// of the keyring. Every process that sweeps has to have it from then on: a record without a signature that follows a signed
+    /// one is a fault.
+    #[must_use]
+    pub fn head_signer(mut self, signer: HeadSigner) -> Self {
+        self.head_signer = Some(signer);
+        self
+    }
+
+    /// Takes the roots over the heads of evidence chains out of the reach of the database's administrator, each time sweeps are
+    /// planned. Without one no root is made; the heads wait.
+    #[must_use]
+    pub fn anchor_sink(mut self, sink: Arc<dyn AnchorSink>) -> Self {
+        self.anchor_sink = Some(sink);
+        self
+    }
+
+    /// The integration.
+    #[must_use]
+    pub fn build(self) -> Integration {
+        let Self {
+            store,
+            keyring,
+            ninjaone,
+            live,
+            clock,
+            observer,
+            policy,
+            head_signer,
+            anchor_sink,
+        } = self;
+        let keyring = Arc::new(keyring);
+        let ninjaone = ninjaone.unwrap_or_else(|| {
+            let (store, keyring) = (Arc::clone(&store), Arc::clone(&keyring));
+            Arc::new(
+                live.observer(Arc::clone(&observer))
+                    .shared_budget(store, keyring),
+            )
+        });
+        let worker = WorkerId::new(clock.now());
+        let inner = Inner {
+            store,
+            keyring,
+            ninjaone,
+            clock,
+            observer,
+            policy,
+            head_signer,
+            anchor_sink,
+            worker,
+            running: Mutex::default(),
+        };
+        Integration {
+            inner: Arc::new(inner),
+        }
+    }
+}
+
+/// A subject that this process works on, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Running<'a> {
+    integration: &'a Integration,
+    subject: (MspOrgId, LeaseKey),
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.integration.running_subjects().remove(&self.subject);
+    }
+}
+
+/// A lease that is held, and the mark that this process holds it.
+#[derive(Debug)]
+pub(super) struct Held<'a> {
+    pub(super) lease: Lease,
+    _running: Running<'a>,
+}
+
+impl Integration {
+    /// Begins an integration over this store with these keys.
+    #[must_use]
+    pub fn builder(store: Arc<dyn Store>, keyring: Keyring) -> IntegrationBuilder {
+        IntegrationBuilder {
+            store,
+            keyring,
+            ninjaone: None,
+            live: LiveNinjaOne::new(),
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(Unobserved),
+            policy: Policy::default(),
+            head_signer: None,
+            anchor_sink: None,
+        }
+    }
+
+    /// The store, for a host's own screens.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    pub(super) fn now(&self) -> OffsetDateTime {
+        self.inner.clock.now()
+    }
+
+    pub(crate) fn tell(&self, progress: &Progress) {
+        self.inner.observer.progress(progress);
+    }
+
+    pub(super) fn running_subjects(
+        &self,
+    ) -> std::sync::MutexGuard<'_, BTreeSet<(MspOrgId, LeaseKey)>> {
+        self.inner
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the lease on a subject; `None` while another run works on it, in this process or elsewhere.
+    pub(super) async fn hold(&self, msp: MspOrgId, key: LeaseKey) -> Result<Option<Held<'_>>> {
+        if !self.running_subjects().insert((msp, key)) {
+            return Ok(None);
+        }
+        // From here on dropping marks the subject as free again.
+        let running = Running {
+            integration: self,
+            subject: (msp, key),
+        };
+        let (worker, length) = (self.inner.worker, self.inner.policy.lease_length);
+        let lease = self
+            .inner
+            .store
+            .take_lease(msp, key, worker, length)
+            .await?;
+        Ok(lease.map(|lease| Held {
+            lease,
+            _running: running,
+        }))
+    }
+
+    /// Works, and renews the lease meanwhile. When the lease is lost the work goes on: its commit will be refused.
+    pub(super) async fn holding<T>(
+        &self,
+        msp: MspOrgId,
+        held: &Held<'_>,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let length = self.inner.policy.lease_length;
+        let third: time::Duration = length / 3;
+        let renew = async {
+            loop {
+                tokio::time::sleep(third.unsigned_abs()).await;
+                match self.inner.store.renew_lease(msp, &held.lease, length).await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => {
+                        tracing::warn!(lease = %held.lease.key.to_text(), "the lease was taken over");
+                        std::future::pending::<()>().await;
+                    }
+                    Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
+                }
+            }
+        };
+        match futures_util::future::select(pin!(work), pin!(renew)).await {
+            futures_util::future::Either::Left((done, _)) => done,
+            futures_util::future::Either::Right(((), _)) => unreachable!("the renewal never ends"),
+        }
+    }
+
+    pub(super) async fn release(
+        &self,
+        msp: MspOrgId,
+        held: Held<'_>,
+        records: Vec<RunRecord>,
+    ) -> Result<()> {
+        Ok(self
+            .inner
+            .store
+            .release_lease(msp, &held.lease, records)
+            .await?)
+    }
+
+    /// The credential of this region; an error when it was never connected or is disconnected.
+    pub(super) async fn connected(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+    ) -> Result<Credential> {
+        let stored = self.inner.store.credential(msp, credential).await?;
+        stored
+            .filter(|credential| credential.is_active)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::NotConnected,
+                    "this NinjaOne region is not connected: connect it first",
+                )
+            })
+    }
+
+    /// Opens a credential. What does not open is audited, once for each state of the row.
+    pub(super) async fn open(
+        &self,
+        msp: MspOrgId,
+        credential: &Credential,
+        lane: Lane,
+    ) -> Result<Access> {
+        let opened = self.open_secrets(msp, credential, lane);
+        if let Err(error) = &opened
+            && error.kind() == ErrorKind::Sealing
+        {
+            let state = format!(
+                "{}/{}/{}",
+                credential.id, credential.generation, credential.secrets_version
+            );
+            let event = EventId::of_request("unsealing_failed", &state);
+            let details = AuditDetails::UnsealingFailed {
+                credential: credential.id,
+            };
+            let row = AuditRow::new(event, self.now(), Actor::Schedule, details);
+            let _ = self.inner.store.commit_audit(msp, event, vec![row]).await?;
+        }
+        opened
+    }
+
+    pub(super) fn open_secrets(
+        &self,
+        msp: MspOrgId,
+        credential: &Credential,
+        lane: Lane,
+    ) -> Result<Access> {
+        let keyring = &self.inner.keyring;
+        let secrets = credential.secrets.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotConnected,
+                "no credentials are saved for this NinjaOne region: connect it first",
+            )
+        })?;
+        let region = &credential.region;
+        let open = |field, sealed| keyring.open(msp, region, field, sealed);
+        let missing = |message| Error::new(ErrorKind::NotConnected, message);
+        let client_id = open(Field::ClientId, &secrets.client_id)?;
+        let client_secret = secrets.client_secret.as_ref();
+        let client_secret = client_secret
+            .map(|sealed| open(Field::ClientSecret, sealed))
+            .transpose()?;
+        let grant = match credential.grant {
+            Grant::ClientCredentials => AccessGrant::ClientCredentials {
+                client_secret: client_secret.ok_or_else(|| {
+                    missing("no client secret is saved for this NinjaOne region: connect it again")
+                })?,
+            },
+            Grant::AuthorizationCode => {
+                let sealed = secrets.refresh_token.as_ref().ok_or_else(|| {
+                    missing("no refresh token is saved for this NinjaOne region: authorize again")
+                })?;
+                // It is read again when it is used; here it is seen that it opens.
+                open(Field::RefreshToken, sealed)?;
+                AccessGrant::AuthorizationCode {
+                    client_secret,
+                    connection: credential.guard(),
+                    tokens: Arc::new(SealedRefreshToken {
+                        store: Arc::clone(&self.inner.store),
+                        keyring: Arc::clone(keyring),
+                        clock: Arc::clone(&self.inner.clock),
+                        msp,
+                        connection: credential.guard(),
+                    }),
+                }
+            }
+        };
+        Ok(Access {
+            base_url: region.base_url()?,
+            fingerprint: credential.fingerprint.clone(),
+            client_id,
+            grant,
+            lane,
+            standing: Standing::Saved(credential.guard()),
+        })
+    }
+
+    /// What log-ins of an MSP spend until NinjaOne accepts the credentials.
+    pub(super) fn log_ins_of(&self, msp: MspOrgId) -> Fingerprint {
+        let msp = SecretString::from(msp.to_string());
+        // No host has that name, so that it is no NinjaOne tenant's budget.
+        self.inner.keyring.fingerprint("log-ins of an MSP", &msp)
+    }
+
+    /// The runs of an MSP, without those that lie in the future: a clock that ran ahead wrote them.
+    pub(super) async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {
+        let (mut runs, now) = self.all_runs(msp).await?;
+        runs.retain(|run| !run.is_ahead(now));
+        Ok(runs)
+    }
+
+    /// All of them, and the time by the store's clock.
+    pub(super) async fn all_runs(&self, msp: MspOrgId) -> Result<(Vec<RunRecord>, OffsetDateTime)> {
+        let store = &self.inner.store;
+        Ok((store.runs(msp).await?, store.store_time().await?))
+    }
+
+    /// Ends work that takes longer than its deadline. It is measured by how long it takes and not by a clock, which may be set.
+    pub(super) async fn within<T>(
+        &self,
+        deadline: time::Duration,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let done = tokio::time::timeout(deadline.unsigned_abs(), work).await;
+        done.unwrap_or_else(|_| {
+            let message =
+                "NinjaOne took longer than this work may take: it was ended, and is tried again";
+            Err(Error::new(ErrorKind::Deadline, message))
+        })
+    }
+
+    /// The address of a region, if the host allows it.
+    pub(super) async fn allowed(&self, region: &RegionKey) -> Result<ninjaone_client::BaseUrl> {
+        let base = region.base_url()?;
+        if (self.inner.policy.host_allowed)(&base) {
+            if !crate::host::is_elsewhere(&base).await {
+                return Ok(base);
+            }
+            let message = "this name ends in localhost and does not stand for this machine alone: name its address, such as \
+                           127.0.0.1";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        let message = "this address is not one of NinjaOne's and is not allowed here: use us, us2, eu, ca, oc, fed, or the \
+                       address you sign in at";
+        Err(Error::new(ErrorKind::Invalid, message))
+    }
+}
+
+pub(super) fn superseded() -> Error {
+    let message =
+        "somebody else changed what this worked on, again and again; look at it, and try again";
+    Error::new(ErrorKind::Superseded, message)
+}
+
+pub(super) fn busy(what: &'static str) -> Error {
+    Error::new(ErrorKind::Busy, what)
+}

@@ -1,0 +1,507 @@
+//! What keeps an integration from doing what is expected of it: typed answers to what operators ask.
+//!
+//! [`Integration::diagnose`](crate::use_cases::Integration::diagnose) finds them in what is stored, without a request to NinjaOne. A host prints
+//! [`meaning`](Finding::meaning) and [`next_step`](Finding::next_step), or words of its own by [`as_str`](Finding::as_str). Ids and
+//! numbers are in them, and no name: a host that shows names looks them up.
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use ninjaone_client::ErrorKind as Vendor;
+use regentra_evidence::SignalKind;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::connection_test::ConnectionTest;
+use crate::{
+    error::{Error, ErrorKind},
+    model::{CompanyId, MappingId, RegionKey, RunKind},
+};
+
+/// One thing that is found, and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnosis {
+    /// What is found.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// In which region; `None` when it is about none.
+    pub region: Option<RegionKey>,
+    /// About which company, when a company was asked about.
+    pub company: Option<CompanyId>,
+    /// Which organizations it concerns; none when it is about the region as a whole.
+    pub mappings: Vec<MappingId>,
+}
+
+impl Diagnosis {
+    /// What the end of a connection test says; `None` when all is well.
+    ///
+    /// ```
+    /// use regentra_sync::{model::RegionKey, views::{ConnectionTest, Diagnosis, Finding}};
+    /// let test = ConnectionTest {
+    ///     organizations_visible: 0, nameless: 0, unreadable_rows: 0, truncated: false, warning: None,
+    /// };
+    /// let diagnosis = Diagnosis::of_test(&RegionKey::parse("eu")?, Ok(&test));
+    /// assert_eq!(diagnosis.unwrap().finding, Finding::NoOrganizationVisible);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of_test(region: &RegionKey, test: Result<&ConnectionTest, &Error>) -> Option<Self> {
+        let finding = match test {
+            Ok(test) if test.organizations_visible == 0 => Finding::NoOrganizationVisible,
+            Ok(test) if test.unreadable_rows > 0 => Finding::OrganizationsUnreadable {
+                rows: test.unreadable_rows,
+            },
+            Ok(_) => return None,
+            Err(error) => Finding::of_error(error.kind().as_str(), None)?,
+        };
+        Some(Self::of_region(finding, region))
+    }
+
+    pub(crate) fn of_region(finding: Finding, region: &RegionKey) -> Self {
+        Self {
+            finding,
+            region: Some(region.clone()),
+            company: None,
+            mappings: Vec::new(),
+        }
+    }
+}
+
+/// How much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Nothing of it works until somebody does something.
+    Blocking,
+    /// Something does not work as it should.
+    Attention,
+    /// It is as it should be, and explains what is not there yet.
+    Information,
+}
+
+/// What is found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "finding", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Finding {
+    /// No credentials were ever saved.
+    NothingSaved,
+    /// The region was disconnected.
+    Disconnected,
+    /// The stored credentials do not open with this host's keys.
+    SecretsDoNotOpen,
+    /// The region does not know the client id: one of the two is wrong.
+    WrongRegionOrClient,
+    /// NinjaOne knows the client and refuses its secret.
+    CredentialsRefused,
+    /// The authorization ended, and an administrator has to grant it again.
+    AuthorizationEnded,
+    /// The credentials see no organization.
+    NoOrganizationVisible,
+    /// The organizations were never listed.
+    NeverListed,
+    /// Rows of the last list of organizations do not say which organization they are.
+    OrganizationsUnreadable {
+        /// How many.
+        rows: u64,
+    },
+    /// The user who authorized the connection sees a part of the tenant only.
+    PartialView,
+    /// The organization has no readable name in NinjaOne.
+    NoReadableName,
+    /// Assets look like others, and no key decides whether they are the same machine: all are kept.
+    AmbiguousAssets {
+        /// How many.
+        assets: u64,
+    },
+    /// Assets are probably old records of machines that were set up anew.
+    PossibleDuplicates {
+        /// How many.
+        assets: u64,
+    },
+    /// Many assets were gone from NinjaOne's list at once, and are held until the next complete list says the same.
+    AssetsHeld {
+        /// How many.
+        assets: u64,
+    },
+    /// Organizations wait for somebody to decide what they are.
+    PendingReview,
+    /// The customer's organization is not to be synced, as somebody decided.
+    Ignored,
+    /// No organization is mapped to the company.
+    NotMapped,
+    /// NinjaOne no longer lists the organization.
+    GoneFromNinjaone,
+    /// The company was not promoted, so nothing is swept.
+    NotPromoted,
+    /// The first sweep is to come: it is a dry run, and opens no tickets.
+    FirstSweepPending,
+    /// Sweep after sweep some report does not answer, so the dry run does not end and no ticket is opened.
+    DryRunCannotEnd {
+        /// How many sweeps in a row did not end it.
+        sweeps: u64,
+        /// Which signals were incomplete in the last one.
+        incomplete: BTreeSet<SignalKind>,
+    },
+    /// Little is left of the hour's request budget.
+    BudgetLow {
+        /// Requests spent in the last hour.
+        spent: u32,
+        /// Requests allowed in any hour.
+        limit: u32,
+    },
+    /// The last run failed.
+    LastRunFailed {
+        /// What kind of run.
+        kind: RunKind,
+        /// The kind of error, such as `ninjaone.timeout`.
+        error: String,
+    },
+    /// The clock of this process and the store's differ by more than five minutes.
+    ClocksApart {
+        /// By how many seconds this process's clock is ahead of the store's; negative when it is behind.
+        seconds: i64,
+    },
+    /// A clock that ran ahead wrote rows whose time lies in the future. They count as not there.
+    InTheFuture {
+        /// What they are.
+        rows: FutureRows,
+        /// How many.
+        count: u64,
+    },
+    /// No run has ended for two intervals.
+    Overdue {
+        /// What kind of run.
+        kind: RunKind,
+        /// When the last one ended; `None` when there never was one.
+        #[serde(with = "time::serde::rfc3339::option")]
+        last: Option<OffsetDateTime>,
+    },
+    /// Roots over evidence wait to be anchored: the sink does not take them.
+    AnchorsWaiting {
+        /// How many.
+        roots: u64,
+        /// Since when.
+        #[serde(with = "time::serde::rfc3339")]
+        since: OffsetDateTime,
+    },
+}
+
+/// What was written by a clock that ran ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FutureRows {
+    /// Signals that no sweep came after.
+    Signals,
+    /// Records of runs.
+    Runs,
+    /// Leases that end later than twice their length from now.
+    Leases,
+    /// Requests of the budget.
+    Requests,
+}
+
+impl FutureRows {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Signals => "signals",
+            Self::Runs => "records of runs",
+            Self::Leases => "leases",
+            Self::Requests => "requests of the budget",
+        }
+    }
+}
+
+impl Finding {
+    /// What a kind of error is a sign of, by its name ([`ErrorKind::as_str`]); one that fits nothing else is a failed run of `run`.
+    pub(crate) fn of_error(error: &str, run: Option<RunKind>) -> Option<Self> {
+        let is = |kind: Vendor| error == ErrorKind::Ninjaone(kind).as_str();
+        if is(Vendor::WrongRegionOrClient) {
+            Some(Self::WrongRegionOrClient)
+        } else if is(Vendor::Unauthenticated) || is(Vendor::ScopeNotGranted) {
+            Some(Self::CredentialsRefused)
+        } else if is(Vendor::AuthorizeAgain) {
+            Some(Self::AuthorizationEnded)
+        } else if error == ErrorKind::Sealing.as_str() {
+            Some(Self::SecretsDoNotOpen)
+        } else {
+            let error = error.to_owned();
+            run.map(|kind| Self::LastRunFailed { kind, error })
+        }
+    }
+
+    /// A short name that stays as it is, such as `wrong_region_or_client`.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::NothingSaved => "nothing_saved",
+            Self::Disconnected => "disconnected",
+            Self::SecretsDoNotOpen => "secrets_do_not_open",
+            Self::WrongRegionOrClient => "wrong_region_or_client",
+            Self::CredentialsRefused => "credentials_refused",
+            Self::AuthorizationEnded => "authorization_ended",
+            Self::NoOrganizationVisible => "no_organization_visible",
+            Self::NeverListed => "never_listed",
+            Self::OrganizationsUnreadable { .. } => "organizations_unreadable",
+            Self::PartialView => "partial_view",
+            Self::NoReadableName => "no_readable_name",
+            Self::AmbiguousAssets { .. } => "ambiguous_assets",
+            Self::PossibleDuplicates { .. } => "possible_duplicates",
+            Self::AssetsHeld { .. } => "assets_held",
+            Self::PendingReview => "pending_review",
+            Self::Ignored => "ignored",
+            Self::NotMapped => "not_mapped",
+            Self::GoneFromNinjaone => "gone_from_ninjaone",
+            Self::NotPromoted => "not_promoted",
+            Self::FirstSweepPending => "first_sweep_pending",
+            Self::DryRunCannotEnd { .. } => "dry_run_cannot_end",
+            Self::BudgetLow { .. } => "budget_low",
+            Self::LastRunFailed { .. } => "last_run_failed",
+            Self::ClocksApart { .. } => "clocks_apart",
+            Self::InTheFuture { .. } => "in_the_future",
+            Self::Overdue { .. } => "overdue",
+            Self::AnchorsWaiting { .. } => "anchors_waiting",
+        }
+    }
+
+    /// How much it matters.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::NothingSaved
+            | Self::Disconnected
+            | Self::SecretsDoNotOpen
+            | Self::WrongRegionOrClient
+            | Self::CredentialsRefused
+            | Self::AuthorizationEnded
+            | Self::NoOrganizationVisible => Severity::Blocking,
+            Self::NeverListed
+            | Self::OrganizationsUnreadable { .. }
+            | Self::PartialView
+            | Self::NoReadableName
+            | Self::AmbiguousAssets { .. }
+            | Self::PossibleDuplicates { .. }
+            | Self::AssetsHeld { .. }
+            | Self::PendingReview
+            | Self::NotMapped
+            | Self::GoneFromNinjaone
+            | Self::DryRunCannotEnd { .. }
+            | Self::BudgetLow { .. }
+            | Self::LastRunFailed { .. }
+            | Self::ClocksApart { .. }
+            | Self::InTheFuture { .. }
+            | Self::Overdue { .. }
+            | Self::AnchorsWaiting { .. } => Severity::Attention,
+            Self::Ignored | Self::NotPromoted | Self::FirstSweepPending => Severity::Information,
+        }
+    }
+
+    /// What it means, in a sentence.
+    #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a sentence for each finding")]
+    pub fn meaning(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::NothingSaved => "No NinjaOne credentials are saved yet.",
+            Self::Disconnected => {
+                "The region is disconnected: nothing is synced or swept, and signals age out."
+            }
+            Self::SecretsDoNotOpen => {
+                "The saved credentials do not open with this host's keys, so NinjaOne cannot be asked."
+            }
+            Self::WrongRegionOrClient => {
+                "NinjaOne does not know this client id in this region: either the region or the client id is wrong."
+            }
+            Self::CredentialsRefused => {
+                "NinjaOne refuses the credentials: the secret was changed, or the client may not use the monitoring scope."
+            }
+            Self::AuthorizationEnded => {
+                "The administrator's authorization has ended or was taken back."
+            }
+            Self::NoOrganizationVisible => "The credentials work, and see no organization.",
+            Self::NeverListed => "The organizations of this region were never listed.",
+            Self::OrganizationsUnreadable { rows } => {
+                let (rows, of_them) = if *rows == 1 {
+                    ("1 row".to_owned(), "its organization is")
+                } else {
+                    (format!("{rows} rows"), "their organizations are")
+                };
+                return format!(
+                    "{rows} of NinjaOne's list of organizations could not be read: {of_them} not synced, and no other is called gone."
+                )
+                .into();
+            }
+            Self::PartialView => {
+                "The user who authorized the connection sees only some organizations of the tenant: what it does not list is held."
+            }
+            Self::NoReadableName => "The organization has no readable name in NinjaOne.",
+            Self::AmbiguousAssets { assets } => {
+                return format!(
+                    "{} like others, and no serial number, Entra device id or host name decides whether they are one machine: all are kept.",
+                    if *assets == 1 { "1 asset looks".to_owned() } else { format!("{assets} assets look") }
+                )
+                .into();
+            }
+            Self::PossibleDuplicates { assets } => {
+                return if *assets == 1 {
+                    "1 asset is probably the old record of a machine that was set up anew; both records count.".into()
+                } else {
+                    format!(
+                        "{assets} assets are probably old records of machines that were set up anew; both records of each count."
+                    )
+                    .into()
+                };
+            }
+            Self::AssetsHeld { assets } => {
+                return format!(
+                    "{assets} assets were gone from NinjaOne's list at once; they are held until the next complete list says the same."
+                )
+                .into();
+            }
+            Self::PendingReview => {
+                "Nobody has decided yet which company this is: nothing of it is synced."
+            }
+            Self::Ignored => {
+                "Somebody decided that this customer's organization is not to be synced."
+            }
+            Self::NotMapped => "No NinjaOne organization is mapped to this company.",
+            Self::GoneFromNinjaone => {
+                "NinjaOne no longer lists the organization, or these credentials may not see it any more; its assets are held."
+            }
+            Self::NotPromoted => {
+                "The company is not promoted to compliance: it has assets, and no sweep runs for it."
+            }
+            Self::FirstSweepPending => {
+                "The first evidence sweep is a dry run: its signals land, and tickets are opened from the next one on."
+            }
+            Self::DryRunCannotEnd { sweeps, .. } => {
+                return format!(
+                    "In each of the last {sweeps} sweeps some report did not answer: the dry run goes on, and no ticket is opened."
+                )
+                .into();
+            }
+            Self::BudgetLow { spent, limit } => {
+                return format!(
+                    "{spent} of the {limit} requests that NinjaOne allows in an hour are spent: sweeps wait for the rest."
+                )
+                .into();
+            }
+            Self::LastRunFailed { kind, error } => {
+                return format!("The last {} failed: {error}.", words(*kind)).into();
+            }
+            Self::ClocksApart { seconds } => {
+                let (minutes, where_to) = (
+                    seconds.unsigned_abs() / 60,
+                    if *seconds < 0 { "behind" } else { "ahead of" },
+                );
+                return format!(
+                    "The clock of this machine is {minutes} minutes {where_to} the database's: sweeps that do not fit are refused."
+                )
+                .into();
+            }
+            Self::InTheFuture { rows, count } => {
+                let rows = rows.words();
+                return format!(
+                    "A clock that ran ahead wrote {rows} ({count}) whose time lies in the future; they count as not there."
+                )
+                .into();
+            }
+            Self::Overdue { kind, last: None } => {
+                return format!("There has never been any {}.", words(*kind)).into();
+            }
+            Self::Overdue { kind, .. } => {
+                return format!("No {} has ended for two intervals.", words(*kind)).into();
+            }
+            Self::AnchorsWaiting { roots, .. } => return anchors_waiting(*roots).into(),
+        })
+    }
+
+    /// What to do next, in a sentence.
+    #[must_use]
+    pub const fn next_step(&self) -> &'static str {
+        match self {
+            Self::NothingSaved => {
+                "Create an API client with the monitoring scope in NinjaOne (Administration > Apps > API), and connect it."
+            }
+            Self::Disconnected => "Connect the region again: its mappings are as they were.",
+            Self::SecretsDoNotOpen => {
+                "Give the host the key that sealed them, as the current or a retired one; or connect again with a new secret."
+            }
+            Self::WrongRegionOrClient => {
+                "Compare the region with the address you sign in at, and the client id with the one in NinjaOne; then connect again."
+            }
+            Self::CredentialsRefused => {
+                "Make a new secret for the client in NinjaOne, see that it has the monitoring scope, and connect again."
+            }
+            Self::AuthorizationEnded => {
+                "Have an administrator of the NinjaOne tenant authorize it again."
+            }
+            Self::NoOrganizationVisible => {
+                "In NinjaOne (Administration > Apps > API), give the client's user or role access to the organizations."
+            }
+            Self::NeverListed => "List the organizations.",
+            Self::OrganizationsUnreadable { .. } => {
+                "List the organizations again; if it stays so, ask NinjaOne's support, with the time."
+            }
+            Self::PartialView => {
+                "Have a user authorize it who sees every organization, such as a system administrator."
+            }
+            Self::NoReadableName => "Give it a name in NinjaOne, or map it by its id.",
+            Self::AmbiguousAssets { .. } => {
+                "Look at these assets; where they are one machine, retire one of them in its source or mend its serial number."
+            }
+            Self::PossibleDuplicates { .. } => {
+                "If the machine was set up anew, delete its old record in NinjaOne."
+            }
+            Self::AssetsHeld { .. } => {
+                "If the devices were removed on purpose, wait for the next sync; else see why NinjaOne does not list them."
+            }
+            Self::PendingReview => {
+                "Map it to a company, create one for it, or decide that it is not to be synced."
+            }
+            Self::Ignored => "If that was a mistake, map the organization.",
+            Self::NotMapped => "Map one of the organizations that wait for review.",
+            Self::GoneFromNinjaone => {
+                "If the customer has left, take the mapping back; else give the client access to the organization."
+            }
+            Self::NotPromoted => "Promote the company, if it is to have compliance evidence.",
+            Self::FirstSweepPending => {
+                "Wait for the next sweep, or look at the signals after the first one."
+            }
+            Self::DryRunCannotEnd { .. } => {
+                "See which signals are incomplete; if NinjaOne answers that report with an error each time, ask its support, with the time."
+            }
+            Self::BudgetLow { .. } => {
+                "Wait; if it happens each day, see what else uses this client, or give other tools a client of their own."
+            }
+            Self::LastRunFailed { .. } => {
+                "The next run tries again by itself; if it keeps failing, test the connection."
+            }
+            Self::ClocksApart { .. } => {
+                "Set the clocks of this machine and of the database's by a time server."
+            }
+            Self::InTheFuture { .. } => {
+                "Set the clocks by a time server; the next sweeps, syncs and requests clear it by themselves."
+            }
+            Self::Overdue { .. } => {
+                "See that the process that runs the schedule is running, and look at its log."
+            }
+            Self::AnchorsWaiting { .. } => {
+                "See that the file of anchors can be written and the time-stamping authority answers; the log says which failed. The next tick tries again."
+            }
+        }
+    }
+}
+
+fn anchors_waiting(roots: u64) -> String {
+    format!(
+        "{roots} roots over evidence are not anchored outside: the sink does not take them. Sweeps go on."
+    )
+}
+
+const fn words(kind: RunKind) -> &'static str {
+    match kind {
+        RunKind::Discovery => "listing of organizations",
+        RunKind::AssetSync => "asset sync",
+        RunKind::EvidenceSweep => "evidence sweep",
+    }
+}
