@@ -4,13 +4,17 @@
 mod api;
 mod assessment;
 mod budget;
+mod evaluation;
 pub mod facts;
 mod port;
 mod reports;
+mod row_tally;
 
 pub use self::{
     api::LiveNinjaOne,
     assessment::{Assessment, AssessmentRequest, Verdict},
+    evaluation::Collected,
     port::{Access, AccessGrant, NinjaOne, Redeemed, Redemption, Standing},
-    reports::{Collected, RowTally, read_reports},
+    reports::read_reports,
+    row_tally::RowTally,
 };

@@ -13,7 +13,10 @@ use ninjaone_client::{BaseUrl, Client, Credentials, RateLimit, RetryPolicy};
 use ninjaone_simulator::{Fault, Malformed, NotAvailable, Preset, Tenant, front};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Reason, Rules, Signal, SignalKind, Status};
 use regentra_sync::{
-    model::{CustomFieldSource, CustomFields, ExternalOrgId, Question, Report, ReportOutcome},
+    model::{
+        ComplianceOrgId, CustomFieldSource, CustomFields, ExternalOrgId, Question, Report,
+        ReportOutcome,
+    },
     ninjaone::{AssessmentRequest, Collected, read_reports},
 };
 use serde_json::{Value, json};
@@ -63,6 +66,7 @@ async fn try_collect_with(
     let client = client(&server.url(), (&credentials.0, &credentials.1));
     let digest_key = DigestKey::new(KeyId::new("test").unwrap(), &[7; 32]).unwrap();
     let request = AssessmentRequest {
+        customer: ComplianceOrgId::from_uuid(uuid::Uuid::nil()),
         organization: ExternalOrgId::new(organization),
         now: NOW,
         rules: &Rules::default(),

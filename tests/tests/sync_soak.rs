@@ -142,6 +142,7 @@ impl NinjaOne for Tenants {
             unlisted_devices = (0..2_000).map(|device| (device, 1)).collect();
         }
         Ok(Assessment {
+            customer: request.customer,
             verdicts,
             reports: BTreeMap::from([(Report::Devices, ReportOutcome::Answered)]),
             counts: SweepCounts::default(),

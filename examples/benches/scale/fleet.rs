@@ -184,6 +184,7 @@ impl NinjaOne for Fleet {
             device_inventory::finish_with_digest(&scope, digest),
         ];
         Ok(Assessment {
+            customer: request.customer,
             verdicts: verdicts
                 .into_iter()
                 .map(|(signal, facts)| Verdict { signal, facts })

@@ -11,7 +11,7 @@ use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules};
 use regentra_sync::{
     host::{Clock as _, SystemClock},
-    model::{CustomFields, ExternalOrgId, RegionKey, Report, ReportOutcome},
+    model::{ComplianceOrgId, CustomFields, ExternalOrgId, RegionKey, Report, ReportOutcome},
     ninjaone::{AssessmentRequest, Collected, read_reports},
 };
 use time::OffsetDateTime;
@@ -106,6 +106,7 @@ async fn ask(
 
     let (rules, digest_key) = (Rules::default(), throwaway_key()?);
     let request = AssessmentRequest {
+        customer: ComplianceOrgId::from_uuid(uuid::Uuid::nil()),
         organization: ExternalOrgId::new(organization),
         now,
         rules: &rules,

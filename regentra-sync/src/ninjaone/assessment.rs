@@ -6,12 +6,14 @@ use regentra_evidence::{DigestKey, FactsDigest, KindsInUse, Rules, Signal};
 use time::OffsetDateTime;
 
 use crate::model::{
-    CustomFields, ExternalOrgId, Report, ReportOutcome, SignatureAges, SweepCounts,
+    ComplianceOrgId, CustomFields, ExternalOrgId, Report, ReportOutcome, SignatureAges, SweepCounts,
 };
 
 /// What to assess, and by which rules.
 #[derive(Clone, Copy, Debug)]
 pub struct AssessmentRequest<'a> {
+    /// The customer that it is assessed for; a host that stores nothing may give any id.
+    pub customer: ComplianceOrgId,
     /// Which organization.
     pub organization: ExternalOrgId,
     /// The time to judge by.
@@ -41,6 +43,8 @@ pub struct Verdict {
 /// What one organization's reports say.
 #[derive(Clone, Debug)]
 pub struct Assessment {
+    /// The customer that it is of, as it was asked for.
+    pub customer: ComplianceOrgId,
     /// The five signals.
     pub verdicts: Vec<Verdict>,
     /// How each report went.

@@ -208,6 +208,7 @@ impl Integration {
         let now = self.now();
         let ages = SignatureAges::new(state.signature_history, digester, now);
         let request = AssessmentRequest {
+            customer: event.customer_compliance_org_id,
             organization: event.external_org_id,
             now,
             rules: &self.inner.policy.rules,
@@ -221,7 +222,7 @@ impl Integration {
         let deadline = policy.sweep_deadline.min(policy.event_deadline);
         let assess = self.within(deadline, assess);
         let mut assessment = self.holding(msp, held, assess).await?;
-        check(&assessment)?;
+        check(&assessment, event)?;
         self.tell_foreign_from_orphan(event, &mut assessment)
             .await?;
         self.keep_those_with_assets(event, &ages, &mut assessment)
@@ -586,8 +587,13 @@ const fn succeeded_if(answered: bool) -> RunOutcome {
     }
 }
 
-/// An assessment has one verdict of each kind, whoever made it.
-fn check(assessment: &Assessment) -> Result<()> {
+/// What a sweep may commit: it is of the customer that it was asked for, and holds each signal once.
+fn check(assessment: &Assessment, event: &SweepEvent) -> Result<()> {
+    if assessment.customer != event.customer_compliance_org_id {
+        let message =
+            "an assessment is of another customer than it was asked for; nothing was written";
+        return Err(Error::new(ErrorKind::Internal, message));
+    }
     let kinds: BTreeSet<_> = assessment
         .verdicts
         .iter()

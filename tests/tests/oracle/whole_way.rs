@@ -16,7 +16,8 @@ use ninjaone_simulator::{ErrorShape, Fault, NotAvailable};
 use regentra_evidence::{DigestKey, KeyId, Rules};
 use regentra_sync::{
     model::{
-        CredentialId, CustomFields, ExternalOrgId, SignatureAges, SignatureRecord, SignatureState,
+        ComplianceOrgId, CredentialId, CustomFields, ExternalOrgId, SignatureAges, SignatureRecord,
+        SignatureState,
     },
     ninjaone::{AssessmentRequest, read_reports},
     seal::{Keyring, MasterKey},
@@ -159,6 +160,7 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
         .as_ref()
         .map(|history| kept(history, tenant.now));
     let request = AssessmentRequest {
+        customer: ComplianceOrgId::from_uuid(Uuid::nil()),
         organization: ExternalOrgId::new(tenant.organization),
         now: tenant.now,
         rules: &Rules::default(),

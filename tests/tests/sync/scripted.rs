@@ -262,6 +262,7 @@ impl NinjaOne for Scripted {
                 .map(|(report, outcome)| (*report, *outcome)),
         );
         Ok(Assessment {
+            customer: request.customer,
             verdicts: SignalKind::ALL.map(verdict).to_vec(),
             reports,
             counts: SweepCounts {

@@ -503,6 +503,7 @@ impl NinjaOne for Truths {
             }
         };
         Ok(Assessment {
+            customer: request.customer,
             verdicts: reports.judged.iter().map(verdict).collect(),
             reports: reports.outcomes,
             counts: SweepCounts {

@@ -1,0 +1,385 @@
+//! One customer's evaluation: its devices, the five evaluators, and what became of every row, apart from the walks that feed it.
+//!
+//! It takes rows in any order and from any number of walks, and every row is checked again here: the vendor ignores filters at
+//! times and answers with the whole fleet. A device of another organization is *foreign*, one that is known nowhere an *orphan*;
+//! both are dropped and counted, never judged.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use ninjaone_client::{
+    Completeness, DeviceId, Error, ErrorKind, OrganizationId, RepairedField,
+    models::{
+        Activity, AntivirusStatus, Device, DeviceCustomFields, OsPatch, SoftwarePatch, Volume,
+    },
+};
+use regentra_evidence::{
+    AntivirusPosture, BackupActivity, DeviceKey, DiskEncryption, FactsDigest, Fleet, FleetBuilder,
+    KindReports, PatchKind, PatchSla, ReportState, RowFate, Signal, SignatureHistory,
+    device_inventory,
+};
+
+use super::{
+    assessment::{Assessment, AssessmentRequest, Verdict},
+    facts::{
+        self, Malformed,
+        custom_fields::{answer_antivirus, answer_disks},
+        patch_sla::PatchReport,
+    },
+    row_tally::{RowTally, sweep_counts},
+};
+use crate::{
+    host::DEVICE_CEILING,
+    model::{Question, Report, ReportOutcome},
+};
+
+/// What one organization's reports say, and what went wrong on the way.
+#[derive(Debug)]
+pub struct Collected {
+    /// The five signals and everything a sweep commits of them.
+    pub assessment: Assessment,
+    /// What became of the rows of each report.
+    pub rows: BTreeMap<Report, RowTally>,
+    /// The reports that failed or are not available, and why.
+    pub failures: BTreeMap<Report, Error>,
+}
+
+/// The devices of one customer, while its device list is read.
+pub(super) struct DeviceRoll<'a> {
+    request: AssessmentRequest<'a>,
+    organization: OrganizationId,
+    fleet: FleetBuilder,
+    own: BTreeSet<DeviceId>,
+    foreign: BTreeSet<DeviceId>,
+    tally: RowTally,
+    is_cut: bool,
+}
+
+impl<'a> DeviceRoll<'a> {
+    /// No device yet.
+    pub(super) fn new(request: AssessmentRequest<'a>) -> Self {
+        Self {
+            request,
+            organization: OrganizationId::new(request.organization.get()),
+            fleet: Fleet::builder(request.now).rules(*request.rules),
+            own: BTreeSet::new(),
+            foreign: BTreeSet::new(),
+            tally: RowTally::default(),
+            is_cut: false,
+        }
+    }
+
+    /// A page of the list: rows that did not decode, and fields that did not.
+    pub(super) fn page(&mut self, malformed: usize, repaired: &[RepairedField]) {
+        self.tally.page(malformed, repaired);
+    }
+
+    /// A row of the list. Once there are more devices than the ceiling allows, no further one is taken ([`is_cut`](Self::is_cut)).
+    pub(super) fn observe(&mut self, row: &Device) {
+        let fact = facts::device_inventory::device(row);
+        match (row.id, row.organization_id, fact) {
+            (Some(id), Some(of), Ok(fact)) if of == self.organization => {
+                if self.own.len() == DEVICE_CEILING && !self.own.contains(&id) {
+                    self.is_cut = true;
+                    return;
+                }
+                self.own.insert(id);
+                if facts::device_inventory::is_approval_lost(row) {
+                    self.tally.unsure += 1;
+                }
+                self.fleet.observe(fact);
+                self.tally.count(RowFate::Used, false);
+            }
+            (Some(id), Some(_), Ok(_)) => {
+                self.foreign.insert(id);
+                self.tally.count(RowFate::UnknownDevice, true);
+            }
+            // A device that does not say whose it is cannot be taken for this customer's.
+            _ => self.tally.malformed(1),
+        }
+    }
+
+    /// Whether the list has more devices than the ceiling allows: what follows need not be read.
+    pub(super) const fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The list ended: the evaluation of its devices begins.
+    pub(super) fn close(mut self, end: Option<Completeness>) -> CustomerEvaluation<'a> {
+        let is_whole = !self.is_cut && end.is_some_and(Completeness::is_complete);
+        if !is_whole {
+            self.fleet.truncated();
+        }
+        if self.tally.malformed + self.tally.unsure > 0 {
+            self.fleet.malformed_rows();
+        }
+        self.foreign.retain(|id| !self.own.contains(id));
+        // Not of a list that may lack some, nor of an empty one: an organization whose devices are gone all at once is more likely
+        // one that NinjaOne did not answer for.
+        let is_known = is_whole && self.tally.malformed == 0 && !self.own.is_empty();
+        let listed = is_known.then(|| self.own.iter().map(|device| device.get()).collect());
+        let fleet = self.fleet.build();
+        CustomerEvaluation {
+            request: self.request,
+            foreign: self.foreign,
+            listed,
+            unlisted: BTreeMap::new(),
+            rows: BTreeMap::from([(Report::Devices, self.tally)]),
+            states: BTreeMap::new(),
+            outcomes: BTreeMap::from([(Report::Devices, ReportOutcome::Answered)]),
+            failures: BTreeMap::new(),
+            disk: DiskEncryption::new(Arc::clone(&fleet)),
+            antivirus: AntivirusPosture::new(Arc::clone(&fleet)),
+            patches: PatchSla::new(Arc::clone(&fleet)).kinds_in_use(self.request.kinds_in_use),
+            backups: BackupActivity::new(Arc::clone(&fleet)),
+            fleet,
+        }
+    }
+}
+
+/// A row of a report that is not the device list.
+#[derive(Clone, Copy)]
+pub(super) enum ReportRow<'a> {
+    Volume(&'a Volume),
+    Antivirus(&'a AntivirusStatus),
+    OsPatch(PatchReport, &'a OsPatch),
+    SoftwarePatch(PatchReport, &'a SoftwarePatch),
+    Activity(&'a Activity),
+    CustomFields(&'a DeviceCustomFields),
+}
+
+impl ReportRow<'_> {
+    /// The report it is a row of.
+    const fn report(self) -> Report {
+        match self {
+            Self::Volume(_) => Report::Volumes,
+            Self::Antivirus(_) => Report::AntivirusStatus,
+            Self::OsPatch(PatchReport::Pending, _) => Report::OsPatches,
+            Self::OsPatch(PatchReport::Installs, _) => Report::OsPatchInstalls,
+            Self::SoftwarePatch(PatchReport::Pending, _) => Report::SoftwarePatches,
+            Self::SoftwarePatch(PatchReport::Installs, _) => Report::SoftwarePatchInstalls,
+            Self::Activity(_) => Report::Activities,
+            Self::CustomFields(_) => Report::CustomFields,
+        }
+    }
+
+    const fn device(self) -> Option<DeviceId> {
+        match self {
+            Self::Volume(row) => row.device_id,
+            Self::Antivirus(row) => row.device_id,
+            Self::OsPatch(_, row) => row.device_id,
+            Self::SoftwarePatch(_, row) => row.device_id,
+            Self::Activity(row) => row.device_id,
+            Self::CustomFields(row) => row.device_id,
+        }
+    }
+}
+
+/// One customer's evaluation, from its devices to its five signals. It carries the id of whose it is, and what it yields carries it on.
+pub(super) struct CustomerEvaluation<'a> {
+    request: AssessmentRequest<'a>,
+    fleet: Arc<Fleet>,
+    foreign: BTreeSet<DeviceId>,
+    listed: Option<BTreeSet<i64>>,
+    unlisted: BTreeMap<i64, u64>,
+    rows: BTreeMap<Report, RowTally>,
+    states: BTreeMap<Report, ReportState>,
+    outcomes: BTreeMap<Report, ReportOutcome>,
+    failures: BTreeMap<Report, Error>,
+    disk: DiskEncryption,
+    antivirus: AntivirusPosture,
+    patches: PatchSla,
+    backups: BackupActivity,
+}
+
+impl<'a> CustomerEvaluation<'a> {
+    /// What is evaluated, and by which rules.
+    pub(super) const fn request(&self) -> AssessmentRequest<'a> {
+        self.request
+    }
+
+    /// A page of a report: rows that did not decode, and fields that did not.
+    pub(super) fn page(&mut self, report: Report, malformed: usize, repaired: &[RepairedField]) {
+        let tally = self.rows.entry(report).or_default();
+        tally.page(malformed, repaired);
+    }
+
+    /// A row of a report.
+    pub(super) fn observe(&mut self, row: ReportRow<'_>) {
+        let fate = self.judge(row);
+        let device = row.device();
+        let is_foreign = device.is_some_and(|id| self.foreign.contains(&id));
+        let tally = self.rows.entry(row.report()).or_default();
+        match fate {
+            Ok(fate) => {
+                tally.count(fate, is_foreign);
+                if let (Some(id), RowFate::UnknownDevice, false) = (device, fate, is_foreign) {
+                    *self.unlisted.entry(id.get()).or_default() += 1;
+                }
+            }
+            Err(Malformed { .. }) => tally.malformed(1),
+        }
+    }
+
+    fn judge(&mut self, row: ReportRow<'_>) -> Result<RowFate, Malformed> {
+        Ok(match row {
+            ReportRow::Volume(row) => facts::disk_encryption::volume(row)?.observe(&mut self.disk),
+            ReportRow::Antivirus(row) => {
+                let fact = facts::antivirus_posture::product(row)?;
+                self.antivirus.observe(fact)
+            }
+            ReportRow::OsPatch(half, row) => {
+                facts::patch_sla::os_patch(row, half)?.observe(&mut self.patches)
+            }
+            ReportRow::SoftwarePatch(half, row) => {
+                facts::patch_sla::software_patch(row, half)?.observe(&mut self.patches)
+            }
+            ReportRow::Activity(row) => match facts::backup_activity::backup(row)? {
+                Some(fact) => self.backups.observe(fact),
+                None => RowFate::NotJudged,
+            },
+            ReportRow::CustomFields(row) => {
+                let answers = self.request.custom_fields.read(row)?;
+                let Some(device) = row.device_id.map(facts::device_key) else {
+                    return Ok(RowFate::NotJudged);
+                };
+                if !self.fleet.contains(device) {
+                    return Ok(RowFate::UnknownDevice);
+                }
+                answer_disks(&answers, &mut self.disk);
+                answer_antivirus(&answers, &mut self.antivirus);
+                if answers.is_empty() {
+                    RowFate::NotJudged
+                } else {
+                    RowFate::Used
+                }
+            }
+        })
+    }
+
+    /// A report ended: how far it was read, or why it was not read to its end.
+    pub(super) fn end(&mut self, report: Report, end: Result<Option<Completeness>, Error>) {
+        let tally = self.rows.entry(report).or_default();
+        let (outcome, state) = match end {
+            Ok(Some(Completeness::Complete)) if tally.malformed > 0 => {
+                (ReportOutcome::Answered, ReportState::with_malformed_rows())
+            }
+            Ok(Some(Completeness::Complete)) => (ReportOutcome::Answered, ReportState::answered()),
+            Ok(_) => {
+                tracing::warn!(?report, "a report was not read to its end");
+                (ReportOutcome::Failed, ReportState::failed())
+            }
+            Err(error) => {
+                tracing::warn!(?report, %error, "a report did not answer");
+                // A report that only a person's token may read is one this connection cannot have. One that was refused after its
+                // first page is there, and broke off.
+                let is_refused = matches!(
+                    error.kind(),
+                    ErrorKind::NotAvailable | ErrorKind::UserContextRequired
+                );
+                let not_available = is_refused && tally.pages == 0;
+                self.failures.insert(report, error);
+                if not_available {
+                    (ReportOutcome::NotAvailable, ReportState::not_available())
+                } else {
+                    (ReportOutcome::Failed, ReportState::failed())
+                }
+            }
+        };
+        self.outcomes.insert(report, outcome);
+        self.states.insert(report, state);
+    }
+
+    /// The five signals, and what went wrong on the way. A report that was never ended counts as failed.
+    pub(super) fn finish(self) -> Collected {
+        let request = self.request;
+        let key = request.digest_key;
+        let inventory = device_inventory::finish_with_digest(&self.fleet, key);
+        let disk_state = self.with_custom_fields(Report::Volumes, &[Question::DiskEncrypted]);
+        let antivirus_state = self.with_custom_fields(
+            Report::AntivirusStatus,
+            &[Question::AntivirusOn, Question::SignaturesUpToDate],
+        );
+        let os = self.of_kind(PatchKind::Os, Report::OsPatches, Report::OsPatchInstalls);
+        let software = self.of_kind(
+            PatchKind::Software,
+            Report::SoftwarePatches,
+            Report::SoftwarePatchInstalls,
+        );
+        let backup_state = self.state(Report::Activities);
+
+        let disk = self.disk.finish_with_digest(disk_state, key);
+        let (antivirus, signatures_out_of_date) =
+            finish_antivirus(self.antivirus, antivirus_state, request);
+        let patches = self.patches.finish_with_digest(os, software, key);
+        let backups = self.backups.finish_with_digest(backup_state, key);
+        Collected {
+            assessment: Assessment {
+                customer: request.customer,
+                verdicts: [disk, antivirus, patches, backups, inventory]
+                    .into_iter()
+                    .map(|(signal, facts)| Verdict { signal, facts })
+                    .collect(),
+                reports: self.outcomes,
+                counts: sweep_counts(&self.rows),
+                signatures_out_of_date,
+                listed_devices: self.listed,
+                unlisted_devices: self.unlisted,
+            },
+            rows: self.rows,
+            failures: self.failures,
+        }
+    }
+
+    fn state(&self, report: Report) -> ReportState {
+        let state = self.states.get(&report).copied();
+        state.unwrap_or_else(ReportState::failed)
+    }
+
+    /// The state of a report, and of the custom fields' where they answer one of these questions.
+    fn with_custom_fields(&self, report: Report, questions: &[Question]) -> ReportState {
+        let state = self.state(report);
+        let fields = self.request.custom_fields;
+        if questions.iter().any(|question| fields.answers(*question)) {
+            return state.and(self.state(Report::CustomFields));
+        }
+        state
+    }
+
+    /// The reports of one kind of patches; of a kind that is not in use none is asked for.
+    fn of_kind(&self, kind: PatchKind, pending: Report, installs: Report) -> KindReports {
+        if !self.request.kinds_in_use.contains(kind) {
+            return KindReports::default();
+        }
+        KindReports {
+            pending: self.state(pending),
+            installs: self.state(installs),
+        }
+    }
+}
+
+/// The signal of antivirus, and the devices whose signatures were seen out of date (`true`) or up to date (`false`).
+fn finish_antivirus(
+    antivirus: AntivirusPosture,
+    state: ReportState,
+    request: AssessmentRequest<'_>,
+) -> ((Signal, FactsDigest), BTreeMap<i64, bool>) {
+    let mut sightings = BTreeMap::new();
+    if state.has_rows() {
+        let id = |device: DeviceKey| device.get().cast_signed();
+        sightings.extend(antivirus.out_of_date().map(|device| (id(device), true)));
+        sightings.extend(antivirus.up_to_date().map(|device| (id(device), false)));
+    }
+    let history = request.signature_ages.map(|ages| {
+        // A device without a time in the history was never seen up to date: nobody can tell how old its signatures are.
+        let since = |id| ages.out_of_date_since(id);
+        let out_of_date = sightings.iter().filter(|(_, out_of_date)| **out_of_date);
+        out_of_date
+            .filter_map(|(id, _)| Some((facts::device_key(DeviceId::new(*id)), since(*id)?)))
+            .collect::<SignatureHistory>()
+    });
+    let finished = antivirus.finish_with_digest(state, history.as_ref(), request.digest_key);
+    (finished, sightings)
+}
