@@ -363,3 +363,69 @@ proptest! {
         }
     }
 }
+
+/// What a source says of a machine: a serial number and a host name out of a few, so that machines are found in several sources.
+fn any_machine() -> impl Strategy<Value = (u8, u8)> {
+    (0_u8..4, 0_u8..4)
+}
+
+fn content_of((serial, host): (u8, u8)) -> AssetContent {
+    AssetContent {
+        serial_number: Some(format!("PF3K7Q{serial}").into()),
+        host_name: Some(format!("LAP-{host}").into()),
+        ..AssetContent::default()
+    }
+}
+
+proptest! {
+    /// Entra runs at the full hour and NinjaOne a quarter past: whatever a lower source writes afterwards, and however often, the
+    /// same assets count as before.
+    #[test]
+    fn syncing_a_lower_source_after_the_winner_brings_nothing_back(
+        lower in proptest::collection::vec((1_usize..4, any_machine()), 0..6),
+        ninjaone in proptest::collection::vec(any_machine(), 0..6),
+        again in 1_usize..4,
+    ) {
+        let target = target();
+        let mut stored = BTreeMap::new();
+        for (number, (source, machine)) in (0_u128..).zip(&lower) {
+            let id = AssetId::from_uuid(Uuid::from_u128(number));
+            let asset = Asset {
+                id,
+                company: target.company,
+                source: Source::ALL[*source],
+                credential: None,
+                mapping: None,
+                external_id: number.to_string(),
+                status: AssetStatus::Active,
+                content: content_of(*machine),
+                missing_since: None,
+                possible_duplicate_of: None,
+                version: Version::FIRST,
+                created_at: NOW,
+                updated_at: NOW,
+            };
+            stored.insert(id, asset);
+        }
+        let devices = (1_i64..).zip(&ninjaone).map(|(id, machine)| ListedDevice {
+            content: content_of(*machine),
+            ..device(id)
+        });
+        let devices = devices.collect();
+        sync(&mut stored, target, &DeviceList { devices, ..DeviceList::default() });
+        let after_the_winner = stored.clone();
+
+        for _ in 0..again {
+            // A source that knows nothing of the others writes all it has as active, and reconciles its company's assets.
+            let mut assets: Vec<_> = stored.values().cloned().collect();
+            for asset in &mut assets {
+                if asset.source != Source::Ninjaone {
+                    asset.status = AssetStatus::Active;
+                }
+            }
+            reconcile(&mut assets);
+            stored = assets.into_iter().map(|asset| (asset.id, asset)).collect();
+            prop_assert_eq!(&stored, &after_the_winner);
+        }
+    }
+}
