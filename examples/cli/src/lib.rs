@@ -1,0 +1,19 @@
+//! What the command line is made of: a database ([`database`]), the keys that seal the credentials in it ([`keys`]), both put together
+//! ([`host`]), one file a command ([`command`]). How it looks it shares with the quickstart ([`table`], [`wording`], [`verdict`],
+//! [`progress`]).
+
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
+pub use quickstart::{
+    credentials, hardening, key, output, progress, shown, table, verdict, wording,
+};
+
+pub mod anchors;
+pub mod chains;
+pub mod clock;
+pub mod command;
+pub mod database;
+pub mod host;
+pub mod keys;
+pub mod portal;
+pub mod signing;

@@ -1,0 +1,14 @@
+//! The command line, as a person or a script meets it.
+
+mod authorize;
+mod bad_input;
+mod ends_honestly;
+mod evidence_command;
+mod evidence_records;
+mod hostile_names;
+mod insiders;
+mod no_canary;
+mod quickstart_database;
+mod run;
+mod simulated;
+mod story;

@@ -1,0 +1,298 @@
+//! A process of the host: it does what an operation says, and tells how that ended.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use regentra_sync::{
+    Choice, Connect, Error, Integration, MappingSync, SweepOutcome, SyncOutcome,
+    host::{Clock as _, ManualClock},
+    model::{Actor, ActorId, EventId, PortalCompany},
+    schedule::{Cadence, Event, PlanKind, SweepEvent},
+    store::Store,
+};
+use uuid::Uuid;
+
+use crate::history::{
+    model::{Subject, Sweep, said_of_orgs},
+    operation::Operation,
+    truth::{MSPS, Org, Tenant, msp_id},
+    view::{Names, company_id, customer_id, customer_of, folded},
+};
+
+/// How an operation ended, in the words that the model has for it.
+#[derive(Default)]
+pub struct Performed {
+    pub said: String,
+    pub busy: BTreeSet<Subject>,
+    pub planned: Vec<(SweepEvent, Sweep)>,
+    /// How the sync of each organization ended.
+    pub synced: Vec<(Org, String)>,
+}
+
+/// One operation's part of the world.
+#[derive(Clone)]
+pub struct Host {
+    pub store: Arc<dyn Store>,
+    pub clock: ManualClock,
+    pub process: Integration,
+    pub names: Arc<Names>,
+    /// Which operation of the history it is.
+    pub number: u64,
+    /// What there is to deliver.
+    pub event: Option<(SweepEvent, Sweep)>,
+}
+
+fn operator() -> Actor {
+    Actor::Operator(ActorId::from_uuid(Uuid::from_u128(42)))
+}
+
+/// The secret that an operation connects with.
+pub fn secret(number: u64) -> String {
+    format!("secret {number}")
+}
+
+/// The operation's result in one word, or its error's kind.
+fn said<T>(result: Result<T, Error>, what: impl FnOnce(T) -> String) -> String {
+    result.map_or_else(|error| format!("{:?}", error.kind()), what)
+}
+
+impl Host {
+    fn request(&self) -> EventId {
+        EventId::of_request("history", &self.number.to_string())
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
+    pub async fn perform(&self, operation: &Operation) -> Performed {
+        let mut performed = Performed::default();
+        let request = self.request();
+        let (process, actor) = (&self.process, operator());
+        performed.said = match operation {
+            Operation::Connect { tenant } => self.connect(*tenant, *tenant).await,
+            Operation::ConnectWithClientOf { tenant, client } => {
+                self.connect(*tenant, *client).await
+            }
+            Operation::Disconnect { tenant } => {
+                let region = tenant.region();
+                let done = process.disconnect(msp_id(tenant.msp()), &region, actor, request);
+                said(done.await, |done| {
+                    if done.changed {
+                        "disconnected"
+                    } else {
+                        "disconnected before"
+                    }
+                    .to_owned()
+                })
+            }
+            Operation::Discover { tenant } => {
+                let region = tenant.region();
+                let done = process.discover(msp_id(tenant.msp()), &region, actor, request);
+                let said = said(done.await, |done| {
+                    format!("{} listed, truncated {}", done.listed, done.truncated)
+                });
+                if said == "Busy" {
+                    performed.busy.insert(Subject::Discovery(*tenant));
+                }
+                said
+            }
+            Operation::UseExisting {
+                tenant,
+                organization,
+                name,
+            } => {
+                let company = company_id(&(tenant.msp(), folded(name)));
+                self.decide(*tenant, *organization, Choice::UseExisting(company))
+                    .await
+            }
+            Operation::CreateNew {
+                tenant,
+                organization,
+            } => self.decide(*tenant, *organization, Choice::CreateNew).await,
+            Operation::DontSync {
+                tenant,
+                organization,
+            } => self.decide(*tenant, *organization, Choice::DontSync).await,
+            Operation::Undecide {
+                tenant,
+                organization,
+            } => self.decide(*tenant, *organization, Choice::Undecide).await,
+            Operation::AddCompany { msp, name } => {
+                let company = PortalCompany {
+                    id: company_id(&(*msp, folded(name))),
+                    name: (*name).into(),
+                    converted_to: None,
+                    created_at: self.clock.now(),
+                };
+                self.store.add_company(msp_id(*msp), company).await.unwrap();
+                "added".to_owned()
+            }
+            Operation::Promote {
+                msp,
+                name,
+                customer,
+            } => {
+                let company = company_id(&(*msp, folded(name)));
+                let customer = customer_id(customer_of(*customer));
+                let done = process.promote(msp_id(*msp), company, customer, actor, request);
+                said(done.await, |new| {
+                    if new { "promoted" } else { "promoted before" }.to_owned()
+                })
+            }
+            Operation::Sync { tenant } => {
+                let region = tenant.region();
+                let done = process.sync_assets(msp_id(tenant.msp()), &region, actor, request);
+                let done = done.await;
+                self.said_of_syncs(done, &mut performed)
+            }
+            Operation::SyncCompany { msp, name } => {
+                let company = company_id(&(*msp, folded(name)));
+                let done = process
+                    .sync_company(msp_id(*msp), company, actor, request)
+                    .await;
+                self.said_of_syncs(done, &mut performed)
+            }
+            Operation::RotateKeys => {
+                let mut resealed = 0;
+                for msp in MSPS {
+                    resealed += process.rotate_key(msp_id(msp), actor).await.unwrap();
+                }
+                format!("{resealed} sealed again")
+            }
+            Operation::Plan => {
+                performed.planned = self.plan().await;
+                let sweeps = performed.planned.iter().map(|(_, sweep)| *sweep);
+                let syncs = self.plan_syncs().await;
+                format!("{:?}, {syncs:?}", sweeps.collect::<BTreeSet<_>>())
+            }
+            Operation::Deliver { .. } => match &self.event {
+                None => String::new(),
+                Some((event, sweep)) => {
+                    let swept = process.sweep(event).await;
+                    if matches!(swept, Ok(SweepOutcome::Busy)) {
+                        performed.busy.insert(Subject::Customer(sweep.customer));
+                    }
+                    said(swept, said_of_sweep)
+                }
+            },
+            _ => String::new(),
+        };
+        performed
+    }
+
+    async fn connect(&self, tenant: Tenant, client: Tenant) -> String {
+        let connect = Connect {
+            event: self.request(),
+            region: tenant.region(),
+            client_id: client.client_id().into(),
+            client_secret: secret(self.number).into(),
+            allow_duplicate: false,
+            actor: operator(),
+        };
+        let connected = self.process.connect(msp_id(tenant.msp()), connect).await;
+        said(connected, |connected| {
+            format!("connected, again {}", connected.reconnected)
+        })
+    }
+
+    async fn decide(&self, tenant: Tenant, organization: i64, choice: Choice) -> String {
+        let event = self.request();
+        let (msp, mapping) = (msp_id(tenant.msp()), tenant.mapping(organization));
+        let decided = self
+            .process
+            .map(msp, mapping, choice, operator(), event)
+            .await;
+        said(decided, |decided| {
+            if decided.changed {
+                "decided"
+            } else {
+                "decided so before"
+            }
+            .to_owned()
+        })
+    }
+
+    fn said_of_syncs(
+        &self,
+        synced: Result<Vec<MappingSync>, Error>,
+        performed: &mut Performed,
+    ) -> String {
+        let org = |synced: &MappingSync| self.names.org(synced.mapping);
+        said(synced, |all| {
+            let all = all.iter().map(|synced| {
+                let outcome = match &synced.outcome {
+                    Ok(SyncOutcome::Synced {
+                        truncated,
+                        suspect_empty,
+                        suspect_shrunk,
+                        changed,
+                        ..
+                    }) => {
+                        let suspect = *suspect_empty || *suspect_shrunk;
+                        format!(
+                            "synced: changed {changed}, truncated {truncated}, suspect {suspect}"
+                        )
+                    }
+                    Ok(SyncOutcome::Missing) => "missing".to_owned(),
+                    Ok(SyncOutcome::OutOfView) => "out of view".to_owned(),
+                    Ok(SyncOutcome::Superseded) => "superseded".to_owned(),
+                    Err(error) => format!("{:?}", error.kind()),
+                };
+                if outcome == "Busy" {
+                    performed.busy.insert(Subject::Assets(org(synced)));
+                }
+                (org(synced), outcome)
+            });
+            performed.synced = all.collect();
+            said_of_orgs(&performed.synced)
+        })
+    }
+
+    async fn plan(&self) -> Vec<(SweepEvent, Sweep)> {
+        let tick = Cadence::EVIDENCE_SWEEP.last(self.clock.now());
+        let events = self
+            .process
+            .plan(PlanKind::EvidenceSweep, tick)
+            .await
+            .unwrap();
+        let sweeps = events.into_iter().filter_map(|event| match event {
+            Event::EvidenceSweep(event) => {
+                let sweep = Sweep {
+                    customer: event.customer_compliance_org_id.as_uuid().as_u128(),
+                    org: self.names.org(event.mapping_id),
+                    tick: event.scheduled_at,
+                };
+                Some((event, sweep))
+            }
+            Event::AssetSync(_) => None,
+        });
+        sweeps.collect()
+    }
+
+    async fn plan_syncs(&self) -> BTreeSet<Tenant> {
+        let tick = Cadence::ASSET_SYNC.last(self.clock.now());
+        let events = self.process.plan(PlanKind::AssetSync, tick).await.unwrap();
+        let tenants = events.into_iter().filter_map(|event| match event {
+            Event::AssetSync(event) => {
+                let mut all = Tenant::ALL.into_iter();
+                all.find(|tenant| {
+                    msp_id(tenant.msp()) == event.msp_org_id && tenant.region() == event.region
+                })
+            }
+            Event::EvidenceSweep(_) => None,
+        });
+        tenants.collect()
+    }
+}
+
+fn said_of_sweep(swept: SweepOutcome) -> String {
+    match swept {
+        SweepOutcome::Committed(report) => {
+            format!(
+                "committed, answered {}, dry run {}",
+                report.answered, report.dry_run
+            )
+        }
+        SweepOutcome::AlreadyCommitted => "committed before".to_owned(),
+        SweepOutcome::Superseded(guard) => format!("superseded: {guard:?}"),
+        SweepOutcome::Skipped(_) => "skipped".to_owned(),
+        SweepOutcome::Busy => "busy".to_owned(),
+    }
+}

@@ -1,0 +1,176 @@
+//! A store that tells of every call before and after another store answers it: what fails, records and counts is built on it.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use regentra_sync::{
+    model::{
+        Asset, AuditRow, BudgetUsage, CompanyId, ComplianceOrgId, Credential, CredentialId,
+        EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fingerprint, Lease, LeaseKey, Mapping,
+        MappingId, MspOrgId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord, Spend,
+        StateDigest, Ticket, Window, WorkerId,
+    },
+    regentra_evidence::SignalKind,
+    store::{
+        ActiveCredential, Anchors, AssetCommit, AssetFilter, Assets, AuditPage, AuditTrail, Budget,
+        CommitOutcome, ConnectCommit, Connections, DeliveryCommit, DisconnectCommit,
+        DiscoveryCommit, Evidence, MappingCommit, Mappings, Planner, PromotedMapping,
+        PromotionCommit, Result, RootCommit, Runs, SecretsCommit, Store, StoredSignal, SweepCommit,
+        SweepState, Tickets,
+    },
+};
+use time::{Duration, OffsetDateTime};
+
+/// Is told of every call. An error is answered instead of the store's answer.
+#[async_trait]
+pub trait Watch: Debug + Send + Sync + 'static {
+    /// Before the store does anything.
+    async fn before(&self, call: &Call) -> Result<()>;
+    /// After the store has done it.
+    async fn after(&self, call: &Call) -> Result<()>;
+}
+
+/// A store that is watched.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    pub store: Arc<dyn Store>,
+    pub watch: Arc<dyn Watch>,
+}
+
+impl Call {
+    /// Whether the call is one of the atomic commits.
+    pub fn is_commit(&self) -> bool {
+        self.name().starts_with("commit_")
+    }
+}
+
+/// Implements the traits by handing every call on, and declares [`Call`] with one variant per method.
+macro_rules! watched {
+    ($(
+        $owner:ident {
+            $($variant:ident = $method:ident($($arg:ident: $kind:ty $(=> $kept:ty)?),*) -> $answer:ty;)*
+        }
+    )*) => {
+        /// One call of a store, with what it was called with.
+        #[derive(Clone, Debug)]
+        #[allow(clippy::large_enum_variant, reason = "a call is made once and looked at")]
+        #[allow(dead_code, reason = "a call is told whole; each watch looks at its own part of it")]
+        pub enum Call {
+            $($($variant { $($arg: watched!(@kept $kind $(, $kept)?)),* },)*)*
+        }
+
+        impl Call {
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $($(Self::$variant { .. } => stringify!($method),)*)*
+                }
+            }
+        }
+
+        $(
+            #[async_trait]
+            impl $owner for Watched {
+                $(
+                    async fn $method(&self, $($arg: $kind),*) -> Result<$answer> {
+                        let call = Call::$variant { $($arg: $arg.to_owned()),* };
+                        self.watch.before(&call).await?;
+                        let answer = self.store.$method($($arg),*).await?;
+                        self.watch.after(&call).await?;
+                        Ok(answer)
+                    }
+                )*
+            }
+        )*
+    };
+    (@kept $kind:ty) => { $kind };
+    (@kept $kind:ty, $kept:ty) => { $kept };
+}
+
+watched! {
+    Connections {
+        Credentials = credentials(msp: MspOrgId) -> Vec<Credential>;
+        Credential = credential(msp: MspOrgId, credential: CredentialId) -> Option<Credential>;
+        CommitConnect = commit_connect(msp: MspOrgId, commit: ConnectCommit) -> CommitOutcome;
+        CommitSecrets = commit_secrets(msp: MspOrgId, commit: SecretsCommit) -> CommitOutcome;
+        CommitDisconnect = commit_disconnect(msp: MspOrgId, commit: DisconnectCommit) -> CommitOutcome;
+        BeginAuthorization = begin_authorization(
+            msp: MspOrgId, pending: PendingAuthorization, now: OffsetDateTime
+        ) -> ();
+        TakeAuthorization = take_authorization(
+            msp: MspOrgId, state: &StateDigest => StateDigest, now: OffsetDateTime
+        ) -> Option<PendingAuthorization>;
+    }
+    Mappings {
+        MappingsOf = mappings(msp: MspOrgId, credential: CredentialId) -> Vec<Mapping>;
+        Mapping = mapping(msp: MspOrgId, mapping: MappingId) -> Option<Mapping>;
+        Companies = companies(msp: MspOrgId) -> Vec<PortalCompany>;
+        Company = company(msp: MspOrgId, company: CompanyId) -> Option<PortalCompany>;
+        AddCompany = add_company(msp: MspOrgId, company: PortalCompany) -> ();
+        CommitDiscovery = commit_discovery(msp: MspOrgId, commit: DiscoveryCommit) -> CommitOutcome;
+        CommitMapping = commit_mapping(msp: MspOrgId, commit: MappingCommit) -> CommitOutcome;
+        CommitPromotion = commit_promotion(msp: MspOrgId, commit: PromotionCommit) -> CommitOutcome;
+    }
+    Assets {
+        AssetsOf = assets(msp: MspOrgId, filter: AssetFilter) -> Vec<Asset>;
+        CommitAssets = commit_assets(msp: MspOrgId, commit: AssetCommit) -> CommitOutcome;
+    }
+    Evidence {
+        SweepState = sweep_state(
+            msp: MspOrgId, customer: ComplianceOrgId, mapping: MappingId, event: EventId, tick: OffsetDateTime
+        ) -> SweepState;
+        CommitSweep = commit_sweep(msp: MspOrgId, customer: ComplianceOrgId, commit: SweepCommit) -> CommitOutcome;
+        CurrentSignals = current_signals(customer: ComplianceOrgId, now: OffsetDateTime) -> Vec<StoredSignal>;
+        SignalsAhead = signals_ahead(customer: ComplianceOrgId) -> Vec<StoredSignal>;
+        SignalHistory = signal_history(
+            customer: ComplianceOrgId, mapping: MappingId, signal: SignalKind, limit: u32
+        ) -> Vec<StoredSignal>;
+        EvidenceChain = evidence_chain(
+            customer: ComplianceOrgId, mapping: MappingId, signal: SignalKind, after: u64, limit: u32
+        ) -> Vec<EvidenceRow>;
+    }
+    Anchors {
+        TicksWithoutRoot = ticks_without_root(
+            msp: MspOrgId, before: OffsetDateTime, limit: u32
+        ) -> Vec<OffsetDateTime>;
+        HeadsWithoutRoot = heads_without_root(msp: MspOrgId, tick: OffsetDateTime) -> Vec<EvidenceHead>;
+        CommitRoot = commit_root(msp: MspOrgId, commit: RootCommit) -> CommitOutcome;
+        LastRoot = last_root(msp: MspOrgId) -> Option<EvidenceRoot>;
+        RootsWaiting = roots_waiting(msp: MspOrgId, limit: u32) -> Vec<EvidenceRoot>;
+        RootHandedOut = root_handed_out(msp: MspOrgId, number: u64, at: OffsetDateTime) -> ();
+        HeadsOfRoot = heads_of_root(msp: MspOrgId, number: u64) -> Vec<EvidenceHead>;
+        HeadsOfCustomer = heads_of_customer(msp: MspOrgId, customer: ComplianceOrgId) -> Vec<EvidenceHead>;
+    }
+    Tickets {
+        TicketsOf = tickets(msp: MspOrgId, customer: Option<ComplianceOrgId>) -> Vec<Ticket>;
+        Outbox = outbox(msp: MspOrgId, now: OffsetDateTime, limit: u32) -> Vec<OutboxRow>;
+        CommitDelivery = commit_delivery(msp: MspOrgId, commit: DeliveryCommit) -> CommitOutcome;
+    }
+    AuditTrail {
+        MspAudit = msp_audit(msp: MspOrgId, page: AuditPage) -> Vec<AuditRow>;
+        CustomerAudit = customer_audit(customer: ComplianceOrgId, page: AuditPage) -> Vec<AuditRow>;
+        CommitAudit = commit_audit(msp: MspOrgId, event: EventId, rows: Vec<AuditRow>) -> CommitOutcome;
+    }
+    Runs {
+        StoreTime = store_time() -> OffsetDateTime;
+        TakeLease = take_lease(
+            msp: MspOrgId, key: LeaseKey, worker: WorkerId, length: Duration
+        ) -> Option<Lease>;
+        RenewLease = renew_lease(
+            msp: MspOrgId, lease: &Lease => Lease, length: Duration
+        ) -> Option<Lease>;
+        ReleaseLease = release_lease(msp: MspOrgId, lease: &Lease => Lease, records: Vec<RunRecord>) -> ();
+        LeasesAhead = leases_ahead(msp: MspOrgId) -> u32;
+        RunsOf = runs(msp: MspOrgId) -> Vec<RunRecord>;
+    }
+    Budget {
+        Spend = spend(
+            tenant: &Fingerprint => Fingerprint, windows: &[Window] => Vec<Window>
+        ) -> Spend;
+        BudgetWait = budget_wait(tenant: &Fingerprint => Fingerprint, windows: &[Window] => Vec<Window>) -> Duration;
+        BudgetUsage = budget_usage(tenant: &Fingerprint => Fingerprint) -> BudgetUsage;
+    }
+    Planner {
+        ActiveCredentials = active_credentials(after: Option<CredentialId>, limit: u32) -> Vec<ActiveCredential>;
+        PromotedMappings = promoted_mappings(after: Option<MappingId>, limit: u32) -> Vec<PromotedMapping>;
+    }
+}

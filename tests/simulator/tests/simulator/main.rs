@@ -1,0 +1,8 @@
+//! The simulated tenant itself: what it sends, how it pages, whom it gives tokens, and how it lies.
+
+mod fleets;
+mod fronts;
+mod lies;
+mod paging;
+mod tokens;
+mod vendor_fields;

@@ -1,0 +1,74 @@
+//! Every text of the fleet is a canary: after the whole story, every column of every table of the database is looked at, and
+//! everything that was logged. Only the columns that are there to name customers and machines may hold one, on the MSP's side.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test panics where it fails, helpers included"
+)]
+
+use std::{path::Path, sync::Arc};
+
+use regentra_harness::canaries::{Columns, Places, listening, runtime, whole_story};
+use regentra_sync_sqlite::SqliteStore;
+use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteConnectOptions};
+
+/// What names a customer or a machine to the MSP that looks after them.
+const NAMED: &Places = &[
+    ("company", "name"),
+    ("mapping", "name"),
+    ("asset", "name"),
+    ("asset", "host_name"),
+    ("asset", "serial_number"),
+    ("asset", "entra_device_id"),
+    ("asset", "manufacturer"),
+    ("asset", "model"),
+    ("asset", "operating_system"),
+];
+
+/// What a customer's own auditors read, and what leaves the MSP as tickets.
+const PUBLISHED: &Places = &[
+    ("signal", "body"),
+    ("evidence", "record"),
+    ("customer_audit", "entry"),
+    ("msp_audit", "entry"),
+    ("outbox", "action"),
+    ("run", "record"),
+];
+
+/// Every value of every column, as text.
+async fn columns(path: &Path) -> Columns {
+    let options = SqliteConnectOptions::new().filename(path);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let tables = "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'";
+    let all: Vec<(String, String)> = sqlx::query_as(tables).fetch_all(&pool).await.unwrap();
+    let mut columns = Columns::new();
+    for (table, column) in all {
+        let select = format!(
+            r#"SELECT CAST("{column}" AS BLOB) FROM "{table}" WHERE "{column}" IS NOT NULL"#
+        );
+        let rows = sqlx::query(AssertSqlSafe(select))
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+        let values = rows.iter().map(|row| {
+            let bytes: Vec<u8> = row.get(0);
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        columns.insert((table, column), values.collect());
+    }
+    columns
+}
+
+#[test]
+fn no_canary_is_in_a_column_that_is_not_there_for_it_nor_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("regentra.db");
+    let runtime = runtime();
+    let (planted, log) = listening(&runtime, async {
+        let store = SqliteStore::migrate(&path).await.unwrap();
+        let planted = whole_story(|clock| Arc::new(store.clone().with_clock(clock))).await;
+        store.close().await;
+        planted
+    });
+    planted.look_at(&runtime.block_on(columns(&path)), NAMED, PUBLISHED);
+    planted.look_at_log(&log);
+}

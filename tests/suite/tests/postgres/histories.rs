@@ -1,0 +1,26 @@
+//! Random histories against a small model, on PostgreSQL.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test panics where it fails, helpers included"
+)]
+#![allow(missing_docs, reason = "a test's name says what it shows")]
+
+use std::sync::Arc;
+
+use regentra_harness::postgres;
+
+use regentra_harness::history::histories::{Kept, On, agree_with_the_model};
+use regentra_sync::store::Store;
+
+#[test]
+fn every_history_on_postgres_agrees_with_the_model() {
+    agree_with_the_model(On::Postgres, async |clock| {
+        let (store, database) = postgres::new_store(clock).await;
+        (
+            Arc::new(store) as Arc<dyn Store>,
+            Box::new(database) as Kept,
+        )
+    });
+}

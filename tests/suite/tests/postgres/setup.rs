@@ -1,0 +1,366 @@
+//! Setting up a database: migrating, granting, connecting, and what is said where something is not as it has to be.
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+use std::error::Error as _;
+
+use regentra_harness::postgres::{self, Database, OWNER, STORE, SUPERUSER, execute};
+use regentra_sync::store::{StoreError, StoreErrorKind, conformance::world::World};
+use regentra_sync_postgres::{PostgresStore, SCHEMA_VERSION, migrate};
+
+fn said(error: &StoreError) -> String {
+    error.source().unwrap().to_string()
+}
+
+/// Connecting is refused as something a person has to set up, and these words say what.
+async fn refused(database: &Database, role: &str, words: &str) {
+    let error = PostgresStore::connect(&database.url(role))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+    assert!(said(&error).contains(words), "{}", said(&error));
+}
+
+/// A role of this test's own; roles belong to the whole server.
+async fn role(database: &Database, name: &str, options: &str) -> String {
+    let role = format!("{name}_of_{}", database.name());
+    let mut superuser = database.connect(SUPERUSER).await;
+    execute(
+        &mut superuser,
+        &format!("CREATE ROLE {role} LOGIN {options}"),
+    )
+    .await;
+    role
+}
+
+#[tokio::test]
+async fn a_new_database_is_migrated_and_then_connected_to() {
+    let database = postgres::bare_database().await;
+    refused(
+        &database,
+        STORE,
+        "has no schema regentra_sync; migrate it first",
+    )
+    .await;
+    for _ in 0..2 {
+        migrate(&database.url(OWNER), STORE).await.unwrap();
+        World::new(&database.store().await, 1)
+            .await
+            .snapshot()
+            .await;
+        let mut superuser = database.connect(SUPERUSER).await;
+        execute(
+            &mut superuser,
+            &format!("SET ROLE {OWNER}; DROP SCHEMA regentra_sync CASCADE"),
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn migrating_again_changes_nothing_and_may_grant_to_another_role() {
+    let database = postgres::database().await;
+    let store = database.store().await;
+    let world = World::new(&store, 1).await;
+    let before = world.snapshot().await;
+    let second = role(&database, "second", "").await;
+    refused(
+        &database,
+        &second,
+        "may not use the schema regentra_sync; migrate it for this role",
+    )
+    .await;
+    migrate(&database.url(OWNER), &second).await.unwrap();
+    let other = PostgresStore::connect(&database.url(&second))
+        .await
+        .unwrap();
+    let same = World {
+        store: &other,
+        ..world
+    };
+    assert_eq!(same.snapshot().await, before);
+}
+
+#[tokio::test]
+async fn several_processes_may_migrate_at_once() {
+    let database = postgres::bare_database().await;
+    let url = database.url(OWNER);
+    let (a, b, c) = tokio::join!(
+        migrate(&url, STORE),
+        migrate(&url, STORE),
+        migrate(&url, STORE)
+    );
+    a.unwrap();
+    b.unwrap();
+    c.unwrap();
+    database.store().await;
+}
+
+#[tokio::test]
+async fn a_newer_and_an_older_schema_are_refused() {
+    let database = postgres::database().await;
+    let mut owner = database.connect(OWNER).await;
+    let newer = SCHEMA_VERSION + 1;
+    execute(
+        &mut owner,
+        &format!("INSERT INTO regentra_sync.migrations (version) VALUES ({newer})"),
+    )
+    .await;
+    let words = format!(
+        "has schema version {newer}, and this program knows up to {SCHEMA_VERSION}; use a newer program"
+    );
+    refused(&database, STORE, &words).await;
+    let error = migrate(&database.url(OWNER), STORE).await.unwrap_err();
+    assert!(said(&error).contains(&words), "{}", said(&error));
+
+    execute(
+        &mut owner,
+        &format!("DELETE FROM regentra_sync.migrations WHERE version >= {SCHEMA_VERSION}"),
+    )
+    .await;
+    let words = format!(
+        "has schema version {}, and this program needs {SCHEMA_VERSION}; migrate it first",
+        SCHEMA_VERSION - 1
+    );
+    refused(&database, STORE, &words).await;
+}
+
+#[tokio::test]
+async fn a_foreign_schema_of_our_name_is_refused_and_left() {
+    let database = postgres::bare_database().await;
+    let mut owner = database.connect(OWNER).await;
+    execute(
+        &mut owner,
+        "CREATE SCHEMA regentra_sync; CREATE TABLE regentra_sync.bookmarks (url text)",
+    )
+    .await;
+    refused(&database, STORE, "is another program's").await;
+    let error = migrate(&database.url(OWNER), STORE).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
+    assert!(
+        said(&error).contains("is another program's"),
+        "{}",
+        said(&error)
+    );
+    let tables: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pg_class WHERE relnamespace = 'regentra_sync'::regnamespace",
+    )
+    .fetch_one(&mut owner)
+    .await
+    .unwrap();
+    assert_eq!(tables, 1, "nothing was added");
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_leaves_the_database_as_it_was() {
+    let database = postgres::bare_database().await;
+    let error = migrate(&database.url(OWNER), "nobody_of_that_name")
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
+    assert!(
+        said(&error).contains("the store's role does not exist; create it"),
+        "{}",
+        said(&error)
+    );
+    // Stopped in its second step, it takes the first one back.
+    let mut superuser = database.connect(SUPERUSER).await;
+    execute(
+        &mut superuser,
+        "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$; \
+         CREATE EVENT TRIGGER no_policies ON ddl_command_start WHEN TAG IN ('CREATE POLICY') EXECUTE FUNCTION refuse()",
+    )
+    .await;
+    migrate(&database.url(OWNER), STORE).await.unwrap_err();
+    refused(&database, STORE, "has no schema regentra_sync").await;
+    execute(&mut superuser, "DROP EVENT TRIGGER no_policies").await;
+    migrate(&database.url(OWNER), STORE).await.unwrap();
+    database.store().await;
+}
+
+#[tokio::test]
+async fn a_role_that_row_level_security_does_not_bind_is_refused() {
+    let database = postgres::database().await;
+    let with_bypass = role(&database, "bypass", "BYPASSRLS").await;
+    let member = role(&database, "member", &format!("IN ROLE {OWNER}")).await;
+    let admin = role(&database, "admin", "NOINHERIT").await;
+    let mut superuser = database.connect(SUPERUSER).await;
+    execute(&mut superuser, &format!("GRANT {SUPERUSER} TO {admin}")).await;
+    for (role, words) in [
+        (SUPERUSER, "is a superuser"),
+        (admin.as_str(), "is a superuser, or a member of one"),
+        (with_bypass.as_str(), "has BYPASSRLS"),
+        (OWNER, "owns tables"),
+        (
+            member.as_str(),
+            "owns tables of this database, or is a member of a role that does",
+        ),
+    ] {
+        refused(&database, role, words).await;
+        refused(
+            &database,
+            role,
+            "CREATE ROLE ... LOGIN NOSUPERUSER NOBYPASSRLS",
+        )
+        .await;
+        let error = migrate(&database.url(OWNER), role).await.unwrap_err();
+        assert!(
+            said(&error).contains("create a role of its own"),
+            "{role}: {}",
+            said(&error)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_superuser_who_plays_another_role_is_refused() {
+    let database = postgres::database().await;
+    let url = format!("{}&options=-c%20role%3D{STORE}", database.url(SUPERUSER));
+    let error = PostgresStore::connect(&url).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
+    assert!(said(&error).contains("is a superuser"), "{}", said(&error));
+}
+
+#[tokio::test]
+async fn tables_without_row_level_security_are_refused() {
+    let database = postgres::database().await;
+    let mut owner = database.connect(OWNER).await;
+    for (break_it, mend_it) in [
+        (
+            "ALTER TABLE regentra_sync.assets DISABLE ROW LEVEL SECURITY",
+            "ALTER TABLE regentra_sync.assets ENABLE ROW LEVEL SECURITY",
+        ),
+        (
+            "ALTER TABLE regentra_sync.assets NO FORCE ROW LEVEL SECURITY",
+            "ALTER TABLE regentra_sync.assets FORCE ROW LEVEL SECURITY",
+        ),
+        (
+            "GRANT TRUNCATE ON regentra_sync.assets TO PUBLIC",
+            "REVOKE TRUNCATE ON regentra_sync.assets FROM PUBLIC",
+        ),
+        (
+            "CREATE TABLE regentra_sync.notes (x int)",
+            "DROP TABLE regentra_sync.notes",
+        ),
+    ] {
+        execute(&mut owner, break_it).await;
+        let table = if break_it.contains("notes") {
+            "on notes"
+        } else {
+            "on assets"
+        };
+        refused(&database, STORE, table).await;
+        execute(&mut owner, mend_it).await;
+        database.store().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_unavailable_and_a_wrong_database_is_not() {
+    let database = postgres::database().await;
+    let nowhere = "postgres://somebody@localhost/db?host=/nonexistent-regentra";
+    for error in [
+        PostgresStore::connect(nowhere).await.unwrap_err(),
+        migrate(nowhere, STORE).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+        let said = said(&error);
+        assert!(
+            said.contains("the connection to PostgreSQL failed ("),
+            "{said}"
+        );
+    }
+    let url = database
+        .url(STORE)
+        .replace(database.name(), "no_such_database");
+    let error = PostgresStore::connect(&url).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+    assert!(
+        said(&error).contains("no such database"),
+        "{}",
+        said(&error)
+    );
+}
+
+#[tokio::test]
+async fn no_error_and_no_debug_shows_a_password() {
+    let secret = "hunter2canary";
+    for url in [
+        format!("mysql://somebody:{secret}@localhost/db"),
+        format!("postgres://somebody:{secret}@localhost:notaport/db"),
+        format!("postgres://somebody:{secret}@localhost/db?host=/nonexistent-regentra"),
+        format!("postgres://somebody:{secret}@localhost/db?sslmode={secret}"),
+    ] {
+        for error in [
+            PostgresStore::connect(&url).await.unwrap_err(),
+            migrate(&url, STORE).await.unwrap_err(),
+        ] {
+            let shown = format!("{error} {error:?} {}", said(&error));
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+    let (store, database) = postgres::new_store(postgres::clock()).await;
+    let url = database
+        .url(STORE)
+        .replace(STORE, &format!("{STORE}:{secret}"));
+    let with_password = PostgresStore::connect(&url).await.unwrap();
+    for store in [store, with_password] {
+        let shown = format!("{store:?}");
+        assert!(
+            shown.starts_with("PostgresStore") && !shown.contains(secret),
+            "{shown}"
+        );
+    }
+}
+
+/// As a database of the release before: every row is kept, and an age of signatures that was running runs on.
+#[tokio::test]
+async fn a_schema_of_the_release_before_keeps_every_row_and_the_running_ages_of_signatures() {
+    let database = postgres::database().await;
+    let mut owner = database.connect(OWNER).await;
+    let id = |number: u128| format!("'{}'::uuid", uuid::Uuid::from_u128(number));
+    let before = format!(
+        "DROP SCHEMA regentra_sync CASCADE; CREATE SCHEMA regentra_sync; \
+         CREATE TABLE regentra_sync.migrations (version bigint PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()); \
+         {} {} {} \
+         INSERT INTO regentra_sync.migrations (version) VALUES (1), (2), (3); \
+         SET regentra.msp_org_id = '{tenant}'; \
+         INSERT INTO regentra_sync.signature_history (msp_org_id, mapping_id, device_digest, first_seen_at) \
+         VALUES ({msp}, {mapping}, 'd', '2026-10-01 00:00+00'); \
+         SET regentra.compliance_org_id = '{customer}'; \
+         INSERT INTO regentra_sync.mappings (msp_org_id, mapping_id, credential_id, external_org_id, name, state, version, discovered_at) \
+         VALUES ({msp}, {mapping}, {mapping}, 7, 'n', 'pending_review', 1, '2026-10-01 00:00+00'); \
+         INSERT INTO regentra_sync.signals (compliance_org_id, mapping_id, signal, event_id, status, collected_at, expires_at, body) \
+         VALUES ('{customer}', {mapping}, 'patch_sla', {msp}, 'pass', '2026-10-02 00:00+00', '2026-10-09 00:00+00', '{{}}'); \
+         INSERT INTO regentra_sync.evidence (compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash) \
+         SELECT '{customer}', {mapping}, 'patch_sla', n, {msp}, '{{}}', sha256('p'), sha256(n::text::bytea) \
+         FROM generate_series(1, 2) AS n",
+        include_str!("../../../../regentra-sync/adapters/postgres/migrations/0001_store.sql"),
+        include_str!(
+            "../../../../regentra-sync/adapters/postgres/migrations/0002_row_level_security.sql"
+        ),
+        include_str!(
+            "../../../../regentra-sync/adapters/postgres/migrations/0003_pass_expires_at.sql"
+        ),
+        tenant = uuid::Uuid::from_u128(1),
+        customer = uuid::Uuid::from_u128(3),
+        msp = id(1),
+        mapping = id(2)
+    );
+    execute(&mut owner, &before).await;
+    migrate(&database.url(OWNER), STORE).await.unwrap();
+    let kept: (String, String) = sqlx::query_as(
+        "SELECT state, (since AT TIME ZONE 'UTC')::text FROM regentra_sync.signature_history",
+    )
+    .fetch_one(&mut owner)
+    .await
+    .unwrap();
+    let expected = ("out_of_date".to_owned(), "2026-10-01 00:00:00".to_owned());
+    assert_eq!(kept, expected);
+    let heads: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT length, (tick AT TIME ZONE 'UTC')::text FROM regentra_sync.evidence_heads",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    assert_eq!(heads, [(2, "2026-10-02 00:00:00".to_owned())]);
+}

@@ -1,0 +1,68 @@
+//! A future that is dropped at its k-th suspension, for every k: the caller went away, a time-out struck, the process ended.
+//!
+//! The store in memory suspends before every call, so every gap between two calls is struck.
+
+use std::pin::pin;
+
+use super::{Operation, Successor, Undisturbed, deliver_again, in_memory};
+use regentra_harness::suspension::run_to_suspension;
+
+use crate::snapshot::assert_same;
+
+async fn dropped_at_every_suspension(operation: Operation) {
+    let undisturbed = Undisturbed::run(operation).await;
+    for successor in [Successor::Same, Successor::Another] {
+        let mut suspension = 0;
+        loop {
+            suspension += 1;
+            let what = format!("{operation:?} dropped at suspension {suspension}, {successor:?}");
+            let story = in_memory().await;
+            let process = story.process(operation);
+            let done = {
+                let run = pin!(story.perform(&process, operation));
+                run_to_suspension(run, suspension).await
+            };
+            undisturbed.assert_whole(&story.site.snapshot().await, &what);
+            deliver_again(&story, &process, operation, successor).await;
+            assert_same(&story.site.snapshot().await, &undisturbed.end, &what);
+            if let Some(done) = done {
+                // It was not dropped any more: that was every suspension.
+                assert_eq!(done, Ok(()));
+                break;
+            }
+        }
+        assert!(suspension > 2, "{operation:?} suspends before every call");
+    }
+}
+
+macro_rules! dropped {
+    ($($name:ident: $operation:ident,)+) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                dropped_at_every_suspension(Operation::$operation).await;
+            }
+        )+
+
+        #[test]
+        fn every_operation_is_dropped() {
+            assert_eq!([$(Operation::$operation),+], Operation::ALL);
+        }
+    };
+}
+
+dropped! {
+    connecting: Connect,
+    reconnecting: Reconnect,
+    disconnecting: Disconnect,
+    discovering: Discover,
+    mapping_to_a_new_company: MapToNewCompany,
+    unmapping: Unmap,
+    promoting: Promote,
+    syncing_assets: SyncAssets,
+    syncing_a_company: SyncCompany,
+    a_sweep_that_fails: SweepThatFails,
+    a_sweep_that_passes: SweepThatPasses,
+    delivering_to_the_ticket_system: Deliver,
+    rotating_the_key: RotateKey,
+}

@@ -1,0 +1,20 @@
+//! The sync's promises, proven over stores: every law on a store written from the documentation, crashes, tenancies, and random
+//! histories against a small model.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test panics where it fails, helpers included"
+)]
+#![allow(missing_docs, reason = "a test's name says what it shows")]
+
+mod crashes;
+mod dice;
+mod fourth_store;
+mod histories;
+mod on_sqlite;
+mod simulated;
+mod tenancy;
+
+use regentra_harness::proofs::{
+    killed, on_a_database, site, snapshot, story, undisturbed, watched,
+};
