@@ -127,7 +127,7 @@ pub async fn play(folder: &Path) -> anyhow::Result<()> {
 
 fn farewell(database: &Path) -> String {
     let database = database.display();
-    let regentra = format!("cargo run --bin regentra -- --db {database}");
+    let regentra = format!("cargo run -p regentra-cli -- --db {database}");
     format!(
         "\nDatabase: {database}\n\
          \nNext, on it:\n\
@@ -135,7 +135,7 @@ fn farewell(database: &Path) -> String {
          \x20 {regentra} audit --limit 20\n\
          \x20 {regentra} status\n\
          \nOn your own tenant, with NINJAONE_CLIENT_ID and NINJAONE_CLIENT_SECRET set:\n\
-         \x20 cargo run --bin regentra -- connect --region us\n"
+         \x20 cargo run --release -p regentra-cli -- connect --region us\n"
     )
 }
 

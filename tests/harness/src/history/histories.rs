@@ -14,7 +14,8 @@ use crate::history::{
     world::{NOW, World},
 };
 
-/// How many histories there are on memory, SQLite and PostgreSQL. More than every check has time for: `REGENTRA_HISTORIES=5000,500,50`.
+/// How many histories there are on memory, SQLite and PostgreSQL. More than every check has time for: `REGENTRA_HISTORIES=20000,2000,200`
+/// (`.ci/long`).
 const HISTORIES: &str = "REGENTRA_HISTORIES";
 
 /// Where chance begins: any number.
@@ -24,10 +25,6 @@ const SEED: &str = "REGENTRA_SEED";
 pub type Kept = Box<dyn Any>;
 
 #[derive(Clone, Copy, Debug)]
-#[allow(
-    dead_code,
-    reason = "the binary with PostgreSQL has no other store, and the other way round"
-)]
 pub enum On {
     Memory,
     Sqlite,
@@ -38,9 +35,9 @@ fn histories_on(on: On) -> u32 {
     let told = env::var(HISTORIES).ok();
     let told = told.and_then(|told| told.split(',').nth(on as usize)?.trim().parse().ok());
     told.unwrap_or(match on {
-        On::Memory => 2_000,
-        On::Sqlite => 200,
-        On::Postgres => 20,
+        On::Memory => 500,
+        On::Sqlite => 60,
+        On::Postgres => 10,
     })
 }
 

@@ -17,10 +17,10 @@ use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConne
 use tempfile::TempDir;
 
 use crate::{
-    killed::{HoldsUp, killed, killed_at_first_writes},
+    killed::{HoldsUp, killed, killed_at_first_writes, operations},
     on_a_database::{Begun, crashes},
     site::Site,
-    story::{Operation, Story},
+    story::Story,
 };
 
 /// A folder in memory where there is one: what is proven survives a process, not a machine, and waits for no disk.
@@ -155,4 +155,4 @@ impl HoldsUp for Stories {
 
 crashes!("current_thread", Stories);
 killed!(Stories);
-killed_at_first_writes!(Stories, &Operation::ALL);
+killed_at_first_writes!(Stories, operations());
