@@ -15,15 +15,12 @@ use ninjaone_simulator::{
 };
 use regentra_evidence::{Reason, SignalKind, Status};
 use regentra_sync::{
-    CompanyId, ComplianceOrgId, CredentialId, EventId, Integration, MappingId, MspOrgId, Policy,
-    RegionKey,
-    asset::AssetStatus,
-    audit::{Actor, ActorId},
-    clock::{Clock as _, ManualClock, StoreClock, SystemClock},
-    company::PortalCompany,
-    integration::{Choice, Connect, SweepOutcome, SyncOutcome, TestConnection},
-    mapping::{Mapping, MappingState},
-    private::Private,
+    Choice, Connect, Integration, SweepOutcome, SyncOutcome, TestConnection,
+    host::{Clock as _, ManualClock, Policy, StoreClock, SystemClock},
+    model::{
+        Actor, ActorId, AssetStatus, CompanyId, ComplianceOrgId, CredentialId, EventId, Mapping,
+        MappingId, MappingState, MspOrgId, PortalCompany, Private, RegionKey,
+    },
     schedule::Cadence,
     store::{AssetFilter, Store},
 };
