@@ -20,7 +20,7 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::runtime::{self, Runtime};
 use uuid::Uuid;
 
-use crate::log::Log;
+use crate::log::{Log, heard_whatever_other_threads_do};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 
@@ -120,6 +120,7 @@ pub fn runtime() -> Runtime {
 /// Does something, and listens to everything that is logged meanwhile.
 pub fn listening<T>(runtime: &Runtime, story: impl Future<Output = T>) -> (T, String) {
     let log = Log::default();
+    let _second = heard_whatever_other_threads_do();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_writer(log.clone())

@@ -13,7 +13,7 @@ use ninjaone_client::{
 };
 use ninjaone_simulator::front::tcp;
 use ninjaone_simulator::{Fault, Malformed, Preset, Tenant};
-use regentra_harness::log::Log;
+use regentra_harness::log::{Log, heard_whatever_other_threads_do};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -73,6 +73,7 @@ async fn walk(client: &Client) -> Result<usize, Error> {
 #[test]
 fn nothing_of_a_tenant_is_logged_even_at_trace() {
     let log = Log::default();
+    let _second = heard_whatever_other_threads_do();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_writer(log.clone())
