@@ -339,7 +339,10 @@ fn agree(
 ) {
     let differ = |tenant: &Tenant| {
         let tenant = served(tenant);
-        differences(&oracle::evaluate(&tenant), &ours(&tenant))
+        match ours(&tenant) {
+            Value::Null => BTreeMap::new(),
+            found => differences(&oracle::evaluate(&tenant), &found),
+        }
     };
     let mut kinds: BTreeMap<String, (usize, Tenant)> = BTreeMap::new();
     for tenant in seeds.map(fleets::tenant) {
