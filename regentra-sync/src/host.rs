@@ -10,7 +10,7 @@ pub(crate) use self::policy::is_elsewhere;
 #[cfg(feature = "time-stamps")]
 pub use self::anchor_sink::{TimeStampTransport, TimeStamps, verify_imprint};
 pub use self::{
-    anchor_sink::{Anchor, AnchorSink, FileSink, SinkError},
+    anchor_sink::{Anchor, AnchorSink, FileSink, SinkError, SinkErrorKind},
     clock::{Clock, ManualClock, StoreClock, SystemClock, to_micros},
     policy::{DEVICE_CEILING, ORGANIZATION_CEILING, PASSES_TO_CLOSE, Policy},
     progress::{Observer, Progress, Unobserved},

@@ -23,7 +23,7 @@ mod signature_history;
 mod tenant;
 mod ticket;
 
-pub(crate) use self::{id::derive, name::confusable_name};
+pub(crate) use self::{ahead::present, id::derive, name::confusable_name};
 
 pub use self::{
     ahead::{CLOCK_TOLERANCE, is_ahead},
@@ -43,7 +43,7 @@ pub use self::{
     evidence_chain::{
         EvidenceRow, TimeFault, chain_start, chain_subject, mapping_of, verify_times,
     },
-    evidence_head::{EvidenceHead, EvidenceRoot},
+    evidence_head::{AnchoringFailure, EvidenceHead, EvidenceRoot},
     id::{EventId, Version},
     keyed::{DeviceDigester, Field},
     listing::{Contact, DeviceList, ListedDevice, ListedOrganization, OrganizationList},

@@ -6,7 +6,8 @@
 //!
 //! **Atomicity.** Each use case commits through *one* method that takes everything it writes as a plain value together with
 //! the guards it relies on. Such a method checks, in this order: was the event seen before ([`CommitOutcome::AlreadyCommitted`]);
-//! does every guard hold ([`CommitOutcome::Superseded`], with the first one that does not); and then writes everything,
+//! does a time of the commit lie ahead of the store's clock ([`Stamped::check_not_ahead`], an error of kind
+//! [`StoreErrorKind::Clock`]); does every guard hold ([`CommitOutcome::Superseded`], with the first one that does not); and then writes everything,
 //! remembers the event, and answers [`CommitOutcome::Committed`]. It writes all or nothing, also when its future is dropped
 //! or the process dies, and nobody sees a half of it. A lost race is an answer, not an error.
 //!
@@ -15,9 +16,12 @@
 //! another tenant do not exist: neither a read nor a guard finds them, and an unknown id is answered as an empty one.
 //!
 //! **Clocks.** A store has a [`StoreClock`](crate::host::StoreClock). It stamps leases, requests of the budget, and the commit
-//! of each evidence record. What lies more than [`CLOCK_TOLERANCE`](crate::model::CLOCK_TOLERANCE) ahead of it was written by a
-//! clock that ran ahead, and counts as not there: such a signal is not current, such a request started now, such a lease is
-//! expired.
+//! of each evidence record. Whatever a process stamps is refused, by every method that writes a time and by
+//! [`Stamped::check_not_ahead`], when it lies more than [`CLOCK_TOLERANCE`](crate::model::CLOCK_TOLERANCE) ahead of it. What lies
+//! there all the same was written by a clock that ran ahead together with the store's, and counts as not there: such a signal is not
+//! current, such a request started now, such a lease is expired. A process whose clock is behind may write, but for a sweep behind
+//! its chain ([`SweepCommit::check_order`]) and an asset behind its own row ([`Assets::commit_assets`]): versions and generations
+//! say which of two writes is the later one, and no clock does.
 
 pub use self::{
     anchors::{Anchors, RootCommit},
@@ -27,12 +31,13 @@ pub use self::{
     commit::{CommitOutcome, Guard},
     connections::{ConnectCommit, Connections, DisconnectCommit, SecretsCommit},
     error::{Result, StoreError, StoreErrorKind},
-    evidence::{Evidence, StoredSignal, SweepCommit, SweepState, TicketWrite, check_not_ahead},
+    evidence::{Evidence, StoredSignal, SweepCommit, SweepState, TicketWrite},
     mappings::{DiscoveryCommit, MappingCommit, Mappings, PromotionCommit, SeenOrganization},
     memory::MemoryStore,
     planner::{ActiveCredential, Planner, PromotedMapping},
-    runs::Runs,
+    runs::{RowsAhead, Runs},
     tickets::{DeliveryCommit, Tickets},
+    times::{Stamped, check_begun, check_not_ahead},
 };
 
 mod anchors;
@@ -50,6 +55,7 @@ mod memory;
 mod planner;
 mod runs;
 mod tickets;
+mod times;
 
 /// Everything a host's store does. Implemented by whatever implements the ten traits.
 pub trait Store:

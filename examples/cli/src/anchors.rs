@@ -5,7 +5,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use regentra_evidence::{Anchor, anchor::read_anchors};
-use regentra_sync::host::{AnchorSink, FileSink, SinkError, TimeStampTransport, TimeStamps};
+use regentra_sync::host::{
+    AnchorSink, FileSink, SinkError, SinkErrorKind, TimeStampTransport, TimeStamps,
+};
 use reqwest::header::CONTENT_TYPE;
 
 use crate::output;
@@ -84,8 +86,21 @@ impl TimeStampTransport for Authority {
         let request = self.client.post(self.authority.clone());
         let request = request.header(CONTENT_TYPE, "application/timestamp-query");
         let failed = |error: reqwest::Error| {
-            let why = "the time-stamping authority does not answer";
-            SinkError::because(why, error.without_url())
+            let is_answer = error
+                .status()
+                .is_some_and(|status| status.is_client_error());
+            let (kind, why) = if is_answer {
+                (
+                    SinkErrorKind::Refused,
+                    "the time-stamping authority refuses the query",
+                )
+            } else {
+                (
+                    SinkErrorKind::Unreachable,
+                    "the time-stamping authority does not answer",
+                )
+            };
+            SinkError::new(kind, why).because(error.without_url())
         };
         let mut answer = request
             .body(query)
@@ -97,9 +112,8 @@ impl TimeStampTransport for Authority {
         while let Some(part) = answer.chunk().await.map_err(failed)? {
             reply.extend_from_slice(&part);
             if reply.len() > LONGEST_REPLY {
-                return Err(SinkError::new(
-                    "the time-stamping authority's reply is longer than a time stamp can be",
-                ));
+                let text = "the time-stamping authority's reply is longer than a time stamp can be";
+                return Err(SinkError::new(SinkErrorKind::Unreadable, text));
             }
         }
         Ok(reply)

@@ -14,6 +14,7 @@ use std::{
 };
 
 use crate::simulated::{Person, Run, mixed};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use regentra_evidence::{ChainHead, HeadTree, SignalKind};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -573,13 +574,22 @@ struct Authority {
 
 impl Authority {
     fn start(folder: &Path) -> Self {
+        Self::configured(folder, "")
+    }
+
+    /// Its stamps say the time to the microsecond, as RFC 3161 allows.
+    fn to_the_microsecond(folder: &Path) -> Self {
+        Self::configured(folder, "clock_precision_digits = 6\n")
+    }
+
+    fn configured(folder: &Path, more: &str) -> Self {
         let config = "[req]\ndistinguished_name = name\nprompt = no\n[name]\nCN = Stamps\n\
             [ca_ext]\nbasicConstraints = critical, CA:true\nkeyUsage = critical, keyCertSign\n\
             [tsa_ext]\nbasicConstraints = critical, CA:false\nkeyUsage = critical, digitalSignature\n\
             extendedKeyUsage = critical, timeStamping\n\
             [tsa]\ndefault_tsa = stamps\n[stamps]\nserial = serial\nsigner_digest = sha256\n\
             default_policy = 1.2.3.4.1\ndigests = sha256\naccuracy = secs:1\ness_cert_id_alg = sha256\n";
-        fs::write(folder.join("tsa.cnf"), config).unwrap();
+        fs::write(folder.join("tsa.cnf"), format!("{config}{more}")).unwrap();
         fs::write(folder.join("serial"), "01\n").unwrap();
         for command in [
             "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 3650 -config tsa.cnf -extensions ca_ext",
@@ -716,4 +726,72 @@ async fn roots_wait_while_the_authority_is_away_and_are_stamped_when_it_answers(
     lines[0].as_object_mut().unwrap().remove("time_stamp");
     write(&lines);
     assert_eq!(stamped(&safe.text("damaged")), Some(1));
+}
+
+/// Whatever is asked of it, it answers that.
+fn always(answer: &'static [u8]) -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            // The query is some hundred bytes, and comes in a moment.
+            let _ = connection.read(&mut [0; 4096]);
+            let _ = connection.write_all(answer);
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stamp_with_a_fraction_of_a_second_is_kept_and_what_cannot_be_read_is_shown_by_its_kind()
+{
+    if !python() {
+        return;
+    }
+    let mut person = Person::of(mixed().build()).await;
+    let safe = Safe(tempfile::tempdir().unwrap());
+    person.variables = vec![
+        ("REGENTRA_ANCHORS", safe.text("anchors")),
+        (
+            "REGENTRA_TSA",
+            always(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>"),
+        ),
+    ];
+    swept(&mut person).await;
+    let refusing =
+        always(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    for (authority, kind) in [(None, "sink.unreadable"), (Some(refusing), "sink.refused")] {
+        if let Some(authority) = authority {
+            person.variables[1].1 = authority;
+        }
+        assert_eq!(person.does(&["anchor"]).await.code, Some(1));
+        let found = person.does(&["diagnose"]).await;
+        assert!(found.text().contains(kind), "{found:?}");
+    }
+
+    person.variables[1].1 = Authority::to_the_microsecond(safe.0.path()).url;
+    let anchored = person.does(&["anchor"]).await;
+    assert!(anchored.text().contains("4 roots anchored"), "{anchored:?}");
+    let found = person.does(&["diagnose"]).await;
+    assert!(!found.text().contains("sink."), "{found:?}");
+    let (anchors, export) = (safe.text("anchors"), safe.text("evidence.json"));
+    let run = verify(&person, &["--anchors", &anchors, "--export", &export]).await;
+    assert!(run.text().contains("20 of 20 are as they were"), "{run:?}");
+    // The stamps are what they are about, and the auditor's verifier takes them, too.
+    let stamps = fs::read_to_string(&anchors).unwrap();
+    let has_fraction = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let stamp = STANDARD
+            .decode(line["time_stamp"].as_str().unwrap())
+            .unwrap();
+        let dot = |at: &[u8]| at[0].is_ascii_digit() && at[1] == b'.' && at[2].is_ascii_digit();
+        stamp.windows(3).any(dot)
+    };
+    assert!(stamps.lines().any(has_fraction));
+    let ca = safe.text("ca.pem");
+    let export = safe.path("evidence.json");
+    let audited = audited(&export, &["--anchors", &anchors, "--tsa-ca", &ca]);
+    assert_eq!(audited.0, Some(0));
 }

@@ -34,9 +34,40 @@ pub trait AnchorSink: fmt::Debug + Send + Sync + 'static {
     async fn keep(&self, anchor: &Anchor) -> Result<(), SinkError>;
 }
 
+/// Why an anchor was not kept, as far as it matters for what a person does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SinkErrorKind {
+    /// It does not answer, or with an error: it may answer later.
+    Unreachable,
+    /// It understood and refused.
+    Refused,
+    /// It answered, and with nothing that can be kept: what this program asks it for will not be had from it.
+    Unreadable,
+    /// What it keeps anchors in cannot be written.
+    Unwritable,
+    /// Anything else.
+    Other,
+}
+
+impl SinkErrorKind {
+    /// A short name that stays as it is, such as `sink.unreadable`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "sink.unreachable",
+            Self::Refused => "sink.refused",
+            Self::Unreadable => "sink.unreadable",
+            Self::Unwritable => "sink.unwritable",
+            Self::Other => "sink.other",
+        }
+    }
+}
+
 /// Why an anchor was not kept.
 #[derive(Debug)]
 pub struct SinkError {
+    kind: SinkErrorKind,
     what: &'static str,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -44,17 +75,27 @@ pub struct SinkError {
 impl SinkError {
     /// What went wrong, in words without an address or a secret.
     #[must_use]
-    pub const fn new(what: &'static str) -> Self {
-        Self { what, source: None }
+    pub const fn new(kind: SinkErrorKind, what: &'static str) -> Self {
+        Self {
+            kind,
+            what,
+            source: None,
+        }
     }
 
     /// The same, and why.
     #[must_use]
-    pub fn because(what: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn because(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self {
-            what,
             source: Some(source.into()),
+            ..self
         }
+    }
+
+    /// What kind of trouble.
+    #[must_use]
+    pub const fn kind(&self) -> SinkErrorKind {
+        self.kind
     }
 }
 

@@ -11,3 +11,8 @@ pub const CLOCK_TOLERANCE: Duration = Duration::minutes(5);
 pub fn is_ahead(time: OffsetDateTime, now: OffsetDateTime) -> bool {
     time > now.saturating_add(CLOCK_TOLERANCE)
 }
+
+/// The time, or `now` where it lies so far ahead that it counts as not there: what is written once more is written so.
+pub(crate) fn present(time: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
+    if is_ahead(time, now) { now } else { time }
+}

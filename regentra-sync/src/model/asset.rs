@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use super::{
+    ahead::present,
     company::CompanyId,
     credential::CredentialId,
     id::{Version, derive, opaque_id},
@@ -232,7 +233,7 @@ pub struct Asset {
 
 /// Lets assets come back whose winner is gone. Of those that gave way to the same winner, the one of the highest source (then
 /// the smallest id) is active again and the others give way to it. Stores call it where a commit's contract retires
-/// assets; each row's version grows by one and its `updated_at` becomes `at`.
+/// assets; each row's version grows by one and its `updated_at` becomes `at`. No other time of it lies ahead of `at` then.
 #[must_use]
 pub fn come_back(superseded: Vec<Asset>, at: OffsetDateTime) -> Vec<Asset> {
     let mut winners = std::collections::BTreeMap::new();
@@ -259,6 +260,9 @@ pub fn come_back(superseded: Vec<Asset>, at: OffsetDateTime) -> Vec<Asset> {
             };
             asset.version = asset.version.next();
             asset.updated_at = at;
+            // A row that a clock that ran ahead wrote is written with times of now.
+            asset.created_at = present(asset.created_at, at);
+            asset.missing_since = asset.missing_since.map(|since| present(since, at));
         }
         asset
     };

@@ -71,3 +71,23 @@ impl EvidenceRoot {
         }
     }
 }
+
+/// Why an MSP's evidence was last not anchored: a root could not be made, or the sink did not take one. Stores keep it until
+/// everything is anchored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnchoringFailure {
+    /// The kind of error, such as `sink.unreadable` ([`SinkErrorKind::as_str`](crate::host::SinkErrorKind::as_str)), or `store.contention`
+    /// ([`ErrorKind::as_str`](crate::ErrorKind::as_str)) where no root could be made.
+    pub error: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+impl AnchoringFailure {
+    /// Whether the sink did not take a root; else none could be made.
+    #[must_use]
+    pub fn is_of_sink(&self) -> bool {
+        self.error.starts_with("sink.")
+    }
+}

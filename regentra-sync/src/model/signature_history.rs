@@ -17,7 +17,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::keyed::DeviceDigester;
+use super::{ahead::is_ahead, keyed::DeviceDigester};
 
 /// A device as the signature history knows it: HMAC-SHA-256 of (credential, device id), lower-case hex.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ impl SignatureChanges {
     ) -> Self {
         let mut changes = Self::default();
         for (device, out_of_date) in sightings {
-            let known = history.get(&device).copied();
+            let known = known(history, &device, now);
             if let Some(record) = SignatureRecord::after(known, out_of_date, now) {
                 changes.changed.insert(device, record);
             }
@@ -162,7 +162,7 @@ impl SignatureAges {
         if self.history.is_empty() {
             return None;
         }
-        let known = self.history.get(&self.digester.digest(device))?;
+        let known = known(&self.history, &self.digester.digest(device), self.now)?;
         match known.state {
             SignatureState::UpToDate => Some(self.now),
             SignatureState::OutOfDate => Some(known.since),
@@ -203,6 +203,17 @@ impl SignatureAges {
             .map(|device| self.digester.digest(*device))
             .collect()
     }
+}
+
+/// What is known of a device, unless a clock that ran ahead wrote it: what will be in twenty days says nothing about how old
+/// signatures are now.
+fn known(
+    history: &SignatureHistory,
+    device: &DeviceDigest,
+    now: OffsetDateTime,
+) -> Option<SignatureRecord> {
+    let known = history.get(device).copied();
+    known.filter(|known| !is_ahead(known.since, now))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{identity::serial_key, reconcile::reconcile};
 use crate::{
     model::{
         Asset, AssetId, AssetStatus, CompanyId, Contact, CredentialId, DeviceList, MappingId,
-        Private, Source, SyncCounts, Version,
+        Private, Source, SyncCounts, Version, is_ahead,
     },
     store::AssetWrite,
 };
@@ -59,7 +59,7 @@ pub struct SyncPlan {
 ///   ([`Asset::missing_since`]); the next complete list that does not contain them retires them. One that moved to an organization
 ///   that does not answer is retired once, and the same row is active again with the first answer that lists it.
 /// - Then every company touched is reconciled: of a machine in several sources the highest counts.
-/// - A row that comes out as it was is not written.
+/// - A row that comes out as it was is not written, unless its times lie in the future: a clock that ran ahead wrote it.
 #[must_use]
 pub fn sync_plan(
     target: SyncTarget,
@@ -72,6 +72,9 @@ pub fn sync_plan(
         .map(|asset| (asset.id, asset))
         .collect();
     let mut after = before.clone();
+    for asset in after.values_mut() {
+        drop_times_ahead(asset, now);
+    }
     let mut companies = BTreeSet::from([target.company]);
     let mut counts = SyncCounts {
         listed: list.devices.len() as u64,
@@ -150,6 +153,16 @@ pub fn sync_plan(
         suspect_empty,
         suspect_shrunk,
     }
+}
+
+/// What a clock that ran ahead stamped counts as not there: the row is written with times of now.
+fn drop_times_ahead(asset: &mut Asset, now: OffsetDateTime) {
+    for time in [&mut asset.created_at, &mut asset.updated_at] {
+        if is_ahead(*time, now) {
+            *time = now;
+        }
+    }
+    asset.missing_since = asset.missing_since.filter(|since| !is_ahead(*since, now));
 }
 
 /// Puts the listed devices into the assets, and the companies they are or were in into those to reconcile. Answers who was
@@ -232,14 +245,20 @@ fn possible_duplicates(
 fn count(counts: &mut SyncCounts, was: Option<&Asset>, is: &Asset) {
     let counter = match was {
         None => &mut counts.created,
+        // A row that is held, marked as a possible duplicate, or set right in its times is counted as nothing else.
+        Some(was)
+            if was.status == is.status
+                && was.content == is.content
+                && was.mapping == is.mapping =>
+        {
+            return;
+        }
         Some(was) if was.source != Source::Ninjaone => match is.status {
             AssetStatus::Superseded { .. } => &mut counts.superseded,
             AssetStatus::Active | AssetStatus::Retired => &mut counts.restored,
         },
         Some(was) if was.mapping != is.mapping => &mut counts.moved,
         Some(_) if is.status == AssetStatus::Retired => &mut counts.retired,
-        // A row that is held, or marked as a possible duplicate, is counted as that.
-        Some(was) if was.status == is.status && was.content == is.content => return,
         Some(_) => &mut counts.updated,
     };
     *counter += 1;

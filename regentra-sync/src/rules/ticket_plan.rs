@@ -10,7 +10,7 @@ use crate::{
     host::PASSES_TO_CLOSE,
     model::{
         CompanyId, ComplianceOrgId, EventId, MappingId, MspOrgId, OutboxAction, OutboxId,
-        OutboxRow, SignalKey, Ticket, TicketId, TicketState, TicketTick, Version,
+        OutboxRow, SignalKey, Ticket, TicketId, TicketState, TicketTick, Version, present,
     },
     store::{SweepState, TicketWrite},
 };
@@ -139,6 +139,10 @@ impl TicketPlan {
     fn go_on(&mut self, sweep: Sweep, open: &Ticket, signal: &Signal) {
         let key = open.key;
         let mut ticket = open.clone();
+        // What a clock that ran ahead stamped is written with the time of now.
+        for time in [&mut ticket.opened_at, &mut ticket.last_failed_at] {
+            *time = present(*time, sweep.now);
+        }
         match signal.status {
             Status::Fail | Status::Warning => {
                 ticket.passes = 0;
@@ -237,6 +241,7 @@ fn digest(
             delivered_at: None,
         }
     });
+    row.created_at = present(row.created_at, sweep.now);
     if let OutboxAction::Digest { entries } = &mut row.action {
         let of_company = entries.entry(sweep.company).or_default();
         of_company.extend(overflow);

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::{commit::CommitOutcome, error::Result};
-use crate::model::{ComplianceOrgId, EventId, EvidenceHead, EvidenceRoot, MspOrgId};
+use crate::model::{
+    AnchoringFailure, ComplianceOrgId, EventId, EvidenceHead, EvidenceRoot, MspOrgId,
+};
 
 /// The heads that sweeps wrote on the MSP's side, and the roots over them that are handed to an
 /// [`AnchorSink`](crate::host::AnchorSink).
@@ -42,8 +44,20 @@ pub trait Anchors: Debug + Send + Sync + 'static {
     /// The roots that were not handed out, ordered by number, at most `limit`.
     async fn roots_waiting(&self, msp: MspOrgId, limit: u32) -> Result<Vec<EvidenceRoot>>;
 
-    /// Remembers that a root was handed out at `at`. One that is not there, or was handed out before, stays as it is.
+    /// Remembers that a root was handed out at `at`. One that is not there, or was handed out before, stays as it is. A time ahead
+    /// of the store's clock is refused with [`check_not_ahead`](super::check_not_ahead).
     async fn root_handed_out(&self, msp: MspOrgId, number: u64, at: OffsetDateTime) -> Result<()>;
+
+    /// Why the MSP's evidence was last not anchored; `None` when nothing was wrong, or since everything is anchored.
+    async fn anchoring_failure(&self, msp: MspOrgId) -> Result<Option<AnchoringFailure>>;
+
+    /// Remembers it, in the place of what was known, or forgets it. A time ahead of the store's clock is refused with
+    /// [`Stamped::check_not_ahead`](super::Stamped::check_not_ahead).
+    async fn remember_anchoring_failure(
+        &self,
+        msp: MspOrgId,
+        failure: Option<AnchoringFailure>,
+    ) -> Result<()>;
 
     /// The heads under a root, in any order.
     async fn heads_of_root(&self, msp: MspOrgId, number: u64) -> Result<Vec<EvidenceHead>>;

@@ -3,11 +3,15 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
-use super::{commit::CommitOutcome, error::Result};
+use super::{
+    commit::CommitOutcome,
+    error::{Result, StoreError, StoreErrorKind},
+};
 use crate::model::{
-    Asset, AssetId, AuditRow, CompanyId, CredentialGuard, CredentialId, EventId, Lease,
-    MappingGuard, MappingId, MspOrgId, Version,
+    Asset, AssetId, AuditRow, CLOCK_TOLERANCE, CompanyId, CredentialGuard, CredentialId, EventId,
+    Lease, MappingGuard, MappingId, MspOrgId, Version, is_ahead,
 };
 
 /// The assets of an MSP, from every source.
@@ -26,6 +30,8 @@ pub trait Assets: Debug + Send + Sync + 'static {
     /// way to one of them that is not active: a machine that somebody else wrote about meanwhile would be counted nowhere. Else
     /// [`Guard::Asset`]. (A host that retires an asset of its own writes with it what
     /// [`come_back`](crate::model::come_back) answers for the assets that gave way to it.)
+    ///
+    /// Refuses, once the guards hold, a row behind the stored one with [`AssetWrite::check_order`].
     ///
     /// Writes: every row whole, the audit rows on the MSP's trail.
     ///
@@ -86,5 +92,20 @@ impl AssetWrite {
     #[must_use]
     pub const fn id(&self) -> AssetId {
         self.asset.id
+    }
+
+    /// The row is not written behind the stored one, which was last written at `stored`: the process that wrote that one, or this
+    /// one, has a wrong clock, and it cannot be told which. A time of `stored` that lies ahead of the store's clock, which shows
+    /// `now`, counts as not there.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Clock`] when it is more than [`CLOCK_TOLERANCE`] behind.
+    pub fn check_order(&self, stored: OffsetDateTime, now: OffsetDateTime) -> Result<()> {
+        let is_behind = self.asset.updated_at.saturating_add(CLOCK_TOLERANCE) < stored;
+        if is_behind && !is_ahead(stored, now) {
+            let text = "the clock of this process is more than five minutes behind what is written already";
+            return Err(StoreError::new(StoreErrorKind::Clock, text));
+        }
+        Ok(())
     }
 }

@@ -57,9 +57,6 @@ macro_rules! conformance {
             connections::a_disconnect_purges_signature_history_and_notes_open_tickets,
             connections::a_disconnect_leaves_mappings_signals_and_evidence,
             connections::nothing_is_committed_after_a_disconnect,
-            connections::a_pending_authorization_is_taken_once_in_time_by_its_msp,
-            connections::expired_authorizations_are_forgotten_when_the_next_is_begun_or_taken,
-            connections::a_disconnect_forgets_the_authorizations_under_way_for_its_region,
             mappings::mappings_and_companies_are_read_by_their_msp_only,
             mappings::discovery_adds_and_never_changes_a_decision,
             mappings::discovery_delivered_twice_writes_once,
@@ -91,6 +88,7 @@ macro_rules! conformance {
             anchors::a_root_that_another_process_made_or_whose_heads_changed_is_not_written,
             anchors::a_root_waits_until_it_is_handed_out,
             anchors::heads_and_roots_of_msps_and_customers_are_apart,
+            anchors::why_evidence_is_not_anchored_is_kept_until_it_is_forgotten,
             tickets::a_signal_has_one_open_ticket,
             tickets::a_ticket_is_written_from_the_version_that_was_read,
             tickets::of_two_sweeps_that_open_tickets_in_one_tick_one_commits,
@@ -105,6 +103,9 @@ macro_rules! conformance {
             planner::the_plan_holds_only_what_is_active_mapped_and_promoted,
         }
         $crate::conformance! { @laws_of_time $new_store;
+            connections::a_pending_authorization_is_taken_once_in_time_by_its_msp,
+            connections::expired_authorizations_are_forgotten_when_the_next_is_begun_or_taken,
+            connections::a_disconnect_forgets_the_authorizations_under_way_for_its_region,
             assets::assets_delivered_twice_are_written_once,
             evidence::a_sweep_commits_everything_together,
             runs::a_lease_has_one_holder_until_it_expires,
@@ -121,6 +122,13 @@ macro_rules! conformance {
             budget::budgets_of_tenants_are_apart,
             budget::requests_stamped_ahead_count_as_started_now,
             clocks::a_commit_ahead_of_the_stores_clock_is_refused,
+            clocks::whatever_is_stamped_ahead_of_the_stores_clock_is_refused_and_writes_nothing,
+            clocks::an_authorization_lasts_ten_minutes_by_the_stores_clock,
+            clocks::an_asset_is_not_written_behind_its_own_row,
+            clocks::of_two_decisions_the_version_says_which_is_later_and_no_clock_does,
+            clocks::of_two_runs_the_one_released_last_is_the_last,
+            clocks::what_lies_ahead_is_counted_by_its_msp,
+            clocks::a_tick_to_come_has_opened_no_ticket,
             clocks::a_commit_behind_the_last_record_is_refused,
             clocks::a_clock_that_ran_ahead,
             clocks::a_clock_that_ran_behind,
@@ -157,6 +165,30 @@ mod tests {
 
     async fn new_memory_store(clock: crate::host::StoreClock) -> (crate::store::MemoryStore, ()) {
         std::future::ready((crate::store::MemoryStore::new().with_clock(clock), ())).await
+    }
+
+    /// A commit that the laws about clocks do not know may decide for weeks.
+    #[test]
+    fn every_commit_is_held_against_the_stores_clock() {
+        let traits = [
+            include_str!("store/anchors.rs"),
+            include_str!("store/assets.rs"),
+            include_str!("store/audit.rs"),
+            include_str!("store/connections.rs"),
+            include_str!("store/evidence.rs"),
+            include_str!("store/mappings.rs"),
+            include_str!("store/tickets.rs"),
+        ];
+        let laws = include_str!("conformance/clocks.rs");
+        let commits = traits
+            .iter()
+            .flat_map(|file| file.split("async fn commit_").skip(1))
+            .map(|commit| commit.split('(').next().unwrap_or_default());
+        let commits: Vec<_> = commits.collect();
+        assert_eq!(commits.len(), 11, "{commits:?}");
+        for commit in commits {
+            assert!(laws.contains(&format!(".commit_{commit}(")), "{commit}");
+        }
     }
 
     /// A law that the macro does not name would never run.

@@ -70,7 +70,10 @@ pub trait Connections: Debug + Send + Sync + 'static {
     ) -> Result<CommitOutcome>;
 
     /// Remembers an authorization that was begun, replacing one of the same state, and forgets those of this MSP that are
-    /// expired at `now`: nobody comes back for them.
+    /// expired: at `now`, or by the store's clock, whichever is later.
+    ///
+    /// Refuses, before it writes anything, one that was begun by a clock that does not fit the store's:
+    /// [`check_begun`](super::check_begun).
     async fn begin_authorization(
         &self,
         msp: MspOrgId,
@@ -78,8 +81,11 @@ pub trait Connections: Debug + Send + Sync + 'static {
         now: OffsetDateTime,
     ) -> Result<()>;
 
-    /// Takes a pending authorization out: once, and only before it expires (at `expires_at` exactly it is expired). Of two
-    /// calls at once one gets it. Those of this MSP that are expired at `now` are forgotten.
+    /// Takes a pending authorization out: once, and only before it expires (at `expires_at` exactly it is expired), at `now` and by
+    /// the store's clock: one that is behind gives nobody more time. Of two calls at once one gets it. Those of this MSP that are
+    /// expired are forgotten.
+    ///
+    /// A `now` ahead of the store's clock is refused with [`check_not_ahead`](super::check_not_ahead), and nothing is forgotten.
     async fn take_authorization(
         &self,
         msp: MspOrgId,

@@ -14,7 +14,7 @@ use super::{
 use crate::model::{
     AuditRow, ComplianceOrgId, CredentialGuard, EventId, EvidenceRow, Lease, MappingGuard,
     MappingId, MspOrgId, OutboxAction, OutboxRow, SignalKey, SignatureChanges, SignatureHistory,
-    Ticket, TicketTick, Version, is_ahead,
+    Ticket, TicketTick, Version,
 };
 
 /// The signals and evidence of a customer's compliance organization.
@@ -46,14 +46,17 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     /// [`Guard::Ticket`]; the tick's stored version, if a tick is written, is the given one (0: there is no row), and no digest
     /// in the outbox rows was delivered under its id, else [`Guard::TicketTick`].
     ///
-    /// Refuses, once the guards hold, a commit whose times do not fit the store's clock or the chains with
-    /// [`SweepCommit::check_times`].
+    /// Refuses, once the guards hold, a commit behind its chains with [`SweepCommit::check_order`].
     ///
     /// Writes on the customer's side: the signals (appended, never overwritten), the evidence rows with the time of the store's
     /// clock beside them, the audit row. On the MSP's side: the head of each evidence row, under no root, for
-    /// [`Anchors`](super::Anchors); `first_evidence_synced_at` of the mapping if it is given and not stamped yet, the signature history,
+    /// [`Anchors`](super::Anchors); `first_evidence_synced_at` of the mapping if it is given and not stamped yet, or stamped ahead of
+    /// the store's clock; the signature history,
     /// tickets, outbox rows (a digest that exists is replaced in its place, any other row that exists is left as it is), and the
     /// tick with its version plus one.
+    ///
+    /// Clears what a clock that ran ahead left of the ticket cap: a tick of the MSP that lies ahead of the store's clock has opened
+    /// no ticket from then on (its version plus one).
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     /// [`Guard::Mapping`]: super::Guard::Mapping
@@ -152,7 +155,7 @@ pub struct SweepCommit {
     pub evidence: Vec<EvidenceRow>,
     /// The row for the customer's trail.
     pub audit: AuditRow,
-    /// The time to stamp, when this sweep ends the dry run.
+    /// The time to stamp, when this sweep ends the dry run, or when the time that is stamped lies in the future.
     pub first_evidence_synced_at: Option<OffsetDateTime>,
     /// What changes in the signature history.
     pub signatures: SignatureChanges,
@@ -202,44 +205,23 @@ impl SweepCommit {
 }
 
 impl SweepCommit {
-    /// The times of this commit fit the store's clock, which shows `now`, and the chains that it continues, whose last signals
-    /// were collected at `collected` ([`SweepState::collected`]). Stores ask it inside the commit.
+    /// No signal was collected before the last one of its chain, which was collected at `collected` ([`SweepState::collected`]).
+    /// Stores ask it inside the commit, once the guards hold.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Clock`] when a time lies more than [`CLOCK_TOLERANCE`](crate::model::CLOCK_TOLERANCE) ahead of the store's clock, or a signal was
-    /// collected before the last one of its chain.
-    pub fn check_times(
-        &self,
-        now: OffsetDateTime,
-        collected: &BTreeMap<SignalKind, OffsetDateTime>,
-    ) -> Result<()> {
-        let signals = || self.signals.iter().map(|stored| &stored.signal);
-        let times = signals().map(|signal| signal.collected_at);
-        let latest = times.chain([self.audit.at]).max().unwrap_or(now);
-        check_not_ahead(latest, now)?;
-        let is_behind = |signal: &Signal| {
-            let last = collected.get(&signal.kind());
-            last.is_some_and(|last| signal.collected_at < *last)
+    /// [`StoreErrorKind::Clock`] when one was.
+    pub fn check_order(&self, collected: &BTreeMap<SignalKind, OffsetDateTime>) -> Result<()> {
+        let is_behind = |stored: &StoredSignal| {
+            let last = collected.get(&stored.signal.kind());
+            last.is_some_and(|last| stored.signal.collected_at < *last)
         };
-        if signals().any(is_behind) {
+        if self.signals.iter().any(is_behind) {
             let text =
                 "the signals of this sweep were collected before those that its chains end with";
             return Err(StoreError::new(StoreErrorKind::Clock, text));
         }
         Ok(())
     }
-}
-
-/// A time that a process stamps does not lie ahead of the store's clock, which shows `now`.
-///
-/// # Errors
-/// [`StoreErrorKind::Clock`] when it lies more than [`CLOCK_TOLERANCE`](crate::model::CLOCK_TOLERANCE) ahead.
-pub fn check_not_ahead(time: OffsetDateTime, now: OffsetDateTime) -> Result<()> {
-    if is_ahead(time, now) {
-        let text = "the clock of this process is more than five minutes ahead of the store's";
-        return Err(StoreError::new(StoreErrorKind::Clock, text));
-    }
-    Ok(())
 }
 
 /// One ticket to write.

@@ -26,7 +26,8 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     /// One company; `None` also when it is another MSP's.
     async fn company(&self, msp: MspOrgId, company: CompanyId) -> Result<Option<PortalCompany>>;
 
-    /// Adds a company to the portal, as the host's own screens do. One that exists is left as it is.
+    /// Adds a company to the portal, as the host's own screens do. One that exists is left as it is. One that was created ahead of
+    /// the store's clock is refused with [`Stamped::check_not_ahead`](super::Stamped::check_not_ahead).
     async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()>;
 
     /// Writes what discovery saw.

@@ -16,14 +16,14 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     host::StoreClock,
     model::{
-        Asset, AssetId, AssetStatus, AuditRow, CompanyId, ComplianceOrgId, Credential,
-        CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fence,
-        Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId, MspOrgId, NoteReason,
-        OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord, RunSubject,
-        SignatureHistory, Source, StateDigest, Ticket, TicketId, TicketState, TicketTick, WorkerId,
-        come_back,
+        AnchoringFailure, Asset, AssetId, AssetStatus, AuditRow, CompanyId, ComplianceOrgId,
+        Credential, CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot,
+        EvidenceRow, Fence, Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId,
+        MspOrgId, NoteReason, OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord,
+        RunSubject, SignatureHistory, Source, StateDigest, Ticket, TicketId, TicketState,
+        TicketTick, WorkerId, come_back,
     },
-    store::{CommitOutcome, Guard, StoredSignal},
+    store::{CommitOutcome, Guard, Stamped, StoreError, StoredSignal},
 };
 
 mod anchors;
@@ -102,6 +102,7 @@ struct State {
     evidence: BTreeMap<(ComplianceOrgId, MappingId, SignalKind), Vec<EvidenceRow>>,
     heads: BTreeMap<MspOrgId, Vec<EvidenceHead>>,
     roots: BTreeMap<MspOrgId, Vec<EvidenceRoot>>,
+    anchoring_failures: BTreeMap<MspOrgId, AnchoringFailure>,
     budget: BTreeMap<Fingerprint, VecDeque<OffsetDateTime>>,
 }
 
@@ -122,13 +123,18 @@ impl LeaseRow {
 
 /// The guards that several commits share.
 impl State {
-    /// Stops a commit whose event was seen.
-    fn unseen(&self, msp: MspOrgId, event: EventId) -> Result<(), CommitOutcome> {
+    /// Stops a commit whose event was seen, or that has a time ahead of the store's clock. Every commit begins with it.
+    fn begins(
+        &self,
+        msp: MspOrgId,
+        event: EventId,
+        commit: &(impl Stamped + ?Sized),
+        store_time: OffsetDateTime,
+    ) -> Result<(), Stopped> {
         if self.events.contains(&(msp, event)) {
-            Err(CommitOutcome::AlreadyCommitted)
-        } else {
-            Ok(())
+            return Err(CommitOutcome::AlreadyCommitted.into());
         }
+        Ok(commit.check_not_ahead(store_time)?)
     }
 
     fn credential_holds(&self, msp: MspOrgId, guard: CredentialGuard) -> Result<(), CommitOutcome> {
@@ -229,7 +235,28 @@ fn holds(condition: bool, guard: Guard) -> Result<(), CommitOutcome> {
     }
 }
 
+/// What stops a commit.
+enum Stopped {
+    Outcome(CommitOutcome),
+    Refused(StoreError),
+}
+
+impl From<CommitOutcome> for Stopped {
+    fn from(outcome: CommitOutcome) -> Self {
+        Self::Outcome(outcome)
+    }
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
 /// The outcome of a commit that stops with `?` where a guard does not hold.
-fn outcome(result: Result<CommitOutcome, CommitOutcome>) -> CommitOutcome {
-    result.unwrap_or_else(|stopped| stopped)
+fn outcome(result: Result<CommitOutcome, Stopped>) -> Result<CommitOutcome, StoreError> {
+    match result {
+        Ok(outcome) | Err(Stopped::Outcome(outcome)) => Ok(outcome),
+        Err(Stopped::Refused(error)) => Err(error),
+    }
 }

@@ -40,6 +40,9 @@ pub trait Runs: Debug + Send + Sync + 'static {
 
     /// Releases a lease and keeps the records of the runs made under it, each replacing the one of its subject. If the lease
     /// was lost, nothing is released and nothing is recorded. The fence is kept: the next taking raises it.
+    ///
+    /// Records ahead of the store's clock are refused with [`Stamped::check_not_ahead`](super::Stamped::check_not_ahead), and
+    /// nothing is released.
     async fn release_lease(
         &self,
         msp: MspOrgId,
@@ -47,9 +50,36 @@ pub trait Runs: Debug + Send + Sync + 'static {
         records: Vec<RunRecord>,
     ) -> Result<()>;
 
-    /// How many held leases end later than twice their own length from now: they count as expired.
-    async fn leases_ahead(&self, msp: MspOrgId) -> Result<u32>;
+    /// What lies ahead of the store's clock on the MSP's side: it counts as not there. Requests of the budget are counted by
+    /// [`budget_usage`](super::Budget::budget_usage), signals by [`signals_ahead`](super::Evidence::signals_ahead), run records by
+    /// who reads [`runs`](Self::runs).
+    async fn rows_ahead(&self, msp: MspOrgId) -> Result<RowsAhead>;
 
     /// The last run of every subject, ordered by subject, whatever its time.
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>>;
+}
+
+/// How many rows of an MSP lie ahead of the store's clock. A row counts when one of the times in it that processes stamp does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowsAhead {
+    /// Held leases that end later than twice their own length from now.
+    pub leases: u64,
+    /// Ticks to come in which tickets were opened.
+    pub ticket_ticks: u64,
+    /// Heads of evidence chains under no root, of ticks to come.
+    pub heads: u64,
+    /// Roots over heads.
+    pub roots: u64,
+    /// Mappings.
+    pub mappings: u64,
+    /// Assets.
+    pub assets: u64,
+    /// Tickets.
+    pub tickets: u64,
+    /// Rows of the outbox that are not delivered.
+    pub outbox: u64,
+    /// Rows of the MSP's audit trail.
+    pub audit: u64,
+    /// Credentials.
+    pub credentials: u64,
 }

@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -8,15 +9,15 @@ use regentra_evidence::{
     Anchor, ChainHead, EvidenceExport, HeadTree, PublicKey, SignalKind, SignedLink,
     anchor::{AnchorFault, EXPORT_VERSION, ExportedChain, HeadProof},
 };
-use time::OffsetDateTime;
+use time::{OffsetDateTime, macros::datetime};
 
 use super::integration::{Integration, RACES, superseded};
 use crate::{
     error::Result,
     host::AnchorSink,
     model::{
-        AuditDetails, ComplianceOrgId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, MappingId,
-        MspOrgId, chain_subject,
+        AnchoringFailure, AuditDetails, ComplianceOrgId, EventId, EvidenceHead, EvidenceRoot,
+        EvidenceRow, MappingId, MspOrgId, chain_subject, is_ahead,
     },
     store::{AuditPage, CommitOutcome, RootCommit},
 };
@@ -29,6 +30,12 @@ const SIDE_BY_SIDE: usize = 8;
 
 /// How long planning waits for the sink, over all MSPs.
 const PLANNING_WAITS: Duration = Duration::from_secs(10);
+
+/// The kind of failure of a sink that planning did not wait for any longer.
+const TOO_SLOW: &str = "sink.deadline";
+
+/// No tick is later.
+const END_OF_TIME: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 
 /// What anchoring did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,8 +62,12 @@ impl Integration {
         let Some(sink) = &self.inner.anchor_sink else {
             return Ok(Anchored::default());
         };
-        let made = self.make_roots(msp, before).await?;
-        let (handed_out, waiting) = self.hand_out(msp, &**sink).await?;
+        let made = self.make_roots(msp, before).await;
+        if let Err(error) = &made {
+            self.remember_failure(msp, error.kind().as_str()).await;
+        }
+        let made = made?;
+        let (handed_out, waiting) = self.hand_out(msp, &**sink, true).await?;
         Ok(Anchored {
             made,
             handed_out,
@@ -76,25 +87,53 @@ impl Integration {
                 return;
             }
         };
+        let mut unmade = BTreeSet::new();
         for msp in &msps {
             if let Err(error) = self.make_roots(*msp, tick).await {
                 tracing::warn!(%msp, %error, "roots over evidence could not be made");
+                self.remember_failure(*msp, error.kind().as_str()).await;
+                unmade.insert(*msp);
             }
         }
         // Another MSP is first each time, so that a sink that is too slow for all leaves nobody out for good.
         let first = usize::try_from(tick.unix_timestamp() / 3_600).unwrap_or(0);
         let first = first.checked_rem(msps.len()).unwrap_or(0);
         let in_turn = msps.iter().cycle().skip(first).take(msps.len());
+        let (unmade, ended) = (&unmade, &Mutex::new(BTreeSet::new()));
         let hand_out = stream::iter(in_turn).for_each_concurrent(SIDE_BY_SIDE, |msp| async move {
-            if let Err(error) = self.hand_out(*msp, &**sink).await {
+            let is_made = !unmade.contains(msp);
+            if let Err(error) = self.hand_out(*msp, &**sink, is_made).await {
                 tracing::warn!(%msp, %error, "roots over evidence could not be handed out");
             }
+            let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+            ended.insert(*msp);
         });
-        if tokio::time::timeout(PLANNING_WAITS, hand_out)
-            .await
-            .is_err()
-        {
-            tracing::warn!("roots over evidence wait: the sink takes too long");
+        if tokio::time::timeout(PLANNING_WAITS, hand_out).await.is_ok() {
+            return;
+        }
+        tracing::warn!("roots over evidence wait: the sink takes too long");
+        let ended = ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for msp in msps.iter().filter(|msp| !ended.contains(msp)) {
+            let waits = self.inner.store.roots_waiting(*msp, 1).await;
+            if waits.is_ok_and(|roots| !roots.is_empty()) {
+                self.remember_failure(*msp, TOO_SLOW).await;
+            }
+        }
+    }
+
+    /// Keeps for the diagnosis why an MSP's evidence is not anchored. Where the store does not take that either, the log has it, and the
+    /// diagnosis sees what waits.
+    async fn remember_failure(&self, msp: MspOrgId, error: &str) {
+        let failure = AnchoringFailure {
+            error: error.to_owned(),
+            at: self.now(),
+        };
+        let remembered = self
+            .inner
+            .store
+            .remember_anchoring_failure(msp, Some(failure));
+        if let Err(error) = remembered.await {
+            tracing::warn!(%msp, %error, "why evidence is not anchored could not be kept");
         }
     }
 
@@ -110,15 +149,17 @@ impl Integration {
         }
     }
 
-    /// How many roots were made.
+    /// How many roots were made: over the heads of the ticks before this time, and over those of ticks that lie in the future. A
+    /// clock that ran ahead swept those; what they are over is there already, and is not to wait for its time.
     async fn make_roots(&self, msp: MspOrgId, before: OffsetDateTime) -> Result<u64> {
-        let mut made = 0;
+        let store = &self.inner.store;
+        let (mut made, store_time) = (0, store.store_time().await?);
         loop {
-            let ticks = self
-                .inner
-                .store
-                .ticks_without_root(msp, before, PAGE)
-                .await?;
+            let mut ticks = store.ticks_without_root(msp, before, PAGE).await?;
+            if ticks.is_empty() {
+                ticks = store.ticks_without_root(msp, END_OF_TIME, PAGE).await?;
+                ticks.retain(|tick| is_ahead(*tick, store_time));
+            }
             if ticks.is_empty() {
                 return Ok(made);
             }
@@ -128,18 +169,29 @@ impl Integration {
         }
     }
 
-    /// How many roots the sink took, and how many wait after the first that it did not.
-    async fn hand_out(&self, msp: MspOrgId, sink: &dyn AnchorSink) -> Result<(u64, u64)> {
+    /// How many roots the sink took, and how many wait after the first that it did not. When none waits, and every root `is_made`, what
+    /// was remembered as a failure is forgotten.
+    async fn hand_out(
+        &self,
+        msp: MspOrgId,
+        sink: &dyn AnchorSink,
+        is_made: bool,
+    ) -> Result<(u64, u64)> {
         let (store, mut handed_out) = (&self.inner.store, 0);
         loop {
             let waiting = store.roots_waiting(msp, PAGE).await?;
             if waiting.is_empty() {
+                if is_made && store.anchoring_failure(msp).await?.is_some() {
+                    store.remember_anchoring_failure(msp, None).await?;
+                }
                 return Ok((handed_out, 0));
             }
             for (at, root) in waiting.iter().enumerate() {
                 if let Err(error) = sink.keep(&root.anchor(msp)).await {
                     let source = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::warn!(%msp, %error, source, "an anchor was not kept; it waits");
+                    let kind = error.kind().as_str();
+                    tracing::warn!(%msp, %error, kind, source, "an anchor was not kept; it waits");
+                    self.remember_failure(msp, kind).await;
                     return Ok((handed_out, waiting.len().saturating_sub(at) as u64));
                 }
                 store.root_handed_out(msp, root.number, self.now()).await?;
@@ -346,11 +398,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        host::{ManualClock, SinkError},
+        host::{ManualClock, SinkError, SinkErrorKind, StoreClock},
         schedule::PlanKind,
         seal::{Keyring, MasterKey},
         store::{
-            Anchors as _, MemoryStore, Store,
+            Anchors as _, AuditTrail as _, MemoryStore, Runs as _, Store,
             conformance::world::{World, at, committed},
         },
         views::Finding,
@@ -373,7 +425,7 @@ mod tests {
                 std::future::pending::<()>().await;
             }
             if self.fails.load(Relaxed) {
-                return Err(SinkError::new("no"));
+                return Err(SinkError::new(SinkErrorKind::Unreadable, "no"));
             }
             self.kept.lock().unwrap().push(anchor.clone());
             Ok(())
@@ -387,6 +439,128 @@ mod tests {
             .clock(Arc::new(ManualClock::at(at(400))))
             .anchor_sink(Arc::<Sink>::clone(sink))
             .build()
+    }
+
+    /// A store by a clock that shows what the host's does.
+    fn new_store() -> MemoryStore {
+        store_at(400).0
+    }
+
+    fn store_at(minutes: i64) -> (MemoryStore, ManualClock) {
+        let clock = ManualClock::at(at(minutes));
+        let store = MemoryStore::new().with_clock(StoreClock::of(clock.clone()));
+        (store, clock)
+    }
+
+    async fn findings(host: &Integration, msp: MspOrgId) -> Vec<Finding> {
+        let found = host.diagnose(msp, None).await.unwrap();
+        let findings = found.into_iter().map(|diagnosis| diagnosis.finding);
+        let of_anchors = |finding: &Finding| {
+            matches!(
+                finding,
+                Finding::AnchorsWaiting { .. } | Finding::RootsNotMade { .. }
+            )
+        };
+        findings.filter(of_anchors).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_sink_last_answered_is_shown_until_everything_is_anchored() {
+        let (store, sink) = (new_store(), Arc::new(Sink::default()));
+        let world = World::new(&store, 1).await;
+        let host = host(&store, &sink);
+        sweep_in(&world, "first", at(0)).await;
+        let waiting = |error: &str| {
+            vec![Finding::AnchorsWaiting {
+                roots: 1,
+                since: at(400),
+                error: Some(error.to_owned()),
+            }]
+        };
+        sink.hangs.store(true, Relaxed);
+        host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        assert_eq!(findings(&host, world.msp).await, waiting("sink.deadline"));
+        sink.hangs.store(false, Relaxed);
+        sink.fails.store(true, Relaxed);
+        host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        let shown = findings(&host, world.msp).await;
+        assert_eq!(shown, waiting("sink.unreadable"));
+        assert!(shown[0].meaning().contains("(sink.unreadable)"));
+        sink.fails.store(false, Relaxed);
+        host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        assert_eq!(findings(&host, world.msp).await, []);
+        assert_eq!(store.anchoring_failure(world.msp).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_root_that_cannot_be_made_is_shown() {
+        let (store, sink) = (new_store(), Arc::new(Sink::default()));
+        let (world, other) = (World::new(&store, 1).await, World::new(&store, 2).await);
+        sweep_in(&world, "first", at(0)).await;
+        sweep_in(&other, "first", at(0)).await;
+        // Something else was committed under the event of its first root, so that none is ever written.
+        let event = EventId::of_root(1);
+        committed(
+            store
+                .commit_audit(world.msp, event, Vec::new())
+                .await
+                .unwrap(),
+        );
+        let host = host(&store, &sink);
+        let planned = host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        assert_eq!(planned.len(), 2, "no sweep waits for it");
+        let shown = Finding::RootsNotMade {
+            since: at(400),
+            error: Some("superseded".to_owned()),
+        };
+        assert_eq!(findings(&host, world.msp).await, vec![shown.clone()]);
+        assert_eq!(findings(&host, other.msp).await, []);
+        assert_eq!(sink.kept.lock().unwrap().len(), 1);
+        let failed = host.anchor(world.msp).await.unwrap_err();
+        assert_eq!(failed.kind().as_str(), "superseded");
+        assert_eq!(findings(&host, world.msp).await, [shown]);
+    }
+
+    #[tokio::test]
+    async fn heads_that_no_process_makes_a_root_over_are_shown_after_two_intervals() {
+        let (store, clock) = store_at(400);
+        let world = World::new(&store, 1).await;
+        sweep_in(&world, "first", at(0)).await;
+        let key = |byte| MasterKey::from_bytes([byte; 32]);
+        let keyring = Keyring::new(KeyId::new("k").unwrap(), key(1), key(2));
+        let without = Integration::builder(Arc::new(store.clone()), keyring)
+            .clock(Arc::new(clock.clone()))
+            .build();
+        let host = host(&store, &Arc::default());
+        for (minutes, is_shown) in [(719, false), (720, false), (721, true)] {
+            clock.set(at(minutes));
+            let shown = findings(&host, world.msp).await;
+            assert_eq!(!shown.is_empty(), is_shown, "{minutes}");
+            assert_eq!(findings(&without, world.msp).await, [], "who has no sink");
+        }
+        let error = None;
+        let shown = Finding::RootsNotMade {
+            since: at(0),
+            error,
+        };
+        assert_eq!(findings(&host, world.msp).await, [shown]);
+    }
+
+    #[tokio::test]
+    async fn heads_of_a_tick_to_come_do_not_wait_for_its_time() {
+        let (store, clock) = store_at(20 * 24 * 60);
+        let world = World::new(&store, 1).await;
+        let tick = at(20 * 24 * 60);
+        sweep_in(&world, "ahead", tick).await;
+        clock.set(at(400));
+        let heads = async || store.rows_ahead(world.msp).await.unwrap().heads;
+        assert_eq!(heads().await, 5);
+        let sink = Arc::<Sink>::default();
+        let anchored = host(&store, &sink).anchor(world.msp).await.unwrap();
+        assert_eq!((anchored.made, anchored.waiting), (1, 0));
+        let kept = sink.kept.lock().unwrap().clone();
+        assert_eq!((kept[0].tick, kept[0].at), (tick, at(400)));
+        assert_eq!(heads().await, 0);
     }
 
     async fn sweep_in(world: &World<'_>, label: &str, tick: OffsetDateTime) {
@@ -403,7 +577,7 @@ mod tests {
 
     #[tokio::test]
     async fn planning_a_tick_anchors_the_heads_of_the_ticks_before_it_and_no_others() {
-        let (store, sink) = (MemoryStore::new(), Arc::new(Sink::default()));
+        let (store, sink) = (new_store(), Arc::new(Sink::default()));
         let (one, two) = (World::new(&store, 1).await, World::new(&store, 2).await);
         sweep_in(&one, "first", at(0)).await;
         sweep_in(&two, "first", at(0)).await;
@@ -432,7 +606,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_sink_that_fails_or_never_answers_stops_no_sweep_and_its_roots_wait() {
-        let (store, sink) = (MemoryStore::new(), Arc::new(Sink::default()));
+        let (store, sink) = (new_store(), Arc::new(Sink::default()));
         let world = World::new(&store, 1).await;
         let host = host(&store, &sink);
         let waiting = || async {
@@ -467,7 +641,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_providers_anchor_that_hangs_keeps_no_other_providers_back() {
-        let (store, sink) = (MemoryStore::new(), Arc::new(Sink::default()));
+        let (store, sink) = (new_store(), Arc::new(Sink::default()));
         let host = host(&store, &sink);
         let mut worlds = Vec::new();
         for number in 1..=5 {
@@ -483,7 +657,7 @@ mod tests {
 
     #[tokio::test]
     async fn heads_that_are_missing_or_others_than_were_anchored_are_named() {
-        let (store, sink) = (MemoryStore::new(), Arc::new(Sink::default()));
+        let (store, sink) = (new_store(), Arc::new(Sink::default()));
         let world = World::new(&store, 1).await;
         let host = host(&store, &sink);
         sweep_in(&world, "first", at(0)).await;
@@ -500,7 +674,7 @@ mod tests {
     /// What a test of an outside store does by hand is what the library does.
     #[tokio::test]
     async fn an_export_of_what_was_swept_and_anchored_verifies() {
-        let (store, sink) = (MemoryStore::new(), Arc::new(Sink::default()));
+        let (store, sink) = (new_store(), Arc::new(Sink::default()));
         let (one, two) = (World::new(&store, 1).await, World::new(&store, 2).await);
         let host = host(&store, &sink);
         let same: &dyn Store = &store;

@@ -14,7 +14,7 @@ use crate::{
         RunRecord, TenantView, is_ahead, is_readable, is_same_name,
     },
     schedule::Cadence,
-    store::AuditPage,
+    store::{AuditPage, RowsAhead},
     views::{Diagnosis, Finding, FutureRows},
 };
 
@@ -110,7 +110,7 @@ impl Integration {
             found.extend(self.diagnose_region(msp, region, company, &doubts).await?);
         }
         if company.is_none() {
-            found.extend(self.anchors_waiting(msp).await?);
+            found.extend(self.of_anchors(msp, store_time).await?);
         }
         if let Some(company) = company {
             found.extend(why_not_mapped(&regions, company));
@@ -125,20 +125,45 @@ impl Integration {
         Ok(found)
     }
 
-    async fn anchors_waiting(&self, msp: MspOrgId) -> Result<Option<Diagnosis>> {
-        let waiting = self.inner.store.roots_waiting(msp, ROOTS).await?;
-        let Some(first) = waiting.first() else {
-            return Ok(None);
+    /// What keeps evidence from being anchored outside.
+    async fn of_anchors(
+        &self,
+        msp: MspOrgId,
+        store_time: OffsetDateTime,
+    ) -> Result<Vec<Diagnosis>> {
+        let store = &self.inner.store;
+        let failure = store.anchoring_failure(msp).await?;
+        let failure = failure.filter(|failure| !is_ahead(failure.at, store_time));
+        let (of_sink, of_roots) = match failure {
+            Some(failure) if failure.is_of_sink() => (Some(failure), None),
+            failure => (None, failure),
         };
-        Ok(Some(Diagnosis {
-            finding: Finding::AnchorsWaiting {
+        let mut found = Vec::new();
+        let waiting = store.roots_waiting(msp, ROOTS).await?;
+        if let Some(first) = waiting.first() {
+            found.push(Finding::AnchorsWaiting {
                 roots: waiting.len() as u64,
                 since: first.made_at,
-            },
+                error: of_sink.map(|failure| failure.error),
+            });
+        }
+        // A root is made when the tick after its own is planned. Without a sink none is.
+        let is_wanted = self.inner.anchor_sink.is_some() || store.last_root(msp).await?.is_some();
+        let long_ago = store_time.saturating_sub(self.inner.policy.evidence_sweep.every * 2);
+        let unmade = store.ticks_without_root(msp, long_ago, 1).await?;
+        let since = unmade.first().copied().filter(|_| is_wanted);
+        let since = since.or(of_roots.as_ref().map(|failure| failure.at));
+        found.extend(since.map(|since| Finding::RootsNotMade {
+            since,
+            error: of_roots.map(|failure| failure.error),
+        }));
+        let of_no_region = |finding| Diagnosis {
+            finding,
             region: None,
             company: None,
             mappings: Vec::new(),
-        }))
+        };
+        Ok(found.into_iter().map(of_no_region).collect())
     }
 
     async fn diagnose_region(
@@ -222,8 +247,32 @@ impl Integration {
         };
         let ahead = runs.iter().filter(|run| run.is_ahead(store_time));
         add(FutureRows::Runs, ahead.count() as u64, BTreeSet::new());
-        let leases = store.leases_ahead(msp).await?;
-        add(FutureRows::Leases, leases.into(), BTreeSet::new());
+        let RowsAhead {
+            leases,
+            ticket_ticks,
+            heads,
+            roots,
+            credentials,
+            mappings,
+            assets,
+            tickets,
+            outbox,
+            audit,
+        } = store.rows_ahead(msp).await?;
+        for (rows, count) in [
+            (FutureRows::Leases, leases),
+            (FutureRows::TicketTicks, ticket_ticks),
+            (FutureRows::Heads, heads),
+            (FutureRows::Roots, roots),
+            (FutureRows::Connections, credentials),
+            (FutureRows::Mappings, mappings),
+            (FutureRows::Assets, assets),
+            (FutureRows::Tickets, tickets),
+            (FutureRows::Outbox, outbox),
+            (FutureRows::AuditRows, audit),
+        ] {
+            add(rows, count, BTreeSet::new());
+        }
         let (mut signals, mut mappings) = (0, BTreeSet::new());
         for customer in companies
             .values()
@@ -343,7 +392,7 @@ impl Integration {
             match seen.customer(mapping) {
                 None => add(Finding::NotPromoted),
                 Some(customer) if mapping.first_evidence_synced_at.is_none() => {
-                    add(self.dry_run(customer, mapping).await?);
+                    add(self.dry_run(customer, mapping, seen.store_time).await?);
                 }
                 Some(_) => {}
             }
@@ -352,11 +401,19 @@ impl Integration {
     }
 
     /// Why the dry run is not over: nobody swept yet, or no sweep ends it.
-    async fn dry_run(&self, customer: ComplianceOrgId, mapping: &Mapping) -> Result<Finding> {
+    async fn dry_run(
+        &self,
+        customer: ComplianceOrgId,
+        mapping: &Mapping,
+        store_time: OffsetDateTime,
+    ) -> Result<Finding> {
         let page = AuditPage::newest(ROWS);
         let trail = self.inner.store.customer_audit(customer, page).await?;
         let (mut sweeps, mut incomplete) = (0, None);
-        for row in trail {
+        for row in trail
+            .into_iter()
+            .filter(|row| !is_ahead(row.at, store_time))
+        {
             match row.details {
                 AuditDetails::Swept {
                     mapping: swept,

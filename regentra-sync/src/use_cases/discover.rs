@@ -11,7 +11,7 @@ use crate::{
         Actor, AuditDetails, AuditRow, CompanyId, Credential, CredentialGuard, CredentialId,
         EventId, LeaseKey, ListedOrganization, Mapping, MappingId, MappingState, MspOrgId,
         OrganizationList, PortalCompany, RegionKey, RunKind, RunOutcome, RunRecord, RunSubject,
-        TenantView, Version, fold_name, is_readable,
+        TenantView, Version, fold_name, is_readable, present,
     },
     store::{CommitOutcome, DiscoveryCommit, SeenOrganization},
 };
@@ -248,13 +248,15 @@ fn changes(
             .map(|listed| &listed.name)
             .filter(|name| is_readable(name.as_str()))
             .unwrap_or(&mapping.name);
+        // A clock that ran ahead does not say since when.
+        let known_since = mapping.missing_since.map(|since| present(since, now));
         let missing_since = match listed {
             Some(_) => None,
             // Only a complete list of the whole tenant says that an organization is gone.
             None if list.is_complete() && credential.view != TenantView::Part => {
-                mapping.missing_since.or(Some(now))
+                known_since.or(Some(now))
             }
-            None => mapping.missing_since,
+            None => known_since,
         };
         let is_pending = mapping.state == MappingState::PendingReview;
         let suggestion = if is_pending {

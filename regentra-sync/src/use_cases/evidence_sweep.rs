@@ -393,7 +393,10 @@ impl Integration {
     ) -> Result<(SweepCommit, SweepReport)> {
         let policy = &self.inner.policy;
         let (customer, mapping) = (event.customer_compliance_org_id, event.mapping_id);
-        let dry_run = subject.mapping.first_evidence_synced_at.is_none();
+        let first_synced_at = subject.mapping.first_evidence_synced_at;
+        let dry_run = first_synced_at.is_none();
+        // A clock that ran ahead ended the dry run; when, the first sweep says that comes after it.
+        let is_unstamped = first_synced_at.is_none_or(|at| is_ahead(at, now));
         let answered = assessment.answered();
         let tickets = ticket_plan(
             Sweep {
@@ -468,7 +471,7 @@ impl Integration {
             signals,
             evidence,
             audit: AuditRow::new(event.id, now, subject.actor, details),
-            first_evidence_synced_at: (answered && dry_run).then_some(now),
+            first_evidence_synced_at: (answered && is_unstamped).then_some(now),
             signatures: ages.changes(
                 &assessment.signatures_out_of_date,
                 assessment.listed_devices.as_ref(),

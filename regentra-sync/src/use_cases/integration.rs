@@ -22,7 +22,7 @@ use crate::{
     },
     ninjaone::{Access, AccessGrant, LiveNinjaOne, NinjaOne, Standing},
     seal::Keyring,
-    store::Store,
+    store::{Store, StoreErrorKind},
 };
 
 /// How often work that lost a race for rows starts over before it gives up.
@@ -295,11 +295,15 @@ impl Integration {
         held: Held<'_>,
         records: Vec<RunRecord>,
     ) -> Result<()> {
-        Ok(self
-            .inner
-            .store
-            .release_lease(msp, &held.lease, records)
-            .await?)
+        let store = &self.inner.store;
+        let released = store.release_lease(msp, &held.lease, records).await;
+        if let Err(refused) = &released
+            && refused.kind() == StoreErrorKind::Clock
+        {
+            // A run whose times do not fit is not remembered; what it worked on is free all the same.
+            store.release_lease(msp, &held.lease, Vec::new()).await?;
+        }
+        Ok(released?)
     }
 
     /// The credential of this region; an error when it was never connected or is disconnected.
@@ -339,7 +343,14 @@ impl Integration {
                 credential: credential.id,
             };
             let row = AuditRow::new(event, self.now(), Actor::Schedule, details);
-            let _ = self.inner.store.commit_audit(msp, event, vec![row]).await?;
+            match self.inner.store.commit_audit(msp, event, vec![row]).await {
+                Ok(_) => {}
+                // A clock that is wrong besides does not hide what is wrong first.
+                Err(refused) if refused.kind() == StoreErrorKind::Clock => {
+                    tracing::warn!(%msp, error = %refused, "secrets do not open, and that is not audited");
+                }
+                Err(failed) => return Err(failed.into()),
+            }
         }
         opened
     }

@@ -183,6 +183,17 @@ pub enum Finding {
         /// Since when.
         #[serde(with = "time::serde::rfc3339")]
         since: OffsetDateTime,
+        /// The kind of what the sink last answered, such as `sink.unreadable`
+        /// ([`SinkErrorKind::as_str`](crate::host::SinkErrorKind::as_str)), where that is known.
+        error: Option<String>,
+    },
+    /// Heads of evidence chains are under no root, so that nothing of them can be anchored.
+    RootsNotMade {
+        /// Since which tick, or since when making one failed.
+        #[serde(with = "time::serde::rfc3339")]
+        since: OffsetDateTime,
+        /// The kind of error, such as `store.contention`, where that is known.
+        error: Option<String>,
     },
 }
 
@@ -199,6 +210,24 @@ pub enum FutureRows {
     Leases,
     /// Requests of the budget.
     Requests,
+    /// Ticks in which tickets were opened.
+    TicketTicks,
+    /// Heads of evidence chains that wait for a root.
+    Heads,
+    /// Roots over heads.
+    Roots,
+    /// Connections.
+    Connections,
+    /// Mappings.
+    Mappings,
+    /// Assets.
+    Assets,
+    /// Tickets.
+    Tickets,
+    /// Messages to the ticket system that are not delivered.
+    Outbox,
+    /// Rows of the MSP's audit trail.
+    AuditRows,
 }
 
 impl FutureRows {
@@ -208,6 +237,15 @@ impl FutureRows {
             Self::Runs => "records of runs",
             Self::Leases => "leases",
             Self::Requests => "requests of the budget",
+            Self::TicketTicks => "ticks of the ticket cap",
+            Self::Heads => "heads of evidence chains",
+            Self::Roots => "roots over evidence",
+            Self::Connections => "connections",
+            Self::Mappings => "mappings",
+            Self::Assets => "assets",
+            Self::Tickets => "tickets",
+            Self::Outbox => "messages to the ticket system",
+            Self::AuditRows => "audit rows",
         }
     }
 }
@@ -261,6 +299,7 @@ impl Finding {
             Self::InTheFuture { .. } => "in_the_future",
             Self::Overdue { .. } => "overdue",
             Self::AnchorsWaiting { .. } => "anchors_waiting",
+            Self::RootsNotMade { .. } => "roots_not_made",
         }
     }
 
@@ -291,7 +330,8 @@ impl Finding {
             | Self::ClocksApart { .. }
             | Self::InTheFuture { .. }
             | Self::Overdue { .. }
-            | Self::AnchorsWaiting { .. } => Severity::Attention,
+            | Self::AnchorsWaiting { .. }
+            | Self::RootsNotMade { .. } => Severity::Attention,
             Self::Ignored | Self::NotPromoted | Self::FirstSweepPending => Severity::Information,
         }
     }
@@ -411,7 +451,16 @@ impl Finding {
             Self::Overdue { kind, .. } => {
                 return format!("No {} has ended for two intervals.", words(*kind)).into();
             }
-            Self::AnchorsWaiting { roots, .. } => return anchors_waiting(*roots).into(),
+            Self::AnchorsWaiting { roots, error, .. } => {
+                return anchors_waiting(*roots, error.as_deref()).into();
+            }
+            Self::RootsNotMade { error, .. } => {
+                return format!(
+                    "Evidence waits for a root over its heads and is not anchored outside{}. Sweeps go on.",
+                    because(error.as_deref())
+                )
+                .into();
+            }
         })
     }
 
@@ -480,22 +529,30 @@ impl Finding {
                 "Set the clocks of this machine and of the database's by a time server."
             }
             Self::InTheFuture { .. } => {
-                "Set the clocks by a time server; the next sweeps, syncs and requests clear it by themselves."
+                "Set the clocks by a time server; the next sweeps, syncs and requests clear it by themselves, and what is never changed is there again when its time comes."
             }
             Self::Overdue { .. } => {
                 "See that the process that runs the schedule is running, and look at its log."
             }
+            Self::RootsNotMade { .. } => {
+                "See that the process that plans the sweeps runs and has the sink of anchors, and look at its log. The next tick tries again."
+            }
             Self::AnchorsWaiting { .. } => {
-                "See that the file of anchors can be written and the time-stamping authority answers; the log says which failed. The next tick tries again."
+                "See that the file of anchors can be written and the time-stamping authority answers; one whose answers cannot be read is to be replaced. The log says which failed. The next tick tries again."
             }
         }
     }
 }
 
-fn anchors_waiting(roots: u64) -> String {
+fn anchors_waiting(roots: u64, error: Option<&str>) -> String {
     format!(
-        "{roots} roots over evidence are not anchored outside: the sink does not take them. Sweeps go on."
+        "{roots} roots over evidence are not anchored outside: the sink does not take them{}. Sweeps go on.",
+        because(error)
     )
+}
+
+fn because(error: Option<&str>) -> String {
+    error.map_or_else(String::new, |error| format!(" ({error})"))
 }
 
 const fn words(kind: RunKind) -> &'static str {

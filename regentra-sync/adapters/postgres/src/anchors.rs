@@ -2,8 +2,11 @@
 
 use async_trait::async_trait;
 use regentra_sync::{
-    model::{ComplianceOrgId, EvidenceHead, EvidenceRoot, EvidenceRow, MappingId, MspOrgId},
-    store::{Anchors, CommitOutcome, Guard, Result, RootCommit},
+    model::{
+        AnchoringFailure, ComplianceOrgId, EvidenceHead, EvidenceRoot, EvidenceRow, MappingId,
+        MspOrgId,
+    },
+    store::{Anchors, CommitOutcome, Guard, Result, RootCommit, Stamped as _, check_not_ahead},
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
@@ -12,7 +15,7 @@ use crate::{
     PostgresStore,
     column::{Columns as _, column, to_bigint},
     failure::{Step, failed, holds},
-    transaction::Tenants,
+    transaction::{Tenants, store_time},
 };
 
 const LAST_ROOT: &str =
@@ -79,6 +82,8 @@ impl Anchors for PostgresStore {
     async fn root_handed_out(&self, msp: MspOrgId, number: u64, at: OffsetDateTime) -> Result<()> {
         let number = to_bigint(number)?;
         let mut transaction = self.write(Tenants::msp(msp)).await?;
+        let now = store_time(&mut transaction, &self.clock).await;
+        check_not_ahead(at, now.map_err(failed)?)?;
         sqlx::query(
             "UPDATE regentra_sync.evidence_roots SET handed_out_at = $3 \
              WHERE msp_org_id = $1 AND number = $2 AND handed_out_at IS NULL",
@@ -89,6 +94,43 @@ impl Anchors for PostgresStore {
         .execute(&mut *transaction)
         .await
         .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    async fn anchoring_failure(&self, msp: MspOrgId) -> Result<Option<AnchoringFailure>> {
+        let query = sqlx::query(
+            "SELECT error, at FROM regentra_sync.anchoring_failures WHERE msp_org_id = $1",
+        )
+        .bind(msp.as_uuid());
+        let failure = |row: &PgRow| {
+            Ok(AnchoringFailure {
+                error: row.text("error")?,
+                at: row.time("at")?,
+            })
+        };
+        self.row(Tenants::msp(msp), query, failure).await
+    }
+
+    async fn remember_anchoring_failure(
+        &self,
+        msp: MspOrgId,
+        failure: Option<AnchoringFailure>,
+    ) -> Result<()> {
+        let mut transaction = self.write(Tenants::msp(msp)).await?;
+        let now = store_time(&mut transaction, &self.clock).await;
+        failure.check_not_ahead(now.map_err(failed)?)?;
+        let query = match &failure {
+            None => sqlx::query("DELETE FROM regentra_sync.anchoring_failures WHERE msp_org_id = $1")
+                .bind(msp.as_uuid()),
+            Some(AnchoringFailure { error, at }) => sqlx::query(
+                "INSERT INTO regentra_sync.anchoring_failures (msp_org_id, error, at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (msp_org_id) DO UPDATE SET error = excluded.error, at = excluded.at",
+            )
+            .bind(msp.as_uuid())
+            .bind(error.as_str())
+            .bind(at),
+        };
+        query.execute(&mut *transaction).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)
     }
 

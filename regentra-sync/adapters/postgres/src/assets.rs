@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use regentra_sync::{
+    host::StoreClock,
     model::{
         Asset, AssetContent, AssetId, AssetStatus, CompanyId, CredentialId, MappingId, MspOrgId,
         Private, Source, Version,
@@ -18,6 +19,7 @@ use sqlx::{
     postgres::{PgArguments, PgRow},
     query::Query,
 };
+use time::OffsetDateTime;
 
 use crate::{
     PostgresStore,
@@ -25,7 +27,7 @@ use crate::{
     column::{Columns as _, column},
     commit::{Lock, credential_holds, lease_holds, mapping_holds},
     failure::{Step, corrupt, holds},
-    transaction::Tenants,
+    transaction::{Tenants, store_time},
 };
 
 #[async_trait]
@@ -65,18 +67,27 @@ impl Assets for PostgresStore {
     }
 
     async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome> {
+        let clock = self.clock.clone();
         self.commit(
             Tenants::msp(msp),
             msp,
             commit.event,
             &commit,
-            move |connection, commit| Box::pin(write(connection, msp, commit)),
+            move |connection, commit| {
+                let clock = clock.clone();
+                Box::pin(async move { write(connection, &clock, msp, commit).await })
+            },
         )
         .await
     }
 }
 
-async fn write(connection: &mut PgConnection, msp: MspOrgId, commit: &AssetCommit) -> Step {
+async fn write(
+    connection: &mut PgConnection,
+    clock: &StoreClock,
+    msp: MspOrgId,
+    commit: &AssetCommit,
+) -> Step {
     let AssetCommit {
         event: _,
         credential,
@@ -95,7 +106,8 @@ async fn write(connection: &mut PgConnection, msp: MspOrgId, commit: &AssetCommi
         lease_holds(connection, msp, lease).await?;
     }
     let stored = versions(connection, msp, writes).await?;
-    let as_read = |write: &AssetWrite| stored.get(&write.id()).copied() == write.expected;
+    let as_read =
+        |write: &AssetWrite| stored.get(&write.id()).map(|(version, _)| *version) == write.expected;
     holds(writes.iter().all(as_read), Guard::Asset)?;
 
     let (new, rewritten): (Vec<_>, Vec<_>) =
@@ -103,6 +115,14 @@ async fn write(connection: &mut PgConnection, msp: MspOrgId, commit: &AssetCommi
     insert(connection, msp, &column(&new, |write| &write.asset)).await?;
     update(connection, msp, &column(&rewritten, |write| &write.asset)).await?;
     holds(winners_count(connection, msp, writes).await?, Guard::Asset)?;
+    if !rewritten.is_empty() {
+        let now = store_time(connection, clock).await?;
+        for write in rewritten {
+            if let Some((_, written_at)) = stored.get(&write.id()) {
+                write.check_order(*written_at, now)?;
+            }
+        }
+    }
     append_msp_audit(connection, msp, audit).await
 }
 
@@ -153,17 +173,17 @@ async fn winners_count(
     Ok(!is_given_way_to)
 }
 
-/// The versions of the rows that are to be written, locked in the order of their ids.
+/// The versions of the rows that are to be written, and when they were last written; locked in the order of their ids.
 async fn versions(
     connection: &mut PgConnection,
     msp: MspOrgId,
     writes: &[AssetWrite],
-) -> Step<BTreeMap<AssetId, Version>> {
+) -> Step<BTreeMap<AssetId, (Version, OffsetDateTime)>> {
     if writes.is_empty() {
         return Ok(BTreeMap::new());
     }
     let rows = sqlx::query(
-        "SELECT asset_id, version FROM regentra_sync.assets \
+        "SELECT asset_id, version, updated_at FROM regentra_sync.assets \
          WHERE msp_org_id = $1 AND asset_id = ANY ($2) ORDER BY asset_id FOR NO KEY UPDATE",
     )
     .bind(msp.as_uuid())
@@ -173,7 +193,10 @@ async fn versions(
     let version = |row: &PgRow| {
         Ok((
             row.id("asset_id", AssetId::from_uuid)?,
-            Version::from_u32(row.counter("version")?),
+            (
+                Version::from_u32(row.counter("version")?),
+                row.time("updated_at")?,
+            ),
         ))
     };
     Ok(rows.iter().map(version).collect::<Result<_>>()?)

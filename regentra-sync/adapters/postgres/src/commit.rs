@@ -11,9 +11,10 @@ use regentra_sync::{
         CompanyId, CredentialGuard, EventId, Fence, Generation, Lease, MappingGuard, MspOrgId,
         Version, WorkerId,
     },
-    store::{CommitOutcome, Guard, Result},
+    store::{CommitOutcome, Guard, Result, Stamped},
 };
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use crate::{
     PostgresStore,
@@ -29,11 +30,12 @@ const ATTEMPTS: usize = 5;
 pub(crate) type Writing<'c> = Pin<Box<dyn Future<Output = Step> + Send + 'c>>;
 
 impl PostgresStore {
-    /// Does `write` in one transaction, all or nothing, unless the event was seen before.
+    /// Does `write` in one transaction, all or nothing, unless the event was seen before, or the commit has a time ahead of the
+    /// store's clock. Every commit goes through it.
     ///
     /// The event is remembered first: a second delivery at the same time waits for the first one's end and then finds it.
     /// A transaction that lost a race inside the database is begun again, and its guards then say what happened.
-    pub(crate) async fn commit<C: Sync>(
+    pub(crate) async fn commit<C: Stamped>(
         &self,
         tenants: Tenants<'_>,
         msp: MspOrgId,
@@ -60,7 +62,7 @@ impl PostgresStore {
         }
     }
 
-    async fn attempt<C: Sync>(
+    async fn attempt<C: Stamped>(
         &self,
         tenants: Tenants<'_>,
         msp: MspOrgId,
@@ -70,7 +72,8 @@ impl PostgresStore {
     ) -> Step {
         let mut transaction = self.write(tenants).await?;
         let written = async {
-            remember(&mut transaction, msp, event).await?;
+            let server_time = remember(&mut transaction, msp, event).await?;
+            commit.check_not_ahead(self.clock.reading().unwrap_or(server_time))?;
             write(&mut transaction, commit).await
         }
         .await;
@@ -85,18 +88,21 @@ impl PostgresStore {
     }
 }
 
-async fn remember(connection: &mut PgConnection, msp: MspOrgId, event: EventId) -> Step {
-    let remembered = sqlx::query(
-        "INSERT INTO regentra_sync.events (msp_org_id, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+/// Remembers the event, and answers with the server's time.
+async fn remember(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    event: EventId,
+) -> Step<OffsetDateTime> {
+    let remembered = sqlx::query_scalar(
+        "INSERT INTO regentra_sync.events (msp_org_id, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING \
+         RETURNING clock_timestamp()",
     )
     .bind(msp.as_uuid())
     .bind(event.as_uuid())
-    .execute(connection)
+    .fetch_optional(connection)
     .await?;
-    if remembered.rows_affected() == 0 {
-        return Err(Stop::Answer(CommitOutcome::AlreadyCommitted));
-    }
-    Ok(())
+    remembered.ok_or(Stop::Answer(CommitOutcome::AlreadyCommitted))
 }
 
 /// How a guarded row is locked.

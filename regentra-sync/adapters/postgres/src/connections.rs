@@ -12,6 +12,7 @@ use regentra_sync::{
     seal::Sealed,
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
+        check_begun, check_not_ahead,
     },
 };
 use sqlx::{PgConnection, postgres::PgRow};
@@ -24,7 +25,7 @@ use crate::{
     commit::{Lock, credential_holds},
     failure::{Step, failed, holds},
     let_go::let_go,
-    transaction::{Tenants, enter_customer, present_until},
+    transaction::{Tenants, enter_customer, present_until, store_time},
 };
 
 #[async_trait]
@@ -90,7 +91,11 @@ impl Connections for PostgresStore {
         now: OffsetDateTime,
     ) -> Result<()> {
         let mut transaction = self.write(Tenants::msp(msp)).await?;
-        forget_expired_authorizations(&mut transaction, msp, now)
+        let store_time = store_time(&mut transaction, &self.clock)
+            .await
+            .map_err(failed)?;
+        check_begun(&pending, now, store_time)?;
+        forget_expired_authorizations(&mut transaction, msp, now.max(store_time))
             .await
             .map_err(failed)?;
         sqlx::query(
@@ -116,7 +121,11 @@ impl Connections for PostgresStore {
         now: OffsetDateTime,
     ) -> Result<Option<PendingAuthorization>> {
         let mut transaction = self.write(Tenants::msp(msp)).await?;
-        forget_expired_authorizations(&mut transaction, msp, now)
+        let store_time = store_time(&mut transaction, &self.clock)
+            .await
+            .map_err(failed)?;
+        check_not_ahead(now, store_time)?;
+        forget_expired_authorizations(&mut transaction, msp, now.max(store_time))
             .await
             .map_err(failed)?;
         let row = sqlx::query(

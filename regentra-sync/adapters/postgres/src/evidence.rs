@@ -60,14 +60,15 @@ impl Evidence for PostgresStore {
         commit: SweepCommit,
     ) -> Result<CommitOutcome> {
         commit.check_tenant(customer)?;
-        let event = commit.event;
+        let clock = self.clock.clone();
         self.commit(
             Tenants::both(msp, customer),
             msp,
-            event,
-            &(commit, self.clock.clone()),
-            move |connection, (commit, clock)| {
-                Box::pin(sweep(connection, clock, msp, customer, commit))
+            commit.event,
+            &commit,
+            move |connection, commit| {
+                let clock = clock.clone();
+                Box::pin(async move { sweep(connection, &clock, msp, customer, commit).await })
             },
         )
         .await
@@ -249,7 +250,7 @@ async fn sweep(
 
     let store_time = store_time(connection, clock).await?;
     let collected = collected(connection, customer, mapping.mapping, store_time).await?;
-    commit.check_times(store_time, &collected)?;
+    commit.check_order(&collected)?;
     append_signals(connection, customer, signals).await?;
     append_evidence(connection, customer, evidence, store_time).await?;
     append_heads(connection, msp, customer, evidence, *scheduled_at).await?;
@@ -257,14 +258,17 @@ async fn sweep(
     if let Some(at) = first_evidence_synced_at {
         sqlx::query(
             "UPDATE regentra_sync.mappings SET first_evidence_synced_at = $3 \
-             WHERE msp_org_id = $1 AND mapping_id = $2 AND first_evidence_synced_at IS NULL",
+             WHERE msp_org_id = $1 AND mapping_id = $2 \
+             AND (first_evidence_synced_at IS NULL OR first_evidence_synced_at > $4)",
         )
         .bind(msp.as_uuid())
         .bind(mapping.mapping.as_uuid())
         .bind(at)
+        .bind(present_until(store_time))
         .execute(&mut *connection)
         .await?;
     }
+    clear_ticks_ahead(connection, msp, store_time).await?;
     change_signatures(connection, msp, mapping.mapping, signatures).await?;
     for TicketWrite { ticket, expected } in tickets {
         write_ticket(connection, msp, ticket, expected.is_some()).await?;
@@ -401,6 +405,26 @@ async fn write_tick(connection: &mut PgConnection, msp: MspOrgId, tick: &TicketT
     .execute(connection)
     .await?;
     holds(written.rows_affected() > 0, Guard::TicketTick)
+}
+
+/// Ticks to come have opened nothing: a clock that ran ahead did. Their rows are locked in one order, so that sweeps side by side
+/// do not wait for each other in a circle.
+async fn clear_ticks_ahead(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    store_time: OffsetDateTime,
+) -> Step {
+    sqlx::query(
+        "WITH ahead AS (SELECT scheduled_at FROM regentra_sync.ticket_ticks \
+         WHERE msp_org_id = $1 AND scheduled_at > $2 AND opened > 0 ORDER BY scheduled_at FOR NO KEY UPDATE) \
+         UPDATE regentra_sync.ticket_ticks tick SET opened = 0, version = tick.version + 1 FROM ahead \
+         WHERE tick.msp_org_id = $1 AND tick.scheduled_at = ahead.scheduled_at",
+    )
+    .bind(msp.as_uuid())
+    .bind(present_until(store_time))
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn ticket_tick(

@@ -8,7 +8,7 @@ use regentra_sync::{
     },
     store::{
         CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
-        SeenOrganization,
+        SeenOrganization, Stamped as _,
     },
 };
 use sqlx::{PgConnection, postgres::PgRow};
@@ -20,7 +20,7 @@ use crate::{
     commit::{Lock, credential_holds, mapping_version_holds},
     failure::{Step, corrupt, failed, holds},
     let_go::let_go,
-    transaction::Tenants,
+    transaction::{Tenants, store_time},
 };
 
 #[async_trait]
@@ -62,6 +62,8 @@ impl Mappings for PostgresStore {
 
     async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()> {
         let mut transaction = self.write(Tenants::msp(msp)).await?;
+        let now = store_time(&mut transaction, &self.clock).await;
+        company.check_not_ahead(now.map_err(failed)?)?;
         sqlx::query(
             "INSERT INTO regentra_sync.companies \
              (msp_org_id, company_id, name, converted_to_organization_id, created_at) \

@@ -6,7 +6,7 @@ use regentra_sync::{
         CredentialId, Fence, Lease, LeaseKey, MappingId, MspOrgId, RunKind, RunRecord, RunSubject,
         WorkerId,
     },
-    store::{Result, Runs},
+    store::{Result, RowsAhead, Runs, Stamped as _},
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use time::{Duration, OffsetDateTime};
@@ -15,7 +15,7 @@ use crate::{
     PostgresStore,
     column::{Columns as _, to_bigint, to_json},
     failure::failed,
-    transaction::{Tenants, store_time},
+    transaction::{Tenants, present_until, store_time},
 };
 
 /// How long a lease of before is taken to be, which has no length.
@@ -26,6 +26,28 @@ fn length_in_micros(length: Duration) -> i64 {
     i64::try_from(length.whole_microseconds())
         .map_or(i64::MAX / 8, |micros| micros.min(i64::MAX / 8))
 }
+
+/// What lies later than `$2`; a lease is measured by its length from `$3`.
+const ROWS_AHEAD: &str = "SELECT \
+    (SELECT count(*) FROM regentra_sync.leases WHERE msp_org_id = $1 AND worker_id IS NOT NULL \
+        AND expires_at > $3 + 2 * coalesce(length_micros, $4) * interval '1 microsecond') AS leases, \
+    (SELECT count(*) FROM regentra_sync.ticket_ticks WHERE msp_org_id = $1 AND scheduled_at > $2 AND opened > 0) \
+        AS ticket_ticks, \
+    (SELECT count(*) FROM regentra_sync.evidence_heads WHERE msp_org_id = $1 AND root_number IS NULL AND tick > $2) \
+        AS heads, \
+    (SELECT count(*) FROM regentra_sync.evidence_roots WHERE msp_org_id = $1 \
+        AND (made_at > $2 OR handed_out_at > $2)) AS roots, \
+    (SELECT count(*) FROM regentra_sync.mappings WHERE msp_org_id = $1 \
+        AND (discovered_at > $2 OR missing_since > $2 OR first_evidence_synced_at > $2)) AS mappings, \
+    (SELECT count(*) FROM regentra_sync.assets WHERE msp_org_id = $1 \
+        AND (created_at > $2 OR updated_at > $2 OR missing_since > $2)) AS assets, \
+    (SELECT count(*) FROM regentra_sync.tickets WHERE msp_org_id = $1 \
+        AND (opened_at > $2 OR last_failed_at > $2 OR closed_at > $2)) AS tickets, \
+    (SELECT count(*) FROM regentra_sync.outbox WHERE msp_org_id = $1 AND delivered_at IS NULL AND created_at > $2) \
+        AS outbox, \
+    (SELECT count(*) FROM regentra_sync.msp_audit WHERE msp_org_id = $1 AND at > $2) AS audit, \
+    (SELECT count(*) FROM regentra_sync.credentials WHERE msp_org_id = $1 \
+        AND (connected_at > $2 OR disconnected_at > $2)) AS credentials";
 
 #[async_trait]
 impl Runs for PostgresStore {
@@ -122,6 +144,8 @@ impl Runs for PostgresStore {
         records: Vec<RunRecord>,
     ) -> Result<()> {
         let mut transaction = self.write(Tenants::msp(msp)).await?;
+        let now = store_time(&mut transaction, &self.clock).await;
+        records.check_not_ahead(now.map_err(failed)?)?;
         let released = sqlx::query(
             "UPDATE regentra_sync.leases SET worker_id = NULL \
              WHERE msp_org_id = $1 AND subject = $2 AND worker_id = $3 AND fence = $4",
@@ -141,18 +165,32 @@ impl Runs for PostgresStore {
         transaction.commit().await.map_err(failed)
     }
 
-    async fn leases_ahead(&self, msp: MspOrgId) -> Result<u32> {
-        let query = sqlx::query(
-            "SELECT count(*) AS ahead FROM regentra_sync.leases WHERE msp_org_id = $1 AND worker_id IS NOT NULL \
-             AND expires_at > coalesce($2, clock_timestamp()) \
-             + 2 * coalesce(length_micros, $3) * interval '1 microsecond'",
-        )
-        .bind(msp.as_uuid())
-        .bind(self.clock.reading())
-        .bind(length_in_micros(USUAL_LENGTH));
-        let ahead = |row: &PgRow| row.counter("ahead");
-        let ahead = self.row(Tenants::msp(msp), query, ahead).await?;
-        Ok(ahead.unwrap_or_default())
+    async fn rows_ahead(&self, msp: MspOrgId) -> Result<RowsAhead> {
+        let mut transaction = self.read(Tenants::msp(msp)).await?;
+        let now = store_time(&mut transaction, &self.clock)
+            .await
+            .map_err(failed)?;
+        let row = sqlx::query(ROWS_AHEAD)
+            .bind(msp.as_uuid())
+            .bind(present_until(now))
+            .bind(now)
+            .bind(length_in_micros(USUAL_LENGTH))
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(RowsAhead {
+            leases: row.count("leases")?,
+            ticket_ticks: row.count("ticket_ticks")?,
+            heads: row.count("heads")?,
+            roots: row.count("roots")?,
+            mappings: row.count("mappings")?,
+            assets: row.count("assets")?,
+            tickets: row.count("tickets")?,
+            outbox: row.count("outbox")?,
+            audit: row.count("audit")?,
+            credentials: row.count("credentials")?,
+        })
     }
 
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {

@@ -39,10 +39,14 @@ const MIGRATIONS: &[Migration] = &[
         version: 6,
         sql: include_str!("../migrations/0006_signed_heads.sql"),
     },
+    Migration {
+        version: 7,
+        sql: include_str!("../migrations/0007_anchoring_failure.sql"),
+    },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 6;
+pub const SCHEMA_VERSION: u32 = 7;
 
 /// The oldest PostgreSQL that understands the schema, as `server_version_num` counts.
 const OLDEST_SERVER: i32 = 150_000;
@@ -58,7 +62,8 @@ const GRANTS: &[&str] = &[
     "SELECT, INSERT, UPDATE ON regentra_sync.credentials, regentra_sync.companies, regentra_sync.mappings, \
      regentra_sync.assets, regentra_sync.tickets, regentra_sync.ticket_ticks, regentra_sync.outbox, regentra_sync.leases, \
      regentra_sync.runs",
-    "SELECT, INSERT, UPDATE, DELETE ON regentra_sync.authorizations, regentra_sync.signature_history",
+    "SELECT, INSERT, UPDATE, DELETE ON regentra_sync.authorizations, regentra_sync.signature_history, \
+     regentra_sync.anchoring_failures",
     "SELECT, INSERT, UPDATE, DELETE ON regentra_sync.requests",
     "EXECUTE ON FUNCTION regentra_sync.current_msp(), regentra_sync.current_compliance_org(), \
      regentra_sync.current_fingerprint(), regentra_sync.active_credentials(uuid, bigint), \

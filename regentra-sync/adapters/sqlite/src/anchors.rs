@@ -1,8 +1,11 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    model::{ComplianceOrgId, EvidenceHead, EvidenceRoot, MappingId, MspOrgId},
+    model::{AnchoringFailure, ComplianceOrgId, EvidenceHead, EvidenceRoot, MappingId, MspOrgId},
     regentra_evidence::Hash256,
-    store::{Anchors, CommitOutcome, Guard, Result, RootCommit, SweepCommit},
+    store::{
+        Anchors, CommitOutcome, Guard, Result, RootCommit, Stamped as _, SweepCommit,
+        check_not_ahead,
+    },
 };
 use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
@@ -11,7 +14,7 @@ use time::OffsetDateTime;
 use crate::{
     SqliteStore,
     column::{Columns as _, json, micros, signal_kind},
-    commit::{finish, unseen},
+    commit::{begins, finish},
     failure::{Failure, Stop, holds},
 };
 
@@ -97,11 +100,12 @@ async fn last_root(
 
 async fn write_root(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     commit: &RootCommit,
 ) -> std::result::Result<(), Stop> {
     let RootCommit { event, root } = commit;
-    unseen(db, msp, *event).await?;
+    begins(db, store_time, msp, *event, commit).await?;
     let last = last_root(db, msp).await?.map_or(0, |last| last.number);
     holds(root.number == last.saturating_add(1), Guard::Root)?;
     let put_under =
@@ -168,7 +172,7 @@ impl Anchors for SqliteStore {
 
     async fn commit_root(&self, msp: MspOrgId, commit: RootCommit) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
-        let written = write_root(&mut db, msp, &commit).await;
+        let written = write_root(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
     }
 
@@ -192,6 +196,7 @@ impl Anchors for SqliteStore {
     }
 
     async fn root_handed_out(&self, msp: MspOrgId, number: u64, at: OffsetDateTime) -> Result<()> {
+        check_not_ahead(at, self.clock.now())?;
         let update = "UPDATE evidence_root SET handed_out_at = ?1 \
                       WHERE msp = ?2 AND number = ?3 AND handed_out_at IS NULL";
         sqlx::query(update)
@@ -201,6 +206,38 @@ impl Anchors for SqliteStore {
             .execute(&self.writer)
             .await
             .map_err(Failure::from)?;
+        Ok(())
+    }
+
+    async fn anchoring_failure(&self, msp: MspOrgId) -> Result<Option<AnchoringFailure>> {
+        let row = sqlx::query("SELECT error, \"at\" FROM anchoring_failure WHERE msp = ?1")
+            .bind(msp.as_uuid())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(AnchoringFailure {
+            error: row.text("error")?,
+            at: row.time("at")?,
+        }))
+    }
+
+    async fn remember_anchoring_failure(
+        &self,
+        msp: MspOrgId,
+        failure: Option<AnchoringFailure>,
+    ) -> Result<()> {
+        failure.check_not_ahead(self.clock.now())?;
+        let query = match &failure {
+            None => sqlx::query("DELETE FROM anchoring_failure WHERE msp = ?1").bind(msp.as_uuid()),
+            Some(AnchoringFailure { error, at }) => sqlx::query(
+                "INSERT OR REPLACE INTO anchoring_failure (msp, error, \"at\") VALUES (?1, ?2, ?3)",
+            )
+            .bind(msp.as_uuid())
+            .bind(error)
+            .bind(micros(*at)),
+        };
+        query.execute(&self.writer).await.map_err(Failure::from)?;
         Ok(())
     }
 

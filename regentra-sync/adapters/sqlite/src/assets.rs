@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use regentra_sync::{
     model::{
@@ -13,7 +15,7 @@ use time::OffsetDateTime;
 use crate::{
     SqliteStore,
     column::{Columns as _, json, micros},
-    commit::{append_msp_audit, credential_holds, finish, lease_holds, mapping_holds, unseen},
+    commit::{append_msp_audit, begins, credential_holds, finish, lease_holds, mapping_holds},
     failure::{Failure, Stop, holds},
     tickets::{append_outbox, ticket},
 };
@@ -143,6 +145,30 @@ const LEFT_BEHIND: &str = "SELECT count(*) AS left_behind FROM json_each(?2) AS 
                              EXISTS (SELECT 1 FROM asset s WHERE s.msp = ?1 AND s.superseded_by = written.id) \
                              OR (written.superseded_by IS NOT NULL AND NOT EXISTS (SELECT 1 FROM asset w \
                                WHERE w.msp = ?1 AND w.id = written.superseded_by AND w.status = 'ACTIVE')))";
+
+/// When those of these rows that exist were last written.
+const WRITTEN_AT: &str = "SELECT asset.id, asset.updated_at FROM json_each(?2) AS rewritten JOIN asset \
+                          ON asset.msp = ?1 AND asset.id = unhex(rewritten.value, '-')";
+
+async fn written_at(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    writes: &[AssetWrite],
+) -> std::result::Result<BTreeMap<AssetId, OffsetDateTime>, Failure> {
+    let rewritten = writes.iter().filter(|write| write.expected.is_some());
+    let rewritten: Vec<_> = rewritten.map(AssetWrite::id).collect();
+    if rewritten.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows = sqlx::query(WRITTEN_AT)
+        .bind(msp.as_uuid())
+        .bind(json(&rewritten)?)
+        .fetch_all(db)
+        .await?;
+    let written_at =
+        |row: &SqliteRow| Ok((AssetId::from_uuid(row.id("id")?), row.time("updated_at")?));
+    rows.iter().map(written_at).collect()
+}
 
 /// Writes rows whole; `false`, and nothing, when a stored version is not the expected one.
 async fn write(
@@ -291,6 +317,7 @@ pub(crate) async fn let_go(
 
 async fn write_assets(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     commit: &AssetCommit,
 ) -> std::result::Result<(), Stop> {
@@ -302,7 +329,7 @@ async fn write_assets(
         writes,
         audit,
     } = commit;
-    unseen(db, msp, *event).await?;
+    begins(db, store_time, msp, *event, commit).await?;
     if let Some(guard) = credential {
         credential_holds(db, msp, *guard).await?;
     }
@@ -316,9 +343,15 @@ async fn write_assets(
         .iter()
         .map(|AssetWrite { asset, expected }| AssetRow::of(asset, *expected))
         .collect();
+    let written_at = written_at(db, msp, writes).await?;
     holds(write(db, msp, &rows).await?, Guard::Asset)?;
     // After the rows are written; what does not hold takes them back.
     holds(winners_count(db, msp, &rows).await?, Guard::Asset)?;
+    for write in writes {
+        if let Some(stored) = written_at.get(&write.id()) {
+            write.check_order(*stored, store_time)?;
+        }
+    }
     Ok(append_msp_audit(db, msp, audit).await?)
 }
 
@@ -350,7 +383,7 @@ impl Assets for SqliteStore {
 
     async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
-        let written = write_assets(&mut db, msp, &commit).await;
+        let written = write_assets(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     SqliteStore,
     column::{Columns as _, from_json, micros},
-    commit::{append_msp_audit, finish, unseen},
+    commit::{append_msp_audit, begins, finish},
     failure::{Failure, Stop},
 };
 
@@ -61,7 +61,7 @@ impl AuditTrail for SqliteStore {
     ) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
         let written = async {
-            unseen(&mut db, msp, event).await?;
+            begins(&mut db, self.clock.now(), msp, event, &rows).await?;
             Ok::<_, Stop>(append_msp_audit(&mut db, msp, &rows).await?)
         };
         let written = written.await;

@@ -2,9 +2,10 @@
 
 use regentra_sync::{
     model::{AuditRow, CompanyId, CredentialGuard, EventId, Lease, MappingGuard, MspOrgId},
-    store::{CommitOutcome, Guard, Result},
+    store::{CommitOutcome, Guard, Result, Stamped},
 };
 use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
@@ -30,11 +31,14 @@ pub(crate) async fn finish(
     }
 }
 
-/// Remembers the event, or stops because it was seen.
-pub(crate) async fn unseen(
+/// Remembers the event, or stops because it was seen, or because the commit has a time ahead of the store's clock. Every commit
+/// begins with it.
+pub(crate) async fn begins(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     event: EventId,
+    commit: &(impl Stamped + ?Sized),
 ) -> std::result::Result<(), Stop> {
     let remembered =
         sqlx::query("INSERT INTO event (msp, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
@@ -42,11 +46,10 @@ pub(crate) async fn unseen(
             .bind(event.as_uuid())
             .execute(db)
             .await?;
-    if remembered.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(Stop::Outcome(CommitOutcome::AlreadyCommitted))
+    if remembered.rows_affected() == 0 {
+        return Err(Stop::Outcome(CommitOutcome::AlreadyCommitted));
     }
+    Ok(commit.check_not_ahead(store_time)?)
 }
 
 pub(crate) async fn credential_holds(

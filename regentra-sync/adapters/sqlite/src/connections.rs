@@ -8,6 +8,7 @@ use regentra_sync::{
     seal::Sealed,
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
+        check_begun, check_not_ahead,
     },
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
@@ -17,7 +18,7 @@ use crate::{
     SqliteStore,
     assets::{LetGo, let_go},
     column::{Columns as _, bigint, micros, present_until},
-    commit::{append_customer_audit, append_msp_audit, credential_holds, finish, unseen},
+    commit::{append_customer_audit, append_msp_audit, begins, credential_holds, finish},
     failure::{Failure, Stop, holds},
 };
 
@@ -48,6 +49,7 @@ fn credential(row: &SqliteRow) -> std::result::Result<Credential, Failure> {
 
 async fn write_credential(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     commit: &ConnectCommit,
 ) -> std::result::Result<(), Stop> {
@@ -58,7 +60,7 @@ async fn write_credential(
         allow_duplicate,
         audit,
     } = commit;
-    unseen(db, msp, *event).await?;
+    begins(db, store_time, msp, *event, commit).await?;
     let stored = sqlx::query("SELECT generation FROM credential WHERE msp = ?1 AND id = ?2")
         .bind(msp.as_uuid())
         .bind(credential.id.as_uuid())
@@ -120,6 +122,7 @@ async fn write_credential(
 
 async fn write_secrets(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     commit: &SecretsCommit,
 ) -> std::result::Result<(), Stop> {
@@ -130,7 +133,7 @@ async fn write_secrets(
         secrets,
         audit,
     } = commit;
-    unseen(db, msp, *event).await?;
+    begins(db, store_time, msp, *event, commit).await?;
     credential_holds(db, msp, *guard).await?;
     let update = "UPDATE credential SET client_id = ?1, client_secret = ?2, refresh_token = ?3, secrets_version = ?4 \
                   WHERE msp = ?5 AND id = ?6 AND secrets_version = ?7";
@@ -150,6 +153,7 @@ async fn write_secrets(
 
 async fn write_disconnect(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     commit: &DisconnectCommit,
 ) -> std::result::Result<(), Stop> {
@@ -160,7 +164,7 @@ async fn write_disconnect(
         audit,
     } = commit;
     let credential = guard.credential;
-    unseen(db, msp, *event).await?;
+    begins(db, store_time, msp, *event, commit).await?;
     credential_holds(db, msp, *guard).await?;
     let update = "UPDATE credential SET client_id = NULL, client_secret = NULL, refresh_token = NULL, is_active = 0, \
                   disconnected_at = ?1, generation = ?2 WHERE msp = ?3 AND id = ?4";
@@ -249,13 +253,13 @@ impl Connections for SqliteStore {
 
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
-        let written = write_credential(&mut db, msp, &commit).await;
+        let written = write_credential(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
     }
 
     async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
-        let written = write_secrets(&mut db, msp, &commit).await;
+        let written = write_secrets(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
     }
 
@@ -265,7 +269,7 @@ impl Connections for SqliteStore {
         commit: DisconnectCommit,
     ) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
-        let written = write_disconnect(&mut db, msp, &commit).await;
+        let written = write_disconnect(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
     }
 
@@ -275,8 +279,10 @@ impl Connections for SqliteStore {
         pending: PendingAuthorization,
         now: OffsetDateTime,
     ) -> Result<()> {
+        let store_time = self.clock.now();
+        check_begun(&pending, now, store_time)?;
         let mut db = self.begin().await?;
-        forget_expired_authorizations(&mut db, msp, now).await?;
+        forget_expired_authorizations(&mut db, msp, now.max(store_time)).await?;
         let insert = "INSERT OR REPLACE INTO authorization (msp, state, region, sealed, expires_at) \
                       VALUES (?1, ?2, ?3, ?4, ?5)";
         sqlx::query(insert)
@@ -298,7 +304,9 @@ impl Connections for SqliteStore {
         now: OffsetDateTime,
     ) -> Result<Option<PendingAuthorization>> {
         let mut db = self.begin().await?;
-        forget_expired_authorizations(&mut db, msp, now).await?;
+        let store_time = self.clock.now();
+        check_not_ahead(now, store_time)?;
+        forget_expired_authorizations(&mut db, msp, now.max(store_time)).await?;
         let take = "DELETE FROM authorization WHERE msp = ?1 AND state = ?2 RETURNING region, sealed, expires_at";
         let row = sqlx::query(take)
             .bind(msp.as_uuid())

@@ -20,7 +20,7 @@ use crate::{
     SqliteStore,
     anchors::append_heads,
     column::{Columns as _, from_json, json, micros, present_until, signal_kind},
-    commit::{append_customer_audit, credential_holds, finish, lease_holds, mapping_holds, unseen},
+    commit::{append_customer_audit, begins, credential_holds, finish, lease_holds, mapping_holds},
     failure::{Failure, Stop, holds},
     tickets::{append_outbox, outbox_row, ticket, write_ticket},
 };
@@ -334,6 +334,22 @@ async fn write_tick(
     Ok(())
 }
 
+/// Ticks to come have opened nothing: a clock that ran ahead did.
+async fn clear_ticks_ahead(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    store_time: OffsetDateTime,
+) -> std::result::Result<(), Failure> {
+    let clear = "UPDATE ticket_tick SET opened = 0, version = version + 1 \
+                 WHERE msp = ?1 AND scheduled_at > ?2 AND opened > 0";
+    sqlx::query(clear)
+        .bind(msp.as_uuid())
+        .bind(micros(present_until(store_time)))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 async fn ticket_holds(
     db: &mut SqliteConnection,
     msp: MspOrgId,
@@ -364,7 +380,7 @@ async fn write_sweep(
     commit: &SweepCommit,
 ) -> std::result::Result<(), Stop> {
     let mapping = commit.mapping.mapping;
-    unseen(db, msp, commit.event).await?;
+    begins(db, store_time, msp, commit.event, commit).await?;
     credential_holds(db, msp, commit.credential).await?;
     let company = mapping_holds(db, msp, commit.mapping).await?;
     let is_theirs =
@@ -393,21 +409,23 @@ async fn write_sweep(
         write_tick(db, msp, tick).await?;
     }
     let collected = collected(db, customer, mapping, store_time).await?;
-    commit.check_times(store_time, &collected)?;
+    commit.check_order(&collected)?;
     append_signals(db, customer, &commit.signals).await?;
     append_evidence(db, customer, &commit.evidence, store_time).await?;
     append_heads(db, msp, customer, commit).await?;
     append_customer_audit(db, customer, &commit.audit).await?;
     if let Some(at) = commit.first_evidence_synced_at {
-        let stamp = "UPDATE mapping SET first_evidence_synced_at = ?1 \
-                     WHERE msp = ?2 AND id = ?3 AND first_evidence_synced_at IS NULL";
+        let stamp = "UPDATE mapping SET first_evidence_synced_at = ?1 WHERE msp = ?2 AND id = ?3 \
+                     AND (first_evidence_synced_at IS NULL OR first_evidence_synced_at > ?4)";
         sqlx::query(stamp)
             .bind(micros(at))
             .bind(msp.as_uuid())
             .bind(mapping.as_uuid())
+            .bind(micros(present_until(store_time)))
             .execute(&mut *db)
             .await?;
     }
+    clear_ticks_ahead(db, msp, store_time).await?;
     change_signatures(db, msp, mapping, &commit.signatures).await?;
     append_outbox(db, msp, &commit.outbox).await
 }

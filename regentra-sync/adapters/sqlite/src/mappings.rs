@@ -6,17 +6,18 @@ use regentra_sync::{
     },
     store::{
         CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
-        SeenOrganization,
+        SeenOrganization, Stamped as _,
     },
 };
 use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use time::OffsetDateTime;
 
 use crate::{
     SqliteStore,
     assets::{LetGo, let_go},
     column::{Columns as _, bigint, json, micros},
-    commit::{append_msp_audit, credential_holds, finish, unseen},
+    commit::{append_msp_audit, begins, credential_holds, finish},
     failure::{Failure, Stop, holds},
 };
 
@@ -146,6 +147,7 @@ async fn see(
 
 async fn write_discovery(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     commit: &DiscoveryCommit,
 ) -> std::result::Result<(), Stop> {
@@ -157,7 +159,7 @@ async fn write_discovery(
         lost_organizations,
         audit,
     } = commit;
-    unseen(db, msp, *event).await?;
+    begins(db, store_time, msp, *event, commit).await?;
     credential_holds(db, msp, *guard).await?;
     if let Some(lost) = lost_organizations {
         sqlx::query("UPDATE credential SET lost_organizations = ?3 WHERE msp = ?1 AND id = ?2")
@@ -174,6 +176,7 @@ async fn write_discovery(
 
 async fn write_decision(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     commit: &MappingCommit,
 ) -> std::result::Result<(), Stop> {
@@ -185,7 +188,7 @@ async fn write_decision(
         at,
         audit,
     } = commit;
-    unseen(db, msp, *event).await?;
+    begins(db, store_time, msp, *event, commit).await?;
     let stored =
         sqlx::query("SELECT state FROM mapping WHERE msp = ?1 AND id = ?2 AND version = ?3")
             .bind(msp.as_uuid())
@@ -234,6 +237,7 @@ async fn write_decision(
 
 async fn write_promotion(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     commit: &PromotionCommit,
 ) -> std::result::Result<(), Stop> {
@@ -243,7 +247,7 @@ async fn write_promotion(
         compliance_org,
         audit,
     } = commit;
-    unseen(db, msp, *event).await?;
+    begins(db, store_time, msp, *event, commit).await?;
     let update = "UPDATE company SET converted_to = ?1 WHERE msp = ?2 AND id = ?3 AND converted_to IS NULL \
                   AND NOT EXISTS (SELECT 1 FROM company WHERE converted_to = ?1)";
     let updated = sqlx::query(update)
@@ -306,6 +310,7 @@ impl Mappings for SqliteStore {
     }
 
     async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()> {
+        company.check_not_ahead(self.clock.now())?;
         let mut db = self.writer.acquire().await.map_err(Failure::from)?;
         insert_company(&mut db, msp, &company).await?;
         Ok(())
@@ -317,13 +322,13 @@ impl Mappings for SqliteStore {
         commit: DiscoveryCommit,
     ) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
-        let written = write_discovery(&mut db, msp, &commit).await;
+        let written = write_discovery(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
     }
 
     async fn commit_mapping(&self, msp: MspOrgId, commit: MappingCommit) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
-        let written = write_decision(&mut db, msp, &commit).await;
+        let written = write_decision(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
     }
 
@@ -333,7 +338,7 @@ impl Mappings for SqliteStore {
         commit: PromotionCommit,
     ) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
-        let written = write_promotion(&mut db, msp, &commit).await;
+        let written = write_promotion(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
     }
 }

@@ -1,13 +1,13 @@
 use async_trait::async_trait;
 use regentra_sync::{
     model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId},
-    store::{Result, Runs},
+    store::{Result, RowsAhead, Runs, Stamped as _},
 };
 use time::{Duration, OffsetDateTime};
 
 use crate::{
     SqliteStore,
-    column::{Columns as _, from_json, json, micros},
+    column::{Columns as _, from_json, json, micros, present_until},
     failure::Failure,
 };
 
@@ -19,6 +19,24 @@ fn length_in_micros(length: Duration) -> i64 {
     i64::try_from(length.whole_microseconds())
         .map_or(i64::MAX / 8, |micros| micros.min(i64::MAX / 8))
 }
+
+/// What lies later than `?2`; a lease is measured by its length from `?3`.
+const ROWS_AHEAD: &str = "SELECT \
+    (SELECT count(*) FROM lease WHERE msp = ?1 AND worker IS NOT NULL \
+        AND expires_at > ?3 + 2 * coalesce(length, ?4)) AS leases, \
+    (SELECT count(*) FROM ticket_tick WHERE msp = ?1 AND scheduled_at > ?2 AND opened > 0) AS ticket_ticks, \
+    (SELECT count(*) FROM evidence_head WHERE msp = ?1 AND root IS NULL AND tick > ?2) AS heads, \
+    (SELECT count(*) FROM evidence_root WHERE msp = ?1 AND (made_at > ?2 OR handed_out_at > ?2)) AS roots, \
+    (SELECT count(*) FROM mapping WHERE msp = ?1 \
+        AND (discovered_at > ?2 OR missing_since > ?2 OR first_evidence_synced_at > ?2)) AS mappings, \
+    (SELECT count(*) FROM asset WHERE msp = ?1 \
+        AND (created_at > ?2 OR updated_at > ?2 OR missing_since > ?2)) AS assets, \
+    (SELECT count(*) FROM ticket WHERE msp = ?1 \
+        AND (opened_at > ?2 OR last_failed_at > ?2 OR closed_at > ?2)) AS tickets, \
+    (SELECT count(*) FROM outbox WHERE msp = ?1 AND delivered_at IS NULL AND created_at > ?2) AS outbox, \
+    (SELECT count(*) FROM msp_audit WHERE msp = ?1 AND \"at\" > ?2) AS audit, \
+    (SELECT count(*) FROM credential WHERE msp = ?1 \
+        AND (connected_at > ?2 OR disconnected_at > ?2)) AS credentials";
 
 #[async_trait]
 impl Runs for SqliteStore {
@@ -90,6 +108,7 @@ impl Runs for SqliteStore {
         lease: &Lease,
         records: Vec<RunRecord>,
     ) -> Result<()> {
+        records.check_not_ahead(self.clock.now())?;
         let mut db = self.begin().await?;
         let release = "UPDATE lease SET worker = NULL WHERE msp = ?1 AND key = ?2 AND worker = ?3 AND fence = ?4";
         let released = sqlx::query(release)
@@ -117,17 +136,28 @@ impl Runs for SqliteStore {
         Ok(())
     }
 
-    async fn leases_ahead(&self, msp: MspOrgId) -> Result<u32> {
-        let count = "SELECT count(*) AS ahead FROM lease WHERE msp = ?1 AND worker IS NOT NULL \
-                     AND expires_at > ?2 + 2 * coalesce(length, ?3)";
-        let row = sqlx::query(count)
+    async fn rows_ahead(&self, msp: MspOrgId) -> Result<RowsAhead> {
+        let now = self.clock.now();
+        let row = sqlx::query(ROWS_AHEAD)
             .bind(msp.as_uuid())
-            .bind(micros(self.clock.now()))
+            .bind(micros(present_until(now)))
+            .bind(micros(now))
             .bind(length_in_micros(USUAL_LENGTH))
             .fetch_one(&self.readers)
             .await
             .map_err(Failure::from)?;
-        Ok(row.number("ahead")?)
+        Ok(RowsAhead {
+            leases: row.number("leases")?,
+            ticket_ticks: row.number("ticket_ticks")?,
+            heads: row.number("heads")?,
+            roots: row.number("roots")?,
+            mappings: row.number("mappings")?,
+            assets: row.number("assets")?,
+            tickets: row.number("tickets")?,
+            outbox: row.number("outbox")?,
+            audit: row.number("audit")?,
+            credentials: row.number("credentials")?,
+        })
     }
 
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {

@@ -40,10 +40,14 @@ const MIGRATIONS: &[Migration] = &[
         version: 5,
         sql: include_str!("../migrations/0005_signed_heads.sql"),
     },
+    Migration {
+        version: 6,
+        sql: include_str!("../migrations/0006_anchoring_failure.sql"),
+    },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 5;
+pub const SCHEMA_VERSION: u32 = 6;
 
 /// What a database file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

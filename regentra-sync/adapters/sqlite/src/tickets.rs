@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use crate::{
     SqliteStore,
     column::{Columns as _, from_json, json, micros, present_until, signal_kind},
-    commit::{finish, unseen},
+    commit::{begins, finish},
     failure::{Failure, Stop, holds},
 };
 
@@ -140,6 +140,7 @@ pub(crate) async fn append_outbox(
 
 async fn write_delivery(
     db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
     msp: MspOrgId,
     commit: &DeliveryCommit,
 ) -> std::result::Result<(), Stop> {
@@ -149,7 +150,7 @@ async fn write_delivery(
         reference,
         at,
     } = commit;
-    unseen(db, msp, *event).await?;
+    begins(db, store_time, msp, *event, commit).await?;
     let deliver = "UPDATE outbox SET delivered_at = ?1 WHERE msp = ?2 AND id = ?3 AND delivered_at IS NULL RETURNING ticket";
     let delivered = sqlx::query(deliver)
         .bind(micros(*at))
@@ -222,7 +223,7 @@ impl Tickets for SqliteStore {
         commit: DeliveryCommit,
     ) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
-        let written = write_delivery(&mut db, msp, &commit).await;
+        let written = write_delivery(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
     }
 }

@@ -1,14 +1,32 @@
 //! Whose file it is, and what is said about one that cannot be used. The file stays as it was.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-use std::{error::Error as _, fs, path::Path};
+use std::{collections::BTreeMap, error::Error as _, fs, path::Path, sync::Arc};
 
-use regentra_sync::store::{StoreError, StoreErrorKind};
+use regentra_sync::{
+    Integration,
+    model::{
+        ComplianceOrgId, CredentialId, Fingerprint, LeaseKey, MappingId, MspOrgId,
+        NINJAONE_WINDOWS, RunKind, RunOutcome, RunRecord, RunSubject, Spend, WorkerId,
+    },
+    regentra_evidence::{SignalKind, Status},
+    seal::{KeyId, Keyring, MasterKey},
+    store::{
+        Anchors as _, Budget as _, Evidence as _, Runs as _, StoreError, StoreErrorKind,
+        conformance::world::signal,
+    },
+    views::{Finding, FutureRows},
+};
 use regentra_sync_sqlite::{SCHEMA_VERSION, SqliteStore};
 use sqlx::{
     AssertSqlSafe, Connection as _, Row as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
+use time::{Duration, OffsetDateTime, macros::datetime};
+use uuid::Uuid;
+
+/// No clock that is right shows it while this is tested.
+const AHEAD: OffsetDateTime = datetime!(2100-01-01 00:00 UTC);
 
 async fn execute(path: &Path, sql: &str) -> Result<(), sqlx::Error> {
     let options = SqliteConnectOptions::new()
@@ -297,11 +315,9 @@ async fn chains_of_the_schema_before_keep_their_records_and_their_last_heads_wai
 #[tokio::test]
 async fn a_database_of_an_older_release_keeps_every_row_and_the_running_ages_of_signatures() {
     use regentra_sync::{
-        model::{ComplianceOrgId, EventId, MappingId, MspOrgId, SignatureState, TenantView},
-        store::{AssetFilter, Assets as _, Connections as _, Evidence as _},
+        model::{EventId, SignatureState, TenantView},
+        store::{AssetFilter, Assets as _, Connections as _},
     };
-    use time::OffsetDateTime;
-    use uuid::Uuid;
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("old.db");
@@ -352,5 +368,144 @@ async fn a_database_of_an_older_release_keeps_every_row_and_the_running_ages_of_
         (assets[0].missing_since, assets[0].possible_duplicate_of),
         (None, None)
     );
+    store.close().await;
+}
+
+/// The schema of the release before stores told the future from the present, with rows that a clock far ahead wrote.
+async fn written_ahead(path: &Path) {
+    let old = [
+        "CREATE TABLE regentra_migration (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL DEFAULT (unixepoch())) STRICT;",
+        include_str!("../migrations/0001_initial.sql"),
+        include_str!("../migrations/0002_pass_expires_at.sql"),
+        include_str!("../migrations/0003_identity.sql"),
+        "INSERT INTO regentra_migration (version) VALUES (1), (2), (3);",
+    ];
+    execute(path, &old.concat()).await.unwrap();
+    let signal = signal(SignalKind::PatchSla, Status::Pass, AHEAD);
+    let body = serde_json::to_string(&signal).unwrap().replace('\'', "''");
+    let run = RunRecord {
+        subject: RunSubject {
+            kind: RunKind::EvidenceSweep,
+            credential: CredentialId::from_uuid(Uuid::from_u128(3)),
+            mapping: Some(MappingId::from_uuid(Uuid::from_u128(2))),
+        },
+        started_at: AHEAD,
+        finished_at: AHEAD,
+        outcome: RunOutcome::Succeeded,
+        requests: 9,
+    };
+    let (subject, record) = (
+        serde_json::to_string(&run.subject).unwrap(),
+        serde_json::to_string(&run).unwrap(),
+    );
+    let blob = |number: u128| format!("x'{}'", Uuid::from_u128(number).simple());
+    let (msp, mapping, credential, company, customer) =
+        (blob(1), blob(2), blob(3), blob(5), blob(9));
+    let (ahead, expires) = (
+        AHEAD.unix_timestamp() * 1_000_000,
+        signal.expires_at.unix_timestamp() * 1_000_000,
+    );
+    let rows = format!(
+        "INSERT INTO credential (msp, id, region, \"grant\", fingerprint, is_active, generation, secrets_version, connected_at) \
+         VALUES ({msp}, {credential}, 'us', 'client_credentials', 'f', 1, 1, 1, 0);\
+         INSERT INTO company (msp, id, name, converted_to, created_at) VALUES ({msp}, {company}, 'n', {customer}, 0);\
+         INSERT INTO mapping (msp, id, credential, external_org_id, name, state, company, version, discovered_at) \
+         VALUES ({msp}, {mapping}, {credential}, 1, 'n', 'mapped', {company}, 1, 0);\
+         INSERT INTO signal (compliance_org, mapping, signal, event, status, collected_at, expires_at, body) \
+         VALUES ({customer}, {mapping}, 'patch_sla', x'07', 'pass', {ahead}, {expires}, '{body}');\
+         INSERT INTO evidence VALUES ({customer}, {mapping}, 'patch_sla', 1, x'07', '{{}}', zeroblob(32), zeroblob(32));\
+         INSERT INTO run VALUES ({msp}, '{subject}', '{record}');\
+         INSERT INTO lease VALUES ({msp}, 'evidence_sweep:{customer_id}', x'{worker}', 4, {ahead});\
+         INSERT INTO ticket_tick VALUES ({msp}, {ahead}, 1, 20, 0);\
+         INSERT INTO request (tenant, started_at) SELECT 'f', {ahead} FROM json_each('[1, 2, 3, 4, 5]');",
+        customer_id = Uuid::from_u128(9),
+        worker = Uuid::from_u128(8).simple(),
+    );
+    // The event of a signal is an id, too.
+    execute(path, &rows.replace("x'07'", &blob(7)))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_the_release_before_whose_clock_ran_ahead_migrates_ignores_its_rows_and_shows_them()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    written_ahead(&path).await;
+    let store = SqliteStore::migrate(&path).await.unwrap();
+    let now = store.store_time().await.unwrap();
+    let (msp, customer) = (
+        MspOrgId::from_uuid(Uuid::from_u128(1)),
+        ComplianceOrgId::from_uuid(Uuid::from_u128(9)),
+    );
+    assert_eq!(store.current_signals(customer, now).await.unwrap(), []);
+    assert_eq!(store.signals_ahead(customer).await.unwrap().len(), 1);
+    let tenant = Fingerprint::from_hex("f");
+    let usage = store.budget_usage(&tenant).await.unwrap();
+    assert_eq!((usage.last_hour, usage.ahead), (5, 5));
+
+    let key = |byte| MasterKey::from_bytes([byte; 32]);
+    let keyring = Keyring::new(KeyId::new("k").unwrap(), key(1), key(2));
+    let integration = Integration::builder(Arc::new(store.clone()), keyring).build();
+    let shown = async || {
+        let found = integration.diagnose(msp, None).await.unwrap().into_iter();
+        let ahead = found.filter_map(|found| match found.finding {
+            Finding::InTheFuture { rows, count } => Some((rows, count)),
+            _ => None,
+        });
+        ahead.collect::<BTreeMap<_, _>>()
+    };
+    let expected = BTreeMap::from([
+        (FutureRows::Signals, 1),
+        (FutureRows::Runs, 1),
+        (FutureRows::Leases, 1),
+        (FutureRows::Requests, 5),
+        (FutureRows::TicketTicks, 1),
+    ]);
+    assert_eq!(shown().await, expected);
+    let card = integration.connection_status(msp).await.unwrap();
+    assert_eq!(card[0].last_evidence_sweep, None);
+
+    // Its worker is gone, and its requests are an hour's at most.
+    let worker = WorkerId::from_uuid(Uuid::from_u128(6));
+    let lease = LeaseKey::EvidenceSweep(customer);
+    let taken = store.take_lease(msp, lease, worker, Duration::minutes(5));
+    assert!(taken.await.unwrap().is_some());
+    let spent = store.spend(&tenant, &NINJAONE_WINDOWS).await.unwrap();
+    assert_eq!(spent, Spend::Granted);
+    let left = shown().await;
+    assert!(!left.contains_key(&FutureRows::Leases) && !left.contains_key(&FutureRows::Requests));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn heads_that_a_migration_adds_are_of_no_tick_to_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    written_ahead(&path).await;
+    let blob = |number: u128| format!("x'{}'", Uuid::from_u128(number).simple());
+    let (mapping, customer) = (blob(2), blob(9));
+    // One that was swept in time, and one whose signal is not there.
+    let more = format!(
+        "INSERT INTO signal (compliance_org, mapping, signal, event, status, collected_at, expires_at, body) \
+         VALUES ({customer}, {mapping}, 'device_inventory', x'77', 'pass', 5000000, 0, '{{}}');\
+         INSERT INTO evidence VALUES ({customer}, {mapping}, 'device_inventory', 1, x'77', '{{}}', zeroblob(32), zeroblob(32)), \
+         ({customer}, {mapping}, 'backup_activity', 1, x'78', '{{}}', zeroblob(32), zeroblob(32));"
+    );
+    execute(&path, &more).await.unwrap();
+    let store = SqliteStore::migrate(&path).await.unwrap();
+    let msp = MspOrgId::from_uuid(Uuid::from_u128(1));
+    let now = store.store_time().await.unwrap();
+    let ticks = store.ticks_without_root(msp, AHEAD, 9).await.unwrap();
+    assert_eq!(
+        ticks[..2],
+        [
+            OffsetDateTime::UNIX_EPOCH,
+            OffsetDateTime::UNIX_EPOCH + Duration::seconds(5)
+        ]
+    );
+    assert!(ticks.len() == 3 && ticks[2] <= now, "{ticks:?}");
+    assert_eq!(store.rows_ahead(msp).await.unwrap().heads, 0);
     store.close().await;
 }

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Anchor, AnchorSink, SinkError};
+use super::{Anchor, AnchorSink, SinkError, SinkErrorKind};
 
 /// Appends each anchor to a file, one line of JSON, synced to the disk before it returns.
 ///
@@ -63,8 +63,10 @@ fn ends_in_a_cut_line(file: &mut File) -> std::io::Result<bool> {
 #[async_trait]
 impl AnchorSink for FileSink {
     async fn keep(&self, anchor: &Anchor) -> Result<(), SinkError> {
-        self.append(anchor)
-            .map_err(|error| SinkError::because("the file of anchors could not be written", error))
+        self.append(anchor).map_err(|error| {
+            let text = "the file of anchors could not be written";
+            SinkError::new(SinkErrorKind::Unwritable, text).because(error)
+        })
     }
 }
 

@@ -7,14 +7,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use cmpv2::status::PkiStatus;
 use cms::{cert::x509::spki::AlgorithmIdentifier, signed_data::SignedData};
 use der::{
-    Any, Decode as _, Encode as _,
-    asn1::{Int, Null, ObjectIdentifier, OctetString},
+    Any, Decode as _, Encode as _, Reader as _, SliceReader, Tag, Tagged as _,
+    asn1::{AnyRef, Int, Null, ObjectIdentifier, OctetString},
 };
 use regentra_evidence::Hash256;
-use time::OffsetDateTime;
-use x509_tsp::{MessageImprint, TimeStampReq, TimeStampResp, TspVersion, TstInfo};
+use time::{Date, Duration, Month, OffsetDateTime, PrimitiveDateTime, Time};
+use x509_tsp::{MessageImprint, TimeStampReq, TimeStampResp, TsaPolicyId, TspVersion};
 
-use super::{Anchor, AnchorSink, SinkError};
+use super::{Anchor, AnchorSink, SinkError, SinkErrorKind};
 
 const SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -56,20 +56,23 @@ impl TimeStamps {
 impl AnchorSink for TimeStamps {
     async fn keep(&self, anchor: &Anchor) -> Result<(), SinkError> {
         let mut nonce = [0; 8];
-        getrandom::fill(&mut nonce)
-            .map_err(|_| SinkError::new("the system's source of randomness does not answer"))?;
+        getrandom::fill(&mut nonce).map_err(|_| {
+            let text = "the system's source of randomness does not answer";
+            SinkError::new(SinkErrorKind::Other, text)
+        })?;
         // A positive number in its shortest form.
         if let Some(first) = nonce.first_mut() {
             *first = (*first & 0x7f) | 0x40;
         }
-        let query = query(anchor.digest(), &nonce)
-            .map_err(|error| SinkError::because("the time stamp could not be asked for", error))?;
+        let query = query(anchor.digest(), &nonce).map_err(|error| {
+            let text = "the time stamp could not be asked for";
+            SinkError::new(SinkErrorKind::Other, text).because(error)
+        })?;
         let reply = self.authority.post(query).await?;
         let (imprint, echoed, _) = read(&reply)?;
         if imprint != anchor.digest() || echoed.as_deref() != Some(&nonce[..]) {
-            return Err(SinkError::new(
-                "the time-stamping authority stamped something else than it was asked for",
-            ));
+            let text = "the time-stamping authority stamped something else than it was asked for";
+            return Err(SinkError::new(SinkErrorKind::Unreadable, text));
         }
         let stamped = Anchor {
             time_stamp: Some(STANDARD.encode(&reply)),
@@ -92,14 +95,13 @@ pub fn verify_imprint(anchor: &Anchor) -> Result<Option<OffsetDateTime>, SinkErr
     };
     let reply = STANDARD
         .decode(stamp)
-        .map_err(|_| SinkError::new("the time stamp is not base64"))?;
+        .map_err(|_| SinkError::new(SinkErrorKind::Unreadable, "the time stamp is not base64"))?;
     let (imprint, _, at) = read(&reply)?;
     if imprint == anchor.digest() {
         Ok(Some(at))
     } else {
-        Err(SinkError::new(
-            "the time stamp is one of something else than its anchor",
-        ))
+        let text = "the time stamp is one of something else than its anchor";
+        Err(SinkError::new(SinkErrorKind::Unreadable, text))
     }
 }
 
@@ -124,11 +126,13 @@ fn query(digest: Hash256, nonce: &[u8]) -> der::Result<Vec<u8>> {
 /// The imprint, the nonce and the time of the stamp that a reply grants.
 fn read(reply: &[u8]) -> Result<(Hash256, Option<Vec<u8>>, OffsetDateTime), SinkError> {
     if reply.len() > LONGEST_REPLY {
-        return Err(SinkError::new(
-            "the time-stamping authority's reply is longer than a time stamp can be",
-        ));
+        let text = "the time-stamping authority's reply is longer than a time stamp can be";
+        return Err(SinkError::new(SinkErrorKind::Unreadable, text));
     }
-    let unreadable = |error: der::Error| SinkError::because("the reply is not a time stamp", error);
+    let unreadable = |error: der::Error| {
+        let text = "the reply is not a time stamp that can be read";
+        SinkError::new(SinkErrorKind::Unreadable, text).because(error)
+    };
     let reply = TimeStampResp::from_der(reply).map_err(unreadable)?;
     let granted = matches!(
         reply.status.status,
@@ -136,27 +140,109 @@ fn read(reply: &[u8]) -> Result<(Hash256, Option<Vec<u8>>, OffsetDateTime), Sink
     );
     let token = reply.time_stamp_token.filter(|_| granted);
     let Some(token) = token.filter(|token| token.content_type == SIGNED_DATA) else {
-        return Err(SinkError::new(
-            "the time-stamping authority refuses the time stamp",
-        ));
+        let text = "the time-stamping authority refuses the time stamp";
+        return Err(SinkError::new(SinkErrorKind::Refused, text));
     };
     let signed: SignedData = token.content.decode_as().map_err(unreadable)?;
     let Some(content) = signed.encap_content_info.econtent else {
-        return Err(SinkError::new("the time stamp is empty"));
+        let text = "the time stamp is empty";
+        return Err(SinkError::new(SinkErrorKind::Unreadable, text));
     };
-    let stamp = TstInfo::from_der(content.value()).map_err(unreadable)?;
-    let imprint = stamp.message_imprint;
+    let Stamp {
+        imprint,
+        time,
+        nonce,
+    } = stamp(content.value()).map_err(unreadable)?;
     let hash = <[u8; 32]>::try_from(imprint.hashed_message.as_bytes());
     let (Ok(hash), SHA_256) = (hash, imprint.hash_algorithm.oid) else {
-        return Err(SinkError::new("the time stamp is not over SHA-256"));
+        let text = "the time stamp is not over SHA-256";
+        return Err(SinkError::new(SinkErrorKind::Unreadable, text));
     };
-    let seconds = stamp.gen_time.to_unix_duration().as_secs();
-    let at = i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .ok_or_else(|| SinkError::new("the time stamp's time lies outside the calendar"))?;
-    let nonce = stamp.nonce.map(|nonce| nonce.as_bytes().to_vec());
+    let at = generalized_time(time).ok_or_else(|| {
+        let text = "the time stamp's time cannot be read";
+        SinkError::new(SinkErrorKind::Unreadable, text)
+    })?;
     Ok((Hash256::from_bytes(hash), nonce, at))
+}
+
+/// What is read of a `TSTInfo`.
+struct Stamp<'a> {
+    imprint: MessageImprint,
+    /// The text of its `genTime`.
+    time: &'a [u8],
+    nonce: Option<Vec<u8>>,
+}
+
+/// Reads a `TSTInfo` (RFC 3161, section 2.4.2) by itself: `x509_tsp::TstInfo` takes a `genTime` of whole seconds only, and the RFC
+/// allows fractions.
+fn stamp(tst_info: &[u8]) -> der::Result<Stamp<'_>> {
+    let mut reader = SliceReader::new(tst_info)?;
+    let stamp = reader.sequence(|fields| {
+        TspVersion::decode(fields)?;
+        TsaPolicyId::decode(fields)?;
+        let imprint = MessageImprint::decode(fields)?;
+        Int::decode(fields)?;
+        let time = AnyRef::decode(fields)?;
+        time.tag().assert_eq(Tag::GeneralizedTime)?;
+        // Accuracy, ordering, nonce, the authority's name and extensions: each may be missing, and none comes twice.
+        let (mut nonce, mut last) = (None, 0);
+        while !fields.is_finished() {
+            let field = AnyRef::decode(fields)?;
+            let place = match field.tag() {
+                Tag::Sequence => 1,
+                Tag::Boolean => 2,
+                Tag::Integer => 3,
+                Tag::ContextSpecific { number, .. } if number.value() < 2 => 4 + number.value(),
+                tag => return Err(tag.unexpected_error(None)),
+            };
+            if place <= last {
+                return Err(field.tag().value_error());
+            }
+            last = place;
+            if place == 3 {
+                nonce = Some(field.decode_as::<Int>()?.as_bytes().to_vec());
+            }
+        }
+        Ok(Stamp {
+            imprint,
+            time: time.value(),
+            nonce,
+        })
+    })?;
+    reader.finish(stamp)
+}
+
+/// The time of a `genTime`: `YYYYMMDDhhmmss[.f...]Z`, in UTC, without zeros at the end of the fraction (RFC 3161, section 2.4.2, and
+/// DER). What is finer than a microsecond is cut off. A leap second is the second after it, as clocks count that know none.
+fn generalized_time(text: &[u8]) -> Option<OffsetDateTime> {
+    let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
+    let (whole, fraction) = match text.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() != 14 || !is_digits(whole) {
+        return None;
+    }
+    let micros = match fraction {
+        None => 0,
+        Some(fraction) if fraction.is_empty() || fraction.ends_with('0') => return None,
+        Some(fraction) if is_digits(fraction) => {
+            let digits: String = fraction.chars().chain("000000".chars()).take(6).collect();
+            digits.parse().ok()?
+        }
+        Some(_) => return None,
+    };
+    let number = |range: std::ops::Range<usize>| whole.get(range)?.parse::<u8>().ok();
+    let year = whole.get(0..4)?.parse().ok()?;
+    let month = Month::try_from(number(4..6)?).ok()?;
+    let date = Date::from_calendar_date(year, month, number(6..8)?).ok()?;
+    let (hour, minute, second) = (number(8..10)?, number(10..12)?, number(12..14)?);
+    let is_leap = (hour, minute, second) == (23, 59, 60);
+    let second = if is_leap { 59 } else { second };
+    let time = Time::from_hms_micro(hour, minute, second, micros).ok()?;
+    let at = PrimitiveDateTime::new(date, time).assume_utc();
+    at.checked_add(Duration::seconds(i64::from(is_leap)))
 }
 
 #[cfg(test)]
@@ -219,6 +305,75 @@ mod tests {
             assert!(verify_imprint(&stamped).is_err());
         }
         assert_eq!(verify_imprint(&anchor()).unwrap(), None);
+    }
+
+    #[test]
+    fn times_of_stamps_are_read_to_the_microsecond_and_nothing_else_is_taken_for_one() {
+        for (text, at) in [
+            ("20261123063000Z", datetime!(2026-11-23 06:30 UTC)),
+            ("20261123063000.5Z", datetime!(2026-11-23 06:30:00.5 UTC)),
+            (
+                "20261123063000.123456Z",
+                datetime!(2026-11-23 06:30:00.123_456 UTC),
+            ),
+            (
+                "20261123063000.000001Z",
+                datetime!(2026-11-23 06:30:00.000_001 UTC),
+            ),
+            (
+                "20261123063000.1234567891Z",
+                datetime!(2026-11-23 06:30:00.123_456 UTC),
+            ),
+            (
+                "20261123235959.999999Z",
+                datetime!(2026-11-23 23:59:59.999_999 UTC),
+            ),
+            ("20240229000000Z", datetime!(2024-02-29 00:00 UTC)),
+            ("00010101000000Z", datetime!(0001-01-01 00:00 UTC)),
+            ("19491231235959Z", datetime!(1949-12-31 23:59:59 UTC)),
+            (
+                "99991231235959.999999Z",
+                datetime!(9999-12-31 23:59:59.999_999 UTC),
+            ),
+            ("20161231235960Z", datetime!(2017-01-01 00:00 UTC)),
+            ("20161231235960.25Z", datetime!(2017-01-01 00:00:00.25 UTC)),
+        ] {
+            assert_eq!(generalized_time(text.as_bytes()), Some(at), "{text}");
+        }
+        for text in [
+            "",
+            "Z",
+            "20261123063000",
+            "20261123063000z",
+            "20261123063000+0000",
+            "20261123063000.5+0100",
+            "202611230630Z",
+            "2026112306300Z",
+            "202611230630000Z",
+            "20261123063000.Z",
+            "20261123063000.0Z",
+            "20261123063000.50Z",
+            "20261123063000,5Z",
+            "20261123063000.5.5Z",
+            "20261123063000.-5Z",
+            "20261123063000.5eZ",
+            "20261123063000Z ",
+            " 20261123063000Z",
+            "+0261123063000Z",
+            "2026112306300\u{0663}Z",
+            "20261301063000Z",
+            "20261100063000Z",
+            "20261131063000Z",
+            "20250229063000Z",
+            "20261123240000Z",
+            "20261123066000Z",
+            "20261123063060Z",
+            "20261123235961Z",
+            "99991231235960Z",
+        ] {
+            assert_eq!(generalized_time(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(generalized_time(&[0xff; 15]), None);
     }
 
     #[test]

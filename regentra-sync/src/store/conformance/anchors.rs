@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::world::{World, at, committed};
 use crate::{
-    model::{EventId, EvidenceHead, EvidenceRoot},
+    model::{AnchoringFailure, EventId, EvidenceHead, EvidenceRoot},
     store::{CommitOutcome, Guard, RootCommit, Store},
 };
 
@@ -19,7 +19,7 @@ async fn sweep_in(world: &World<'_>, label: &str, tick: OffsetDateTime) {
 }
 
 /// The root over what is loose in a tick.
-async fn root(world: &World<'_>, number: u64, tick: OffsetDateTime) -> RootCommit {
+pub(super) async fn root(world: &World<'_>, number: u64, tick: OffsetDateTime) -> RootCommit {
     let heads = world.store.heads_without_root(world.msp, tick).await;
     let tree = HeadTree::new(heads.unwrap().iter().map(EvidenceHead::head));
     RootCommit {
@@ -168,4 +168,30 @@ pub async fn heads_and_roots_of_msps_and_customers_are_apart(store: &dyn Store) 
         of(two.msp, two.customer).await.unwrap().is_empty(),
         "under no root"
     );
+}
+
+pub async fn why_evidence_is_not_anchored_is_kept_until_it_is_forgotten(store: &dyn Store) {
+    let (one, two) = (World::empty(store, 1), World::empty(store, 2));
+    let failure = |error: &str, minutes| {
+        let error = error.to_owned();
+        Some(AnchoringFailure {
+            error,
+            at: at(minutes),
+        })
+    };
+    let known = async |world: &World<'_>| store.anchoring_failure(world.msp).await.unwrap();
+    let remember = async |world: &World<'_>, failure| {
+        let remembered = store.remember_anchoring_failure(world.msp, failure);
+        remembered.await.unwrap();
+    };
+    assert_eq!(known(&one).await, None);
+    remember(&one, None).await;
+    remember(&one, failure("sink.refused", 1)).await;
+    remember(&two, failure("superseded", 2)).await;
+    // The last one counts, whatever its time says.
+    remember(&one, failure("sink.unreadable", 0)).await;
+    assert_eq!(known(&one).await, failure("sink.unreadable", 0));
+    remember(&one, None).await;
+    assert_eq!(known(&one).await, None);
+    assert_eq!(known(&two).await, failure("superseded", 2));
 }

@@ -4,6 +4,7 @@ use time::Duration;
 
 use super::world::{World, at, committed, credential, secrets};
 use crate::{
+    host::ManualClock,
     model::{
         AssetStatus, AuditDetails, ComplianceOrgId, NoteReason, OutboxAction, PendingAuthorization,
         RegionKey, Source, StateDigest, TicketState, Version,
@@ -118,7 +119,7 @@ pub async fn a_client_id_is_free_again_after_a_disconnect(store: &dyn Store) {
     committed(store.commit_connect(two.msp, commit).await.unwrap());
 }
 
-fn rewriting(world: &World<'_>, label: &str, expected: Version) -> SecretsCommit {
+pub(super) fn rewriting(world: &World<'_>, label: &str, expected: Version) -> SecretsCommit {
     SecretsCommit {
         event: world.event(label),
         guard: world.credential.guard(),
@@ -416,7 +417,11 @@ pub async fn nothing_is_committed_after_a_disconnect(store: &dyn Store) {
     }
 }
 
-pub async fn a_pending_authorization_is_taken_once_in_time_by_its_msp(store: &dyn Store) {
+pub async fn a_pending_authorization_is_taken_once_in_time_by_its_msp(
+    store: &dyn Store,
+    clock: &ManualClock,
+) {
+    clock.set(at(9));
     let (one, two) = (World::empty(store, 1), World::empty(store, 2));
     let (a, b) = (pending("a", "us", 10), pending("b", "us", 10));
     for begun in [&a, &b] {
@@ -460,7 +465,9 @@ pub async fn a_pending_authorization_is_taken_once_in_time_by_its_msp(store: &dy
 
 pub async fn expired_authorizations_are_forgotten_when_the_next_is_begun_or_taken(
     store: &dyn Store,
+    clock: &ManualClock,
 ) {
+    clock.set(at(0));
     let (one, two) = (World::empty(store, 1), World::empty(store, 2));
     // Asked for at a time at which it was not expired: `None` only if it is gone.
     let taken = async |msp, begun: &PendingAuthorization| {
@@ -470,7 +477,7 @@ pub async fn expired_authorizations_are_forgotten_when_the_next_is_begun_or_take
             .unwrap()
     };
     let (a, b) = (pending("a", "us", 10), pending("b", "us", 11));
-    let (c, d) = (pending("c", "us", 20), pending("d", "eu", 30));
+    let (c, d) = (pending("c", "us", 20), pending("d", "eu", 25));
     for begun in [&a, &b] {
         store
             .begin_authorization(one.msp, begun.clone(), at(0))
@@ -481,10 +488,12 @@ pub async fn expired_authorizations_are_forgotten_when_the_next_is_begun_or_take
         .begin_authorization(two.msp, a.clone(), at(0))
         .await
         .unwrap();
+    clock.set(at(10));
     store
         .begin_authorization(one.msp, c.clone(), at(10))
         .await
         .unwrap();
+    clock.set(at(1));
     assert_eq!(taken(one.msp, &a).await, None, "forgotten by a beginning");
     assert_eq!(
         taken(two.msp, &a).await,
@@ -493,18 +502,25 @@ pub async fn expired_authorizations_are_forgotten_when_the_next_is_begun_or_take
     );
     assert_eq!(taken(one.msp, &b).await, Some(b), "not expired");
 
+    clock.set(at(10));
     store
         .begin_authorization(one.msp, d.clone(), at(10))
         .await
         .unwrap();
+    clock.set(at(20));
     let nothing = StateDigest::from_hex("nobody's");
     let none = store.take_authorization(one.msp, &nothing, at(20)).await;
     assert_eq!(none.unwrap(), None);
+    clock.set(at(1));
     assert_eq!(taken(one.msp, &c).await, None, "forgotten by a taking");
     assert_eq!(taken(one.msp, &d).await, Some(d));
 }
 
-pub async fn a_disconnect_forgets_the_authorizations_under_way_for_its_region(store: &dyn Store) {
+pub async fn a_disconnect_forgets_the_authorizations_under_way_for_its_region(
+    store: &dyn Store,
+    clock: &ManualClock,
+) {
+    clock.set(at(20));
     let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
     let region = one.credential.region.as_str();
     let (ours, elsewhere) = (pending("a", region, 30), pending("b", "another-region", 30));
@@ -526,7 +542,7 @@ pub async fn a_disconnect_forgets_the_authorizations_under_way_for_its_region(st
     assert_eq!(taken(two.msp, &ours).await, Some(ours));
 }
 
-fn pending(state: &str, region: &str, expires_at: i64) -> PendingAuthorization {
+pub(super) fn pending(state: &str, region: &str, expires_at: i64) -> PendingAuthorization {
     PendingAuthorization {
         state: StateDigest::from_hex(state),
         region: RegionKey::from_stored(region),

@@ -11,11 +11,12 @@ use crate::{
     host::ManualClock,
     model::{
         Actor, Asset, AssetContent, AssetId, AssetStatus, AuditDetails, AuditRow, CompanyId,
-        ComplianceOrgId, Credential, CredentialId, EventId, EvidenceHead, EvidenceRow,
-        ExternalOrgId, Fingerprint, Generation, Grant, Lease, LeaseKey, Mapping, MappingId,
-        MappingState, MspOrgId, OutboxRow, PortalCompany, RegionKey, SealedSecrets, SignalKey,
-        SignatureChanges, SignatureHistory, SignatureRecord, SignatureState, Source, SweepCounts,
-        TenantView, Ticket, TicketState, Version, WorkerId, chain_start,
+        ComplianceOrgId, Credential, CredentialId, EventId, EvidenceHead, EvidenceRoot,
+        EvidenceRow, ExternalOrgId, Fingerprint, Generation, Grant, Lease, LeaseKey, Mapping,
+        MappingId, MappingState, MspOrgId, OutboxRow, PortalCompany, RegionKey, RunRecord,
+        SealedSecrets, SignalKey, SignatureChanges, SignatureHistory, SignatureRecord,
+        SignatureState, Source, SweepCounts, TenantView, Ticket, TicketState, Version, WorkerId,
+        chain_start,
     },
     seal::Sealed,
     store::{
@@ -34,7 +35,7 @@ pub fn at(minutes: i64) -> OffsetDateTime {
 /// The clock of the store under test. It stands later than what most laws commit; those about time move it.
 #[must_use]
 pub fn clock() -> ManualClock {
-    ManualClock::at(at(120))
+    ManualClock::at(at(1_000))
 }
 
 /// A signal with plausible aggregates.
@@ -117,6 +118,8 @@ pub struct Snapshot {
     signals: Vec<StoredSignal>,
     evidence: Vec<EvidenceRow>,
     heads: Vec<EvidenceHead>,
+    roots: Vec<EvidenceRoot>,
+    runs: Vec<RunRecord>,
 }
 
 /// The tenants and rows of a world, before anything is written.
@@ -445,7 +448,7 @@ impl<'a> World<'a> {
             credential: self.credential.guard(),
             mapping: self.mapping.guard(),
             lease: self.lease,
-            scheduled_at: at(0),
+            scheduled_at: at(minutes.min(0)),
             evidence: evidence.collect(),
             signals: signals
                 .into_iter()
@@ -570,6 +573,8 @@ impl<'a> World<'a> {
             signals: store.current_signals(customer, at(0)).await.unwrap(),
             evidence,
             heads: self.loose_heads().await,
+            roots: store.roots_waiting(msp, 1_000).await.unwrap(),
+            runs: store.runs(msp).await.unwrap(),
         }
     }
 

@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 
 use super::{MemoryStore, State, holds, outcome};
 use crate::{
-    model::{ComplianceOrgId, EvidenceHead, EvidenceRoot, MspOrgId},
-    store::{Anchors, CommitOutcome, Guard, Result, RootCommit},
+    model::{AnchoringFailure, ComplianceOrgId, EvidenceHead, EvidenceRoot, MspOrgId},
+    store::{Anchors, CommitOutcome, Guard, Result, RootCommit, Stamped as _, check_not_ahead},
 };
 
 impl State {
@@ -43,9 +43,9 @@ impl Anchors for MemoryStore {
 
     async fn commit_root(&self, msp: MspOrgId, commit: RootCommit) -> Result<CommitOutcome> {
         self.with(|state| {
-            Ok(outcome((|| {
+            outcome((|| {
+                state.begins(msp, commit.event, &commit, self.clock.now())?;
                 let RootCommit { event, root } = commit;
-                state.unseen(msp, event)?;
                 let roots = state.roots.entry(msp).or_default();
                 let next = roots.last().map_or(1, |last| last.number.saturating_add(1));
                 let heads = state.heads.get_mut(&msp).into_iter().flatten();
@@ -59,7 +59,7 @@ impl Anchors for MemoryStore {
                 }
                 roots.push(root);
                 Ok(state.committed(msp, event))
-            })()))
+            })())
         })
         .await
     }
@@ -86,10 +86,32 @@ impl Anchors for MemoryStore {
 
     async fn root_handed_out(&self, msp: MspOrgId, number: u64, at: OffsetDateTime) -> Result<()> {
         self.with(|state| {
+            check_not_ahead(at, self.clock.now())?;
             let mut roots = state.roots.get_mut(&msp).into_iter().flatten();
             if let Some(root) = roots.find(|root| root.number == number) {
                 root.handed_out_at = root.handed_out_at.or(Some(at));
             }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn anchoring_failure(&self, msp: MspOrgId) -> Result<Option<AnchoringFailure>> {
+        self.with(|state| Ok(state.anchoring_failures.get(&msp).cloned()))
+            .await
+    }
+
+    async fn remember_anchoring_failure(
+        &self,
+        msp: MspOrgId,
+        failure: Option<AnchoringFailure>,
+    ) -> Result<()> {
+        self.with(|state| {
+            failure.check_not_ahead(self.clock.now())?;
+            match failure {
+                Some(failure) => state.anchoring_failures.insert(msp, failure),
+                None => state.anchoring_failures.remove(&msp),
+            };
             Ok(())
         })
         .await

@@ -32,7 +32,8 @@ impl Assets for MemoryStore {
 
     async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome> {
         self.with(|state| {
-            Ok(outcome((|| {
+            outcome((|| {
+                state.begins(msp, commit.event, &commit, self.clock.now())?;
                 let AssetCommit {
                     event,
                     credential,
@@ -41,7 +42,6 @@ impl Assets for MemoryStore {
                     writes,
                     audit,
                 } = commit;
-                state.unseen(msp, event)?;
                 credential.map_or(Ok(()), |guard| state.credential_holds(msp, guard))?;
                 mapping.map_or(Ok(()), |guard| state.mapping_holds(msp, guard).map(drop))?;
                 lease
@@ -56,13 +56,18 @@ impl Assets for MemoryStore {
                 });
                 holds(as_read, Guard::Asset)?;
                 holds(state.winners_count(msp, &writes), Guard::Asset)?;
+                for write in &writes {
+                    if let Some(stored) = state.assets.get(&(msp, write.id())) {
+                        write.check_order(stored.updated_at, self.clock.now())?;
+                    }
+                }
 
                 for write in writes {
                     state.assets.insert((msp, write.id()), write.asset);
                 }
                 state.append_msp_audit(msp, audit);
                 Ok(state.committed(msp, event))
-            })()))
+            })())
         })
         .await
     }

@@ -38,11 +38,11 @@ impl AuditTrail for MemoryStore {
         rows: Vec<AuditRow>,
     ) -> Result<CommitOutcome> {
         self.with(|state| {
-            Ok(outcome((|| {
-                state.unseen(msp, event)?;
+            outcome((|| {
+                state.begins(msp, event, &rows, self.clock.now())?;
                 state.append_msp_audit(msp, rows);
                 Ok(state.committed(msp, event))
-            })()))
+            })())
         })
         .await
     }

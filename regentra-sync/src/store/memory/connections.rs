@@ -10,6 +10,7 @@ use crate::{
     },
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
+        check_begun, check_not_ahead,
     },
 };
 
@@ -40,7 +41,8 @@ impl Connections for MemoryStore {
 
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {
         self.with(|state| {
-            Ok(outcome((|| {
+            outcome((|| {
+                state.begins(msp, commit.event, &commit, self.clock.now())?;
                 let ConnectCommit {
                     event,
                     credential,
@@ -48,7 +50,6 @@ impl Connections for MemoryStore {
                     allow_duplicate,
                     audit,
                 } = commit;
-                state.unseen(msp, event)?;
                 let key = (msp, credential.id);
                 holds(
                     state.credentials.get(&key).map(|stored| stored.generation) == expected,
@@ -64,14 +65,15 @@ impl Connections for MemoryStore {
                 state.credentials.insert(key, credential);
                 state.append_msp_audit(msp, audit);
                 Ok(state.committed(msp, event))
-            })()))
+            })())
         })
         .await
     }
 
     async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome> {
         self.with(|state| {
-            Ok(outcome((|| {
+            outcome((|| {
+                state.begins(msp, commit.event, &commit, self.clock.now())?;
                 let SecretsCommit {
                     event,
                     guard,
@@ -79,7 +81,6 @@ impl Connections for MemoryStore {
                     secrets,
                     audit,
                 } = commit;
-                state.unseen(msp, event)?;
                 state.credential_holds(msp, guard)?;
                 let stored = state.credentials.get_mut(&(msp, guard.credential));
                 let stored = stored.filter(|stored| stored.secrets_version == expected);
@@ -89,7 +90,7 @@ impl Connections for MemoryStore {
                 stored.secrets_version = expected.next();
                 state.append_msp_audit(msp, audit);
                 Ok(state.committed(msp, event))
-            })()))
+            })())
         })
         .await
     }
@@ -100,14 +101,14 @@ impl Connections for MemoryStore {
         commit: DisconnectCommit,
     ) -> Result<CommitOutcome> {
         self.with(|state| {
-            Ok(outcome((|| {
+            outcome((|| {
+                state.begins(msp, commit.event, &commit, self.clock.now())?;
                 let DisconnectCommit {
                     event,
                     guard,
                     at,
                     audit,
                 } = commit;
-                state.unseen(msp, event)?;
                 state.credential_holds(msp, guard)?;
                 if let Some(stored) = state.credentials.get_mut(&(msp, guard.credential)) {
                     stored.secrets = None;
@@ -160,7 +161,7 @@ impl Connections for MemoryStore {
                 }
                 state.append_msp_audit(msp, vec![audit]);
                 Ok(state.committed(msp, event))
-            })()))
+            })())
         })
         .await
     }
@@ -172,7 +173,9 @@ impl Connections for MemoryStore {
         now: OffsetDateTime,
     ) -> Result<()> {
         self.with(|state| {
-            state.forget_expired_authorizations(msp, now);
+            let store_time = self.clock.now();
+            check_begun(&pending, now, store_time)?;
+            state.forget_expired_authorizations(msp, now.max(store_time));
             state
                 .authorizations
                 .insert((msp, pending.state.clone()), pending);
@@ -188,7 +191,9 @@ impl Connections for MemoryStore {
         now: OffsetDateTime,
     ) -> Result<Option<PendingAuthorization>> {
         self.with(|state| {
-            state.forget_expired_authorizations(msp, now);
+            let store_time = self.clock.now();
+            check_not_ahead(now, store_time)?;
+            state.forget_expired_authorizations(msp, now.max(store_time));
             Ok(state.authorizations.remove(&(msp, digest.clone())))
         })
         .await

@@ -4,15 +4,13 @@ use async_trait::async_trait;
 use regentra_evidence::{ChainHead, SignalKind};
 use time::OffsetDateTime;
 
-use super::{MemoryStore, State, holds};
+use super::{MemoryStore, State, Stopped, holds};
 use crate::{
     model::{
         ComplianceOrgId, EventId, EvidenceHead, EvidenceRow, MappingId, MspOrgId, OutboxAction,
-        OutboxId, OutboxRow, TicketState, Version, chain_start, is_ahead,
+        OutboxId, OutboxRow, TicketState, TicketTick, Version, chain_start, is_ahead,
     },
-    store::{
-        CommitOutcome, Evidence, Guard, Result, StoreError, StoredSignal, SweepCommit, SweepState,
-    },
+    store::{CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState},
 };
 
 impl State {
@@ -61,6 +59,20 @@ impl State {
             .collect()
     }
 
+    /// The ticks to come in which a clock that ran ahead opened tickets.
+    pub(super) fn ticks_ahead(
+        &mut self,
+        msp: MspOrgId,
+        store_time: OffsetDateTime,
+    ) -> impl Iterator<Item = &mut TicketTick> {
+        let of_msp = self
+            .ticks
+            .iter_mut()
+            .filter(move |((owner, _), _)| *owner == msp);
+        let ticks = of_msp.map(|(_, tick)| tick);
+        ticks.filter(move |tick| tick.opened > 0 && is_ahead(tick.scheduled_at, store_time))
+    }
+
     /// When the last signals of the mapping were collected that are not ahead of the store's clock.
     fn collected(
         &self,
@@ -83,18 +95,6 @@ fn last_present(signals: &[StoredSignal], store_time: OffsetDateTime) -> Option<
     signals.iter().rev().find(is_present)
 }
 
-/// What stops a commit.
-enum Stopped {
-    Outcome(CommitOutcome),
-    Clock(StoreError),
-}
-
-impl From<CommitOutcome> for Stopped {
-    fn from(outcome: CommitOutcome) -> Self {
-        Self::Outcome(outcome)
-    }
-}
-
 impl State {
     /// The guards of a sweep's commit, and its times.
     fn sweep_holds(
@@ -104,7 +104,7 @@ impl State {
         commit: &SweepCommit,
         store_time: OffsetDateTime,
     ) -> std::result::Result<(), Stopped> {
-        self.unseen(msp, commit.event)?;
+        self.begins(msp, commit.event, commit, store_time)?;
         self.credential_holds(msp, commit.credential)?;
         let company = self.mapping_holds(msp, commit.mapping)?;
         let company = self.companies.get(&(msp, company));
@@ -150,9 +150,7 @@ impl State {
         let overtaken = commit.outbox.iter().any(is_delivered_digest);
         holds(!overtaken, Guard::TicketTick)?;
         let collected = self.collected(customer, commit.mapping.mapping, store_time);
-        commit
-            .check_times(store_time, &collected)
-            .map_err(Stopped::Clock)
+        Ok(commit.check_order(&collected)?)
     }
 }
 
@@ -219,7 +217,7 @@ impl Evidence for MemoryStore {
             match state.sweep_holds(msp, customer, &commit, store_time) {
                 Ok(()) => {}
                 Err(Stopped::Outcome(outcome)) => return Ok(outcome),
-                Err(Stopped::Clock(refused)) => return Err(refused),
+                Err(Stopped::Refused(refused)) => return Err(refused),
             }
             state.append_heads(msp, customer, &commit);
             for stored in commit.signals {
@@ -240,9 +238,10 @@ impl Evidence for MemoryStore {
                 .or_default()
                 .push(commit.audit);
             if let Some(mapping) = state.mappings.get_mut(&(msp, commit.mapping.mapping)) {
-                mapping.first_evidence_synced_at = mapping
-                    .first_evidence_synced_at
-                    .or(commit.first_evidence_synced_at);
+                let stamped = mapping.first_evidence_synced_at;
+                let stamped = stamped.filter(|at| !is_ahead(*at, store_time));
+                let first = stamped.or(commit.first_evidence_synced_at);
+                mapping.first_evidence_synced_at = first.or(mapping.first_evidence_synced_at);
             }
             let history = state
                 .signatures
@@ -263,6 +262,10 @@ impl Evidence for MemoryStore {
                     Some(_) => {}
                     None => state.outbox.entry(msp).or_default().push(row),
                 }
+            }
+            for tick in state.ticks_ahead(msp, store_time) {
+                tick.opened = 0;
+                tick.version = tick.version.next();
             }
             if let Some(mut tick) = commit.tick {
                 tick.version = tick.version.next();

@@ -10,6 +10,7 @@ use crate::{
     },
     store::{
         CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
+        Stamped as _,
     },
 };
 
@@ -56,6 +57,7 @@ impl Mappings for MemoryStore {
 
     async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()> {
         self.with(|state| {
+            company.check_not_ahead(self.clock.now())?;
             state.companies.entry((msp, company.id)).or_insert(company);
             Ok(())
         })
@@ -68,7 +70,8 @@ impl Mappings for MemoryStore {
         commit: DiscoveryCommit,
     ) -> Result<CommitOutcome> {
         self.with(|state| {
-            Ok(outcome((|| {
+            outcome((|| {
+                state.begins(msp, commit.event, &commit, self.clock.now())?;
                 let DiscoveryCommit {
                     event,
                     guard,
@@ -77,7 +80,6 @@ impl Mappings for MemoryStore {
                     lost_organizations,
                     audit,
                 } = commit;
-                state.unseen(msp, event)?;
                 state.credential_holds(msp, guard)?;
                 if let Some(lost) = lost_organizations
                     && let Some(credential) = state.credentials.get_mut(&(msp, guard.credential))
@@ -99,14 +101,15 @@ impl Mappings for MemoryStore {
                 }
                 state.append_msp_audit(msp, audit);
                 Ok(state.committed(msp, event))
-            })()))
+            })())
         })
         .await
     }
 
     async fn commit_mapping(&self, msp: MspOrgId, commit: MappingCommit) -> Result<CommitOutcome> {
         self.with(|state| {
-            Ok(outcome((|| {
+            outcome((|| {
+                state.begins(msp, commit.event, &commit, self.clock.now())?;
                 let MappingCommit {
                     event,
                     guard,
@@ -115,7 +118,6 @@ impl Mappings for MemoryStore {
                     at,
                     audit,
                 } = commit;
-                state.unseen(msp, event)?;
                 let key = (msp, guard.mapping);
                 let stored = state
                     .mappings
@@ -154,7 +156,7 @@ impl Mappings for MemoryStore {
                 }
                 state.append_msp_audit(msp, audit);
                 Ok(state.committed(msp, event))
-            })()))
+            })())
         })
         .await
     }
@@ -165,14 +167,14 @@ impl Mappings for MemoryStore {
         commit: PromotionCommit,
     ) -> Result<CommitOutcome> {
         self.with(|state| {
-            Ok(outcome((|| {
+            outcome((|| {
+                state.begins(msp, commit.event, &commit, self.clock.now())?;
                 let PromotionCommit {
                     event,
                     company,
                     compliance_org,
                     audit,
                 } = commit;
-                state.unseen(msp, event)?;
                 let taken = state
                     .companies
                     .values()
@@ -187,7 +189,7 @@ impl Mappings for MemoryStore {
                 stored.converted_to = Some(compliance_org);
                 state.append_msp_audit(msp, audit);
                 Ok(state.committed(msp, event))
-            })()))
+            })())
         })
         .await
     }

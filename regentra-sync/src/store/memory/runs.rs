@@ -1,10 +1,12 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 
 use super::{LeaseRow, MemoryStore};
 use crate::{
-    model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId},
-    store::{Result, Runs},
+    model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId, is_ahead},
+    store::{Result, RowsAhead, Runs, Stamped},
 };
 
 #[async_trait]
@@ -81,6 +83,7 @@ impl Runs for MemoryStore {
         records: Vec<RunRecord>,
     ) -> Result<()> {
         self.with(|state| {
+            records.check_not_ahead(self.clock.now())?;
             if state.lease_holds(msp, lease).is_ok() {
                 if let Some(row) = state.leases.get_mut(&(msp, lease.key)) {
                     row.worker = None;
@@ -96,13 +99,28 @@ impl Runs for MemoryStore {
         .await
     }
 
-    async fn leases_ahead(&self, msp: MspOrgId) -> Result<u32> {
+    async fn rows_ahead(&self, msp: MspOrgId) -> Result<RowsAhead> {
         self.with(|state| {
             let now = self.clock.now();
-            let ahead = state.leases.iter().filter(|((owner, _), row)| {
-                *owner == msp && row.worker.is_some() && row.is_ahead(now)
-            });
-            Ok(u32::try_from(ahead.count()).unwrap_or(u32::MAX))
+            let leases =
+                of_msp(&state.leases, msp).filter(|row| row.worker.is_some() && row.is_ahead(now));
+            let outbox = state.outbox.get(&msp).into_iter().flatten();
+            let outbox = outbox.filter(|row| row.delivered_at.is_none());
+            let heads = state.heads.get(&msp).into_iter().flatten();
+            Ok(RowsAhead {
+                leases: leases.count() as u64,
+                roots: ahead(state.roots.get(&msp).into_iter().flatten(), now),
+                mappings: ahead(of_msp(&state.mappings, msp), now),
+                assets: ahead(of_msp(&state.assets, msp), now),
+                tickets: ahead(of_msp(&state.tickets, msp), now),
+                outbox: ahead(outbox, now),
+                audit: ahead(state.msp_audit.get(&msp).into_iter().flatten(), now),
+                credentials: ahead(of_msp(&state.credentials, msp), now),
+                heads: heads
+                    .filter(|head| head.root.is_none() && is_ahead(head.tick, now))
+                    .count() as u64,
+                ticket_ticks: state.ticks_ahead(msp, now).count() as u64,
+            })
         })
         .await
     }
@@ -118,4 +136,13 @@ impl Runs for MemoryStore {
         })
         .await
     }
+}
+
+fn of_msp<K, T>(table: &BTreeMap<(MspOrgId, K), T>, msp: MspOrgId) -> impl Iterator<Item = &T> {
+    let rows = table.iter().filter(move |((owner, _), _)| *owner == msp);
+    rows.map(|(_, row)| row)
+}
+
+fn ahead<'a, T: Stamped + 'a>(rows: impl Iterator<Item = &'a T>, now: OffsetDateTime) -> u64 {
+    rows.filter(|row| row.check_not_ahead(now).is_err()).count() as u64
 }

@@ -56,14 +56,14 @@ impl Tickets for MemoryStore {
         commit: DeliveryCommit,
     ) -> Result<CommitOutcome> {
         self.with(|state| {
-            Ok(outcome((|| {
+            outcome((|| {
+                state.begins(msp, commit.event, &commit, self.clock.now())?;
                 let DeliveryCommit {
                     event,
                     row,
                     reference,
                     at,
                 } = commit;
-                state.unseen(msp, event)?;
                 let row = state
                     .outbox_row(msp, row)
                     .filter(|row| row.delivered_at.is_none());
@@ -77,7 +77,7 @@ impl Tickets for MemoryStore {
                     ticket.version = ticket.version.next();
                 }
                 Ok(state.committed(msp, event))
-            })()))
+            })())
         })
         .await
     }

@@ -229,7 +229,7 @@ impl World {
             };
             let mut next = Vec::new();
             for candidate in candidates {
-                next.extend(candidate.syncs_late(*org, &truths, said, touched));
+                next.extend(candidate.syncs_late(*org, &truths, said, touched, self.now()));
             }
             candidates = next;
         }

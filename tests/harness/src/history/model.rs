@@ -34,6 +34,18 @@ const PASSES_TO_CLOSE: u32 = 2;
 /// How far ahead of a clock a time may lie and still be of the present.
 const TOLERANCE: Duration = Duration::minutes(5);
 
+/// What lies further ahead was written by a clock that ran ahead, and counts as not there.
+fn is_ahead(time: OffsetDateTime, now: OffsetDateTime) -> bool {
+    time > now + TOLERANCE
+}
+
+/// What such a clock stamped is written with the time of now.
+fn set_right(time: &mut OffsetDateTime, now: OffsetDateTime) {
+    if is_ahead(*time, now) {
+        *time = now;
+    }
+}
+
 /// The signal committed last of those that do not lie in the future.
 fn last_present(signals: &[Signal], now: OffsetDateTime) -> Option<Signal> {
     let mut newest_first = signals.iter().rev();
@@ -93,6 +105,8 @@ pub struct Model {
     hosts: BTreeMap<Thing, Option<String>>,
     /// With which client each region was connected last, if it is connected still or not.
     clients: BTreeMap<Tenant, Tenant>,
+    /// When each asset was created, last written, and found missing.
+    stamps: BTreeMap<Thing, [Option<OffsetDateTime>; 3]>,
     /// Leases that an interrupted run may have left.
     left: BTreeMap<Subject, OffsetDateTime>,
 }
@@ -331,7 +345,7 @@ impl Model {
     }
 
     /// Of what gave way to this one the highest counts again, and the others give way to it.
-    fn comes_back_from(&mut self, winner: Thing) {
+    fn comes_back_from(&mut self, winner: Thing, now: OffsetDateTime) {
         let assets = self.view.assets.iter();
         let gave_way: Vec<Thing> = assets
             .filter(|(_, asset)| asset.status == Presence::GaveWayTo(winner))
@@ -349,8 +363,19 @@ impl Model {
                 } else {
                     gives_way
                 };
+                self.is_written(thing, now);
             }
         }
+    }
+
+    /// An asset was written: its other times do not lie in the future any more.
+    fn is_written(&mut self, thing: Thing, now: OffsetDateTime) {
+        let [created, updated, missing] = self.stamps.entry(thing).or_default();
+        for time in [&mut *created, &mut *missing].into_iter().flatten() {
+            set_right(time, now);
+        }
+        created.get_or_insert(now);
+        *updated = Some(now);
     }
 
     /// The assets of these organizations do not count any more, what they had superseded does; their open tickets say so.
@@ -361,10 +386,11 @@ impl Model {
             if is_theirs && asset.status == Presence::Active {
                 asset.status = Presence::Retired;
                 gone.insert(*thing);
+                self.stamps.entry(*thing).or_default()[1] = Some(now);
             }
         }
         for winner in gone {
-            self.comes_back_from(winner);
+            self.comes_back_from(winner, now);
         }
         self.signatures.retain(|org, _| !orgs.contains(org));
         let mut notes = Vec::new();
@@ -422,6 +448,9 @@ impl Model {
         let orgs = self.view.organizations.iter_mut();
         for ((_, id), organization) in orgs.filter(|((of, _), _)| *of == tenant) {
             let is_listed = listing.rows.iter().any(|(listed, _)| listed == id);
+            if let Some(since) = &mut organization.missing_since {
+                set_right(since, now);
+            }
             if !is_listed && listing.is_complete() {
                 organization.missing_since.get_or_insert(now);
             }
@@ -544,17 +573,25 @@ impl Model {
     // Assets ---------------------------------------------------------------------------------------------------------
 
     /// Another source found a machine.
-    pub fn found_elsewhere(&mut self, thing: Thing, asset: Asset, host: Option<&str>) {
+    pub fn found_elsewhere(
+        &mut self,
+        thing: Thing,
+        asset: Asset,
+        host: Option<&str>,
+        now: OffsetDateTime,
+    ) {
+        self.is_written(thing, now);
         self.hosts.insert(thing, host.map(str::to_owned));
         self.view.assets.insert(thing, asset);
     }
 
     /// Another source does not find it any more.
-    pub fn lost_elsewhere(&mut self, thing: Thing) {
+    pub fn lost_elsewhere(&mut self, thing: Thing, now: OffsetDateTime) {
+        self.is_written(thing, now);
         if let Some(asset) = self.view.assets.get_mut(&thing) {
             asset.status = Presence::Retired;
         }
-        self.comes_back_from(thing);
+        self.comes_back_from(thing, now);
     }
 
     /// The assets of one company, in every region it is in, or of all companies of one region.
@@ -600,7 +637,7 @@ impl Model {
                 } else {
                     match truth.list_devices(org.1) {
                         Err(_) => "Ninjaone(Timeout)".to_owned(),
-                        Ok(listing) => self.sync_org(org, &listing, run),
+                        Ok(listing) => self.sync_org(org, &listing, now, run),
                     }
                 };
                 synced.push((org, outcome));
@@ -613,10 +650,34 @@ impl Model {
         said_of_orgs(&synced)
     }
 
-    fn sync_org(&mut self, org: Org, listing: &Listing<(i64, Device)>, run: &mut Run) -> String {
+    fn sync_org(
+        &mut self,
+        org: Org,
+        listing: &Listing<(i64, Device)>,
+        now: OffsetDateTime,
+        run: &mut Run,
+    ) -> String {
         let before = self.view.assets.clone();
         let company = self.company_of(org).unwrap();
         let mut companies = BTreeSet::from([company.clone()]);
+        for (id, _) in &listing.rows {
+            let known = before.get(&Thing::Device(org.0, *id));
+            companies.extend(known.map(|asset| asset.company.clone()));
+        }
+        let mut set_right = BTreeSet::new();
+        for (thing, asset) in &mut self.view.assets {
+            let is_concerned = msp_of(*thing) == org.0.msp() && companies.contains(&asset.company);
+            let [created, updated, missing] = self.stamps.entry(*thing).or_default();
+            let ahead = |time: Option<OffsetDateTime>| time.is_some_and(|at| is_ahead(at, now));
+            if !is_concerned || ![*created, *updated, *missing].into_iter().any(ahead) {
+                continue;
+            }
+            set_right.insert(*thing);
+            if ahead(*missing) {
+                (*missing, asset.is_missing) = (None, false);
+            }
+        }
+        let was = self.view.assets.clone();
         let mut listed = BTreeSet::new();
         for (id, device) in &listing.rows {
             let thing = Thing::Device(org.0, *id);
@@ -653,7 +714,7 @@ impl Model {
                 && asset.status == Presence::Active
         });
         let all = all.count();
-        let fresh = unlisted.iter().filter(|thing| !before[*thing].is_missing);
+        let fresh = unlisted.iter().filter(|thing| !was[*thing].is_missing);
         let fresh = fresh.count();
         let is_shrunk =
             listing.is_complete() && !listing.rows.is_empty() && fresh >= 5 && fresh * 5 > all;
@@ -675,7 +736,14 @@ impl Model {
         }
         let assets = self.view.assets.iter();
         let changed = assets.filter(|(thing, asset)| before.get(thing) != Some(*asset));
-        let changed: BTreeSet<Thing> = changed.map(|(thing, _)| *thing).collect();
+        let mut changed: BTreeSet<Thing> = changed.map(|(thing, _)| *thing).collect();
+        changed.extend(set_right);
+        for thing in &changed {
+            self.is_written(*thing, now);
+            let is_missing = self.view.assets[thing].is_missing;
+            let missing = &mut self.stamps.entry(*thing).or_default()[2];
+            *missing = missing.or(Some(now)).filter(|_| is_missing);
+        }
         let counts = [
             listing.rows.len() as u64,
             listing.foreign,
@@ -699,7 +767,14 @@ impl Model {
     }
 
     /// What there may be after the sync of an organization that was held up and ended so.
-    pub fn syncs_late(&self, org: Org, truths: &[&Truths], said: &str, touched: bool) -> Vec<Self> {
+    pub fn syncs_late(
+        &self,
+        org: Org,
+        truths: &[&Truths],
+        said: &str,
+        touched: bool,
+        now: OffsetDateTime,
+    ) -> Vec<Self> {
         let is_mapped = self.is_active(org.0) && self.company_of(org).is_some();
         let is_refused = !said.starts_with("synced");
         let found_nothing = said.starts_with("synced: changed false");
@@ -716,7 +791,7 @@ impl Model {
             let mut synced = self.clone();
             let listing = self.truth(org.0, truths).1.list_devices(org.1);
             let outcome =
-                listing.map(|listing| synced.sync_org(org, &listing, &mut Run::default()));
+                listing.map(|listing| synced.sync_org(org, &listing, now, &mut Run::default()));
             if outcome.is_ok_and(|outcome| outcome == said) {
                 candidates.push(synced);
             }
@@ -874,8 +949,11 @@ impl Model {
         let answered = reports.outcomes.values().all(|outcome| outcome.answered());
         let stamp = self.view.organizations.get_mut(&org).unwrap();
         let dry_run = stamp.first_evidence_synced_at.is_none();
-        if answered {
-            stamp.first_evidence_synced_at.get_or_insert(now);
+        let is_stamped = stamp
+            .first_evidence_synced_at
+            .is_some_and(|at| !(is_ahead(at, now) && is_ahead(at, store_time)));
+        if answered && !is_stamped {
+            stamp.first_evidence_synced_at = Some(now);
         }
         let mut overflow = BTreeSet::new();
         for judged in &reports.judged {
@@ -897,8 +975,9 @@ impl Model {
         }
         let history = self.signatures.entry(org).or_default();
         for (device, out_of_date) in reports.sightings {
-            let was_fresh = history
-                .get(&device)
+            let known = history.get(&device);
+            let was_fresh = known
+                .filter(|record| !is_ahead(record.since, now))
                 .map(|record| record.state == SignatureState::UpToDate);
             if was_fresh == Some(!out_of_date) {
                 continue;
@@ -913,6 +992,11 @@ impl Model {
         let said = said_of_sweep(org, reports.foreign, answered, dry_run);
         self.audit(Trail::Customer(customer), said);
         self.swept.insert((org, tick));
+        for ((msp, tick), of_tick) in &mut self.ticks {
+            if *msp == org.0.msp() && is_ahead(*tick, store_time) {
+                of_tick.opened = 0;
+            }
+        }
         format!("committed, answered {answered}, dry run {dry_run}")
     }
 
@@ -923,6 +1007,10 @@ impl Model {
         let place = tickets.len();
         if let Some(ticket) = tickets.last_mut().filter(|ticket| ticket.open) {
             let id = (key, place - 1);
+            let stamped = (ticket.opened_at, ticket.last_failed_at);
+            for time in [&mut ticket.opened_at, &mut ticket.last_failed_at] {
+                set_right(time, signal.at);
+            }
             match signal.status {
                 Status::Fail | Status::Warning => {
                     (ticket.passes, ticket.passed_until) = (0, None);
@@ -939,7 +1027,10 @@ impl Model {
                         *passed <= signal.at && signal.at < *passed + SIGNAL_LIFETIME
                     };
                     match passed.filter(counts) {
-                        Some(passed) if signal.at - passed < TICK / 2 => return false,
+                        Some(passed) if signal.at - passed < TICK / 2 => {
+                            (ticket.opened_at, ticket.last_failed_at) = stamped;
+                            return false;
+                        }
                         Some(_) => ticket.passes += 1,
                         None => ticket.passes = 1,
                     }
@@ -996,11 +1087,13 @@ impl Model {
             message:
                 Message {
                     says: Says::Digest(said),
+                    at,
                     ..
                 },
             ..
         }) = begun
         {
+            set_right(at, now);
             said.extend(entries);
             return;
         }

@@ -133,7 +133,34 @@ impl World {
     }
 
     /// Lets one thing happen, and compares what is stored with what the model says.
+    ///
+    /// What is not a sweep is done by a process whose clock is right: what a store refuses of another one, the laws about clocks say.
     pub async fn step(&mut self, operation: &Operation) -> Result<(), String> {
+        let sweeps = match operation {
+            Operation::Meanwhile { run: operation, .. }
+            | Operation::Interrupted { operation, .. } => {
+                matches!(**operation, Operation::Deliver { .. })
+            }
+            operation => matches!(
+                operation,
+                Operation::Deliver { .. }
+                    | Operation::Plan
+                    | Operation::Pass { .. }
+                    | Operation::SetBack { .. }
+                    | Operation::Skew { .. }
+            ),
+        };
+        if sweeps {
+            return self.step_by_its_clock(operation).await;
+        }
+        let skew = self.now() - self.store_time();
+        self.clock.set(self.store_time());
+        let stepped = self.step_by_its_clock(operation).await;
+        self.clock.set(self.store_time() + skew);
+        stepped
+    }
+
+    async fn step_by_its_clock(&mut self, operation: &Operation) -> Result<(), String> {
         self.requests += 1;
         match operation {
             Operation::Pass { minutes } => self.pass(Duration::minutes(*minutes)),
@@ -416,7 +443,8 @@ impl World {
             is_missing: false,
         };
         let thing = Thing::Other(msp, source, self.found);
-        self.model.found_elsewhere(thing, asset, host);
+        let now = self.now();
+        self.model.found_elsewhere(thing, asset, host, now);
     }
 
     async fn lose_elsewhere(&mut self, msp: u8, place: usize) {
@@ -434,6 +462,8 @@ impl World {
         let mut retired = lost.clone();
         retired.status = AssetStatus::Retired;
         retired.version = lost.version.next();
+        retired.updated_at = self.now();
+        retired.created_at = lost.created_at.min(self.now());
         let gave_way = |asset: &&StoredAsset| asset.status.superseded_by() == Some(lost.id);
         let back = come_back(
             assets.iter().filter(gave_way).cloned().collect(),
@@ -446,7 +476,8 @@ impl World {
         });
         self.write(msp, writes.collect()).await;
         let thing = Thing::Other(msp, lost.source, lost.external_id.parse().unwrap());
-        self.model.lost_elsewhere(thing);
+        let now = self.now();
+        self.model.lost_elsewhere(thing, now);
     }
 
     async fn write(&self, msp: u8, writes: Vec<AssetWrite>) {

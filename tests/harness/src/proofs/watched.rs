@@ -5,18 +5,18 @@ use std::{fmt::Debug, sync::Arc};
 use async_trait::async_trait;
 use regentra_sync::{
     model::{
-        Asset, AuditRow, BudgetUsage, CompanyId, ComplianceOrgId, Credential, CredentialId,
-        EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fingerprint, Lease, LeaseKey, Mapping,
-        MappingId, MspOrgId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord, Spend,
-        StateDigest, Ticket, Window, WorkerId,
+        AnchoringFailure, Asset, AuditRow, BudgetUsage, CompanyId, ComplianceOrgId, Credential,
+        CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fingerprint, Lease,
+        LeaseKey, Mapping, MappingId, MspOrgId, OutboxRow, PendingAuthorization, PortalCompany,
+        RunRecord, Spend, StateDigest, Ticket, Window, WorkerId,
     },
     regentra_evidence::SignalKind,
     store::{
         ActiveCredential, Anchors, AssetCommit, AssetFilter, Assets, AuditPage, AuditTrail, Budget,
         CommitOutcome, ConnectCommit, Connections, DeliveryCommit, DisconnectCommit,
         DiscoveryCommit, Evidence, MappingCommit, Mappings, Planner, PromotedMapping,
-        PromotionCommit, Result, RootCommit, Runs, SecretsCommit, Store, StoredSignal, SweepCommit,
-        SweepState, Tickets,
+        PromotionCommit, Result, RootCommit, RowsAhead, Runs, SecretsCommit, Store, StoredSignal,
+        SweepCommit, SweepState, Tickets,
     },
 };
 use time::{Duration, OffsetDateTime};
@@ -137,6 +137,8 @@ watched! {
         LastRoot = last_root(msp: MspOrgId) -> Option<EvidenceRoot>;
         RootsWaiting = roots_waiting(msp: MspOrgId, limit: u32) -> Vec<EvidenceRoot>;
         RootHandedOut = root_handed_out(msp: MspOrgId, number: u64, at: OffsetDateTime) -> ();
+        AnchoringFailure = anchoring_failure(msp: MspOrgId) -> Option<AnchoringFailure>;
+        RememberAnchoringFailure = remember_anchoring_failure(msp: MspOrgId, failure: Option<AnchoringFailure>) -> ();
         HeadsOfRoot = heads_of_root(msp: MspOrgId, number: u64) -> Vec<EvidenceHead>;
         HeadsOfCustomer = heads_of_customer(msp: MspOrgId, customer: ComplianceOrgId) -> Vec<EvidenceHead>;
     }
@@ -159,7 +161,7 @@ watched! {
             msp: MspOrgId, lease: &Lease => Lease, length: Duration
         ) -> Option<Lease>;
         ReleaseLease = release_lease(msp: MspOrgId, lease: &Lease => Lease, records: Vec<RunRecord>) -> ();
-        LeasesAhead = leases_ahead(msp: MspOrgId) -> u32;
+        RowsAhead = rows_ahead(msp: MspOrgId) -> RowsAhead;
         RunsOf = runs(msp: MspOrgId) -> Vec<RunRecord>;
     }
     Budget {

@@ -201,6 +201,7 @@ async fn a_call_dropped_at_any_suspension_leaves_no_transaction_open() {
         .await
         .unwrap();
     let store = PostgresStore::from_pool(pool).await.unwrap();
+    let store = store.with_clock(postgres::clock());
     let world = World::new(&store, 1).await;
     // More than once, because it is chance how often a call suspends.
     for write in [false, true].repeat(5) {
@@ -320,6 +321,7 @@ const CHILD: &str = "REGENTRA_TEST_SWEEPS_ON";
 /// Sweeps on and on, each sweep after the one before.
 async fn sweep_on(url: &str) {
     let store = PostgresStore::connect(url).await.unwrap();
+    let store = store.with_clock(postgres::clock());
     let mut world = World::empty(&store, 1);
     world.reload_mapping().await;
     let (key, worker) = (world.lease.key, world.lease.worker);

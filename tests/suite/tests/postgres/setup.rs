@@ -1,11 +1,23 @@
 //! Setting up a database: migrating, granting, connecting, and what is said where something is not as it has to be.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-use std::error::Error as _;
+use std::{collections::BTreeMap, error::Error as _, sync::Arc};
 
 use regentra_harness::postgres::{self, Database, OWNER, STORE, SUPERUSER, execute};
-use regentra_sync::store::{StoreError, StoreErrorKind, conformance::world::World};
+use regentra_sync::{
+    Integration,
+    model::{ComplianceOrgId, Fingerprint, LeaseKey, MspOrgId, NINJAONE_WINDOWS, Spend, WorkerId},
+    regentra_evidence::{SignalKind, Status},
+    seal::{KeyId, Keyring, MasterKey},
+    store::{
+        Anchors as _, Budget as _, Evidence as _, Runs as _, StoreError, StoreErrorKind,
+        conformance::world::{World, signal},
+    },
+    views::{Finding, FutureRows},
+};
 use regentra_sync_postgres::{PostgresStore, SCHEMA_VERSION, migrate};
+use time::{Duration, OffsetDateTime, macros::datetime};
+use uuid::Uuid;
 
 fn said(error: &StoreError) -> String {
     error.source().unwrap().to_string()
@@ -43,7 +55,7 @@ async fn a_new_database_is_migrated_and_then_connected_to() {
     .await;
     for _ in 0..2 {
         migrate(&database.url(OWNER), STORE).await.unwrap();
-        World::new(&database.store().await, 1)
+        World::new(&database.store().await.with_clock(postgres::clock()), 1)
             .await
             .snapshot()
             .await;
@@ -59,7 +71,7 @@ async fn a_new_database_is_migrated_and_then_connected_to() {
 #[tokio::test]
 async fn migrating_again_changes_nothing_and_may_grant_to_another_role() {
     let database = postgres::database().await;
-    let store = database.store().await;
+    let store = database.store().await.with_clock(postgres::clock());
     let world = World::new(&store, 1).await;
     let before = world.snapshot().await;
     let second = role(&database, "second", "").await;
@@ -363,4 +375,125 @@ async fn a_schema_of_the_release_before_keeps_every_row_and_the_running_ages_of_
     .await
     .unwrap();
     assert_eq!(heads, [(2, "2026-10-02 00:00:00".to_owned())]);
+}
+
+/// No clock that is right shows it while this is tested.
+const AHEAD: OffsetDateTime = datetime!(2100-01-01 00:00 UTC);
+
+/// The schema of the release before stores told the future from the present, with rows that a clock far ahead wrote.
+async fn written_ahead() -> Database {
+    let database = postgres::bare_database().await;
+    let mut owner = database.connect(OWNER).await;
+    let old = [
+        "CREATE SCHEMA regentra_sync; CREATE TABLE regentra_sync.migrations \
+         (version bigint PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());",
+        include_str!("../../../../regentra-sync/adapters/postgres/migrations/0001_store.sql"),
+        include_str!(
+            "../../../../regentra-sync/adapters/postgres/migrations/0002_row_level_security.sql"
+        ),
+        include_str!(
+            "../../../../regentra-sync/adapters/postgres/migrations/0003_pass_expires_at.sql"
+        ),
+        include_str!("../../../../regentra-sync/adapters/postgres/migrations/0004_identity.sql"),
+        "INSERT INTO regentra_sync.migrations (version) VALUES (1), (2), (3), (4);",
+    ];
+    for sql in old {
+        execute(&mut owner, sql).await;
+    }
+    let id = |number: u128| format!("'{}'::uuid", Uuid::from_u128(number));
+    let (msp, mapping, credential, company, customer) = (id(1), id(2), id(3), id(5), id(9));
+    let (event, worker) = (id(7), id(8));
+    let signal = signal(SignalKind::PatchSla, Status::Pass, AHEAD);
+    let body = serde_json::to_string(&signal).unwrap().replace('\'', "''");
+    let (subject, zeros) = (Uuid::from_u128(9), "decode(repeat('00', 32), 'hex')");
+    let rows = format!(
+        "INSERT INTO regentra_sync.credentials (msp_org_id, credential_id, region, grant_name, fingerprint, is_active, \
+         generation, secrets_version, connected_at) \
+         VALUES ({msp}, {credential}, 'us', 'client_credentials', 'f', true, 1, 1, 'epoch');\
+         INSERT INTO regentra_sync.companies VALUES ({msp}, {company}, 'n', {customer}, 'epoch');\
+         INSERT INTO regentra_sync.mappings (msp_org_id, mapping_id, credential_id, external_org_id, name, state, company_id, \
+         version, discovered_at) VALUES ({msp}, {mapping}, {credential}, 1, 'n', 'mapped', {company}, 1, 'epoch');\
+         INSERT INTO regentra_sync.signals (compliance_org_id, mapping_id, signal, event_id, status, collected_at, expires_at, \
+         body) VALUES ({customer}, {mapping}, 'patch_sla', {event}, 'pass', '{AHEAD}', '{expires}', '{body}'), \
+         ({customer}, {mapping}, 'device_inventory', {worker}, 'pass', 'epoch', 'epoch', '{body}');\
+         INSERT INTO regentra_sync.evidence VALUES \
+         ({customer}, {mapping}, 'patch_sla', 1, {event}, '{{}}', {zeros}, {zeros}), \
+         ({customer}, {mapping}, 'device_inventory', 1, {worker}, '{{}}', {zeros}, {zeros}), \
+         ({customer}, {mapping}, 'backup_activity', 1, {msp}, '{{}}', {zeros}, {zeros});\
+         INSERT INTO regentra_sync.runs VALUES ({msp}, 'evidence_sweep', {credential}, {mapping}, '{AHEAD}', '{AHEAD}', \
+         '{{\"outcome\": \"succeeded\"}}', 9);\
+         INSERT INTO regentra_sync.leases VALUES ({msp}, 'evidence_sweep:{subject}', {worker}, 4, '{AHEAD}');\
+         INSERT INTO regentra_sync.ticket_ticks VALUES ({msp}, '{AHEAD}', 1, 20, 0);\
+         INSERT INTO regentra_sync.requests SELECT 'f', '{AHEAD}' FROM generate_series(1, 5);",
+        expires = signal.expires_at,
+    );
+    let mut superuser = database.connect(SUPERUSER).await;
+    execute(&mut superuser, &rows).await;
+    migrate(&database.url(OWNER), STORE).await.unwrap();
+    database
+}
+
+#[tokio::test]
+async fn a_database_of_the_release_before_whose_clock_ran_ahead_migrates_ignores_its_rows_and_shows_them()
+ {
+    let database = written_ahead().await;
+    let store = database.store().await;
+    let now = store.store_time().await.unwrap();
+    let (msp, customer) = (
+        MspOrgId::from_uuid(Uuid::from_u128(1)),
+        ComplianceOrgId::from_uuid(Uuid::from_u128(9)),
+    );
+    assert_eq!(store.current_signals(customer, now).await.unwrap(), []);
+    assert_eq!(store.signals_ahead(customer).await.unwrap().len(), 1);
+    let tenant = Fingerprint::from_hex("f");
+    let usage = store.budget_usage(&tenant).await.unwrap();
+    assert_eq!((usage.last_hour, usage.ahead), (5, 5));
+
+    let key = |byte| MasterKey::from_bytes([byte; 32]);
+    let keyring = Keyring::new(KeyId::new("k").unwrap(), key(1), key(2));
+    let integration = Integration::builder(Arc::new(store.clone()), keyring).build();
+    let shown = async || {
+        let found = integration.diagnose(msp, None).await.unwrap().into_iter();
+        let ahead = found.filter_map(|found| match found.finding {
+            Finding::InTheFuture { rows, count } => Some((rows, count)),
+            _ => None,
+        });
+        ahead.collect::<BTreeMap<_, _>>()
+    };
+    let expected = BTreeMap::from([
+        (FutureRows::Signals, 1),
+        (FutureRows::Runs, 1),
+        (FutureRows::Leases, 1),
+        (FutureRows::Requests, 5),
+        (FutureRows::TicketTicks, 1),
+    ]);
+    assert_eq!(shown().await, expected);
+    let card = integration.connection_status(msp).await.unwrap();
+    assert_eq!(card[0].last_evidence_sweep, None);
+
+    // Its worker is gone, and its requests are an hour's at most.
+    let worker = WorkerId::from_uuid(Uuid::from_u128(6));
+    let lease = LeaseKey::EvidenceSweep(customer);
+    let taken = store.take_lease(msp, lease, worker, Duration::minutes(5));
+    assert!(taken.await.unwrap().is_some());
+    let spent = store.spend(&tenant, &NINJAONE_WINDOWS).await.unwrap();
+    assert_eq!(spent, Spend::Granted);
+    let left = shown().await;
+    assert!(!left.contains_key(&FutureRows::Leases) && !left.contains_key(&FutureRows::Requests));
+}
+
+#[tokio::test]
+async fn heads_that_a_migration_adds_are_of_no_tick_to_come() {
+    let database = written_ahead().await;
+    let store = database.store().await;
+    let msp = MspOrgId::from_uuid(Uuid::from_u128(1));
+    let now = store.store_time().await.unwrap();
+    // One was swept in time, of one the signal is not there: both are of the first tick there is.
+    let ticks = store.ticks_without_root(msp, AHEAD, 9).await.unwrap();
+    assert_eq!(ticks[0], OffsetDateTime::UNIX_EPOCH);
+    assert!(ticks.len() == 2 && ticks[1] <= now, "{ticks:?}");
+    let heads = store.heads_without_root(msp, ticks[1]).await.unwrap();
+    assert_eq!(heads.len(), 1);
+    assert_eq!(heads[0].signal, SignalKind::PatchSla);
+    assert_eq!(store.rows_ahead(msp).await.unwrap().heads, 0);
 }

@@ -13,9 +13,9 @@ use regentra_sync::{
     Integration,
     host::{Anchor, AnchorSink, ManualClock, SinkError},
     model::{
-        AuditDetails, EventId, EvidenceRoot, Fingerprint, NINJAONE_WINDOWS, NoteReason, OutboxRow,
-        PendingAuthorization, RegionKey, RunKind, RunOutcome, RunRecord, RunSubject, Source,
-        StateDigest, SweptSignal, TicketTick, chain_start,
+        AnchoringFailure, AuditDetails, EventId, EvidenceRoot, Fingerprint, NINJAONE_WINDOWS,
+        NoteReason, OutboxRow, PendingAuthorization, RegionKey, RunKind, RunOutcome, RunRecord,
+        RunSubject, Source, StateDigest, SweptSignal, TicketTick, chain_start,
     },
     regentra_evidence::{
         Hash256, HeadTree, KeyId, PublicKey, SignalKind, Status, TrustedKeys, verify_export,
@@ -96,12 +96,18 @@ async fn fill(store: &PostgresStore, number: u128) -> Tenant {
         state: StateDigest::from_hex(format!("state {number}")),
         region: RegionKey::from_stored("us"),
         sealed: Sealed::from_stored("1.k.sealed"),
-        expires_at: at(10),
+        expires_at: at(1_005),
     };
     store
-        .begin_authorization(world.msp, pending, at(1))
+        .begin_authorization(world.msp, pending, at(995))
         .await
         .unwrap();
+    let failure = AnchoringFailure {
+        error: "sink.refused".to_owned(),
+        at: at(4),
+    };
+    let remembered = store.remember_anchoring_failure(world.msp, Some(failure));
+    remembered.await.unwrap();
     let fingerprint = world.credential.fingerprint.clone();
     let _ = store.spend(&fingerprint, &NINJAONE_WINDOWS).await.unwrap();
     committed(

@@ -3,9 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use regentra_sync::{
-    ErrorKind, Integration, Scheduler, SkipReason, SweepOutcome,
+    Choice, ErrorKind, Integration, Scheduler, SkipReason, SweepOutcome, SyncOutcome,
     host::{Clock as _, ManualClock, Observer, Progress},
-    model::{BudgetUsage, EventId, NINJAONE_WINDOWS, RunOutcome, Spend, TicketState, verify_times},
+    model::{
+        BudgetUsage, ComplianceOrgId, EventId, NINJAONE_WINDOWS, RunOutcome, SignatureState, Spend,
+        TicketState, verify_times,
+    },
     regentra_evidence::{SignalKind, Status},
     schedule::{Cadence, Event, PlanKind, SweepEvent},
     store::{StoreErrorKind, StoredSignal},
@@ -13,8 +16,12 @@ use regentra_sync::{
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
-use crate::host::{Host, now, us};
+use crate::{
+    host::{Host, now, operator, us},
+    scripted::device,
+};
 
 on_every_store!(
     one_sweep_twenty_days_ahead_does_not_decide_for_weeks,
@@ -25,6 +32,9 @@ on_every_store!(
     three_sweeps_in_two_seconds_close_no_ticket,
     a_tick_that_was_swept_ahead_is_swept_when_its_time_comes,
     run_records_of_the_future_count_as_not_there,
+    whatever_lies_in_the_future_is_shown_and_cleared,
+    a_machine_that_is_ahead_writes_nothing_and_says_why,
+    signatures_do_not_stay_fresh_by_a_clock_that_ran_ahead,
     a_scheduler_whose_clock_is_set_back_plans_the_present_tick,
     two_processes_ten_minutes_apart_sweep_and_plan_as_one,
     an_old_event_is_skipped_only_in_favour_of_a_newer_tick,
@@ -105,11 +115,9 @@ async fn one_sweep_twenty_days_ahead_does_not_decide_for_weeks(host: Host) {
     assert_eq!(signals, Some(5));
     assert_eq!(host.sweep_one().await.opened, 5);
     assert_eq!(statuses(&host).await, [Status::Fail; 5], "at once");
-    assert_eq!(
-        in_the_future(&host).await,
-        BTreeMap::new(),
-        "and it is cleared"
-    );
+    // Heads are never changed: they wait for a root, and nobody makes one here.
+    let heads = BTreeMap::from([(FutureRows::Heads, 5)]);
+    assert_eq!(in_the_future(&host).await, heads, "and it is cleared");
     // Day after day, until the wrong sweep's time has come and is over.
     for _ in 0..(27 * 4) {
         host.sweep_all().await;
@@ -365,12 +373,172 @@ async fn run_records_of_the_future_count_as_not_there(host: Host) {
     assert_eq!(left.len(), 1);
     host.sweep_one().await;
     host.sync().await;
-    assert_eq!(in_the_future(&host).await, BTreeMap::new());
+    let heads = BTreeMap::from([(FutureRows::Heads, 5)]);
+    assert_eq!(in_the_future(&host).await, heads);
     let shown = card().await;
     assert_eq!(
         shown.last_evidence_sweep.unwrap().outcome,
         RunOutcome::Succeeded
     );
+}
+
+async fn whatever_lies_in_the_future_is_shown_and_cleared(host: Host) {
+    host.promoted(&[(1, "Alpha")]).await;
+    host.organizations(&[(1, "Alpha"), (2, "Beta")]);
+    host.clock.advance(Duration::days(20));
+    host.ninjaone
+        .script()
+        .devices
+        .insert(1, vec![device(7, "pc-7")]);
+    fails(&host);
+    host.discover().await;
+    host.sync().await;
+    assert!(host.sweep_one().await.dry_run);
+    assert_eq!(host.sweep_one().await.opened, 5);
+    let then = host.clock.now();
+
+    host.clock.set(now());
+    let shown = in_the_future(&host).await;
+    let expected = BTreeMap::from([
+        (FutureRows::Signals, 5),
+        (FutureRows::Runs, 3),
+        (FutureRows::TicketTicks, 1),
+        (FutureRows::Heads, 10),
+        (FutureRows::Mappings, 2),
+        (FutureRows::Assets, 1),
+        (FutureRows::Tickets, 5),
+        (FutureRows::Outbox, 5),
+        (FutureRows::AuditRows, 2),
+    ]);
+    assert_eq!(shown, expected);
+    // Normal work clears what it writes anew; the machine is the same, and so is its ticket.
+    host.discover().await;
+    let synced = host.sync_one().await;
+    let SyncOutcome::Synced {
+        counts, changed, ..
+    } = synced
+    else {
+        panic!("{synced:?}");
+    };
+    assert!(changed, "its times are set right");
+    assert_eq!((counts.created, counts.updated), (0, 0), "and nothing else");
+    assert_eq!(host.sweep_one().await.opened, 0);
+    for row in host.integration.outbox(host.msp, 9).await.unwrap() {
+        let delivered = host.integration.delivered(host.msp, row.id, None);
+        assert!(delivered.await.unwrap());
+    }
+    let left = BTreeMap::from([
+        (FutureRows::Heads, 10),
+        (FutureRows::Mappings, 1),
+        (FutureRows::AuditRows, 2),
+    ]);
+    assert_eq!(in_the_future(&host).await, left);
+    let asset = &host.assets().await[0];
+    assert!(asset.created_at <= asset.updated_at && asset.updated_at <= host.clock.now());
+    let tickets = host.integration.tickets(host.msp, None).await.unwrap();
+    assert!(
+        tickets
+            .iter()
+            .all(|ticket| ticket.opened_at <= host.clock.now())
+    );
+    // A second run over the same data writes nothing.
+    let again = host.sync_one().await;
+    assert!(
+        matches!(again, SyncOutcome::Synced { changed: false, .. }),
+        "{again:?}"
+    );
+    // What is never changed is there again when its time comes.
+    host.clock.set(then);
+    assert_eq!(in_the_future(&host).await, BTreeMap::new());
+}
+
+async fn a_machine_that_is_ahead_writes_nothing_and_says_why(host: Host) {
+    host.organizations(&[(1, "Alpha")]);
+    let right = host.clock.now();
+    host.store_clock.set(right);
+    host.clock.advance(Duration::days(20));
+    let (ahead, msp) = (&host.integration, host.msp);
+    let kind = |error: regentra_sync::Error| error.kind();
+    let connected = ahead.connect(msp, host.connecting()).await;
+    assert_eq!(connected.map(drop).map_err(kind), Err(CLOCK));
+    assert_eq!(host.store.credentials(msp).await.unwrap(), []);
+    host.clock.set(right);
+    host.connect().await;
+    host.discover().await;
+    let company = host
+        .map(1, Choice::CreateNew)
+        .await
+        .unwrap()
+        .state
+        .company()
+        .unwrap();
+    host.ninjaone
+        .script()
+        .devices
+        .insert(1, vec![device(7, "pc-7")]);
+
+    host.clock.advance(Duration::days(20));
+    let before = (host.mapping(1).await, host.store.runs(msp).await.unwrap());
+    let customer = ComplianceOrgId::from_uuid(Uuid::from_u128(9));
+    let (event, actor) = (|| host.event(), operator());
+    let refused = [
+        ahead
+            .promote(msp, company, customer, actor, event())
+            .await
+            .map(drop),
+        ahead
+            .map(msp, host.mapping_id(1), Choice::DontSync, actor, event())
+            .await
+            .map(drop),
+        ahead.discover(msp, &us(), actor, event()).await.map(drop),
+        ahead.disconnect(msp, &us(), actor, event()).await.map(drop),
+    ];
+    for refused in refused {
+        assert_eq!(refused.map_err(kind), Err(CLOCK));
+    }
+    for synced in host.sync().await {
+        assert_eq!(synced.outcome.map(drop).map_err(kind), Err(CLOCK));
+    }
+    assert_eq!(
+        (host.mapping(1).await, host.store.runs(msp).await.unwrap()),
+        before
+    );
+    assert_eq!(host.assets().await, []);
+    // What it worked on is free for the others at once.
+    host.clock.set(right);
+    host.discover().await;
+    assert!(matches!(host.sync_one().await, SyncOutcome::Synced { .. }));
+    assert_eq!(host.assets().await.len(), 1);
+}
+
+async fn signatures_do_not_stay_fresh_by_a_clock_that_ran_ahead(host: Host) {
+    host.promoted(&[(1, "Alpha")]).await;
+    let history = async || {
+        let sweep = sweep_of(&host, host.clock.now()).await;
+        let (customer, mapping) = (sweep.customer_compliance_org_id, sweep.mapping_id);
+        let state =
+            host.store
+                .sweep_state(host.msp, customer, mapping, sweep.id, sweep.scheduled_at);
+        let known = state.await.unwrap().signature_history.into_values();
+        known
+            .map(|record| (record.state, record.since))
+            .collect::<Vec<_>>()
+    };
+    let seen = |out_of_date| {
+        host.ninjaone.script().signatures.insert(7, out_of_date);
+    };
+    // Twenty days ahead a device was up to date, and a moment later it was not.
+    host.clock.advance(Duration::days(20));
+    seen(false);
+    host.sweep_one().await;
+    seen(true);
+    let then = host.clock.now();
+    host.sweep_one().await;
+    assert_eq!(history().await, [(SignatureState::OutOfDate, then)]);
+    // By a clock that is right nobody knows since when: it is as if it were seen for the first time, and stays so.
+    host.clock.set(now());
+    host.sweep_one().await;
+    assert_eq!(history().await, [(SignatureState::OutOfDateAtFirst, now())]);
 }
 
 #[derive(Debug)]
@@ -546,7 +714,7 @@ async fn no_time_of_the_calendar_panics(host: Host) {
             let company = host.mapping(1).await.state.company().unwrap();
             let _ = integration.posture(host.msp, company).await;
             let _ = integration
-                .discover(host.msp, &us(), crate::host::operator(), host.event())
+                .discover(host.msp, &us(), operator(), host.event())
                 .await;
         }
     }

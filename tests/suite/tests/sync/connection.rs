@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use regentra_sync::{
     Choice, Connect, ErrorKind, Integration, TestConnection,
-    host::Policy,
+    host::{Clock as _, ManualClock, Policy},
     model::{
         Actor, AuditAction, AuditDetails, CredentialId, Grant, MspOrgId, RegionKey, TenantView,
     },
@@ -12,6 +12,7 @@ use regentra_sync::{
     seal::{KeyId, Keyring, MasterKey},
     store::AuditPage,
 };
+use time::Duration;
 use uuid::Uuid;
 
 use crate::{
@@ -615,11 +616,16 @@ async fn rotation_reseals_without_downtime(host: Host) {
 
 async fn secrets_that_do_not_open_are_audited_once_and_say_what_to_do(host: Host) {
     let credential = host.connect().await;
-    let without = Integration::builder(host.store.clone(), rotated_keyring())
-        .ninjaone(Arc::new(host.ninjaone.clone()))
-        .build();
-    for _ in 0..2 {
-        let error = without
+    let without = |clock: &ManualClock| {
+        Integration::builder(host.store.clone(), rotated_keyring())
+            .ninjaone(Arc::new(host.ninjaone.clone()))
+            .clock(Arc::new(clock.clone()))
+            .build()
+    };
+    // A clock that is wrong, too, does not hide it; the row waits for one that is right.
+    let ahead = ManualClock::at(host.clock.now() + Duration::days(20));
+    for clock in [&ahead, &host.clock, &host.clock] {
+        let error = without(clock)
             .discover(host.msp, &us(), operator(), host.event())
             .await
             .unwrap_err();

@@ -22,15 +22,15 @@ use std::{
 use regentra_sync::{
     host::StoreClock,
     model::{
-        Asset, AssetId, AssetStatus, AuditRow, CompanyId, ComplianceOrgId, Credential,
-        CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fence,
-        Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId, MspOrgId, NoteReason,
-        OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord, RunSubject,
-        SignatureHistory, Source, StateDigest, Ticket, TicketId, TicketState, TicketTick, WorkerId,
-        come_back,
+        AnchoringFailure, Asset, AssetId, AssetStatus, AuditRow, CompanyId, ComplianceOrgId,
+        Credential, CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot,
+        EvidenceRow, Fence, Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId,
+        MspOrgId, NoteReason, OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord,
+        RunSubject, SignatureHistory, Source, StateDigest, Ticket, TicketId, TicketState,
+        TicketTick, WorkerId, come_back,
     },
     regentra_evidence::SignalKind,
-    store::{CommitOutcome, Guard, StoredSignal},
+    store::{CommitOutcome, Guard, Stamped, StoreError, StoredSignal},
 };
 use time::{Duration, OffsetDateTime};
 
@@ -64,6 +64,7 @@ struct State {
     evidence: HashMap<(ComplianceOrgId, MappingId, SignalKind), Vec<EvidenceRow>>,
     heads: HashMap<MspOrgId, Vec<EvidenceHead>>,
     roots: HashMap<MspOrgId, Vec<EvidenceRoot>>,
+    anchoring_failures: HashMap<MspOrgId, AnchoringFailure>,
     spent: HashMap<Fingerprint, Vec<OffsetDateTime>>,
 }
 
@@ -93,26 +94,47 @@ impl HashMapStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One commit: the event first, then the guards, then everything at once. `check` returns what `write` needs.
-    fn commit<T>(
+    /// One commit: the event first, then its times, then the guards, then everything at once. `check` returns what `write` needs.
+    fn commit<T, E: Into<Stop>>(
         &self,
         msp: MspOrgId,
         event: EventId,
-        check: impl FnOnce(&State) -> Result<T, Guard>,
+        stamped: &(impl Stamped + ?Sized),
+        check: impl FnOnce(&State) -> Result<T, E>,
         write: impl FnOnce(&mut State, T),
-    ) -> CommitOutcome {
+    ) -> Result<CommitOutcome, StoreError> {
         let mut state = self.state();
         if state.events.contains(&(msp, event)) {
-            return CommitOutcome::AlreadyCommitted;
+            return Ok(CommitOutcome::AlreadyCommitted);
         }
-        match check(&state) {
-            Err(guard) => CommitOutcome::Superseded(guard),
+        stamped.check_not_ahead(self.clock.now())?;
+        match check(&state).map_err(Into::into) {
+            Err(Stop::Guard(guard)) => Ok(CommitOutcome::Superseded(guard)),
+            Err(Stop::Refused(error)) => Err(error),
             Ok(checked) => {
                 write(&mut state, checked);
                 state.events.insert((msp, event));
-                CommitOutcome::Committed
+                Ok(CommitOutcome::Committed)
             }
         }
+    }
+}
+
+/// Why a commit writes nothing.
+enum Stop {
+    Guard(Guard),
+    Refused(StoreError),
+}
+
+impl From<Guard> for Stop {
+    fn from(guard: Guard) -> Self {
+        Self::Guard(guard)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
     }
 }
 

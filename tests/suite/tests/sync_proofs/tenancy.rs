@@ -100,7 +100,7 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::TakeLease { msp, .. }
         | C::RenewLease { msp, .. }
         | C::ReleaseLease { msp, .. }
-        | C::LeasesAhead { msp }
+        | C::RowsAhead { msp }
         | C::RunsOf { msp }
         | C::TicksWithoutRoot { msp, .. }
         | C::HeadsWithoutRoot { msp, .. }
@@ -108,6 +108,8 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::LastRoot { msp }
         | C::RootsWaiting { msp, .. }
         | C::RootHandedOut { msp, .. }
+        | C::AnchoringFailure { msp }
+        | C::RememberAnchoringFailure { msp, .. }
         | C::HeadsOfRoot { msp, .. }
         | C::HeadsOfCustomer { msp, .. } => Some(*msp),
         C::CurrentSignals { .. }

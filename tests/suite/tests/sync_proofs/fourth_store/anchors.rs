@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    model::{ComplianceOrgId, EvidenceHead, EvidenceRoot, MspOrgId},
-    store::{Anchors, CommitOutcome, Guard, Result, RootCommit},
+    model::{AnchoringFailure, ComplianceOrgId, EvidenceHead, EvidenceRoot, MspOrgId},
+    store::{Anchors, CommitOutcome, Guard, Result, RootCommit, Stamped as _, check_not_ahead},
 };
 use time::OffsetDateTime;
 
@@ -56,11 +56,12 @@ impl Anchors for HashMapStore {
     }
 
     async fn commit_root(&self, msp: MspOrgId, commit: RootCommit) -> Result<CommitOutcome> {
-        let RootCommit { event, root } = commit;
-        Ok(self.commit(
+        let root = &commit.root;
+        self.commit(
             msp,
-            event,
-            |state| state.check_root(msp, &root),
+            commit.event,
+            &commit,
+            |state| state.check_root(msp, root),
             |state, ()| {
                 for head in state.heads.entry(msp).or_default() {
                     if head.root.is_none() && head.tick == root.tick {
@@ -69,7 +70,7 @@ impl Anchors for HashMapStore {
                 }
                 state.roots.entry(msp).or_default().push(root.clone());
             },
-        ))
+        )
     }
 
     async fn last_root(&self, msp: MspOrgId) -> Result<Option<EvidenceRoot>> {
@@ -84,12 +85,31 @@ impl Anchors for HashMapStore {
     }
 
     async fn root_handed_out(&self, msp: MspOrgId, number: u64, at: OffsetDateTime) -> Result<()> {
+        check_not_ahead(at, self.clock.now())?;
         let mut state = self.state();
         for root in state.roots.entry(msp).or_default() {
             if root.number == number {
                 root.handed_out_at.get_or_insert(at);
             }
         }
+        Ok(())
+    }
+
+    async fn anchoring_failure(&self, msp: MspOrgId) -> Result<Option<AnchoringFailure>> {
+        Ok(self.state().anchoring_failures.get(&msp).cloned())
+    }
+
+    async fn remember_anchoring_failure(
+        &self,
+        msp: MspOrgId,
+        failure: Option<AnchoringFailure>,
+    ) -> Result<()> {
+        failure.check_not_ahead(self.clock.now())?;
+        let known = &mut self.state().anchoring_failures;
+        match failure {
+            Some(failure) => known.insert(msp, failure),
+            None => known.remove(&msp),
+        };
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use regentra_sync::{
     },
 };
 
-use super::{HashMapStore, State};
+use super::{HashMapStore, State, Stop};
 
 fn matches(filter: &AssetFilter, asset: &Asset) -> Result<bool> {
     Ok(match filter {
@@ -56,17 +56,23 @@ impl Assets for HashMapStore {
             for write in &commit.writes {
                 let stored = state.assets.get(&(msp, write.id()));
                 if stored.map(|stored| stored.version) != write.expected {
-                    return Err(Guard::Asset);
+                    return Err(Guard::Asset.into());
                 }
             }
-            state.check_winners(msp, &commit.writes)
+            state.check_winners(msp, &commit.writes)?;
+            for write in &commit.writes {
+                if let Some(stored) = state.assets.get(&(msp, write.id())) {
+                    write.check_order(stored.updated_at, self.clock.now())?;
+                }
+            }
+            Ok::<_, Stop>(())
         };
-        Ok(self.commit(msp, commit.event, check, |state, ()| {
+        self.commit(msp, commit.event, &commit, check, |state, ()| {
             for write in &commit.writes {
                 state.assets.insert((msp, write.id()), write.asset.clone());
             }
             state.append_audit(msp, commit.audit.clone());
-        }))
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use regentra_sync::{
     store::{AuditPage, AuditTrail, CommitOutcome, Result},
 };
 
-use super::HashMapStore;
+use super::{HashMapStore, State, Stop};
 
 fn page_of(trail: Option<&Vec<AuditRow>>, page: AuditPage) -> Vec<AuditRow> {
     let mut rows: Vec<_> = trail.into_iter().flatten().cloned().collect();
@@ -36,11 +36,9 @@ impl AuditTrail for HashMapStore {
         event: EventId,
         rows: Vec<AuditRow>,
     ) -> Result<CommitOutcome> {
-        Ok(self.commit(
-            msp,
-            event,
-            |_| Ok(()),
-            |state, ()| state.append_audit(msp, rows),
-        ))
+        let check = |_: &State| Ok::<_, Stop>(());
+        self.commit(msp, event, &rows, check, |state, ()| {
+            state.append_audit(msp, rows.clone());
+        })
     }
 }

@@ -7,6 +7,7 @@ use regentra_sync::{
     },
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
+        check_begun, check_not_ahead,
     },
 };
 use time::OffsetDateTime;
@@ -52,12 +53,12 @@ impl Connections for HashMapStore {
             }
             Ok(())
         };
-        Ok(self.commit(msp, commit.event, check, |state, ()| {
+        self.commit(msp, commit.event, &commit, check, |state, ()| {
             state
                 .credentials
                 .insert((msp, id), commit.credential.clone());
             state.append_audit(msp, commit.audit.clone());
-        }))
+        })
     }
 
     async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome> {
@@ -71,13 +72,13 @@ impl Connections for HashMapStore {
                 Err(Guard::Credential)
             }
         };
-        Ok(self.commit(msp, commit.event, check, |state, ()| {
+        self.commit(msp, commit.event, &commit, check, |state, ()| {
             if let Some(stored) = state.credentials.get_mut(&key) {
                 stored.secrets = Some(commit.secrets.clone());
                 stored.secrets_version = stored.secrets_version.next();
             }
             state.append_audit(msp, commit.audit.clone());
-        }))
+        })
     }
 
     async fn commit_disconnect(
@@ -90,9 +91,9 @@ impl Connections for HashMapStore {
             guard,
             at,
             audit,
-        } = commit;
+        } = commit.clone();
         let check = |state: &State| state.check_credential(msp, guard);
-        Ok(self.commit(msp, event, check, |state, ()| {
+        self.commit(msp, event, &commit, check, |state, ()| {
             if let Some(stored) = state.credentials.get_mut(&(msp, guard.credential)) {
                 stored.secrets = None;
                 stored.is_active = false;
@@ -140,7 +141,7 @@ impl Connections for HashMapStore {
                 state.customer_audit.entry(customer).or_default().push(row);
             }
             state.append_audit(msp, vec![audit]);
-        }))
+        })
     }
 
     async fn begin_authorization(
@@ -149,8 +150,9 @@ impl Connections for HashMapStore {
         pending: PendingAuthorization,
         now: OffsetDateTime,
     ) -> Result<()> {
-        let mut state = self.state();
-        state.forget_expired_authorizations(msp, now);
+        let (mut state, store_time) = (self.state(), self.clock.now());
+        check_begun(&pending, now, store_time)?;
+        state.forget_expired_authorizations(msp, now.max(store_time));
         let key = (msp, pending.state.clone());
         state.authorizations.insert(key, pending);
         Ok(())
@@ -162,8 +164,9 @@ impl Connections for HashMapStore {
         digest: &StateDigest,
         now: OffsetDateTime,
     ) -> Result<Option<PendingAuthorization>> {
-        let mut state = self.state();
-        state.forget_expired_authorizations(msp, now);
+        let (mut state, store_time) = (self.state(), self.clock.now());
+        check_not_ahead(now, store_time)?;
+        state.forget_expired_authorizations(msp, now.max(store_time));
         Ok(state.authorizations.remove(&(msp, digest.clone())))
     }
 }

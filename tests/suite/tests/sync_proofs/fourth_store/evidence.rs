@@ -11,7 +11,7 @@ use regentra_sync::{
 };
 use time::OffsetDateTime;
 
-use super::{HashMapStore, State};
+use super::{HashMapStore, State, Stop};
 
 pub(super) fn is_digest(row: &OutboxRow) -> bool {
     matches!(row.action, OutboxAction::Digest { .. })
@@ -153,9 +153,12 @@ impl State {
 
         let mapping = commit.mapping.mapping;
         if let Some(stored) = self.mappings.get_mut(&(msp, mapping)) {
-            stored.first_evidence_synced_at = stored
+            let is_stamped = stored
                 .first_evidence_synced_at
-                .or(commit.first_evidence_synced_at);
+                .is_some_and(|at| !is_ahead(at, store_time));
+            if !is_stamped && commit.first_evidence_synced_at.is_some() {
+                stored.first_evidence_synced_at = commit.first_evidence_synced_at;
+            }
         }
         let history = self.signatures.entry((msp, mapping)).or_default();
         for (device, record) in commit.signatures.changed {
@@ -169,6 +172,12 @@ impl State {
         }
         for row in commit.outbox {
             self.put_into_outbox(msp, row);
+        }
+        for ((owner, scheduled_at), tick) in &mut self.ticks {
+            if *owner == msp && is_ahead(*scheduled_at, store_time) && tick.opened > 0 {
+                tick.opened = 0;
+                tick.version = tick.version.next();
+            }
         }
         if let Some(mut tick) = commit.tick {
             tick.version = tick.version.next();
@@ -240,19 +249,16 @@ impl Evidence for HashMapStore {
         commit: SweepCommit,
     ) -> Result<CommitOutcome> {
         commit.check_tenant(customer)?;
-        let (store_time, mut refused) = (self.clock.now(), None);
+        let store_time = self.clock.now();
         let check = |state: &State| {
             state.check_sweep(msp, customer, &commit)?;
             let collected = state.collected(customer, commit.mapping.mapping, store_time);
-            commit.check_times(store_time, &collected).map_err(|error| {
-                refused = Some(error);
-                Guard::EvidenceChain
-            })
+            commit.check_order(&collected)?;
+            Ok::<_, Stop>(())
         };
-        let outcome = self.commit(msp, commit.event, check, |state, ()| {
+        self.commit(msp, commit.event, &commit, check, |state, ()| {
             state.write_sweep(msp, customer, commit.clone(), store_time);
-        });
-        refused.map_or(Ok(outcome), Err)
+        })
     }
 
     async fn current_signals(

@@ -8,6 +8,7 @@ use regentra_sync::{
     },
     store::{
         CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
+        Stamped as _,
     },
 };
 
@@ -48,6 +49,7 @@ impl Mappings for HashMapStore {
     }
 
     async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()> {
+        company.check_not_ahead(self.clock.now())?;
         let mut state = self.state();
         state.companies.entry((msp, company.id)).or_insert(company);
         Ok(())
@@ -59,7 +61,7 @@ impl Mappings for HashMapStore {
         commit: DiscoveryCommit,
     ) -> Result<CommitOutcome> {
         let check = |state: &State| state.check_credential(msp, commit.guard);
-        Ok(self.commit(msp, commit.event, check, |state, ()| {
+        self.commit(msp, commit.event, &commit, check, |state, ()| {
             let credential = state.credentials.get_mut(&(msp, commit.guard.credential));
             if let (Some(credential), Some(lost)) = (credential, commit.lost_organizations) {
                 credential.lost_organizations = lost;
@@ -77,7 +79,7 @@ impl Mappings for HashMapStore {
                 }
             }
             state.append_audit(msp, commit.audit.clone());
-        }))
+        })
     }
 
     async fn commit_mapping(&self, msp: MspOrgId, commit: MappingCommit) -> Result<CommitOutcome> {
@@ -100,7 +102,7 @@ impl Mappings for HashMapStore {
                 _ => Ok(stored.state.company().is_some()),
             }
         };
-        Ok(self.commit(msp, commit.event, check, |state, was_mapped| {
+        self.commit(msp, commit.event, &commit, check, |state, was_mapped| {
             if let Some(company) = commit.company.clone() {
                 state.companies.insert((msp, company.id), company);
             }
@@ -117,7 +119,7 @@ impl Mappings for HashMapStore {
                 state.let_go(msp, &mapping, event, reason, commit.at);
             }
             state.append_audit(msp, commit.audit.clone());
-        }))
+        })
     }
 
     async fn commit_promotion(
@@ -139,11 +141,11 @@ impl Mappings for HashMapStore {
                 Err(Guard::Company)
             }
         };
-        Ok(self.commit(msp, commit.event, check, |state, ()| {
+        self.commit(msp, commit.event, &commit, check, |state, ()| {
             if let Some(company) = state.companies.get_mut(&key) {
                 company.converted_to = Some(commit.compliance_org);
             }
             state.append_audit(msp, commit.audit.clone());
-        }))
+        })
     }
 }

@@ -1,7 +1,9 @@
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use regentra_sync::{
-    model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId},
-    store::{Result, Runs},
+    model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId, is_ahead},
+    store::{Result, RowsAhead, Runs, Stamped},
 };
 use time::{Duration, OffsetDateTime};
 
@@ -73,6 +75,7 @@ impl Runs for HashMapStore {
         lease: &Lease,
         records: Vec<RunRecord>,
     ) -> Result<()> {
+        records.check_not_ahead(self.clock.now())?;
         let mut state = self.state();
         if !state.is_held(msp, lease) {
             return Ok(());
@@ -88,11 +91,30 @@ impl Runs for HashMapStore {
         Ok(())
     }
 
-    async fn leases_ahead(&self, msp: MspOrgId) -> Result<u32> {
+    async fn rows_ahead(&self, msp: MspOrgId) -> Result<RowsAhead> {
         let (state, now) = (self.state(), self.clock.now());
-        let of_msp = state.leases.iter().filter(|((owner, _), _)| *owner == msp);
-        let ahead = of_msp.filter(|(_, taken)| taken.holder.is_some() && taken.is_ahead(now));
-        Ok(u32::try_from(ahead.count()).unwrap_or(u32::MAX))
+        let is_ahead_of_its_length = |taken: &&Taken| taken.holder.is_some() && taken.is_ahead(now);
+        let count = |rows: usize| rows as u64;
+        let ticks = of_msp(&state.ticks, msp).filter(|tick| tick.opened > 0);
+        let heads = state.heads.get(&msp).into_iter().flatten();
+        let heads = heads.filter(|head| head.root.is_none() && is_ahead(head.tick, now));
+        let outbox = of_msp(&state.outbox, msp).map(|(_, row)| row);
+        Ok(RowsAhead {
+            leases: count(
+                of_msp(&state.leases, msp)
+                    .filter(is_ahead_of_its_length)
+                    .count(),
+            ),
+            ticket_ticks: ahead(ticks, now),
+            heads: count(heads.count()),
+            roots: ahead(state.roots.get(&msp).into_iter().flatten(), now),
+            mappings: ahead(of_msp(&state.mappings, msp), now),
+            assets: ahead(of_msp(&state.assets, msp), now),
+            tickets: ahead(of_msp(&state.tickets, msp), now),
+            outbox: ahead(outbox.filter(|row| row.delivered_at.is_none()), now),
+            audit: ahead(state.msp_audit.get(&msp).into_iter().flatten(), now),
+            credentials: ahead(of_msp(&state.credentials, msp), now),
+        })
     }
 
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {
@@ -100,4 +122,13 @@ impl Runs for HashMapStore {
         runs.sort_by_key(|(subject, _)| *subject);
         Ok(runs.into_iter().map(|(_, record)| record).collect())
     }
+}
+
+fn of_msp<K, T>(table: &HashMap<(MspOrgId, K), T>, msp: MspOrgId) -> impl Iterator<Item = &T> {
+    let rows = table.iter().filter(move |((owner, _), _)| *owner == msp);
+    rows.map(|(_, row)| row)
+}
+
+fn ahead<'a, T: Stamped + 'a>(rows: impl Iterator<Item = &'a T>, now: OffsetDateTime) -> u64 {
+    rows.filter(|row| row.check_not_ahead(now).is_err()).count() as u64
 }

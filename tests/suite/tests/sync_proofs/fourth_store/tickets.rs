@@ -3,7 +3,7 @@ use std::cmp::Reverse;
 use async_trait::async_trait;
 use regentra_sync::{
     model::{ComplianceOrgId, MspOrgId, OutboxRow, Ticket, is_ahead},
-    store::{CommitOutcome, DeliveryCommit, Result, Tickets},
+    store::{CommitOutcome, DeliveryCommit, Result, Stamped as _, Tickets},
 };
 use time::OffsetDateTime;
 
@@ -64,6 +64,7 @@ impl Tickets for HashMapStore {
         if state.events.contains(&(msp, commit.event)) {
             return Ok(CommitOutcome::AlreadyCommitted);
         }
+        commit.check_not_ahead(self.clock.now())?;
         let undelivered = state
             .outbox
             .get_mut(&(msp, commit.row))
