@@ -3,6 +3,7 @@
 mod authorize;
 mod bad_input;
 mod ends_honestly;
+mod evidence_and_sweep;
 mod evidence_command;
 mod evidence_records;
 mod hostile_names;

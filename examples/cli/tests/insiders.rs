@@ -13,12 +13,13 @@ use std::{
     process::Command,
 };
 
-use crate::simulated::{Person, Run, mixed};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use regentra_evidence::{ChainHead, HeadTree, SignalKind};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use uuid::Uuid;
+
+use crate::simulated::{Person, Run, mixed};
 
 /// One of its signals fails.
 const COMPANY: &str = "Harbour Legal";
