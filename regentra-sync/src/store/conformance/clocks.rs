@@ -184,6 +184,8 @@ async fn write(
         "connect" => {
             let mut commit = world.connecting();
             commit.event = world.event(label);
+            // Its own row, not the one that the world's connection wrote.
+            commit.audit = vec![world.audit(label, 0)];
             let region = RegionKey::from_stored("eu");
             commit.credential = credential(msp, region, world.number + 1_000);
             match what {
