@@ -171,13 +171,13 @@ mod tests {
     #[test]
     fn every_commit_is_held_against_the_stores_clock() {
         let traits = [
-            include_str!("store/anchors.rs"),
-            include_str!("store/assets.rs"),
-            include_str!("store/audit.rs"),
-            include_str!("store/connections.rs"),
-            include_str!("store/evidence.rs"),
-            include_str!("store/mappings.rs"),
-            include_str!("store/tickets.rs"),
+            include_str!("anchors.rs"),
+            include_str!("assets.rs"),
+            include_str!("audit.rs"),
+            include_str!("connections.rs"),
+            include_str!("evidence.rs"),
+            include_str!("mappings.rs"),
+            include_str!("tickets.rs"),
         ];
         let laws = include_str!("conformance/clocks.rs");
         let commits = traits
