@@ -151,7 +151,7 @@ enum Attack {
     OneIdInBounds,
     /// A row a page, and a count of nine million million.
     EndlessReport,
-    /// 30 MiB of nesting in one field.
+    /// A million levels in one field.
     Nesting,
     /// 60 MiB of text in one field.
     LongText,
@@ -263,7 +263,7 @@ impl Attack {
             }
             Self::Nesting if is_devices && request.after == 0 => Body {
                 close: "]}",
-                ..Body::filling(&row(r#""userData":"#), r#"{"a":["#, 20 * MIB, "}]")
+                ..Body::filling(&row(r#""userData":"#), r#"{"a":["#, 4 * MIB, "}]")
             },
             Self::LongText if is_devices && request.after == 0 => Body::filling(
                 &row(r#""approvalStatus":"APPROVED","systemName":""#),
