@@ -29,23 +29,21 @@ use bytes::Bytes;
 use ninjaone_simulator::{CursorHabit, Fault, Preset, Request, RetryAfter, Tenant};
 use peak_alloc::PeakAlloc;
 use regentra_sync::{
-    ComplianceOrgId, CredentialId, EventId, Integration, MappingId, MspOrgId, Policy, RegionKey,
-    Scheduler,
-    anchor::{Anchor, AnchorSink, SinkError},
-    audit::Actor,
-    budget::NINJAONE_WINDOWS,
-    clock::{Clock as _, ManualClock, StoreClock},
-    event::Event,
-    evidence_chain::chain_start,
-    integration::{Choice, Connect, PlanKind},
-    live::LiveNinjaOne,
+    Choice, Connect, Integration, Scheduler,
+    host::{
+        Anchor, AnchorSink, Clock as _, ManualClock, Observer, Policy, Progress, SinkError,
+        StoreClock,
+    },
+    model::{
+        Actor, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, NINJAONE_WINDOWS,
+        RegionKey, Ticket, TicketState, chain_start,
+    },
+    ninjaone::LiveNinjaOne,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError, TransportErrorKind},
-    progress::{EventEnd, Observer, Progress},
     regentra_evidence::{SignalKind, verify_chain},
-    schedule::Cadence,
+    schedule::{Cadence, Event, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
-    ticket::TicketState,
 };
 use regentra_sync_sqlite::SqliteStore;
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -468,7 +466,7 @@ impl Soak {
                 "MSP {number}: one was opened again"
             );
             let closed = |ticket: &&_| -> bool {
-                let ticket: &regentra_sync::ticket::Ticket = ticket;
+                let ticket: &Ticket = ticket;
                 ticket.state != TicketState::Open
             };
             assert_eq!(tickets.iter().find(closed), None, "MSP {number}");

@@ -10,9 +10,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::Progress,
     model::{
-        Actor, AssetStatus, AuditDetails, AuditRow, Credential, EventId, EvidenceRow, LeaseKey,
-        Mapping, MspOrgId, OutboxAction, RunKind, RunOutcome, RunRecord, RunSubject, SignatureAges,
-        SweepCounts, SweptSignal, chain_start, is_ahead,
+        Actor, AssetStatus, AuditDetails, AuditRow, CLOCK_TOLERANCE, Credential, EventId,
+        EvidenceRow, LeaseKey, Mapping, MspOrgId, OutboxAction, RunKind, RunOutcome, RunRecord,
+        RunSubject, SignatureAges, SweepCounts, SweptSignal, chain_start, is_ahead,
     },
     ninjaone::{Access, Assessment, AssessmentRequest},
     rules::{Sweep, TicketPlan, ticket_plan},

@@ -104,4 +104,3 @@ pub(crate) fn said(value: &Value) -> Option<&str> {
         _ => None,
     }
 }
-
