@@ -23,7 +23,7 @@ use regentra_sync::{
     model::{Actor, ComplianceOrgId, CredentialId, EventId, MspOrgId, RegionKey},
     ninjaone::LiveNinjaOne,
     ninjaone_client::{RateLimit, RetryPolicy},
-    schedule::{Cadence, PlanKind},
+    schedule::{Cadence, EventEnd, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };

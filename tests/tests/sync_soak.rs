@@ -41,7 +41,7 @@ use regentra_sync::{
     ninjaone::LiveNinjaOne,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError, TransportErrorKind},
     regentra_evidence::{SignalKind, verify_chain},
-    schedule::{Cadence, Event, PlanKind},
+    schedule::{Cadence, Event, EventEnd, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };
