@@ -25,6 +25,7 @@ use crate::paging::{
 };
 use crate::request::{Endpoint, Paging, Request, is_dots};
 use crate::retry::{Decision, Outcome, RetryPolicy};
+use crate::transport::{LARGE, Large};
 use crate::vendor_error::VendorError;
 use crate::{BaseUrl, Error, ErrorKind, Transport, clock, retry_after};
 
@@ -39,7 +40,7 @@ const MOST_RENEWALS: u32 = 2;
 
 /// Bodies from this size on are decoded apart from the tasks of the runtime: four mebibytes take some twenty milliseconds.
 /// Smaller ones stay, because the memory of another thread is not given back to this one.
-const DECODED_APART: usize = 4 << 20;
+const DECODED_APART: usize = LARGE;
 
 /// A client of one NinjaOne tenant.
 ///
@@ -475,7 +476,7 @@ impl Client {
         let request = call
             .request(token, &inner.user_agent)
             .map_err(Failure::lasting)?;
-        let answer = tokio::time::timeout(inner.timeout, inner.transport.send(request))
+        let mut answer = tokio::time::timeout(inner.timeout, inner.transport.send(request))
             .await
             .unwrap_or_else(|_| {
                 Err(crate::TransportError::new(
@@ -485,6 +486,8 @@ impl Client {
             .map_err(|error| answer::no_answer(error, inner.largest_answer))?;
         let answered = answer.status();
         *status = Some(answered.as_u16());
+        // Held until the body is decoded and gone.
+        let large = answer.extensions_mut().remove::<Large>();
         if let Some(requests) = answer::remaining(answer.headers()) {
             if requests < FEW_REQUESTS {
                 tracing::warn!(
@@ -498,7 +501,7 @@ impl Client {
         let result = if body.len() > inner.largest_answer {
             Err(Unreadable::Exceeds(Fence::Body(inner.largest_answer)))
         } else {
-            decode(read, answered, &body, call.fences).await
+            decode(read, answered, &body, call.fences, large.as_ref()).await
         };
         let result = result.map_err(|why| answer::unreadable(call.asked, answered, why, &body));
         if call.form.is_some() {
@@ -514,13 +517,18 @@ async fn decode<T: Send + 'static>(
     status: StatusCode,
     body: &Bytes,
     fences: Fences,
+    large: Option<&Large>,
 ) -> Result<T, Unreadable> {
     if body.len() >= DECODED_APART
         && let Ok(runtime) = tokio::runtime::Handle::try_current()
     {
-        let body = body.clone();
+        // Decoding goes on when whoever waits for it is gone, and holds what it holds.
+        let (body, large) = (body.clone(), large.cloned());
         match runtime
-            .spawn_blocking(move || read(status, &body, fences))
+            .spawn_blocking(move || {
+                let _large = large;
+                read(status, &body, fences)
+            })
             .await
         {
             Ok(result) => return result,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::region::LOCALHOST;
 use crate::{BaseUrl, Error};
@@ -108,10 +109,22 @@ impl std::error::Error for TransportError {
     }
 }
 
+/// Answers from this size on are read and decoded one at a time: a tenant that makes each of its answers as large as it may takes the
+/// memory of one, however many of its requests run side by side.
+pub(crate) const LARGE: usize = 4 << 20;
+
+/// The right to hold a large answer. It travels with the answer, until what it holds is decoded.
+#[derive(Clone)]
+pub(crate) struct Large {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
 /// The transport over reqwest.
 pub(crate) struct ReqwestTransport {
     client: reqwest::Client,
     max_body: usize,
+    /// Of one client, and so of one tenant: nobody waits for another tenant's slow answer.
+    large: Arc<Semaphore>,
 }
 
 impl ReqwestTransport {
@@ -142,7 +155,11 @@ impl ReqwestTransport {
     }
 
     pub(crate) fn of_client(client: reqwest::Client, max_body: usize) -> Self {
-        Self { client, max_body }
+        Self {
+            client,
+            max_body,
+            large: Arc::new(Semaphore::new(1)),
+        }
     }
 }
 
@@ -164,14 +181,27 @@ impl Transport for ReqwestTransport {
             return Err(TransportError::new(TransportErrorKind::TooLarge));
         }
         // One buffer of the announced size: collecting the chunks first would hold every page twice.
-        let mut body = BytesMut::with_capacity(expected.unwrap_or(0));
+        let expected = expected.unwrap_or(0);
+        let mut body = BytesMut::with_capacity(expected.min(LARGE));
+        let mut large = None;
         while let Some(chunk) = answer.chunk().await.map_err(of_reqwest)? {
             if body.len() + chunk.len() > self.max_body {
                 return Err(TransportError::new(TransportErrorKind::TooLarge));
             }
+            if large.is_none() && body.len() + chunk.len() > LARGE {
+                // What was sent meanwhile stays with the server. The semaphore is never closed.
+                let permit = Arc::clone(&self.large).acquire_owned().await;
+                large = permit.ok().map(|permit| Large {
+                    _permit: Arc::new(permit),
+                });
+                body.reserve(expected.saturating_sub(body.len()));
+            }
             body.extend_from_slice(&chunk);
         }
         let mut response = Response::new(body.freeze());
+        if let Some(large) = large {
+            response.extensions_mut().insert(large);
+        }
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(response)

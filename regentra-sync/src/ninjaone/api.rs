@@ -307,7 +307,8 @@ impl LiveNinjaOne {
                 };
                 list.entra_device_ids_unsure |= row.unreadable.contains("fields");
                 let value = row.fields.as_ref().and_then(|fields| fields.get(field));
-                let Some(text) = value.and_then(asset::said) else {
+                let text = value.and_then(asset::said);
+                let Some(text) = text.filter(|text| asset::is_an_id(text)) else {
                     continue;
                 };
                 if let Some(listed) = own.get_mut(&id) {
@@ -369,7 +370,7 @@ impl NinjaOne for LiveNinjaOne {
                 match row.id {
                     Some(id) => list.organizations.push(ListedOrganization {
                         id: ExternalOrgId::new(id.get()),
-                        name: Private::new(name),
+                        name: Private::new(asset::cut(&name)),
                     }),
                     None => list.malformed_rows += 1,
                 }

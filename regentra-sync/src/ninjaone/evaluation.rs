@@ -93,7 +93,9 @@ impl<'a> DeviceRoll<'a> {
                 self.tally.count(RowFate::Used, false);
             }
             (Some(id), Some(_), Ok(_)) => {
-                self.foreign.insert(id);
+                if self.foreign.len() < MOST_OTHERS {
+                    self.foreign.insert(id);
+                }
                 self.tally.count(RowFate::UnknownDevice, true);
             }
             // A device that does not say whose it is cannot be taken for this customer's.
@@ -216,7 +218,7 @@ impl<'a> CustomerEvaluation<'a> {
             Ok(fate) => {
                 tally.count(fate, is_foreign);
                 if let (Some(id), RowFate::UnknownDevice, false) = (device, fate, is_foreign) {
-                    *self.unlisted.entry(id.get()).or_default() += 1;
+                    count_unlisted(&mut self.unlisted, id);
                 }
             }
             Err(Malformed { .. }) => tally.malformed(1),
@@ -382,4 +384,35 @@ fn finish_antivirus(
     });
     let finished = antivirus.finish_with_digest(state, history.as_ref(), request.digest_key);
     (finished, sightings)
+}
+
+/// So many devices of others are remembered by their ids, those of other organizations and those that no list shows each. Rows of
+/// more are counted like the others, and whose they are is not looked up: a server invents ids faster than memory holds them.
+const MOST_OTHERS: usize = 100_000;
+
+/// Counts a row of a device that no list shows.
+fn count_unlisted(unlisted: &mut BTreeMap<i64, u64>, device: DeviceId) {
+    let is_full = unlisted.len() >= MOST_OTHERS;
+    if let Some(rows) = unlisted.get_mut(&device.get()) {
+        *rows += 1;
+    } else if !is_full {
+        unlisted.insert(device.get(), 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_a_server_invents_are_remembered_up_to_a_number() {
+        let mut unlisted = BTreeMap::new();
+        for id in 0..2 * MOST_OTHERS {
+            let id = DeviceId::new(i64::try_from(id).unwrap());
+            count_unlisted(&mut unlisted, id);
+        }
+        count_unlisted(&mut unlisted, DeviceId::new(7));
+        assert_eq!(unlisted.len(), MOST_OTHERS);
+        assert_eq!(unlisted.get(&7), Some(&2));
+    }
 }

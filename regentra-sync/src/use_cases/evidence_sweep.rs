@@ -10,9 +10,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::Progress,
     model::{
-        Actor, AssetStatus, AuditDetails, AuditRow, Credential, EventId, EvidenceRow, LeaseKey,
-        Mapping, MspOrgId, OutboxAction, RunKind, RunOutcome, RunRecord, RunSubject, SignatureAges,
-        SweepCounts, SweptSignal, chain_start, is_ahead,
+        Actor, AssetStatus, AuditDetails, AuditRow, CLOCK_TOLERANCE, Credential, EventId,
+        EvidenceRow, LeaseKey, Mapping, MspOrgId, OutboxAction, RunKind, RunOutcome, RunRecord,
+        RunSubject, SignatureAges, SweepCounts, SweptSignal, chain_start, is_ahead,
     },
     ninjaone::{Access, Assessment, AssessmentRequest},
     rules::{Sweep, TicketPlan, ticket_plan},
@@ -260,23 +260,37 @@ impl Integration {
         Ok(is_overtaken.then_some(SkipReason::Overtaken))
     }
 
-    /// The event, and what its sweep continues from. A tick that was swept by a clock that ran ahead, and whose time has come by now, is
-    /// swept once more, under the event that comes after: what was found then is no evidence of now.
+    /// The event, and what its sweep continues from. A tick that was swept by a clock that ran ahead, whose signals lie in the future
+    /// now, is swept once more, under the event that comes after: what was found then is no evidence of now.
+    ///
+    /// Times alone do not tell: a customer whose sweeps start late in the interval has signals of minutes before the tick, all the same.
     async fn unless_swept_ahead(&self, event: &SweepEvent) -> Result<(SweepEvent, SweepState)> {
         let mut event = event.clone();
         let mut state = self.state_of(&event).await?;
-        // Whoever sweeps a tick in time leaves signals of its time; clocks may differ by less than half an interval.
-        let half = self.inner.policy.evidence_sweep.every / 2;
-        let earliest = event.scheduled_at.saturating_sub(half);
-        let last = state.collected.values().max().copied();
-        if last.is_some_and(|last| last < earliest) {
-            for _ in 0..RACES {
-                if !state.seen {
-                    break;
-                }
-                event.id = event.id.again();
-                state = self.state_of(&event).await?;
+        if !state.seen {
+            return Ok((event, state));
+        }
+        let (customer, store) = (event.customer_compliance_org_id, &self.inner.store);
+        // Expired ones, too: an event may be delivered days later.
+        let mut present = store
+            .current_signals(customer, OffsetDateTime::UNIX_EPOCH)
+            .await?;
+        present.retain(|stored| stored.mapping == event.mapping_id);
+        let next = self.inner.policy.evidence_sweep.next(event.scheduled_at);
+        let next = next.saturating_sub(CLOCK_TOLERANCE);
+        // Evidence of a later tick takes the place of this one's.
+        if present
+            .iter()
+            .any(|stored| stored.signal.collected_at >= next)
+        {
+            return Ok((event, state));
+        }
+        for _ in 0..RACES {
+            if !state.seen || present.iter().any(|stored| stored.event == event.id) {
+                break;
             }
+            event.id = event.id.again();
+            state = self.state_of(&event).await?;
         }
         Ok((event, state))
     }

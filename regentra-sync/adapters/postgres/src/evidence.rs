@@ -33,6 +33,32 @@ use crate::{
     transaction::{Tenants, present_until, store_time},
 };
 
+/// The customer's mappings and kinds of signals: a step in the index for each mapping, however many signals it has.
+macro_rules! chains {
+    () => {
+        "WITH RECURSIVE swept AS ((SELECT mapping_id FROM regentra_sync.signals WHERE compliance_org_id = $1 \
+         ORDER BY mapping_id LIMIT 1) UNION ALL SELECT (SELECT next.mapping_id FROM regentra_sync.signals AS next \
+         WHERE next.compliance_org_id = $1 AND next.mapping_id > swept.mapping_id ORDER BY next.mapping_id LIMIT 1) \
+         FROM swept WHERE swept.mapping_id IS NOT NULL) \
+         SELECT last.mapping_id, last.event_id, last.body::text FROM swept CROSS JOIN unnest($2::text[]) AS kind (signal) \
+         CROSS JOIN LATERAL (SELECT s.* FROM regentra_sync.signals s WHERE s.compliance_org_id = $1 \
+         AND s.mapping_id = swept.mapping_id AND s.signal = kind.signal"
+    };
+}
+
+/// Of each (mapping, signal) the one committed last of those not ahead of the clock, unless it is expired.
+const PRESENT: &str = concat!(
+    chains!(),
+    " AND s.collected_at <= coalesce($4, clock_timestamp() + $5) ORDER BY s.position DESC LIMIT 1) AS last \
+     WHERE last.expires_at > $3"
+);
+
+/// Of each (mapping, signal) the one committed last, where it is ahead of the clock.
+const AHEAD: &str = concat!(
+    chains!(),
+    " ORDER BY s.position DESC LIMIT 1) AS last WHERE last.collected_at > coalesce($3, clock_timestamp() + $4)"
+);
+
 #[async_trait]
 impl Evidence for PostgresStore {
     async fn sweep_state(
@@ -79,29 +105,21 @@ impl Evidence for PostgresStore {
         customer: ComplianceOrgId,
         now: OffsetDateTime,
     ) -> Result<Vec<StoredSignal>> {
-        let query = sqlx::query(
-            "SELECT mapping_id, event_id, body::text FROM (\
-             SELECT DISTINCT ON (mapping_id, signal) mapping_id, event_id, body, expires_at FROM regentra_sync.signals \
-             WHERE compliance_org_id = $1 AND collected_at <= coalesce($3, clock_timestamp() + $4) \
-             ORDER BY mapping_id, signal, position DESC) AS last WHERE expires_at > $2",
-        )
-        .bind(customer.as_uuid())
-        .bind(now)
-        .bind(self.clock.reading().map(present_until))
-        .bind(CLOCK_TOLERANCE);
+        let query = sqlx::query(PRESENT)
+            .bind(customer.as_uuid())
+            .bind(column(&SignalKind::ALL, |signal| signal.as_str()))
+            .bind(now)
+            .bind(self.clock.reading().map(present_until))
+            .bind(CLOCK_TOLERANCE);
         self.signals(customer, query).await
     }
 
     async fn signals_ahead(&self, customer: ComplianceOrgId) -> Result<Vec<StoredSignal>> {
-        let query = sqlx::query(
-            "SELECT mapping_id, event_id, body::text FROM (\
-             SELECT DISTINCT ON (mapping_id, signal) mapping_id, event_id, body, collected_at FROM regentra_sync.signals \
-             WHERE compliance_org_id = $1 ORDER BY mapping_id, signal, position DESC) AS last \
-             WHERE collected_at > coalesce($2, clock_timestamp() + $3)",
-        )
-        .bind(customer.as_uuid())
-        .bind(self.clock.reading().map(present_until))
-        .bind(CLOCK_TOLERANCE);
+        let query = sqlx::query(AHEAD)
+            .bind(customer.as_uuid())
+            .bind(column(&SignalKind::ALL, |signal| signal.as_str()))
+            .bind(self.clock.reading().map(present_until))
+            .bind(CLOCK_TOLERANCE);
         self.signals(customer, query).await
     }
 

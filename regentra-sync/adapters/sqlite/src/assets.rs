@@ -390,26 +390,8 @@ impl Assets for SqliteStore {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{AssertSqlSafe, Row as _};
-
     use super::*;
-
-    /// How SQLite goes about a statement.
-    async fn plan(statement: &str) -> Vec<String> {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::migrate(folder.path().join("plan.db"))
-            .await
-            .unwrap();
-        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-        let steps = sqlx::query(explain)
-            .fetch_all(&store.readers)
-            .await
-            .unwrap();
-        steps
-            .iter()
-            .map(|step| step.try_get("detail").unwrap())
-            .collect()
-    }
+    use crate::plan;
 
     #[tokio::test]
     async fn a_customers_sync_does_not_walk_the_assets_of_all_customers() {

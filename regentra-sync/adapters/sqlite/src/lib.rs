@@ -136,3 +136,23 @@ impl SqliteStore {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 }
+
+/// How SQLite goes about a statement.
+#[cfg(test)]
+pub(crate) async fn plan(statement: &str) -> Vec<String> {
+    use sqlx::{AssertSqlSafe, Row as _};
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::migrate(folder.path().join("plan.db"))
+        .await
+        .unwrap();
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+    let steps = sqlx::query(explain)
+        .fetch_all(&store.readers)
+        .await
+        .unwrap();
+    steps
+        .iter()
+        .map(|step| step.try_get("detail").unwrap())
+        .collect()
+}

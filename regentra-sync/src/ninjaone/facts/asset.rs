@@ -41,19 +41,35 @@ impl Listed {
     }
 }
 
+/// The longest text that is kept of a device or an organization, in bytes. A name of mebibytes would be held for every row, and stored.
+const LONGEST_TEXT: usize = 1_024;
+
+/// The beginning of a text that people read, no longer than is kept.
+pub(crate) fn cut(text: &str) -> &str {
+    let mut ends = (0..=LONGEST_TEXT.min(text.len())).rev();
+    let end = ends.find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+/// Whether a text can identify a device: the beginning of a longer one may be that of another device, too.
+pub(crate) fn is_an_id(text: &str) -> bool {
+    text.len() <= LONGEST_TEXT
+}
+
 /// What the asset says of a device: nothing that changes from hour to hour.
 fn content(device: &Device) -> AssetContent {
     let text = |text: Option<&String>| {
-        text.map(|text| text.trim())
+        text.map(|text| cut(text.trim()))
             .filter(|text| !text.is_empty())
             .map(str::to_owned)
     };
+    let id = |id: Option<&String>| text(id.filter(|id| is_an_id(id)));
     let system = device.system.as_ref();
     // Virtual machines and Macs fill one of the two; the one that identifies the machine is taken.
     let serials = [
-        system.and_then(|system| text(system.bios_serial_number.as_ref())),
-        system.and_then(|system| text(system.serial_number.as_ref())),
-        text(device.service_tag.as_ref()),
+        system.and_then(|system| id(system.bios_serial_number.as_ref())),
+        system.and_then(|system| id(system.serial_number.as_ref())),
+        id(device.service_tag.as_ref()),
     ];
     let serial = serials
         .iter()
@@ -62,14 +78,14 @@ fn content(device: &Device) -> AssetContent {
         .or(serials.iter().flatten().next());
     let name = device.best_name().unwrap_or_default();
     AssetContent {
-        name: Private::new(name),
+        name: Private::new(cut(name)),
         host_name: text(device.system_name.as_ref().or(device.dns_name.as_ref())).map(Private::new),
         serial_number: serial.map(|serial| Private::new(serial.as_str())),
         entra_device_id: None,
         class: device
             .node_class
             .as_ref()
-            .map(|class| class.as_str().to_owned()),
+            .map(|class| cut(class.as_str()).to_owned()),
         manufacturer: system
             .and_then(|system| text(system.manufacturer.as_ref()))
             .or_else(|| text(device.vendor.as_ref())),

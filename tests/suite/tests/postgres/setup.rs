@@ -329,7 +329,7 @@ async fn no_error_and_no_debug_shows_a_password() {
 async fn a_schema_of_the_release_before_keeps_every_row_and_the_running_ages_of_signatures() {
     let database = postgres::database().await;
     let mut owner = database.connect(OWNER).await;
-    let id = |number: u128| format!("'{}'::uuid", uuid::Uuid::from_u128(number));
+    let id = |number: u128| format!("'{}'::uuid", Uuid::from_u128(number));
     let before = format!(
         "DROP SCHEMA regentra_sync CASCADE; CREATE SCHEMA regentra_sync; \
          CREATE TABLE regentra_sync.migrations (version bigint PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()); \
@@ -353,8 +353,8 @@ async fn a_schema_of_the_release_before_keeps_every_row_and_the_running_ages_of_
         include_str!(
             "../../../../regentra-sync/adapters/postgres/migrations/0003_pass_expires_at.sql"
         ),
-        tenant = uuid::Uuid::from_u128(1),
-        customer = uuid::Uuid::from_u128(3),
+        tenant = Uuid::from_u128(1),
+        customer = Uuid::from_u128(3),
         msp = id(1),
         mapping = id(2)
     );

@@ -31,6 +31,8 @@ on_every_store!(
     a_sweep_three_days_back_is_refused,
     three_sweeps_in_two_seconds_close_no_ticket,
     a_tick_that_was_swept_ahead_is_swept_when_its_time_comes,
+    a_tick_that_was_swept_ahead_is_swept_in_time_though_the_one_before_was_swept_late,
+    a_tick_that_was_swept_ahead_before_any_other_is_swept_in_time,
     run_records_of_the_future_count_as_not_there,
     whatever_lies_in_the_future_is_shown_and_cleared,
     a_machine_that_is_ahead_writes_nothing_and_says_why,
@@ -343,6 +345,45 @@ async fn a_tick_that_was_swept_ahead_is_swept_when_its_time_comes(host: Host) {
     let event = sweep_of(&host, then).await;
     let again = host.integration.sweep(&event).await.unwrap();
     assert_eq!(again, SweepOutcome::AlreadyCommitted);
+}
+
+async fn a_tick_that_was_swept_ahead_is_swept_in_time_though_the_one_before_was_swept_late(
+    host: Host,
+) {
+    host.promoted(&[(1, "Alpha")]).await;
+    // Starts are spread over the interval: this customer's is a quarter of an hour before the next tick.
+    let late = datetime!(2026-11-23 12:16 UTC);
+    host.clock.set(late);
+    host.sweep_one().await;
+    // The machine and its database run six hours ahead, and sweep the tick of 12:30.
+    host.clock.set(late + Duration::hours(6));
+    host.sweep_one().await;
+    let then = late + Duration::hours(5);
+    host.clock.set(then);
+    let event = sweep_of(&host, then).await;
+    let swept = host.integration.sweep(&event).await.unwrap();
+    assert!(matches!(swept, SweepOutcome::Committed(_)), "{swept:?}");
+    let current = current(&host).await;
+    assert!(
+        current
+            .iter()
+            .all(|stored| stored.signal.collected_at == then)
+    );
+    assert_eq!(current.len(), 5);
+    let again = host.integration.sweep(&event).await.unwrap();
+    assert_eq!(again, SweepOutcome::AlreadyCommitted);
+}
+
+async fn a_tick_that_was_swept_ahead_before_any_other_is_swept_in_time(host: Host) {
+    host.promoted(&[(1, "Alpha")]).await;
+    host.clock.set(datetime!(2026-11-23 12:16 UTC));
+    host.sweep_one().await;
+    let then = datetime!(2026-11-23 06:40 UTC);
+    host.clock.set(then);
+    let event = sweep_of(&host, then).await;
+    let swept = host.integration.sweep(&event).await.unwrap();
+    assert!(matches!(swept, SweepOutcome::Committed(_)), "{swept:?}");
+    assert_eq!(current(&host).await.len(), 5);
 }
 
 async fn run_records_of_the_future_count_as_not_there(host: Host) {
