@@ -13,8 +13,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.unwrap().path();
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
         let kind = path.extension().and_then(|kind| kind.to_str());
         if path.is_dir() {
             found.extend(sources(&path));

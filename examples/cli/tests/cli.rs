@@ -1,4 +1,12 @@
 //! The command line, as a person or a script meets it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "a test panics where it fails, helpers included"
+)]
 
 mod authorize;
 mod bad_input;

@@ -251,12 +251,12 @@ async fn regentra_evidence_and_the_stored_sweep_give_the_same_verdict_for_the_sa
             let (mut stored, recorded) = sweep(&server, organization, &faults).await;
             // What needs a history, and nothing else: by what a sweep tells the age of signatures. The first sweep of a mapping has a
             // history without an entry, so that no age differs.
-            let basis = |of: &mut Verdicts| {
+            let take_basis = |of: &mut Verdicts| {
                 let antivirus = of.get_mut("antivirus_posture").unwrap();
                 let metadata = antivirus["metadata"].as_object_mut().unwrap();
                 metadata.remove("age_basis").unwrap()
             };
-            let bases = (basis(&mut printed), basis(&mut stored));
+            let bases = (take_basis(&mut printed), take_basis(&mut stored));
             assert_eq!(bases, (json!("status_only"), json!("first_seen")));
             for (kind, printed) in &printed {
                 for said in SAID {

@@ -18,6 +18,8 @@
 //! named as the law, so the crate that uses it needs `tokio` with the features `macros` and `rt`.
 #![expect(
     clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::too_many_lines,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     missing_docs,

@@ -99,16 +99,13 @@ mod tests {
     use crate::model::AUTHORIZATION_LIFETIME;
 
     fn text(steps: &[SetupStep]) -> String {
-        let values = |step: &SetupStep| {
+        let mut lines = Vec::new();
+        for step in steps {
+            lines.push(step.text.clone());
             let values = step.values.iter();
-            values
-                .map(|(field, value)| format!("{field}: {value}\n"))
-                .collect::<String>()
-        };
-        let lines = steps.iter();
-        lines
-            .map(|step| format!("{}\n{}", step.text, values(step)))
-            .collect()
+            lines.extend(values.map(|(field, value)| format!("{field}: {value}")));
+        }
+        lines.join("\n") + "\n"
     }
 
     #[test]

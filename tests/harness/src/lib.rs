@@ -8,6 +8,8 @@
     clippy::missing_panics_doc,
     clippy::missing_errors_doc,
     clippy::must_use_candidate,
+    clippy::new_without_default,
+    clippy::return_self_not_must_use,
     reason = "read by the tests beside it alone"
 )]
 #![allow(

@@ -111,7 +111,7 @@ const STAMPED: [&str; 36] = [
 ];
 
 /// A world with something to write about: a second company, an outbox row, a root that waits, a head that has none.
-async fn prepared<'a>(store: &'a dyn Store, number: u128) -> World<'a> {
+async fn prepared(store: &dyn Store, number: u128) -> World<'_> {
     let world = World::new(store, number).await;
     let company = another_company(&world, 0);
     store.add_company(world.msp, company).await.unwrap();

@@ -650,6 +650,10 @@ impl Model {
         said_of_orgs(&synced)
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the model of one sync is read from top to bottom"
+    )]
     fn sync_org(
         &mut self,
         org: Org,

@@ -1,10 +1,6 @@
 //! The examples of the client's documentation, run against the simulated tenant.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "the examples print"
-)]
+#![allow(clippy::print_stdout, reason = "the examples print")]
 
 use ninjaone_client::devices::DevicesParams;
 use ninjaone_client::models::ApprovalStatus;

@@ -1,4 +1,12 @@
 //! The client against the simulated tenant, and beside another one's OAuth.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "a test panics where it fails, helpers included"
+)]
 
 mod examples;
 mod oauth_oracle;

@@ -1,7 +1,5 @@
 //! The `oauth2` crate as an oracle: what we send to the token endpoint is what it would send, and our PKCE is its PKCE.
 
-#![expect(clippy::unwrap_used, reason = "a test, helpers included")]
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -1,7 +1,5 @@
 //! The client over real sockets: the same rows over every front, slow and broken answers are survived.
 
-#![expect(clippy::unwrap_used, reason = "a test, helpers included")]
-
 use std::fmt::Write as _;
 use std::time::Duration;
 

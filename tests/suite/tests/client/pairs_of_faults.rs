@@ -1,13 +1,6 @@
 //! Every pair of the simulated tenant's faults over a walk of 10,000 devices: all rows exactly once, or an error that says
 //! so.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test, helpers included"
-)]
-
 use std::sync::Arc;
 use std::time::Duration;
 

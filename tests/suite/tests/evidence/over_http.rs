@@ -1,11 +1,5 @@
 //! From credentials to five verdicts, over real HTTP: what a customer's verdicts are, and what no fault may do to them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

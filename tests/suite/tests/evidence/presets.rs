@@ -1,12 +1,5 @@
 //! Each preset reaches the verdicts its table promises, judged by the evaluators on the rows as they are sent.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
 use std::collections::BTreeSet;
 
 use ninjaone_client::OrganizationId;

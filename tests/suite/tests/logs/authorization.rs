@@ -1,8 +1,4 @@
 //! The second way in over real HTTP, on a database in a file: an administrator authorizes, processes rotate the refresh token.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test panics where it fails, helpers included"
-)]
 
 use std::{fs, path::Path};
 

@@ -1,9 +1,5 @@
 //! Every text of the fleet is a canary: after the whole story, every column of every table of the database is looked at, and
 //! everything that was logged. Only the columns that are there to name customers and machines may hold one, on the MSP's side.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test panics where it fails, helpers included"
-)]
 
 use std::{path::Path, sync::Arc};
 

@@ -1,7 +1,5 @@
 //! Nothing of a tenant is logged, at TRACE of every crate in the process. A file of its own: a subscriber is the process's.
 
-#![expect(clippy::unwrap_used, reason = "a test, helpers included")]
-
 use std::time::Duration;
 
 use ninjaone_client::activities::ActivitiesParams;

@@ -1,8 +1,4 @@
 //! The second way in over real HTTP, on PostgreSQL: processes that are killed hard while they rotate the refresh token.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test panics where it fails, helpers included"
-)]
 
 use std::time::Duration;
 

@@ -1,10 +1,6 @@
 //! Every text of the fleet is a canary: after the whole story, an administrator whom no policy binds looks at every column of every
 //! table, and at what was logged, by this program and by the server. Only the columns that are there to name customers and
 //! machines may hold a canary, and in the server's log only the parameters of the statements on their tables.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test panics where it fails, helpers included"
-)]
 
 use std::{collections::BTreeMap, sync::Arc};
 

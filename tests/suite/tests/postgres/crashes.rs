@@ -1,11 +1,5 @@
 //! Crashes on PostgreSQL, and processes that are killed hard: then the event is delivered again, and everything is as if nothing
 //! had happened. What becomes of each single commit that is cut off, `interruptions` shows.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test panics where it fails, helpers included"
-)]
-#![allow(missing_docs, reason = "a test's name says what it shows")]
 
 use std::sync::Arc;
 

@@ -1,11 +1,4 @@
 //! Random histories against a small model, on PostgreSQL.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test panics where it fails, helpers included"
-)]
-#![allow(missing_docs, reason = "a test's name says what it shows")]
 
 use std::sync::Arc;
 

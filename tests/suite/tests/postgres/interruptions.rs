@@ -1,6 +1,5 @@
 //! Work that is cut off: a future that is dropped at any of its suspensions, a connection that dies, a process that is killed.
 //! Nothing is half written, and the same commit delivered again ends where an undisturbed one does.
-#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::{
     env,

@@ -1,6 +1,5 @@
 //! Commits that meet inside the database, through connections that know nothing of each other: each ends in one winner, and
 //! the loser is told which guard it lost.
-#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use futures_util::future::join_all;
 use regentra_harness::postgres;

@@ -1,5 +1,4 @@
 //! Setting up a database: migrating, granting, connecting, and what is said where something is not as it has to be.
-#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::{collections::BTreeMap, error::Error as _, sync::Arc};
 

@@ -1,10 +1,5 @@
 //! Row-level security backs the types: on the store's own connections a session of one tenant reads and writes nothing of
 //! another, whatever the query says. The tables are read from the catalog, so that a new one cannot be forgotten.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test panics where it fails"
-)]
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,9 +1,4 @@
 //! One MSP in two regions that use the same ids, on PostgreSQL.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test panics where it fails, helpers included"
-)]
-#![allow(missing_docs, reason = "a test's name says what it shows")]
 
 use regentra_harness::{postgres, regions};
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! What asset sync sees of NinjaOne, over real HTTP.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use ninjaone_client::{BaseUrl, Lane, RateLimit};
 use ninjaone_simulator::{Fault, Tenant, front};
 use regentra_sync::{

@@ -1,11 +1,13 @@
 //! The integration's use cases on the embedded stores, with a scripted NinjaOne: what an operator, an auditor and a customer see.
 //!
 //! Every test runs on every embedded store; its name says which sentence of the promise it shows.
-#![expect(
+#![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test panics where it fails"
+    missing_docs,
+    reason = "a test panics where it fails, helpers included"
 )]
 
 /// Runs each test on each embedded store.

@@ -1,8 +1,6 @@
 //! Section 13, neighbours: what one MSP does or suffers takes nothing from another.
 //!
 //! The API's client, its limiter and the scheduler are the real ones; the network is a script, and time is simulated.
-#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
-#![allow(missing_docs, reason = "a test's name says what it shows")]
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,4 @@
 //! The integration over real HTTP, on SQLite: what crosses from NinjaOne's answers into a customer's tenant, and what does not.
-#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,9 +1,4 @@
 //! One MSP in two regions that use the same ids, on the embedded stores.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test panics where it fails, helpers included"
-)]
-#![allow(missing_docs, reason = "a test's name says what it shows")]
 
 use std::sync::Arc;
 

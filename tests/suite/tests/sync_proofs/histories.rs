@@ -1,12 +1,5 @@
 //! Random histories of everything that can happen to a host and in NinjaOne, over several MSPs and customers, checked after each
 //! step against a small model that is derived from the promise.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test panics where it fails, helpers included"
-)]
-#![allow(missing_docs, reason = "a test's name says what it shows")]
 
 use std::{
     fs,

@@ -1,11 +1,13 @@
 //! The sync's promises, proven over stores: every law on a store written from the documentation, crashes, tenancies, and random
 //! histories against a small model.
-#![expect(
+#![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
+    missing_docs,
     reason = "a test panics where it fails, helpers included"
 )]
-#![allow(missing_docs, reason = "a test's name says what it shows")]
 
 mod crashes;
 mod dice;
