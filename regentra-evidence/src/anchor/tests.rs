@@ -86,6 +86,31 @@ fn anchors_cover_every_record_up_to_the_head_they_hold() {
 }
 
 #[test]
+fn an_anchor_covers_its_own_heads_and_no_others() {
+    let heads = ["a", "b", "c"].map(|record| {
+        ChainHead::start(SUBJECT, SignalKind::PatchSla)
+            .append(record.to_owned())
+            .head()
+    });
+    let anchor = Anchor {
+        heads: 2,
+        root: HeadTree::new([heads[0], heads[1]]).root(),
+        number: 7,
+        ..world(1, None).1.remove(0)
+    };
+    let others = Err(AnchorFault::OtherHeads { number: 7 });
+    // In any order, each as often as one likes.
+    assert_eq!(anchor.covers([heads[1], heads[0], heads[1]]), Ok(()));
+    assert_eq!(anchor.covers([heads[0], heads[2]]), others, "changed");
+    assert_eq!(anchor.covers(heads), others, "added");
+    assert_eq!(anchor.covers([heads[0]]), others, "removed");
+    assert_eq!(anchor.covers([]), others, "all removed");
+    // The root is right, and the number of heads that stands beside it is not.
+    let anchor = Anchor { heads: 3, ..anchor };
+    assert_eq!(anchor.covers([heads[0], heads[1]]), others);
+}
+
+#[test]
 fn a_history_that_was_written_anew_does_not_fit_the_anchors() {
     let (export, anchors) = world(9, None);
     let mut forged = world(9, None).0;
