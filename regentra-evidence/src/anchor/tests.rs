@@ -111,6 +111,26 @@ fn an_anchor_covers_its_own_heads_and_no_others() {
 }
 
 #[test]
+fn of_two_anchors_over_one_head_the_first_is_named() {
+    let (mut export, mut anchors) = world(3, None);
+    anchors.push(Anchor {
+        number: 4,
+        at: anchors[2].at + Duration::HOUR,
+        ..anchors[2].clone()
+    });
+    let proof = export.chains[0].proofs[2].clone();
+    export.chains[0]
+        .proofs
+        .push(HeadProof { number: 4, ..proof });
+    let both = report(&export, &anchors);
+    assert_eq!((both.fault, both.anchored, both.anchor), (None, 3, Some(3)));
+    // Without the first the second covers as much.
+    anchors.remove(2);
+    let second = report(&export, &anchors);
+    assert_eq!((second.anchored, second.anchor), (3, Some(4)));
+}
+
+#[test]
 fn a_history_that_was_written_anew_does_not_fit_the_anchors() {
     let (export, anchors) = world(9, None);
     let mut forged = world(9, None).0;
