@@ -102,12 +102,16 @@ mod tests {
             (json!("PENDING"), false),
             (json!("DECOMMISSIONED"), false),
             (json!(null), false),
-            // There, and no text: the device stays.
-            (json!({}), true),
         ] {
             let row = json!({"id": 1, "approvalStatus": status});
             let device: Device = serde_json::from_value(row).unwrap();
             assert_eq!(Listed::of(&device).approved, approved, "{status}");
         }
+        // There, and no text: the device stays.
+        let device = Device {
+            unreadable: ninjaone_client::Unreadable::of([APPROVAL_STATUS]),
+            ..serde_json::from_value(json!({"id": 1})).unwrap()
+        };
+        assert!(Listed::of(&device).approved);
     }
 }
