@@ -321,9 +321,7 @@ impl BackupActivity {
         for ((ActivityKey(key), device), occurrence) in counted() {
             facts.number(key.cast_unsigned());
             facts.option(occurrence.at, FactsHasher::time);
-            // In one byte, so that facts with their times keep the digest they had.
-            let (undated, failure) = (occurrence.undated, occurrence.undated_failure);
-            facts.tag(u8::from(undated) | u8::from(failure) << 1);
+            facts.flags(occurrence.undated, occurrence.undated_failure);
             facts.tag(occurrence.worst as u8);
             facts.number(device.get());
         }

@@ -152,6 +152,16 @@ impl FactsHasher {
         self.tag(u8::from(flag));
     }
 
+    /// Two flags in one byte: facts where `rare` does not hold have the digest they had before there was such a flag.
+    pub(crate) fn flags(&mut self, common: bool, rare: bool) {
+        self.tag(match (rare, common) {
+            (false, false) => 0,
+            (false, true) => 1,
+            (true, false) => 2,
+            (true, true) => 3,
+        });
+    }
+
     pub(crate) fn number(&mut self, number: u64) {
         self.mac.update(&number.to_be_bytes());
     }
@@ -222,6 +232,27 @@ mod tests {
             b"0123456789abcdef0123456789abcdef",
         );
         assert_eq!(format!("{:?}", key.unwrap()), "DigestKey(k)");
+    }
+
+    #[test]
+    fn two_flags_are_one_byte() {
+        let key = DigestKey::new(KeyId::new("k").unwrap(), &[7; 32]).unwrap();
+        let digest = |write: &dyn Fn(&mut FactsHasher)| {
+            let mut facts = key.hasher(SignalKind::PatchSla);
+            write(&mut facts);
+            facts.finish()
+        };
+        for (byte, common, rare) in [
+            (0, false, false),
+            (1, true, false),
+            (2, false, true),
+            (3, true, true),
+        ] {
+            assert_eq!(
+                digest(&|facts| facts.flags(common, rare)),
+                digest(&|facts| facts.tag(byte))
+            );
+        }
     }
 
     #[test]

@@ -360,8 +360,7 @@ impl Withheld {
     }
 
     fn digest(self, facts: &mut FactsHasher) {
-        // In one byte, so that facts without a doubt keep the digest they had.
-        facts.tag(u8::from(self.reported) | u8::from(self.in_doubt) << 1);
+        facts.flags(self.reported, self.in_doubt);
     }
 }
 

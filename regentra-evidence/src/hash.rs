@@ -46,7 +46,7 @@ impl std::str::FromStr for Hash256 {
         };
         let bytes: Option<Vec<u8>> = pairs
             .iter()
-            .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+            .map(|[high, low]| digit(*high)?.checked_mul(16)?.checked_add(digit(*low)?))
             .collect();
         bytes
             .and_then(|bytes| bytes.try_into().ok())

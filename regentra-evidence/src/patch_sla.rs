@@ -675,9 +675,8 @@ impl PatchSla {
                 facts.time(time);
                 facts.tag(outcome as u8);
             });
-            // In one byte, so that facts without a doubt keep the digest they had.
             let has_doubt = !patch.in_doubt.is_empty();
-            facts.tag(u8::from(patch.undated_failure) | u8::from(has_doubt) << 1);
+            facts.flags(patch.undated_failure, has_doubt);
             if has_doubt {
                 facts.number(count(patch.in_doubt.len()));
             }

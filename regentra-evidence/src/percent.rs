@@ -101,6 +101,8 @@ mod tests {
                 "{json}"
             );
         }
-        assert!(serde_json::from_str::<Percent>("100.1").is_err());
+        for other in ["100.1", "-0.1", "99.95", "50.05", "0.02"] {
+            assert!(serde_json::from_str::<Percent>(other).is_err(), "{other}");
+        }
     }
 }

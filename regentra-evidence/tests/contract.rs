@@ -461,6 +461,99 @@ fn the_digest_of_the_same_facts_never_changes() {
     );
 }
 
+/// The same for rows without a readable time, and rows whose scope, volume or type cannot be read: what the digest holds of them shares
+/// a byte.
+#[test]
+fn the_digest_of_rows_that_cannot_be_read_whole_never_changes() {
+    let key = DigestKey::new(KeyId::new("2026-11").unwrap(), &[7; 32]).unwrap();
+    let fleet = every_class();
+    let device = DeviceKey::new(2);
+    let times = [Some(NOW), None, Some(NOW - Duration::days(31))];
+
+    let mut disk = DiskEncryption::new(Arc::clone(&fleet));
+    let encryption = Some(Encryption {
+        conversion: Conversion::FullyEncrypted,
+        protection: Protection::Protected,
+    });
+    for (volume, (collected_at, encryption)) in (0..).zip(
+        times
+            .into_iter()
+            .flat_map(|time| [(time, encryption), (time, None)]),
+    ) {
+        let fact = |volume| VolumeFact {
+            device,
+            volume: VolumeKey::new(volume),
+            volume_type: VolumeType::Fixed,
+            label: VolumeLabel::Other,
+            capacity: None,
+            encryption,
+            collected_at,
+        };
+        let _ = disk.observe(fact(3 * volume));
+        let _ = disk.observe_in_doubt(fact(3 * volume + 1));
+        let _ = disk.observe_unidentified(fact(3 * volume + 2));
+    }
+
+    let mut patches = PatchSla::new(Arc::clone(&fleet));
+    for (patch, (is_in_doubt, is_undated_failure)) in
+        (0..).zip([(false, false), (false, true), (true, false), (true, true)])
+    {
+        for collected_at in times {
+            let fact = PendingFact {
+                device,
+                kind: PatchKind::Os,
+                patch: PatchKey::new(patch),
+                definition_update: false,
+                severity: PatchSeverity::Critical,
+                rejected: false,
+                collected_at,
+            };
+            let _ = if is_in_doubt {
+                patches.observe_pending_in_doubt(fact)
+            } else {
+                patches.observe_pending(fact)
+            };
+        }
+        let _ = patches.observe_attempt(AttemptFact {
+            device,
+            kind: PatchKind::Os,
+            patch: PatchKey::new(patch),
+            definition_update: false,
+            outcome: InstallOutcome::Failed,
+            installed_at: (!is_undated_failure).then_some(NOW),
+        });
+    }
+
+    let mut backups = BackupActivity::new(Arc::clone(&fleet));
+    for (activity, (event, at)) in (0..).zip(
+        [BackupEvent::Success, BackupEvent::Failure]
+            .into_iter()
+            .flat_map(|event| [(event, None), (event, Some(NOW))]),
+    ) {
+        let _ = backups.observe(BackupFact {
+            device,
+            activity: ActivityKey::new(activity),
+            event,
+            at,
+        });
+    }
+
+    let digests = [
+        disk.finish_with_digest(ANSWERED, &key).1,
+        patches.finish_with_digest(ANSWERED, ANSWERED, &key).1,
+        backups.finish_with_digest(ANSWERED, &key).1,
+    ]
+    .map(|digest| digest.hmac_sha256.to_string());
+    assert_eq!(
+        digests,
+        [
+            "ba555360672604691490deec0b4ca978f1ac66cda58b3750a82c373f1f8ee729",
+            "440d42c92346c55a470bd7316dd0736ab3670230a1972ceeff091b82bc247b04",
+            "e9b88caa8c2bd44dea874a42dd9f43e30a2100f601761fdd5c12860f28f7ca97",
+        ]
+    );
+}
+
 /// A device of every class, live and not, with every flag.
 fn every_class() -> Arc<Fleet> {
     use DeviceClass::{

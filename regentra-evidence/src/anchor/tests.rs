@@ -86,6 +86,51 @@ fn anchors_cover_every_record_up_to_the_head_they_hold() {
 }
 
 #[test]
+fn an_anchor_covers_its_own_heads_and_no_others() {
+    let heads = ["a", "b", "c"].map(|record| {
+        ChainHead::start(SUBJECT, SignalKind::PatchSla)
+            .append(record.to_owned())
+            .head()
+    });
+    let anchor = Anchor {
+        heads: 2,
+        root: HeadTree::new([heads[0], heads[1]]).root(),
+        number: 7,
+        ..world(1, None).1.remove(0)
+    };
+    let others = Err(AnchorFault::OtherHeads { number: 7 });
+    // In any order, each as often as one likes.
+    assert_eq!(anchor.covers([heads[1], heads[0], heads[1]]), Ok(()));
+    assert_eq!(anchor.covers([heads[0], heads[2]]), others, "changed");
+    assert_eq!(anchor.covers(heads), others, "added");
+    assert_eq!(anchor.covers([heads[0]]), others, "removed");
+    assert_eq!(anchor.covers([]), others, "all removed");
+    // The root is right, and the number of heads that stands beside it is not.
+    let anchor = Anchor { heads: 3, ..anchor };
+    assert_eq!(anchor.covers([heads[0], heads[1]]), others);
+}
+
+#[test]
+fn of_two_anchors_over_one_head_the_first_is_named() {
+    let (mut export, mut anchors) = world(3, None);
+    anchors.push(Anchor {
+        number: 4,
+        at: anchors[2].at + Duration::HOUR,
+        ..anchors[2].clone()
+    });
+    let proof = export.chains[0].proofs[2].clone();
+    export.chains[0]
+        .proofs
+        .push(HeadProof { number: 4, ..proof });
+    let both = report(&export, &anchors);
+    assert_eq!((both.fault, both.anchored, both.anchor), (None, 3, Some(3)));
+    // Without the first the second covers as much.
+    anchors.remove(2);
+    let second = report(&export, &anchors);
+    assert_eq!((second.anchored, second.anchor), (3, Some(4)));
+}
+
+#[test]
 fn a_history_that_was_written_anew_does_not_fit_the_anchors() {
     let (export, anchors) = world(9, None);
     let mut forged = world(9, None).0;

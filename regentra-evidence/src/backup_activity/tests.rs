@@ -599,18 +599,22 @@ fn evaluators_of_one_fleet_merge_and_others_do_not() {
 
 #[test]
 fn stricter_thresholds_hold_the_verdict_back() {
-    let judge = |percent| {
+    let judge_with = |percent, failing_devices| {
         let rules = Rules::default().with_backup_fail_percent(percent).unwrap();
         let mut devices = Fleet::builder(NOW).rules(rules);
         for key in 1..=100 {
             devices.observe(workstation(key));
         }
-        judge(&devices.build(), failing(5, 100)).0.status
+        judge(&devices.build(), failing(failing_devices, 100))
+            .0
+            .status
     };
+    let judge = |percent| judge_with(percent, 5);
     assert_eq!(judge(10), Status::Warning);
     assert_eq!(judge(6), Status::Warning);
     assert_eq!(judge(5), Status::Fail);
     assert_eq!(judge(0), Status::Fail);
+    assert_eq!(judge_with(0, 0), Status::Pass, "nothing failed");
 }
 
 #[test]

@@ -44,6 +44,14 @@ fn a_shell_comes_to_the_same_leaf() {
 }
 
 #[test]
+fn a_tree_says_how_many_heads_it_has() {
+    for count in 0..4 {
+        let tree = HeadTree::new((0..count).chain(0..count).map(head));
+        assert_eq!((tree.len(), tree.is_empty()), (count, count == 0));
+    }
+}
+
+#[test]
 fn the_root_of_a_subtree_is_not_accepted_as_a_leaf() {
     let heads: Vec<ChainHead> = (0..4).map(head).collect();
     let whole = HeadTree::new(heads);

@@ -47,6 +47,7 @@ fn a_signature_reads_back_and_nothing_else_is_one() {
     let text = signature.to_string();
     assert_eq!(text.len(), 128);
     assert_eq!(text.parse(), Ok(signature));
+    assert_eq!(format!("{signature:?}"), format!("HeadSignature({text})"));
     assert_eq!(HeadSignature::from_bytes(*signature.as_bytes()), signature);
     for other in [
         "",

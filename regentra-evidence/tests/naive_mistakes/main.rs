@@ -1,7 +1,7 @@
 //! Known wrong ways to judge a fleet, one test each: what the naive rule says, and what ours says of the same facts.
 //!
 //! The naive rules are not made up. Each is how some tool, script or dashboard has judged a fleet. Mistakes about the vendor's
-//! words stand beside the code that reads them, in `regentra_sync::facts`.
+//! words stand beside the code that reads them, in `regentra_sync::ninjaone::facts`.
 
 mod antivirus_posture;
 mod backup_activity;

@@ -66,10 +66,8 @@ fn opaque<'a>(words: impl IntoIterator<Item = &'a str>) -> u128 {
         hash.update(word);
     }
     let digest: [u8; 32] = hash.finalize().into();
-    digest
-        .iter()
-        .take(16)
-        .fold(0, |number, byte| number << 8 | u128::from(*byte))
+    let first_half = digest.first_chunk().copied();
+    u128::from_be_bytes(first_half.unwrap_or_default())
 }
 
 /// A word without case, and without what is blank around it.

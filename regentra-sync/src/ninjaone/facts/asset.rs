@@ -104,3 +104,30 @@ pub(crate) fn said(value: &Value) -> Option<&str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_asset_is_approved_by_that_word_alone_or_where_it_cannot_be_read() {
+        for (status, approved) in [
+            (json!("APPROVED"), true),
+            (json!("PENDING"), false),
+            (json!("DECOMMISSIONED"), false),
+            (json!(null), false),
+        ] {
+            let row = json!({"id": 1, "approvalStatus": status});
+            let device: Device = serde_json::from_value(row).unwrap();
+            assert_eq!(Listed::of(&device).approved, approved, "{status}");
+        }
+        // There, and no text: the device stays.
+        let device = Device {
+            unreadable: ninjaone_client::Unreadable::of([APPROVAL_STATUS]),
+            ..serde_json::from_value(json!({"id": 1})).unwrap()
+        };
+        assert!(Listed::of(&device).approved);
+    }
+}

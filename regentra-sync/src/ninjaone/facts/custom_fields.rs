@@ -148,6 +148,51 @@ mod tests {
         assert_eq!(read(&json!(null)), None);
     }
 
+    /// A protected device with an answer to each question: no evaluator may take another's answer for its own.
+    #[test]
+    fn each_answer_is_shown_to_the_evaluator_it_is_meant_for() {
+        use regentra_evidence::{DeviceClass, DeviceFact, DeviceKey, Fleet, ReportState, Status};
+        use time::macros::datetime;
+
+        let now = datetime!(2026-11-23 06:30 UTC);
+        let fleet = || {
+            let mut devices = Fleet::builder(now);
+            devices.observe(DeviceFact {
+                device: DeviceKey::new(7),
+                approved: true,
+                class: DeviceClass::Mac,
+                offline: Some(false),
+                last_contact: Some(now),
+            });
+            devices.build()
+        };
+        let source = |field| CustomFieldSource::new(field, ["yes"], ["no"]).unwrap();
+        let fields = CustomFields::default()
+            .answer(Question::DiskEncrypted, source("disk"))
+            .answer(Question::AntivirusOn, source("on"))
+            .answer(Question::SignaturesUpToDate, source("signatures"));
+        let judged = |disk: &str, on: &str, signatures: &str| {
+            let answers = json!({"disk": disk, "on": on, "signatures": signatures});
+            let row = serde_json::from_value(json!({"deviceId": 7, "fields": answers})).unwrap();
+            let answers = fields.read(&row).unwrap();
+            let (mut disks, mut antivirus) =
+                (DiskEncryption::new(fleet()), AntivirusPosture::new(fleet()));
+            answer_disks(&answers, &mut disks);
+            answer_antivirus(&answers, &mut antivirus);
+            let answered = ReportState::answered;
+            (
+                disks.finish(answered()).status,
+                antivirus.finish(answered(), None).status,
+            )
+        };
+        assert_eq!(judged("yes", "yes", "yes"), (Status::Pass, Status::Pass));
+        assert_eq!(judged("no", "yes", "yes"), (Status::Fail, Status::Pass));
+        assert_eq!(judged("yes", "no", "yes"), (Status::Pass, Status::Fail));
+        assert_eq!(judged("yes", "yes", "no"), (Status::Pass, Status::Warning));
+        assert_eq!(judged("", "yes", "yes"), (Status::Unknown, Status::Pass));
+        assert_eq!(judged("yes", "", "yes"), (Status::Pass, Status::Unknown));
+    }
+
     #[test]
     fn an_answer_without_device_is_malformed() {
         let row = serde_json::from_value(json!({"fields": {"filevault": "on"}})).unwrap();
