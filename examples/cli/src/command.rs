@@ -22,6 +22,7 @@ pub mod promote;
 pub mod records;
 pub mod rotate_key;
 pub mod run;
+pub mod setup;
 pub mod signals;
 pub mod signing_key;
 pub mod status;
@@ -33,6 +34,8 @@ pub mod tickets;
 /// What `regentra` does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Say how an administrator makes the API client that a connection needs, step by step.
+    Setup(setup::SetupArgs),
     /// Try credentials before they are saved: authenticate, and count the organizations they see.
     TestConnection(test_connection::TestConnectionArgs),
     /// Save credentials, sealed. The same region again is a reconnect: its mappings are as they were.
@@ -105,6 +108,7 @@ impl Command {
             | Self::Tickets(_)
             | Self::Audit(_)
             | Self::Records(_)
+            | Self::Setup(_)
             | Self::SigningKey(_)
             | Self::Migrate(_)
             | Self::Evidence(_) => false,
@@ -130,6 +134,7 @@ impl Command {
             host.refuse_other_time(self.region()).await?;
         }
         match self {
+            Self::Setup(args) => setup::run(&args, host),
             Self::TestConnection(args) => Box::pin(test_connection::run(args, host)).await,
             Self::Connect(args) => Box::pin(connect::run(args, host)).await,
             Self::Authorize(args) => Box::pin(authorize::run(args, host)).await,

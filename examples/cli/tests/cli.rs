@@ -19,5 +19,6 @@ mod insiders;
 mod no_canary;
 mod quickstart_database;
 mod run;
+mod setup;
 mod simulated;
 mod story;

@@ -108,7 +108,7 @@ pub struct AssetContent {
     pub name: Private,
     /// The host name, for matching.
     pub host_name: Option<Private>,
-    /// The serial number as the source says it; see [`crate::rules::identity`] for how it is compared.
+    /// The serial number as the source says it; see [`crate::rules::serial_key`] for how it is compared.
     pub serial_number: Option<Private>,
     /// The Entra device id, where the source knows it.
     pub entra_device_id: Option<Private>,

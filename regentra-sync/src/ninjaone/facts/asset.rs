@@ -79,7 +79,7 @@ fn content(device: &Device) -> AssetContent {
     let name = device.best_name().unwrap_or_default();
     AssetContent {
         name: Private::new(cut(name)),
-        host_name: text(device.system_name.as_ref().or(device.dns_name.as_ref())).map(Private::new),
+        host_name: id(device.system_name.as_ref().or(device.dns_name.as_ref())).map(Private::new),
         serial_number: serial.map(|serial| Private::new(serial.as_str())),
         entra_device_id: None,
         class: device
@@ -129,5 +129,107 @@ mod tests {
             ..serde_json::from_value(json!({"id": 1})).unwrap()
         };
         assert!(Listed::of(&device).approved);
+    }
+
+    fn content_of(row: Value) -> AssetContent {
+        content(&serde_json::from_value(row).unwrap())
+    }
+
+    #[test]
+    fn an_asset_says_what_its_device_says_and_the_first_serial_number_that_identifies_it() {
+        let whole = json!({
+            "id": 1, "displayName": "Reception", "systemName": " FRONT-1 ", "nodeClass": "WINDOWS_WORKSTATION",
+            "vendor": "Another", "model": "Another", "os": {"name": " Windows 11 "},
+            "system": {"biosSerialNumber": "PF3K7Q1B", "serialNumber": "OTHER123", "manufacturer": " LENOVO ", "model": "T14"},
+        });
+        let expected = AssetContent {
+            name: "Reception".into(),
+            host_name: Some("FRONT-1".into()),
+            serial_number: Some("PF3K7Q1B".into()),
+            entra_device_id: None,
+            class: Some("WINDOWS_WORKSTATION".into()),
+            manufacturer: Some("LENOVO".into()),
+            model: Some("T14".into()),
+            operating_system: Some("Windows 11".into()),
+        };
+        assert_eq!(content_of(whole), expected);
+
+        let serial = |system: Value, tag: Value| {
+            content_of(json!({"id": 1, "system": system, "serviceTag": tag})).serial_number
+        };
+        for (system, tag, serial_number) in [
+            (
+                json!({"biosSerialNumber": "To be filled by O.E.M.", "serialNumber": "PF3K7Q1B"}),
+                json!(null),
+                Some("PF3K7Q1B"),
+            ),
+            (
+                json!({"biosSerialNumber": " ", "serialNumber": "Default string"}),
+                json!("PF3K7Q1B"),
+                Some("PF3K7Q1B"),
+            ),
+            // None identifies it: what stands there is shown all the same.
+            (
+                json!({"biosSerialNumber": "Default string"}),
+                json!(null),
+                Some("Default string"),
+            ),
+            (json!({"biosSerialNumber": " "}), json!(" "), None),
+            (json!(null), json!(null), None),
+        ] {
+            assert_eq!(serial(system, tag), serial_number.map(Private::from));
+        }
+
+        let elsewhere = content_of(json!({
+            "id": 1, "dnsName": "front-1.example", "vendor": "Dell", "model": "Latitude", "system": {"manufacturer": " "},
+        }));
+        assert_eq!(elsewhere.host_name, Some("front-1.example".into()));
+        assert_eq!(elsewhere.manufacturer.as_deref(), Some("Dell"));
+        assert_eq!(elsewhere.model.as_deref(), Some("Latitude"));
+        assert_eq!((elsewhere.class, elsewhere.operating_system), (None, None));
+    }
+
+    #[test]
+    fn a_longer_text_is_cut_where_people_read_it_and_identifies_nothing() {
+        // A letter of two bytes stands across the border.
+        let long = format!("{}\u{fc}-and-more", "x".repeat(LONGEST_TEXT - 1));
+        let content = content_of(json!({
+            "id": 1, "displayName": long, "systemName": long, "system": {"serialNumber": long, "model": long},
+        }));
+        let kept = "x".repeat(LONGEST_TEXT - 1);
+        assert_eq!(content.name, kept.as_str().into());
+        assert_eq!(content.model, Some(kept));
+        assert_eq!((content.host_name, content.serial_number), (None, None));
+
+        let longest = "y".repeat(LONGEST_TEXT);
+        let content = content_of(json!({"id": 1, "systemName": longest}));
+        assert_eq!(content.host_name, Some(longest.as_str().into()));
+    }
+
+    #[test]
+    fn of_two_rows_of_a_device_the_newest_counts_and_an_approved_one_where_they_are_as_new() {
+        let rank = |contact: Value, approval: &str| {
+            let row = json!({"id": 1, "lastContact": contact, "approvalStatus": approval});
+            let device: Device = serde_json::from_value(row).unwrap();
+            Listed::of(&device).rank()
+        };
+        let (older, newer) = (json!(1_700_000_000), json!(1_700_000_060));
+        assert!(rank(older.clone(), "APPROVED") < rank(newer.clone(), "PENDING"));
+        assert!(rank(newer.clone(), "PENDING") < rank(newer, "APPROVED"));
+        assert!(rank(json!(null), "APPROVED") < rank(older, "PENDING"));
+    }
+
+    #[test]
+    fn the_text_of_a_custom_field_is_read_wrapped_or_not() {
+        for (value, text) in [
+            (json!(" a "), Some("a")),
+            (json!({"value": "b"}), Some("b")),
+            (json!({"value": {"value": "c"}}), Some("c")),
+            (json!({"text": "d"}), None),
+            (json!(" "), None),
+            (json!(7), None),
+        ] {
+            assert_eq!(said(&value), text, "{value}");
+        }
     }
 }

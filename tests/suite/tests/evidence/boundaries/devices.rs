@@ -333,8 +333,17 @@ fn rows_of_others(table: &mut Table) {
                 .with("statusCode", "CLOUDBERRY_BACKUPJOB_FAILED"),
         );
     }
+    // Nobody doubts whose the device is: what its row says else, readable or not, is another customer's.
+    let mut unsure = foreign.clone();
+    unsure.devices.rows[1] = device(2)
+        .with("organizationId", 8)
+        .with("approvalStatus", true);
     for (name, tenant) in [
         ("another organization", foreign),
+        (
+            "another organization that does not say what is approved",
+            unsure,
+        ),
         ("no device at all", orphaned),
     ] {
         for signal in super::SIGNALS {

@@ -86,11 +86,13 @@ impl Fleet {
                 malformed = true;
                 continue;
             };
+            // Nobody doubts whose it is: what it says is another customer's.
+            if organization != tenant.organization {
+                continue;
+            }
             // An approval that is present and no text leaves the device approved, and counts as a lost row.
             malformed |= reading::text_field(row, "approvalStatus") == Field::Unreadable;
-            if organization == tenant.organization {
-                listed.entry(id).or_default().push(row);
-            }
+            listed.entry(id).or_default().push(row);
         }
         let devices = listed.into_iter().map(|(id, rows)| device(id, &rows, now));
         let (approved, others): (Vec<_>, Vec<_>) = devices.partition(|device| device.approved);

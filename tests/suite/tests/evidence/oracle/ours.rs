@@ -107,15 +107,17 @@ fn fleet(tenant: &Tenant) -> Arc<Fleet> {
     for row in &tenant.devices.rows {
         let row: Option<Device> = decode(row, Ids::Numbers);
         let organization = row.as_ref().and_then(|row| row.organization_id);
-        malformed |= row
-            .as_ref()
-            .is_some_and(facts::device_inventory::is_approval_lost);
+        let is_own = organization.is_some_and(|of| of.get() == tenant.organization);
+        malformed |= is_own
+            && row
+                .as_ref()
+                .is_some_and(facts::device_inventory::is_approval_lost);
         match (
             row.map(|row| facts::device_inventory::device(&row)),
             organization,
         ) {
-            (Some(Ok(fact)), Some(organization)) => {
-                if organization.get() == tenant.organization {
+            (Some(Ok(fact)), Some(_)) => {
+                if is_own {
                     fleet.observe(fact);
                 }
             }
