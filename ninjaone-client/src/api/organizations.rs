@@ -97,7 +97,7 @@ impl OrganizationsParams {
         self.fill(Request::new(DETAILED))
     }
 
-    fn walk<T: PartialEq + Clone>(&self, id_of: fn(&T) -> Option<i64>) -> Walk<T> {
+    fn walk<T: PartialEq>(&self, id_of: fn(&T) -> Option<i64>) -> Walk<T> {
         Walk::by_id(self.after.map(OrganizationId::get), self.page_size, id_of)
     }
 }

@@ -59,7 +59,7 @@ impl Step {
     };
 }
 
-impl<T: PartialEq + Clone> Walk<T> {
+impl<T: PartialEq> Walk<T> {
     pub(crate) fn by_id(after: Option<i64>, page_size: u32, id_of: fn(&T) -> Option<i64>) -> Self {
         Self::ById(ById {
             after,
@@ -67,9 +67,8 @@ impl<T: PartialEq + Clone> Walk<T> {
             rows: Rows {
                 id_of,
                 is_same: T::eq,
-                copy: T::clone,
             },
-            previous: HashMap::new(),
+            previous: Vec::new(),
         })
     }
 
@@ -86,9 +85,8 @@ impl<T: PartialEq + Clone> Walk<T> {
             rows: Rows {
                 id_of,
                 is_same: T::eq,
-                copy: T::clone,
             },
-            previous: HashMap::new(),
+            previous: Vec::new(),
             not_asked_for: 0,
         })
     }
@@ -168,7 +166,8 @@ pub(crate) struct ById<T> {
     after: Option<i64>,
     page_size: usize,
     rows: Rows<T>,
-    previous: Previous<T>,
+    /// Ids of the page before, sorted: rows sent once more are told from rows out of order.
+    previous: Vec<i64>,
 }
 
 impl<T> ById<T> {
@@ -188,8 +187,7 @@ impl<T> ById<T> {
             return Err(stalled("after"));
         }
         self.after = place;
-        self.rows
-            .remember(page, &ids, &mut self.previous, |id| Some(id) > place);
+        self.previous = ids.and(&self.previous, |id| Some(id) > place);
         Ok(Step::MORE)
     }
 }
@@ -235,7 +233,7 @@ pub(crate) struct Backwards<T> {
     wanted: Wanted<T>,
     page_size: usize,
     rows: Rows<T>,
-    previous: Previous<T>,
+    previous: Vec<i64>,
     /// Rows received that were not asked for.
     not_asked_for: usize,
 }
@@ -257,8 +255,7 @@ impl<T> Backwards<T> {
             return Err(stalled("olderThan"));
         };
         self.older_than = Some(place);
-        self.rows
-            .remember(page, &ids, &mut self.previous, |id| id < place);
+        self.previous = ids.and(&self.previous, |id| id < place);
         let mut over = false;
         if let Some(known) = self.wanted.known {
             let id_of = self.rows.id_of;
@@ -276,15 +273,10 @@ impl<T> Backwards<T> {
     }
 }
 
-/// The rows of the page before, by id, and of those before it what may come again. Rows sent once more are told from rows out of
-/// order by it, and from rows that changed in between. An id whose row could not be read has none.
-type Previous<T> = HashMap<i64, Vec<T>>;
-
 /// Rows with ids, compared by them and by their content.
 struct Rows<T> {
     id_of: fn(&T) -> Option<i64>,
     is_same: fn(&T, &T) -> bool,
-    copy: fn(&T) -> T,
 }
 
 /// A row lies behind the position and was not there before: the order is not what the walk relies on.
@@ -316,18 +308,27 @@ impl Ids {
         let (smallest, largest) = self.range.unwrap_or((id, id));
         self.range = Some((smallest.min(id), largest.max(id)));
     }
+
+    /// These and those before them that may come again, ascending.
+    fn and(self, before: &[i64], may_come: impl Fn(i64) -> bool) -> Vec<i64> {
+        let mut ids = self.new;
+        ids.extend(before.iter().copied().filter(|id| may_come(*id)));
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
 }
 
 impl<T> Rows<T> {
     /// Keeps the rows that are new and returns the ids of the page.
     ///
     /// A row of the page before that comes once more is dropped, and so is one that stands on this page already. Two rows of
-    /// one id that differ are both kept, on one page or on two: which of them holds is not for a list to decide. A row behind the
-    /// position that was not there before means that rows may be missing: that is an error. A row without an id is malformed.
+    /// one id that differ are both kept: which of them holds is not for a list to decide. A row behind the position that was
+    /// not there before means that rows may be missing: that is an error. A row without an id is malformed.
     fn keep_new(
         &self,
         page: &mut RawPage<T>,
-        previous: &Previous<T>,
+        previous: &[i64],
         is_behind: impl Fn(i64) -> bool,
     ) -> Result<Ids, Disordered> {
         let mut repeated = self.repeated(&page.rows).into_iter().peekable();
@@ -361,15 +362,11 @@ impl<T> Rows<T> {
             ids.is_descending &= ids.last.is_none_or(|last| last >= id);
             ids.last = Some(id);
             ids.push(id);
-            let before = previous.get(&id);
-            let is_before = |before: &Vec<T>| before.iter().any(|other| (self.is_same)(other, row));
-            if is_repeated || before.is_some_and(is_before) {
+            if is_repeated || previous.binary_search(&id).is_ok() {
                 return false;
             }
-            if before.is_none() {
-                is_disordered |= is_behind(id);
-                ids.new.push(id);
-            }
+            is_disordered |= is_behind(id);
+            ids.new.push(id);
             true
         });
         page.malformed.append(&mut without_id);
@@ -382,26 +379,6 @@ impl<T> Rows<T> {
             ids.new.push(id);
         }
         Ok(ids)
-    }
-
-    /// Remembers the rows that are kept of a page, and forgets those before them that cannot come again.
-    fn remember(
-        &self,
-        page: &RawPage<T>,
-        ids: &Ids,
-        previous: &mut Previous<T>,
-        may_come: impl Fn(i64) -> bool,
-    ) {
-        previous.retain(|id, _| may_come(*id));
-        for id in &ids.new {
-            previous.entry(*id).or_default();
-        }
-        for row in &page.rows {
-            let before = (self.id_of)(row).and_then(|id| previous.get_mut(&id));
-            if let Some(before) = before.filter(|before| before.len() < MOST_COMPARED) {
-                before.push((self.copy)(row));
-            }
-        }
     }
 
     /// Where rows stand that are the same as one before them, ascending.

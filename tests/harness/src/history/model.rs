@@ -96,7 +96,7 @@ struct Tick {
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     pub view: View,
-    swept: BTreeSet<(Org, OffsetDateTime)>,
+    swept: BTreeMap<(Customer, Org), Vec<(OffsetDateTime, OffsetDateTime)>>,
     outbox: Vec<Row>,
     ticks: BTreeMap<(u8, OffsetDateTime), Tick>,
     /// What each ticket said last.
@@ -925,9 +925,14 @@ impl Model {
         let of_org = of_org.filter(|((of, swept, _), _)| *of == customer && *swept == org);
         let last = of_org.filter_map(|(_, signals)| Some(last_present(signals, store_time)?.at));
         let last = last.max();
-        // What a clock that ran ahead had swept is swept again when its time has come.
-        let was_ahead = last.is_some_and(|last| last < tick - TICK / 2);
-        if self.swept.contains(&(org, tick)) && !was_ahead {
+        // What a clock that ran ahead had swept is swept again when its time has come: what was found then is no evidence of now. Evidence
+        // of the tick or of a later one is.
+        let swept = self.swept.get(&(customer, org));
+        let sweeps = swept.into_iter().flatten().rev();
+        let current = sweeps.clone().find(|(_, at)| !is_ahead(*at, store_time));
+        let is_there =
+            current.is_some_and(|(of, at)| *of == tick || *at >= tick + TICK - TOLERANCE);
+        if sweeps.clone().any(|(of, _)| *of == tick) && is_there {
             return "committed before".to_owned();
         }
         if !self.is_active(org.0) || self.customer_of(org) != Some(customer) {
@@ -995,7 +1000,8 @@ impl Model {
         }
         let said = said_of_sweep(org, reports.foreign, answered, dry_run);
         self.audit(Trail::Customer(customer), said);
-        self.swept.insert((org, tick));
+        let swept = self.swept.entry((customer, org)).or_default();
+        swept.push((tick, now));
         for ((msp, tick), of_tick) in &mut self.ticks {
             if *msp == org.0.msp() && is_ahead(*tick, store_time) {
                 of_tick.opened = 0;
