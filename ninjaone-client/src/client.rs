@@ -522,7 +522,7 @@ async fn decode<T: Send + 'static>(
     if body.len() >= DECODED_APART
         && let Ok(runtime) = tokio::runtime::Handle::try_current()
     {
-        // Decoding goes on when whoever waits for it is gone, and holds what it holds.
+        // Decoding goes on when its caller is dropped, and keeps its permit until it ends.
         let (body, large) = (body.clone(), large.cloned());
         match runtime
             .spawn_blocking(move || {

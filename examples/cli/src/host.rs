@@ -89,7 +89,7 @@ impl HostArgs {
         Ok(Host::of(builder, msp, self.clock(), self.json))
     }
 
-    /// The same, with another policy and somebody else who is told how work goes on.
+    /// The same, with another policy and another observer.
     ///
     /// # Errors
     /// As [`Self::open`].

@@ -13,7 +13,7 @@ use crate::Error;
 #[derive(Default)]
 pub(crate) struct TokenCache {
     current: RwLock<Option<Arc<Token>>>,
-    /// Held while a token is being got; whoever waits for it finds the result.
+    /// Held while a token is fetched; a caller that waits for it finds the result.
     renewal: Mutex<Renewal>,
     failures: AtomicU64,
 }

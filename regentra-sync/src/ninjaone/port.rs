@@ -26,7 +26,7 @@ pub struct Access {
     pub client_id: SecretString,
     /// How access was granted, and what proves it.
     pub grant: AccessGrant,
-    /// Whether somebody waits.
+    /// Whether a person waits for the answer, or the schedule asks.
     pub lane: Lane,
     /// Whether the credentials are a connection's, or are only tried.
     pub standing: Standing,

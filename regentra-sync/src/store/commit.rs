@@ -24,11 +24,11 @@ pub enum Guard {
     Mapping,
     /// The company does not exist, exists already, or was promoted otherwise.
     Company,
-    /// An asset row was written by somebody else.
+    /// Another commit wrote an asset row meanwhile.
     Asset,
     /// The evidence chain has another head.
     EvidenceChain,
-    /// The ticket was written by somebody else, or another one is open for its signal.
+    /// Another commit wrote the ticket meanwhile, or another ticket is open for its signal.
     Ticket,
     /// Somebody else opened tickets in the same tick, or the tick's digest was delivered.
     TicketTick,

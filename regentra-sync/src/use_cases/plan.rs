@@ -22,8 +22,8 @@ pub enum Handled {
     AssetSync(Vec<MappingSync>),
     /// An evidence sweep.
     EvidenceSweep(SweepOutcome),
-    /// It was not begun: its connection's request budget is spent for more than a minute, and whoever waits for that is to hold
-    /// nobody up. Deliver it again after this time.
+    /// It was not begun: its connection's request budget is spent for more than a minute, and an event that waits for it must not
+    /// hold up others. Deliver it again after this time.
     Deferred {
         /// How long the wait is, as far as known now.
         after: time::Duration,

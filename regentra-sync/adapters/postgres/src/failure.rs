@@ -85,7 +85,7 @@ pub(crate) fn misconfigured(what: impl Into<String>) -> StoreError {
 }
 
 /// Whether the same transaction, begun again, may find the race over: a serialization failure, a deadlock, or a row that
-/// somebody else inserted between a guard and its write.
+/// another connection inserted between a guard and its write.
 pub(crate) fn is_lost_race(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
