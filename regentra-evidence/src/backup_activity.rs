@@ -12,8 +12,8 @@
 //! one without a success in the worst reading. No device with activity at all is unknown, never a pass; so is a fleet of which
 //! fewer devices have activity than are stale or unmeasured, as nobody can tell which of the stale ones should have had any.
 //!
-//! **Scope:** measured are devices with activity; stale are stale workstations, servers and devices of a class that is not known; the rest
-//! is not applicable.
+//! **Scope:** measured are devices with activity; stale are workstations, servers and devices of a class that is not known that are stale,
+//! or have no activity and a last contact that is not known; the rest is not applicable.
 //!
 //! **Limits:** `ShadowProtect` and `ImageManager` have no success code, so their silence proves nothing; and a device whose backups
 //! stop silently leaves the denominator. `without_any_backup` shows what the denominator hides, and is a reason that a pass may carry; so is a device
@@ -157,8 +157,8 @@ pub struct IntegrityChecks {
 /// The aggregates behind the backup signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupActivityMetadata {
-    /// Devices; measured means with activity, unmeasured with none but such as has no readable time, and not applicable is what
-    /// has neither and is no stale computer.
+    /// Devices; measured means with activity, unmeasured with none but such as has no readable time, stale includes
+    /// computers with neither whose last contact is not known, and not applicable is the rest.
     pub scope: Scope,
     /// Devices by activity.
     pub devices: BackupDeviceCounts,
@@ -240,8 +240,8 @@ impl BackupActivity {
     }
 
     /// Takes one activity. The same activity twice: the worse row wins, also one from before the window, at the latest time in the
-    /// window that a row has. Rows of one activity that name several devices are each of their own device, and all failures where one
-    /// of them is.
+    /// window that a row has. Rows of one activity that name several devices are each of their own device, and each as bad as the worst
+    /// of them.
     pub fn observe(&mut self, fact: BackupFact) -> RowFate {
         if let Some(fate) = self.fleet.refusal(fact.device, |standing| !standing.stale) {
             return fate;
@@ -344,7 +344,8 @@ impl BackupActivity {
             if seen(device) {
                 continue;
             }
-            if stale && standing.class.is_endpoint() {
+            // Of one whose last contact nobody knows, nobody can tell whether it should have had any either.
+            if (stale || !standing.contact_known) && standing.class.is_endpoint() {
                 add_one(&mut scope.stale);
             } else {
                 add_one(&mut scope.not_applicable);
@@ -360,18 +361,20 @@ impl BackupActivity {
         all_stale
     }
 
-    /// What each activity came to on each device that its rows name: a failure on all of them, where it is one on any.
+    /// What each activity came to on each device that its rows name: the worst run of any of its rows, on all of them.
     fn told(&self) -> impl Iterator<Item = ((ActivityKey, DeviceKey), Occurrence)> {
-        let failed: BTreeSet<ActivityKey> = self
-            .activities
-            .iter()
-            .filter(|(_, occurrence)| occurrence.worst == BackupEvent::Failure)
-            .map(|((activity, _), _)| *activity)
-            .collect();
+        let mut worst: BTreeMap<ActivityKey, BackupEvent> = BTreeMap::new();
+        for ((activity, _), occurrence) in &self.activities {
+            let known = worst.entry(*activity).or_insert(occurrence.worst);
+            *known = occurrence.worst.max(*known);
+        }
         self.activities.iter().map(move |(key, occurrence)| {
             let mut occurrence = *occurrence;
-            if occurrence.worst.is_activity() && failed.contains(&key.0) {
-                occurrence.worst = BackupEvent::Failure;
+            // A check or a restore says nothing of a run, and is none for one.
+            if occurrence.worst.is_activity()
+                && let Some(worst) = worst.get(&key.0)
+            {
+                occurrence.worst = *worst;
             }
             (*key, occurrence)
         })

@@ -797,14 +797,18 @@ fn of_one_activity_the_worse_row_counts_at_the_latest_time_in_the_window() {
 
 /// Nobody can tell which of two devices an activity is of that names both: neither loses what the other gains.
 #[test]
-fn an_activity_that_names_two_devices_is_of_both_and_a_failure_of_both() {
+fn an_activity_that_names_two_devices_is_of_both_and_on_both_as_bad_as_its_worst_row() {
     let undated = |row| BackupFact { at: None, ..row };
     // rows -> with activity, without success, unmeasured, latest run failed
     for (rows, expected) in [
         ([fact(1, 1, Success), fact(2, 1, Success)], [2, 0, 0, 0]),
         ([fact(1, 1, Success), fact(2, 1, Failure)], [2, 2, 0, 2]),
         ([fact(1, 1, Failure), fact(2, 1, Success)], [2, 2, 0, 2]),
-        ([fact(1, 1, Success), fact(2, 1, Cancelled)], [2, 1, 0, 0]),
+        ([fact(1, 1, Success), fact(2, 1, Cancelled)], [2, 2, 0, 0]),
+        (
+            [fact(1, 1, Cancelled), fact(2, 1, IntegrityPassed)],
+            [1, 1, 0, 0],
+        ),
         (
             [fact(1, 1, Success), undated(fact(2, 1, Success))],
             [1, 0, 1, 0],
@@ -830,6 +834,49 @@ fn an_activity_that_names_two_devices_is_of_both_and_a_failure_of_both() {
             ];
             assert_eq!(counts, expected, "{signal:?}");
         }
+    }
+}
+
+/// Two of three computers are silent, and of one of them the contact is lost: it may be no less silent than before.
+#[test]
+fn a_computer_without_activity_whose_contact_is_not_known_stays_in_the_coverage() {
+    let silent = |key, last_contact| DeviceFact {
+        last_contact,
+        ..workstation(key)
+    };
+    let gone = Some(days_ago(31));
+    let phone = DeviceFact {
+        class: DeviceClass::Mobile,
+        ..silent(4, None)
+    };
+    // The contact of the second computer, what is counted as stale, whether it passes, without any backup
+    for (contact, stale, status, without) in [
+        (gone, 2, Status::Unknown, 0),
+        (None, 2, Status::Unknown, 1),
+        (Some(NOW), 1, Status::Pass, 1),
+    ] {
+        let devices = [workstation(1), silent(2, contact), silent(3, gone), phone];
+        let (signal, metadata) = judge(&fleet(devices), [fact(1, 1, Success)]);
+        assert_eq!(signal.status, status, "{contact:?}");
+        assert_eq!(metadata.scope.stale, stale, "{contact:?}");
+        assert_eq!(metadata.devices.without_any_backup, without, "{contact:?}");
+    }
+}
+
+/// A completed run whose result cannot be read is neither: on the other device too, which would have failed with it.
+#[test]
+fn a_run_of_which_nobody_knows_how_it_ended_leaves_no_success_of_its_number_on_another_device() {
+    let others = [
+        fact(1, 1, Success),
+        fact(2, 1, SuccessWithWarning),
+        fact(2, 2, Success),
+        fact(3, 3, Success),
+    ];
+    for event in [Failure, Cancelled] {
+        let rows = others.into_iter().chain([fact(1, 2, event)]);
+        let (signal, metadata) = judge(&workstations(3), rows);
+        assert_eq!(signal.status, Status::Warning, "{event:?}");
+        assert_eq!(metadata.devices.warnings_only, 2, "{event:?}");
     }
 }
 

@@ -42,6 +42,8 @@ struct Counts {
     /// Without activity, but with a run whose time cannot be read.
     unmeasured: usize,
     without_any_backup: usize,
+    /// In scope, without activity, and nobody knows when it was last in contact.
+    of_unknown_contact: usize,
     checks_passed: usize,
     checks_failed: usize,
     restores: usize,
@@ -100,8 +102,10 @@ impl Counts {
             self.latest_run_failed += usize::from(*latest == Event::Failure);
         } else if undated_run {
             self.unmeasured += 1;
-        } else if matches!(device.class, Class::Workstation | Class::Server) {
-            self.without_any_backup += 1;
+        } else {
+            let computer = matches!(device.class, Class::Workstation | Class::Server);
+            self.without_any_backup += usize::from(computer);
+            self.of_unknown_contact += usize::from(device.in_scope() && !device.contact);
         }
     }
 }
@@ -119,12 +123,10 @@ pub(crate) fn evaluate(fleet: &Fleet, report: &Report) -> Value {
     } = counts;
     let without_success = with_activity - with_success;
 
-    // Stale workstations, servers and devices of unknown class.
-    let stale = fleet
-        .approved
-        .iter()
-        .filter(|device| device.stale && device.in_scope())
-        .count();
+    // Stale workstations, servers and devices of unknown class. Open: such a device without activity whose last contact cannot be read.
+    // It may be stale, and a field that cannot be read is never better than before: it stays in rule 4.
+    let silent = |device: &&Device| device.stale && device.in_scope();
+    let stale = fleet.approved.iter().filter(silent).count() + counts.of_unknown_contact;
     let approved = fleet.approved.len();
     let scope = Scope {
         approved,
