@@ -1,5 +1,7 @@
 //! Organizations: the MSP's customers.
 
+use serde::de::DeserializeOwned;
+
 use super::{all, endpoint, group, methods, params};
 use crate::models::{
     CustomFieldValues, Device, Location, LocationBackupUsage, Organization, OrganizationDetailed,
@@ -97,7 +99,7 @@ impl OrganizationsParams {
         self.fill(Request::new(DETAILED))
     }
 
-    fn walk<T: PartialEq>(&self, id_of: fn(&T) -> Option<i64>) -> Walk<T> {
+    fn walk<T: PartialEq + DeserializeOwned>(&self, id_of: fn(&T) -> Option<i64>) -> Walk<T> {
         Walk::by_id(self.after.map(OrganizationId::get), self.page_size, id_of)
     }
 }

@@ -73,6 +73,8 @@ pub(crate) struct RawPage<T> {
     pub(crate) cursor: Option<Cursor>,
     /// Tells one content from another, whatever its cursor.
     pub(crate) fingerprint: u64,
+    /// What the rows were read from.
+    pub(crate) body: Bytes,
 }
 
 impl<T> RawPage<T> {
@@ -152,7 +154,7 @@ pub(crate) fn read_page<T: DeserializeOwned>(
     fences: Fences,
 ) -> Result<RawPage<T>, Unreadable> {
     let meter = Meter::start(fences.decoded);
-    match envelope::<T>(body, fences, &meter) {
+    let page = match envelope::<T>(body, fences, &meter) {
         Ok(envelope) => envelope.into_page(body, |rows| {
             Ok(Rows {
                 read: rows,
@@ -175,7 +177,11 @@ pub(crate) fn read_page<T: DeserializeOwned>(
             };
             envelope.into_page(text.as_bytes(), |rows| row_by_row(rows, fences, &meter))
         }
-    }
+    };
+    page.map(|page| RawPage {
+        body: body.clone(),
+        ..page
+    })
 }
 
 /// Reads one object (or whatever else `T` is).
@@ -422,6 +428,7 @@ impl<R> Envelope<'_, R> {
             malformed_ids: rows.malformed_ids,
             cursor,
             fingerprint,
+            body: Bytes::new(),
         })
     }
 }

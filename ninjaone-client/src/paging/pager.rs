@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::by_cursor::{Refused, expired_twice};
@@ -249,6 +250,8 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             walk.know(reports.of(operation));
         }
         let step = self.walk.take(page, resent)?;
+        // What remains of it is in the rows; a walk that needs more has taken it.
+        page.body = Bytes::new();
         if let Walk::ByCursor(walk) = &self.walk {
             reports.learn(operation, walk.learned());
         }

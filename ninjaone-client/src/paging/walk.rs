@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
 use super::by_cursor::ByCursor;
-use super::decode::{MalformedRow, RawPage};
+use super::decode::{Fences, MalformedRow, RawPage, read_page};
 use crate::request::Request;
 use crate::{Error, ErrorKind};
 
@@ -14,6 +16,10 @@ const MOST_TIMES_ASKED: usize = 10;
 
 /// So many different rows of one id are compared with the next; a repetition of a later one is delivered again.
 const MOST_COMPARED: usize = 4;
+
+/// Bytes of a page's body that are kept until the next page is there. Its rows are not: copies of them would cost every page as much
+/// as a third of its decoding, and rows seldom come again.
+const MOST_KEPT: usize = 4 << 20;
 
 /// The way through one list.
 pub(crate) enum Walk<T> {
@@ -59,16 +65,13 @@ impl Step {
     };
 }
 
-impl<T: PartialEq> Walk<T> {
+impl<T: PartialEq + DeserializeOwned> Walk<T> {
     pub(crate) fn by_id(after: Option<i64>, page_size: u32, id_of: fn(&T) -> Option<i64>) -> Self {
         Self::ById(ById {
             after,
             page_size: page_size as usize,
-            rows: Rows {
-                id_of,
-                is_same: T::eq,
-            },
-            previous: Vec::new(),
+            rows: Rows::new(id_of, rows_of),
+            previous: Previous::default(),
         })
     }
 
@@ -82,11 +85,8 @@ impl<T: PartialEq> Walk<T> {
             older_than,
             wanted,
             page_size: page_size as usize,
-            rows: Rows {
-                id_of,
-                is_same: T::eq,
-            },
-            previous: Vec::new(),
+            rows: Rows::new(id_of, rows_of),
+            previous: Previous::default(),
             not_asked_for: 0,
         })
     }
@@ -166,8 +166,7 @@ pub(crate) struct ById<T> {
     after: Option<i64>,
     page_size: usize,
     rows: Rows<T>,
-    /// Ids of the page before, sorted: rows sent once more are told from rows out of order.
-    previous: Vec<i64>,
+    previous: Previous,
 }
 
 impl<T> ById<T> {
@@ -187,7 +186,7 @@ impl<T> ById<T> {
             return Err(stalled("after"));
         }
         self.after = place;
-        self.previous = ids.and(&self.previous, |id| Some(id) > place);
+        self.previous.advance(ids, page, |id| Some(id) > place);
         Ok(Step::MORE)
     }
 }
@@ -233,7 +232,7 @@ pub(crate) struct Backwards<T> {
     wanted: Wanted<T>,
     page_size: usize,
     rows: Rows<T>,
-    previous: Vec<i64>,
+    previous: Previous,
     /// Rows received that were not asked for.
     not_asked_for: usize,
 }
@@ -255,7 +254,7 @@ impl<T> Backwards<T> {
             return Err(stalled("olderThan"));
         };
         self.older_than = Some(place);
-        self.previous = ids.and(&self.previous, |id| id < place);
+        self.previous.advance(ids, page, |id| id < place);
         let mut over = false;
         if let Some(known) = self.wanted.known {
             let id_of = self.rows.id_of;
@@ -273,10 +272,36 @@ impl<T> Backwards<T> {
     }
 }
 
+/// The page before: rows that are sent once more are told from rows out of order, and from rows that have changed since.
+#[derive(Default)]
+struct Previous {
+    /// Its ids and those before them that may come again, ascending.
+    ids: Vec<i64>,
+    /// Its own ids, ascending.
+    own: Vec<i64>,
+    /// What it was read from; none where that was too large to be kept.
+    body: Option<Bytes>,
+}
+
+impl Previous {
+    fn advance<T>(&mut self, ids: Ids, page: &mut RawPage<T>, may_come: impl Fn(i64) -> bool) {
+        self.own.clone_from(&ids.new);
+        self.own.sort_unstable();
+        self.ids = ids.and(&self.ids, may_come);
+        self.body = Some(std::mem::take(&mut page.body)).filter(|body| body.len() <= MOST_KEPT);
+    }
+}
+
+/// The rows of a page that was read before.
+fn rows_of<T: DeserializeOwned>(body: &Bytes) -> Vec<T> {
+    read_page(body, Fences::default()).map_or_else(|_| Vec::new(), |page| page.rows)
+}
+
 /// Rows with ids, compared by them and by their content.
 struct Rows<T> {
     id_of: fn(&T) -> Option<i64>,
     is_same: fn(&T, &T) -> bool,
+    read: fn(&Bytes) -> Vec<T>,
 }
 
 /// A row lies behind the position and was not there before: the order is not what the walk relies on.
@@ -319,6 +344,16 @@ impl Ids {
     }
 }
 
+impl<T: PartialEq> Rows<T> {
+    fn new(id_of: fn(&T) -> Option<i64>, read: fn(&Bytes) -> Vec<T>) -> Self {
+        Self {
+            id_of,
+            is_same: T::eq,
+            read,
+        }
+    }
+}
+
 impl<T> Rows<T> {
     /// Keeps the rows that are new and returns the ids of the page.
     ///
@@ -328,10 +363,11 @@ impl<T> Rows<T> {
     fn keep_new(
         &self,
         page: &mut RawPage<T>,
-        previous: &[i64],
+        previous: &Previous,
         is_behind: impl Fn(i64) -> bool,
     ) -> Result<Ids, Disordered> {
         let mut repeated = self.repeated(&page.rows).into_iter().peekable();
+        let mut changed = self.changed(&page.rows, previous).into_iter().peekable();
         let mut ids = Ids {
             new: Vec::with_capacity(page.rows.len()),
             range: None,
@@ -351,6 +387,7 @@ impl<T> Rows<T> {
             position_on_page += 1;
             index += 1;
             let is_repeated = repeated.next_if_eq(&(index - 1)).is_some();
+            let has_changed = changed.next_if_eq(&(index - 1)).is_some();
             let Some(id) = (self.id_of)(row) else {
                 without_id.push(MalformedRow {
                     position: position_on_page - 1,
@@ -362,10 +399,11 @@ impl<T> Rows<T> {
             ids.is_descending &= ids.last.is_none_or(|last| last >= id);
             ids.last = Some(id);
             ids.push(id);
-            if is_repeated || previous.binary_search(&id).is_ok() {
+            let is_known = previous.ids.binary_search(&id).is_ok();
+            if is_repeated || (is_known && !has_changed) {
                 return false;
             }
-            is_disordered |= is_behind(id);
+            is_disordered |= !is_known && is_behind(id);
             ids.new.push(id);
             true
         });
@@ -379,6 +417,37 @@ impl<T> Rows<T> {
             ids.new.push(id);
         }
         Ok(ids)
+    }
+
+    /// Where rows stand whose id the page before holds with other content, ascending.
+    fn changed(&self, rows: &[T], previous: &Previous) -> Vec<usize> {
+        let comes_again =
+            |row: &T| (self.id_of)(row).filter(|id| previous.own.binary_search(id).is_ok());
+        let mut changed: Vec<usize> = rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| comes_again(row).is_some())
+            .map(|(index, _)| index)
+            .collect();
+        if changed.is_empty() {
+            return changed;
+        }
+        let before = previous.body.as_ref().map(self.read).unwrap_or_default();
+        let mut known: HashMap<i64, Vec<&T>> = HashMap::with_capacity(before.len());
+        for row in &before {
+            if let Some(id) = (self.id_of)(row) {
+                let rows = known.entry(id).or_default();
+                if rows.len() < MOST_COMPARED {
+                    rows.push(row);
+                }
+            }
+        }
+        let is_same = |row: &T| {
+            let known = comes_again(row).and_then(|id| known.get(&id));
+            known.is_some_and(|known| known.iter().any(|other| (self.is_same)(other, row)))
+        };
+        changed.retain(|index| rows.get(*index).is_some_and(|row| !is_same(row)));
+        changed
     }
 
     /// Where rows stand that are the same as one before them, ascending.
@@ -436,6 +505,7 @@ mod tests {
             malformed_ids: Vec::new(),
             cursor: None,
             fingerprint: 0,
+            body: Bytes::new(),
         }
     }
 

@@ -79,7 +79,7 @@ pub(crate) fn as_served(tenant: &Tenant) -> Tenant {
             .extend((0..report.malformed).map(|_| json!("no row")));
         report.malformed = 0;
     }
-    // A list is paged by id: the client delivers each id once.
+    // A list is paged by id: the client delivers a row once.
     for report in [&mut served.devices, &mut served.activities] {
         let mut delivered = BTreeSet::new();
         report.rows.retain_mut(|row| {
@@ -88,9 +88,15 @@ pub(crate) fn as_served(tenant: &Tenant) -> Tenant {
             if let Some(id) = id {
                 row["id"] = json!(id);
             }
-            id.is_none_or(|id| delivered.insert(id))
+            id.is_none_or(|_| delivered.insert(row.to_string()))
         });
     }
+    // Activities of eight days are asked for. An older one is none of them, whatever else of it cannot be read.
+    let now = reading::microseconds(tenant.now);
+    served.activities.rows.retain(|row| {
+        let time = reading::time(row, "activityTime", now);
+        time.is_none_or(|time| now - time <= 8 * reading::DAY)
+    });
     if served.activities.state == State::Answered && breaks_off(&served.activities) {
         served.activities.state = State::Failed;
     }
