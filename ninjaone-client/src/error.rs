@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What went wrong, named by what the caller does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The client was put together wrongly: correct the configuration.

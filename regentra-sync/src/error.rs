@@ -2,96 +2,9 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::{
-    model::UnknownRegion,
-    seal::SealError,
-    store::{StoreError, StoreErrorKind},
-};
+use crate::{model::UnknownRegion, seal::SealError, store::StoreError};
 
-/// What went wrong, named by what the caller does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// What was asked for cannot be: correct the request.
-    Invalid,
-    /// There is no such credential, mapping or company for this MSP: look at the list.
-    NotFound,
-    /// It contradicts what is there: an organization that is mapped, a company that was promoted, a client id that is
-    /// connected elsewhere. Change that first, or ask for the override where there is one.
-    Conflict,
-    /// This region is not connected: connect it.
-    NotConnected,
-    /// This authorization is not under way, was refused, or came back too late: begin it again.
-    BeginAgain,
-    /// Another run works on the same subject: wait for it.
-    Busy,
-    /// Somebody changed what the work relied on, again and again: look, and try again.
-    Superseded,
-    /// The work took longer than its deadline and was ended: the next attempt starts afresh. See
-    /// [`Policy::sweep_deadline`](crate::host::Policy::sweep_deadline) and [`Policy::event_deadline`](crate::host::Policy::event_deadline).
-    Deadline,
-    /// Stored secrets do not open: restore the key, or connect again.
-    Sealing,
-    /// NinjaOne, as its client says.
-    Ninjaone(ninjaone_client::ErrorKind),
-    /// The store, as it says.
-    Store(StoreErrorKind),
-    /// A part of the host did not keep its contract.
-    Internal,
-}
-
-impl ErrorKind {
-    /// A short name for run records, lists and metrics, such as `not_found` or `ninjaone.timeout`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        use ninjaone_client::ErrorKind as Vendor;
-        match self {
-            Self::Invalid => "invalid",
-            Self::NotFound => "not_found",
-            Self::Conflict => "conflict",
-            Self::NotConnected => "not_connected",
-            Self::BeginAgain => "begin_again",
-            Self::Busy => "busy",
-            Self::Superseded => "superseded",
-            Self::Deadline => "deadline",
-            Self::Sealing => "sealing",
-            Self::Internal => "internal",
-            Self::Ninjaone(kind) => match kind {
-                Vendor::Config => "ninjaone.config",
-                Vendor::InvalidRequest => "ninjaone.invalid_request",
-                Vendor::Unauthenticated => "ninjaone.unauthenticated",
-                Vendor::WrongRegionOrClient => "ninjaone.wrong_region_or_client",
-                Vendor::ScopeNotGranted => "ninjaone.scope_not_granted",
-                Vendor::AuthorizeAgain => "ninjaone.authorize_again",
-                Vendor::UserContextRequired => "ninjaone.user_context_required",
-                Vendor::Forbidden => "ninjaone.forbidden",
-                Vendor::NotAvailable => "ninjaone.not_available",
-                Vendor::NotFound => "ninjaone.not_found",
-                Vendor::Conflict => "ninjaone.conflict",
-                Vendor::RateLimited { .. } => "ninjaone.rate_limited",
-                Vendor::Truncated => "ninjaone.truncated",
-                Vendor::LimitExceeded => "ninjaone.limit_exceeded",
-                Vendor::Timeout => "ninjaone.timeout",
-                Vendor::Connect => "ninjaone.connect",
-                Vendor::Certificate => "ninjaone.certificate",
-                Vendor::Decode => "ninjaone.decode",
-                Vendor::Server => "ninjaone.server",
-                Vendor::Budget => "ninjaone.budget",
-                Vendor::TokenStore => "ninjaone.token_store",
-                _ => "ninjaone.other",
-            },
-            Self::Store(kind) => match kind {
-                StoreErrorKind::Unavailable => "store.unavailable",
-                StoreErrorKind::Contention => "store.contention",
-                StoreErrorKind::ReadOnly => "store.read_only",
-                StoreErrorKind::Corrupt => "store.corrupt",
-                StoreErrorKind::Misconfigured => "store.misconfigured",
-                StoreErrorKind::Clock => "store.clock",
-                StoreErrorKind::Other => "store.other",
-            },
-        }
-    }
-}
+pub use crate::model::error_kind::ErrorKind;
 
 /// An error of a use case: opaque, with [`kind`](Self::kind) for decisions and `Display` for people.
 ///

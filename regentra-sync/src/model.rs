@@ -8,6 +8,7 @@ mod budget;
 mod company;
 mod credential;
 mod custom_field;
+pub(crate) mod error_kind;
 mod evidence_chain;
 mod evidence_head;
 mod id;

@@ -12,6 +12,6 @@ pub use regentra_evidence::KeyId;
 
 pub(crate) use self::digest::hmac_sha256;
 pub use self::{
-    keyring::{Keyring, MasterKey},
+    keyring::{KeyCheck, Keyring, MasterKey},
     sealed::{SealError, Sealed},
 };

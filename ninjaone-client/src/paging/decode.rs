@@ -74,7 +74,17 @@ pub(crate) struct RawPage<T> {
     /// Tells one content from another, whatever its cursor.
     pub(crate) fingerprint: u64,
     /// What the rows were read from.
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
+}
+
+/// The bytes of a page. They are a customer's data: only their number is printed.
+#[derive(Clone, Default)]
+pub(crate) struct Body(pub(crate) Bytes);
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes)", self.0.len())
+    }
 }
 
 impl<T> RawPage<T> {
@@ -179,7 +189,7 @@ pub(crate) fn read_page<T: DeserializeOwned>(
         }
     };
     page.map(|page| RawPage {
-        body: body.clone(),
+        body: Body(body.clone()),
         ..page
     })
 }
@@ -428,7 +438,7 @@ impl<R> Envelope<'_, R> {
             malformed_ids: rows.malformed_ids,
             cursor,
             fingerprint,
-            body: Bytes::new(),
+            body: Body::default(),
         })
     }
 }

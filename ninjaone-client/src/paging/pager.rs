@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::by_cursor::{Refused, expired_twice};
-use super::decode::{MalformedRow, RawPage, RepairedField};
+use super::decode::{Body, MalformedRow, RawPage, RepairedField};
 use super::walk::{Step, Walk};
 use crate::observer::Event;
 use crate::request::Request;
@@ -251,7 +250,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         }
         let step = self.walk.take(page, resent)?;
         // What remains of it is in the rows; a walk that needs more has taken it.
-        page.body = Bytes::new();
+        page.body = Body::default();
         if let Walk::ByCursor(walk) = &self.walk {
             reports.learn(operation, walk.learned());
         }

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
 use super::by_cursor::ByCursor;
-use super::decode::{Fences, MalformedRow, RawPage, read_page};
+use super::decode::{Body, Fences, MalformedRow, RawPage, read_page};
 use crate::request::Request;
 use crate::{Error, ErrorKind};
 
@@ -280,7 +279,7 @@ struct Previous {
     /// Its own ids, ascending.
     own: Vec<i64>,
     /// What it was read from; none where that was too large to be kept.
-    body: Option<Bytes>,
+    body: Option<Body>,
 }
 
 impl Previous {
@@ -288,20 +287,20 @@ impl Previous {
         self.own.clone_from(&ids.new);
         self.own.sort_unstable();
         self.ids = ids.and(&self.ids, may_come);
-        self.body = Some(std::mem::take(&mut page.body)).filter(|body| body.len() <= MOST_KEPT);
+        self.body = Some(std::mem::take(&mut page.body)).filter(|body| body.0.len() <= MOST_KEPT);
     }
 }
 
 /// The rows of a page that was read before.
-fn rows_of<T: DeserializeOwned>(body: &Bytes) -> Vec<T> {
-    read_page(body, Fences::default()).map_or_else(|_| Vec::new(), |page| page.rows)
+fn rows_of<T: DeserializeOwned>(body: &Body) -> Vec<T> {
+    read_page(&body.0, Fences::default()).map_or_else(|_| Vec::new(), |page| page.rows)
 }
 
 /// Rows with ids, compared by them and by their content.
 struct Rows<T> {
     id_of: fn(&T) -> Option<i64>,
     is_same: fn(&T, &T) -> bool,
-    read: fn(&Bytes) -> Vec<T>,
+    read: fn(&Body) -> Vec<T>,
 }
 
 /// A row lies behind the position and was not there before: the order is not what the walk relies on.
@@ -345,7 +344,7 @@ impl Ids {
 }
 
 impl<T: PartialEq> Rows<T> {
-    fn new(id_of: fn(&T) -> Option<i64>, read: fn(&Bytes) -> Vec<T>) -> Self {
+    fn new(id_of: fn(&T) -> Option<i64>, read: fn(&Body) -> Vec<T>) -> Self {
         Self {
             id_of,
             is_same: T::eq,
@@ -505,7 +504,7 @@ mod tests {
             malformed_ids: Vec::new(),
             cursor: None,
             fingerprint: 0,
-            body: Bytes::new(),
+            body: Body::default(),
         }
     }
 

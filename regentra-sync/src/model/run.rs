@@ -1,13 +1,17 @@
 //! Runs: one at a time per subject, and when the last one was.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
     ahead::is_ahead,
     credential::CredentialId,
+    error_kind::ErrorKind,
     id::{counter, opaque_id},
     mapping::MappingId,
+    report::Report,
     tenant::ComplianceOrgId,
 };
 
@@ -118,13 +122,32 @@ pub struct RunSubject {
 pub enum RunOutcome {
     /// It did all it set out to do.
     Succeeded,
-    /// It did what it could: truncated or held lists, a report that did not answer.
-    Partial,
+    /// It did what it could: truncated or held lists, reports that did not answer.
+    Partial {
+        /// The reports of a sweep that failed, and why; none of an asset sync, a discovery, or a run of an earlier release.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        failed_reports: BTreeMap<Report, ErrorKind>,
+    },
     /// It could not; the next one starts afresh.
     Failed {
-        /// The kind of error, such as `wrong_region_or_client`.
-        error: String,
+        /// The kind of error.
+        error: ErrorKind,
     },
+}
+
+impl RunOutcome {
+    /// A run that did what it could, and no report of which is known to have failed.
+    pub const PARTIAL: Self = Self::Partial {
+        failed_reports: BTreeMap::new(),
+    };
+
+    /// A run that failed with an error of this kind.
+    #[must_use]
+    pub const fn failed(error: ErrorKind) -> Self {
+        Self::Failed {
+            error: error.remembered(),
+        }
+    }
 }
 
 /// The last run of a subject. Bookkeeping for the operator's card: one row per subject, overwritten.

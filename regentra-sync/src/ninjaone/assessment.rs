@@ -5,8 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use regentra_evidence::{DigestKey, FactsDigest, KindsInUse, Rules, Signal};
 use time::OffsetDateTime;
 
-use crate::model::{
-    ComplianceOrgId, CustomFields, ExternalOrgId, Report, ReportOutcome, SignatureAges, SweepCounts,
+use crate::{
+    error::ErrorKind,
+    model::{
+        ComplianceOrgId, CustomFields, ExternalOrgId, Report, ReportOutcome, SignatureAges,
+        SweepCounts,
+    },
 };
 
 /// What to assess, and by which rules.
@@ -64,6 +68,18 @@ impl Assessment {
     /// The five signals, without the digests beside them.
     pub fn signals(&self) -> impl Iterator<Item = &Signal> {
         self.verdicts.iter().map(|verdict| &verdict.signal)
+    }
+
+    /// The reports that failed, and why.
+    #[must_use]
+    pub fn failed_reports(&self) -> BTreeMap<Report, ErrorKind> {
+        let failed = self.reports.iter();
+        failed
+            .filter_map(|(report, outcome)| match outcome {
+                ReportOutcome::Failed(error) => Some((*report, *error)),
+                ReportOutcome::Answered | ReportOutcome::NotAvailable => None,
+            })
+            .collect()
     }
 
     /// Whether every report answered: what makes a first sweep end the dry run.

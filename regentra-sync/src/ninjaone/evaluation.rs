@@ -31,6 +31,7 @@ use super::{
     row_tally::{RowTally, sweep_counts},
 };
 use crate::{
+    error,
     host::DEVICE_CEILING,
     model::{Question, Report, ReportOutcome},
 };
@@ -271,7 +272,8 @@ impl<'a> CustomerEvaluation<'a> {
             Ok(Some(Completeness::Complete)) => (ReportOutcome::Answered, ReportState::answered()),
             Ok(_) => {
                 tracing::warn!(?report, "a report was not read to its end");
-                (ReportOutcome::Failed, ReportState::failed())
+                let cut = ReportOutcome::failed(error::ErrorKind::Ninjaone(ErrorKind::Truncated));
+                (cut, ReportState::failed())
             }
             Err(error) => {
                 tracing::warn!(?report, %error, "a report did not answer");
@@ -282,11 +284,12 @@ impl<'a> CustomerEvaluation<'a> {
                     ErrorKind::NotAvailable | ErrorKind::UserContextRequired
                 );
                 let not_available = is_refused && tally.pages == 0;
+                let kind = error::Error::from(error.clone()).kind();
                 self.failures.insert(report, error);
                 if not_available {
                     (ReportOutcome::NotAvailable, ReportState::not_available())
                 } else {
-                    (ReportOutcome::Failed, ReportState::failed())
+                    (ReportOutcome::failed(kind), ReportState::failed())
                 }
             }
         };

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use chacha20poly1305::{
     XChaCha20Poly1305, XNonce,
     aead::{Aead as _, KeyInit as _, Payload},
@@ -37,6 +38,21 @@ impl MasterKey {
         Ok(Self::from_bytes(*bytes))
     }
 
+    /// The key in this text: 32 bytes in base64, with padding or without. White space around it is ignored.
+    ///
+    /// # Errors
+    /// [`SealError::NoKey`] for a text that is not base64, or not of 32 bytes.
+    pub fn from_base64(text: impl Into<SecretString>) -> Result<Self, SealError> {
+        let text = text.into();
+        let text = text.expose_secret().trim().trim_end_matches('=');
+        // Room for more than a key, so that a longer text is told from one of its length.
+        let mut bytes = Zeroizing::new([0_u8; 48]);
+        let length = STANDARD_NO_PAD.decode_slice(text, bytes.as_mut());
+        let length = length.map_err(|_| SealError::NoKey)?;
+        let key = bytes.get(..length).and_then(|key| key.try_into().ok());
+        key.map(Self::from_bytes).ok_or(SealError::NoKey)
+    }
+
     /// The bytes, for the host to keep in its own secret store.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
@@ -55,6 +71,25 @@ impl MasterKey {
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MasterKey(..)")
+    }
+}
+
+/// Tells one identity key from another, and nothing else of it: 32 hexadecimal digits. A store keeps the one of the host that
+/// used it first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyCheck(String);
+
+impl KeyCheck {
+    /// The value that a store has kept.
+    #[must_use]
+    pub fn from_stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The value, for stores.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -77,6 +112,34 @@ impl Keyring {
             keys: BTreeMap::from([(id, key)]),
             identity,
         }
+    }
+
+    /// A keyring whose keys are texts, as secret stores hold them: 32 bytes each in base64, with padding or without.
+    ///
+    /// ```
+    /// use regentra_sync::seal::{KeyId, Keyring};
+    /// let (sealing, identity) = ("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA");
+    /// let keyring = Keyring::from_base64(KeyId::new("2026-11")?, sealing, identity)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SealError::NoKey`] for a text that is not base64, or not of 32 bytes.
+    pub fn from_base64(
+        id: KeyId,
+        key: impl Into<SecretString>,
+        identity: impl Into<SecretString>,
+    ) -> Result<Self, SealError> {
+        let key = MasterKey::from_base64(key)?;
+        Ok(Self::new(id, key, MasterKey::from_base64(identity)?))
+    }
+
+    /// The check value of the identity key.
+    #[must_use]
+    pub fn key_check(&self) -> KeyCheck {
+        let digest = self.digest("key check", &[]);
+        let (check, _) = digest.split_at(16);
+        KeyCheck(crate::hex::encode(check))
     }
 
     /// Adds an older key that still opens what was sealed under it.
@@ -171,5 +234,46 @@ impl Keyring {
             .expect("the current key is among the keys")
             .derive("facts");
         DigestKey::new(self.current.clone(), &*key).expect("a derived key has 32 bytes")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    fn ring(identity: u8) -> Keyring {
+        let key = MasterKey::from_bytes([1; 32]);
+        let identity = MasterKey::from_bytes([identity; 32]);
+        Keyring::new(KeyId::new("one").unwrap(), key, identity)
+    }
+
+    #[test]
+    fn a_key_is_32_bytes_of_base64_and_nothing_else() {
+        let text = STANDARD.encode([7; 32]);
+        let unpadded = text.trim_end_matches('=');
+        for good in [&text, unpadded, &format!(" {text}\n")] {
+            let key = MasterKey::from_base64(good.to_owned()).unwrap();
+            assert_eq!(key.expose(), &[7; 32]);
+        }
+        let long = STANDARD.encode([7; 33]);
+        let longer = STANDARD.encode([7; 64]);
+        for bad in ["", "c2VjcmV0", "not base64!", &long, &longer, &text[..42]] {
+            let error = MasterKey::from_base64(bad.to_owned()).unwrap_err();
+            assert_eq!(error, SealError::NoKey, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_check_value_tells_identity_keys_apart_and_not_sealing_keys() {
+        let other = Keyring::new(
+            KeyId::new("two").unwrap(),
+            MasterKey::from_bytes([2; 32]),
+            MasterKey::from_bytes([9; 32]),
+        );
+        assert_eq!(ring(9).key_check(), other.key_check());
+        assert_ne!(ring(9).key_check(), ring(8).key_check());
+        assert_eq!(ring(9).key_check().as_str().len(), 32);
     }
 }

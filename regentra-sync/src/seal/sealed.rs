@@ -22,6 +22,14 @@ pub enum SealError {
     /// What is stored is not a sealed value at all.
     #[error("the stored value is not a sealed value; connect again")]
     Malformed,
+    /// A text is no key.
+    #[error("a key is 32 random bytes in base64, and this text is not")]
+    NoKey,
+    /// The store was first used with another identity key.
+    #[error(
+        "the identity key of this host is not the one that this store was first used with: restore that key"
+    )]
+    OtherIdentity,
     /// The system gave no random bytes.
     #[error("the system's source of randomness does not answer")]
     NoRandomness,

@@ -6,9 +6,12 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::{commit::CommitOutcome, error::Result};
-use crate::model::{
-    AuditRow, Credential, CredentialGuard, CredentialId, EventId, Generation, MspOrgId,
-    PendingAuthorization, SealedSecrets, StateDigest, Version,
+use crate::{
+    model::{
+        AuditRow, Credential, CredentialGuard, CredentialId, EventId, Generation, MspOrgId,
+        PendingAuthorization, SealedSecrets, StateDigest, Version,
+    },
+    seal::KeyCheck,
 };
 
 /// The credentials of an MSP.
@@ -23,6 +26,10 @@ pub trait Connections: Debug + Send + Sync + 'static {
         msp: MspOrgId,
         credential: CredentialId,
     ) -> Result<Option<Credential>>;
+
+    /// Keeps the check value of a host's identity key where none is kept, and returns the one that is: the first that was
+    /// offered. There is one in a store, whatever the MSP.
+    async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck>;
 
     /// Writes a credential for the first time, or again.
     ///

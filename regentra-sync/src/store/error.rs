@@ -2,34 +2,7 @@
 
 use std::fmt::{self, Debug};
 
-/// What kind of trouble a store has: named by what the caller does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StoreErrorKind {
-    /// The database does not answer, is locked or out of connections: try again later.
-    Unavailable,
-    /// The database gave up a race inside itself (serialization, deadlock): try again now.
-    Contention,
-    /// There is no room left, or the database may not be written.
-    ReadOnly,
-    /// A stored value cannot be read: a person has to look.
-    Corrupt,
-    /// The schema is missing, foreign, older or newer than this program, or the role may not do this: a person has to set it up.
-    Misconfigured,
-    /// The time of a commit lies ahead of the store's clock, or behind what is written already: a clock is wrong, and is to be
-    /// set right.
-    Clock,
-    /// Anything else.
-    Other,
-}
-
-impl StoreErrorKind {
-    /// Whether the same call may succeed later without a person.
-    #[must_use]
-    pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::Unavailable | Self::Contention | Self::Clock)
-    }
-}
+pub use crate::model::error_kind::StoreErrorKind;
 
 /// An error of a store. Implementors construct it; its source is theirs.
 pub struct StoreError {

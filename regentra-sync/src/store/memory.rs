@@ -23,6 +23,7 @@ use crate::{
         RunSubject, SignatureHistory, Source, StateDigest, Ticket, TicketId, TicketState,
         TicketTick, WorkerId, come_back,
     },
+    seal::KeyCheck,
     store::{CommitOutcome, Guard, Stamped, StoreError, StoredSignal},
 };
 
@@ -84,6 +85,7 @@ impl Future for SuspendOnce {
 /// Tables, each with its tenant first in the key.
 #[derive(Debug, Default)]
 struct State {
+    key_check: Option<KeyCheck>,
     events: BTreeSet<(MspOrgId, EventId)>,
     credentials: BTreeMap<(MspOrgId, CredentialId), Credential>,
     authorizations: BTreeMap<(MspOrgId, StateDigest), PendingAuthorization>,

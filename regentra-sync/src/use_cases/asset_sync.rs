@@ -176,7 +176,7 @@ impl Integration {
             Ok(synced) if synced.iter().all(|synced| synced.outcome.is_ok()) => {
                 RunOutcome::Succeeded
             }
-            Ok(_) => RunOutcome::Partial,
+            Ok(_) => RunOutcome::PARTIAL,
             Err(error) => failed(error),
         };
         let record = self.of_region(credential, started_at, outcome);
@@ -351,7 +351,7 @@ impl Integration {
                 let is_partial =
                     *truncated || *suspect_empty || *suspect_shrunk || counts.malformed_rows > 0;
                 Some(if is_partial {
-                    RunOutcome::Partial
+                    RunOutcome::PARTIAL
                 } else {
                     RunOutcome::Succeeded
                 })
@@ -497,7 +497,5 @@ impl Integration {
 }
 
 fn failed(error: &Error) -> RunOutcome {
-    RunOutcome::Failed {
-        error: error.kind().as_str().to_owned(),
-    }
+    RunOutcome::failed(error.kind())
 }

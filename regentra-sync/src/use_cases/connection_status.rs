@@ -218,15 +218,14 @@ impl Integration {
 
 /// Whether the last that NinjaOne said of this connection is that it has to be authorized again.
 fn is_refused(credential: &Credential, runs: &[&RunRecord]) -> bool {
-    let again = ErrorKind::Ninjaone(ninjaone_client::ErrorKind::AuthorizeAgain).as_str();
-    let refused =
-        |run: &RunRecord| matches!(&run.outcome, RunOutcome::Failed { error } if error == again);
+    let again = ErrorKind::Ninjaone(ninjaone_client::ErrorKind::AuthorizeAgain);
+    let refused = |run: &RunRecord| run.outcome == RunOutcome::Failed { error: again };
     let since = |run: &&&RunRecord| run.finished_at >= credential.connected_at;
     let (mut last_refused, mut last_answered) = (None, None);
     for run in runs.iter().filter(since) {
         let last = match run.outcome {
             _ if refused(run) => &mut last_refused,
-            RunOutcome::Succeeded | RunOutcome::Partial => &mut last_answered,
+            RunOutcome::Succeeded | RunOutcome::Partial { .. } => &mut last_answered,
             RunOutcome::Failed { .. } => continue,
         };
         *last = (*last).max(Some(run.finished_at));

@@ -311,7 +311,7 @@ impl Integration {
     fn of_whole_region(&self, seen: &Seen<'_>, company: Option<CompanyId>) -> Vec<Finding> {
         let mut found = BTreeSet::new();
         for run in seen.failures().filter(|run| run.subject.mapping.is_none()) {
-            if let RunOutcome::Failed { error } = &run.outcome {
+            if let RunOutcome::Failed { error } = run.outcome {
                 found.extend(Finding::of_error(error, Some(run.subject.kind)));
             }
         }
@@ -383,18 +383,34 @@ impl Integration {
             }
             let of_mapping = |run: &&RunRecord| run.subject.mapping == Some(mapping.id);
             for run in seen.failures().filter(of_mapping) {
-                if let RunOutcome::Failed { error } = &run.outcome
+                if let RunOutcome::Failed { error } = run.outcome
                     && let Some(finding) = Finding::of_error(error, Some(run.subject.kind))
                 {
                     add(finding);
                 }
             }
-            match seen.customer(mapping) {
-                None => add(Finding::NotPromoted),
+            let customer = seen.customer(mapping);
+            let dry_run = match customer {
                 Some(customer) if mapping.first_evidence_synced_at.is_none() => {
-                    add(self.dry_run(customer, mapping, seen.store_time).await?);
+                    Some(self.dry_run(customer, mapping, seen.store_time).await?)
                 }
-                Some(_) => {}
+                _ => None,
+            };
+            // A dry run says itself that it goes on, and which signals lack their reports.
+            if dry_run.is_none() {
+                for run in seen.since_connected().filter(of_mapping) {
+                    if let RunOutcome::Partial { failed_reports } = &run.outcome
+                        && !failed_reports.is_empty()
+                    {
+                        let reports = failed_reports.clone();
+                        add(Finding::ReportsFailed { reports });
+                    }
+                }
+            }
+            match dry_run {
+                Some(finding) => add(finding),
+                None if customer.is_none() => add(Finding::NotPromoted),
+                None => {}
             }
         }
         Ok(found)
@@ -459,10 +475,15 @@ impl<'a> Seen<'a> {
 
     /// Runs that failed since the region was connected, and that nothing has put right since.
     fn failures(&self) -> impl Iterator<Item = &'a RunRecord> {
+        self.since_connected()
+            .filter(|run| run.has_failed() && !run.is_overcome(&self.runs))
+    }
+
+    /// The last run of each subject that ended since the region was connected.
+    fn since_connected(&self) -> impl Iterator<Item = &'a RunRecord> {
         let connected_at = self.connected_at();
-        self.runs.iter().copied().filter(move |run| {
-            run.has_failed() && run.finished_at >= connected_at && !run.is_overcome(&self.runs)
-        })
+        let runs = self.runs.iter().copied();
+        runs.filter(move |run| run.finished_at >= connected_at)
     }
 }
 

@@ -70,13 +70,8 @@ impl Integration {
         let listed = self.holding(msp, &held, listing).await;
         let (outcome, requests) = match &listed {
             Ok(list) if list.is_complete() => (RunOutcome::Succeeded, list.requests),
-            Ok(list) => (RunOutcome::Partial, list.requests),
-            Err(error) => (
-                RunOutcome::Failed {
-                    error: error.kind().as_str().to_owned(),
-                },
-                0,
-            ),
+            Ok(list) => (RunOutcome::PARTIAL, list.requests),
+            Err(error) => (RunOutcome::failed(error.kind()), 0),
         };
         let discovery = match listed.map(OrganizationList::storable) {
             Ok(list) => self.take_in(msp, &credential, &list, actor, event).await,

@@ -11,8 +11,8 @@ use crate::{
     host::Progress,
     model::{
         Actor, AssetStatus, AuditDetails, AuditRow, CLOCK_TOLERANCE, Credential, EventId,
-        EvidenceRow, LeaseKey, Mapping, MspOrgId, OutboxAction, RunKind, RunOutcome, RunRecord,
-        RunSubject, SignatureAges, SweepCounts, SweptSignal, chain_start, is_ahead,
+        EvidenceRow, LeaseKey, Mapping, MspOrgId, OutboxAction, Report, RunKind, RunOutcome,
+        RunRecord, RunSubject, SignatureAges, SweepCounts, SweptSignal, chain_start, is_ahead,
     },
     ninjaone::{Access, Assessment, AssessmentRequest},
     rules::{Sweep, TicketPlan, ticket_plan},
@@ -66,6 +66,8 @@ pub struct SweepReport {
     pub counts: SweepCounts,
     /// Whether every report answered.
     pub answered: bool,
+    /// The reports that failed, and why.
+    pub failed_reports: BTreeMap<Report, ErrorKind>,
     /// Whether it was a dry run: signals land, tickets do not.
     pub dry_run: bool,
     /// Tickets opened.
@@ -118,7 +120,8 @@ impl Integration {
         let swept = Box::pin(self.sweep_held(event, actor, &held)).await;
         let ended = match &swept {
             Ok(SweepOutcome::Committed(report)) => {
-                Some((succeeded_if(report.answered), report.counts.requests))
+                let outcome = succeeded_if(report.answered, report.failed_reports.clone());
+                Some((outcome, report.counts.requests))
             }
             Ok(SweepOutcome::AlreadyCommitted) => {
                 let outcome = self.outcome_of_committed(event).await?;
@@ -126,10 +129,7 @@ impl Integration {
             }
             // Nothing was done, so nothing is remembered: the last run is the one before.
             Ok(SweepOutcome::Superseded(_) | SweepOutcome::Skipped(_) | SweepOutcome::Busy) => None,
-            Err(error) => {
-                let error = error.kind().as_str().to_owned();
-                Some((RunOutcome::Failed { error }, 0))
-            }
+            Err(error) => Some((RunOutcome::failed(error.kind()), 0)),
         };
         let succeeded = matches!(
             swept,
@@ -177,8 +177,10 @@ impl Integration {
         if written.peek().is_none() {
             return Ok(None);
         }
+        // Which reports failed died with the process.
         Ok(Some(succeeded_if(
             written.all(|stored| stored.signal.complete),
+            BTreeMap::new(),
         )))
     }
 
@@ -596,11 +598,11 @@ fn run_of(event: &SweepEvent) -> RunSubject {
     }
 }
 
-const fn succeeded_if(answered: bool) -> RunOutcome {
+fn succeeded_if(answered: bool, failed_reports: BTreeMap<Report, ErrorKind>) -> RunOutcome {
     if answered {
         RunOutcome::Succeeded
     } else {
-        RunOutcome::Partial
+        RunOutcome::Partial { failed_reports }
     }
 }
 
@@ -637,6 +639,7 @@ fn report(
         signals: signals.to_vec(),
         counts: assessment.counts.clone(),
         answered: assessment.answered(),
+        failed_reports: assessment.failed_reports(),
         dry_run,
         opened: count(|action| matches!(action, OutboxAction::Open { .. })),
         closed: count(|action| matches!(action, OutboxAction::Close { .. })),

@@ -4,7 +4,10 @@ use std::{
     collections::BTreeSet,
     future::Future,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ninjaone_client::Lane;
@@ -21,7 +24,7 @@ use crate::{
         Grant, Lease, LeaseKey, MspOrgId, RegionKey, RunRecord, WorkerId,
     },
     ninjaone::{Access, AccessGrant, LiveNinjaOne, NinjaOne, Standing},
-    seal::Keyring,
+    seal::{Keyring, SealError},
     store::{Store, StoreErrorKind},
 };
 
@@ -58,6 +61,8 @@ pub(super) struct Inner {
     pub(super) head_signer: Option<HeadSigner>,
     pub(super) anchor_sink: Option<Arc<dyn AnchorSink>>,
     pub(super) worker: WorkerId,
+    /// The store was first used with this identity key.
+    pub(super) key_is_checked: AtomicBool,
     /// Subjects that this process works on; the store's lease is this worker's for all of them.
     pub(super) running: Mutex<BTreeSet<(MspOrgId, LeaseKey)>>,
 }
@@ -163,6 +168,7 @@ impl IntegrationBuilder {
             head_signer,
             anchor_sink,
             worker,
+            key_is_checked: AtomicBool::new(false),
             running: Mutex::default(),
         };
         Integration {
@@ -330,7 +336,10 @@ impl Integration {
         credential: &Credential,
         lane: Lane,
     ) -> Result<Access> {
-        let opened = self.open_secrets(msp, credential, lane);
+        let opened = match self.check_key().await {
+            Ok(()) => self.open_secrets(msp, credential, lane),
+            Err(error) => Err(error),
+        };
         if let Err(error) = &opened
             && error.kind() == ErrorKind::Sealing
         {
@@ -353,6 +362,20 @@ impl Integration {
             }
         }
         opened
+    }
+
+    /// Refuses to work under another identity key than the store was first used with: its fingerprints and device digests would
+    /// fit nothing that is stored. Asked once in a process.
+    pub(super) async fn check_key(&self) -> Result<()> {
+        if self.inner.key_is_checked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let own = self.inner.keyring.key_check();
+        if self.inner.store.keep_key_check(own.clone()).await? != own {
+            return Err(SealError::OtherIdentity.into());
+        }
+        self.inner.key_is_checked.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     pub(super) fn open_secrets(

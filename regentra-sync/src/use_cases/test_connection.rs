@@ -60,6 +60,7 @@ impl Integration {
     ) -> Result<ConnectionTest> {
         let base_url = self.allowed(&request.region).await?;
         let client_id = trimmed(&request.client_id);
+        self.check_key().await?;
         let keyring = &self.inner.keyring;
         let fingerprint = keyring.fingerprint(&base_url.limit_host(), &client_id);
         let access = Access {

@@ -4,7 +4,10 @@
 //! [`meaning`](Finding::meaning) and [`next_step`](Finding::next_step), or words of its own by [`as_str`](Finding::as_str). Ids and
 //! numbers are in them, and no name: a host that shows names looks them up.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use ninjaone_client::ErrorKind as Vendor;
 use regentra_evidence::SignalKind;
@@ -14,7 +17,7 @@ use time::OffsetDateTime;
 use super::connection_test::ConnectionTest;
 use crate::{
     error::{Error, ErrorKind},
-    model::{CompanyId, MappingId, RegionKey, RunKind},
+    model::{CompanyId, MappingId, RegionKey, Report, RunKind},
 };
 
 /// One thing that is found, and what it is about.
@@ -51,7 +54,7 @@ impl Diagnosis {
                 rows: test.unreadable_rows,
             },
             Ok(_) => return None,
-            Err(error) => Finding::of_error(error.kind().as_str(), None)?,
+            Err(error) => Finding::of_error(error.kind(), None)?,
         };
         Some(Self::of_region(finding, region))
     }
@@ -153,8 +156,13 @@ pub enum Finding {
     LastRunFailed {
         /// What kind of run.
         kind: RunKind,
-        /// The kind of error, such as `ninjaone.timeout`.
-        error: String,
+        /// The kind of error.
+        error: ErrorKind,
+    },
+    /// Reports of the last evidence sweep failed: what they are for is incomplete, and no pass.
+    ReportsFailed {
+        /// Which, and why.
+        reports: BTreeMap<Report, ErrorKind>,
     },
     /// The clock of this process and the store's differ by more than five minutes.
     ClocksApart {
@@ -251,20 +259,16 @@ impl FutureRows {
 }
 
 impl Finding {
-    /// What a kind of error is a sign of, by its name ([`ErrorKind::as_str`]); one that fits nothing else is a failed run of `run`.
-    pub(crate) fn of_error(error: &str, run: Option<RunKind>) -> Option<Self> {
-        let is = |kind: Vendor| error == ErrorKind::Ninjaone(kind).as_str();
-        if is(Vendor::WrongRegionOrClient) {
-            Some(Self::WrongRegionOrClient)
-        } else if is(Vendor::Unauthenticated) || is(Vendor::ScopeNotGranted) {
-            Some(Self::CredentialsRefused)
-        } else if is(Vendor::AuthorizeAgain) {
-            Some(Self::AuthorizationEnded)
-        } else if error == ErrorKind::Sealing.as_str() {
-            Some(Self::SecretsDoNotOpen)
-        } else {
-            let error = error.to_owned();
-            run.map(|kind| Self::LastRunFailed { kind, error })
+    /// What a kind of error is a sign of; one that fits nothing else is a failed run of `run`.
+    pub(crate) fn of_error(error: ErrorKind, run: Option<RunKind>) -> Option<Self> {
+        match error {
+            ErrorKind::Ninjaone(Vendor::WrongRegionOrClient) => Some(Self::WrongRegionOrClient),
+            ErrorKind::Ninjaone(Vendor::Unauthenticated | Vendor::ScopeNotGranted) => {
+                Some(Self::CredentialsRefused)
+            }
+            ErrorKind::Ninjaone(Vendor::AuthorizeAgain) => Some(Self::AuthorizationEnded),
+            ErrorKind::Sealing => Some(Self::SecretsDoNotOpen),
+            error => run.map(|kind| Self::LastRunFailed { kind, error }),
         }
     }
 
@@ -295,6 +299,7 @@ impl Finding {
             Self::DryRunCannotEnd { .. } => "dry_run_cannot_end",
             Self::BudgetLow { .. } => "budget_low",
             Self::LastRunFailed { .. } => "last_run_failed",
+            Self::ReportsFailed { .. } => "reports_failed",
             Self::ClocksApart { .. } => "clocks_apart",
             Self::InTheFuture { .. } => "in_the_future",
             Self::Overdue { .. } => "overdue",
@@ -327,6 +332,7 @@ impl Finding {
             | Self::DryRunCannotEnd { .. }
             | Self::BudgetLow { .. }
             | Self::LastRunFailed { .. }
+            | Self::ReportsFailed { .. }
             | Self::ClocksApart { .. }
             | Self::InTheFuture { .. }
             | Self::Overdue { .. }
@@ -428,6 +434,13 @@ impl Finding {
             Self::LastRunFailed { kind, error } => {
                 return format!("The last {} failed: {error}.", words(*kind)).into();
             }
+            Self::ReportsFailed { reports } => {
+                return format!(
+                    "Reports of the last evidence sweep failed: {}. What they are for is unknown, or holds for a part only.",
+                    list(reports)
+                )
+                .into();
+            }
             Self::ClocksApart { seconds } => {
                 let (minutes, where_to) = (
                     seconds.unsigned_abs() / 60,
@@ -525,6 +538,9 @@ impl Finding {
             Self::LastRunFailed { .. } => {
                 "The next run tries again by itself; if it keeps failing, test the connection."
             }
+            Self::ReportsFailed { .. } => {
+                "The next sweep asks again; if NinjaOne answers a report with an error each time, ask its support, with the time."
+            }
             Self::ClocksApart { .. } => {
                 "Set the clocks of this machine and of the database's by a time server."
             }
@@ -542,6 +558,14 @@ impl Finding {
             }
         }
     }
+}
+
+fn list(reports: &BTreeMap<Report, ErrorKind>) -> String {
+    let each = reports.iter();
+    let each: Vec<_> = each
+        .map(|(report, error)| format!("{} ({error})", report.as_str()))
+        .collect();
+    each.join(", ")
 }
 
 fn anchors_waiting(roots: u64, error: Option<&str>) -> String {

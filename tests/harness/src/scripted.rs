@@ -22,6 +22,9 @@ use regentra_sync::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
+/// A report that took too long.
+pub const TIMED_OUT: ReportOutcome = ReportOutcome::Failed(ErrorKind::Ninjaone(Vendor::Timeout));
+
 /// What happens while NinjaOne is asked: a disconnect, another worker, another decision.
 pub type Meanwhile = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 

@@ -209,7 +209,16 @@ fn last_run(run: Option<&LastRun>, now: OffsetDateTime) -> String {
     let when = ago(run.at, now);
     match &run.outcome {
         RunOutcome::Succeeded => when,
-        RunOutcome::Partial => format!("{when}, in part"),
+        RunOutcome::Partial { failed_reports } if failed_reports.is_empty() => {
+            format!("{when}, in part")
+        }
+        RunOutcome::Partial { failed_reports } => {
+            let each = failed_reports.iter();
+            let each: Vec<_> = each
+                .map(|(report, error)| format!("{}: {error}", report.as_str()))
+                .collect();
+            format!("{when}, without {}", each.join(", "))
+        }
         RunOutcome::Failed { error } => format!("{when}, failed ({error})"),
     }
 }

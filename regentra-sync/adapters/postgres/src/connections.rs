@@ -9,7 +9,7 @@ use regentra_sync::{
         MappingId, MspOrgId, NoteReason, PendingAuthorization, RegionKey, SealedSecrets,
         StateDigest, TenantView, Version,
     },
-    seal::Sealed,
+    seal::{KeyCheck, Sealed},
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
         check_begun, check_not_ahead,
@@ -45,6 +45,24 @@ impl Connections for PostgresStore {
         .bind(msp.as_uuid())
         .bind(id.as_uuid());
         self.row(Tenants::msp(msp), query, credential).await
+    }
+
+    async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck> {
+        let mut transaction = self.write(Tenants::NONE).await?;
+        // The role may not change a value that is kept, so that the second statement sees whichever came first.
+        sqlx::query(
+            "INSERT INTO regentra_sync.key_check (value) VALUES ($1) ON CONFLICT (one) DO NOTHING",
+        )
+        .bind(offered.as_str())
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        let row = sqlx::query("SELECT value FROM regentra_sync.key_check")
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(KeyCheck::from_stored(row.text("value")?))
     }
 
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {

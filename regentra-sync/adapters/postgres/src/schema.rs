@@ -43,10 +43,14 @@ const MIGRATIONS: &[Migration] = &[
         version: 7,
         sql: include_str!("../migrations/0007_anchoring_failure.sql"),
     },
+    Migration {
+        version: 8,
+        sql: include_str!("../migrations/0008_key_check.sql"),
+    },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 7;
+pub const SCHEMA_VERSION: u32 = 8;
 
 /// The oldest PostgreSQL that understands the schema, as `server_version_num` counts.
 const OLDEST_SERVER: i32 = 150_000;
@@ -55,7 +59,7 @@ const OLDEST_SERVER: i32 = 150_000;
 const GRANTS: &[&str] = &[
     "USAGE ON SCHEMA regentra_sync",
     "SELECT ON regentra_sync.migrations",
-    "SELECT, INSERT ON regentra_sync.events, regentra_sync.signals, regentra_sync.evidence, regentra_sync.msp_audit, \
+    "SELECT, INSERT ON regentra_sync.key_check, regentra_sync.events, regentra_sync.signals, regentra_sync.evidence, regentra_sync.msp_audit, \
      regentra_sync.customer_audit",
     "SELECT, INSERT, UPDATE (root_number) ON regentra_sync.evidence_heads",
     "SELECT, INSERT, UPDATE (handed_out_at) ON regentra_sync.evidence_roots",

@@ -5,7 +5,7 @@ use regentra_sync::{
         MspOrgId, NoteReason, PendingAuthorization, RegionKey, SealedSecrets, StateDigest,
         TenantView, Version,
     },
-    seal::Sealed,
+    seal::{KeyCheck, Sealed},
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
         check_begun, check_not_ahead,
@@ -249,6 +249,18 @@ impl Connections for SqliteStore {
             .await
             .map_err(Failure::from)?;
         Ok(row.as_ref().map(credential).transpose()?)
+    }
+
+    async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck> {
+        // The update changes nothing, and makes the kept value the answer.
+        let keep = "INSERT INTO key_check (one, value) VALUES (1, ?1) \
+                    ON CONFLICT (one) DO UPDATE SET value = key_check.value RETURNING value";
+        let row = sqlx::query(keep)
+            .bind(offered.as_str())
+            .fetch_one(&self.writer)
+            .await
+            .map_err(Failure::from)?;
+        Ok(KeyCheck::from_stored(row.text("value")?))
     }
 
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {

@@ -1,5 +1,6 @@
 //! Laws of [`Connections`](crate::store::Connections).
 
+use futures_util::future::join_all;
 use time::Duration;
 
 use super::world::{World, at, committed, credential, secrets};
@@ -9,7 +10,7 @@ use crate::{
         AssetStatus, AuditDetails, ComplianceOrgId, NoteReason, OutboxAction, PendingAuthorization,
         RegionKey, Source, StateDigest, TicketState, Version,
     },
-    seal::Sealed,
+    seal::{KeyCheck, Sealed},
     store::{AssetFilter, AuditPage, CommitOutcome, Guard, SecretsCommit, Store, TicketWrite},
 };
 
@@ -27,6 +28,21 @@ pub async fn a_credential_is_read_by_its_msp_only(store: &dyn Store) {
         store.credentials(two.msp).await.unwrap(),
         vec![two.credential]
     );
+}
+
+pub async fn the_first_key_check_is_kept(store: &dyn Store) {
+    let (one, two) = (
+        KeyCheck::from_stored("0".repeat(32)),
+        KeyCheck::from_stored("1".repeat(32)),
+    );
+    // Many at once, and later ones: whichever came first is everyone's answer.
+    let offers = [one.clone(), two.clone(), one, two];
+    let offers = offers.into_iter().cycle().take(16);
+    let kept = join_all(offers.map(|offered| store.keep_key_check(offered))).await;
+    let kept: Vec<_> = kept.into_iter().map(Result::unwrap).collect();
+    assert!(kept.iter().all(|value| *value == kept[0]), "{kept:?}");
+    let later = KeyCheck::from_stored("2".repeat(32));
+    assert_eq!(store.keep_key_check(later).await.unwrap(), kept[0]);
 }
 
 pub async fn connecting_writes_the_credential_and_the_audit_row(store: &dyn Store) {

@@ -1,13 +1,17 @@
 //! Laws of [`Runs`](crate::store::Runs).
 
 use futures_util::future::join_all;
+use ninjaone_client::ErrorKind as Vendor;
 use time::Duration;
 use uuid::Uuid;
 
 use super::world::{World, at};
 use crate::{
+    error::ErrorKind,
     host::ManualClock,
-    model::{Lease, LeaseKey, MspOrgId, RunKind, RunOutcome, RunRecord, RunSubject, WorkerId},
+    model::{
+        Lease, LeaseKey, MspOrgId, Report, RunKind, RunOutcome, RunRecord, RunSubject, WorkerId,
+    },
     store::Store,
 };
 
@@ -59,9 +63,7 @@ fn record(world: &World<'_>, minutes: i64) -> RunRecord {
         },
         started_at: at(minutes),
         finished_at: at(minutes + 1),
-        outcome: RunOutcome::Failed {
-            error: "timeout".to_owned(),
-        },
+        outcome: RunOutcome::failed(ErrorKind::Ninjaone(Vendor::Timeout)),
         requests: 3,
     }
 }
@@ -155,7 +157,13 @@ pub async fn a_released_lease_is_free_and_its_runs_are_recorded(
             mapping: None,
             ..record(&world, 1).subject
         },
-        outcome: RunOutcome::Succeeded,
+        outcome: RunOutcome::Partial {
+            failed_reports: [
+                (Report::OsPatches, ErrorKind::Unknown),
+                (Report::Volumes, ErrorKind::Ninjaone(Vendor::Server)),
+            ]
+            .into(),
+        },
         ..record(&world, 1)
     };
     store

@@ -8,6 +8,7 @@ use crate::{
     model::{
         AuditRow, Credential, CredentialId, MspOrgId, NoteReason, PendingAuthorization, StateDigest,
     },
+    seal::KeyCheck,
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
         check_begun, check_not_ahead,
@@ -36,6 +37,11 @@ impl Connections for MemoryStore {
         credential: CredentialId,
     ) -> Result<Option<Credential>> {
         self.with(|state| Ok(state.credentials.get(&(msp, credential)).cloned()))
+            .await
+    }
+
+    async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck> {
+        self.with(|state| Ok(state.key_check.get_or_insert(offered).clone()))
             .await
     }
 

@@ -21,6 +21,8 @@ use regentra_sync::{
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
+use crate::scripted::TIMED_OUT;
+
 /// One NinjaOne tenant: what one credential of an MSP sees. All of them use the same ids for organizations and devices.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tenant(pub u8);
@@ -324,7 +326,7 @@ impl Truth {
             if let Some(report) = report_of(kind) {
                 let outcome = if self.has(Fault::ReportTimesOut(kind)) {
                     (status, complete) = (Status::Unknown, false);
-                    ReportOutcome::Failed
+                    TIMED_OUT
                 } else if self.has(Fault::ReportNotAvailable(kind)) {
                     status = Status::Unknown;
                     ReportOutcome::NotAvailable

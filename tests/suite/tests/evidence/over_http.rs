@@ -1,12 +1,14 @@
 //! From credentials to five verdicts, over real HTTP: what a customer's verdicts are, and what no fault may do to them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
 use std::time::Duration;
 
-use ninjaone_client::{BaseUrl, Client, Credentials, RateLimit, RetryPolicy};
+use ninjaone_client::{BaseUrl, Client, Credentials, ErrorKind as Vendor, RateLimit, RetryPolicy};
 use ninjaone_simulator::{Fault, Malformed, NotAvailable, Preset, Tenant, front};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Reason, Rules, Signal, SignalKind, Status};
 use regentra_sync::{
+    ErrorKind,
     model::{
         ComplianceOrgId, CustomFieldSource, CustomFields, ExternalOrgId, Question, Report,
         ReportOutcome,
@@ -17,6 +19,9 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
+
+/// A report that failed, for whatever reason.
+const FAILED: ReportOutcome = ReportOutcome::Failed(ErrorKind::Unknown);
 
 fn tenant(preset: Preset, devices: usize) -> Tenant {
     Tenant::preset(preset, 11, devices, NOW)
@@ -312,10 +317,21 @@ async fn one_report_at_a_time(fault: Fault, outcome: ReportOutcome, reason: Reas
         let mut faulty = tenant(Preset::Healthy, 60);
         faulty.fault(fault.clone().on(path));
         let collected = collect(faulty, organization).await;
+        let found = collected.assessment.reports[&report];
         assert_eq!(
-            collected.assessment.reports[&report], outcome,
+            discriminant(&found),
+            discriminant(&outcome),
             "{fault:?} on {path}"
         );
+        if let ReportOutcome::Failed(kind) = found {
+            // The kind that is stored is that of the failure which the caller sees.
+            let failure = collected.failures[&report].kind();
+            assert_eq!(
+                kind.as_str(),
+                ErrorKind::Ninjaone(failure).as_str(),
+                "{fault:?} on {path}"
+            );
+        }
         for (other, signal) in by_kind(&collected) {
             if other == kind {
                 let expected = if outcome == ReportOutcome::Answered {
@@ -349,7 +365,7 @@ async fn a_report_that_fails_makes_its_own_signal_unknown_and_leaves_the_others(
         Fault::EmptyBody,
         Fault::CutBody { after: 40 },
     ] {
-        one_report_at_a_time(fault, ReportOutcome::Failed, Reason::ReportFailed).await;
+        one_report_at_a_time(fault, FAILED, Reason::ReportFailed).await;
     }
 }
 
@@ -383,7 +399,8 @@ async fn a_report_that_is_refused_after_its_first_page_broke_off() {
         tenant.fault(refused.on(path).starting_at(2));
         let collected = collect(tenant, organization).await;
         assert_eq!(collected.rows[&report].pages, 1, "{path}");
-        assert_eq!(collected.assessment.reports[&report], ReportOutcome::Failed);
+        let forbidden = ReportOutcome::Failed(ErrorKind::Ninjaone(Vendor::NotAvailable));
+        assert_eq!(collected.assessment.reports[&report], forbidden);
         let signal = &by_kind(&collected)[&kind];
         assert_eq!(signal.status, Status::Unknown, "{path}");
         assert!(signal.reasons.contains(&Reason::ReportFailed));
@@ -609,7 +626,7 @@ async fn custom_fields_that_cannot_be_read_make_the_disks_unknown_and_leave_the_
     let collected = macs_with_a_custom_field(&values, Some(Fault::ServiceUnavailable)).await;
     assert_eq!(
         collected.assessment.reports[&Report::CustomFields],
-        ReportOutcome::Failed
+        ReportOutcome::Failed(ErrorKind::Ninjaone(Vendor::Server))
     );
     for (kind, signal) in by_kind(&collected) {
         if kind == SignalKind::DiskEncryption {

@@ -295,7 +295,7 @@ async fn nothing_is_retired_after_rows_that_did_not_decode(host: Host) {
         nothing_is_retired_when(&host, |host| host.ninjaone.script().malformed_rows = 1).await;
     assert_eq!(synced(sync.outcome.as_ref().unwrap()).malformed_rows, 1);
     let runs = host.store.runs(host.msp).await.unwrap();
-    assert!(runs.iter().any(|run| run.outcome == RunOutcome::Partial));
+    assert!(runs.iter().any(|run| run.outcome == RunOutcome::PARTIAL));
 }
 
 async fn nothing_is_retired_after_a_failed_pull(host: Host) {
@@ -928,9 +928,7 @@ async fn what_keeps_a_region_from_being_synced_stands_on_the_card_until_it_is_ov
     assert_eq!((error.kind, error.mapping), (RunKind::AssetSync, None));
     assert_eq!(
         error.outcome,
-        RunOutcome::Failed {
-            error: "ninjaone.wrong_region_or_client".to_owned()
-        }
+        RunOutcome::failed(ErrorKind::Ninjaone(Vendor::WrongRegionOrClient))
     );
     host.ninjaone.script().fails = None;
     host.clock.advance(Duration::minutes(1));

@@ -576,9 +576,7 @@ async fn a_dead_refresh_token_says_authorize_again_and_changes_nothing_else(host
     // Revoked in NinjaOne, or a process died between NinjaOne's answer and the write.
     host.ninjaone.script().refresh_tokens += 1;
     let kind = ErrorKind::Ninjaone(Vendor::AuthorizeAgain);
-    let failed = RunOutcome::Failed {
-        error: "ninjaone.authorize_again".to_owned(),
-    };
+    let failed = RunOutcome::failed(kind);
     let synced = host
         .integration
         .sync_assets(host.msp, &us(), operator(), host.event())

@@ -1,11 +1,15 @@
 //! Section 2 and the troubleshooting of the promise: each answer is found in what is stored, and found only then.
 
-use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    sync::Arc,
+};
 
 use regentra_sync::{
     Choice, ErrorKind, Integration, TestConnection,
     host::Clock as _,
-    model::{CompanyId, NINJAONE_WINDOWS, Report, ReportOutcome, RunKind},
+    model::{CompanyId, NINJAONE_WINDOWS, Report, RunKind},
     ninjaone_client::ErrorKind as Vendor,
     schedule::{Cadence, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
@@ -15,7 +19,7 @@ use time::Duration;
 
 use crate::{
     host::{Host, operator, us},
-    scripted::device,
+    scripted::{TIMED_OUT, device},
 };
 
 on_every_store!(
@@ -34,6 +38,7 @@ on_every_store!(
     credentials_that_do_not_open_with_this_key,
     a_low_budget,
     the_last_run_of_one_customer_failed,
+    reports_of_one_customers_last_sweep_failed,
     nobody_runs_the_schedule,
     disconnected,
     nothing_is_found_where_nothing_is_wrong,
@@ -179,7 +184,7 @@ async fn no_tickets_because_the_first_sweep_is_a_dry_run(host: Host) {
 
 async fn a_dry_run_that_cannot_end_because_a_report_never_answers(host: Host) {
     host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
-    let failed = (Report::Volumes, ReportOutcome::Failed);
+    let failed = (Report::Volumes, TIMED_OUT);
     host.ninjaone.script().reports.extend([failed]);
     host.ninjaone.script().incomplete = true;
     host.sweep_all().await;
@@ -322,7 +327,7 @@ async fn the_last_run_of_one_customer_failed(host: Host) {
     let found = diagnosed(&host, None).await;
     let failed = Finding::LastRunFailed {
         kind: RunKind::AssetSync,
-        error: "ninjaone.timeout".to_owned(),
+        error: ErrorKind::Ninjaone(Vendor::Timeout),
     };
     assert_eq!(found.len(), 1);
     assert_eq!(
@@ -334,6 +339,33 @@ async fn the_last_run_of_one_customer_failed(host: Host) {
     assert_eq!(names(&host, Some(companies[1])).await, ["last_run_failed"]);
     host.ninjaone.script().fails_for.clear();
     host.sync().await;
+    assert!(names(&host, None).await.is_empty());
+}
+
+async fn reports_of_one_customers_last_sweep_failed(host: Host) {
+    host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
+    host.sweep_all().await;
+    let reports = BTreeMap::from([(Report::Volumes, ErrorKind::Ninjaone(Vendor::Timeout))]);
+    host.ninjaone
+        .script()
+        .reports
+        .extend([(Report::Volumes, TIMED_OUT)]);
+    host.ninjaone.script().incomplete = true;
+    host.sweep_all().await;
+    let found = diagnosed(&host, None).await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].finding, Finding::ReportsFailed { reports });
+    assert_eq!(found[0].mappings.len(), 2);
+    assert!(
+        found[0]
+            .finding
+            .meaning()
+            .contains("volumes (ninjaone.timeout)")
+    );
+    says(&found[0]);
+    host.ninjaone.script().reports.clear();
+    host.ninjaone.script().incomplete = false;
+    host.sweep_all().await;
     assert!(names(&host, None).await.is_empty());
 }
 

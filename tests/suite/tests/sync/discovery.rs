@@ -226,9 +226,7 @@ async fn a_discovery_that_fails_says_so_on_the_card_and_changes_nothing(host: Ho
     assert_eq!(error.kind(), ErrorKind::Ninjaone(Vendor::Timeout));
     assert_eq!(host.mapping(1).await, before);
     let status = host.integration.connection_status(host.msp).await.unwrap();
-    let failed = RunOutcome::Failed {
-        error: "ninjaone.timeout".to_owned(),
-    };
+    let failed = RunOutcome::failed(ErrorKind::Ninjaone(Vendor::Timeout));
     assert_eq!(status[0].last_error.as_ref().unwrap().outcome, failed);
     host.ninjaone.script().fails = None;
     host.discover().await;

@@ -14,7 +14,7 @@ use time::Duration;
 
 use crate::{
     host::{Host, operator, us},
-    scripted::device,
+    scripted::{TIMED_OUT, device},
 };
 
 on_every_store!(
@@ -78,11 +78,16 @@ async fn a_second_delivery_leaves_the_record_of_the_run_as_it_is(host: Host) {
     host.ninjaone
         .script()
         .reports
-        .insert(Report::AntivirusStatus, ReportOutcome::Failed);
+        .insert(Report::AntivirusStatus, TIMED_OUT);
     let event = host.sweep_events().await.remove(0);
     host.integration.sweep(&event).await.unwrap();
     let before = host.store.runs(host.msp).await.unwrap();
-    assert!(before.iter().any(|run| run.outcome == RunOutcome::Partial));
+    let failed_reports = BTreeMap::from([(
+        Report::AntivirusStatus,
+        ErrorKind::Ninjaone(Vendor::Timeout),
+    )]);
+    let partial = RunOutcome::Partial { failed_reports };
+    assert!(before.iter().any(|run| run.outcome == partial));
     host.clock.advance(Duration::minutes(1));
     let again = host.another_process().sweep(&event).await.unwrap();
     assert_eq!(again, SweepOutcome::AlreadyCommitted);
@@ -317,7 +322,7 @@ async fn the_dry_run_ends_with_the_first_sweep_in_which_every_report_answered(ho
     host.ninjaone
         .script()
         .reports
-        .insert(Report::OsPatches, ReportOutcome::Failed);
+        .insert(Report::OsPatches, TIMED_OUT);
     let unanswered = host.sweep_one().await;
     assert!(unanswered.dry_run && !unanswered.answered);
     assert_eq!(host.mapping(1).await.first_evidence_synced_at, None);

@@ -153,7 +153,7 @@ async fn rows_of_organizations_that_could_not_be_read_are_said_wherever_the_list
     assert_eq!(card[0].organizations.unreadable_rows, 2);
     assert_eq!(
         card[0].last_discovery.as_ref().unwrap().outcome,
-        RunOutcome::Partial
+        RunOutcome::PARTIAL
     );
     // A second list that lost as much writes nothing; one that lost nothing ends it.
     let rows = host.msp_audit(AuditAction::NinjaoneDiscovered).await.len();
@@ -355,7 +355,7 @@ async fn a_shrunk_list_holds_assets_until_the_next_complete_one_says_the_same(ho
     assert_eq!(card[0].assets.held, 10);
     assert_eq!(
         card[0].last_asset_sync.as_ref().unwrap().outcome,
-        RunOutcome::Partial
+        RunOutcome::PARTIAL
     );
     let SyncOutcome::Synced {
         counts,

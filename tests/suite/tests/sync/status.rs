@@ -1,7 +1,7 @@
 //! Section 2: what an operator's card shows; section 6: what may stand in an audit trail.
 
 use regentra_sync::{
-    Choice, DryRun,
+    Choice, DryRun, ErrorKind,
     host::Clock as _,
     model::{NINJAONE_WINDOWS, RunOutcome},
     ninjaone_client::ErrorKind as Vendor,
@@ -94,9 +94,8 @@ async fn the_card_shows_what_an_operator_wants_to_know(host: Host) {
         card.customers[0].last_asset_sync.as_ref().unwrap().outcome,
         RunOutcome::Succeeded
     );
-    let failed = RunOutcome::Failed {
-        error: "ninjaone.rate_limited".to_owned(),
-    };
+    let limited = Vendor::RateLimited { retry_after: None };
+    let failed = RunOutcome::failed(ErrorKind::Ninjaone(limited));
     assert_eq!(
         card.customers[1].last_asset_sync.as_ref().unwrap().outcome,
         failed

@@ -30,6 +30,7 @@ use regentra_sync::{
         TicketTick, WorkerId, come_back,
     },
     regentra_evidence::SignalKind,
+    seal::KeyCheck,
     store::{CommitOutcome, Guard, Stamped, StoreError, StoredSignal},
 };
 use time::{Duration, OffsetDateTime};
@@ -45,6 +46,7 @@ pub(crate) struct HashMapStore {
 #[derive(Debug, Default)]
 struct State {
     events: HashSet<(MspOrgId, EventId)>,
+    key_check: Option<KeyCheck>,
     credentials: HashMap<(MspOrgId, CredentialId), Credential>,
     authorizations: HashMap<(MspOrgId, StateDigest), PendingAuthorization>,
     mappings: HashMap<(MspOrgId, MappingId), Mapping>,

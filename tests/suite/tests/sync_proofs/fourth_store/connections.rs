@@ -5,6 +5,7 @@ use regentra_sync::{
     model::{
         AuditRow, Credential, CredentialId, MspOrgId, NoteReason, PendingAuthorization, StateDigest,
     },
+    seal::KeyCheck,
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
         check_begun, check_not_ahead,
@@ -34,6 +35,10 @@ impl Connections for HashMapStore {
         credential: CredentialId,
     ) -> Result<Option<Credential>> {
         Ok(self.state().credentials.get(&(msp, credential)).cloned())
+    }
+
+    async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck> {
+        Ok(self.state().key_check.get_or_insert(offered).clone())
     }
 
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {

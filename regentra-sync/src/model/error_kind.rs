@@ -1,0 +1,237 @@
+//! The kinds of errors, which are remembered with runs.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What went wrong, named by what the caller does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// What was asked for cannot be: correct the request.
+    Invalid,
+    /// There is no such credential, mapping or company for this MSP: look at the list.
+    NotFound,
+    /// It contradicts what is there: an organization that is mapped, a company that was promoted, a client id that is
+    /// connected elsewhere. Change that first, or ask for the override where there is one.
+    Conflict,
+    /// This region is not connected: connect it.
+    NotConnected,
+    /// This authorization is not under way, was refused, or came back too late: begin it again.
+    BeginAgain,
+    /// Another run works on the same subject: wait for it.
+    Busy,
+    /// Somebody changed what the work relied on, again and again: look, and try again.
+    Superseded,
+    /// The work took longer than its deadline and was ended: the next attempt starts afresh. See
+    /// [`Policy::sweep_deadline`](crate::host::Policy::sweep_deadline) and [`Policy::event_deadline`](crate::host::Policy::event_deadline).
+    Deadline,
+    /// Stored secrets do not open: restore the key, or connect again.
+    Sealing,
+    /// NinjaOne, as its client says.
+    Ninjaone(ninjaone_client::ErrorKind),
+    /// The store, as it says.
+    Store(StoreErrorKind),
+    /// A part of the host did not keep its contract.
+    Internal,
+    /// A kind that this release does not know: another one stored it.
+    Unknown,
+}
+
+impl ErrorKind {
+    /// A short name for run records, lists and metrics, such as `not_found` or `ninjaone.timeout`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        use ninjaone_client::ErrorKind as Vendor;
+        match self {
+            Self::Invalid => "invalid",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::NotConnected => "not_connected",
+            Self::BeginAgain => "begin_again",
+            Self::Busy => "busy",
+            Self::Superseded => "superseded",
+            Self::Deadline => "deadline",
+            Self::Sealing => "sealing",
+            Self::Internal => "internal",
+            Self::Unknown => "unknown",
+            Self::Ninjaone(kind) => match kind {
+                Vendor::Config => "ninjaone.config",
+                Vendor::InvalidRequest => "ninjaone.invalid_request",
+                Vendor::Unauthenticated => "ninjaone.unauthenticated",
+                Vendor::WrongRegionOrClient => "ninjaone.wrong_region_or_client",
+                Vendor::ScopeNotGranted => "ninjaone.scope_not_granted",
+                Vendor::AuthorizeAgain => "ninjaone.authorize_again",
+                Vendor::UserContextRequired => "ninjaone.user_context_required",
+                Vendor::Forbidden => "ninjaone.forbidden",
+                Vendor::NotAvailable => "ninjaone.not_available",
+                Vendor::NotFound => "ninjaone.not_found",
+                Vendor::Conflict => "ninjaone.conflict",
+                Vendor::RateLimited { .. } => "ninjaone.rate_limited",
+                Vendor::Truncated => "ninjaone.truncated",
+                Vendor::LimitExceeded => "ninjaone.limit_exceeded",
+                Vendor::Timeout => "ninjaone.timeout",
+                Vendor::Connect => "ninjaone.connect",
+                Vendor::Certificate => "ninjaone.certificate",
+                Vendor::Decode => "ninjaone.decode",
+                Vendor::Server => "ninjaone.server",
+                Vendor::Budget => "ninjaone.budget",
+                Vendor::TokenStore => "ninjaone.token_store",
+                _ => "ninjaone.other",
+            },
+            Self::Store(kind) => match kind {
+                StoreErrorKind::Unavailable => "store.unavailable",
+                StoreErrorKind::Contention => "store.contention",
+                StoreErrorKind::ReadOnly => "store.read_only",
+                StoreErrorKind::Corrupt => "store.corrupt",
+                StoreErrorKind::Misconfigured => "store.misconfigured",
+                StoreErrorKind::Clock => "store.clock",
+                StoreErrorKind::Other => "store.other",
+            },
+        }
+    }
+
+    /// Every kind, without the wait of one.
+    const ALL: [Self; 39] = {
+        use ninjaone_client::ErrorKind as Vendor;
+        [
+            Self::Invalid,
+            Self::NotFound,
+            Self::Conflict,
+            Self::NotConnected,
+            Self::BeginAgain,
+            Self::Busy,
+            Self::Superseded,
+            Self::Deadline,
+            Self::Sealing,
+            Self::Internal,
+            Self::Unknown,
+            Self::Ninjaone(Vendor::Config),
+            Self::Ninjaone(Vendor::InvalidRequest),
+            Self::Ninjaone(Vendor::Unauthenticated),
+            Self::Ninjaone(Vendor::WrongRegionOrClient),
+            Self::Ninjaone(Vendor::ScopeNotGranted),
+            Self::Ninjaone(Vendor::AuthorizeAgain),
+            Self::Ninjaone(Vendor::UserContextRequired),
+            Self::Ninjaone(Vendor::Forbidden),
+            Self::Ninjaone(Vendor::NotAvailable),
+            Self::Ninjaone(Vendor::NotFound),
+            Self::Ninjaone(Vendor::Conflict),
+            Self::Ninjaone(Vendor::RateLimited { retry_after: None }),
+            Self::Ninjaone(Vendor::Truncated),
+            Self::Ninjaone(Vendor::LimitExceeded),
+            Self::Ninjaone(Vendor::Timeout),
+            Self::Ninjaone(Vendor::Connect),
+            Self::Ninjaone(Vendor::Certificate),
+            Self::Ninjaone(Vendor::Decode),
+            Self::Ninjaone(Vendor::Server),
+            Self::Ninjaone(Vendor::Budget),
+            Self::Ninjaone(Vendor::TokenStore),
+            Self::Store(StoreErrorKind::Unavailable),
+            Self::Store(StoreErrorKind::Contention),
+            Self::Store(StoreErrorKind::ReadOnly),
+            Self::Store(StoreErrorKind::Corrupt),
+            Self::Store(StoreErrorKind::Misconfigured),
+            Self::Store(StoreErrorKind::Clock),
+            Self::Store(StoreErrorKind::Other),
+        ]
+    };
+
+    /// The kind of that name ([`as_str`](Self::as_str)); [`Unknown`](Self::Unknown) for a name that this release does not know.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        let named = Self::ALL.into_iter().find(|kind| kind.as_str() == name);
+        named.unwrap_or(Self::Unknown)
+    }
+
+    /// The kind as it is remembered: without how long NinjaOne asked to wait, which is over by then.
+    pub(crate) const fn remembered(self) -> Self {
+        match self {
+            Self::Ninjaone(ninjaone_client::ErrorKind::RateLimited { .. }) => {
+                Self::Ninjaone(ninjaone_client::ErrorKind::RateLimited { retry_after: None })
+            }
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for ErrorKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<'de, str>::deserialize(deserializer)?;
+        Ok(Self::from_name(&name))
+    }
+}
+
+/// What kind of trouble a store has: named by what the caller does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The database does not answer, is locked or out of connections: try again later.
+    Unavailable,
+    /// The database gave up a race inside itself (serialization, deadlock): try again now.
+    Contention,
+    /// There is no room left, or the database may not be written.
+    ReadOnly,
+    /// A stored value cannot be read: a person has to look.
+    Corrupt,
+    /// The schema is missing, foreign, older or newer than this program, or the role may not do this: a person has to set it up.
+    Misconfigured,
+    /// The time of a commit lies ahead of the store's clock, or behind what is written already: a clock is wrong, and is to be
+    /// set right.
+    Clock,
+    /// Anything else.
+    Other,
+}
+
+impl StoreErrorKind {
+    /// Whether the same call may succeed later without a person.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Contention | Self::Clock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
+    use ninjaone_client::ErrorKind as Vendor;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own_and_is_read_back_from_it() {
+        let names: BTreeSet<_> = ErrorKind::ALL.map(ErrorKind::as_str).into();
+        assert_eq!(names.len(), ErrorKind::ALL.len());
+        // A kind of the client's that has no name here.
+        assert!(!names.contains("ninjaone.other"));
+        for kind in ErrorKind::ALL {
+            let json = serde_json::to_string(&kind).unwrap();
+            assert_eq!(json, format!("\"{kind}\""));
+            assert_eq!(serde_json::from_str::<ErrorKind>(&json).unwrap(), kind);
+        }
+        assert_eq!(
+            ErrorKind::from_name("ninjaone.of_next_year"),
+            ErrorKind::Unknown
+        );
+    }
+
+    #[test]
+    fn a_wait_is_not_remembered() {
+        let retry_after = Some(Duration::from_secs(86_400));
+        let kind = ErrorKind::Ninjaone(Vendor::RateLimited { retry_after });
+        assert_eq!(ErrorKind::from_name(kind.as_str()), kind.remembered());
+    }
+}
