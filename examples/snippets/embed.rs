@@ -12,6 +12,7 @@ use regentra_sync::{
     Connect, Integration, Scheduler,
     host::{Clock as _, Policy, SystemClock},
     model::{Actor::Schedule, ComplianceOrgId, EventId, MspOrgId, RegionKey},
+    ninjaone::NinjaOneApi,
     schedule::Cadence,
     seal::{KeyId, Keyring, MasterKey},
 };
@@ -29,10 +30,12 @@ async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let store = Arc::new(SqliteStore::migrate(folder.path().join("service.db")).await?);
     let (key, identity) = (MasterKey::generate()?, MasterKey::generate()?);
+    let keyring = Arc::new(Keyring::new(KeyId::new("demo")?, key, identity));
+    let ninjaone = NinjaOneApi::new().shared_budget(store.clone(), keyring.clone());
     let (every, offset) = (Duration::seconds(3), Duration::ZERO);
     let often = Cadence { every, offset };
     let policy = Policy::default().asset_sync(often).evidence_sweep(often);
-    let sync = Integration::builder(store, Keyring::new(KeyId::new("demo")?, key, identity))
+    let sync = Integration::builder(store, keyring, Arc::new(ninjaone))
         .policy(policy.allow_hosts(|_| true))
         .build();
 

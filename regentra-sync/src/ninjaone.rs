@@ -1,4 +1,4 @@
-//! What the use cases need of NinjaOne, as a trait: the live one asks the API ([`LiveNinjaOne`]), a test scripts it, and another
+//! What the use cases need of NinjaOne, as a trait: [`NinjaOneApi`] asks the API, a test scripts it, and another
 //! way to get at the data, such as one pass over the whole tenant's reports, is another implementation.
 
 mod api;
@@ -11,7 +11,7 @@ mod reports;
 mod row_tally;
 
 pub use self::{
-    api::LiveNinjaOne,
+    api::NinjaOneApi,
     assessment::{Assessment, AssessmentRequest, Verdict},
     evaluation::Collected,
     port::{Access, AccessGrant, NinjaOne, Redeemed, Redemption, Standing},

@@ -52,11 +52,11 @@ use crate::{
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
-/// use regentra_sync::{Integration, Scheduler, seal::{KeyId, Keyring, MasterKey}, store::MemoryStore};
+/// use regentra_sync::{Integration, Scheduler, ninjaone::NinjaOneApi, seal::{KeyId, Keyring, MasterKey}, store::MemoryStore};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// let keyring = Keyring::new(KeyId::new("2026-11")?, MasterKey::generate()?, MasterKey::generate()?);
-/// let integration = Integration::builder(Arc::new(MemoryStore::new()), keyring).build();
+/// let integration = Integration::builder(Arc::new(MemoryStore::new()), keyring, Arc::new(NinjaOneApi::new())).build();
 ///
 /// // In a service this future is a signal or the host's own cancellation token.
 /// let until_told = tokio::time::sleep(Duration::from_millis(20));
@@ -755,6 +755,7 @@ mod tests {
     use crate::{
         host::Policy,
         model::{EventId, MspOrgId, RegionKey},
+        ninjaone::NinjaOneApi,
         schedule::SyncEvent,
         seal::{KeyId, Keyring, MasterKey},
         store::MemoryStore,
@@ -778,7 +779,8 @@ mod tests {
     fn scheduler(policy: Policy) -> Scheduler {
         let key = || MasterKey::from_bytes([1; 32]);
         let keyring = Keyring::new(KeyId::new("one").unwrap(), key(), key());
-        let integration = Integration::builder(Arc::new(MemoryStore::new()), keyring);
+        let ninjaone = Arc::new(NinjaOneApi::new());
+        let integration = Integration::builder(Arc::new(MemoryStore::new()), keyring, ninjaone);
         Scheduler::new(integration.policy(policy).build())
     }
 

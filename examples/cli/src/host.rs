@@ -9,6 +9,7 @@ use regentra_sync::{
     ConnectionStatus, Integration, IntegrationBuilder,
     host::{Clock, Observer, Policy, StoreClock, SystemClock},
     model::{Actor, ActorId, Credential, EventId, MspOrgId, RegionKey, UnknownRegion},
+    ninjaone::NinjaOneApi,
     seal::Keyring,
     store::{MemoryStore, Store},
 };
@@ -83,10 +84,16 @@ impl HostArgs {
         let Some(keyring) = keys::find(&database)? else {
             bail!(keys::missing(&database));
         };
-        let msp = self.msp.unwrap_or(MspOrgId::from_uuid(MSP));
-        let builder = Integration::builder(store, keyring);
+        let meter = Arc::new(Meter::new());
+        let builder = integration(store, keyring, Arc::<Meter>::clone(&meter));
         let builder = vouching(builder, &database)?;
-        Ok(Host::of(builder, msp, self.clock(), self.json))
+        Ok(Host::of(
+            builder,
+            meter,
+            self.msp(),
+            self.clock(),
+            self.json,
+        ))
     }
 
     /// The same, with another policy and another observer.
@@ -104,9 +111,9 @@ impl HostArgs {
             bail!(keys::missing(&database));
         };
         let host = self.host(Arc::clone(&store), keys::throwaway()?);
-        let integration = vouching(Integration::builder(store, keyring), &database)?
+        let builder = integration(store, keyring, Arc::clone(&observer));
+        let integration = vouching(builder, &database)?
             .clock(self.clock())
-            .observer(observer)
             .policy(policy(of_this_machine()))
             .build();
         Ok(Host {
@@ -294,6 +301,19 @@ fn is_simulated(region: &RegionKey) -> bool {
     }
 }
 
+/// An integration whose requests are drawn from the database's budget.
+fn integration(
+    store: Arc<dyn Store>,
+    keyring: Keyring,
+    observer: Arc<dyn Observer>,
+) -> IntegrationBuilder {
+    let keyring = Arc::new(keyring);
+    let ninjaone = NinjaOneApi::new()
+        .observer(Arc::clone(&observer))
+        .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
+    Integration::builder(store, keyring, Arc::new(ninjaone)).observer(observer)
+}
+
 /// Signs evidence where there is a signing key, and anchors it where a file of anchors is named.
 fn vouching(
     builder: IntegrationBuilder,
@@ -339,14 +359,20 @@ impl Host {
         clock: Arc<dyn Clock>,
         json: bool,
     ) -> Self {
-        Self::of(Integration::builder(store, keyring), msp, clock, json)
+        let meter = Arc::new(Meter::new());
+        let builder = integration(store, keyring, Arc::<Meter>::clone(&meter));
+        Self::of(builder, meter, msp, clock, json)
     }
 
-    fn of(builder: IntegrationBuilder, msp: MspOrgId, clock: Arc<dyn Clock>, json: bool) -> Self {
-        let meter = Arc::new(Meter::new());
+    fn of(
+        builder: IntegrationBuilder,
+        meter: Arc<Meter>,
+        msp: MspOrgId,
+        clock: Arc<dyn Clock>,
+        json: bool,
+    ) -> Self {
         let integration = builder
             .clock(Arc::clone(&clock))
-            .observer(Arc::<Meter>::clone(&meter))
             .policy(of_this_machine())
             .build();
         Self {

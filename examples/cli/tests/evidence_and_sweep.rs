@@ -20,7 +20,7 @@ use regentra_sync::{
         Actor, ComplianceOrgId, CredentialId, EventId, ExternalOrgId, MappingId, MspOrgId,
         RegionKey,
     },
-    ninjaone::LiveNinjaOne,
+    ninjaone::NinjaOneApi,
     ninjaone_client::RateLimit,
     schedule::{Cadence, Event, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
@@ -160,11 +160,11 @@ async fn sweep(
         )
     };
     let clock = ManualClock::at(NOW);
-    let store = MemoryStore::new().with_clock(StoreClock::of(clock.clone()));
+    let store = Arc::new(MemoryStore::new().with_clock(StoreClock::of(clock.clone())));
     let key = |byte| MasterKey::from_bytes([byte; 32]);
     let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
-    let integration = Integration::builder(Arc::new(store), keyring)
-        .live(LiveNinjaOne::new().rate_limit(RateLimit::unlimited()))
+    let ninjaone = NinjaOneApi::new().rate_limit(RateLimit::unlimited());
+    let integration = Integration::builder(store, keyring, Arc::new(ninjaone))
         .clock(Arc::new(clock))
         .policy(Policy::default().allow_hosts(|_| true))
         .build();

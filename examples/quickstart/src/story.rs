@@ -21,6 +21,7 @@ use regentra_sync::{
         Actor, ActorId, AssetStatus, CompanyId, ComplianceOrgId, CredentialId, EventId, Mapping,
         MappingId, MappingState, MspOrgId, PortalCompany, Private, RegionKey,
     },
+    ninjaone::NinjaOneApi,
     schedule::Cadence,
     store::{AssetFilter, Store},
 };
@@ -160,7 +161,11 @@ impl Host {
         let key = Key::random()?;
         key.save(&database.with_extension("db.key"))?;
         let meter = Arc::new(Meter::new());
-        let integration = Integration::builder(Arc::clone(&store), key.keyring()?)
+        let keyring = Arc::new(key.keyring()?);
+        let ninjaone = NinjaOneApi::new()
+            .observer(Arc::<Meter>::clone(&meter))
+            .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
+        let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(ninjaone))
             .clock(Arc::new(time.clone()))
             .observer(Arc::<Meter>::clone(&meter))
             // The simulated tenant is no address of NinjaOne's.

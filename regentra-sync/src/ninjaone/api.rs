@@ -47,7 +47,7 @@ const IDLE: Duration = Duration::from_secs(60 * 60);
 /// disconnected or connected anew, or for an hour that nothing asks with it; its secrets and its token go with it. Credentials that
 /// are only tried are not kept.
 #[derive(Debug)]
-pub struct LiveNinjaOne {
+pub struct NinjaOneApi {
     limit: RateLimit,
     retry: RetryPolicy,
     observer: Option<Arc<dyn Observer>>,
@@ -115,13 +115,13 @@ impl Clients {
     }
 }
 
-impl Default for LiveNinjaOne {
+impl Default for NinjaOneApi {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl LiveNinjaOne {
+impl NinjaOneApi {
     /// NinjaOne under the vendor's limits and the default retries.
     #[must_use]
     pub fn new() -> Self {
@@ -165,19 +165,25 @@ impl LiveNinjaOne {
         self
     }
 
-    /// Tells how requests go on.
+    /// Observes the requests: each attempt, and each wait.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// Draws every request from the budget in the store too, which all processes of the host share.
+    /// Draws every request from the budget in the store too, which all processes of the host share. The keyring is the
+    /// integration's: it names the tenant whose budget it is. Without a shared budget this process keeps the limits on its own,
+    /// and a second one spends the same requests again.
     #[must_use]
-    pub fn shared_budget(mut self, store: Arc<dyn Store>, keyring: Arc<Keyring>) -> Self {
+    pub fn shared_budget(
+        mut self,
+        store: Arc<dyn Store>,
+        keyring: impl Into<Arc<Keyring>>,
+    ) -> Self {
         self.budget = Some(StoreBudget {
             store,
-            keyring,
+            keyring: keyring.into(),
             log_ins: None,
         });
         self
@@ -270,7 +276,7 @@ fn authorized(
     }
 }
 
-impl LiveNinjaOne {
+impl NinjaOneApi {
     /// Puts the Entra device ids of a custom field into the devices that have one. What is not said, because a row does not
     /// decode or the tenant does not give the report, leaves the list saying that a device without one may have one.
     async fn read_entra_device_ids(
@@ -320,7 +326,7 @@ impl LiveNinjaOne {
 }
 
 #[async_trait]
-impl NinjaOne for LiveNinjaOne {
+impl NinjaOne for NinjaOneApi {
     async fn authenticate(&self, access: &Access) -> Result<()> {
         Ok(self.client(access)?.authenticate().await?)
     }

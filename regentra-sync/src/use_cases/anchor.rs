@@ -399,6 +399,7 @@ mod tests {
     use super::*;
     use crate::{
         host::{ManualClock, SinkError, SinkErrorKind, StoreClock},
+        ninjaone::NinjaOneApi,
         schedule::PlanKind,
         seal::{Keyring, MasterKey},
         store::{
@@ -432,10 +433,15 @@ mod tests {
         }
     }
 
+    /// Nothing here asks NinjaOne.
+    fn ninjaone() -> Arc<NinjaOneApi> {
+        Arc::new(NinjaOneApi::new())
+    }
+
     fn host(store: &MemoryStore, sink: &Arc<Sink>) -> Integration {
         let key = |byte| MasterKey::from_bytes([byte; 32]);
         let keyring = Keyring::new(KeyId::new("k").unwrap(), key(1), key(2));
-        Integration::builder(Arc::new(store.clone()), keyring)
+        Integration::builder(Arc::new(store.clone()), keyring, ninjaone())
             .clock(Arc::new(ManualClock::at(at(400))))
             .anchor_sink(Arc::<Sink>::clone(sink))
             .build()
@@ -528,7 +534,7 @@ mod tests {
         sweep_in(&world, "first", at(0)).await;
         let key = |byte| MasterKey::from_bytes([byte; 32]);
         let keyring = Keyring::new(KeyId::new("k").unwrap(), key(1), key(2));
-        let without = Integration::builder(Arc::new(store.clone()), keyring)
+        let without = Integration::builder(Arc::new(store.clone()), keyring, ninjaone())
             .clock(Arc::new(clock.clone()))
             .build();
         let host = host(&store, &Arc::default());

@@ -46,10 +46,10 @@ impl Integration {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use regentra_sync::{Integration, model::MspOrgId, seal::{KeyId, Keyring, MasterKey}, store::MemoryStore};
+    /// # use regentra_sync::{Integration, model::MspOrgId, ninjaone::NinjaOneApi, seal::{KeyId, Keyring, MasterKey}, store::MemoryStore};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let keyring = Keyring::new(KeyId::new("2026-11")?, MasterKey::generate()?, MasterKey::generate()?);
-    /// # let integration = Integration::builder(Arc::new(MemoryStore::new()), keyring).build();
+    /// # let integration = Integration::builder(Arc::new(MemoryStore::new()), keyring, Arc::new(NinjaOneApi::new())).build();
     /// let msp: MspOrgId = "6f0a8f0e-8a53-4a80-9a0c-4f4f0d6f1a11".parse()?;
     /// for diagnosis in integration.diagnose(msp, None).await? {
     ///     assert_eq!(diagnosis.finding.as_str(), "nothing_saved");

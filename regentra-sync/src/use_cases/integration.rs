@@ -23,7 +23,7 @@ use crate::{
         Actor, AuditDetails, AuditRow, Credential, CredentialId, EventId, Field, Fingerprint,
         Grant, Lease, LeaseKey, MspOrgId, RegionKey, RunRecord, WorkerId,
     },
-    ninjaone::{Access, AccessGrant, LiveNinjaOne, NinjaOne, Standing},
+    ninjaone::{Access, AccessGrant, NinjaOne, Standing},
     seal::{Keyring, SealError},
     store::{Store, StoreErrorKind},
 };
@@ -35,11 +35,14 @@ pub(super) const RACES: usize = 16;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use regentra_sync::{Integration, seal::{KeyId, Keyring, MasterKey}, store::MemoryStore};
+/// use regentra_sync::{Integration, ninjaone::NinjaOneApi, seal::{KeyId, Keyring, MasterKey}, store::MemoryStore};
 ///
+/// let store = Arc::new(MemoryStore::new());
 /// // The host keeps these keys in its own secret store.
-/// let keyring = Keyring::new(KeyId::new("2026-11")?, MasterKey::generate()?, MasterKey::generate()?);
-/// let integration = Integration::builder(Arc::new(MemoryStore::new()), keyring).build();
+/// let keyring = Arc::new(Keyring::new(KeyId::new("2026-11")?, MasterKey::generate()?, MasterKey::generate()?));
+/// // Every process of the host draws its requests from the budget in the store.
+/// let ninjaone = NinjaOneApi::new().shared_budget(store.clone(), keyring.clone());
+/// let integration = Integration::builder(store, keyring, Arc::new(ninjaone)).build();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -71,9 +74,8 @@ pub(super) struct Inner {
 #[derive(Debug)]
 pub struct IntegrationBuilder {
     store: Arc<dyn Store>,
-    keyring: Keyring,
-    ninjaone: Option<Arc<dyn NinjaOne>>,
-    live: LiveNinjaOne,
+    keyring: Arc<Keyring>,
+    ninjaone: Arc<dyn NinjaOne>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     policy: Policy,
@@ -82,21 +84,6 @@ pub struct IntegrationBuilder {
 }
 
 impl IntegrationBuilder {
-    /// Another way to NinjaOne than its API: a script, a recording, another strategy.
-    #[must_use]
-    pub fn ninjaone(mut self, ninjaone: Arc<dyn NinjaOne>) -> Self {
-        self.ninjaone = Some(ninjaone);
-        self
-    }
-
-    /// NinjaOne over its API with other settings than the default ones. Observer and shared budget are added by
-    /// [`build`](Self::build).
-    #[must_use]
-    pub fn live(mut self, live: LiveNinjaOne) -> Self {
-        self.live = live;
-        self
-    }
-
     /// Another clock than the machine's.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -104,7 +91,8 @@ impl IntegrationBuilder {
         self
     }
 
-    /// Is told how work goes on.
+    /// Observes the progress of work. The requests to NinjaOne are observed where they are made
+    /// ([`NinjaOneApi::observer`](crate::ninjaone::NinjaOneApi::observer)).
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
@@ -142,21 +130,12 @@ impl IntegrationBuilder {
             store,
             keyring,
             ninjaone,
-            live,
             clock,
             observer,
             policy,
             head_signer,
             anchor_sink,
         } = self;
-        let keyring = Arc::new(keyring);
-        let ninjaone = ninjaone.unwrap_or_else(|| {
-            let (store, keyring) = (Arc::clone(&store), Arc::clone(&keyring));
-            Arc::new(
-                live.observer(Arc::clone(&observer))
-                    .shared_budget(store, keyring),
-            )
-        });
         let worker = WorkerId::new(clock.now());
         let inner = Inner {
             store,
@@ -198,14 +177,18 @@ pub(super) struct Held<'a> {
 }
 
 impl Integration {
-    /// Begins an integration over this store with these keys.
+    /// Builds an integration over a store, with the keys that seal and open its secrets, and a way to NinjaOne: its API
+    /// ([`NinjaOneApi`](crate::ninjaone::NinjaOneApi)), or another one, such as a script in tests.
     #[must_use]
-    pub fn builder(store: Arc<dyn Store>, keyring: Keyring) -> IntegrationBuilder {
+    pub fn builder(
+        store: Arc<dyn Store>,
+        keyring: impl Into<Arc<Keyring>>,
+        ninjaone: Arc<dyn NinjaOne>,
+    ) -> IntegrationBuilder {
         IntegrationBuilder {
             store,
-            keyring,
-            ninjaone: None,
-            live: LiveNinjaOne::new(),
+            keyring: keyring.into(),
+            ninjaone,
             clock: Arc::new(SystemClock),
             observer: Arc::new(Unobserved),
             policy: Policy::default(),

@@ -10,7 +10,7 @@ use regentra_sync::{
     Authorized, BeginAuthorization, Callback, Error, Integration, RequestedAccess,
     host::{ManualClock, Policy, StoreClock},
     model::{Actor, Credential, CredentialId, EventId, Field, Mapping, MspOrgId, RegionKey},
-    ninjaone::LiveNinjaOne,
+    ninjaone::NinjaOneApi,
     ninjaone_client::RetryPolicy,
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
@@ -145,8 +145,11 @@ impl Process {
         let store = open(place, StoreClock::of(clock.clone())).await;
         let moment = std::time::Duration::from_millis(1);
         let retry = RetryPolicy::default().backoff(moment, moment);
-        let integration = Integration::builder(Arc::clone(&store), keyring())
-            .live(LiveNinjaOne::new().retry(retry))
+        let keyring = Arc::new(keyring());
+        let ninjaone = NinjaOneApi::new()
+            .retry(retry)
+            .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
+        let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(ninjaone))
             .clock(Arc::new(clock))
             .policy(Policy::default().allow_hosts(move |base| own.base_url().unwrap() == *base))
             .build();

@@ -11,7 +11,7 @@ use regentra_sync::{
     Choice, Connect, Integration, SweepOutcome,
     host::{ManualClock, Policy, StoreClock},
     model::{Actor, ComplianceOrgId, EventId, MspOrgId, RegionKey},
-    ninjaone::LiveNinjaOne,
+    ninjaone::NinjaOneApi,
     ninjaone_client::RateLimit,
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
@@ -53,10 +53,12 @@ pub async fn whole_story(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) -> Pl
     let server = front::tcp::serve(tenant).await.unwrap();
     let clock = ManualClock::at(NOW);
     let key = |byte| MasterKey::from_bytes([byte; 32]);
-    let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
+    let keyring = Arc::new(Keyring::new(KeyId::new("one").unwrap(), key(1), key(2)));
     let store = store(StoreClock::of(clock.clone()));
-    let host = Integration::builder(store, keyring)
-        .live(LiveNinjaOne::new().rate_limit(RateLimit::unlimited()))
+    let ninjaone = NinjaOneApi::new()
+        .rate_limit(RateLimit::unlimited())
+        .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
+    let host = Integration::builder(store, keyring, Arc::new(ninjaone))
         .clock(Arc::new(clock.clone()))
         .policy(Policy::default().allow_hosts(|_| true).tickets_per_tick(3))
         .build();

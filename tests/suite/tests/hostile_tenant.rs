@@ -21,7 +21,7 @@ use regentra_sync::{
     Choice, Connect, Integration, Scheduler, SyncOutcome,
     host::{Clock as _, ManualClock, Observer, Policy, Progress, StoreClock},
     model::{Actor, ComplianceOrgId, CredentialId, EventId, MspOrgId, RegionKey},
-    ninjaone::LiveNinjaOne,
+    ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy},
     schedule::{Cadence, EventEnd, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
@@ -492,7 +492,7 @@ impl Observer for Ends {
 struct Host {
     store: Arc<dyn Store>,
     clock: ManualClock,
-    live: Arc<LiveNinjaOne>,
+    live: Arc<NinjaOneApi>,
     ends: Arc<Ends>,
     regions: BTreeMap<MspOrgId, RegionKey>,
 }
@@ -512,7 +512,7 @@ impl Host {
             .await
             .unwrap();
         let store: Arc<dyn Store> = Arc::new(store.with_clock(StoreClock::of(clock.clone())));
-        let live = LiveNinjaOne::new()
+        let live = NinjaOneApi::new()
             .rate_limit(RateLimit::unlimited())
             .retry(RetryPolicy::default().backoff(Real::from_millis(1), Real::from_millis(5)));
         Self {
@@ -531,8 +531,8 @@ impl Host {
             .allow_hosts(|_| true)
             .sweep_deadline(deadline)
             .event_deadline(deadline);
-        Integration::builder(Arc::clone(&self.store), keyring)
-            .ninjaone(Arc::<LiveNinjaOne>::clone(&self.live))
+        let live = Arc::<NinjaOneApi>::clone(&self.live);
+        Integration::builder(Arc::clone(&self.store), keyring, live)
             .clock(Arc::new(self.clock.clone()))
             .observer(Arc::<Ends>::clone(&self.ends))
             .policy(policy)

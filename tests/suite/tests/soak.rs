@@ -38,7 +38,7 @@ use regentra_sync::{
         Actor, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, NINJAONE_WINDOWS,
         RegionKey, Ticket, TicketState, chain_start,
     },
-    ninjaone::LiveNinjaOne,
+    ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError, TransportErrorKind},
     regentra_evidence::{SignalKind, verify_chain},
     schedule::{Cadence, Event, EventEnd, PlanKind},
@@ -340,11 +340,11 @@ impl Soak {
     }
 
     /// NinjaOne as a new process sees it.
-    fn live(&self) -> Arc<LiveNinjaOne> {
+    fn live(&self) -> Arc<NinjaOneApi> {
         // NinjaOne's windows, as much shorter as time is here.
         let windows = [(500, Real::from_secs(1)), (10_000, Real::from_secs(20))];
         let retry = RetryPolicy::default().backoff(Real::from_millis(1), Real::from_millis(2));
-        let live = LiveNinjaOne::new()
+        let live = NinjaOneApi::new()
             .rate_limit(RateLimit::default().windows(windows))
             .retry(retry)
             .transport(Arc::<Network>::clone(&self.network))
@@ -365,15 +365,14 @@ impl Soak {
     fn process_of(
         &self,
         clock: ManualClock,
-        live: Arc<LiveNinjaOne>,
+        live: Arc<NinjaOneApi>,
         watched: Option<Arc<Watched>>,
     ) -> Integration {
         let policy = Policy::default()
             .allow_hosts(|_| true)
             .sweep_deadline(Duration::seconds(2))
             .event_deadline(Duration::seconds(2));
-        let mut builder = Integration::builder(Arc::clone(&self.store), keyring())
-            .ninjaone(live)
+        let mut builder = Integration::builder(Arc::clone(&self.store), keyring(), live)
             .clock(Arc::new(clock))
             .anchor_sink(Arc::<Sink>::clone(&self.sink))
             .policy(policy);
@@ -505,7 +504,7 @@ impl Soak {
 struct Main<'a> {
     soak: &'a Soak,
     watched: Arc<Watched>,
-    live: Arc<LiveNinjaOne>,
+    live: Arc<NinjaOneApi>,
 }
 
 impl Main<'_> {

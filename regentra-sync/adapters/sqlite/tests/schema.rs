@@ -9,6 +9,7 @@ use regentra_sync::{
         ComplianceOrgId, CredentialId, Fingerprint, LeaseKey, MappingId, MspOrgId,
         NINJAONE_WINDOWS, RunKind, RunOutcome, RunRecord, RunSubject, Spend, WorkerId,
     },
+    ninjaone::NinjaOneApi,
     regentra_evidence::{SignalKind, Status},
     seal::{KeyId, Keyring, MasterKey},
     store::{
@@ -447,7 +448,12 @@ async fn a_database_of_the_release_before_whose_clock_ran_ahead_migrates_ignores
 
     let key = |byte| MasterKey::from_bytes([byte; 32]);
     let keyring = Keyring::new(KeyId::new("k").unwrap(), key(1), key(2));
-    let integration = Integration::builder(Arc::new(store.clone()), keyring).build();
+    let integration = Integration::builder(
+        Arc::new(store.clone()),
+        keyring,
+        Arc::new(NinjaOneApi::new()),
+    )
+    .build();
     let shown = async || {
         let found = integration.diagnose(msp, None).await.unwrap().into_iter();
         let ahead = found.filter_map(|found| match found.finding {

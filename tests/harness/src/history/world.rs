@@ -65,8 +65,8 @@ fn process(
     rotated: bool,
 ) -> Integration {
     let cap = u32::try_from(TICKETS_PER_TICK).unwrap();
-    Integration::builder(Arc::clone(store), keyring(rotated))
-        .ninjaone(Arc::new(truths.clone()))
+    let ninjaone = Arc::new(truths.clone());
+    Integration::builder(Arc::clone(store), keyring(rotated), ninjaone)
         .clock(Arc::new(clock.clone()))
         .policy(Policy::default().tickets_per_tick(cap))
         .build()

@@ -109,8 +109,7 @@ impl Site {
     }
 
     pub fn builder_with(&self, store: Arc<dyn Store>, keyring: Keyring) -> IntegrationBuilder {
-        Integration::builder(store, keyring)
-            .ninjaone(Arc::new(self.ninjaone.clone()))
+        Integration::builder(store, keyring, Arc::new(self.ninjaone.clone()))
             .clock(Arc::new(self.clock.clone()))
             .policy(Policy::default().tickets_per_tick(1))
     }

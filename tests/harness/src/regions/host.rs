@@ -118,8 +118,8 @@ impl Host {
         let store = store(StoreClock::of(clock.clone()));
         let key = |byte| MasterKey::from_bytes([byte; 32]);
         let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
-        let integration = Integration::builder(Arc::clone(&store), keyring)
-            .ninjaone(Arc::new(ninjaone.clone()))
+        let asked = Arc::new(ninjaone.clone());
+        let integration = Integration::builder(Arc::clone(&store), keyring, asked)
             .clock(Arc::new(clock.clone()))
             .build();
         let host = Self {

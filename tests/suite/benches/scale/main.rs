@@ -107,8 +107,7 @@ async fn story(database: &Database, arguments: &Arguments) -> anyhow::Result<()>
     let clock = ManualClock::at(NOW);
     let store = database.store(StoreClock::of(clock.clone()));
     let host = Host {
-        integration: Integration::builder(Arc::clone(&store), keyring()?)
-            .ninjaone(Arc::new(fleet))
+        integration: Integration::builder(Arc::clone(&store), keyring()?, Arc::new(fleet))
             .clock(Arc::new(clock.clone()))
             .build(),
         store,

@@ -12,6 +12,7 @@ use regentra_sync::{
         NoteReason, OutboxRow, PendingAuthorization, RegionKey, RunKind, RunOutcome, RunRecord,
         RunSubject, Source, StateDigest, SweptSignal, TicketTick, chain_start,
     },
+    ninjaone::NinjaOneApi,
     regentra_evidence::{
         Hash256, HeadTree, KeyId, PublicKey, SignalKind, Status, TrustedKeys, verify_export,
     },
@@ -680,10 +681,14 @@ async fn a_superuser_who_rewrites_records_is_found_by_signatures_and_anchors_and
     let sink = Arc::new(Elsewhere::default());
     let key = |byte| MasterKey::from_bytes([byte; 32]);
     let keyring = Keyring::new(KeyId::new("k").unwrap(), key(1), key(2));
-    let host = Integration::builder(Arc::new(store.clone()), keyring)
-        .clock(Arc::new(ManualClock::at(at(10))))
-        .anchor_sink(Arc::<Elsewhere>::clone(&sink))
-        .build();
+    let host = Integration::builder(
+        Arc::new(store.clone()),
+        keyring,
+        Arc::new(NinjaOneApi::new()),
+    )
+    .clock(Arc::new(ManualClock::at(at(10))))
+    .anchor_sink(Arc::<Elsewhere>::clone(&sink))
+    .build();
     assert_eq!(host.anchor(world.msp).await.unwrap().handed_out, 1);
     let anchors = sink.0.lock().unwrap().clone();
     // The key says since when every record is signed: records that lost their signature are found by it.

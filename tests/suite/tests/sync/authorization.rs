@@ -638,8 +638,8 @@ async fn a_key_rotation_reseals_the_refresh_token(host: Host) {
         Keyring::new(id, key, MasterKey::from_bytes([9; 32]))
     };
     let process = |keyring| {
-        Integration::builder(host.store.clone(), keyring)
-            .ninjaone(std::sync::Arc::new(host.ninjaone.clone()))
+        let ninjaone = std::sync::Arc::new(host.ninjaone.clone());
+        Integration::builder(host.store.clone(), keyring, ninjaone)
             .clock(std::sync::Arc::new(host.clock.clone()))
             .build()
     };

@@ -541,8 +541,8 @@ async fn a_credential_that_does_not_open_does_not_keep_the_others_from_being_sea
         MasterKey::from_bytes([9; 32]),
     );
     let with = |keyring| {
-        Integration::builder(Arc::clone(&host.store), keyring)
-            .ninjaone(Arc::new(host.ninjaone.clone()))
+        let ninjaone = Arc::new(host.ninjaone.clone());
+        Integration::builder(Arc::clone(&host.store), keyring, ninjaone)
             .clock(Arc::new(host.clock.clone()))
             .build()
     };
@@ -554,8 +554,8 @@ async fn a_credential_that_does_not_open_does_not_keep_the_others_from_being_sea
     assert_eq!(error.kind(), ErrorKind::Sealing);
     // The one that opens is sealed under the new key.
     host.organizations(&[(1, "Alpha")]);
-    let only_new = Integration::builder(Arc::clone(&host.store), rotated_keyring())
-        .ninjaone(Arc::new(host.ninjaone.clone()))
+    let ninjaone = Arc::new(host.ninjaone.clone());
+    let only_new = Integration::builder(Arc::clone(&host.store), rotated_keyring(), ninjaone)
         .clock(Arc::new(host.clock.clone()))
         .build();
     let region = us();
@@ -575,8 +575,8 @@ async fn rotation_reseals_without_downtime(host: Host) {
     let id = host.connect().await;
     host.organizations(&[(1, "Alpha")]);
     let with = |keyring: Keyring| {
-        Integration::builder(host.store.clone(), keyring)
-            .ninjaone(Arc::new(host.ninjaone.clone()))
+        let ninjaone = Arc::new(host.ninjaone.clone());
+        Integration::builder(host.store.clone(), keyring, ninjaone)
             .clock(Arc::new(host.clock.clone()))
             .build()
     };
@@ -617,8 +617,8 @@ async fn rotation_reseals_without_downtime(host: Host) {
 async fn secrets_that_do_not_open_are_audited_once_and_say_what_to_do(host: Host) {
     let credential = host.connect().await;
     let without = |clock: &ManualClock| {
-        Integration::builder(host.store.clone(), rotated_keyring())
-            .ninjaone(Arc::new(host.ninjaone.clone()))
+        let ninjaone = Arc::new(host.ninjaone.clone());
+        Integration::builder(host.store.clone(), rotated_keyring(), ninjaone)
             .clock(Arc::new(clock.clone()))
             .build()
     };

@@ -281,7 +281,8 @@ async fn credentials_that_do_not_open_with_this_key(host: Host) {
     host.sweep_one().await;
     let other = || MasterKey::from_bytes([7; 32]);
     let keyring = Keyring::new(KeyId::new("other").unwrap(), other(), other());
-    let stranger = Integration::builder(Arc::clone(&host.store), keyring)
+    let ninjaone = Arc::new(host.ninjaone.clone());
+    let stranger = Integration::builder(Arc::clone(&host.store), keyring, ninjaone)
         .clock(Arc::new(host.clock.clone()))
         .build();
     let found = stranger.diagnose(host.msp, None).await.unwrap();

@@ -25,8 +25,8 @@ fn rotated(keeps_the_first: bool) -> Keyring {
 }
 
 fn process(host: &Host, keyring: Keyring) -> Integration {
-    Integration::builder(Arc::clone(&host.store), keyring)
-        .ninjaone(Arc::new(host.ninjaone.clone()))
+    let ninjaone = Arc::new(host.ninjaone.clone());
+    Integration::builder(Arc::clone(&host.store), keyring, ninjaone)
         .clock(Arc::new(host.clock.clone()))
         .build()
 }

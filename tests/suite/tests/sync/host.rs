@@ -342,7 +342,6 @@ impl Host {
 }
 
 fn builder(store: &Arc<dyn Store>, ninjaone: &Scripted, clock: &ManualClock) -> IntegrationBuilder {
-    Integration::builder(Arc::clone(store), keyring())
-        .ninjaone(Arc::new(ninjaone.clone()))
-        .clock(Arc::new(clock.clone()))
+    let ninjaone = Arc::new(ninjaone.clone());
+    Integration::builder(Arc::clone(store), keyring(), ninjaone).clock(Arc::new(clock.clone()))
 }

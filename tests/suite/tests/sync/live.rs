@@ -4,7 +4,7 @@ use ninjaone_client::{BaseUrl, Lane, RateLimit};
 use ninjaone_simulator::{Fault, Tenant, front};
 use regentra_sync::{
     model::{DeviceList, ExternalOrgId},
-    ninjaone::{Access, AccessGrant, LiveNinjaOne, NinjaOne as _, Standing},
+    ninjaone::{Access, AccessGrant, NinjaOne as _, NinjaOneApi, Standing},
     seal::{KeyId, Keyring, MasterKey},
 };
 use secrecy::SecretString;
@@ -47,7 +47,7 @@ async fn listed(devices: &[Value], fields: &[Value], field: Option<&str>) -> Dev
             log_ins: keyring.fingerprint("log-ins", &SecretString::from("1")),
         },
     };
-    let mut live = LiveNinjaOne::new().rate_limit(RateLimit::unlimited());
+    let mut live = NinjaOneApi::new().rate_limit(RateLimit::unlimited());
     if let Some(field) = field {
         live = live.entra_device_id_field(field);
     }

@@ -15,7 +15,7 @@ use regentra_sync::{
     Choice, Connect, ErrorKind, Integration, Scheduler, TestConnection,
     host::{Clock, Observer, Policy, Progress, StoreClock, to_micros},
     model::{Actor, CredentialId, EventId, ExternalOrgId, MspOrgId, RegionKey},
-    ninjaone::LiveNinjaOne,
+    ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError},
     schedule::{Cadence, EventEnd, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
@@ -127,7 +127,7 @@ impl Observer for Ends {
 struct Host {
     store: MemoryStore,
     network: Arc<Network>,
-    live: Arc<LiveNinjaOne>,
+    live: Arc<NinjaOneApi>,
     clock: Simulated,
     ends: Arc<Ends>,
     integration: Integration,
@@ -158,14 +158,14 @@ impl Host {
             organizations,
             ..Network::default()
         });
-        let live = LiveNinjaOne::new()
+        let live = NinjaOneApi::new()
             .rate_limit(RateLimit::default())
             .retry(RetryPolicy::default())
             .transport(Arc::<Network>::clone(&network))
             .shared_budget(Arc::new(store.clone()), Arc::new(keyring()));
         let (live, ends) = (Arc::new(live), Arc::new(Ends(clock, Mutex::default())));
-        let integration = Integration::builder(Arc::new(store.clone()), keyring())
-            .ninjaone(Arc::<LiveNinjaOne>::clone(&live))
+        let ninjaone = Arc::<NinjaOneApi>::clone(&live);
+        let integration = Integration::builder(Arc::new(store.clone()), keyring(), ninjaone)
             .clock(Arc::new(clock))
             .observer(Arc::<Ends>::clone(&ends))
             .policy(policy)

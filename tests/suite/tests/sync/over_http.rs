@@ -14,7 +14,7 @@ use regentra_sync::{
         Actor, AssetStatus, AuditAction, AuditDetails, CompanyId, ComplianceOrgId, CredentialId,
         EventId, Mapping, MspOrgId, RegionKey,
     },
-    ninjaone::LiveNinjaOne,
+    ninjaone::NinjaOneApi,
     ninjaone_client::{ErrorKind as Vendor, RetryPolicy},
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, AuditPage, Store},
@@ -67,9 +67,11 @@ impl Scene {
             .with_clock(StoreClock::of(clock.clone()));
         let store: Arc<dyn Store> = Arc::new(store);
         let key = |byte| MasterKey::from_bytes([byte; 32]);
-        let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
-        let integration = Integration::builder(Arc::clone(&store), keyring)
-            .live(LiveNinjaOne::new().retry(impatient()))
+        let keyring = Arc::new(Keyring::new(KeyId::new("one").unwrap(), key(1), key(2)));
+        let ninjaone = NinjaOneApi::new()
+            .retry(impatient())
+            .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
+        let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(ninjaone))
             .clock(Arc::new(clock.clone()))
             .policy(Policy::default().allow_hosts(|_| true))
             .build();

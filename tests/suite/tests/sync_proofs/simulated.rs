@@ -7,7 +7,7 @@ use regentra_sync::{
     Choice, Connect, Handled, Integration, SweepOutcome,
     host::{ManualClock, Policy},
     model::{ExternalOrgId, MappingId, RegionKey},
-    ninjaone::LiveNinjaOne,
+    ninjaone::NinjaOneApi,
     ninjaone_client::{BaseUrl, RateLimit},
     schedule::{Event, PlanKind, SweepEvent, SyncEvent},
     store::{MemoryStore, Store},
@@ -54,8 +54,11 @@ impl Server {
             let own = own.base_url();
             own.is_ok_and(|own| own.to_string() == base.to_string())
         };
-        Integration::builder(store, keyring(false))
-            .live(LiveNinjaOne::new().rate_limit(RateLimit::unlimited()))
+        let keyring = Arc::new(keyring(false));
+        let live = NinjaOneApi::new()
+            .rate_limit(RateLimit::unlimited())
+            .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
+        Integration::builder(store, keyring, Arc::new(live))
             .clock(Arc::new(clock.clone()))
             .policy(Policy::default().allow_hosts(is_own))
             .build()

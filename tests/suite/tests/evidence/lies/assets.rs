@@ -14,7 +14,7 @@ use regentra_sync::{
         Actor, AssetContent, AssetStatus, CompanyId, CredentialId, EventId, ExternalOrgId,
         Fingerprint, MappingId, MspOrgId, RegionKey,
     },
-    ninjaone::{Access, AccessGrant, LiveNinjaOne, NinjaOne, Standing},
+    ninjaone::{Access, AccessGrant, NinjaOne, NinjaOneApi, Standing},
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, MemoryStore, Store},
 };
@@ -22,8 +22,8 @@ use uuid::Uuid;
 
 use crate::lies::scene::{InProcess, NOW, Scene, retry, run};
 
-fn live(front: in_process::Front) -> LiveNinjaOne {
-    LiveNinjaOne::new()
+fn live(front: in_process::Front) -> NinjaOneApi {
+    NinjaOneApi::new()
         .rate_limit(RateLimit::unlimited())
         .retry(retry())
         .transport(Arc::new(InProcess(front)))
@@ -109,9 +109,9 @@ impl Host {
         let store: Arc<dyn Store> =
             Arc::new(MemoryStore::new().with_clock(StoreClock::of(clock.clone())));
         let key = |byte| MasterKey::from_bytes([byte; 32]);
-        let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
-        let integration = Integration::builder(Arc::clone(&store), keyring)
-            .live(live(front.clone()))
+        let keyring = Arc::new(Keyring::new(KeyId::new("one").unwrap(), key(1), key(2)));
+        let live = live(front.clone()).shared_budget(Arc::clone(&store), Arc::clone(&keyring));
+        let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(live))
             .clock(Arc::new(clock))
             .policy(Policy::default().allow_hosts(|_| true))
             .build();

@@ -17,7 +17,7 @@ use regentra_sync::{
     BeginAuthorization, Callback, Error, ErrorKind, Integration, RequestedAccess,
     host::Policy,
     model::{Credential, CredentialId, RegionKey},
-    ninjaone::LiveNinjaOne,
+    ninjaone::NinjaOneApi,
     ninjaone_client::{
         ErrorKind as Vendor, RateLimit, Transport, TransportError, TransportErrorKind,
     },
@@ -182,11 +182,12 @@ impl Scene {
             front: self.front.clone(),
             steps: Arc::clone(steps),
         };
-        let live = LiveNinjaOne::new()
+        let (store, keyring) = (Arc::new(store), Arc::new(keyring(rotated)));
+        let live = NinjaOneApi::new()
             .rate_limit(RateLimit::unlimited())
-            .transport(Arc::new(network));
-        Integration::builder(Arc::new(store), keyring(rotated))
-            .live(live)
+            .transport(Arc::new(network))
+            .shared_budget(Arc::<Watched>::clone(&store), Arc::clone(&keyring));
+        Integration::builder(store, keyring, Arc::new(live))
             .clock(Arc::new(self.site.clock.clone()))
             .policy(Policy::default().allow_hosts(|_| true))
             .build()
