@@ -11,6 +11,7 @@ use regentra_sync::{
         RunRecord, Spend, StateDigest, Ticket, Window, WorkerId,
     },
     regentra_evidence::SignalKind,
+    seal::KeyCheck,
     store::{
         ActiveCredential, Anchors, AssetCommit, AssetFilter, Assets, AuditPage, AuditTrail, Budget,
         CommitOutcome, ConnectCommit, Connections, DeliveryCommit, DisconnectCommit,
@@ -90,6 +91,7 @@ watched! {
     Connections {
         Credentials = credentials(msp: MspOrgId) -> Vec<Credential>;
         Credential = credential(msp: MspOrgId, credential: CredentialId) -> Option<Credential>;
+        KeepKeyCheck = keep_key_check(offered: KeyCheck) -> KeyCheck;
         CommitConnect = commit_connect(msp: MspOrgId, commit: ConnectCommit) -> CommitOutcome;
         CommitSecrets = commit_secrets(msp: MspOrgId, commit: SecretsCommit) -> CommitOutcome;
         CommitDisconnect = commit_disconnect(msp: MspOrgId, commit: DisconnectCommit) -> CommitOutcome;

@@ -36,6 +36,7 @@ on_every_store!(
     the_override_is_explicit_and_audited,
     empty_credentials_are_refused,
     rotation_reseals_without_downtime,
+    another_identity_key_is_refused_at_once_and_asks_nothing,
     secrets_that_do_not_open_are_audited_once_and_say_what_to_do,
     nothing_saved_yet_is_said_as_such,
     another_client_has_to_see_the_mapped_organizations_as_they_were,
@@ -561,6 +562,52 @@ async fn a_credential_that_does_not_open_does_not_keep_the_others_from_being_sea
     let region = us();
     let test = only_new.test_saved_connection(host.msp, &region, operator());
     assert_eq!(test.await.unwrap().organizations_visible, 1);
+}
+
+/// Its sealing key opens everything: without the check it would find no client id that is connected, and no device that it knows.
+async fn another_identity_key_is_refused_at_once_and_asks_nothing(host: Host) {
+    host.promoted(&[(1, "Alpha")]).await;
+    host.sweep_one().await;
+    let events = host.sweep_events().await;
+    let stranger = Keyring::new(
+        KeyId::new("one").unwrap(),
+        MasterKey::from_bytes([1; 32]),
+        MasterKey::from_bytes([8; 32]),
+    );
+    let ninjaone = Arc::new(host.ninjaone.clone());
+    let stranger = Integration::builder(Arc::clone(&host.store), stranger, ninjaone)
+        .clock(Arc::new(host.clock.clone()))
+        .build();
+    let asked = host.ninjaone.script().asked.len();
+    let region = us();
+    let kinds = [
+        stranger
+            .connect(host.msp, host.connecting())
+            .await
+            .unwrap_err()
+            .kind(),
+        stranger
+            .test_connection(host.msp, testing("us"))
+            .await
+            .unwrap_err()
+            .kind(),
+        stranger
+            .test_saved_connection(host.msp, &region, operator())
+            .await
+            .unwrap_err()
+            .kind(),
+        stranger
+            .discover(host.msp, &region, operator(), host.event())
+            .await
+            .unwrap_err()
+            .kind(),
+        stranger.sweep(&events[0]).await.unwrap_err().kind(),
+    ];
+    assert_eq!(kinds, [ErrorKind::Sealing; 5]);
+    assert_eq!(host.ninjaone.script().asked.len(), asked);
+    // It took nothing from the host that was here first.
+    host.sync().await;
+    host.sweep_one().await;
 }
 
 fn rotated_keyring() -> Keyring {

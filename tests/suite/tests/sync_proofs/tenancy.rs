@@ -115,6 +115,7 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         C::CurrentSignals { .. }
         | C::SignalsAhead { .. }
         | C::StoreTime {}
+        | C::KeepKeyCheck { .. }
         | C::SignalHistory { .. }
         | C::EvidenceChain { .. }
         | C::CustomerAudit { .. }
