@@ -74,8 +74,8 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// Tells one identity key from another, and nothing else of it: 32 hexadecimal digits. A store keeps the one of the host that
-/// used it first.
+/// Tells one identity key from another, and nothing else of it: 32 hexadecimal digits. A store keeps the one that its connections
+/// were made under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCheck(String);
 

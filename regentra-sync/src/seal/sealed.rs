@@ -25,9 +25,10 @@ pub enum SealError {
     /// A text is no key.
     #[error("a key is 32 random bytes in base64, and this text is not")]
     NoKey,
-    /// The store was first used with another identity key.
+    /// What is connected was connected under another identity key.
     #[error(
-        "the identity key of this host is not the one that this store was first used with: restore that key"
+        "the identity key of this host is not the one that the store's connections were made under: restore that key; if it is lost, \
+         disconnect all of them first"
     )]
     OtherIdentity,
     /// The system gave no random bytes.

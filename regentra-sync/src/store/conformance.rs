@@ -45,7 +45,8 @@ macro_rules! conformance {
     ($new_store:expr) => {
         $crate::conformance! { @laws $new_store;
             connections::a_credential_is_read_by_its_msp_only,
-            connections::the_first_key_check_is_kept,
+            connections::while_anything_is_connected_the_first_key_check_is_kept,
+            connections::where_nothing_is_connected_another_key_check_takes_its_place,
             connections::connecting_writes_the_credential_and_the_audit_row,
             connections::connecting_twice_with_one_event_writes_once,
             connections::connecting_from_a_stale_generation_writes_nothing,

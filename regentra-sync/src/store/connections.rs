@@ -27,8 +27,8 @@ pub trait Connections: Debug + Send + Sync + 'static {
         credential: CredentialId,
     ) -> Result<Option<Credential>>;
 
-    /// Keeps the check value of a host's identity key where none is kept, and returns the one that is: the first that was
-    /// offered. There is one in a store, whatever the MSP.
+    /// Keeps the check value of a host's identity key where none is kept, or no credential of any MSP is active, and returns the one
+    /// that is kept: while a credential is active, the first that was offered. There is one in a store, whatever the MSP.
     async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck>;
 
     /// Writes a credential for the first time, or again.

@@ -64,7 +64,7 @@ pub(super) struct Inner {
     pub(super) head_signer: Option<HeadSigner>,
     pub(super) anchor_sink: Option<Arc<dyn AnchorSink>>,
     pub(super) worker: WorkerId,
-    /// The store was first used with this identity key.
+    /// What the store has connected was connected under this identity key.
     pub(super) key_is_checked: AtomicBool,
     /// Subjects that this process works on; the store's lease is this worker's for all of them.
     pub(super) running: Mutex<BTreeSet<(MspOrgId, LeaseKey)>>,
@@ -347,8 +347,8 @@ impl Integration {
         opened
     }
 
-    /// Refuses to work under another identity key than the store was first used with: its fingerprints and device digests would
-    /// fit nothing that is stored. Asked once in a process.
+    /// Refuses to work under another identity key than the store's connections were made under: its fingerprints and device digests
+    /// would fit nothing that is stored. Asked once in a process.
     pub(super) async fn check_key(&self) -> Result<()> {
         if self.inner.key_is_checked.load(Ordering::Relaxed) {
             return Ok(());

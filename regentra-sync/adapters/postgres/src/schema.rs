@@ -59,11 +59,11 @@ const OLDEST_SERVER: i32 = 150_000;
 const GRANTS: &[&str] = &[
     "USAGE ON SCHEMA regentra_sync",
     "SELECT ON regentra_sync.migrations",
-    "SELECT, INSERT ON regentra_sync.key_check, regentra_sync.events, regentra_sync.signals, regentra_sync.evidence, regentra_sync.msp_audit, \
+    "SELECT, INSERT ON regentra_sync.events, regentra_sync.signals, regentra_sync.evidence, regentra_sync.msp_audit, \
      regentra_sync.customer_audit",
     "SELECT, INSERT, UPDATE (root_number) ON regentra_sync.evidence_heads",
     "SELECT, INSERT, UPDATE (handed_out_at) ON regentra_sync.evidence_roots",
-    "SELECT, INSERT, UPDATE ON regentra_sync.credentials, regentra_sync.companies, regentra_sync.mappings, \
+    "SELECT, INSERT, UPDATE ON regentra_sync.key_check, regentra_sync.credentials, regentra_sync.companies, regentra_sync.mappings, \
      regentra_sync.assets, regentra_sync.tickets, regentra_sync.ticket_ticks, regentra_sync.outbox, regentra_sync.leases, \
      regentra_sync.runs",
     "SELECT, INSERT, UPDATE, DELETE ON regentra_sync.authorizations, regentra_sync.signature_history, \

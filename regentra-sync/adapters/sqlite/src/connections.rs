@@ -252,9 +252,9 @@ impl Connections for SqliteStore {
     }
 
     async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck> {
-        // The update changes nothing, and makes the kept value the answer.
-        let keep = "INSERT INTO key_check (one, value) VALUES (1, ?1) \
-                    ON CONFLICT (one) DO UPDATE SET value = key_check.value RETURNING value";
+        let keep = "INSERT INTO key_check (one, value) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET value = \
+                    CASE WHEN EXISTS (SELECT 1 FROM credential WHERE is_active = 1) THEN key_check.value ELSE excluded.value END \
+                    RETURNING value";
         let row = sqlx::query(keep)
             .bind(offered.as_str())
             .fetch_one(&self.writer)

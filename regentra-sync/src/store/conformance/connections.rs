@@ -30,19 +30,32 @@ pub async fn a_credential_is_read_by_its_msp_only(store: &dyn Store) {
     );
 }
 
-pub async fn the_first_key_check_is_kept(store: &dyn Store) {
-    let (one, two) = (
-        KeyCheck::from_stored("0".repeat(32)),
-        KeyCheck::from_stored("1".repeat(32)),
-    );
-    // Many at once, and later ones: whichever came first is everyone's answer.
-    let offers = [one.clone(), two.clone(), one, two];
-    let offers = offers.into_iter().cycle().take(16);
-    let kept = join_all(offers.map(|offered| store.keep_key_check(offered))).await;
-    let kept: Vec<_> = kept.into_iter().map(Result::unwrap).collect();
+fn key_check(digit: u8) -> KeyCheck {
+    KeyCheck::from_stored(digit.to_string().repeat(32))
+}
+
+pub async fn while_anything_is_connected_the_first_key_check_is_kept(store: &dyn Store) {
+    let _world = World::new(store, 1).await;
+    // Many at once: whichever came first is everyone's answer.
+    let offers = (0..16).map(|n| store.keep_key_check(key_check(n % 2)));
+    let kept: Vec<_> = join_all(offers)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
     assert!(kept.iter().all(|value| *value == kept[0]), "{kept:?}");
-    let later = KeyCheck::from_stored("2".repeat(32));
-    assert_eq!(store.keep_key_check(later).await.unwrap(), kept[0]);
+    assert_eq!(store.keep_key_check(key_check(2)).await.unwrap(), kept[0]);
+}
+
+pub async fn where_nothing_is_connected_another_key_check_takes_its_place(store: &dyn Store) {
+    let keep = async |digit| store.keep_key_check(key_check(digit)).await.unwrap();
+    assert_eq!(keep(1).await, key_check(1));
+    assert_eq!(keep(2).await, key_check(2));
+    let world = World::new(store, 1).await;
+    assert_eq!(keep(3).await, key_check(2), "an MSP is connected");
+    let commit = world.disconnecting(5);
+    committed(store.commit_disconnect(world.msp, commit).await.unwrap());
+    assert_eq!(keep(3).await, key_check(3));
 }
 
 pub async fn connecting_writes_the_credential_and_the_audit_row(store: &dyn Store) {

@@ -41,8 +41,13 @@ impl Connections for MemoryStore {
     }
 
     async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck> {
-        self.with(|state| Ok(state.key_check.get_or_insert(offered).clone()))
-            .await
+        self.with(|state| {
+            if !state.credentials.values().any(|stored| stored.is_active) {
+                state.key_check = None;
+            }
+            Ok(state.key_check.get_or_insert(offered).clone())
+        })
+        .await
     }
 
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {

@@ -38,7 +38,10 @@ impl Connections for HashMapStore {
     }
 
     async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck> {
-        Ok(self.state().key_check.get_or_insert(offered).clone())
+        let mut state = self.state();
+        let is_connected = state.credentials.values().any(|stored| stored.is_active);
+        let kept = state.key_check.take().filter(|_| is_connected);
+        Ok(state.key_check.insert(kept.unwrap_or(offered)).clone())
     }
 
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {
