@@ -182,23 +182,27 @@ pub(crate) fn unreadable(
 fn exceeded(fence: Fence) -> Cow<'static, str> {
     match fence {
         Fence::Body(bytes) => format!(
-            "the answer is larger than {bytes} bytes, the largest this client reads (largest_answer): ask for smaller pages"
+            "the answer is larger than {bytes} bytes, the largest this client reads (largest_answer): nothing of it is used; ask for \
+             smaller pages"
         )
         .into(),
         Fence::Rows(rows) => format!(
-            "the answer holds more than {rows} rows, the most this client reads at a time: the server ignores the page size"
+            "the answer holds more than {rows} rows, the most this client reads at a time: nothing of it is used; the server ignores \
+             the page size"
         )
         .into(),
         Fence::Decoded(bytes) => format!(
             "the answer's content takes more than {bytes} bytes of memory, the most this client spends on one \
-             (largest_content): ask for smaller pages"
+             (largest_content): nothing of it is used; ask for smaller pages"
         )
         .into(),
         Fence::Cursor(bytes) => format!(
-            "the answer's cursor or count is longer than {bytes} bytes, and cannot be sent back"
+            "the answer's cursor or count is longer than {bytes} bytes, and cannot be sent back: nothing of it is used"
         )
         .into(),
-        Fence::Depth => "the answer is nested deeper than 128 levels, the most this client reads".into(),
+        Fence::Depth => {
+            "the answer is nested deeper than 128 levels, the most this client reads: nothing of it is used".into()
+        }
     }
 }
 

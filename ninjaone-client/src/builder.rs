@@ -130,9 +130,12 @@ impl ClientBuilder {
     /// How much memory the content of one answer may take beside its body, in bytes. Default: 64 MiB. More is
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded).
     ///
-    /// It is an estimate: rows, elements of lists and free-form values by the size of their types, texts not at all, because all
-    /// of them together are no longer than the body. Whatever it is set to, a page holds at most ten times the rows that were
-    /// asked for.
+    /// It is an estimate: rows, elements of lists and free-form values by the size of their types, texts by the length of the body,
+    /// because all of them together are no longer than it is. The longest body leaves half for everything else. Whatever it is
+    /// set to, a page holds at most ten times the rows that were asked for.
+    ///
+    /// An answer of 4 MiB and more is read, decoded and used before the client reads another such one: its rows count as used when
+    /// the [`Pager`](crate::Pager) is asked for the next page or dropped, and ten seconds after they were delivered.
     pub fn largest_content(mut self, bytes: usize) -> Self {
         self.largest_content = bytes;
         self

@@ -1,6 +1,7 @@
 //! The client: one pipeline for every request.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 const MOST_RENEWALS: u32 = 2;
 
 /// Bodies from this size on are decoded apart from the tasks of the runtime: four mebibytes take some twenty milliseconds.
-/// Smaller ones stay, because the memory of another thread is not given back to this one.
+/// Smaller ones stay: a thread costs more than it is worth.
 const DECODED_APART: usize = LARGE;
 
 /// A client of one NinjaOne tenant.
@@ -165,7 +166,7 @@ impl Client {
             }
             read_single(body, fences)
         }
-        self.call(request, read).await.map(|(value, _)| value)
+        self.call(request, read).await.map(|answer| answer.value)
     }
 
     pub(crate) fn pager<T: DeserializeOwned + Send + 'static>(
@@ -176,11 +177,11 @@ impl Client {
         Pager::new(self.clone(), first, walk)
     }
 
-    /// A page, and how often its request was sent.
+    /// A page.
     pub(crate) async fn page<T: DeserializeOwned + Send + 'static>(
         &self,
         request: &Request,
-    ) -> Result<(RawPage<T>, u32), Error> {
+    ) -> Result<Answer<RawPage<T>>, Error> {
         fn read<T: DeserializeOwned>(
             status: StatusCode,
             body: &Bytes,
@@ -204,7 +205,7 @@ impl Client {
         &self,
         request: &Request,
         read: Reader<T>,
-    ) -> Result<(T, u32), Error> {
+    ) -> Result<Answer<T>, Error> {
         request.validate()?;
         let endpoint = request.endpoint();
         let call = Call {
@@ -273,7 +274,7 @@ impl Client {
                 })
             };
             let span = tracing::info_span!("ninjaone.operation", operation = call.operation);
-            let (answer, _) = self.run(&call, read).instrument(span).await?;
+            let answer = self.run(&call, read).instrument(span).await?.value;
             self.tell(&Event::Token {
                 valid_for: answer.lifetime(),
             });
@@ -286,7 +287,7 @@ impl Client {
         &self,
         call: &Call,
         read: Reader<T>,
-    ) -> Result<(T, u32), Error> {
+    ) -> Result<Answer<T>, Error> {
         let mut attempt = 0;
         let mut spent = Duration::ZERO;
         let mut renewed = false;
@@ -303,7 +304,13 @@ impl Client {
                 .await;
             spent += began.elapsed();
             let failure = match result {
-                Ok(value) => return Ok((value, attempt)),
+                Ok((value, large)) => {
+                    return Ok(Answer {
+                        value,
+                        attempts: attempt,
+                        large,
+                    });
+                }
                 Err(failure) => failure,
             };
             if failure.error.status() == Some(401)
@@ -445,7 +452,7 @@ impl Client {
         token: Option<&Token>,
         attempt: u32,
         read: Reader<T>,
-    ) -> Result<T, Failure> {
+    ) -> Result<(T, Option<Large>), Failure> {
         let began = Instant::now();
         let mut status = None;
         let result = self.send(call, token, read, &mut status).await;
@@ -471,7 +478,7 @@ impl Client {
         token: Option<&Token>,
         read: Reader<T>,
         status: &mut Option<u16>,
-    ) -> Result<T, Failure> {
+    ) -> Result<(T, Option<Large>), Failure> {
         let inner = &*self.inner;
         let request = call
             .request(token, &inner.user_agent)
@@ -486,7 +493,7 @@ impl Client {
             .map_err(|error| answer::no_answer(error, inner.largest_answer))?;
         let answered = answer.status();
         *status = Some(answered.as_u16());
-        // Held until the body is decoded and gone.
+        // Held until the body is decoded and gone, and what was read from it is done with.
         let large = answer.extensions_mut().remove::<Large>();
         if let Some(requests) = answer::remaining(answer.headers()) {
             if requests < FEW_REQUESTS {
@@ -507,11 +514,23 @@ impl Client {
         if call.form.is_some() {
             wipe(body);
         }
-        result
+        result.map(|value| (value, large))
     }
 }
 
-/// Decodes where it holds nobody up: a large body on a thread of its own, if the runtime has one to spare.
+/// What a request was good for.
+pub(crate) struct Answer<T> {
+    pub(crate) value: T,
+    /// How often the request was sent.
+    pub(crate) attempts: u32,
+    /// The right to hold it, if it is large.
+    pub(crate) large: Option<Large>,
+}
+
+/// Decodes where it holds nobody up: a large body on a thread of its own, where one can be had.
+///
+/// The thread ends with its answer. What allocators set aside for a thread goes to the next one then; in a pool of threads each would
+/// keep what the largest answer took.
 async fn decode<T: Send + 'static>(
     read: Reader<T>,
     status: StatusCode,
@@ -519,22 +538,22 @@ async fn decode<T: Send + 'static>(
     fences: Fences,
     large: Option<&Large>,
 ) -> Result<T, Unreadable> {
-    if body.len() >= DECODED_APART
-        && let Ok(runtime) = tokio::runtime::Handle::try_current()
-    {
+    if body.len() >= DECODED_APART {
         // Decoding goes on when its caller is dropped, and keeps its permit until it ends.
         let (body, large) = (body.clone(), large.cloned());
-        match runtime
-            .spawn_blocking(move || {
-                let _large = large;
-                read(status, &body, fences)
-            })
-            .await
+        let (done, decoded) = tokio::sync::oneshot::channel();
+        let decode = move || {
+            let read = AssertUnwindSafe(|| read(status, &body, fences));
+            let result = std::panic::catch_unwind(read);
+            drop((body, large));
+            let _ = done.send(result);
+        };
+        let thread = std::thread::Builder::new().name("ninjaone-decode".to_owned());
+        // Where there is no thread, it is decoded here.
+        if thread.spawn(decode).is_ok()
+            && let Ok(result) = decoded.await
         {
-            Ok(result) => return result,
-            Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
-            // The runtime is about to end.
-            Err(_) => {}
+            return result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
     }
     read(status, body, fences)

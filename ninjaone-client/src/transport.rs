@@ -109,14 +109,41 @@ impl std::error::Error for TransportError {
     }
 }
 
-/// Answers from this size on are read and decoded one at a time: a tenant that makes each of its answers as large as it may takes the
+/// Answers from this size on are read, decoded and used one at a time: a tenant that makes each of its answers as large as it may takes the
 /// memory of one, however many of its requests run side by side.
 pub(crate) const LARGE: usize = 4 << 20;
 
-/// The right to hold a large answer. It travels with the answer, until what it holds is decoded.
+/// The right to hold a large answer. It travels with the answer, until what it holds is decoded and used.
 #[derive(Clone)]
 pub(crate) struct Large {
     _permit: Arc<OwnedSemaphorePermit>,
+}
+
+/// How long the rows of a large page may keep the client's other large answers waiting. A caller that walks one list within another
+/// holds the rows of the outer one for as long as it likes, and would otherwise wait for itself.
+const LENT_FOR: Duration = Duration::from_secs(10);
+
+/// The right to hold a large page, while its rows are in the caller's hands: until it is dropped, and no longer than [`LENT_FOR`].
+///
+/// What is dropped here is a sender, which ends the task that holds the right.
+pub(crate) struct Lent {
+    _until_dropped: tokio::sync::oneshot::Sender<std::convert::Infallible>,
+}
+
+impl Lent {
+    pub(crate) fn of(large: Large) -> Self {
+        let (until_dropped, dropped) = tokio::sync::oneshot::channel();
+        // Without a runtime the right ends here.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let _ = tokio::time::timeout(LENT_FOR, dropped).await;
+                drop(large);
+            });
+        }
+        Self {
+            _until_dropped: until_dropped,
+        }
+    }
 }
 
 /// The transport over reqwest.
@@ -235,4 +262,34 @@ fn of_reqwest(error: reqwest::Error) -> TransportError {
         TransportErrorKind::Other
     };
     TransportError::new(kind).caused_by(error.without_url())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lend(all: &Arc<Semaphore>) -> Lent {
+        let permit = Arc::clone(all).try_acquire_owned().unwrap();
+        Lent::of(Large {
+            _permit: Arc::new(permit),
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_page_is_held_until_it_is_dropped_and_not_for_ever() {
+        let all = Arc::new(Semaphore::new(1));
+        let lent = lend(&all);
+        tokio::time::sleep(LENT_FOR / 2).await;
+        assert_eq!(all.available_permits(), 0);
+        drop(lent);
+        let began = tokio::time::Instant::now();
+        drop(all.acquire().await.unwrap());
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        // A list that is walked while a page of another is held waits, and goes on.
+        let lent = lend(&all);
+        let began = tokio::time::Instant::now();
+        drop(all.acquire().await.unwrap());
+        assert_eq!(began.elapsed(), LENT_FOR);
+        drop(lent);
+    }
 }

@@ -103,6 +103,23 @@ async fn large_answers_of_any_kind_stay_within_bounds_and_hold_nobody_up() {
             "67108864 bytes",
         ),
         (
+            "elements beside a long text",
+            format!(
+                r#"[{{"id":1,"systemName":"{}","macAddresses":{}}}]"#,
+                "name".repeat(9 * MIB),
+                array(r#""""#, 3 * MIB)
+            ),
+            "67108864 bytes",
+        ),
+        (
+            "long texts",
+            array(
+                &format!(r#"{{"id":1,"systemName":"{}"}}"#, "n".repeat(60_000)),
+                60 * MIB,
+            ),
+            "",
+        ),
+        (
             "deep nesting",
             format!(
                 r#"[{{"id":1,"userData":{}0{}}}]"#,
@@ -156,6 +173,18 @@ async fn large_answers_of_any_kind_stay_within_bounds_and_hold_nobody_up() {
             "{what}: {text}"
         );
     }
+
+    // A letter that is no Unicode becomes one of three bytes, in a copy of the body and in the text that is read from it.
+    let mut body = br#"[{"id":1,"systemName":""#.to_vec();
+    body.resize(24 * MIB, 0xff);
+    body.extend(br#""}]"#);
+    let client = answering(body).1.build().unwrap();
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let error = devices(&client, 1000).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert!(MEMORY.peak_usage().saturating_sub(before) < 64 * MIB);
+    drop(client);
 
     // The same of a type of the caller's own, of one object, and of what cannot be nested any deeper.
     let client = answering(array("0", 63 * MIB)).1.build().unwrap();

@@ -150,6 +150,13 @@ impl Fences {
         let rows = asked.map_or(Self::ROWS, |asked| asked.saturating_mul(Self::TIMES_ASKED));
         Self { rows, decoded }
     }
+
+    /// What is left for everything but texts. The texts of an answer are no longer than its body, and are not counted one by one:
+    /// the body's length is set aside for them. Half is left to any body, for the rows that long texts stand in.
+    fn beside_texts(self, body: &[u8]) -> usize {
+        let least = self.decoded / 2;
+        self.decoded.saturating_sub(body.len()).max(least)
+    }
 }
 
 impl Default for Fences {
@@ -163,7 +170,8 @@ pub(crate) fn read_page<T: DeserializeOwned>(
     body: &Bytes,
     fences: Fences,
 ) -> Result<RawPage<T>, Unreadable> {
-    let meter = Meter::start(fences.decoded);
+    let allowed = fences.beside_texts(body);
+    let meter = Meter::start(allowed);
     let page = match envelope::<T>(body, fences, &meter) {
         Ok(envelope) => envelope.into_page(body, |rows| {
             Ok(Rows {
@@ -176,7 +184,7 @@ pub(crate) fn read_page<T: DeserializeOwned>(
             Err(Unreadable::BrokenOff)
         }
         Err(NoEnvelope::Json(_)) => {
-            meter.give_back_to(fences.decoded);
+            meter.give_back_to(allowed);
             let text = lossy(body, fences)?;
             let envelope = match envelope::<&RawValue>(text.as_bytes(), fences, &meter) {
                 Ok(envelope) => envelope,
@@ -203,19 +211,18 @@ pub(crate) fn read_single<T: DeserializeOwned>(
         return Err(Unreadable::VendorError);
     }
     let exceeds = Unreadable::Exceeds(Fence::Decoded(fences.decoded));
+    let allowed = fences.beside_texts(body);
     // A type of the caller's own does not count what it takes, so that the values of a large body are counted beforehand.
-    if body.len() > fences.decoded / LARGEST_VALUE
-        && values_at_most(body) > fences.decoded / LARGEST_VALUE
-    {
+    if body.len() > allowed / LARGEST_VALUE && values_at_most(body) > allowed / LARGEST_VALUE {
         return Err(exceeds);
     }
-    let meter = Meter::start(fences.decoded);
+    let meter = Meter::start(allowed);
     let error = match serde_json::from_slice(body) {
         Ok(value) => return Ok(value),
         Err(_) if meter.is_exceeded() => return Err(exceeds),
         Err(error) => error,
     };
-    meter.give_back_to(fences.decoded);
+    meter.give_back_to(allowed);
     let text = lossy(body, fences)?;
     match Node::parse(&text) {
         Ok(node) => match repair::read(&node) {
@@ -240,7 +247,8 @@ fn values_at_most(body: &[u8]) -> usize {
         + 1
 }
 
-/// Text that is not quite UTF-8 costs its letters, not its page. The replacement is longer than what it replaces.
+/// Text that is not quite UTF-8 costs its letters, not its page. It is copied, and the copy counts: the replacement is longer than
+/// what it replaces.
 fn lossy(body: &[u8], fences: Fences) -> Result<Cow<'_, str>, Unreadable> {
     if let Ok(text) = std::str::from_utf8(body) {
         return Ok(Cow::Borrowed(text));
@@ -248,7 +256,7 @@ fn lossy(body: &[u8], fences: Fences) -> Result<Cow<'_, str>, Unreadable> {
     let length = |chunk: std::str::Utf8Chunk<'_>| {
         chunk.valid().len() + char::REPLACEMENT_CHARACTER.len_utf8()
     };
-    if body.utf8_chunks().map(length).sum::<usize>() > body.len().saturating_add(fences.decoded) {
+    if !meter::charge(body.utf8_chunks().map(length).sum()) {
         return Err(Unreadable::Exceeds(Fence::Decoded(fences.decoded)));
     }
     Ok(String::from_utf8_lossy(body))

@@ -9,6 +9,7 @@ use super::decode::{Body, MalformedRow, RawPage, RepairedField};
 use super::walk::{Step, Walk};
 use crate::observer::Event;
 use crate::request::Request;
+use crate::transport::Lent;
 use crate::{Client, Error, ErrorKind};
 
 /// Whether a list is whole.
@@ -102,6 +103,8 @@ pub struct Pager<T> {
     pages: u32,
     /// Rows received since the list began.
     rows: usize,
+    /// The right to hold the last page, if it is large.
+    lent: Option<Lent>,
 }
 
 impl<T: DeserializeOwned + Send + 'static> Pager<T> {
@@ -117,6 +120,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             kept: None,
             pages: 0,
             rows: 0,
+            lent: None,
         }
     }
 
@@ -213,6 +217,8 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
     }
 
     async fn advance(&mut self) -> Result<Advance<T>, Error> {
+        // Whoever asks for the next page is done with the one before.
+        self.lent = None;
         if self.completeness.is_some() {
             return Ok(Advance::Over);
         }
@@ -224,10 +230,12 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             return Err(too_many("pages", most_pages as usize).of(operation));
         }
         let resent = std::mem::replace(&mut self.in_doubt, true);
-        let (mut page, attempts) = match self.client.page::<T>(&request).await {
+        let answer = match self.client.page::<T>(&request).await {
             Ok(answer) => answer,
             Err(error) => return self.refused(error),
         };
+        let (mut page, attempts) = (answer.value, answer.attempts);
+        self.lent = answer.large.map(Lent::of);
         self.pages += 1;
         // Until the page is taken the next request asks for one that was sent before.
         let step = self
@@ -380,7 +388,8 @@ fn too_many(what: &str, most: usize) -> Error {
     Error::new(
         ErrorKind::LimitExceeded,
         format!(
-            "the list has more than {most} {what}, the limit of this client: ask for less, or raise `ClientBuilder::most_{what}`"
+            "the list has more than {most} {what}, the limit of this client: it ends here, without its other rows; ask for less, or raise \
+             `ClientBuilder::most_{what}`"
         ),
     )
 }

@@ -155,7 +155,7 @@ pub(super) fn check_page(received: usize, page_size: usize) -> Result<(), Error>
     Err(Error::new(
         ErrorKind::LimitExceeded,
         format!(
-            "a page holds more than {MOST_TIMES_ASKED} times the {page_size} rows asked for: ask for larger pages"
+            "a page holds more than {MOST_TIMES_ASKED} times the {page_size} rows asked for: nothing of it is used; ask for larger pages"
         ),
     ))
 }
