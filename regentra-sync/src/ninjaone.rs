@@ -7,9 +7,11 @@ mod budget;
 mod evaluation;
 pub mod facts;
 mod port;
+mod reading;
 mod reports;
 mod row_tally;
 
+pub(crate) use self::reading::Reading;
 pub use self::{
     api::NinjaOneApi,
     assessment::{Assessment, AssessmentRequest, Verdict},

@@ -27,7 +27,7 @@ use super::{
     budget::{StoreBudget, Trial, windows_of},
     facts::asset::{self, APPROVAL_STATUS, Listed},
     port::{Access, AccessGrant, NinjaOne, Redeemed, Redemption, Standing},
-    reports,
+    reading, reports,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -39,6 +39,15 @@ use crate::{
     seal::Keyring,
     store::Store,
 };
+
+/// The most pages of one list or report, unless the host says otherwise. The hour's budget of requests allows half as many more, so
+/// that a report without an end fails by itself, long before the deadline of the sweep that would take every other report with it.
+/// Pages hold 1,000 rows.
+const MOST_PAGES: u32 = 1_000;
+
+/// The largest answer, unless the host says otherwise: its body, and as much again for what it becomes. A page holds 1,000 rows, of a
+/// few kilobytes each; several tenants may answer at a time.
+const LARGEST_ANSWER: usize = 32 << 20;
 
 /// How long a client is kept that nothing asks with.
 const IDLE: Duration = Duration::from_secs(60 * 60);
@@ -54,6 +63,8 @@ pub struct NinjaOneApi {
     budget: Option<StoreBudget>,
     transport: Option<Arc<dyn Transport>>,
     entra_device_id_field: Option<String>,
+    most_pages: u32,
+    largest_answer: usize,
     clients: Arc<Clients>,
 }
 
@@ -132,6 +143,8 @@ impl NinjaOneApi {
             budget: None,
             transport: None,
             entra_device_id_field: None,
+            most_pages: MOST_PAGES,
+            largest_answer: LARGEST_ANSWER,
             clients: Arc::default(),
         }
     }
@@ -155,6 +168,22 @@ impl NinjaOneApi {
     #[must_use]
     pub fn entra_device_id_field(mut self, field: impl Into<String>) -> Self {
         self.entra_device_id_field = Some(field.into());
+        self
+    }
+
+    /// The most pages that are read of one list or report. One that goes on after them fails: a report's signal is unknown, and a
+    /// device list is not synced. Default: 1,000, which are a million rows where NinjaOne does not cut its pages shorter.
+    #[must_use]
+    pub fn most_pages(mut self, pages: u32) -> Self {
+        self.most_pages = pages;
+        self
+    }
+
+    /// The largest answer that is read, in bytes: its body, and as much again for what it becomes. A report with a larger one fails,
+    /// and a device list is not synced. Default: 32 MiB.
+    #[must_use]
+    pub fn largest_answer(mut self, bytes: usize) -> Self {
+        self.largest_answer = bytes;
         self
     }
 
@@ -227,7 +256,10 @@ impl NinjaOneApi {
     ) -> Result<Client> {
         let mut builder = Client::builder(base_url.clone(), credentials)
             .rate_limit(self.limit.clone())
-            .retry(self.retry);
+            .retry(self.retry)
+            .most_pages(self.most_pages)
+            .largest_answer(self.largest_answer)
+            .largest_content(self.largest_answer);
         let accepted = trial.as_ref().map(|trial| Arc::clone(&trial.accepted));
         builder = builder.observer(Arc::new(Listener {
             observer: self.observer.clone(),
@@ -291,6 +323,7 @@ impl NinjaOneApi {
             .filter(DeviceFilter::organization(organization))
             .fields([field]);
         let mut pages = client.queries().custom_fields(params);
+        reading::note(&pages);
         loop {
             let page = match pages.next_page().await {
                 Ok(Some(page)) => page,
@@ -366,6 +399,7 @@ impl NinjaOne for NinjaOneApi {
             .organizations()
             .list(OrganizationsParams::default())
             .with_ceiling(ceiling);
+        reading::note(&pages);
         let mut list = OrganizationList::default();
         while let Some(page) = pages.next_page().await? {
             list.requests += 1;
@@ -396,6 +430,7 @@ impl NinjaOne for NinjaOneApi {
         let client = self.client(access)?;
         let params = DevicesParams::default().filter(DeviceFilter::organization(organization));
         let mut pages = client.devices().detailed(params);
+        reading::note(&pages);
         let mut list = DeviceList::default();
         // The ceiling is counted here, over the organization's own devices: when NinjaOne ignores the filter and sends the
         // whole fleet, foreign rows must not use it up.

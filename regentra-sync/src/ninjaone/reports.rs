@@ -23,6 +23,7 @@ use super::{
     assessment::AssessmentRequest,
     evaluation::{Collected, CustomerEvaluation, DeviceRoll, ReportRow},
     facts::{self, patch_sla::PatchReport},
+    reading,
 };
 use crate::model::Report;
 
@@ -69,6 +70,7 @@ async fn read_devices<'a>(
 ) -> Result<CustomerEvaluation<'a>, Error> {
     let params = DevicesParams::default().filter(filter);
     let mut pages = client.devices().detailed(params);
+    reading::note(&pages);
     let mut roll = DeviceRoll::new(request);
     while let Some(page) = pages.next_page().await? {
         roll.page(page.malformed.len(), &page.repaired);
@@ -201,6 +203,7 @@ async fn walk<T>(
 ) where
     T: serde::de::DeserializeOwned + Send + 'static,
 {
+    reading::note(&pages);
     let end = loop {
         match pages.next_page().await {
             Ok(Some(page)) => {

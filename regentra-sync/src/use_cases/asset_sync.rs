@@ -170,7 +170,8 @@ impl Integration {
             event.id,
             Lane::Sweep,
         );
-        let sync = self.within(self.inner.policy.event_deadline, Box::pin(sync));
+        let deadline = ("event_deadline", self.inner.policy.event_deadline);
+        let sync = self.within(deadline, Box::pin(sync));
         let synced = self.holding(msp, &held, sync).await;
         let outcome = match &synced {
             Ok(synced) if synced.iter().all(|synced| synced.outcome.is_ok()) => {
@@ -196,11 +197,14 @@ impl Integration {
     ) -> Result<Vec<MappingSync>> {
         let started_at = self.now();
         let lane = Lane::Interactive;
-        let synced = self
-            .sync_region(msp, credential, wanted, actor, event, lane)
-            .await;
+        let deadline = ("event_deadline", self.inner.policy.event_deadline);
+        let sync = self.sync_region(msp, credential, wanted, actor, event, lane);
+        let synced = self.within(deadline, Box::pin(sync)).await;
         if let Err(error) = &synced
-            && matches!(error.kind(), ErrorKind::Ninjaone(_) | ErrorKind::Sealing)
+            && matches!(
+                error.kind(),
+                ErrorKind::Ninjaone(_) | ErrorKind::Sealing | ErrorKind::Deadline
+            )
             && let Some(held) = self.hold(msp, LeaseKey::RegionSync(credential)).await?
         {
             let record = self.of_region(credential, started_at, failed(error));

@@ -221,7 +221,11 @@ impl Integration {
         };
         let assess = self.inner.ninjaone.assess(&access, request);
         let policy = &self.inner.policy;
-        let deadline = policy.sweep_deadline.min(policy.event_deadline);
+        let deadline = if policy.sweep_deadline <= policy.event_deadline {
+            ("sweep_deadline", policy.sweep_deadline)
+        } else {
+            ("event_deadline", policy.event_deadline)
+        };
         let assess = self.within(deadline, assess);
         let mut assessment = self.holding(msp, held, assess).await?;
         check(&assessment, event)?;

@@ -23,7 +23,7 @@ use crate::{
         Actor, AuditDetails, AuditRow, Credential, CredentialId, EventId, Field, Fingerprint,
         Grant, Lease, LeaseKey, MspOrgId, RegionKey, RunRecord, WorkerId,
     },
-    ninjaone::{Access, AccessGrant, NinjaOne, Standing},
+    ninjaone::{Access, AccessGrant, NinjaOne, Reading, Standing},
     seal::{Keyring, SealError},
     store::{Store, StoreErrorKind},
 };
@@ -437,16 +437,24 @@ impl Integration {
         Ok((store.runs(msp).await?, store.store_time().await?))
     }
 
-    /// Ends work that takes longer than its deadline. It is measured by how long it takes and not by a clock, which may be set.
+    /// Ends work that takes longer than its deadline, which `limit` names. It is measured by how long it takes and not by a clock,
+    /// which may be set.
     pub(super) async fn within<T>(
         &self,
-        deadline: time::Duration,
+        (limit, deadline): (&'static str, time::Duration),
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let done = tokio::time::timeout(deadline.unsigned_abs(), work).await;
+        let reading = Reading::default();
+        let deadline = deadline.unsigned_abs();
+        let done = tokio::time::timeout(deadline, reading.noted_by(work)).await;
         done.unwrap_or_else(|_| {
-            let message =
-                "NinjaOne took longer than this work may take: it was ended, and is tried again";
+            let asked = reading.last();
+            let asked = asked.map_or_else(|| "NinjaOne".to_owned(), |asked| format!("NinjaOne for {asked}"));
+            let message = format!(
+                "asking {asked} takes longer than {} seconds, the longest this work may take (Policy::{limit}): it was ended, nothing \
+                 that was not finished is written, and it is tried again",
+                deadline.as_secs()
+            );
             Err(Error::new(ErrorKind::Deadline, message))
         })
     }
