@@ -10,8 +10,8 @@ use futures_util::future::BoxFuture;
 use regentra_sync::{
     Error, ErrorKind, Result,
     model::{
-        AssetContent, Contact, DeviceList, ExternalOrgId, ListedDevice, ListedOrganization,
-        OrganizationList, Report, ReportOutcome, SweepCounts, TenantView,
+        AssetContent, ComplianceOrgId, Contact, DeviceList, ExternalOrgId, ListedDevice,
+        ListedOrganization, OrganizationList, Report, ReportOutcome, SweepCounts, TenantView,
     },
     ninjaone::{
         Access, AccessGrant, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption, Verdict,
@@ -42,6 +42,8 @@ pub struct Script {
     /// Verdicts of one organization, before those for all.
     pub verdicts_of: BTreeMap<(i64, SignalKind), Status>,
     pub incomplete: bool,
+    /// The customer that assessments are of, where it is not the one that was asked for.
+    pub assessed: Option<ComplianceOrgId>,
     pub reports: BTreeMap<Report, ReportOutcome>,
     pub signatures: BTreeMap<i64, bool>,
     /// The devices of every organization, where the list of them was whole.
@@ -265,7 +267,7 @@ impl NinjaOne for Scripted {
                 .map(|(report, outcome)| (*report, *outcome)),
         );
         Ok(Assessment {
-            customer: request.customer,
+            customer: script.assessed.unwrap_or(request.customer),
             verdicts: SignalKind::ALL.map(verdict).to_vec(),
             reports,
             counts: SweepCounts {

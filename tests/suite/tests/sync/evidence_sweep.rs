@@ -4,13 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regentra_sync::{
     Choice, ErrorKind, SkipReason, SweepOutcome,
-    model::{AuditAction, AuditDetails, EventId, Report, ReportOutcome, RunOutcome, chain_start},
+    host::Clock as _,
+    model::{
+        AuditAction, AuditDetails, ComplianceOrgId, EventId, Report, ReportOutcome, RunOutcome,
+        chain_start,
+    },
     ninjaone_client::{ErrorKind as Vendor, Lane},
     regentra_evidence::{ChainHead, EvidenceRecord, SignalKind, Status, verify_chain},
     schedule::{PlanKind, SweepEvent},
-    store::Guard,
+    store::{AuditPage, Guard},
 };
-use time::Duration;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
 use crate::{
     host::{Host, operator, us},
@@ -34,6 +39,7 @@ on_every_store!(
     a_sweep_whose_mapping_was_decided_upon_writes_nothing,
     a_planned_sweep_is_skipped_when_its_organization_is_no_longer_mapped,
     a_sweep_planned_for_one_customer_is_never_committed_for_another,
+    an_assessment_of_another_customer_is_never_written,
     evidence_is_a_chain_whose_head_is_anchored_in_the_audit_row,
     an_auditor_finds_a_changed_removed_or_reordered_record,
     evidence_says_by_which_rules_and_window,
@@ -440,6 +446,70 @@ async fn a_sweep_planned_for_one_customer_is_never_committed_for_another(host: H
     }
 }
 
+/// Whatever stands between the vendor and a sweep (a cache, one pass over the whole tenant) may mix customers up.
+async fn an_assessment_of_another_customer_is_never_written(host: Host) {
+    let customers = host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
+    let unknown = ComplianceOrgId::from_uuid(Uuid::from_u128(77));
+    let written = async || {
+        let mut written = Vec::new();
+        for (customer, organization) in customers.iter().chain([&unknown]).zip([1, 2, 2]) {
+            let mapping = host.mapping_id(organization);
+            let ever = OffsetDateTime::UNIX_EPOCH;
+            let signals = host.store.current_signals(*customer, ever).await.unwrap();
+            let mut chains = Vec::new();
+            for kind in SignalKind::ALL {
+                let chain = host.store.evidence_chain(*customer, mapping, kind, 0, 99);
+                chains.push(chain.await.unwrap());
+            }
+            let audit = host.customer_audit(*customer).await;
+            written.push(format!("{signals:?} {chains:?} {audit:?}"));
+        }
+        let (msp, page) = (host.msp, AuditPage::newest(1_000));
+        let audit = host.store.msp_audit(msp, page).await.unwrap();
+        let outbox = host
+            .store
+            .outbox(msp, host.clock.now(), 1_000)
+            .await
+            .unwrap();
+        written.push(format!("{audit:?} {outbox:?}"));
+        written
+    };
+    let before = written().await;
+    for event in host.sweep_events().await {
+        let own = event.customer_compliance_org_id;
+        let others = customers.iter().chain([&unknown]);
+        for other in others.filter(|other| **other != own) {
+            // All fail, which would open tickets.
+            let fails = SignalKind::ALL.map(|kind| (kind, Status::Fail));
+            host.ninjaone.script().verdicts = fails.into();
+            host.ninjaone.script().assessed = Some(*other);
+            let error = host.integration.sweep(&event).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Internal);
+            let text = error.to_string();
+            assert!(
+                text.contains("another customer") && text.contains("nothing was written"),
+                "{text}"
+            );
+            for id in [own, *other] {
+                assert!(!text.contains(&id.to_string()), "{text}");
+            }
+            assert_eq!(written().await, before);
+            let runs = host.store.runs(host.msp).await.unwrap();
+            let run = runs
+                .iter()
+                .find(|run| run.subject.mapping == Some(event.mapping_id));
+            let failed = RunOutcome::failed(ErrorKind::Internal);
+            assert_eq!(run.unwrap().outcome, failed);
+        }
+    }
+    // The same events with their own customers' assessments are written: it was the assessment, and nothing else.
+    host.ninjaone.script().assessed = None;
+    for event in host.sweep_events().await {
+        let swept = host.integration.sweep(&event).await.unwrap();
+        assert!(matches!(swept, SweepOutcome::Committed(_)), "{swept:?}");
+    }
+}
+
 async fn evidence_is_a_chain_whose_head_is_anchored_in_the_audit_row(host: Host) {
     let customers = host.promoted(&[(1, "Alpha")]).await;
     for _ in 0..3 {
@@ -460,10 +530,7 @@ async fn evidence_is_a_chain_whose_head_is_anchored_in_the_audit_row(host: Host)
     }
 }
 
-async fn anchors(
-    host: &Host,
-    customer: regentra_sync::model::ComplianceOrgId,
-) -> BTreeMap<SignalKind, Vec<ChainHead>> {
+async fn anchors(host: &Host, customer: ComplianceOrgId) -> BTreeMap<SignalKind, Vec<ChainHead>> {
     let mut anchors: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for row in host.customer_audit(customer).await {
         if let AuditDetails::Swept { signals, .. } = row.details {
