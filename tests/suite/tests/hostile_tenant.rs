@@ -644,6 +644,32 @@ impl Host {
         self.regions.insert(msp, region);
     }
 
+    /// In the last sweeps of the hostile tenant.
+    async fn one_report_failed(&self) {
+        // That report has failed, by the limit of pages; all others were judged.
+        let runs = self.store.runs(msp(0)).await.unwrap();
+        let mut sweeps: Vec<_> = runs
+            .iter()
+            .filter(|run| run.subject.kind == RunKind::EvidenceSweep)
+            .map(|run| (run.requests, &run.outcome))
+            .collect();
+        sweeps.sort_by_key(|(requests, _)| *requests);
+        let (requests, outcome) = sweeps.pop().unwrap();
+        assert!(requests >= MOST_PAGES, "{requests}");
+        let failed_reports = [(
+            Report::Volumes,
+            ErrorKind::Ninjaone(ninjaone_client::ErrorKind::LimitExceeded),
+        )];
+        let failed_reports = failed_reports.into();
+        assert_eq!(*outcome, RunOutcome::Partial { failed_reports });
+        assert!(
+            sweeps
+                .iter()
+                .all(|(_, outcome)| **outcome == RunOutcome::Succeeded),
+            "{sweeps:?}"
+        );
+    }
+
     /// Everything that is due in the next tick, by the scheduler; how the events of each MSP ended.
     async fn tick(&self, attack: Attack) -> BTreeMap<MspOrgId, Vec<EventEnd>> {
         self.clock
@@ -736,28 +762,7 @@ async fn whatever_one_tenant_answers_the_others_are_served_and_memory_stays_in_b
             assert!(peak < MOST_RESIDENT, "{attack:?}: {} MiB", peak >> 20);
         }
         if attack == Attack::EndlessReport {
-            // That report has failed, by the limit of pages; all others were judged.
-            let runs = host.store.runs(msp(0)).await.unwrap();
-            let mut sweeps: Vec<_> = runs
-                .iter()
-                .filter(|run| run.subject.kind == RunKind::EvidenceSweep)
-                .map(|run| (run.requests, &run.outcome))
-                .collect();
-            sweeps.sort_by_key(|(requests, _)| *requests);
-            let (requests, outcome) = sweeps.pop().unwrap();
-            assert!(requests >= MOST_PAGES, "{requests}");
-            let failed_reports = [(
-                Report::Volumes,
-                ErrorKind::Ninjaone(ninjaone_client::ErrorKind::LimitExceeded),
-            )];
-            let failed_reports = failed_reports.into();
-            assert_eq!(*outcome, RunOutcome::Partial { failed_reports });
-            assert!(
-                sweeps
-                    .iter()
-                    .all(|(_, outcome)| **outcome == RunOutcome::Succeeded),
-                "{sweeps:?}"
-            );
+            host.one_report_failed().await;
         }
         let Some((kind, words)) = attack.ends() else {
             continue;
