@@ -16,5 +16,6 @@ mod minimise;
 mod oracle;
 mod over_http;
 mod presets;
+mod requests;
 mod tables;
 mod whole_way;

@@ -353,6 +353,7 @@ async fn reports_of_one_customers_last_sweep_failed(host: Host) {
         .extend([(Report::Volumes, TIMED_OUT)]);
     host.ninjaone.script().incomplete = true;
     host.sweep_all().await;
+    host.sync().await;
     let found = diagnosed(&host, None).await;
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].finding, Finding::ReportsFailed { reports });
@@ -367,6 +368,7 @@ async fn reports_of_one_customers_last_sweep_failed(host: Host) {
     host.ninjaone.script().reports.clear();
     host.ninjaone.script().incomplete = false;
     host.sweep_all().await;
+    host.sync().await;
     assert!(names(&host, None).await.is_empty());
 }
 
