@@ -18,6 +18,18 @@ use crate::{
     failure::{Failure, Stop, holds},
 };
 
+// Left to itself, SQLite walks all heads or roots that the MSP ever had, in the order of the primary key, instead of looking up the few.
+const PUT_UNDER_ROOT: &str = "UPDATE evidence_head INDEXED BY evidence_head_without_root SET root = ?1 \
+                              WHERE msp = ?2 AND tick = ?3 AND root IS NULL";
+const TICKS_WITHOUT_ROOT: &str = "SELECT DISTINCT tick FROM evidence_head INDEXED BY evidence_head_without_root \
+                                  WHERE msp = ?1 AND root IS NULL AND tick < ?2 ORDER BY tick LIMIT ?3";
+const HEADS_WITHOUT_ROOT: &str = "SELECT * FROM evidence_head INDEXED BY evidence_head_without_root \
+                                  WHERE msp = ?1 AND tick = ?2 AND root IS NULL";
+const HEADS_OF_ROOT: &str =
+    "SELECT * FROM evidence_head INDEXED BY evidence_head_root WHERE msp = ?1 AND root = ?2";
+const ROOTS_WAITING: &str = "SELECT * FROM evidence_root INDEXED BY evidence_root_waiting \
+                             WHERE msp = ?1 AND handed_out_at IS NULL ORDER BY number LIMIT ?2";
+
 fn evidence_head(row: &SqliteRow) -> std::result::Result<EvidenceHead, Failure> {
     Ok(EvidenceHead {
         customer: ComplianceOrgId::from_uuid(row.id("compliance_org")?),
@@ -108,9 +120,7 @@ async fn write_root(
     begins(db, store_time, msp, *event, commit).await?;
     let last = last_root(db, msp).await?.map_or(0, |last| last.number);
     holds(root.number == last.saturating_add(1), Guard::Root)?;
-    let put_under =
-        "UPDATE evidence_head SET root = ?1 WHERE msp = ?2 AND tick = ?3 AND root IS NULL";
-    let put_under = sqlx::query(put_under)
+    let put_under = sqlx::query(PUT_UNDER_ROOT)
         .bind(integer(root.number))
         .bind(msp.as_uuid())
         .bind(micros(root.tick))
@@ -140,9 +150,7 @@ impl Anchors for SqliteStore {
         before: OffsetDateTime,
         limit: u32,
     ) -> Result<Vec<OffsetDateTime>> {
-        let select = "SELECT DISTINCT tick FROM evidence_head WHERE msp = ?1 AND root IS NULL AND tick < ?2 \
-                      ORDER BY tick LIMIT ?3";
-        let rows = sqlx::query(select)
+        let rows = sqlx::query(TICKS_WITHOUT_ROOT)
             .bind(msp.as_uuid())
             .bind(micros(before))
             .bind(limit)
@@ -160,8 +168,7 @@ impl Anchors for SqliteStore {
         msp: MspOrgId,
         tick: OffsetDateTime,
     ) -> Result<Vec<EvidenceHead>> {
-        let select = "SELECT * FROM evidence_head WHERE msp = ?1 AND tick = ?2 AND root IS NULL";
-        let rows = sqlx::query(select)
+        let rows = sqlx::query(HEADS_WITHOUT_ROOT)
             .bind(msp.as_uuid())
             .bind(micros(tick))
             .fetch_all(&self.readers)
@@ -182,8 +189,7 @@ impl Anchors for SqliteStore {
     }
 
     async fn roots_waiting(&self, msp: MspOrgId, limit: u32) -> Result<Vec<EvidenceRoot>> {
-        let select = "SELECT * FROM evidence_root WHERE msp = ?1 AND handed_out_at IS NULL ORDER BY number LIMIT ?2";
-        let rows = sqlx::query(select)
+        let rows = sqlx::query(ROOTS_WAITING)
             .bind(msp.as_uuid())
             .bind(limit)
             .fetch_all(&self.readers)
@@ -242,7 +248,7 @@ impl Anchors for SqliteStore {
     }
 
     async fn heads_of_root(&self, msp: MspOrgId, number: u64) -> Result<Vec<EvidenceHead>> {
-        let rows = sqlx::query("SELECT * FROM evidence_head WHERE msp = ?1 AND root = ?2")
+        let rows = sqlx::query(HEADS_OF_ROOT)
             .bind(msp.as_uuid())
             .bind(integer(number))
             .fetch_all(&self.readers)
@@ -264,5 +270,36 @@ impl Anchors for SqliteStore {
             .await
             .map_err(Failure::from)?;
         heads(&rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_root_is_made_and_handed_out_without_walking_the_heads_and_roots_of_before() {
+        for (statement, step) in [
+            (
+                PUT_UNDER_ROOT,
+                "evidence_head_without_root (msp=? AND tick=?)",
+            ),
+            (
+                TICKS_WITHOUT_ROOT,
+                "evidence_head_without_root (msp=? AND tick<?)",
+            ),
+            (
+                HEADS_WITHOUT_ROOT,
+                "evidence_head_without_root (msp=? AND tick=?)",
+            ),
+            (HEADS_OF_ROOT, "evidence_head_root (msp=? AND root=?)"),
+            (ROOTS_WAITING, "evidence_root_waiting (msp=?)"),
+        ] {
+            let steps = crate::plan(statement).await;
+            let [only] = steps.as_slice() else {
+                panic!("{statement}: {steps:?}");
+            };
+            assert!(only.ends_with(step), "{statement}: {only}");
+        }
     }
 }

@@ -35,6 +35,9 @@ pub use schema::SCHEMA_VERSION;
 
 use failure::Failure;
 
+/// How much of the file a connection keeps in memory, in KiB, however large the file is.
+const PAGE_CACHE_KIB: u32 = 2_048;
+
 /// How long a writer waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -98,6 +101,9 @@ impl SqliteStore {
             .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            // A negative size is in KiB, a positive one in pages.
+            .pragma("cache_size", format!("-{PAGE_CACHE_KIB}"))
+            .pragma("mmap_size", "0")
             .busy_timeout(BUSY_TIMEOUT);
         let pool = |connections| {
             SqlitePoolOptions::new()
@@ -155,4 +161,24 @@ pub(crate) async fn plan(statement: &str) -> Vec<String> {
         .iter()
         .map(|step| step.try_get("detail").unwrap())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_memory_of_every_connection_is_bounded_however_large_the_file_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::migrate(folder.path().join("bounded.db"))
+            .await
+            .unwrap();
+        for pool in [&store.writer, &store.readers] {
+            let bounds = ["PRAGMA cache_size", "PRAGMA mmap_size"];
+            for (bound, expected) in bounds.into_iter().zip([-i64::from(PAGE_CACHE_KIB), 0]) {
+                let set: i64 = sqlx::query_scalar(bound).fetch_one(pool).await.unwrap();
+                assert_eq!(set, expected, "{bound}");
+            }
+        }
+    }
 }
