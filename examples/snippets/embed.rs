@@ -48,7 +48,7 @@ async fn main() -> anyhow::Result<()> {
     let credential = sync.connect(msp, connect).await?.credential;
     sync.discover(msp, &region, actor, event()).await?;
     let mut customers = Vec::new();
-    for organization in sync.store().mappings(msp, credential).await?.iter().take(4) {
+    for organization in sync.views().mappings(msp, credential).await?.iter().take(4) {
         let mapped = sync.map(msp, organization.id, CreateNew, actor, event());
         let company = mapped.await?.mapping.state.company().context("mapped")?;
         let customer = ComplianceOrgId::from_uuid(company.as_uuid());
@@ -63,7 +63,7 @@ async fn main() -> anyhow::Result<()> {
 
     // The service's own work: here, to show each customer's signals as soon as there are some.
     for (name, customer) in customers {
-        let signals = || sync.store().current_signals(customer, SystemClock.now());
+        let signals = || sync.views().current_signals(customer);
         while signals().await?.is_empty() {
             tokio::time::sleep(Real::from_millis(100)).await;
         }

@@ -1,12 +1,9 @@
 //! Acting: every use case, over the store of a host.
 
 mod anchor;
-mod asset_doubts;
 mod asset_sync;
-mod audit;
 mod authorize;
 mod connect;
-mod connection_status;
 mod diagnose;
 mod disconnect;
 mod discover;
@@ -15,7 +12,6 @@ mod integration;
 mod map;
 mod map_pending;
 mod plan;
-mod posture;
 mod promote;
 mod refresh_token;
 mod rotate;
@@ -24,11 +20,9 @@ mod tickets;
 
 pub use self::{
     anchor::Anchored,
-    asset_doubts::{AssetDoubt, Doubt, DoubtCounts},
     asset_sync::{MappingSync, SyncOutcome},
     authorize::{Authorization, Authorized, BeginAuthorization, Callback, RequestedAccess},
     connect::{Connect, Connected},
-    connection_status::{ConnectionStatus, CustomerStatus, DryRun, LastRun, OrganizationCounts},
     disconnect::Disconnected,
     discover::Discovery,
     evidence_sweep::{SkipReason, SweepOutcome, SweepReport},
@@ -36,6 +30,5 @@ pub use self::{
     map::{Choice, Mapped},
     map_pending::{Bulk, BulkStep, Left, MappedPending, PendingStep, Suggestion, SuggestionReason},
     plan::Handled,
-    posture::CustomerPosture,
     test_connection::TestConnection,
 };

@@ -1,11 +1,93 @@
-//! Reading.
+//! Reading: everything that a host shows, from the store alone.
 
+mod asset_doubts;
+mod audit;
+mod card;
+mod connection_status;
 mod connection_test;
+mod connections;
+mod diagnose;
 mod diagnosis;
+mod evidence_export;
+mod portal;
+mod posture;
+mod public_view;
+mod runs;
 mod setup_steps;
+mod signals;
+mod snapshot;
+mod tickets;
 
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use crate::{
+    host::{Clock, Policy, SystemClock},
+    store::Store,
+};
+
+pub(crate) use self::diagnose::Acting;
 pub use self::{
+    asset_doubts::{AssetDoubt, Doubt, DoubtCounts},
+    card::Card,
+    connection_status::{ConnectionStatus, CustomerStatus, DryRun, LastRun, OrganizationCounts},
     connection_test::ConnectionTest,
+    connections::Connection,
     diagnosis::{Diagnosis, Finding, FutureRows, Severity},
+    posture::CustomerPosture,
     setup_steps::{SetupStep, setup_steps},
 };
+
+/// Every read of a host, over its store: no key, no NinjaOne. A cheap clone; clones share the store.
+///
+/// Each read takes the tenant it is for, an MSP or a customer, and finds nothing of another one.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use regentra_sync::{model::MspOrgId, store::MemoryStore, views::Views};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let views = Views::new(Arc::new(MemoryStore::new()));
+/// let msp: MspOrgId = "6f0a8f0e-8a53-4a80-9a0c-4f4f0d6f1a11".parse()?;
+/// assert_eq!(views.connection_status(msp).await?, []);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Views {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) policy: Arc<Policy>,
+}
+
+impl Views {
+    /// The views of a store, by the machine's clock and the default policy.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            clock: Arc::new(SystemClock),
+            policy: Arc::default(),
+        }
+    }
+
+    /// Another clock than the machine's: what has expired and what is due next are read by it.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The policy of the host that acts: when runs are due next, and overdue, are read by it.
+    #[must_use]
+    pub fn policy(mut self, policy: impl Into<Arc<Policy>>) -> Self {
+        self.policy = policy.into();
+        self
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+}

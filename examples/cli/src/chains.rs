@@ -14,7 +14,7 @@ use regentra_sync::{
     store::StoredSignal,
 };
 
-use crate::{host::Host, wording::number};
+use crate::{host::Reading, wording::number};
 
 /// How many rows are read at a time.
 const PAGE: u32 = 500;
@@ -70,7 +70,7 @@ impl Verified {
 /// # Errors
 /// When the store does not answer.
 pub async fn read(
-    host: &Host,
+    host: &Reading,
     customer: ComplianceOrgId,
     mappings: &[MappingId],
     outside: &Outside,
@@ -84,17 +84,17 @@ pub async fn read(
 }
 
 async fn read_once(
-    host: &Host,
+    host: &Reading,
     customer: ComplianceOrgId,
     mappings: &[MappingId],
     outside: &Outside,
 ) -> anyhow::Result<Verified> {
-    let (integration, keys) = (&host.integration, outside.keys.as_ref());
+    let (views, keys) = (&host.views, outside.keys.as_ref());
     let published = keys.map(|keys| keys.keys().to_vec()).unwrap_or_default();
-    let export = integration
+    let export = views
         .evidence_export(host.msp, customer, mappings, published)
         .await?;
-    let current = host.store().current_signals(customer, host.now()).await?;
+    let current = views.current_signals(customer).await?;
     let anchors = outside.anchors.as_deref().unwrap_or_default();
     let reports = verify_export(&export, keys, anchors);
     let mut chains = Vec::with_capacity(reports.len());
@@ -117,13 +117,13 @@ async fn read_once(
     }
     Ok(Verified {
         chains,
-        faults: integration.verify_anchors(host.msp, anchors).await?,
+        faults: views.verify_anchors(host.msp, anchors).await?,
         export,
     })
 }
 
 async fn records(
-    host: &Host,
+    host: &Reading,
     customer: ComplianceOrgId,
     mapping: MappingId,
     signal: SignalKind,
@@ -132,7 +132,7 @@ async fn records(
     loop {
         let after = records.last().map_or(0, |row| row.link.sequence);
         let page = host
-            .store()
+            .views
             .evidence_chain(customer, mapping, signal, after, PAGE)
             .await?;
         let is_last = (page.len() as u64) < u64::from(PAGE);

@@ -1,17 +1,18 @@
-//! The host: a database, its keys, and the integration over both.
+//! The host: a database to read, and the integration over it and its keys.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use anyhow::bail;
 use clap::Args;
 use quickstart::{MSP, OPERATOR};
 use regentra_sync::{
-    ConnectionStatus, Integration, IntegrationBuilder,
+    Integration, IntegrationBuilder,
     host::{Clock, Observer, Policy, StoreClock, SystemClock},
-    model::{Actor, ActorId, Credential, EventId, MspOrgId, RegionKey, UnknownRegion},
+    model::{Actor, ActorId, EventId, MspOrgId, PortalCompany, RegionKey, UnknownRegion},
     ninjaone::NinjaOneApi,
     seal::Keyring,
     store::{MemoryStore, Store},
+    views::{Connection, ConnectionStatus, Views},
 };
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -84,16 +85,17 @@ impl HostArgs {
         let Some(keyring) = keys::find(&database)? else {
             bail!(keys::missing(&database));
         };
+        let reading = self.reading(store);
         let meter = Arc::new(Meter::new());
-        let builder = integration(store, keyring, Arc::<Meter>::clone(&meter));
-        let builder = vouching(builder, &database)?;
-        Ok(Host::of(
-            builder,
+        let builder = reading.acting(Some(keyring), Arc::<Meter>::clone(&meter));
+        let integration = vouching(builder, &database)?
+            .policy(of_this_machine())
+            .build();
+        Ok(Host {
+            reading,
+            integration,
             meter,
-            self.msp(),
-            self.clock(),
-            self.json,
-        ))
+        })
     }
 
     /// The same, with another policy and another observer.
@@ -110,15 +112,15 @@ impl HostArgs {
         let Some(keyring) = keys::find(&database)? else {
             bail!(keys::missing(&database));
         };
-        let host = self.host(Arc::clone(&store), keys::throwaway()?);
-        let builder = integration(store, keyring, Arc::clone(&observer));
-        let integration = vouching(builder, &database)?
-            .clock(self.clock())
-            .policy(policy(of_this_machine()))
-            .build();
+        let mut reading = self.reading(store);
+        let policy = policy(of_this_machine());
+        let builder = reading.acting(Some(keyring), observer);
+        let integration = vouching(builder, &database)?.policy(policy).build();
+        reading.views = integration.views().clone();
         Ok(Host {
+            reading,
             integration,
-            ..host
+            meter: Arc::new(Meter::new()),
         })
     }
 
@@ -130,14 +132,21 @@ impl HostArgs {
         let database = self.database()?;
         let store = self.open_store(&database).await?;
         let keyring = match keys::find(&database) {
-            Ok(Some(keyring)) => keyring,
-            Ok(None) => keys::throwaway()?,
+            Ok(keyring) => keyring,
             Err(error) => {
                 output::note(format_args!("warning: {error:#}"));
-                keys::throwaway()?
+                None
             }
         };
-        Ok(self.host(store, keyring))
+        Ok(Host::of(self.reading(store), keyring))
+    }
+
+    /// Opens the database for what only reads.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn read(&self) -> anyhow::Result<Reading> {
+        Ok(self.reading(self.open_store(&self.database()?).await?))
     }
 
     /// Opens the database for what neither seals nor opens a secret, and so goes without its keys.
@@ -145,8 +154,7 @@ impl HostArgs {
     /// # Errors
     /// When it cannot be opened.
     pub async fn open_without_keys(&self) -> anyhow::Result<Host> {
-        let store = self.open_store(&self.database()?).await?;
-        Ok(self.host(store, keys::throwaway()?))
+        Ok(Host::of(self.read().await?, None))
     }
 
     /// The same, and makes the database where there is none.
@@ -155,7 +163,7 @@ impl HostArgs {
     /// When it can be neither opened nor made.
     pub async fn create_without_keys(&self) -> anyhow::Result<Host> {
         let store = self.create_store(&self.database()?).await?;
-        Ok(self.host(store, keys::throwaway()?))
+        Ok(Host::of(self.reading(store), None))
     }
 
     /// Opens the database, or makes it and its keys.
@@ -184,20 +192,20 @@ impl HostArgs {
         database: &Database,
         store: Arc<dyn Store>,
     ) -> anyhow::Result<Host> {
+        let reading = Reading::new(store, self.msp(), clock, self.json);
         if let Some(keyring) = keys::find(database)? {
-            return Ok(self.host_by(clock, store, keyring));
+            return Ok(Host::of(reading, Some(keyring)));
         }
-        let host = self.host_by(Arc::clone(&clock), Arc::clone(&store), keys::throwaway()?);
-        if host.connected(None).await.is_ok() {
+        if reading.connected(None).await.is_ok() {
             bail!(
                 "{}; or `regentra disconnect` first, which forgets what they seal",
                 keys::missing(database)
             );
         }
-        Ok(self.host_by(clock, store, keys::create(database)?))
+        Ok(Host::of(reading, Some(keys::create(database)?)))
     }
 
-    /// The database if there is one, with its keys; else one in memory that is gone afterwards.
+    /// The database if there is one, with its keys; else one in memory that is gone afterwards, and its keys with it.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -206,7 +214,7 @@ impl HostArgs {
             return self.open().await;
         }
         let store = Arc::new(MemoryStore::new().with_clock(StoreClock::of(self.clock())));
-        Ok(self.host(store, keys::throwaway()?))
+        Ok(Host::of(self.reading(store), Some(keys::of_memory()?)))
     }
 
     /// The database goes by its own clock. Where another time is asked for and all tenants are simulated, it goes by that time as
@@ -279,12 +287,8 @@ impl HostArgs {
         }
     }
 
-    fn host(&self, store: Arc<dyn Store>, keyring: Keyring) -> Host {
-        self.host_by(self.clock(), store, keyring)
-    }
-
-    fn host_by(&self, clock: Arc<dyn Clock>, store: Arc<dyn Store>, keyring: Keyring) -> Host {
-        Host::new(store, keyring, self.msp(), clock, self.json)
+    fn reading(&self, store: Arc<dyn Store>) -> Reading {
+        Reading::new(store, self.msp(), self.clock(), self.json)
     }
 }
 
@@ -299,19 +303,6 @@ fn is_simulated(region: &RegionKey) -> bool {
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
-}
-
-/// An integration whose requests are drawn from the database's budget.
-fn integration(
-    store: Arc<dyn Store>,
-    keyring: Keyring,
-    observer: Arc<dyn Observer>,
-) -> IntegrationBuilder {
-    let keyring = Arc::new(keyring);
-    let ninjaone = NinjaOneApi::new()
-        .observer(Arc::clone(&observer))
-        .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
-    Integration::builder(store, keyring, Arc::new(ninjaone)).observer(observer)
 }
 
 /// Signs evidence where there is a signing key, and anchors it where a file of anchors is named.
@@ -335,65 +326,55 @@ fn of_this_machine() -> Policy {
     Policy::default().allow_hosts(|_| true).lease_length(LEASE)
 }
 
-/// What a command works with.
+/// What a command reads with.
 #[derive(Debug)]
-pub struct Host {
-    /// The use cases.
-    pub integration: Integration,
+pub struct Reading {
+    /// What is stored.
+    pub views: Views,
     /// Whose data.
     pub msp: MspOrgId,
-    /// What shows how work goes on.
-    pub meter: Arc<Meter>,
     /// Whether to print JSON.
     pub json: bool,
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
 }
 
-impl Host {
-    /// Puts a host together.
-    #[must_use]
-    pub fn new(
-        store: Arc<dyn Store>,
-        keyring: Keyring,
-        msp: MspOrgId,
-        clock: Arc<dyn Clock>,
-        json: bool,
-    ) -> Self {
-        let meter = Arc::new(Meter::new());
-        let builder = integration(store, keyring, Arc::<Meter>::clone(&meter));
-        Self::of(builder, meter, msp, clock, json)
-    }
+/// What a command acts with. It reads too.
+#[derive(Debug)]
+pub struct Host {
+    reading: Reading,
+    /// The use cases.
+    pub integration: Integration,
+    /// What shows how work goes on.
+    pub meter: Arc<Meter>,
+}
 
-    fn of(
-        builder: IntegrationBuilder,
-        meter: Arc<Meter>,
-        msp: MspOrgId,
-        clock: Arc<dyn Clock>,
-        json: bool,
-    ) -> Self {
-        let integration = builder
-            .clock(Arc::clone(&clock))
-            .policy(of_this_machine())
-            .build();
+impl Deref for Host {
+    type Target = Reading;
+
+    fn deref(&self) -> &Reading {
+        &self.reading
+    }
+}
+
+impl Host {
+    /// One without keys acts as far as nothing is sealed or opened.
+    fn of(reading: Reading, keyring: Option<Keyring>) -> Self {
+        let meter = Arc::new(Meter::new());
+        let builder = reading.acting(keyring, Arc::<Meter>::clone(&meter));
         Self {
-            integration,
-            msp,
+            reading,
+            integration: builder.policy(of_this_machine()).build(),
             meter,
-            json,
-            clock,
         }
     }
 
-    /// The store.
-    #[must_use]
-    pub fn store(&self) -> &Arc<dyn Store> {
-        self.integration.store()
-    }
-
-    /// The time.
-    #[must_use]
-    pub fn now(&self) -> OffsetDateTime {
-        self.clock.now()
+    /// Adds a company to the portal.
+    ///
+    /// # Errors
+    /// When the store does not take it.
+    pub async fn add_company(&self, company: PortalCompany) -> anyhow::Result<()> {
+        Ok(self.store.add_company(self.msp, company).await?)
     }
 
     /// Who asks.
@@ -407,15 +388,50 @@ impl Host {
     pub fn request(&self) -> EventId {
         EventId::new(self.now())
     }
+}
+
+impl Reading {
+    fn new(store: Arc<dyn Store>, msp: MspOrgId, clock: Arc<dyn Clock>, json: bool) -> Self {
+        let views = Views::new(Arc::clone(&store))
+            .clock(Arc::clone(&clock))
+            .policy(of_this_machine());
+        Self {
+            views,
+            msp,
+            json,
+            store,
+            clock,
+        }
+    }
+
+    /// An integration over the same store, whose requests are drawn from the store's budget.
+    fn acting(&self, keyring: Option<Keyring>, observer: Arc<dyn Observer>) -> IntegrationBuilder {
+        let (store, ninjaone) = (Arc::clone(&self.store), NinjaOneApi::new());
+        let ninjaone = ninjaone.observer(Arc::clone(&observer));
+        let builder = match keyring.map(Arc::new) {
+            None => Integration::builder_without_keys(store, Arc::new(ninjaone)),
+            Some(keyring) => {
+                let ninjaone = ninjaone.shared_budget(Arc::clone(&store), Arc::clone(&keyring));
+                Integration::builder(store, keyring, Arc::new(ninjaone))
+            }
+        };
+        builder.clock(Arc::clone(&self.clock)).observer(observer)
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
 
     /// The connected regions, or the one that is asked for.
     ///
     /// # Errors
     /// When none is connected, or that one is not.
-    pub async fn connected(&self, only: Option<&RegionKey>) -> anyhow::Result<Vec<Credential>> {
-        let mut connected = self.store().credentials(self.msp).await?;
-        connected.retain(|credential| {
-            credential.is_active && only.is_none_or(|only| credential.region == *only)
+    pub async fn connected(&self, only: Option<&RegionKey>) -> anyhow::Result<Vec<Connection>> {
+        let mut connected = self.views.connections(self.msp).await?;
+        connected.retain(|connection| {
+            connection.connected && only.is_none_or(|only| connection.region == *only)
         });
         if !connected.is_empty() {
             return Ok(connected);
@@ -435,11 +451,11 @@ impl Host {
     pub async fn one_region(&self, only: Option<&RegionKey>) -> anyhow::Result<RegionKey> {
         let connected = self.connected(only).await?;
         match connected.as_slice() {
-            [credential] => Ok(credential.region.clone()),
+            [connection] => Ok(connection.region.clone()),
             several => {
                 let names: Vec<_> = several
                     .iter()
-                    .map(|credential| credential.region.to_string())
+                    .map(|connection| connection.region.to_string())
                     .collect();
                 bail!(
                     "several regions are connected: say which with --region ({})",
@@ -454,7 +470,7 @@ impl Host {
     /// # Errors
     /// When the store does not answer.
     pub async fn spent(&self) -> anyhow::Result<String> {
-        let mut connections = self.integration.connection_status(self.msp).await?;
+        let mut connections = self.views.connection_status(self.msp).await?;
         connections.retain(|connection| connection.connected);
         let is_one = connections.len() == 1;
         let line = |connection: &ConnectionStatus| {
@@ -528,13 +544,13 @@ mod tests {
             assert!(refused.to_string().contains("leave --now out"), "{refused}");
         }
         // It reads as of then, and the database goes by its own clock.
-        let host = ahead.open_without_keys().await.unwrap();
+        let host = ahead.read().await.unwrap();
         assert!(host.now() >= later);
-        let store_time = host.store().store_time().await.unwrap();
+        let store_time = host.store.store_time().await.unwrap();
         assert!((store_time - SystemClock.now()).abs() < Duration::minutes(1));
         // Of simulated tenants it is another day for all.
-        let host = nobody.open_without_keys().await.unwrap();
-        assert!(host.store().store_time().await.unwrap() >= later);
+        let host = nobody.read().await.unwrap();
+        assert!(host.store.store_time().await.unwrap() >= later);
     }
 
     #[test]

@@ -238,11 +238,11 @@ pub fn create(database: &Database) -> anyhow::Result<Keyring> {
     key.keyring()
 }
 
-/// Keys that nobody keeps: for what neither seals nor opens.
+/// Keys of a database in memory: they last as long as it.
 ///
 /// # Errors
 /// When the system gives no random bytes.
-pub fn throwaway() -> anyhow::Result<Keyring> {
+pub fn of_memory() -> anyhow::Result<Keyring> {
     Key::random()?.keyring()
 }
 

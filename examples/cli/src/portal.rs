@@ -5,7 +5,7 @@ use regentra_sync::model::{
     CompanyId, Mapping, MappingId, PortalCompany, RegionKey, fold_name, is_same_name,
 };
 
-use crate::{host::Host, shown::Shown, wording::count};
+use crate::{host::Reading, shown::Shown, wording::count};
 
 /// Beginnings of ids that are shorter are taken for names only.
 const SHORTEST_ID: usize = 4;
@@ -26,15 +26,16 @@ impl Portal {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn read(host: &Host) -> anyhow::Result<Self> {
+    pub async fn read(host: &Reading) -> anyhow::Result<Self> {
         let (mut organizations, mut lost_organizations) = (Vec::new(), 0);
-        for credential in host.store().credentials(host.msp).await? {
-            lost_organizations += credential.lost_organizations;
-            for mapping in host.store().mappings(host.msp, credential.id).await? {
-                organizations.push((credential.region.clone(), mapping));
+        for connection in host.views.connections(host.msp).await? {
+            lost_organizations += connection.lost_organizations;
+            let mappings = host.views.mappings(host.msp, connection.credential);
+            for mapping in mappings.await? {
+                organizations.push((connection.region.clone(), mapping));
             }
         }
-        let mut companies = host.store().companies(host.msp).await?;
+        let mut companies = host.views.companies(host.msp).await?;
         companies.sort_by_cached_key(|company| (fold_name(company.name.as_str()), company.id));
         Ok(Self {
             organizations,

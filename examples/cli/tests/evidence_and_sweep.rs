@@ -160,11 +160,11 @@ async fn sweep(
         )
     };
     let clock = ManualClock::at(NOW);
-    let store = Arc::new(MemoryStore::new().with_clock(StoreClock::of(clock.clone())));
+    let store = MemoryStore::new().with_clock(StoreClock::of(clock.clone()));
     let key = |byte| MasterKey::from_bytes([byte; 32]);
     let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
     let ninjaone = NinjaOneApi::new().rate_limit(RateLimit::unlimited());
-    let integration = Integration::builder(store, keyring, Arc::new(ninjaone))
+    let integration = Integration::builder(Arc::new(store), keyring, Arc::new(ninjaone))
         .clock(Arc::new(clock))
         .policy(Policy::default().allow_hosts(|_| true))
         .build();
@@ -206,8 +206,8 @@ async fn sweep(
     };
     let swept = integration.sweep(&planned).await.unwrap();
     assert!(matches!(swept, SweepOutcome::Committed(_)), "{swept:?}");
-    let store = integration.store();
-    let stored = store.current_signals(customer, NOW).await.unwrap();
+    let views = integration.views();
+    let stored = views.current_signals(customer).await.unwrap();
     let signals = stored
         .iter()
         .map(|stored| serde_json::to_value(&stored.signal).unwrap());
@@ -215,7 +215,7 @@ async fn sweep(
     let mut recorded = Verdicts::new();
     for signal in &stored {
         let kind = signal.signal.kind();
-        let chain = store.evidence_chain(customer, mapping, kind, 0, 9).await;
+        let chain = views.evidence_chain(customer, mapping, kind, 0, 9).await;
         let record: Value = serde_json::from_str(&chain.unwrap()[0].link.record).unwrap();
         recorded.insert(kind.as_str().to_owned(), record);
     }

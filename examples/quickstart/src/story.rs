@@ -342,7 +342,7 @@ impl Host {
     /// Requests spent against the limit.
     async fn requests(&self) -> anyhow::Result<String> {
         let mut text = String::new();
-        for connection in self.integration.connection_status(self.msp).await? {
+        for connection in self.integration.views().connection_status(self.msp).await? {
             let (minute, hour) = connection.budget_limits;
             text = format!(
                 "Requests: {} of {} in the last hour, {} of {} in the last minute.\n",
@@ -460,7 +460,11 @@ impl Host {
             }
             companies += 1;
             let mut name = Shown::name(&company.name);
-            let of_company = self.integration.posture(self.msp, company.id).await?;
+            let of_company = self
+                .integration
+                .views()
+                .posture(self.msp, company.id)
+                .await?;
             for of in &of_company.posture {
                 let signals = of_company.mappings.iter().flat_map(|(_, signals)| signals);
                 let signals = signals
@@ -495,7 +499,7 @@ impl Host {
     async fn tickets(&self) -> anyhow::Result<String> {
         let portal = self.portal().await?;
         let mut table = table::new(&["Company", "Organization", "Signal", "State", "Opened"]);
-        for ticket in self.integration.tickets(self.msp, None).await? {
+        for ticket in self.integration.views().tickets(self.msp, None).await? {
             table.add_row([
                 table::cell(portal.company_name(ticket.company)),
                 table::cell(portal.label(ticket.key.mapping)),

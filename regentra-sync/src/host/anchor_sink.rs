@@ -4,7 +4,7 @@
 //! or on demand ([`Integration::anchor`](crate::use_cases::Integration::anchor)), the heads of each tick are put under one [`EvidenceRoot`](crate::model::EvidenceRoot),
 //! and the root is handed to the host's [`AnchorSink`]: [`FileSink`] appends it to a file, and `TimeStamps` (feature `time-stamps`)
 //! has a time-stamping authority sign it first. A sink that fails leaves the root waiting for the next time;
-//! [`diagnose`](crate::use_cases::Integration::diagnose) shows it, and no sweep waits for it.
+//! [`diagnose`](crate::Integration::diagnose) shows it, and no sweep waits for it.
 //!
 //! What an anchor proves, and against whom, says [`regentra_evidence::anchor`].
 

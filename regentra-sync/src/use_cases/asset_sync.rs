@@ -154,7 +154,7 @@ impl Integration {
         let held =
             held.ok_or_else(|| busy("this region's assets are being synced already; wait for it"))?;
         let started_at = self.now();
-        let runs = self.runs(msp).await?;
+        let runs = self.views().runs(msp).await?;
         let since = runs.iter().filter(|run| {
             let subject = run.subject;
             subject.kind == RunKind::AssetSync

@@ -197,7 +197,7 @@ impl Integration {
         };
         let text = serde_json::to_string(&begun).map(SecretString::from);
         let text = text.map_err(|_| Error::new(ErrorKind::Internal, "text is always JSON"))?;
-        let keyring = &self.inner.keyring;
+        let keyring = self.keyring()?;
         let sealed = keyring.seal(msp, &region, Field::Authorization, &text)?;
         let now = self.now();
         let expires_at = now.saturating_add(AUTHORIZATION_LIFETIME);
@@ -249,7 +249,7 @@ impl Integration {
         let region = pending.region;
         let base_url = self.allowed(&region).await?;
         self.check_key().await?;
-        let keyring = &self.inner.keyring;
+        let keyring = self.keyring()?;
         let opened = keyring.open(msp, &region, Field::Authorization, &pending.sealed);
         let opened = opened.map_err(|error| match error {
             // It was begun under a key that was dropped meanwhile.
@@ -275,7 +275,7 @@ impl Integration {
             client_id: client_id.clone(),
             client_secret: client_secret.clone(),
             code,
-            log_ins: self.log_ins_of(msp),
+            log_ins: self.log_ins_of(msp)?,
         };
         let redeemed = self.inner.ninjaone.redeem(redemption).await;
         let Redeemed { token, view } = redeemed.map_err(not_redeemed)?;
@@ -292,7 +292,7 @@ impl Integration {
                 },
                 lane: Lane::Interactive,
                 standing: Standing::Tried {
-                    log_ins: self.log_ins_of(msp),
+                    log_ins: self.log_ins_of(msp)?,
                 },
             };
             self.sees_the_same_organizations(msp, stored, &access)

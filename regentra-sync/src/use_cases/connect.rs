@@ -75,7 +75,7 @@ impl Integration {
             ));
         }
         self.check_key().await?;
-        let keyring = &self.inner.keyring;
+        let keyring = self.keyring()?;
         let fingerprint = keyring.fingerprint(&base_url.limit_host(), &client_id);
         let stored = self
             .inner
@@ -91,7 +91,7 @@ impl Integration {
             },
             lane: Lane::Interactive,
             standing: Standing::Tried {
-                log_ins: self.log_ins_of(msp),
+                log_ins: self.log_ins_of(msp)?,
             },
         };
         // Anybody can name a client id; only who has its secret may keep others from connecting it.

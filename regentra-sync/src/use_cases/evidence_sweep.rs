@@ -156,7 +156,7 @@ impl Integration {
 
     /// How the run that committed this event ended, where it left no record of that: it died in between.
     async fn outcome_of_committed(&self, event: &SweepEvent) -> Result<Option<RunOutcome>> {
-        let runs = self.runs(event.msp_credential_org_id).await?;
+        let runs = self.views().runs(event.msp_credential_org_id).await?;
         let is_recorded = runs
             .iter()
             .any(|run| run.subject == run_of(event) && run.was_done_since(event.scheduled_at));
@@ -205,8 +205,9 @@ impl Integration {
             return Ok(SweepOutcome::Skipped(reason));
         }
         let access = self.open(msp, &subject.credential, Lane::Sweep).await?;
-        let digester = self.inner.keyring.device_digester(subject.credential.id);
-        let digest_key = self.inner.keyring.digest_key();
+        let keyring = self.keyring()?;
+        let digester = keyring.device_digester(subject.credential.id);
+        let digest_key = keyring.digest_key();
         let now = self.now();
         let ages = SignatureAges::new(state.signature_history, digester, now);
         let request = AssessmentRequest {

@@ -26,6 +26,7 @@ use crate::{
     ninjaone::{Access, AccessGrant, NinjaOne, Reading, Standing},
     seal::{Keyring, SealError},
     store::{Store, StoreErrorKind},
+    views::Views,
 };
 
 /// How often work that lost a race for rows starts over before it gives up.
@@ -56,11 +57,13 @@ pub struct Integration {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) store: Arc<dyn Store>,
-    pub(super) keyring: Arc<Keyring>,
+    /// `None` in a process without keys.
+    keyring: Option<Arc<Keyring>>,
     pub(super) ninjaone: Arc<dyn NinjaOne>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) observer: Arc<dyn Observer>,
-    pub(super) policy: Policy,
+    pub(super) policy: Arc<Policy>,
+    pub(super) views: Views,
     pub(super) head_signer: Option<HeadSigner>,
     pub(super) anchor_sink: Option<Arc<dyn AnchorSink>>,
     pub(super) worker: WorkerId,
@@ -74,7 +77,7 @@ pub(super) struct Inner {
 #[derive(Debug)]
 pub struct IntegrationBuilder {
     store: Arc<dyn Store>,
-    keyring: Arc<Keyring>,
+    keyring: Option<Arc<Keyring>>,
     ninjaone: Arc<dyn NinjaOne>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
@@ -137,7 +140,12 @@ impl IntegrationBuilder {
             anchor_sink,
         } = self;
         let worker = WorkerId::new(clock.now());
+        let policy = Arc::new(policy);
+        let views = Views::new(Arc::clone(&store))
+            .clock(Arc::clone(&clock))
+            .policy(Arc::clone(&policy));
         let inner = Inner {
+            views,
             store,
             keyring,
             ninjaone,
@@ -185,9 +193,27 @@ impl Integration {
         keyring: impl Into<Arc<Keyring>>,
         ninjaone: Arc<dyn NinjaOne>,
     ) -> IntegrationBuilder {
+        Self::builder_with(store, Some(keyring.into()), ninjaone)
+    }
+
+    /// The same for a process without keys: it decides what organizations are, promotes companies, delivers tickets and
+    /// disconnects. Whatever seals or opens a secret, and so everything that asks NinjaOne, fails with [`ErrorKind::Sealing`].
+    #[must_use]
+    pub fn builder_without_keys(
+        store: Arc<dyn Store>,
+        ninjaone: Arc<dyn NinjaOne>,
+    ) -> IntegrationBuilder {
+        Self::builder_with(store, None, ninjaone)
+    }
+
+    fn builder_with(
+        store: Arc<dyn Store>,
+        keyring: Option<Arc<Keyring>>,
+        ninjaone: Arc<dyn NinjaOne>,
+    ) -> IntegrationBuilder {
         IntegrationBuilder {
             store,
-            keyring: keyring.into(),
+            keyring,
             ninjaone,
             clock: Arc::new(SystemClock),
             observer: Arc::new(Unobserved),
@@ -197,10 +223,19 @@ impl Integration {
         }
     }
 
-    /// The store, for a host's own screens.
+    /// Everything that a host shows: the reads over its store, by the same clock and policy.
     #[must_use]
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.inner.store
+    pub fn views(&self) -> &Views {
+        &self.inner.views
+    }
+
+    /// The keys of this process.
+    pub(super) fn keyring(&self) -> Result<&Arc<Keyring>> {
+        let missing = || {
+            let message = "this process has no keys, and this seals or opens secrets: give it the host's keys";
+            Error::new(ErrorKind::Sealing, message)
+        };
+        self.inner.keyring.as_ref().ok_or_else(missing)
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -353,7 +388,7 @@ impl Integration {
         if self.inner.key_is_checked.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let own = self.inner.keyring.key_check();
+        let own = self.keyring()?.key_check();
         if self.inner.store.keep_key_check(own.clone()).await? != own {
             return Err(SealError::OtherIdentity.into());
         }
@@ -367,7 +402,7 @@ impl Integration {
         credential: &Credential,
         lane: Lane,
     ) -> Result<Access> {
-        let keyring = &self.inner.keyring;
+        let keyring = self.keyring()?;
         let secrets = credential.secrets.as_ref().ok_or_else(|| {
             Error::new(
                 ErrorKind::NotConnected,
@@ -418,23 +453,10 @@ impl Integration {
     }
 
     /// What log-ins of an MSP spend until NinjaOne accepts the credentials.
-    pub(super) fn log_ins_of(&self, msp: MspOrgId) -> Fingerprint {
+    pub(super) fn log_ins_of(&self, msp: MspOrgId) -> Result<Fingerprint> {
         let msp = SecretString::from(msp.to_string());
         // No host has that name, so that it is no NinjaOne tenant's budget.
-        self.inner.keyring.fingerprint("log-ins of an MSP", &msp)
-    }
-
-    /// The runs of an MSP, without those that lie in the future: a clock that ran ahead wrote them.
-    pub(super) async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {
-        let (mut runs, now) = self.all_runs(msp).await?;
-        runs.retain(|run| !run.is_ahead(now));
-        Ok(runs)
-    }
-
-    /// All of them, and the time by the store's clock.
-    pub(super) async fn all_runs(&self, msp: MspOrgId) -> Result<(Vec<RunRecord>, OffsetDateTime)> {
-        let store = &self.inner.store;
-        Ok((store.runs(msp).await?, store.store_time().await?))
+        Ok(self.keyring()?.fingerprint("log-ins of an MSP", &msp))
     }
 
     /// Ends work that takes longer than its deadline, which `limit` names. It is measured by how long it takes and not by a clock,

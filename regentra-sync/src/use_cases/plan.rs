@@ -110,7 +110,7 @@ impl Integration {
             // What has not started cannot be done.
             if event.starts_at() <= now {
                 if let Entry::Vacant(unread) = done.entry(msp) {
-                    let runs = self.runs(msp).await?;
+                    let runs = self.views().runs(msp).await?;
                     let runs = runs.into_iter().map(|run| (run.subject, run));
                     unread.insert(runs.collect::<BTreeMap<_, _>>());
                 }

@@ -35,6 +35,7 @@ impl Integration {
         mut credential: Credential,
         actor: Actor,
     ) -> Result<bool> {
+        let keyring = self.keyring()?;
         for _ in 0..RACES {
             let Some(secrets) = credential.secrets.as_ref().filter(|_| credential.is_active) else {
                 return Ok(false);
@@ -47,19 +48,13 @@ impl Integration {
             if sealed
                 .into_iter()
                 .flatten()
-                .all(|sealed| self.inner.keyring.is_current(sealed))
+                .all(|sealed| keyring.is_current(sealed))
             {
                 return Ok(false);
             }
             let again = |field, sealed: &Sealed| -> Result<Sealed> {
-                let secret = self
-                    .inner
-                    .keyring
-                    .open(msp, &credential.region, field, sealed)?;
-                Ok(self
-                    .inner
-                    .keyring
-                    .seal(msp, &credential.region, field, &secret)?)
+                let secret = keyring.open(msp, &credential.region, field, sealed)?;
+                Ok(keyring.seal(msp, &credential.region, field, &secret)?)
             };
             let secrets = SealedSecrets {
                 client_id: again(Field::ClientId, &secrets.client_id)?,

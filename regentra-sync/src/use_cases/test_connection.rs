@@ -61,7 +61,7 @@ impl Integration {
         let base_url = self.allowed(&request.region).await?;
         let client_id = trimmed(&request.client_id);
         self.check_key().await?;
-        let keyring = &self.inner.keyring;
+        let keyring = self.keyring()?;
         let fingerprint = keyring.fingerprint(&base_url.limit_host(), &client_id);
         let access = Access {
             base_url,
@@ -72,7 +72,7 @@ impl Integration {
             },
             lane: Lane::Interactive,
             standing: Standing::Tried {
-                log_ins: self.log_ins_of(msp),
+                log_ins: self.log_ins_of(msp)?,
             },
         };
         match self

@@ -1,6 +1,6 @@
 //! What keeps an integration from doing what is expected of it: typed answers to what operators ask.
 //!
-//! [`Integration::diagnose`](crate::use_cases::Integration::diagnose) finds them in what is stored, without a request to NinjaOne. A host prints
+//! [`Views::diagnose`](super::Views::diagnose) finds them in what is stored, without a request to NinjaOne. A host prints
 //! [`meaning`](Finding::meaning) and [`next_step`](Finding::next_step), or words of its own by [`as_str`](Finding::as_str). Ids and
 //! numbers are in them, and no name: a host that shows names looks them up.
 

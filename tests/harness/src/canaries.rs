@@ -77,7 +77,7 @@ pub async fn whole_story(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) -> Pl
     host.discover(msp, &region, actor, event("discover"))
         .await
         .unwrap();
-    let mappings = host.store().mappings(msp, credential).await.unwrap();
+    let mappings = host.views().mappings(msp, credential).await.unwrap();
     for (mapping, number) in mappings.iter().zip(100..) {
         let event = event(&mapping.id.to_string());
         let mapped = host.map(msp, mapping.id, Choice::CreateNew, actor, event);
@@ -100,7 +100,7 @@ pub async fn whole_story(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) -> Pl
             assert!(matches!(swept.unwrap(), SweepOutcome::Committed(_)));
         }
     }
-    for row in host.outbox(msp, 2).await.unwrap() {
+    for row in host.views().outbox(msp, 2).await.unwrap() {
         host.delivered(msp, row.id, Some("T-1".into()))
             .await
             .unwrap();

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use regentra_sync::{
-    Doubt,
     model::{Asset, AssetId, AssetStatus},
     store::AssetFilter,
+    views::Doubt,
 };
 use serde_json::json;
 
@@ -33,7 +33,7 @@ pub struct AssetsArgs {
 /// # Errors
 /// When the store does not answer, or there is no such company.
 pub async fn run(args: AssetsArgs, host: &HostArgs) -> anyhow::Result<()> {
-    let host = host.open_without_keys().await?;
+    let host = host.read().await?;
     let portal = Portal::read(&host).await?;
     let company = args
         .company
@@ -41,11 +41,11 @@ pub async fn run(args: AssetsArgs, host: &HostArgs) -> anyhow::Result<()> {
         .map(|wanted| portal.company(wanted))
         .transpose()?
         .map(|company| company.id);
-    let doubts = host.integration.asset_doubts(host.msp, company).await?;
+    let doubts = host.views.asset_doubts(host.msp, company).await?;
     let mut assets = match company {
         Some(company) => {
             let filter = AssetFilter::Company(company);
-            host.store().assets(host.msp, filter).await?
+            host.views.assets(host.msp, filter).await?
         }
         None => doubts.iter().map(|of| of.asset.clone()).collect(),
     };

@@ -13,7 +13,7 @@ use regentra_sync::{
 
 use crate::{
     chains,
-    host::{Host, HostArgs},
+    host::{HostArgs, Reading},
     output,
     portal::Portal,
     shown::Shown,
@@ -38,7 +38,7 @@ pub struct AuditArgs {
 /// # Errors
 /// When there is no such company, or it has no trail of its own.
 pub async fn run(args: AuditArgs, host: &HostArgs) -> anyhow::Result<()> {
-    let host = host.open_without_keys().await?;
+    let host = host.read().await?;
     let portal = Portal::read(&host).await?;
     let rows = read(&host, &portal, args.company.as_deref(), args.limit).await?;
     if host.json {
@@ -59,14 +59,14 @@ pub async fn run(args: AuditArgs, host: &HostArgs) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub async fn read(
-    host: &Host,
+    host: &Reading,
     portal: &Portal,
     company: Option<&str>,
     limit: u32,
 ) -> anyhow::Result<Vec<AuditRow>> {
     let page = AuditPage::newest(limit);
     let Some(wanted) = company else {
-        return Ok(host.integration.msp_audit(host.msp, page).await?);
+        return Ok(host.views.msp_audit(host.msp, page).await?);
     };
     let company = portal.company(wanted)?;
     let Some(customer) = company.converted_to else {
@@ -75,7 +75,7 @@ pub async fn read(
             Shown::name(&company.name)
         );
     };
-    Ok(host.integration.customer_audit(customer, page).await?)
+    Ok(host.views.customer_audit(customer, page).await?)
 }
 
 /// A trail as a table.

@@ -10,7 +10,7 @@ use regentra_sync::{
 use serde_json::json;
 
 use crate::{
-    host::{Host, HostArgs},
+    host::{Host, HostArgs, Reading},
     output,
     portal::Portal,
     shown::Shown,
@@ -61,14 +61,13 @@ enum Evidence {
 /// # Errors
 /// When the store does not answer.
 pub async fn run(args: CompaniesArgs, host: &HostArgs) -> anyhow::Result<()> {
-    let host = if args.add.is_empty() {
-        host.open_without_keys().await?
-    } else {
-        host.create_without_keys().await?
-    };
-    for name in &args.add {
-        add(&host, name).await?;
+    if !args.add.is_empty() {
+        let host = host.create_without_keys().await?;
+        for name in &args.add {
+            add(&host, name).await?;
+        }
     }
+    let host = host.read().await?;
     let rows = read(&host).await?;
     if host.json {
         let row = |row: &CompanyRow| {
@@ -119,7 +118,7 @@ pub async fn run(args: CompaniesArgs, host: &HostArgs) -> anyhow::Result<()> {
 pub async fn add(host: &Host, name: &str) -> anyhow::Result<CompanyId> {
     let folded = fold_name(name);
     anyhow::ensure!(!folded.is_empty(), "a company needs a name");
-    let companies = host.store().companies(host.msp).await?;
+    let companies = host.views.companies(host.msp).await?;
     let same = |company: &&PortalCompany| fold_name(company.name.as_str()) == folded;
     if let Some(company) = companies.iter().find(same) {
         return Ok(company.id);
@@ -131,7 +130,7 @@ pub async fn add(host: &Host, name: &str) -> anyhow::Result<CompanyId> {
         converted_to: None,
         created_at: host.now(),
     };
-    host.store().add_company(host.msp, company).await?;
+    host.add_company(company).await?;
     Ok(id)
 }
 
@@ -139,10 +138,10 @@ pub async fn add(host: &Host, name: &str) -> anyhow::Result<CompanyId> {
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn read(host: &Host) -> anyhow::Result<Vec<CompanyRow>> {
+pub async fn read(host: &Reading) -> anyhow::Result<Vec<CompanyRow>> {
     let portal = Portal::read(host).await?;
     let mut assets: BTreeMap<CompanyId, (u64, u64)> = BTreeMap::new();
-    for asset in host.store().assets(host.msp, AssetFilter::All).await? {
+    for asset in host.views.assets(host.msp, AssetFilter::All).await? {
         let (active, retired) = assets.entry(asset.company).or_default();
         match asset.status {
             AssetStatus::Active => *active += 1,

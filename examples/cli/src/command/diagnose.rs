@@ -4,12 +4,7 @@ use clap::Args;
 use regentra_sync::views::{Diagnosis, Severity};
 use serde_json::{Value, json};
 
-use crate::{
-    host::{Host, HostArgs},
-    output,
-    portal::Portal,
-    wording::count,
-};
+use crate::{host::HostArgs, output, portal::Portal, wording::count};
 
 /// So many organizations are named, and the others counted.
 const NAMED: usize = 3;
@@ -43,14 +38,6 @@ pub async fn run(args: DiagnoseArgs, host: &HostArgs) -> anyhow::Result<()> {
         return output::line("Nothing is wrong, and nothing is waited for.");
     }
     output::print(&said(&portal, &found))
-}
-
-/// What is found of one MSP.
-///
-/// # Errors
-/// When the store does not answer.
-pub async fn all(host: &Host) -> anyhow::Result<Vec<Diagnosis>> {
-    Ok(host.integration.diagnose(host.msp, None).await?)
 }
 
 /// What is found, and what to do, two lines each.

@@ -84,24 +84,24 @@ impl Done {
 /// # Errors
 /// As [`run`].
 pub async fn disconnect(host: &Host, region: &RegionKey) -> anyhow::Result<Done> {
-    let (store, msp) = (host.store(), host.msp);
+    let (views, msp) = (&host.views, host.msp);
     let mut done = Done::default();
-    for credential in host.connected(Some(region)).await? {
-        let mappings = store.mappings(msp, credential.id).await?;
-        let assets = store.assets(msp, AssetFilter::All).await?;
+    for connection in host.connected(Some(region)).await? {
+        let mappings = views.mappings(msp, connection.credential).await?;
+        let assets = views.assets(msp, AssetFilter::All).await?;
         let is_active = |asset: &&regentra_sync::model::Asset| {
             asset.source == Source::Ninjaone
-                && asset.credential == Some(credential.id)
+                && asset.credential == Some(connection.credential)
                 && asset.status == AssetStatus::Active
         };
         done.assets_retired = assets.iter().filter(is_active).count() as u64;
-        let tickets = store.tickets(msp, None).await?;
+        let tickets = views.tickets(msp, None).await?;
         let is_ours = |id| mappings.iter().any(|mapping| mapping.id == id);
         done.tickets_noted = tickets
             .iter()
             .filter(|ticket| ticket.state == TicketState::Open && is_ours(ticket.key.mapping))
             .count() as u64;
-        for company in store.companies(msp).await? {
+        for company in views.companies(msp).await? {
             let is_affected = mappings
                 .iter()
                 .any(|mapping| mapping.state.company() == Some(company.id));
@@ -109,7 +109,7 @@ pub async fn disconnect(host: &Host, region: &RegionKey) -> anyhow::Result<Done>
                 continue;
             };
             done.customers_told += 1;
-            let signals = store.current_signals(customer, host.now()).await?;
+            let signals = views.current_signals(customer).await?;
             done.signals_left += signals
                 .iter()
                 .filter(|stored| is_ours(stored.mapping))

@@ -314,7 +314,7 @@ async fn counted(host: &Host, organization: &Mapping) -> anyhow::Result<u64> {
         return Ok(0);
     }
     let of_it = AssetFilter::Mapping(organization.id);
-    let assets = host.store().assets(host.msp, of_it).await?;
+    let assets = host.views.assets(host.msp, of_it).await?;
     let is_active = |asset: &&Asset| asset.status == AssetStatus::Active;
     Ok(assets.iter().filter(is_active).count() as u64)
 }
@@ -385,7 +385,7 @@ async fn company_called(
     organization: &Mapping,
     name: &str,
 ) -> anyhow::Result<CompanyId> {
-    let companies = host.store().companies(host.msp).await?;
+    let companies = host.views.companies(host.msp).await?;
     let same: Vec<_> = companies
         .iter()
         .filter(|company| is_same_name(company.name.as_str(), name))
@@ -411,7 +411,7 @@ pub async fn said(host: &Host, mapped: &Mapped) -> anyhow::Result<String> {
     let (name, id) = (Shown::name(&mapping.name), mapping.external_org_id);
     let what = match mapping.state {
         MappingState::Mapped { company } => {
-            let company = host.store().company(host.msp, company).await?;
+            let company = host.views.company(host.msp, company).await?;
             let company = company
                 .map(|PortalCompany { name, .. }| name)
                 .unwrap_or_default();

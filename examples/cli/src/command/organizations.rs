@@ -8,7 +8,7 @@ use regentra_sync::{
 use serde_json::{Value, json};
 
 use crate::{
-    host::{Host, HostArgs, region},
+    host::{Host, HostArgs, Reading, region},
     output,
     portal::Portal,
     shown::Shown,
@@ -44,49 +44,57 @@ impl OrganizationsArgs {
 /// # Errors
 /// When nothing is connected, or NinjaOne does not answer.
 pub async fn run(args: OrganizationsArgs, host: &HostArgs) -> anyhow::Result<()> {
-    let host = if args.known {
-        host.open_without_keys().await?
-    } else {
-        host.open().await?
-    };
-    if !args.known {
-        for credential in host.connected(args.region.as_ref()).await? {
-            let found = discover(&host, &credential.region).await?;
-            if found.truncated {
-                output::note("warning: the list was cut at its ceiling of 5,000 organizations");
-            }
-            if !host.json {
-                output::line(format!("{}\n", said(&found)))?;
-            }
+    if args.known {
+        let host = host.read().await?;
+        return show(&host, &known(&host, args.region.as_ref()).await?);
+    }
+    let host = host.open().await?;
+    for connection in host.connected(args.region.as_ref()).await? {
+        let found = discover(&host, &connection.region).await?;
+        if found.truncated {
+            output::note("warning: the list was cut at its ceiling of 5,000 organizations");
+        }
+        if !host.json {
+            output::line(format!("{}\n", said(&found)))?;
         }
     }
-    let mut portal = Portal::read(&host).await?;
-    if let Some(region) = &args.region {
-        portal.organizations.retain(|(of, _)| of == region);
-        portal.lost_organizations = 0;
-        for credential in host.store().credentials(host.msp).await? {
-            if credential.region == *region {
-                portal.lost_organizations = credential.lost_organizations;
-            }
-        }
-    }
+    let portal = known(&host, args.region.as_ref()).await?;
     if args.suggest {
         return suggest(&host, &portal, args.region.as_ref()).await;
     }
-    if host.json {
-        return output::json(&rows(&portal));
+    show(&host, &portal)
+}
+
+/// What is known of every region, or of one.
+async fn known(host: &Reading, region: Option<&RegionKey>) -> anyhow::Result<Portal> {
+    let mut portal = Portal::read(host).await?;
+    if let Some(region) = region {
+        portal.organizations.retain(|(of, _)| of == region);
+        portal.lost_organizations = 0;
+        for connection in host.views.connections(host.msp).await? {
+            if connection.region == *region {
+                portal.lost_organizations = connection.lost_organizations;
+            }
+        }
     }
-    output::print(&table(&portal))?;
-    output::print(&summary(&portal))
+    Ok(portal)
+}
+
+fn show(host: &Reading, portal: &Portal) -> anyhow::Result<()> {
+    if host.json {
+        return output::json(&rows(portal));
+    }
+    output::print(&table(portal))?;
+    output::print(&summary(portal))
 }
 
 /// Shows which company each organization that is pending review may be, and why.
 async fn suggest(host: &Host, portal: &Portal, only: Option<&RegionKey>) -> anyhow::Result<()> {
     let mut suggestions = Vec::new();
-    for credential in host.connected(only).await? {
+    for connection in host.connected(only).await? {
         let of_region = host
             .integration
-            .suggestions(host.msp, &credential.region)
+            .suggestions(host.msp, &connection.region)
             .await;
         host.meter.clear();
         suggestions.extend(of_region?);

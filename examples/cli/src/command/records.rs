@@ -12,7 +12,7 @@ use crate::{
     anchors,
     chains::{self, Chain, Outside, Verified},
     database::Database,
-    host::{Host, HostArgs},
+    host::{HostArgs, Reading},
     output,
     portal::Portal,
     shown::Shown,
@@ -60,7 +60,7 @@ const LISTED: u32 = 10;
 /// When there is no such company, or it is not promoted; when a file cannot be read; when a chain is not what was written.
 pub async fn run(args: RecordsArgs, host: &HostArgs) -> anyhow::Result<()> {
     let database = host.database()?;
-    let host = host.open_without_keys().await?;
+    let host = host.read().await?;
     let portal = Portal::read(&host).await?;
     let company = portal.company(&args.company)?;
     let Some(customer) = company.converted_to else {
@@ -123,7 +123,7 @@ pub async fn run(args: RecordsArgs, host: &HostArgs) -> anyhow::Result<()> {
 }
 
 /// The public keys and anchors that are given, or that are there.
-fn outside(args: &RecordsArgs, host: &Host, database: &Database) -> anyhow::Result<Outside> {
+fn outside(args: &RecordsArgs, host: &Reading, database: &Database) -> anyhow::Result<Outside> {
     let keys = match &args.keys {
         Some(path) => Some(signing::read_public(path)?),
         None => signing::public_keys(database)?,

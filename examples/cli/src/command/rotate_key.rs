@@ -1,10 +1,7 @@
 //! `regentra rotate-key`: a new sealing key, without a moment in which the store does not open.
 
-use std::collections::BTreeSet;
-
 use anyhow::bail;
 use clap::Args;
-use regentra_sync::model::MspOrgId;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -14,9 +11,6 @@ use crate::{
     output,
     wording::count,
 };
-
-/// How many credentials are listed at a time.
-const PAGE: u32 = 500;
 
 /// Arguments of `regentra rotate-key`.
 #[derive(Debug, Args)]
@@ -70,14 +64,7 @@ pub async fn run(args: RotateKeyArgs, host: &HostArgs) -> anyhow::Result<()> {
 
 /// Seals what is sealed under an older key again; says for how many providers, and how many credentials that were.
 async fn reseal_all(host: &Host) -> anyhow::Result<(u64, u64)> {
-    let mut msps = BTreeSet::<MspOrgId>::new();
-    let mut after = None;
-    loop {
-        let page = host.store().active_credentials(after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.credential);
-        msps.extend(page.iter().map(|active| active.msp));
-    }
+    let msps = host.integration.msps().await?;
     let mut resealed = 0;
     for msp in &msps {
         match host.integration.rotate_key(*msp, host.actor()).await {

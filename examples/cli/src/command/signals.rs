@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use clap::Args;
 use regentra_evidence::{Reason, Signal, Status, posture::Posture};
 use regentra_sync::{
-    CustomerPosture,
     model::{ExternalOrgId, MappingId, PortalCompany},
+    views::CustomerPosture,
 };
 use serde_json::json;
 
 use crate::{
-    host::{Host, HostArgs},
+    host::{HostArgs, Reading},
     output,
     portal::Portal,
     shown::Shown,
@@ -67,7 +67,7 @@ impl Standing {
 /// # Errors
 /// When there is no such company, or it is not promoted.
 pub async fn run(args: SignalsArgs, host: &HostArgs) -> anyhow::Result<()> {
-    let host = host.open_without_keys().await?;
+    let host = host.read().await?;
     let mut standings = read(&host, args.company.as_deref()).await?;
     if !args.status.is_empty() {
         for standing in &mut standings {
@@ -104,7 +104,7 @@ pub async fn run(args: SignalsArgs, host: &HostArgs) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// As [`run`].
-pub async fn read(host: &Host, company: Option<&str>) -> anyhow::Result<Vec<Standing>> {
+pub async fn read(host: &Reading, company: Option<&str>) -> anyhow::Result<Vec<Standing>> {
     let portal = Portal::read(host).await?;
     let companies = match company {
         Some(wanted) => vec![portal.company(wanted)?.clone()],
@@ -117,7 +117,7 @@ pub async fn read(host: &Host, company: Option<&str>) -> anyhow::Result<Vec<Stan
     };
     let mut standings = Vec::with_capacity(companies.len());
     for company in companies {
-        let posture = host.integration.posture(host.msp, company.id).await?;
+        let posture = host.views.posture(host.msp, company.id).await?;
         let organizations = portal.mapped_to(company.id);
         let organizations = organizations
             .map(|mapping| (mapping.id, mapping.external_org_id))
@@ -205,7 +205,7 @@ fn why(of: &Posture) -> String {
 
 /// How many of each verdict, and how old they are.
 #[must_use]
-pub fn summary(host: &Host, standings: &[Standing]) -> String {
+pub fn summary(host: &Reading, standings: &[Standing]) -> String {
     let all = || {
         standings
             .iter()

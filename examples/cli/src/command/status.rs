@@ -1,9 +1,8 @@
 //! `regentra status`: the operator's card.
 
 use regentra_sync::{
-    ConnectionStatus, CustomerStatus, DoubtCounts, DryRun, LastRun,
     model::{Grant, RunOutcome, TenantView},
-    views::Diagnosis,
+    views::{Card, ConnectionStatus, CustomerStatus, Diagnosis, DoubtCounts, DryRun, LastRun},
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -24,8 +23,10 @@ use crate::{
 /// When the database cannot be opened.
 pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
     let host = host.open_with_keys_if_any().await?;
-    let connections = host.integration.connection_status(host.msp).await?;
-    let found = diagnose::all(&host).await?;
+    let Card {
+        connections,
+        diagnoses: found,
+    } = host.integration.card(host.msp).await?;
     if host.json {
         let rows: Vec<_> = connections.iter().map(|of| row(of, &found)).collect();
         return output::json(&rows);

@@ -86,10 +86,10 @@ const fn is_synced(synced: &MappingSync) -> bool {
 /// As [`run`].
 pub async fn all(host: &Host, only: Option<&RegionKey>) -> anyhow::Result<Vec<MappingSync>> {
     let mut synced = Vec::new();
-    for credential in host.connected(only).await? {
+    for connection in host.connected(only).await? {
         let of_region = host
             .integration
-            .sync_assets(host.msp, &credential.region, host.actor(), host.request())
+            .sync_assets(host.msp, &connection.region, host.actor(), host.request())
             .await;
         host.meter.clear();
         synced.extend(of_region?);

@@ -7,7 +7,7 @@ use regentra_sync::model::{NoteReason, OutboxAction, OutboxRow, SignalKey, Ticke
 use serde_json::json;
 
 use crate::{
-    host::{Host, HostArgs},
+    host::{HostArgs, Reading},
     output,
     portal::Portal,
     table, verdict,
@@ -34,9 +34,9 @@ pub struct TicketsArgs {
 /// # Errors
 /// When there is no such company.
 pub async fn run(args: TicketsArgs, host: &HostArgs) -> anyhow::Result<()> {
-    let host = host.open_without_keys().await?;
+    let host = host.read().await?;
     let portal = Portal::read(&host).await?;
-    let waiting = host.integration.outbox(host.msp, OUTBOX).await?;
+    let waiting = host.views.outbox(host.msp, OUTBOX).await?;
     if args.outbox {
         return outbox(&host, &portal, &waiting);
     }
@@ -68,8 +68,8 @@ pub async fn run(args: TicketsArgs, host: &HostArgs) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn read(host: &Host, portal: &Portal) -> anyhow::Result<Vec<Ticket>> {
-    let mut tickets = host.integration.tickets(host.msp, None).await?;
+pub async fn read(host: &Reading, portal: &Portal) -> anyhow::Result<Vec<Ticket>> {
+    let mut tickets = host.views.tickets(host.msp, None).await?;
     tickets.sort_by_cached_key(|ticket| {
         let company = portal.company_text(ticket.company).to_owned();
         (Reverse(ticket.opened_at), company, ticket.key.signal)
@@ -135,7 +135,7 @@ pub fn summary(tickets: &[Ticket], waiting: &[OutboxRow]) -> String {
     )
 }
 
-fn outbox(host: &Host, portal: &Portal, waiting: &[OutboxRow]) -> anyhow::Result<()> {
+fn outbox(host: &Reading, portal: &Portal, waiting: &[OutboxRow]) -> anyhow::Result<()> {
     if host.json {
         return output::json(&waiting);
     }

@@ -470,7 +470,7 @@ async fn a_database_of_the_release_before_whose_clock_ran_ahead_migrates_ignores
         (FutureRows::TicketTicks, 1),
     ]);
     assert_eq!(shown().await, expected);
-    let card = integration.connection_status(msp).await.unwrap();
+    let card = integration.views().connection_status(msp).await.unwrap();
     assert_eq!(card[0].last_evidence_sweep, None);
 
     // Its worker is gone, and its requests are an hour's at most.

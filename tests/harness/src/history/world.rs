@@ -375,7 +375,12 @@ impl World {
     /// The bridge delivers some of what is due, and says so twice.
     async fn deliver_tickets(&mut self, msp: u8, rows: usize) -> Result<(), String> {
         let limit = u32::try_from(rows).unwrap();
-        let due = self.process.outbox(msp_id(msp), limit).await.unwrap();
+        let due = self
+            .process
+            .views()
+            .outbox(msp_id(msp), limit)
+            .await
+            .unwrap();
         if due.len() != rows.min(self.model.due(msp, self.now())) {
             return Err(format!("{} rows are due: {due:?}", due.len()));
         }

@@ -228,7 +228,7 @@ impl Story {
                 }
             }
             Operation::Deliver => {
-                for row in process.outbox(ours, 100).await.map_err(said)? {
+                for row in process.views().outbox(ours, 100).await.map_err(said)? {
                     let reference = format!("T-{}", row.id);
                     let delivered = process.delivered(ours, row.id, Some(reference.into()));
                     delivered.await.map_err(said)?;

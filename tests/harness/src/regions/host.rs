@@ -292,7 +292,11 @@ impl Host {
     }
 
     pub(crate) async fn posture(&self) -> Vec<Posture> {
-        let posture = self.integration.posture(MSP, company(CONTOSO)).await;
+        let posture = self
+            .integration
+            .views()
+            .posture(MSP, company(CONTOSO))
+            .await;
         posture.unwrap().posture
     }
 

@@ -166,8 +166,14 @@ async fn story(database: &Database, arguments: &Arguments) -> anyhow::Result<()>
         Meter::HEAD
     );
 
-    let planned =
-        customers + others::furnish(&host.integration, database, arguments.mappings).await?;
+    let planned = customers
+        + others::furnish(
+            &host.integration,
+            &*host.store,
+            database,
+            arguments.mappings,
+        )
+        .await?;
     let plan = host.integration.plan(PlanKind::EvidenceSweep, NOW);
     let plan = async { Ok(plan.await?.len()) };
     let events = meter.measure("plan evidence sweeps", planned, plan).await?;

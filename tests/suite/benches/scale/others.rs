@@ -7,7 +7,7 @@ use regentra_sync::{
         Actor, CompanyId, ComplianceOrgId, CredentialId, EventId, ExternalOrgId, Mapping,
         MappingId, MappingState, MspOrgId, RegionKey, Version,
     },
-    store::{CommitOutcome, DiscoveryCommit},
+    store::{CommitOutcome, DiscoveryCommit, Store},
 };
 use uuid::Uuid;
 
@@ -23,6 +23,7 @@ pub(crate) const fn msps(mappings: usize) -> usize {
 /// Adds them; the answer is how many mappings they have.
 pub(crate) async fn furnish(
     integration: &Integration,
+    store: &dyn Store,
     database: &Database,
     mappings: usize,
 ) -> anyhow::Result<usize> {
@@ -39,8 +40,7 @@ pub(crate) async fn furnish(
             actor: Actor::Schedule,
         };
         integration.connect(msp, connect).await?;
-        let credential = integration
-            .store()
+        let credential = store
             .credential(msp, CredentialId::of(msp, &region))
             .await?
             .context("just connected")?;
@@ -75,7 +75,7 @@ pub(crate) async fn furnish(
             lost_organizations: None,
             audit: Vec::new(),
         };
-        let outcome = integration.store().commit_discovery(msp, commit).await?;
+        let outcome = store.commit_discovery(msp, commit).await?;
         ensure!(
             outcome == CommitOutcome::Committed,
             "mappings were not added: {outcome:?}"

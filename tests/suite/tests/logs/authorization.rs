@@ -148,6 +148,7 @@ async fn a_dead_refresh_token_says_authorize_again_and_authorizing_resumes() {
     assert_eq!(error.kind(), ErrorKind::Ninjaone(Vendor::AuthorizeAgain));
     assert!(error.to_string().contains("authorize again"), "{error}");
     let card = integration
+        .views()
         .connection_status(msp(1))
         .await
         .unwrap()
@@ -162,6 +163,7 @@ async fn a_dead_refresh_token_says_authorize_again_and_authorizing_resumes() {
     let discovered = integration.discover(msp(1), &region, Actor::Schedule, event("alive"));
     assert_eq!(discovered.await.unwrap().listed, 2);
     let card = integration
+        .views()
         .connection_status(msp(1))
         .await
         .unwrap()
@@ -432,7 +434,12 @@ async fn a_user_who_sees_a_part_of_the_tenant_is_noticed_when_the_authorization_
             .unwrap();
         assert_eq!(authorized.view, view, "{name}");
         assert_eq!(authorized.test.unwrap().organizations_visible, 2, "{name}");
-        let card = process.integration.connection_status(msp(1)).await.unwrap();
+        let card = process
+            .integration
+            .views()
+            .connection_status(msp(1))
+            .await
+            .unwrap();
         assert_eq!(card[0].view, view, "{name}");
     }
 }

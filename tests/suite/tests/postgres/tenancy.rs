@@ -698,7 +698,9 @@ async fn a_superuser_who_rewrites_records_is_found_by_signatures_and_anchors_and
     };
     let keys = TrustedKeys::new([public]).unwrap();
     let faults = |keys, anchors: Vec<Anchor>| {
-        let export = host.evidence_export(world.msp, world.customer, &[], Vec::new());
+        let export = host
+            .views()
+            .evidence_export(world.msp, world.customer, &[], Vec::new());
         async move {
             let reports = verify_export(&export.await.unwrap(), keys, &anchors);
             assert_eq!(reports.len(), 5);
@@ -710,7 +712,8 @@ async fn a_superuser_who_rewrites_records_is_found_by_signatures_and_anchors_and
     };
     assert_eq!(faults(Some(&keys), anchors.clone()).await, 0);
     assert!(
-        host.verify_anchors(world.msp, &anchors)
+        host.views()
+            .verify_anchors(world.msp, &anchors)
             .await
             .unwrap()
             .is_empty()
@@ -725,7 +728,8 @@ async fn a_superuser_who_rewrites_records_is_found_by_signatures_and_anchors_and
     assert_eq!(faults(Some(&keys), Vec::new()).await, 5);
     assert_eq!(faults(None, anchors.clone()).await, 5);
     assert_eq!(
-        host.verify_anchors(world.msp, &anchors)
+        host.views()
+            .verify_anchors(world.msp, &anchors)
             .await
             .unwrap()
             .len(),

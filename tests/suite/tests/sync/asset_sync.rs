@@ -921,7 +921,12 @@ async fn what_keeps_a_region_from_being_synced_stands_on_the_card_until_it_is_ov
         .await
         .unwrap_err();
     let last_error = async || {
-        let status = host.integration.connection_status(host.msp).await.unwrap();
+        let status = host
+            .integration
+            .views()
+            .connection_status(host.msp)
+            .await
+            .unwrap();
         status[0].last_error.clone()
     };
     let error = last_error().await.unwrap();
@@ -947,7 +952,12 @@ async fn with_nothing_mapped_the_organizations_are_listed_all_the_same(host: Hos
     let kind = regentra_sync::schedule::PlanKind::AssetSync;
     let events = host.integration.plan(kind, host.tick()).await.unwrap();
     host.integration.handle(&events[0], 1).await.unwrap_err();
-    let status = host.integration.connection_status(host.msp).await.unwrap();
+    let status = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     assert!(status[0].last_error.is_some());
 }
 
@@ -1002,6 +1012,7 @@ async fn a_customer_that_is_mapped_and_not_promoted_contributes_assets_only(host
     assert!(host.sweep_events().await.is_empty(), "never signals");
     let error = host
         .integration
+        .views()
         .posture(host.msp, companies[0])
         .await
         .unwrap_err();

@@ -285,7 +285,12 @@ async fn completing_connects_and_says_so_on_the_msps_trail(host: Host) {
         tested.iter().map(|row| &row.details).collect::<Vec<_>>(),
         [&details]
     );
-    let card = host.integration.connection_status(host.msp).await.unwrap();
+    let card = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     assert_eq!(
         (card[0].connected, card[0].grant),
         (true, Grant::AuthorizationCode)
@@ -595,13 +600,23 @@ async fn a_dead_refresh_token_says_authorize_again_and_changes_nothing_else(host
     assert_eq!(host.mapping(1).await, mapping);
     assert_eq!(host.assets().await, assets, "nothing is retired");
 
-    let card = host.integration.connection_status(host.msp).await.unwrap();
+    let card = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     assert!(card[0].connected && card[0].authorize_again);
     assert_eq!(card[0].last_error.as_ref().unwrap().outcome, failed);
 
     host.clock.advance(Duration::minutes(1));
     authorize(&host).await;
-    let card = host.integration.connection_status(host.msp).await.unwrap();
+    let card = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     assert!(!card[0].authorize_again, "authorized since");
     let swept = host.integration.sweep(&events[0]).await.unwrap();
     assert!(matches!(swept, SweepOutcome::Committed(_)), "{swept:?}");

@@ -54,7 +54,12 @@ fn fails(host: &Host) {
 
 async fn current(host: &Host) -> Vec<StoredSignal> {
     let company = host.mapping(1).await.state.company().unwrap();
-    let posture = host.integration.posture(host.msp, company).await.unwrap();
+    let posture = host
+        .integration
+        .views()
+        .posture(host.msp, company)
+        .await
+        .unwrap();
     let mut mappings = posture.mappings;
     assert_eq!(mappings.len(), 1);
     mappings.remove(0).1
@@ -130,7 +135,12 @@ async fn one_sweep_twenty_days_ahead_does_not_decide_for_weeks(host: Host) {
             host.clock.now()
         );
     }
-    let tickets = host.integration.tickets(host.msp, None).await.unwrap();
+    let tickets = host
+        .integration
+        .views()
+        .tickets(host.msp, None)
+        .await
+        .unwrap();
     assert!(
         tickets
             .iter()
@@ -178,7 +188,12 @@ async fn two_hundred_budget_rows_a_year_ahead_make_no_sweep_sleep_a_year(host: H
         assert_eq!(spent.unwrap(), Spend::Granted);
     }
     host.clock.set(now());
-    let card = host.integration.connection_status(host.msp).await.unwrap();
+    let card = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     let used = BudgetUsage {
         last_minute: 200,
         last_hour: 200,
@@ -293,7 +308,12 @@ async fn three_sweeps_in_two_seconds_close_no_ticket(host: Host) {
         host.clock.advance(Duration::seconds(1));
     }
     let open = async || {
-        let tickets = host.integration.tickets(host.msp, None).await.unwrap();
+        let tickets = host
+            .integration
+            .views()
+            .tickets(host.msp, None)
+            .await
+            .unwrap();
         tickets[0].state == TicketState::Open
     };
     assert!(open().await);
@@ -394,7 +414,12 @@ async fn run_records_of_the_future_count_as_not_there(host: Host) {
     host.sweep_one().await;
     host.clock.set(now());
     let card = async || {
-        let mut card = host.integration.connection_status(host.msp).await.unwrap();
+        let mut card = host
+            .integration
+            .views()
+            .connection_status(host.msp)
+            .await
+            .unwrap();
         card.remove(0)
     };
     let shown = card().await;
@@ -464,7 +489,7 @@ async fn whatever_lies_in_the_future_is_shown_and_cleared(host: Host) {
     assert!(changed, "its times are set right");
     assert_eq!((counts.created, counts.updated), (0, 0), "and nothing else");
     assert_eq!(host.sweep_one().await.opened, 0);
-    for row in host.integration.outbox(host.msp, 9).await.unwrap() {
+    for row in host.integration.views().outbox(host.msp, 9).await.unwrap() {
         let delivered = host.integration.delivered(host.msp, row.id, None);
         assert!(delivered.await.unwrap());
     }
@@ -476,7 +501,12 @@ async fn whatever_lies_in_the_future_is_shown_and_cleared(host: Host) {
     assert_eq!(in_the_future(&host).await, left);
     let asset = &host.assets().await[0];
     assert!(asset.created_at <= asset.updated_at && asset.updated_at <= host.clock.now());
-    let tickets = host.integration.tickets(host.msp, None).await.unwrap();
+    let tickets = host
+        .integration
+        .views()
+        .tickets(host.msp, None)
+        .await
+        .unwrap();
     assert!(
         tickets
             .iter()
@@ -748,12 +778,12 @@ async fn no_time_of_the_calendar_panics(host: Host) {
                     let _ = integration.outstanding(vec![event]).await;
                 }
             }
-            let _ = integration.connection_status(host.msp).await;
+            let _ = integration.views().connection_status(host.msp).await;
             let _ = integration.diagnose(host.msp, None).await;
-            let _ = integration.outbox(host.msp, 10).await;
-            let _ = integration.tickets(host.msp, None).await;
+            let _ = integration.views().outbox(host.msp, 10).await;
+            let _ = integration.views().tickets(host.msp, None).await;
             let company = host.mapping(1).await.state.company().unwrap();
-            let _ = integration.posture(host.msp, company).await;
+            let _ = integration.views().posture(host.msp, company).await;
             let _ = integration
                 .discover(host.msp, &us(), operator(), host.event())
                 .await;

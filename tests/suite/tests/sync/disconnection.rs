@@ -40,7 +40,13 @@ async fn disconnecting_does_everything_at_once(host: Host) {
         .insert(SignalKind::PatchSla, Status::Fail);
     host.sweep_all().await;
     let mappings = (host.mapping(1).await, host.mapping(2).await);
-    let outbox = host.integration.outbox(host.msp, 99).await.unwrap().len();
+    let outbox = host
+        .integration
+        .views()
+        .outbox(host.msp, 99)
+        .await
+        .unwrap()
+        .len();
 
     let disconnected = host
         .integration
@@ -95,7 +101,12 @@ async fn disconnecting_does_everything_at_once(host: Host) {
         mappings,
         "mappings are left"
     );
-    let tickets = host.integration.tickets(host.msp, None).await.unwrap();
+    let tickets = host
+        .integration
+        .views()
+        .tickets(host.msp, None)
+        .await
+        .unwrap();
     assert!(
         tickets
             .iter()
@@ -104,6 +115,7 @@ async fn disconnecting_does_everything_at_once(host: Host) {
     );
     let outbox = host
         .integration
+        .views()
         .outbox(host.msp, 99)
         .await
         .unwrap()

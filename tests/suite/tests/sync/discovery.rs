@@ -225,12 +225,22 @@ async fn a_discovery_that_fails_says_so_on_the_card_and_changes_nothing(host: Ho
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ninjaone(Vendor::Timeout));
     assert_eq!(host.mapping(1).await, before);
-    let status = host.integration.connection_status(host.msp).await.unwrap();
+    let status = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     let failed = RunOutcome::failed(ErrorKind::Ninjaone(Vendor::Timeout));
     assert_eq!(status[0].last_error.as_ref().unwrap().outcome, failed);
     host.ninjaone.script().fails = None;
     host.discover().await;
-    let status = host.integration.connection_status(host.msp).await.unwrap();
+    let status = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     assert_eq!(
         status[0].last_error, None,
         "a success takes the error off the card"

@@ -79,7 +79,12 @@ async fn organizations_without_a_readable_name_are_listed_and_counted_as_visible
         .find(|of| of.finding == Finding::NoReadableName)
         .unwrap();
     assert_eq!(of.mappings, [host.mapping_id(7), host.mapping_id(8)]);
-    let card = host.integration.connection_status(host.msp).await.unwrap();
+    let card = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     assert_eq!(
         (
             card[0].organizations.pending_review,
@@ -149,7 +154,12 @@ async fn rows_of_organizations_that_could_not_be_read_are_said_wherever_the_list
             .await
             .contains(&Finding::OrganizationsUnreadable { rows: 2 })
     );
-    let card = host.integration.connection_status(host.msp).await.unwrap();
+    let card = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     assert_eq!(card[0].organizations.unreadable_rows, 2);
     assert_eq!(
         card[0].last_discovery.as_ref().unwrap().outcome,
@@ -264,7 +274,12 @@ async fn a_user_who_sees_a_part_of_the_tenant_is_noticed_and_retires_nothing(hos
         .extend([(1, of(10..=12)), (2, of(20..=22))]);
     host.sync().await;
     authorize(&host, TenantView::Part).await;
-    let card = host.integration.connection_status(host.msp).await.unwrap();
+    let card = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     assert_eq!(card[0].view, TenantView::Part);
     assert!(found(&host).await.contains(&Finding::PartialView));
     let connected = host.msp_audit(AuditAction::NinjaoneConnected).await;
@@ -351,7 +366,12 @@ async fn a_shrunk_list_holds_assets_until_the_next_complete_one_says_the_same(ho
             .await
             .contains(&Finding::AssetsHeld { assets: 10 })
     );
-    let card = host.integration.connection_status(host.msp).await.unwrap();
+    let card = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     assert_eq!(card[0].assets.held, 10);
     assert_eq!(
         card[0].last_asset_sync.as_ref().unwrap().outcome,
@@ -570,7 +590,7 @@ async fn a_company_is_suggested_by_the_serial_numbers_of_most_devices(host: Host
 
 async fn what_is_ambiguous_is_listed_with_its_reason_on_card_and_diagnosis(host: Host) {
     use crate::asset_sync::{foreign_asset, write_foreign};
-    use regentra_sync::{Doubt, model::Source, rules::Ambiguity};
+    use regentra_sync::{model::Source, rules::Ambiguity, views::Doubt};
     let companies = host.mapped(&[(1, "Alpha")]).await;
     let clone = |id: i64| {
         let mut device = device(id, &format!("VD-{id}"));
@@ -591,6 +611,7 @@ async fn what_is_ambiguous_is_listed_with_its_reason_on_card_and_diagnosis(host:
     assert_eq!((counts.ambiguous, counts.superseded), (3, 0));
     let doubts = host
         .integration
+        .views()
         .asset_doubts(host.msp, Some(companies[0]))
         .await
         .unwrap();
@@ -607,6 +628,11 @@ async fn what_is_ambiguous_is_listed_with_its_reason_on_card_and_diagnosis(host:
         .find(|of| of.finding == Finding::AmbiguousAssets { assets: 3 })
         .unwrap();
     assert_eq!(of.mappings, [host.mapping_id(1)]);
-    let card = host.integration.connection_status(host.msp).await.unwrap();
+    let card = host
+        .integration
+        .views()
+        .connection_status(host.msp)
+        .await
+        .unwrap();
     assert_eq!(card[0].assets.ambiguous, 3);
 }

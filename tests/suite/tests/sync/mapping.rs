@@ -155,6 +155,7 @@ async fn a_company_may_have_several_organizations(host: Host) {
     );
     let posture = host
         .integration
+        .views()
         .posture(host.msp, companies[0])
         .await
         .unwrap();
@@ -205,6 +206,7 @@ async fn an_unknown_company_is_said_as_such(host: Host) {
     assert_eq!(synced.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(
         host.integration
+            .views()
             .posture(host.msp, unknown)
             .await
             .unwrap_err()
@@ -269,7 +271,7 @@ async fn unmapping_leaves_a_note_on_open_tickets_and_purges_signature_history(ho
         .insert(SignalKind::PatchSla, Status::Fail);
     host.sweep_one().await;
     host.map(1, Choice::Undecide).await.unwrap();
-    let outbox = host.integration.outbox(host.msp, 9).await.unwrap();
+    let outbox = host.integration.views().outbox(host.msp, 9).await.unwrap();
     let last = &outbox.last().unwrap().action;
     assert!(
         matches!(

@@ -523,6 +523,7 @@ async fn no_canary_of_the_fleet_is_in_signals_evidence_audit_or_tickets() {
     published.extend(
         scene
             .integration
+            .views()
             .outbox(msp, 999)
             .await
             .unwrap()

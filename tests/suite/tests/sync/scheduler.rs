@@ -800,7 +800,12 @@ async fn a_region_that_cannot_be_listed_is_on_the_card(host: Host) {
     running.pass(&host, datetime!(2026-11-23 08:14 UTC)).await;
     running.stop().await;
     let card = || async {
-        let mut card = host.integration.connection_status(host.msp).await.unwrap();
+        let mut card = host
+            .integration
+            .views()
+            .connection_status(host.msp)
+            .await
+            .unwrap();
         card.remove(0)
     };
     let failed = card().await.last_error.unwrap();

@@ -1,11 +1,12 @@
 //! Section 2: what an operator's card shows; section 6: what may stand in an audit trail.
 
 use regentra_sync::{
-    Choice, DryRun, ErrorKind,
+    Choice, ErrorKind,
     host::Clock as _,
     model::{NINJAONE_WINDOWS, RunOutcome},
     ninjaone_client::ErrorKind as Vendor,
     store::AuditPage,
+    views::DryRun,
 };
 use time::{Duration, macros::datetime};
 
@@ -29,6 +30,7 @@ async fn the_card_shows_what_an_operator_wants_to_know(host: Host) {
     host.promote(companies[0]).await;
     let status = || async {
         host.integration
+            .views()
             .connection_status(host.msp)
             .await
             .unwrap()
@@ -110,6 +112,7 @@ async fn the_card_shows_what_an_operator_wants_to_know(host: Host) {
 async fn the_card_of_an_msp_that_never_connected_is_empty(host: Host) {
     assert!(
         host.integration
+            .views()
             .connection_status(host.msp)
             .await
             .unwrap()
@@ -125,6 +128,7 @@ async fn the_card_shows_a_disconnected_region_as_such(host: Host) {
         .unwrap();
     let card = host
         .integration
+        .views()
         .connection_status(host.msp)
         .await
         .unwrap()

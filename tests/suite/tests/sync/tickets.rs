@@ -42,7 +42,11 @@ fn says(host: &Host, status: Status) {
 }
 
 async fn outbox(host: &Host) -> Vec<OutboxRow> {
-    host.integration.outbox(host.msp, 1_000).await.unwrap()
+    host.integration
+        .views()
+        .outbox(host.msp, 1_000)
+        .await
+        .unwrap()
 }
 
 async fn actions(host: &Host) -> Vec<&'static str> {
@@ -55,6 +59,7 @@ async fn actions(host: &Host) -> Vec<&'static str> {
 
 async fn states(host: &Host) -> Vec<TicketState> {
     host.integration
+        .views()
         .tickets(host.msp, None)
         .await
         .unwrap()
@@ -82,7 +87,12 @@ async fn no_ticket_is_opened_in_the_dry_run(host: Host) {
 
 async fn a_fail_opens_one_ticket(host: Host) {
     one_open_ticket(&host).await;
-    let tickets = host.integration.tickets(host.msp, None).await.unwrap();
+    let tickets = host
+        .integration
+        .views()
+        .tickets(host.msp, None)
+        .await
+        .unwrap();
     assert_eq!(tickets.len(), 1);
     assert_eq!(
         (tickets[0].key.mapping, tickets[0].key.signal),
@@ -102,9 +112,19 @@ async fn a_fail_opens_one_ticket(host: Host) {
 
 async fn while_it_persists_it_is_updated_and_not_duplicated(host: Host) {
     one_open_ticket(&host).await;
-    let before = host.integration.tickets(host.msp, None).await.unwrap();
+    let before = host
+        .integration
+        .views()
+        .tickets(host.msp, None)
+        .await
+        .unwrap();
     host.sweep_one().await;
-    let after = host.integration.tickets(host.msp, None).await.unwrap();
+    let after = host
+        .integration
+        .views()
+        .tickets(host.msp, None)
+        .await
+        .unwrap();
     assert_eq!(after.len(), 1);
     assert!(after[0].last_failed_at > before[0].last_failed_at);
     assert_eq!(
@@ -218,12 +238,22 @@ async fn the_outbox_is_drained_in_order_and_acknowledged_once(host: Host) {
             .unwrap()
     );
     assert_eq!(outbox(&host).await, rows[1..]);
-    let tickets = host.integration.tickets(host.msp, None).await.unwrap();
+    let tickets = host
+        .integration
+        .views()
+        .tickets(host.msp, None)
+        .await
+        .unwrap();
     assert_eq!(tickets[0].reference, Some("T-17".into()));
     says(&host, Status::Pass);
     host.sweep_one().await;
     host.sweep_one().await;
-    let closed = host.integration.tickets(host.msp, None).await.unwrap();
+    let closed = host
+        .integration
+        .views()
+        .tickets(host.msp, None)
+        .await
+        .unwrap();
     assert_eq!(
         (closed[0].state, closed[0].reference.clone()),
         (TicketState::Closed, Some("T-17".into()))

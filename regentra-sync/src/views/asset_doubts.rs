@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::integration::Integration;
+use super::Views;
 use crate::{
     error::Result,
     model::{Asset, AssetId, AssetStatus, CompanyId, MspOrgId},
@@ -85,7 +85,7 @@ impl DoubtCounts {
     }
 }
 
-impl Integration {
+impl Views {
     /// The assets that a person should look at: of one company, or of all. Read from the store; an asset with several reasons is
     /// there once for each. Ordered by company and asset.
     ///
@@ -99,7 +99,7 @@ impl Integration {
     ) -> Result<Vec<AssetDoubt>> {
         let filter = company.map_or(AssetFilter::All, AssetFilter::Company);
         let mut of_company: BTreeMap<CompanyId, Vec<Asset>> = BTreeMap::new();
-        for asset in self.inner.store.assets(msp, filter).await? {
+        for asset in self.store.assets(msp, filter).await? {
             if asset.status != AssetStatus::Retired {
                 of_company.entry(asset.company).or_default().push(asset);
             }

@@ -3,9 +3,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{asset_doubts::DoubtCounts, integration::Integration};
+use super::{
+    Views,
+    asset_doubts::DoubtCounts,
+    snapshot::{ConnectionSnapshot, Snapshot},
+};
 use crate::{
     error::{ErrorKind, Result},
+    host::Policy,
     model::{
         BudgetUsage, CompanyId, Credential, CredentialId, ExternalOrgId, Grant, Mapping, MappingId,
         MappingState, MspOrgId, NINJAONE_WINDOWS, PortalCompany, Private, RegionKey, RunKind,
@@ -142,77 +147,82 @@ impl From<&RunRecord> for LastRun {
     }
 }
 
-impl Integration {
+impl Views {
     /// What an operator's card shows, region by region.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
     #[tracing::instrument(name = "regentra.connection_status", skip_all, fields(%msp))]
     pub async fn connection_status(&self, msp: MspOrgId) -> Result<Vec<ConnectionStatus>> {
-        let (store, policy, now) = (&self.inner.store, &self.inner.policy, self.now());
-        let companies: BTreeMap<_, _> = store
-            .companies(msp)
-            .await?
-            .into_iter()
-            .map(|company| (company.id, company))
+        let snapshot = self.snapshot(msp, None).await?;
+        Ok(snapshot.connection_status(&self.policy))
+    }
+}
+
+impl Snapshot {
+    pub(super) fn connection_status(&self, policy: &Policy) -> Vec<ConnectionStatus> {
+        let status = |connection| self.status_of(connection, policy);
+        self.connections.iter().map(status).collect()
+    }
+
+    fn status_of(&self, connection: &ConnectionSnapshot, policy: &Policy) -> ConnectionStatus {
+        let ConnectionSnapshot {
+            credential,
+            mappings,
+            runs,
+            budget,
+        } = connection;
+        let runs: Vec<_> = runs.iter().collect();
+        let last = |kind| {
+            let of_kind = runs.iter().filter(|record| record.subject.kind == kind);
+            of_kind
+                .max_by_key(|record| record.finished_at)
+                .map(|record| LastRun::from(*record))
+        };
+        let failed = runs
+            .iter()
+            .filter(|record| record.has_failed() && !record.is_overcome(&runs));
+        let of_mapping = runs.iter().filter_map(|run| {
+            let mapping = run.subject.mapping?;
+            Some(((run.subject.kind, mapping), *run))
+        });
+        let of_mapping: BTreeMap<_, _> = of_mapping.collect();
+        let customers = mappings
+            .iter()
+            .filter_map(|mapping| customer(mapping, &self.companies, &of_mapping))
             .collect();
-        let runs = self.runs(msp).await?;
-        let doubts = self.asset_doubts(msp, None).await?;
-        let mut statuses = Vec::new();
-        for credential in store.credentials(msp).await? {
-            let mappings = store.mappings(msp, credential.id).await?;
-            let runs: Vec<_> = runs
-                .iter()
-                .filter(|record| record.subject.credential == credential.id)
-                .collect();
-            let last = |kind| {
-                let of_kind = runs.iter().filter(|record| record.subject.kind == kind);
-                of_kind
-                    .max_by_key(|record| record.finished_at)
-                    .map(|record| LastRun::from(*record))
-            };
-            let failed = runs
-                .iter()
-                .filter(|record| record.has_failed() && !record.is_overcome(&runs));
-            let customers = mappings
-                .iter()
-                .filter_map(|mapping| customer(mapping, &companies, &runs))
-                .collect();
-            let mapped_to: BTreeSet<_> = mappings
-                .iter()
-                .filter_map(|mapping| mapping.state.company())
-                .collect();
-            statuses.push(ConnectionStatus {
-                credential: credential.id,
-                region: credential.region.clone(),
-                grant: credential.grant,
-                view: credential.view,
-                connected: credential.is_active,
-                authorize_again: is_refused(&credential, &runs),
-                connected_at: credential.connected_at,
-                disconnected_at: credential.disconnected_at,
-                organizations: organizations(&credential, &mappings),
-                assets: DoubtCounts::of(
-                    doubts
-                        .iter()
-                        .filter(|of| mapped_to.contains(&of.asset.company)),
-                ),
-                customers,
-                last_discovery: last(RunKind::Discovery),
-                last_asset_sync: last(RunKind::AssetSync),
-                last_evidence_sweep: last(RunKind::EvidenceSweep),
-                next_asset_sync: credential.is_active.then(|| policy.asset_sync.next(now)),
-                next_evidence_sweep: credential
-                    .is_active
-                    .then(|| policy.evidence_sweep.next(now)),
-                budget: store.budget_usage(&credential.fingerprint).await?,
-                budget_limits: (NINJAONE_WINDOWS[0].limit, NINJAONE_WINDOWS[1].limit),
-                last_error: failed
-                    .max_by_key(|record| record.finished_at)
-                    .map(|record| LastRun::from(*record)),
-            });
+        let mapped_to: BTreeSet<_> = mappings
+            .iter()
+            .filter_map(|mapping| mapping.state.company())
+            .collect();
+        let doubts = self.doubts.iter();
+        ConnectionStatus {
+            credential: credential.id,
+            region: credential.region.clone(),
+            grant: credential.grant,
+            view: credential.view,
+            connected: credential.is_active,
+            authorize_again: is_refused(credential, &runs),
+            connected_at: credential.connected_at,
+            disconnected_at: credential.disconnected_at,
+            organizations: organizations(credential, mappings),
+            assets: DoubtCounts::of(doubts.filter(|of| mapped_to.contains(&of.asset.company))),
+            customers,
+            last_discovery: last(RunKind::Discovery),
+            last_asset_sync: last(RunKind::AssetSync),
+            last_evidence_sweep: last(RunKind::EvidenceSweep),
+            next_asset_sync: credential
+                .is_active
+                .then(|| policy.asset_sync.next(self.now)),
+            next_evidence_sweep: credential
+                .is_active
+                .then(|| policy.evidence_sweep.next(self.now)),
+            budget: *budget,
+            budget_limits: (NINJAONE_WINDOWS[0].limit, NINJAONE_WINDOWS[1].limit),
+            last_error: failed
+                .max_by_key(|record| record.finished_at)
+                .map(|record| LastRun::from(*record)),
         }
-        Ok(statuses)
     }
 }
 
@@ -253,17 +263,12 @@ fn organizations(credential: &Credential, mappings: &[Mapping]) -> OrganizationC
 fn customer(
     mapping: &Mapping,
     companies: &BTreeMap<CompanyId, PortalCompany>,
-    runs: &[&RunRecord],
+    runs: &BTreeMap<(RunKind, MappingId), &RunRecord>,
 ) -> Option<CustomerStatus> {
     let company = mapping.state.company()?;
     let stored = companies.get(&company);
     let is_promoted = stored.is_some_and(|company| company.converted_to.is_some());
-    let last = |kind| {
-        let mut of_mapping = runs
-            .iter()
-            .filter(|run| run.subject.kind == kind && run.subject.mapping == Some(mapping.id));
-        of_mapping.next().map(|record| LastRun::from(*record))
-    };
+    let last = |kind| runs.get(&(kind, mapping.id)).copied().map(LastRun::from);
     Some(CustomerStatus {
         mapping: mapping.id,
         external_org_id: mapping.external_org_id,

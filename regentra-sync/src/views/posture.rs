@@ -1,7 +1,7 @@
 use regentra_evidence::posture::{Posture, posture};
 use serde::Serialize;
 
-use super::integration::Integration;
+use super::Views;
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{CompanyId, ComplianceOrgId, MappingId, MspOrgId},
@@ -19,7 +19,7 @@ pub struct CustomerPosture {
     pub mappings: Vec<(MappingId, Vec<StoredSignal>)>,
 }
 
-impl Integration {
+impl Views {
     /// How a promoted company stands: the worst of its mappings, signal by signal, and the current signals behind it. A mapping
     /// without an unexpired signal makes that signal unknown.
     ///
@@ -28,7 +28,7 @@ impl Integration {
     /// [`ErrorKind::Store`].
     #[tracing::instrument(name = "regentra.posture", skip_all, fields(%msp, %company))]
     pub async fn posture(&self, msp: MspOrgId, company: CompanyId) -> Result<CustomerPosture> {
-        let store = &self.inner.store;
+        let store = &self.store;
         let stored = store.company(msp, company).await?.ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,

@@ -1,17 +1,17 @@
-use super::integration::Integration;
+use super::Views;
 use crate::{
     error::Result,
     model::{AuditRow, ComplianceOrgId, MspOrgId},
     store::AuditPage,
 };
 
-impl Integration {
+impl Views {
     /// An MSP's audit trail, newest first.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
     pub async fn msp_audit(&self, msp: MspOrgId, page: AuditPage) -> Result<Vec<AuditRow>> {
-        Ok(self.inner.store.msp_audit(msp, page).await?)
+        Ok(self.store.msp_audit(msp, page).await?)
     }
 
     /// A customer's audit trail, newest first.
@@ -23,6 +23,6 @@ impl Integration {
         customer: ComplianceOrgId,
         page: AuditPage,
     ) -> Result<Vec<AuditRow>> {
-        Ok(self.inner.store.customer_audit(customer, page).await?)
+        Ok(self.store.customer_audit(customer, page).await?)
     }
 }
