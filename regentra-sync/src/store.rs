@@ -25,14 +25,17 @@
 
 pub use self::{
     anchors::{Anchors, RootCommit},
-    assets::{AssetCommit, AssetFilter, AssetWrite, Assets},
+    assets::{AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets},
     audit::{AuditPage, AuditTrail},
     budget::Budget,
     commit::{CommitOutcome, Guard},
     connections::{ConnectCommit, Connections, DisconnectCommit, SecretsCommit},
     error::{Result, StoreError, StoreErrorKind},
     evidence::{Evidence, StoredSignal, SweepCommit, SweepState, TicketWrite},
-    mappings::{DiscoveryCommit, MappingCommit, Mappings, PromotionCommit, SeenOrganization},
+    mappings::{
+        CompanyFilter, CompanyPage, Decision, DiscoveryCommit, MappingCommit, MappingFilter,
+        MappingPage, Mappings, PromotionCommit, SeenOrganization,
+    },
     memory::MemoryStore,
     planner::{ActiveCredential, Planner, PromotedMapping},
     runs::{RowsAhead, Runs},

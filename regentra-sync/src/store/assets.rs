@@ -10,8 +10,8 @@ use super::{
     error::{Result, StoreError, StoreErrorKind},
 };
 use crate::model::{
-    Asset, AssetId, AuditRow, CLOCK_TOLERANCE, CompanyId, CredentialGuard, CredentialId, EventId,
-    Lease, MappingGuard, MappingId, MspOrgId, Version, is_ahead,
+    Asset, AssetId, AssetStatus, AuditRow, CLOCK_TOLERANCE, CompanyId, CredentialGuard,
+    CredentialId, EventId, Lease, MappingGuard, MappingId, MspOrgId, Source, Version, is_ahead,
 };
 
 /// The assets of an MSP, from every source.
@@ -20,6 +20,9 @@ pub trait Assets: Debug + Send + Sync + 'static {
     /// The assets that match, whatever their status, ordered by id. A filter that the store does not know is an error of kind
     /// [`Other`](super::StoreErrorKind::Other), never an empty list.
     async fn assets(&self, msp: MspOrgId, filter: AssetFilter) -> Result<Vec<Asset>>;
+
+    /// A page of the assets that match, ordered by id. A short page is the last one.
+    async fn assets_page(&self, msp: MspOrgId, page: AssetPage) -> Result<Vec<Asset>>;
 
     /// Writes assets.
     ///
@@ -59,6 +62,53 @@ pub enum AssetFilter {
         /// NinjaOne's ids of the devices.
         devices: Vec<String>,
     },
+}
+
+/// Which part of an MSP's assets: those for which everything that is given holds. A store answers every field; it ignores none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetPage {
+    /// Of this company.
+    pub company: Option<CompanyId>,
+    /// Found in this source.
+    pub source: Option<Source>,
+    /// Only those that count: neither retired nor superseded.
+    pub active_only: bool,
+    /// Only those that come after this one: the last one of the page before.
+    pub after: Option<AssetId>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl AssetPage {
+    /// The first `limit` of all.
+    #[must_use]
+    pub const fn first(limit: u32) -> Self {
+        Self {
+            company: None,
+            source: None,
+            active_only: false,
+            after: None,
+            limit,
+        }
+    }
+
+    /// The page after one that ended with `last`.
+    #[must_use]
+    pub const fn next(self, last: &Asset) -> Self {
+        Self {
+            after: Some(last.id),
+            ..self
+        }
+    }
+
+    /// Whether this asset matches.
+    #[must_use]
+    pub fn matches(&self, asset: &Asset) -> bool {
+        self.company.is_none_or(|company| asset.company == company)
+            && self.source.is_none_or(|source| asset.source == source)
+            && (!self.active_only || asset.status == AssetStatus::Active)
+            && self.after.is_none_or(|after| asset.id > after)
+    }
 }
 
 /// Everything that one sync of one mapping writes; also what a host's own sources write through.

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 
 use super::{commit::CommitOutcome, error::Result};
 use crate::model::{
-    AuditRow, CompanyId, ComplianceOrgId, CredentialGuard, CredentialId, EventId, Mapping,
-    MappingGuard, MappingId, MappingState, MspOrgId, PortalCompany, Private,
+    AuditRow, CompanyId, ComplianceOrgId, CredentialGuard, CredentialId, EventId, ExternalOrgId,
+    Mapping, MappingGuard, MappingId, MappingState, MspOrgId, PortalCompany, Private,
 };
 
 /// The mappings and companies of an MSP.
@@ -17,11 +17,18 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     /// All mappings of one credential, whatever their state, ordered by the organization's id.
     async fn mappings(&self, msp: MspOrgId, credential: CredentialId) -> Result<Vec<Mapping>>;
 
+    /// A page of the mappings that match, whatever their credential, ordered by credential and by the organization's id. A short
+    /// page is the last one.
+    async fn mappings_page(&self, msp: MspOrgId, page: MappingPage) -> Result<Vec<Mapping>>;
+
     /// One mapping; `None` also when it is another MSP's.
     async fn mapping(&self, msp: MspOrgId, mapping: MappingId) -> Result<Option<Mapping>>;
 
     /// All companies of this MSP's portal, ordered by id.
     async fn companies(&self, msp: MspOrgId) -> Result<Vec<PortalCompany>>;
+
+    /// A page of the companies that match, ordered by id. A short page is the last one.
+    async fn companies_page(&self, msp: MspOrgId, page: CompanyPage) -> Result<Vec<PortalCompany>>;
 
     /// One company; `None` also when it is another MSP's.
     async fn company(&self, msp: MspOrgId, company: CompanyId) -> Result<Option<PortalCompany>>;
@@ -72,6 +79,158 @@ pub trait Mappings: Debug + Send + Sync + 'static {
         msp: MspOrgId,
         commit: PromotionCommit,
     ) -> Result<CommitOutcome>;
+}
+
+/// Which mappings: those for which everything that is given holds. A store answers every field; it ignores none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MappingFilter {
+    /// Of this credential.
+    pub credential: Option<CredentialId>,
+    /// Decided so.
+    pub decision: Option<Decision>,
+    /// Mapped to this company.
+    pub company: Option<CompanyId>,
+    /// Whether NinjaOne no longer lists the organization.
+    pub missing: Option<bool>,
+    /// With this text in the organization's name, without regard to the case of ASCII letters. No name holds a NUL, so a text with
+    /// one matches none.
+    pub name: Option<String>,
+}
+
+/// What was decided about an organization, without the company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Decision {
+    /// Nobody has decided yet.
+    PendingReview,
+    /// It is mapped to a company.
+    Mapped,
+    /// It is not synced.
+    Ignored,
+}
+
+impl Decision {
+    /// The name used in stores and lists, as [`MappingState::as_str`] has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PendingReview => "pending_review",
+            Self::Mapped => "mapped",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+impl MappingFilter {
+    /// Whether this mapping matches.
+    #[must_use]
+    pub fn matches(&self, mapping: &Mapping) -> bool {
+        let Self {
+            credential,
+            decision,
+            company,
+            missing,
+            name,
+        } = self;
+        credential.is_none_or(|credential| mapping.credential == credential)
+            && decision.is_none_or(|decision| mapping.state.as_str() == decision.as_str())
+            && company.is_none_or(|company| mapping.state.company() == Some(company))
+            && missing.is_none_or(|missing| mapping.missing_since.is_some() == missing)
+            && name
+                .as_ref()
+                .is_none_or(|text| holds_text(mapping.name.as_str(), text))
+    }
+}
+
+/// Whether a name holds a text, without regard to the case of ASCII letters.
+fn holds_text(name: &str, text: &str) -> bool {
+    name.to_ascii_lowercase()
+        .contains(&text.to_ascii_lowercase())
+}
+
+/// Which part of an MSP's mappings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingPage {
+    /// Which mappings.
+    pub filter: MappingFilter,
+    /// Only those that come after this one in the order of the answer: credential and organization of the last one of the page
+    /// before.
+    pub after: Option<(CredentialId, ExternalOrgId)>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl MappingPage {
+    /// The first `limit` that match.
+    #[must_use]
+    pub const fn first(filter: MappingFilter, limit: u32) -> Self {
+        Self {
+            filter,
+            after: None,
+            limit,
+        }
+    }
+
+    /// The page after one that ended with `last`.
+    #[must_use]
+    pub fn next(self, last: &Mapping) -> Self {
+        Self {
+            after: Some((last.credential, last.external_org_id)),
+            ..self
+        }
+    }
+}
+
+/// Which companies: those for which everything that is given holds. A store answers every field; it ignores none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompanyFilter {
+    /// Whether the company was promoted.
+    pub promoted: Option<bool>,
+    /// With this text in its name, as [`MappingFilter::name`].
+    pub name: Option<String>,
+}
+
+impl CompanyFilter {
+    /// Whether this company matches.
+    #[must_use]
+    pub fn matches(&self, company: &PortalCompany) -> bool {
+        let Self { promoted, name } = self;
+        promoted.is_none_or(|promoted| company.converted_to.is_some() == promoted)
+            && name
+                .as_ref()
+                .is_none_or(|text| holds_text(company.name.as_str(), text))
+    }
+}
+
+/// Which part of an MSP's companies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompanyPage {
+    /// Which companies.
+    pub filter: CompanyFilter,
+    /// Only those that come after this one: the last one of the page before.
+    pub after: Option<CompanyId>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl CompanyPage {
+    /// The first `limit` that match.
+    #[must_use]
+    pub const fn first(filter: CompanyFilter, limit: u32) -> Self {
+        Self {
+            filter,
+            after: None,
+            limit,
+        }
+    }
+
+    /// The page after one that ended with `last`.
+    #[must_use]
+    pub fn next(self, last: &PortalCompany) -> Self {
+        Self {
+            after: Some(last.id),
+            ..self
+        }
+    }
 }
 
 /// Everything that discovery writes.

@@ -2,7 +2,7 @@ use super::Views;
 use crate::{
     error::Result,
     model::{Asset, CompanyId, CredentialId, Mapping, MappingId, MspOrgId, PortalCompany},
-    store::AssetFilter,
+    store::{AssetFilter, AssetPage, CompanyPage, MappingPage},
 };
 
 impl Views {
@@ -12,6 +12,36 @@ impl Views {
     /// [`ErrorKind::Store`](crate::ErrorKind::Store).
     pub async fn mappings(&self, msp: MspOrgId, credential: CredentialId) -> Result<Vec<Mapping>> {
         Ok(self.store.mappings(msp, credential).await?)
+    }
+
+    /// A page of the organizations that match, of all connections, ordered by connection and by their id in NinjaOne.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use regentra_sync::{model::MspOrgId, store::MemoryStore, views::Views};
+    /// use regentra_sync::store::{Decision, MappingFilter, MappingPage};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let views = Views::new(Arc::new(MemoryStore::new()));
+    /// # let msp: MspOrgId = "6f0a8f0e-8a53-4a80-9a0c-4f4f0d6f1a11".parse()?;
+    /// let pending = MappingFilter {
+    ///     decision: Some(Decision::PendingReview),
+    ///     name: Some("gmbh".to_owned()),
+    ///     ..MappingFilter::default()
+    /// };
+    /// let page = MappingPage::first(pending, 50);
+    /// let organizations = views.mappings_page(msp, page.clone()).await?;
+    /// // The link to the next page holds the last organization of this one.
+    /// let next = organizations.last().map(|last| page.next(last));
+    /// # assert!(next.is_none());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store).
+    pub async fn mappings_page(&self, msp: MspOrgId, page: MappingPage) -> Result<Vec<Mapping>> {
+        Ok(self.store.mappings_page(msp, page).await?)
     }
 
     /// One organization; `None` also when it is another MSP's.
@@ -30,6 +60,18 @@ impl Views {
         Ok(self.store.companies(msp).await?)
     }
 
+    /// A page of the companies that match, ordered by id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store).
+    pub async fn companies_page(
+        &self,
+        msp: MspOrgId,
+        page: CompanyPage,
+    ) -> Result<Vec<PortalCompany>> {
+        Ok(self.store.companies_page(msp, page).await?)
+    }
+
     /// One company; `None` also when it is another MSP's.
     ///
     /// # Errors
@@ -40,6 +82,14 @@ impl Views {
         company: CompanyId,
     ) -> Result<Option<PortalCompany>> {
         Ok(self.store.company(msp, company).await?)
+    }
+
+    /// A page of the assets that match, ordered by id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store).
+    pub async fn assets_page(&self, msp: MspOrgId, page: AssetPage) -> Result<Vec<Asset>> {
+        Ok(self.store.assets_page(msp, page).await?)
     }
 
     /// The assets that match, whatever their status, ordered by id.

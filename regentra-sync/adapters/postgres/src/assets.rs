@@ -10,8 +10,8 @@ use regentra_sync::{
         Private, Source, Version,
     },
     store::{
-        AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result, StoreError,
-        StoreErrorKind,
+        AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Guard, Result,
+        StoreError, StoreErrorKind,
     },
 };
 use sqlx::{
@@ -63,6 +63,28 @@ impl Assets for PostgresStore {
                 return Err(StoreError::new(StoreErrorKind::Other, text));
             }
         };
+        self.rows(Tenants::msp(msp), query, asset).await
+    }
+
+    async fn assets_page(&self, msp: MspOrgId, page: AssetPage) -> Result<Vec<Asset>> {
+        let AssetPage {
+            company,
+            source,
+            active_only,
+            after,
+            limit,
+        } = page;
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.assets WHERE msp_org_id = $1 AND ($2::uuid IS NULL OR company_id = $2) \
+             AND ($3::text IS NULL OR external_source = $3) AND (NOT $4 OR status = 'ACTIVE') \
+             AND ($5::uuid IS NULL OR asset_id > $5) ORDER BY asset_id LIMIT $6",
+        )
+        .bind(msp.as_uuid())
+        .bind(company.map(CompanyId::as_uuid))
+        .bind(source.map(Source::as_str))
+        .bind(active_only)
+        .bind(after.map(AssetId::as_uuid))
+        .bind(i64::from(limit));
         self.rows(Tenants::msp(msp), query, asset).await
     }
 

@@ -7,8 +7,9 @@ use regentra_sync::{
         MspOrgId, NoteReason, PortalCompany, Version,
     },
     store::{
-        CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
-        SeenOrganization, Stamped as _,
+        CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, Guard, MappingCommit,
+        MappingFilter, MappingPage, Mappings, PromotionCommit, Result, SeenOrganization,
+        Stamped as _,
     },
 };
 use sqlx::{PgConnection, postgres::PgRow};
@@ -23,6 +24,11 @@ use crate::{
     transaction::{Tenants, store_time},
 };
 
+/// Whether no name can hold this text.
+fn is_in_no_name(text: Option<&String>) -> bool {
+    text.is_some_and(|text| text.contains('\0'))
+}
+
 #[async_trait]
 impl Mappings for PostgresStore {
     async fn mappings(&self, msp: MspOrgId, credential: CredentialId) -> Result<Vec<Mapping>> {
@@ -31,6 +37,44 @@ impl Mappings for PostgresStore {
         )
         .bind(msp.as_uuid())
         .bind(credential.as_uuid());
+        self.rows(Tenants::msp(msp), query, mapping).await
+    }
+
+    async fn mappings_page(&self, msp: MspOrgId, page: MappingPage) -> Result<Vec<Mapping>> {
+        let MappingPage {
+            filter:
+                MappingFilter {
+                    credential,
+                    decision,
+                    company,
+                    missing,
+                    name,
+                },
+            after,
+            limit,
+        } = page;
+        if is_in_no_name(name.as_ref()) {
+            return Ok(Vec::new());
+        }
+        // The collation "C" has no letters but ASCII's.
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.mappings WHERE msp_org_id = $1 \
+             AND ($2::uuid IS NULL OR (credential_id, external_org_id) > ($2, $3)) \
+             AND ($4::uuid IS NULL OR credential_id = $4) AND ($5::text IS NULL OR state = $5) \
+             AND ($6::uuid IS NULL OR company_id = $6) \
+             AND ($7::boolean IS NULL OR (missing_since IS NOT NULL) = $7) \
+             AND ($8::text IS NULL OR position(lower($8 COLLATE \"C\") in lower(name COLLATE \"C\")) > 0) \
+             ORDER BY credential_id, external_org_id LIMIT $9",
+        )
+        .bind(msp.as_uuid())
+        .bind(after.map(|(credential, _)| credential.as_uuid()))
+        .bind(after.map(|(_, organization)| organization.get()))
+        .bind(credential.map(CredentialId::as_uuid))
+        .bind(decision.map(Decision::as_str))
+        .bind(company.map(CompanyId::as_uuid))
+        .bind(missing)
+        .bind(name)
+        .bind(i64::from(limit));
         self.rows(Tenants::msp(msp), query, mapping).await
     }
 
@@ -48,6 +92,29 @@ impl Mappings for PostgresStore {
             "SELECT * FROM regentra_sync.companies WHERE msp_org_id = $1 ORDER BY company_id",
         )
         .bind(msp.as_uuid());
+        self.rows(Tenants::msp(msp), query, company).await
+    }
+
+    async fn companies_page(&self, msp: MspOrgId, page: CompanyPage) -> Result<Vec<PortalCompany>> {
+        let CompanyPage {
+            filter: CompanyFilter { promoted, name },
+            after,
+            limit,
+        } = page;
+        if is_in_no_name(name.as_ref()) {
+            return Ok(Vec::new());
+        }
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.companies WHERE msp_org_id = $1 AND ($2::uuid IS NULL OR company_id > $2) \
+             AND ($3::boolean IS NULL OR (converted_to_organization_id IS NOT NULL) = $3) \
+             AND ($4::text IS NULL OR position(lower($4 COLLATE \"C\") in lower(name COLLATE \"C\")) > 0) \
+             ORDER BY company_id LIMIT $5",
+        )
+        .bind(msp.as_uuid())
+        .bind(after.map(CompanyId::as_uuid))
+        .bind(promoted)
+        .bind(name)
+        .bind(i64::from(limit));
         self.rows(Tenants::msp(msp), query, company).await
     }
 

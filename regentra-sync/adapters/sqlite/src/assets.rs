@@ -6,7 +6,9 @@ use regentra_sync::{
         Asset, AssetContent, AssetId, AssetStatus, CompanyId, CredentialId, EventId, MappingId,
         MspOrgId, NoteReason, OutboxRow, Private, Source, Version, come_back,
     },
-    store::{AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result},
+    store::{
+        AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Guard, Result,
+    },
 };
 use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
@@ -26,6 +28,11 @@ const OF_COMPANY: &str = "SELECT * FROM asset WHERE msp = ?1 AND company = ?2 OR
 const OF_MAPPING: &str = "SELECT * FROM asset WHERE msp = ?1 AND mapping = ?2 ORDER BY +id";
 const OF_DEVICES: &str = "SELECT * FROM asset WHERE msp = ?1 AND credential = ?2 \
                           AND external_id IN (SELECT value FROM json_each(?3)) ORDER BY +id";
+
+const PAGE: &str = "SELECT * FROM asset WHERE msp = ?1 AND id > ?2 AND (?3 IS NULL OR external_source = ?3) \
+                    AND (NOT ?4 OR status = 'ACTIVE') ORDER BY id LIMIT ?5";
+const PAGE_OF_COMPANY: &str = "SELECT * FROM asset WHERE msp = ?1 AND +id > ?2 AND (?3 IS NULL OR external_source = ?3) \
+                               AND (NOT ?4 OR status = 'ACTIVE') AND company = ?6 ORDER BY +id LIMIT ?5";
 
 fn asset(row: &SqliteRow) -> std::result::Result<Asset, Failure> {
     let private = |column| Ok::<_, Failure>(row.optional_text(column)?.map(Private::new));
@@ -381,6 +388,35 @@ impl Assets for SqliteStore {
         Ok(assets.into_iter().collect::<std::result::Result<_, _>>()?)
     }
 
+    async fn assets_page(&self, msp: MspOrgId, page: AssetPage) -> Result<Vec<Asset>> {
+        let AssetPage {
+            company,
+            source,
+            active_only,
+            after,
+            limit,
+        } = page;
+        let statement = if company.is_some() {
+            PAGE_OF_COMPANY
+        } else {
+            PAGE
+        };
+        // Before the first page stands an empty id, which is before every other one.
+        let after = after.map_or_else(Vec::new, |after| after.as_uuid().as_bytes().to_vec());
+        let mut query = sqlx::query(statement)
+            .bind(msp.as_uuid())
+            .bind(after)
+            .bind(source.map(Source::as_str))
+            .bind(active_only)
+            .bind(limit);
+        if let Some(company) = company {
+            query = query.bind(company.as_uuid());
+        }
+        let assets = query.map(|row| asset(&row)).fetch_all(&self.readers);
+        let assets = assets.await.map_err(Failure::from)?;
+        Ok(assets.into_iter().collect::<std::result::Result<_, _>>()?)
+    }
+
     async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
         let written = write_assets(&mut db, self.clock.now(), msp, &commit).await;
@@ -397,6 +433,7 @@ mod tests {
     async fn a_customers_sync_does_not_walk_the_assets_of_all_customers() {
         for (statement, lookup) in [
             (OF_COMPANY, "(msp=? AND company=?)"),
+            (PAGE_OF_COMPANY, "(msp=? AND company=?)"),
             (OF_MAPPING, "(msp=? AND mapping=?)"),
             (OF_DEVICES, "(msp=? AND credential=? AND external_id=?)"),
             (AS_READ, "(msp=? AND id=?)"),

@@ -5,8 +5,9 @@ use regentra_sync::{
         MspOrgId, NoteReason, PortalCompany, Version,
     },
     store::{
-        CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
-        SeenOrganization, Stamped as _,
+        CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, Guard, MappingCommit,
+        MappingFilter, MappingPage, Mappings, PromotionCommit, Result, SeenOrganization,
+        Stamped as _,
     },
 };
 use serde::Serialize;
@@ -20,6 +21,22 @@ use crate::{
     commit::{append_msp_audit, begins, credential_holds, finish},
     failure::{Failure, Stop, holds},
 };
+
+/// In the order of `mapping_organization`. Before the first page stands an empty credential, which is before every other one.
+const PAGE: &str = "SELECT * FROM mapping WHERE msp = ?1 AND (credential, external_org_id) > (?2, ?3) \
+                    AND (?4 IS NULL OR credential = ?4) AND (?5 IS NULL OR state = ?5) \
+                    AND (?6 IS NULL OR company = ?6) AND (?7 IS NULL OR (missing_since IS NOT NULL) = ?7) \
+                    AND (?8 IS NULL OR instr(lower(name), lower(?8)) > 0) \
+                    ORDER BY credential, external_org_id LIMIT ?9";
+
+const COMPANIES_PAGE: &str = "SELECT * FROM company WHERE msp = ?1 AND id > ?2 \
+                              AND (?3 IS NULL OR (converted_to IS NOT NULL) = ?3) \
+                              AND (?4 IS NULL OR instr(lower(name), lower(?4)) > 0) ORDER BY id LIMIT ?5";
+
+/// Whether no name can hold this text.
+fn is_in_no_name(text: Option<&String>) -> bool {
+    text.is_some_and(|text| text.contains('\0'))
+}
 
 fn mapping(row: &SqliteRow) -> std::result::Result<Mapping, Failure> {
     let company = row.optional_id("company")?.map(CompanyId::from_uuid);
@@ -277,6 +294,45 @@ impl Mappings for SqliteStore {
             .collect::<std::result::Result<_, _>>()?)
     }
 
+    async fn mappings_page(&self, msp: MspOrgId, page: MappingPage) -> Result<Vec<Mapping>> {
+        let MappingPage {
+            filter:
+                MappingFilter {
+                    credential,
+                    decision,
+                    company,
+                    missing,
+                    name,
+                },
+            after,
+            limit,
+        } = page;
+        if is_in_no_name(name.as_ref()) {
+            return Ok(Vec::new());
+        }
+        let (after_credential, after_organization) =
+            after.map_or((Vec::new(), i64::MIN), |(credential, organization)| {
+                (credential.as_uuid().as_bytes().to_vec(), organization.get())
+            });
+        let rows = sqlx::query(PAGE)
+            .bind(msp.as_uuid())
+            .bind(after_credential)
+            .bind(after_organization)
+            .bind(credential.map(CredentialId::as_uuid))
+            .bind(decision.map(Decision::as_str))
+            .bind(company.map(CompanyId::as_uuid))
+            .bind(missing)
+            .bind(name)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(rows
+            .iter()
+            .map(mapping)
+            .collect::<std::result::Result<_, _>>()?)
+    }
+
     async fn mapping(&self, msp: MspOrgId, id: MappingId) -> Result<Option<Mapping>> {
         let row = sqlx::query("SELECT * FROM mapping WHERE msp = ?1 AND id = ?2")
             .bind(msp.as_uuid())
@@ -290,6 +346,31 @@ impl Mappings for SqliteStore {
     async fn companies(&self, msp: MspOrgId) -> Result<Vec<PortalCompany>> {
         let rows = sqlx::query("SELECT * FROM company WHERE msp = ?1 ORDER BY id")
             .bind(msp.as_uuid())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(rows
+            .iter()
+            .map(company)
+            .collect::<std::result::Result<_, _>>()?)
+    }
+
+    async fn companies_page(&self, msp: MspOrgId, page: CompanyPage) -> Result<Vec<PortalCompany>> {
+        let CompanyPage {
+            filter: CompanyFilter { promoted, name },
+            after,
+            limit,
+        } = page;
+        if is_in_no_name(name.as_ref()) {
+            return Ok(Vec::new());
+        }
+        let after = after.map_or_else(Vec::new, |after| after.as_uuid().as_bytes().to_vec());
+        let rows = sqlx::query(COMPANIES_PAGE)
+            .bind(msp.as_uuid())
+            .bind(after)
+            .bind(promoted)
+            .bind(name)
+            .bind(limit)
             .fetch_all(&self.readers)
             .await
             .map_err(Failure::from)?;
@@ -340,5 +421,23 @@ impl Mappings for SqliteStore {
         let mut db = self.begin().await?;
         let written = write_promotion(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan;
+
+    #[tokio::test]
+    async fn a_page_begins_where_the_one_before_ended_and_sorts_nothing() {
+        for (statement, lookup) in [
+            (PAGE, "(msp=? AND (credential,external_org_id)>(?,?))"),
+            (COMPANIES_PAGE, "(msp=? AND id>?)"),
+        ] {
+            let plan = plan(statement).await.join("\n");
+            assert!(plan.contains(lookup), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
     }
 }

@@ -9,7 +9,9 @@ use crate::{
         Asset, AssetContent, AssetStatus, CompanyId, ExternalOrgId, MappingId, MappingState,
         Source, Version, WorkerId,
     },
-    store::{AssetCommit, AssetFilter, AssetWrite, AuditPage, CommitOutcome, Guard, Store},
+    store::{
+        AssetCommit, AssetFilter, AssetPage, AssetWrite, AuditPage, CommitOutcome, Guard, Store,
+    },
 };
 
 pub async fn assets_come_back_as_they_were_written(store: &dyn Store) {
@@ -84,6 +86,75 @@ pub async fn assets_are_found_by_company_mapping_and_device(store: &dyn Store) {
         found(devices(&many)).await,
         Vec::new(),
         "as many as an organization may have"
+    );
+}
+
+pub async fn pages_of_assets_are_whole_in_order_and_filtered(store: &dyn Store) {
+    let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
+    let mut written: Vec<_> = (0..4)
+        .map(|device| one.asset(Source::Ninjaone, &device.to_string()))
+        .collect();
+    let mut superseded = one.asset(Source::Entra, "e");
+    superseded.status = AssetStatus::Superseded { by: written[0].id };
+    let mut retired = one.asset(Source::Level, "l");
+    retired.status = AssetStatus::Retired;
+    written.extend([superseded, retired]);
+    one.write_assets("assets", written.clone()).await;
+    written.sort_by_key(|asset| asset.id);
+    for company in [None, Some(one.company.id)] {
+        for limit in 1..=7 {
+            let mut page = AssetPage {
+                company,
+                ..AssetPage::first(limit)
+            };
+            let mut read = Vec::new();
+            loop {
+                let rows = store.assets_page(one.msp, page.clone()).await.unwrap();
+                read.extend(rows.iter().cloned());
+                let Some(last) = rows
+                    .last()
+                    .filter(|_| rows.len() as u64 == u64::from(limit))
+                else {
+                    break;
+                };
+                page = page.next(last);
+            }
+            assert_eq!(read, written, "pages of {limit}");
+        }
+        for (source, active_only, expected) in [
+            (None, true, 4),
+            (Some(Source::Ninjaone), false, 4),
+            (Some(Source::Entra), false, 1),
+            (Some(Source::Entra), true, 0),
+            (Some(Source::Intune), false, 0),
+        ] {
+            let page = AssetPage {
+                company,
+                source,
+                active_only,
+                ..AssetPage::first(100)
+            };
+            let found = store.assets_page(one.msp, page.clone()).await.unwrap();
+            assert_eq!(found.len(), expected, "{page:?}");
+            assert!(found.iter().all(|asset| page.matches(asset)));
+        }
+        let all = AssetPage {
+            company,
+            ..AssetPage::first(100)
+        };
+        assert_eq!(store.assets_page(two.msp, all).await.unwrap(), []);
+    }
+    let other = AssetPage {
+        company: Some(two.company.id),
+        ..AssetPage::first(100)
+    };
+    assert_eq!(store.assets_page(one.msp, other).await.unwrap(), []);
+    assert_eq!(
+        store
+            .assets_page(one.msp, AssetPage::first(0))
+            .await
+            .unwrap(),
+        []
     );
 }
 

@@ -1,14 +1,15 @@
 //! Laws of [`Mappings`](crate::store::Mappings).
 
-use super::world::{World, at, committed, mapping};
+use super::world::{World, at, committed, credential, mapping};
 use crate::{
     model::{
-        AssetStatus, CompanyId, ComplianceOrgId, ExternalOrgId, MappingId, MappingState,
-        NoteReason, OutboxAction, PortalCompany, Source,
+        AssetStatus, CompanyId, ComplianceOrgId, CredentialId, ExternalOrgId, Mapping, MappingId,
+        MappingState, NoteReason, OutboxAction, PortalCompany, RegionKey, Source,
     },
     store::{
-        AssetFilter, AuditPage, CommitOutcome, DiscoveryCommit, Guard, MappingCommit,
-        PromotionCommit, SeenOrganization, Store, TicketWrite,
+        AssetFilter, AuditPage, CommitOutcome, CompanyFilter, CompanyPage, ConnectCommit, Decision,
+        DiscoveryCommit, Guard, MappingCommit, MappingFilter, MappingPage, PromotionCommit,
+        SeenOrganization, Store, TicketWrite,
     },
 };
 
@@ -41,6 +42,229 @@ pub async fn mappings_and_companies_are_read_by_their_msp_only(store: &dyn Store
     assert_eq!(externals, [7, 9, 10], "ordered by the organization's id");
     let unknown = MappingId::of(one.credential.id, ExternalOrgId::new(404));
     assert_eq!(store.mapping(one.msp, unknown).await.unwrap(), None);
+}
+
+/// A second connection of the world's MSP, with one organization.
+async fn another_region(world: &World<'_>) -> Mapping {
+    let region = RegionKey::from_stored("eu");
+    let other = credential(world.msp, region, world.number);
+    let connect = ConnectCommit {
+        event: world.event("connect another region"),
+        credential: other.clone(),
+        audit: Vec::new(),
+        ..world.connecting()
+    };
+    committed(
+        world
+            .store
+            .commit_connect(world.msp, connect)
+            .await
+            .unwrap(),
+    );
+    let added = mapping(other.id, 7);
+    let commit = DiscoveryCommit {
+        event: world.event("discover another region"),
+        guard: other.guard(),
+        added: vec![added.clone()],
+        seen: Vec::new(),
+        lost_organizations: None,
+        audit: Vec::new(),
+    };
+    committed(
+        world
+            .store
+            .commit_discovery(world.msp, commit)
+            .await
+            .unwrap(),
+    );
+    added
+}
+
+async fn organizations(world: &World<'_>, filter: MappingFilter) -> Vec<(CredentialId, i64)> {
+    let page = MappingPage::first(filter, 100);
+    let found = world.store.mappings_page(world.msp, page).await.unwrap();
+    let key = |of: &Mapping| (of.credential, of.external_org_id.get());
+    found.iter().map(key).collect()
+}
+
+pub async fn pages_of_mappings_are_whole_and_in_order(store: &dyn Store) {
+    let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
+    let added = [i64::MIN, -1, 0, 8, 9, 10, i64::MAX];
+    one.discover(
+        added
+            .map(|external| mapping(one.credential.id, external))
+            .to_vec(),
+    )
+    .await;
+    let elsewhere = another_region(&one).await;
+    let mut all = store.mappings(one.msp, one.credential.id).await.unwrap();
+    all.push(elsewhere);
+    all.sort_by_key(|mapping| (mapping.credential, mapping.external_org_id));
+    assert_eq!(all.len(), 9);
+    for limit in 1..=10 {
+        let (mut page, mut read) = (
+            MappingPage::first(MappingFilter::default(), limit),
+            Vec::new(),
+        );
+        loop {
+            let rows = store.mappings_page(one.msp, page.clone()).await.unwrap();
+            read.extend(rows.iter().cloned());
+            let Some(last) = rows
+                .last()
+                .filter(|_| rows.len() as u64 == u64::from(limit))
+            else {
+                break;
+            };
+            page = page.next(last);
+        }
+        assert_eq!(read, all, "pages of {limit}");
+    }
+    let nothing = MappingPage::first(MappingFilter::default(), 0);
+    assert_eq!(store.mappings_page(one.msp, nothing).await.unwrap(), []);
+    let theirs = MappingPage::first(MappingFilter::default(), 100);
+    let theirs = store.mappings_page(two.msp, theirs).await.unwrap();
+    assert_eq!(theirs, vec![two.mapping.clone()]);
+    let stolen = MappingFilter {
+        credential: Some(one.credential.id),
+        ..MappingFilter::default()
+    };
+    assert_eq!(organizations(&two, stolen).await, []);
+}
+
+pub async fn mappings_are_filtered_by_everything_that_is_given(store: &dyn Store) {
+    let world = World::new(store, 1).await;
+    let (here, mapped) = (world.credential.id, &world.mapping);
+    let mut ignored = mapping(here, 20);
+    ignored.state = MappingState::Ignored;
+    let mut gone = mapping(here, 21);
+    gone.missing_since = Some(at(1));
+    gone.name = "Caf\u{e9} 100%_\\ GmbH".into();
+    world.discover(vec![ignored, gone, mapping(here, 22)]).await;
+    let elsewhere = another_region(&world).await.credential;
+    let all = MappingFilter::default;
+    let decided = |decision| MappingFilter {
+        decision: Some(decision),
+        credential: Some(here),
+        ..all()
+    };
+    let named = |text: &str| MappingFilter {
+        name: Some(text.to_owned()),
+        credential: Some(here),
+        ..all()
+    };
+    let missing = |missing| MappingFilter {
+        missing: Some(missing),
+        credential: Some(here),
+        ..all()
+    };
+    let company = |id| MappingFilter {
+        company: Some(id),
+        ..all()
+    };
+    let unknown = CompanyId::of_name(world.msp, "unknown");
+    for (filter, expected) in [
+        (decided(Decision::PendingReview), vec![21, 22]),
+        (decided(Decision::Mapped), vec![7]),
+        (decided(Decision::Ignored), vec![20]),
+        (missing(true), vec![21]),
+        (missing(false), vec![7, 20, 22]),
+        (company(world.company.id), vec![7]),
+        (company(unknown), vec![]),
+        (named(""), vec![7, 20, 21, 22]),
+        (named("ORGANIZATION 2"), vec![20, 22]),
+        (named("caf"), vec![21]),
+        // What a pattern would take for a joker is a letter like any other.
+        (named("100%_\\"), vec![21]),
+        (named("%"), vec![21]),
+        (named("f\u{e9} 1"), vec![21]),
+        // Other letters than ASCII's have to be written as they are.
+        (named("CAF\u{c9}"), vec![]),
+        (named("caf\0"), vec![]),
+    ] {
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|external| (here, external))
+            .collect();
+        assert_eq!(
+            organizations(&world, filter.clone()).await,
+            expected,
+            "{filter:?}"
+        );
+    }
+    let both = MappingFilter {
+        decision: Some(Decision::PendingReview),
+        missing: Some(false),
+        ..all()
+    };
+    let mut expected = vec![(here, 22), (elsewhere, 7)];
+    expected.sort_unstable();
+    assert_eq!(organizations(&world, both).await, expected);
+    let of_region = MappingFilter {
+        credential: Some(elsewhere),
+        ..all()
+    };
+    assert_eq!(organizations(&world, of_region).await, [(elsewhere, 7)]);
+    // A filter goes on where its page before ended.
+    let mut page = MappingPage::first(missing(false), 2);
+    let first = store.mappings_page(world.msp, page.clone()).await.unwrap();
+    assert_eq!(first.first(), Some(mapped));
+    page = page.next(first.last().unwrap());
+    let rest = store.mappings_page(world.msp, page).await.unwrap();
+    let rest: Vec<_> = rest.iter().map(|of| of.external_org_id.get()).collect();
+    assert_eq!(rest, [22]);
+}
+
+pub async fn pages_of_companies_are_whole_in_order_and_filtered(store: &dyn Store) {
+    let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
+    for name in ["Alpha", "alphabet", "Beta", "\u{c4}rzte"] {
+        let company = PortalCompany {
+            id: CompanyId::of_name(one.msp, name),
+            name: name.into(),
+            converted_to: None,
+            created_at: at(0),
+        };
+        store.add_company(one.msp, company).await.unwrap();
+    }
+    let all = store.companies(one.msp).await.unwrap();
+    assert_eq!(all.len(), 5);
+    for limit in 1..=6 {
+        let (mut page, mut read) = (
+            CompanyPage::first(CompanyFilter::default(), limit),
+            Vec::new(),
+        );
+        loop {
+            let rows = store.companies_page(one.msp, page.clone()).await.unwrap();
+            read.extend(rows.iter().cloned());
+            let Some(last) = rows
+                .last()
+                .filter(|_| rows.len() as u64 == u64::from(limit))
+            else {
+                break;
+            };
+            page = page.next(last);
+        }
+        assert_eq!(read, all, "pages of {limit}");
+    }
+    let filter = |promoted, name: Option<&str>| CompanyFilter {
+        promoted,
+        name: name.map(str::to_owned),
+    };
+    for (filter, expected) in [
+        (filter(Some(true), None), 1),
+        (filter(Some(false), None), 4),
+        (filter(None, Some("ALPHA")), 2),
+        (filter(Some(true), Some("alpha")), 0),
+        (filter(None, Some("\u{c4}r")), 1),
+        (filter(None, Some("\0")), 0),
+    ] {
+        let page = CompanyPage::first(filter.clone(), 100);
+        let found = store.companies_page(one.msp, page).await.unwrap();
+        assert_eq!(found.len(), expected, "{filter:?}");
+        assert!(found.iter().all(|company| filter.matches(company)));
+    }
+    let theirs = CompanyPage::first(CompanyFilter::default(), 100);
+    let theirs = store.companies_page(two.msp, theirs).await.unwrap();
+    assert_eq!(theirs, vec![two.company.clone()]);
 }
 
 pub async fn discovery_adds_and_never_changes_a_decision(store: &dyn Store) {

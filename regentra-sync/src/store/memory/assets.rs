@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use super::{MemoryStore, State, holds, outcome};
 use crate::{
     model::{Asset, AssetStatus, MspOrgId},
-    store::{AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result},
+    store::{
+        AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Guard, Result,
+    },
 };
 
 #[async_trait]
@@ -26,6 +28,18 @@ impl Assets for MemoryStore {
                 .iter()
                 .filter(|((owner, _), asset)| *owner == msp && matches(asset));
             Ok(of_msp.map(|(_, asset)| asset.clone()).collect())
+        })
+        .await
+    }
+
+    async fn assets_page(&self, msp: MspOrgId, page: AssetPage) -> Result<Vec<Asset>> {
+        self.with(|state| {
+            let of_msp = state.assets.iter().filter(|((owner, _), _)| *owner == msp);
+            let found = of_msp
+                .map(|(_, asset)| asset)
+                .filter(|asset| page.matches(asset));
+            let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+            Ok(found.take(limit).cloned().collect())
         })
         .await
     }

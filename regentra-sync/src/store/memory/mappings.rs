@@ -9,8 +9,8 @@ use crate::{
         PortalCompany,
     },
     store::{
-        CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
-        Stamped as _,
+        CommitOutcome, CompanyPage, DiscoveryCommit, Guard, MappingCommit, MappingPage, Mappings,
+        PromotionCommit, Result, Stamped as _,
     },
 };
 
@@ -33,6 +33,30 @@ impl Mappings for MemoryStore {
         .await
     }
 
+    async fn mappings_page(&self, msp: MspOrgId, page: MappingPage) -> Result<Vec<Mapping>> {
+        self.with(|state| {
+            let MappingPage {
+                filter,
+                after,
+                limit,
+            } = page;
+            let key = |mapping: &Mapping| (mapping.credential, mapping.external_org_id);
+            let of_msp = state
+                .mappings
+                .iter()
+                .filter(|((owner, _), _)| *owner == msp);
+            let mut found: Vec<_> = of_msp
+                .map(|(_, mapping)| mapping)
+                .filter(|mapping| after.is_none_or(|after| key(mapping) > after))
+                .filter(|mapping| filter.matches(mapping))
+                .collect();
+            found.sort_by_key(|mapping| key(mapping));
+            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            Ok(found.into_iter().cloned().collect())
+        })
+        .await
+    }
+
     async fn mapping(&self, msp: MspOrgId, mapping: MappingId) -> Result<Option<Mapping>> {
         self.with(|state| Ok(state.mappings.get(&(msp, mapping)).cloned()))
             .await
@@ -46,6 +70,27 @@ impl Mappings for MemoryStore {
                 .filter(|((owner, _), _)| *owner == msp)
                 .map(|(_, c)| c.clone())
                 .collect())
+        })
+        .await
+    }
+
+    async fn companies_page(&self, msp: MspOrgId, page: CompanyPage) -> Result<Vec<PortalCompany>> {
+        self.with(|state| {
+            let CompanyPage {
+                filter,
+                after,
+                limit,
+            } = page;
+            let of_msp = state
+                .companies
+                .iter()
+                .filter(|((owner, _), _)| *owner == msp);
+            let found = of_msp
+                .map(|(_, company)| company)
+                .filter(|company| after.is_none_or(|after| company.id > after))
+                .filter(|company| filter.matches(company));
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            Ok(found.take(limit).cloned().collect())
         })
         .await
     }

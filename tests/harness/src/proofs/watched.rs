@@ -13,11 +13,11 @@ use regentra_sync::{
     regentra_evidence::SignalKind,
     seal::KeyCheck,
     store::{
-        ActiveCredential, Anchors, AssetCommit, AssetFilter, Assets, AuditPage, AuditTrail, Budget,
-        CommitOutcome, ConnectCommit, Connections, DeliveryCommit, DisconnectCommit,
-        DiscoveryCommit, Evidence, MappingCommit, Mappings, Planner, PromotedMapping,
-        PromotionCommit, Result, RootCommit, RowsAhead, Runs, SecretsCommit, Store, StoredSignal,
-        SweepCommit, SweepState, Tickets,
+        ActiveCredential, Anchors, AssetCommit, AssetFilter, AssetPage, Assets, AuditPage,
+        AuditTrail, Budget, CommitOutcome, CompanyPage, ConnectCommit, Connections, DeliveryCommit,
+        DisconnectCommit, DiscoveryCommit, Evidence, MappingCommit, MappingPage, Mappings, Planner,
+        PromotedMapping, PromotionCommit, Result, RootCommit, RowsAhead, Runs, SecretsCommit,
+        Store, StoredSignal, SweepCommit, SweepState, Tickets,
     },
 };
 use time::{Duration, OffsetDateTime};
@@ -104,8 +104,10 @@ watched! {
     }
     Mappings {
         MappingsOf = mappings(msp: MspOrgId, credential: CredentialId) -> Vec<Mapping>;
+        MappingsPage = mappings_page(msp: MspOrgId, page: MappingPage) -> Vec<Mapping>;
         Mapping = mapping(msp: MspOrgId, mapping: MappingId) -> Option<Mapping>;
         Companies = companies(msp: MspOrgId) -> Vec<PortalCompany>;
+        CompaniesPage = companies_page(msp: MspOrgId, page: CompanyPage) -> Vec<PortalCompany>;
         Company = company(msp: MspOrgId, company: CompanyId) -> Option<PortalCompany>;
         AddCompany = add_company(msp: MspOrgId, company: PortalCompany) -> ();
         CommitDiscovery = commit_discovery(msp: MspOrgId, commit: DiscoveryCommit) -> CommitOutcome;
@@ -114,6 +116,7 @@ watched! {
     }
     Assets {
         AssetsOf = assets(msp: MspOrgId, filter: AssetFilter) -> Vec<Asset>;
+        AssetsPage = assets_page(msp: MspOrgId, page: AssetPage) -> Vec<Asset>;
         CommitAssets = commit_assets(msp: MspOrgId, commit: AssetCommit) -> CommitOutcome;
     }
     Evidence {

@@ -51,5 +51,6 @@ mod scheduler;
 mod status;
 mod tickets;
 mod two_regions;
+mod views;
 
 use regentra_harness::{regions, scripted};

@@ -81,6 +81,9 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::BeginAuthorization { msp, .. }
         | C::TakeAuthorization { msp, .. }
         | C::MappingsOf { msp, .. }
+        | C::MappingsPage { msp, .. }
+        | C::CompaniesPage { msp, .. }
+        | C::AssetsPage { msp, .. }
         | C::Mapping { msp, .. }
         | C::Companies { msp }
         | C::Company { msp, .. }

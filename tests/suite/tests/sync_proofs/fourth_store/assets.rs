@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use regentra_sync::{
     model::{Asset, AssetStatus, MspOrgId},
     store::{
-        AssetCommit, AssetFilter, AssetWrite, Assets, CommitOutcome, Guard, Result, StoreError,
-        StoreErrorKind,
+        AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Guard, Result,
+        StoreError, StoreErrorKind,
     },
 };
 
@@ -39,6 +39,13 @@ impl Assets for HashMapStore {
             }
         }
         assets.sort_by_key(|asset| asset.id);
+        Ok(assets)
+    }
+
+    async fn assets_page(&self, msp: MspOrgId, page: AssetPage) -> Result<Vec<Asset>> {
+        let mut assets = self.assets(msp, AssetFilter::All).await?;
+        assets.retain(|asset| page.matches(asset));
+        assets.truncate(page.limit as usize);
         Ok(assets)
     }
 

@@ -7,8 +7,8 @@ use regentra_sync::{
         PortalCompany,
     },
     store::{
-        CommitOutcome, DiscoveryCommit, Guard, MappingCommit, Mappings, PromotionCommit, Result,
-        Stamped as _,
+        CommitOutcome, CompanyPage, DiscoveryCommit, Guard, MappingCommit, MappingPage, Mappings,
+        PromotionCommit, Result, Stamped as _,
     },
 };
 
@@ -28,6 +28,21 @@ impl Mappings for HashMapStore {
         Ok(mappings)
     }
 
+    async fn mappings_page(&self, msp: MspOrgId, page: MappingPage) -> Result<Vec<Mapping>> {
+        let mut mappings: Vec<_> = self
+            .state()
+            .mappings
+            .iter()
+            .filter(|((owner, _), mapping)| *owner == msp && page.filter.matches(mapping))
+            .map(|(_, mapping)| mapping.clone())
+            .collect();
+        let key = |mapping: &Mapping| (mapping.credential, mapping.external_org_id);
+        mappings.sort_by_key(key);
+        mappings.retain(|mapping| page.after.is_none_or(|after| key(mapping) > after));
+        mappings.truncate(page.limit as usize);
+        Ok(mappings)
+    }
+
     async fn mapping(&self, msp: MspOrgId, mapping: MappingId) -> Result<Option<Mapping>> {
         Ok(self.state().mappings.get(&(msp, mapping)).cloned())
     }
@@ -41,6 +56,15 @@ impl Mappings for HashMapStore {
             .map(|(_, company)| company.clone())
             .collect();
         companies.sort_by_key(|company| company.id);
+        Ok(companies)
+    }
+
+    async fn companies_page(&self, msp: MspOrgId, page: CompanyPage) -> Result<Vec<PortalCompany>> {
+        let mut companies = self.companies(msp).await?;
+        companies.retain(|company| {
+            page.filter.matches(company) && page.after.is_none_or(|after| company.id > after)
+        });
+        companies.truncate(page.limit as usize);
         Ok(companies)
     }
 
