@@ -1,5 +1,7 @@
 //! One tenant's answer ends nobody's run: what broke it, fed to the client, with the memory measured.
 
+#![expect(clippy::unwrap_used, reason = "a test, helpers included")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

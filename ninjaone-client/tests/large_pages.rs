@@ -1,6 +1,12 @@
 //! Large pages of one client are read one after the other, and the next is not read while the rows of the one before are in the
 //! caller's hands.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test, helpers included"
+)]
+
 use std::time::Duration;
 
 use ninjaone_client::devices::DevicesParams;
