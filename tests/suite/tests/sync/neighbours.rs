@@ -378,7 +378,7 @@ async fn a_sweep_that_exceeds_its_deadline_ends_with_its_kind() {
         let runs = host.store.runs(msp(1)).await.unwrap();
         let failed = runs
             .iter()
-            .any(|run| format!("{:?}", run.outcome).contains("deadline"));
+            .any(|run| serde_json::to_string(run).unwrap().contains("deadline"));
         assert!(failed, "the card says so: {runs:?}");
         // It holds nothing: the next attempt begins afresh.
         let again = host.integration.handle(&event, 2).await.unwrap_err();
