@@ -237,11 +237,12 @@ mod tests {
     };
 
     use async_trait::async_trait;
-    use regentra_evidence::KeyId;
+    use regentra_evidence::{Anchor, KeyId, anchor::AnchorFault};
 
     use super::*;
     use crate::{
         host::{ManualClock, SinkError, SinkErrorKind, StoreClock},
+        model::AuditDetails,
         ninjaone::NinjaOneApi,
         schedule::PlanKind,
         seal::{Keyring, MasterKey},
