@@ -54,11 +54,13 @@ async fn main() -> ExitCode {
     let Cli { command, host } = Cli::parse();
     let ends_by_itself = matches!(command, Command::Run(_));
     let done = tokio::select! {
-        done = command.run(&host) => done,
+        // Before the command begins, so that an interrupt of its first moment is heard.
+        biased;
         () = interrupted(), if !ends_by_itself => {
             output::note(format_args!("interrupted: what was done is kept; run it again for the rest"));
             return ExitCode::from(INTERRUPTED);
         }
+        done = command.run(&host) => done,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

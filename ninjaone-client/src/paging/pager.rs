@@ -217,7 +217,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
     }
 
     async fn advance(&mut self) -> Result<Advance<T>, Error> {
-        // Whoever asks for the next page is done with the one before.
+        // A caller that asks for the next page is done with the one before.
         self.lent = None;
         if self.completeness.is_some() {
             return Ok(Advance::Over);

@@ -354,8 +354,9 @@ impl Integration {
         credential: &Credential,
         lane: Lane,
     ) -> Result<Access> {
-        let opened = match self.check_key().await {
-            Ok(()) => self.open_secrets(msp, credential, lane),
+        // A key that is missing altogether is named first.
+        let opened = match self.open_secrets(msp, credential, lane) {
+            Ok(access) => self.check_key().await.map(|()| access),
             Err(error) => Err(error),
         };
         if let Err(error) = &opened

@@ -71,7 +71,7 @@ const FLAT_HEAP: u64 = 1 << 20;
 /// The same of its resident memory. SQLite's page caches fill within this: 2 MiB for each of five connections.
 const FLAT_RESIDENT: u64 = 8 << 20;
 
-/// What glibc's allocator is told in the environment, which it reads when a process begins: to give a block of this size or more back
+/// A setting of glibc's allocator in the environment, which it reads when a process begins: to give a block of this size or more back
 /// to the system when it is freed. Without it, it moves that size up to the largest block that was freed, and keeps up to twice
 /// as much at the end of each arena. Resident memory then shows how large the hostile tenant's pages were, and not what the process holds.
 const GIVE_BACK: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "131072");

@@ -3,3 +3,5 @@ CREATE TABLE regentra_sync.key_check (
     one   boolean NOT NULL PRIMARY KEY DEFAULT true CHECK (one),
     value text    NOT NULL
 );
+ALTER TABLE regentra_sync.key_check ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY everyone ON regentra_sync.key_check USING (true);
