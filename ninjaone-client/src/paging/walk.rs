@@ -16,9 +16,9 @@ const MOST_TIMES_ASKED: usize = 10;
 /// So many different rows of one id are compared with the next; a repetition of a later one is delivered again.
 const MOST_COMPARED: usize = 4;
 
-/// Bytes of a page's body that are kept until the next page is there. Its rows are not: copies of them would cost every page as much
-/// as a third of its decoding, and rows seldom come again.
-const MOST_KEPT: usize = 4 << 20;
+/// Bytes of a page's body that are kept until the next page is there. Its rows are not: copies of them would cost every page a third of
+/// its decoding, and rows seldom come again. Of a larger page they are delivered twice, which costs memory of no one.
+const MOST_KEPT: usize = 1 << 20;
 
 /// The way through one list.
 pub(crate) enum Walk<T> {
