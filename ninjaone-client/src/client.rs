@@ -518,7 +518,7 @@ impl Client {
     }
 }
 
-/// What a request was good for.
+/// The answer to a request, after retries.
 pub(crate) struct Answer<T> {
     pub(crate) value: T,
     /// How often the request was sent.

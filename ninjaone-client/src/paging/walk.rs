@@ -17,7 +17,7 @@ const MOST_TIMES_ASKED: usize = 10;
 const MOST_COMPARED: usize = 4;
 
 /// Bytes of a page's body that are kept until the next page is there. Its rows are not: copies of them would cost every page a third of
-/// its decoding, and rows seldom come again. Of a larger page they are delivered twice, which costs memory of no one.
+/// its decoding, and rows seldom come again. Of a larger page they are delivered twice.
 const MOST_KEPT: usize = 1 << 20;
 
 /// The way through one list.
@@ -69,7 +69,7 @@ impl<T: PartialEq + DeserializeOwned> Walk<T> {
         Self::ById(ById {
             after,
             page_size: page_size as usize,
-            rows: Rows::new(id_of, rows_of),
+            rows: Rows::new(id_of),
             previous: Previous::default(),
         })
     }
@@ -84,7 +84,7 @@ impl<T: PartialEq + DeserializeOwned> Walk<T> {
             older_than,
             wanted,
             page_size: page_size as usize,
-            rows: Rows::new(id_of, rows_of),
+            rows: Rows::new(id_of),
             previous: Previous::default(),
             not_asked_for: 0,
         })
@@ -343,12 +343,12 @@ impl Ids {
     }
 }
 
-impl<T: PartialEq> Rows<T> {
-    fn new(id_of: fn(&T) -> Option<i64>, read: fn(&Body) -> Vec<T>) -> Self {
+impl<T: PartialEq + DeserializeOwned> Rows<T> {
+    fn new(id_of: fn(&T) -> Option<i64>) -> Self {
         Self {
             id_of,
             is_same: T::eq,
-            read,
+            read: rows_of,
         }
     }
 }

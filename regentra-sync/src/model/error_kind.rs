@@ -21,7 +21,7 @@ pub enum ErrorKind {
     BeginAgain,
     /// Another run works on the same subject: wait for it.
     Busy,
-    /// Somebody changed what the work relied on, again and again: look, and try again.
+    /// Another request changed what the work relied on, more than once: read it again, and retry.
     Superseded,
     /// The work took longer than its deadline and was ended: the next attempt starts afresh. See
     /// [`Policy::sweep_deadline`](crate::host::Policy::sweep_deadline) and [`Policy::event_deadline`](crate::host::Policy::event_deadline).

@@ -45,7 +45,7 @@ impl MasterKey {
     pub fn from_base64(text: impl Into<SecretString>) -> Result<Self, SealError> {
         let text = text.into();
         let text = text.expose_secret().trim().trim_end_matches('=');
-        // Room for more than a key, so that a longer text is told from one of its length.
+        // The buffer is larger than a key, so that a text that is too long still decodes and its length is checked.
         let mut bytes = Zeroizing::new([0_u8; 48]);
         let length = STANDARD_NO_PAD.decode_slice(text, bytes.as_mut());
         let length = length.map_err(|_| SealError::NoKey)?;

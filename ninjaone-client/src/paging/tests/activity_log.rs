@@ -42,6 +42,23 @@ fn time_of(id: i64) -> i64 {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_activity_that_changed_between_two_pages_is_delivered_as_both() {
+    let row = |id: i64, status: &str| json!({"id": id, "activityTime": time_of(id), "statusCode": status});
+    let script = with_token(move |path| {
+        let activities = match parameter(path, "olderThan").as_deref() {
+            None => vec![row(9, "A"), row(8, "A")],
+            Some("8") => vec![row(8, "A"), row(8, "B"), row(7, "A")],
+            _ => Vec::new(),
+        };
+        let body = json!({"lastActivityId": 9, "activities": activities});
+        answer(200, body.to_string())
+    });
+    let params = ActivitiesParams::default().page_size(10);
+    let read = ids(script.client().activities().list(params)).await;
+    assert_eq!(read, [9, 8, 8, 7]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn activities_walk_back_by_id_and_age_leaves_out_and_ends_nothing() {
     for (count, until) in [(0, 0), (5, 0), (100, 0), (250, 100), (250, 249), (250, 400)] {
         let script = log(count);
