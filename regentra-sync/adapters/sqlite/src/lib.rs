@@ -108,6 +108,10 @@ impl SqliteStore {
         let pool = |connections| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
+                // A connection to a file does not grow old. To close it and open another costs its page cache and its
+                // statements, and leaves holes in the memory of the process.
+                .idle_timeout(None)
+                .max_lifetime(None)
                 .connect_lazy_with(options.clone())
         };
         Ok(Self {
