@@ -14,7 +14,6 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::answer::{self, Asked, Failure};
 use crate::builder::ClientBuilder;
 use crate::limit::{
     BudgetError, BudgetKey, BudgetUse, Grant, Lane, Limiter, Permit, RateLimit, SharedBudget,
@@ -25,6 +24,7 @@ use crate::paging::{
     Fence, Fences, LearnedOfReports, Pager, RawPage, Unreadable, Walk, read_page, read_single,
 };
 use crate::request::{Endpoint, Paging, Request, is_dots};
+use crate::response::{self, Failure, RequestKind};
 use crate::retry::{Decision, Outcome, RetryPolicy};
 use crate::transport::{LARGE, Large};
 use crate::vendor_error::VendorError;
@@ -147,7 +147,7 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, Error> {
-        self.single(&Request::hatch(path, query)).await
+        self.single(&Request::raw(path, query)).await
     }
 
     /// One object, or one whole list.
@@ -211,9 +211,9 @@ impl Client {
         let call = Call {
             operation: endpoint.operation,
             asked: if endpoint.is_module() {
-                Asked::Module
+                RequestKind::Module
             } else {
-                Asked::Entity
+                RequestKind::Entity
             },
             url: self.inner.base.join(&request.path_and_query()),
             form: None,
@@ -252,7 +252,7 @@ impl Client {
     /// Boxed, because a token request runs through the same pipeline as the request that needs the token.
     pub(crate) fn ask_for_token(
         &self,
-        asked: Asked,
+        asked: RequestKind,
         form: Zeroizing<String>,
     ) -> BoxFuture<'_, Result<TokenAnswer, Error>> {
         Box::pin(async move {
@@ -482,7 +482,7 @@ impl Client {
         let inner = &*self.inner;
         let request = call
             .request(token, &inner.user_agent)
-            .map_err(Failure::lasting)?;
+            .map_err(Failure::permanent)?;
         let mut answer = tokio::time::timeout(inner.timeout, inner.transport.send(request))
             .await
             .unwrap_or_else(|_| {
@@ -490,12 +490,12 @@ impl Client {
                     crate::TransportErrorKind::Timeout,
                 ))
             })
-            .map_err(|error| answer::no_answer(error, inner.largest_answer))?;
+            .map_err(|error| response::no_answer(error, inner.largest_answer))?;
         let answered = answer.status();
         *status = Some(answered.as_u16());
         // Held until the body is decoded and gone, and what was read from it is done with.
         let large = answer.extensions_mut().remove::<Large>();
-        if let Some(requests) = answer::remaining(answer.headers()) {
+        if let Some(requests) = response::remaining(answer.headers()) {
             if requests < FEW_REQUESTS {
                 tracing::warn!(
                     requests,
@@ -504,13 +504,13 @@ impl Client {
             }
             self.tell(&Event::Remaining { requests });
         }
-        let body = answer::body_of(call.asked, answer)?;
+        let body = response::body_of(call.asked, answer)?;
         let result = if body.len() > inner.largest_answer {
             Err(Unreadable::Exceeds(Fence::Body(inner.largest_answer)))
         } else {
             decode(read, answered, &body, call.fences, large.as_ref()).await
         };
-        let result = result.map_err(|why| answer::unreadable(call.asked, answered, why, &body));
+        let result = result.map_err(|why| response::unreadable(call.asked, answered, why, &body));
         if call.form.is_some() {
             wipe(body);
         }
@@ -572,7 +572,7 @@ type Reader<T> = fn(StatusCode, &Bytes, Fences) -> Result<T, Unreadable>;
 /// One request of the pipeline, ready to be sent any number of times.
 struct Call {
     operation: &'static str,
-    asked: Asked,
+    asked: RequestKind,
     url: String,
     /// A form to post (tokens); everything else is a GET.
     form: Option<Bytes>,
@@ -610,7 +610,7 @@ impl Call {
 
 impl Request {
     /// A request to a path of the caller's own.
-    fn hatch(path: &str, query: &[(&str, &str)]) -> Self {
+    fn raw(path: &str, query: &[(&str, &str)]) -> Self {
         const HATCH: Endpoint = Endpoint {
             operation: "get",
             path: "",

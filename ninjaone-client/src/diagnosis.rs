@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::answer::Asked;
 use crate::client::Inner;
 use crate::limit::{BudgetKey, limiter_of};
 use crate::oauth::{Grant, Rotation, TokenCache};
 use crate::paging::LearnedOfReports;
+use crate::response::RequestKind;
 use crate::{BaseUrl, Client, Error, ErrorKind, RetryPolicy};
 
 /// What [`Client::diagnose`] found.
@@ -71,7 +71,7 @@ impl Client {
         for base in std::iter::once(here.clone()).chain(elsewhere) {
             let asked = self
                 .at(base.clone())
-                .ask_for_token(Asked::ClientToken, form.clone())
+                .ask_for_token(RequestKind::ClientToken, form.clone())
                 .await;
             match asked.map_err(|error| error.kind()) {
                 Err(ErrorKind::WrongRegionOrClient) => {}

@@ -72,7 +72,7 @@ struct Inner {
     code: Option<String>,
     incident_id: Option<String>,
     attempts: u32,
-    lasting: bool,
+    permanent: bool,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -87,7 +87,7 @@ impl Error {
             code: None,
             incident_id: None,
             attempts: 0,
-            lasting: false,
+            permanent: false,
             source: None,
         }))
     }
@@ -115,8 +115,8 @@ impl Error {
     }
 
     /// Trying again will not help, whatever the kind says.
-    pub(crate) fn lasting(mut self) -> Self {
-        self.0.lasting = true;
+    pub(crate) fn permanent(mut self) -> Self {
+        self.0.permanent = true;
         self
     }
 
@@ -145,7 +145,7 @@ impl Error {
     /// layer comes back at its next turn instead of at once.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        !self.0.lasting
+        !self.0.permanent
             && matches!(
                 self.0.kind,
                 ErrorKind::RateLimited { .. }

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod answer;
 mod api;
 mod builder;
 mod client;
@@ -11,13 +10,12 @@ mod diagnosis;
 mod error;
 mod field;
 mod filter;
-mod grants;
 mod id;
 mod limit;
 mod meter;
 pub mod models;
 mod oauth;
-mod object;
+mod object_only;
 mod observer;
 mod open_enum;
 mod paging;
@@ -25,6 +23,7 @@ mod pasted;
 mod region;
 mod repair;
 mod request;
+mod response;
 mod retry;
 mod retry_after;
 #[cfg(test)]

@@ -170,7 +170,7 @@ impl<'de> Visitor<'de> for TimestampVisitor {
 
 /// The key under which `serde_json` hands over a number's text where something in a host's program has switched its feature
 /// `arbitrary_precision` on, which is on for all of it then.
-pub(crate) const PRECISE_NUMBER: &str = "$serde_json::private::Number";
+pub(crate) const PRECISE_NUMBER: &str = "$serde_json::sensitive::Number";
 
 impl Serialize for Timestamp {
     /// Epoch seconds with decimals, as NinjaOne sends them; `null` when unreadable.

@@ -16,19 +16,24 @@ mod keyed;
 mod listing;
 mod mapping;
 mod name;
-mod private;
 mod region;
 mod report;
 mod run;
+mod sensitive;
 mod signature_history;
 mod tenant;
 mod ticket;
 
 pub(crate) use self::{ahead::present, id::derive, name::confusable_name};
 
+/// NinjaOne's own ids, which mean something only together with a credential.
+pub use ninjaone_client::{DeviceId, OrganizationId};
+
 pub use self::{
     ahead::{CLOCK_TOLERANCE, is_ahead},
-    asset::{Asset, AssetContent, AssetId, AssetStatus, ContentHash, Source, come_back},
+    asset::{
+        Asset, AssetContent, AssetId, AssetStatus, ContentHash, Source, reactivate_superseded,
+    },
     audit::{
         Actor, ActorId, AuditAction, AuditDetails, AuditId, AuditRow, RepairedRows, SweepCounts,
         SweptSignal, SyncCounts,
@@ -48,12 +53,12 @@ pub use self::{
     id::{EventId, Version},
     keyed::{DeviceDigester, Field},
     listing::{Contact, DeviceList, ListedDevice, ListedOrganization, OrganizationList},
-    mapping::{ExternalOrgId, Mapping, MappingGuard, MappingId, MappingState},
+    mapping::{Mapping, MappingGuard, MappingId, MappingState},
     name::{fold_name, is_same_name},
-    private::{Private, is_invisible, is_readable},
     region::{RegionKey, UnknownRegion},
     report::{Report, ReportOutcome},
     run::{Fence, Lease, LeaseKey, RunKind, RunOutcome, RunRecord, RunSubject, WorkerId},
+    sensitive::{Sensitive, is_invisible, is_readable},
     signature_history::{
         DeviceDigest, SignatureAges, SignatureChanges, SignatureHistory, SignatureRecord,
         SignatureState,

@@ -286,7 +286,7 @@ impl Scheduler {
             };
             match ended {
                 None => break,
-                Some(Some(Next::Planned(planned))) => work.take_in(planned, clock.now()),
+                Some(Some(Next::Planned(planned))) => work.note(planned, clock.now()),
                 Some(Some(Next::Ended(ended))) => work.settle(&ended, clock.now()),
                 Some(None) => {}
             }
@@ -447,7 +447,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn take_in(&mut self, planned: Planned, now: OffsetDateTime) {
+    fn note(&mut self, planned: Planned, now: OffsetDateTime) {
         let retry = self.scheduler.retry;
         let Planned {
             line,

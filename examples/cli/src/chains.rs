@@ -14,7 +14,7 @@ use regentra_sync::{
     store::StoredSignal,
 };
 
-use crate::{host::Reading, wording::number};
+use crate::{format::number, host::Reading};
 
 /// How many rows are read at a time.
 const PAGE: u32 = 500;

@@ -20,10 +20,10 @@ use crate::{
     anchors,
     clock::RunningFrom,
     database::{Database, Reader},
+    format::number,
     keys, output,
     progress::Meter,
     signing,
-    wording::number,
 };
 
 /// What a run says that finds another one at its work.

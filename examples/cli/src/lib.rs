@@ -1,11 +1,11 @@
 //! What the command line is made of: a database ([`database`]), the keys that seal the credentials in it ([`keys`]), both put together
-//! ([`host`]), one file a command ([`command`]). How it looks it shares with the quickstart ([`table`], [`wording`], [`verdict`],
+//! ([`host`]), one file a command ([`command`]). How it looks it shares with the quickstart ([`table`], [`format`], [`verdict`],
 //! [`progress`]).
 
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
 pub use quickstart::{
-    credentials, hardening, key, output, progress, shown, table, verdict, wording,
+    credentials, format, hardening, key, output, progress, shown, table, verdict,
 };
 
 pub mod anchors;

@@ -5,7 +5,7 @@ use regentra_sync::model::{
     CompanyId, Mapping, MappingId, PortalCompany, RegionKey, fold_name, is_same_name,
 };
 
-use crate::{host::Reading, shown::Shown, wording::count};
+use crate::{format::count, host::Reading, shown::Shown};
 
 /// Beginnings of ids that are shorter are taken for names only.
 const SHORTEST_ID: usize = 4;

@@ -17,7 +17,7 @@ use regentra_sync::{
     Choice, Connect, Integration, SweepOutcome,
     host::{ManualClock, Policy, StoreClock},
     model::{
-        Actor, ComplianceOrgId, CredentialId, EventId, ExternalOrgId, MappingId, MspOrgId,
+        Actor, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, OrganizationId,
         RegionKey,
     },
     ninjaone::NinjaOneApi,
@@ -184,7 +184,7 @@ async fn sweep(
     discovered.await.unwrap();
     let mapping = MappingId::of(
         CredentialId::of(msp, &region),
-        ExternalOrgId::new(organization),
+        OrganizationId::new(organization),
     );
     let map = integration.map(
         msp,

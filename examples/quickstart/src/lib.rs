@@ -4,6 +4,7 @@
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod credentials;
+pub mod format;
 pub mod hardening;
 pub mod key;
 pub mod output;
@@ -12,7 +13,6 @@ pub mod shown;
 pub mod story;
 pub mod table;
 pub mod verdict;
-pub mod wording;
 
 use uuid::Uuid;
 

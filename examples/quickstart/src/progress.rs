@@ -15,8 +15,8 @@ use regentra_sync::{
 };
 
 use crate::{
+    format::{count, number, wait},
     output,
-    wording::{count, number, wait},
 };
 
 /// Waits shorter than this are not worth a word.
@@ -146,7 +146,7 @@ impl Drop for Meter {
 impl host::Observer for Meter {
     fn progress(&self, progress: &Progress) {
         let mut state = self.state();
-        let is_worth_a_line = state.take_in(progress);
+        let is_worth_a_line = state.note(progress);
         if self.is_terminal {
             state.draw();
         } else if is_worth_a_line {
@@ -158,7 +158,7 @@ impl host::Observer for Meter {
 
 impl State {
     /// Whether it is worth a line where there is no terminal.
-    fn take_in(&mut self, progress: &Progress) -> bool {
+    fn note(&mut self, progress: &Progress) -> bool {
         let is_due = self
             .last_line
             .is_none_or(|last| last.elapsed() >= LINES_APART);
@@ -264,16 +264,16 @@ mod tests {
     #[test]
     fn a_line_says_how_far_how_many_requests_and_what_it_waits_for() {
         let mut state = State::default();
-        assert!(state.take_in(&Progress::Started {
+        assert!(state.note(&Progress::Started {
             kind: RunKind::AssetSync,
             subjects: 12
         }));
         for _ in 0..3 {
-            state.take_in(&Progress::Request {
+            state.note(&Progress::Request {
                 operation: "devices.detailed",
             });
         }
-        state.take_in(&Progress::Waiting {
+        state.note(&Progress::Waiting {
             reason: WaitReason::Budget,
             expected: Duration::from_secs(31),
         });
@@ -282,7 +282,7 @@ mod tests {
             "asset sync: 0 of 12 organizations done, 3 requests (of 200 a minute, 1,500 an hour), waiting 31 s for the rate \
              limit of this NinjaOne tenant"
         );
-        state.take_in(&Progress::Request {
+        state.note(&Progress::Request {
             operation: "devices.detailed",
         });
         assert!(!state.line().contains("waiting"));
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn short_waits_are_not_worth_a_word() {
         let mut state = State::default();
-        assert!(!state.take_in(&Progress::Waiting {
+        assert!(!state.note(&Progress::Waiting {
             reason: WaitReason::Backoff,
             expected: Duration::from_millis(300)
         }));

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use regentra_sync::model::{Private, is_invisible, is_readable};
+use regentra_sync::model::{Sensitive, is_invisible, is_readable};
 
 /// So many characters of a name are shown.
 const NAME: usize = 60;
@@ -18,11 +18,11 @@ pub struct Shown(String);
 impl Shown {
     /// A name that a person or a machine gave, bounded in length. One that shows nothing is called that.
     #[must_use]
-    pub fn name(name: &Private) -> Self {
+    pub fn name(name: &Sensitive) -> Self {
         Self::bounded(name.as_str())
     }
 
-    /// The same, for a name that is no [`Private`] text.
+    /// The same, for a name that is no [`Sensitive`] text.
     #[must_use]
     pub fn bounded(name: &str) -> Self {
         if !is_readable(name) {

@@ -19,7 +19,7 @@ use regentra_sync::{
     host::{Clock as _, ManualClock, Policy, StoreClock, SystemClock},
     model::{
         Actor, ActorId, AssetStatus, CompanyId, ComplianceOrgId, CredentialId, EventId, Mapping,
-        MappingId, MappingState, MspOrgId, PortalCompany, Private, RegionKey,
+        MappingId, MappingState, MspOrgId, PortalCompany, RegionKey, Sensitive,
     },
     ninjaone::NinjaOneApi,
     schedule::Cadence,
@@ -32,12 +32,12 @@ use uuid::Uuid;
 use crate::{
     MSP, OPERATOR,
     credentials::ApiClient,
+    format::{ago, count, count_of, listed, minute, number},
     key::Key,
     output,
     progress::Meter,
     shown::Shown,
     table, verdict,
-    wording::{ago, count, count_of, listed, minute, number},
 };
 
 const SEED: u64 = 7;
@@ -256,7 +256,7 @@ impl Host {
             let name = portal.at(place)?.name.as_str();
             let company = PortalCompany {
                 id: CompanyId::of_name(self.msp, name),
-                name: Private::new(name),
+                name: Sensitive::new(name),
                 converted_to: None,
                 created_at: self.time.now(),
             };

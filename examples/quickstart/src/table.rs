@@ -83,7 +83,7 @@ pub fn cell(text: impl Into<Shown>) -> Cell {
 /// A number.
 #[must_use]
 pub fn number(n: u64) -> Cell {
-    Cell(Inner::new(crate::wording::number(n)))
+    Cell(Inner::new(crate::format::number(n)))
 }
 
 /// A verdict in its colour.

@@ -7,7 +7,7 @@ use regentra_evidence::{
     patch_sla::{PatchCounts, PatchSlaMetadata},
 };
 
-use crate::wording::{count, number};
+use crate::format::{count, number};
 
 /// The verdict as a word of fixed width.
 #[must_use]

@@ -20,7 +20,7 @@ struct Unstored {
 
 impl Rotation {
     /// Takes an answer in; `spent` is the refresh token it was got with.
-    pub(crate) fn take_in(
+    pub(crate) fn accept(
         &self,
         spent: Option<RefreshToken>,
         mut answer: TokenAnswer,

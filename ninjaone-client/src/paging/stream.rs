@@ -72,7 +72,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
                     ErrorKind::Truncated,
                     format!("the list was cut at its ceiling of {ceiling} rows"),
                 )
-                .lasting()
+                .permanent()
                 .of(self.request().endpoint().operation),
             ),
             _ => None,

@@ -333,7 +333,7 @@ async fn a_report_of_nine_trillion_rows_with_a_row_a_page_ends() {
     for part in ["queries.volumes", "40 pages", "most_pages"] {
         assert!(text.contains(part), "{text}");
     }
-    // Asked again it costs no request.
+    // RequestKind again it costs no request.
     assert!(pager.next_page().await.is_err());
     assert_eq!((endless.asked().len(), pager.completeness()), (40, None));
 }
@@ -937,7 +937,7 @@ async fn a_report_that_refuses_small_pages_is_whole_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_smallest_page_of_the_servers_own_is_no_whole_report() {
-    // Asked for five it sends ten; asked for nine, ten again. Only eleven show that there are more.
+    // RequestKind for five it sends ten; asked for nine, ten again. Only eleven show that there are more.
     for size in [5, 10] {
         let script = with_token(|path| {
             let size: i64 = parameter(path, "pageSize").unwrap().parse().unwrap();

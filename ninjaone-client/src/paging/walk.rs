@@ -475,7 +475,7 @@ fn stalled(parameter: &str) -> Error {
             "the list does not move on: NinjaOne answers `{parameter}` with rows of the page before, or with none that has an id. Rows are missing, and reading it again gives the same: report the endpoint to NinjaOne's support"
         ),
     )
-    .lasting()
+    .permanent()
 }
 
 fn disordered(parameter: &str) -> Error {
@@ -485,7 +485,7 @@ fn disordered(parameter: &str) -> Error {
             "the ids of the list are out of order: NinjaOne answers `{parameter}` with rows that belong before it. Rows may be missing, and reading it again gives the same: report the endpoint to NinjaOne's support"
         ),
     )
-    .lasting()
+    .permanent()
 }
 
 #[cfg(test)]

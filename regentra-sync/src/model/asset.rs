@@ -1,5 +1,6 @@
 //! PSA assets: the machines of a company, whichever source they were found in.
 
+use ninjaone_client::DeviceId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -10,7 +11,7 @@ use super::{
     credential::CredentialId,
     id::{Version, derive, opaque_id},
     mapping::MappingId,
-    private::{Private, drop_nul},
+    sensitive::{Sensitive, drop_nul},
 };
 
 opaque_id! {
@@ -105,13 +106,13 @@ impl AssetStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssetContent {
     /// The name to show.
-    pub name: Private,
+    pub name: Sensitive,
     /// The host name, for matching.
-    pub host_name: Option<Private>,
+    pub host_name: Option<Sensitive>,
     /// The serial number as the source says it; see [`crate::rules::serial_key`] for how it is compared.
-    pub serial_number: Option<Private>,
+    pub serial_number: Option<Sensitive>,
     /// The Entra device id, where the source knows it.
-    pub entra_device_id: Option<Private>,
+    pub entra_device_id: Option<Sensitive>,
     /// The class of device in the source's own word, such as `WINDOWS_SERVER`.
     pub class: Option<String>,
     /// Who made it.
@@ -166,9 +167,9 @@ impl AssetContent {
         } = self;
         let fields = [
             Some(name.as_str()),
-            host_name.as_ref().map(Private::as_str),
-            serial_number.as_ref().map(Private::as_str),
-            entra_device_id.as_ref().map(Private::as_str),
+            host_name.as_ref().map(Sensitive::as_str),
+            serial_number.as_ref().map(Sensitive::as_str),
+            entra_device_id.as_ref().map(Sensitive::as_str),
             class.as_deref(),
             manufacturer.as_deref(),
             model.as_deref(),
@@ -231,11 +232,20 @@ pub struct Asset {
     pub updated_at: OffsetDateTime,
 }
 
-/// Lets assets come back whose winner is gone. Of those that gave way to the same winner, the one of the highest source (then
-/// the smallest id) is active again and the others give way to it. Stores call it where a commit's contract retires
+impl Asset {
+    /// The NinjaOne device that this asset is; `None` for an asset of another source.
+    #[must_use]
+    pub fn device(&self) -> Option<DeviceId> {
+        let is_ninjaone = self.source == Source::Ninjaone;
+        is_ninjaone.then(|| self.external_id.parse().ok()).flatten()
+    }
+}
+
+/// Reactivates assets whose superseding asset was retired. Of those that the same asset superseded, the one of the highest source
+/// (then the smallest id) is active again and supersedes the others. Stores call it where a commit's contract retires
 /// assets; each row's version grows by one and its `updated_at` becomes `at`. No other time of it lies ahead of `at` then.
 #[must_use]
-pub fn come_back(superseded: Vec<Asset>, at: OffsetDateTime) -> Vec<Asset> {
+pub fn reactivate_superseded(superseded: Vec<Asset>, at: OffsetDateTime) -> Vec<Asset> {
     let mut winners = std::collections::BTreeMap::new();
     for asset in &superseded {
         if let Some(gone) = asset.status.superseded_by() {
@@ -246,7 +256,7 @@ pub fn come_back(superseded: Vec<Asset>, at: OffsetDateTime) -> Vec<Asset> {
                 .or_insert(rank);
         }
     }
-    let come_back = |mut asset: Asset| {
+    let reactivate = |mut asset: Asset| {
         if let Some((_, winner)) = asset
             .status
             .superseded_by()
@@ -266,5 +276,5 @@ pub fn come_back(superseded: Vec<Asset>, at: OffsetDateTime) -> Vec<Asset> {
         }
         asset
     };
-    superseded.into_iter().map(come_back).collect()
+    superseded.into_iter().map(reactivate).collect()
 }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::{
     id::{derive, opaque_id},
     name::fold_name,
-    private::Private,
+    sensitive::Sensitive,
     tenant::{ComplianceOrgId, MspOrgId},
 };
 
@@ -33,7 +33,7 @@ pub struct PortalCompany {
     /// Which company.
     pub id: CompanyId,
     /// Its name.
-    pub name: Private,
+    pub name: Sensitive,
     /// The customer's own compliance organization, once it was promoted (`converted_to_organization_id`).
     pub converted_to: Option<ComplianceOrgId>,
     /// When it was created.

@@ -18,7 +18,7 @@ pub enum ErrorKind {
     /// This region is not connected: connect it.
     NotConnected,
     /// This authorization is not under way, was refused, or came back too late: begin it again.
-    BeginAgain,
+    AuthorizationExpired,
     /// Another run works on the same subject: wait for it.
     Busy,
     /// Another request changed what the work relied on, more than once: read it again, and retry.
@@ -48,7 +48,7 @@ impl ErrorKind {
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::NotConnected => "not_connected",
-            Self::BeginAgain => "begin_again",
+            Self::AuthorizationExpired => "authorization_expired",
             Self::Busy => "busy",
             Self::Superseded => "superseded",
             Self::Deadline => "deadline",
@@ -99,7 +99,7 @@ impl ErrorKind {
             Self::NotFound,
             Self::Conflict,
             Self::NotConnected,
-            Self::BeginAgain,
+            Self::AuthorizationExpired,
             Self::Busy,
             Self::Superseded,
             Self::Deadline,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ninjaone_client::DeviceId;
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
@@ -106,10 +107,10 @@ pub struct DeviceDigester {
 impl DeviceDigester {
     /// The keyed id of this NinjaOne device.
     #[must_use]
-    pub fn digest(&self, device: i64) -> DeviceDigest {
+    pub fn digest(&self, device: DeviceId) -> DeviceDigest {
         DeviceDigest::from_hex(crate::hex::encode(&hmac_sha256(
             &*self.key,
-            &[&device.to_be_bytes()],
+            &[&device.get().to_be_bytes()],
         )))
     }
 }

@@ -1,8 +1,9 @@
 //! What NinjaOne lists: the organizations of a tenant, and the devices of an organization.
 
+use ninjaone_client::{DeviceId, OrganizationId};
 use time::OffsetDateTime;
 
-use super::{asset::AssetContent, mapping::ExternalOrgId, private::Private};
+use super::{asset::AssetContent, sensitive::Sensitive};
 
 /// The organizations of a tenant.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +20,7 @@ pub struct OrganizationList {
 
 impl OrganizationList {
     /// The list as stores can keep it.
-    pub(crate) fn storable(mut self) -> Self {
+    pub(crate) fn strip_nul(mut self) -> Self {
         for organization in &mut self.organizations {
             organization.name.drop_nul();
         }
@@ -43,9 +44,9 @@ impl OrganizationList {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedOrganization {
     /// Its id.
-    pub id: ExternalOrgId,
+    pub id: OrganizationId,
     /// Its name; empty when it has none that can be read.
-    pub name: Private,
+    pub name: Sensitive,
 }
 
 /// The devices of one organization.
@@ -67,7 +68,7 @@ pub struct DeviceList {
 
 impl DeviceList {
     /// The list as stores can keep it.
-    pub(crate) fn storable(mut self) -> Self {
+    pub(crate) fn strip_nul(mut self) -> Self {
         for device in &mut self.devices {
             device.content.drop_nul();
         }
@@ -85,7 +86,7 @@ impl DeviceList {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedDevice {
     /// NinjaOne's id of it.
-    pub id: i64,
+    pub id: DeviceId,
     /// What the asset says of it.
     pub content: AssetContent,
     /// When it was seen.

@@ -1,5 +1,6 @@
 //! Which NinjaOne organization is which company.
 
+use ninjaone_client::OrganizationId;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -7,7 +8,7 @@ use super::{
     company::CompanyId,
     credential::CredentialId,
     id::{Version, derive, opaque_id},
-    private::Private,
+    sensitive::Sensitive,
 };
 
 opaque_id! {
@@ -18,7 +19,7 @@ opaque_id! {
 impl MappingId {
     /// The mapping of this organization; there is only one.
     #[must_use]
-    pub fn of(credential: CredentialId, organization: ExternalOrgId) -> Self {
+    pub fn of(credential: CredentialId, organization: OrganizationId) -> Self {
         Self(derive(
             "mapping",
             &[
@@ -26,31 +27,6 @@ impl MappingId {
                 &organization.get().to_be_bytes(),
             ],
         ))
-    }
-}
-
-/// A NinjaOne organization's own id. It means something only together with its credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ExternalOrgId(i64);
-
-impl ExternalOrgId {
-    /// The id with this value.
-    #[must_use]
-    pub const fn new(id: i64) -> Self {
-        Self(id)
-    }
-
-    /// The value.
-    #[must_use]
-    pub const fn get(self) -> i64 {
-        self.0
-    }
-}
-
-impl std::fmt::Display for ExternalOrgId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
     }
 }
 
@@ -101,10 +77,10 @@ pub struct Mapping {
     pub id: MappingId,
     /// The credential the organization was seen with.
     pub credential: CredentialId,
-    /// The organization's id in NinjaOne.
-    pub external_org_id: ExternalOrgId,
+    /// The organization's id in NinjaOne. It means something only together with its credential.
+    pub external_org_id: OrganizationId,
     /// The organization's name in NinjaOne, as last seen.
-    pub name: Private,
+    pub name: Sensitive,
     /// What was decided.
     #[serde(flatten)]
     pub state: MappingState,

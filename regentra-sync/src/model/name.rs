@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::private::is_invisible;
+use super::sensitive::is_invisible;
 
 /// A name as it is compared: in Unicode's compatibility form (NFKC), without regard to case, without invisible characters, and
 /// with white space of any kind and length as one space. Empty for a name that shows nothing: such a name equals none.

@@ -14,6 +14,7 @@ use std::{
     fmt,
 };
 
+use ninjaone_client::DeviceId;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -158,7 +159,7 @@ impl SignatureAges {
     /// Since when this NinjaOne device, whose signatures are seen out of date now, has had them out of date: now, if it was up to
     /// date when it was last seen. `None` when that is not known: then no age is reported.
     #[must_use]
-    pub fn out_of_date_since(&self, device: i64) -> Option<OffsetDateTime> {
+    pub fn out_of_date_since(&self, device: DeviceId) -> Option<OffsetDateTime> {
         if self.history.is_empty() {
             return None;
         }
@@ -172,7 +173,7 @@ impl SignatureAges {
 
     /// Whether something is known of a device that is not among these.
     #[must_use]
-    pub fn knows_others_than(&self, listed: &BTreeSet<i64>) -> bool {
+    pub fn knows_others_than(&self, listed: &BTreeSet<DeviceId>) -> bool {
         let listed = self.digests(listed);
         self.history.keys().any(|known| !listed.contains(known))
     }
@@ -182,8 +183,8 @@ impl SignatureAges {
     #[must_use]
     pub fn changes(
         &self,
-        sightings: &BTreeMap<i64, bool>,
-        listed: Option<&BTreeSet<i64>>,
+        sightings: &BTreeMap<DeviceId, bool>,
+        listed: Option<&BTreeSet<DeviceId>>,
     ) -> SignatureChanges {
         let seen = sightings
             .iter()
@@ -197,7 +198,10 @@ impl SignatureAges {
         changes
     }
 
-    fn digests<'a>(&self, devices: impl IntoIterator<Item = &'a i64>) -> BTreeSet<DeviceDigest> {
+    fn digests<'a>(
+        &self,
+        devices: impl IntoIterator<Item = &'a DeviceId>,
+    ) -> BTreeSet<DeviceDigest> {
         devices
             .into_iter()
             .map(|device| self.digester.digest(*device))

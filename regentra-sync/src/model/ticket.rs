@@ -14,7 +14,7 @@ use super::{
     company::CompanyId,
     id::{EventId, Version, derive, opaque_id},
     mapping::MappingId,
-    private::Private,
+    sensitive::Sensitive,
     tenant::ComplianceOrgId,
 };
 
@@ -94,10 +94,10 @@ pub struct Ticket {
     /// Until when the last of these passes counts: the expiry of its signal. `None` while there is none.
     #[serde(default, with = "time::serde::rfc3339::option")]
     pub pass_expires_at: Option<OffsetDateTime>,
-    /// A digest of what the ticket last said; an update is sent only when the numbers behind the verdict have changed.
-    pub said: String,
+    /// A digest of what the ticket last contained; an update is sent only when the numbers behind the verdict have changed.
+    pub content_digest: String,
     /// The ticket system's own reference, once the bridge has delivered it.
-    pub reference: Option<Private>,
+    pub reference: Option<Sensitive>,
     /// When it was closed.
     #[serde(with = "time::serde::rfc3339::option")]
     pub closed_at: Option<OffsetDateTime>,

@@ -33,8 +33,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::{Observer, Progress},
     model::{
-        CredentialGuard, CredentialId, DeviceList, ExternalOrgId, Fingerprint, ListedDevice,
-        ListedOrganization, OrganizationList, Private, TenantView,
+        CredentialGuard, CredentialId, DeviceList, Fingerprint, ListedDevice, ListedOrganization,
+        OrganizationList, Sensitive, TenantView,
     },
     seal::Keyring,
     store::Store,
@@ -351,7 +351,7 @@ impl NinjaOneApi {
                     continue;
                 };
                 if let Some(listed) = own.get_mut(&id) {
-                    listed.content.entra_device_id = Some(Private::new(text));
+                    listed.content.entra_device_id = Some(Sensitive::new(text));
                 }
             }
         }
@@ -409,8 +409,8 @@ impl NinjaOne for NinjaOneApi {
                 let name = row.name.unwrap_or_default();
                 match row.id {
                     Some(id) => list.organizations.push(ListedOrganization {
-                        id: ExternalOrgId::new(id.get()),
-                        name: Private::new(asset::cut(&name)),
+                        id: id,
+                        name: Sensitive::new(asset::cut(&name)),
                     }),
                     None => list.malformed_rows += 1,
                 }
@@ -423,10 +423,9 @@ impl NinjaOne for NinjaOneApi {
     async fn devices(
         &self,
         access: &Access,
-        organization: ExternalOrgId,
+        organization: OrganizationId,
         ceiling: usize,
     ) -> Result<DeviceList> {
-        let organization = OrganizationId::new(organization.get());
         let client = self.client(access)?;
         let params = DevicesParams::default().filter(DeviceFilter::organization(organization));
         let mut pages = client.devices().detailed(params);
@@ -468,7 +467,7 @@ impl NinjaOne for NinjaOneApi {
         let approved = own.into_iter().filter(|(_, listed)| listed.approved);
         list.devices = approved
             .map(|(id, listed)| ListedDevice {
-                id: id.get(),
+                id,
                 content: listed.content,
                 contact: listed.contact,
             })

@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use crate::{
     error::ErrorKind,
     model::{
-        ComplianceOrgId, CustomFields, ExternalOrgId, Report, ReportOutcome, SignatureAges,
-        SweepCounts,
+        ComplianceOrgId, CustomFields, DeviceId, OrganizationId, Report, ReportOutcome,
+        SignatureAges, SweepCounts,
     },
 };
 
@@ -19,7 +19,7 @@ pub struct AssessmentRequest<'a> {
     /// The customer that it is assessed for; a host that stores nothing may give any id.
     pub customer: ComplianceOrgId,
     /// Which organization.
-    pub organization: ExternalOrgId,
+    pub organization: OrganizationId,
     /// The time to judge by.
     pub now: OffsetDateTime,
     /// The thresholds.
@@ -56,12 +56,12 @@ pub struct Assessment {
     /// What was dropped and spent.
     pub counts: SweepCounts,
     /// Devices (NinjaOne ids) whose signatures were seen out of date (`true`) or up to date (`false`).
-    pub signatures_out_of_date: BTreeMap<i64, bool>,
+    pub signatures_out_of_date: BTreeMap<DeviceId, bool>,
     /// The devices (NinjaOne ids) of the organization; `None` when the list of them was cut short or had rows that did not decode.
-    pub listed_devices: Option<BTreeSet<i64>>,
+    pub listed_devices: Option<BTreeSet<DeviceId>>,
     /// Devices (NinjaOne ids) that reports have rows of and the organization's device list does not name, with the number of
     /// those rows. They are counted as orphans; a sweep looks up which of them are devices of other organizations.
-    pub unlisted_devices: BTreeMap<i64, u64>,
+    pub unlisted_devices: BTreeMap<DeviceId, u64>,
 }
 
 impl Assessment {

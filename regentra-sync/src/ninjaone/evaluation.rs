@@ -63,7 +63,7 @@ impl<'a> DeviceRoll<'a> {
     pub(super) fn new(request: AssessmentRequest<'a>) -> Self {
         Self {
             request,
-            organization: OrganizationId::new(request.organization.get()),
+            organization: request.organization,
             fleet: Fleet::builder(request.now).rules(*request.rules),
             own: BTreeSet::new(),
             foreign: BTreeSet::new(),
@@ -122,7 +122,7 @@ impl<'a> DeviceRoll<'a> {
         // Not of a list that may lack some, nor of an empty one: an organization whose devices are gone all at once is more likely
         // one that NinjaOne did not answer for.
         let is_known = is_whole && self.tally.malformed == 0 && !self.own.is_empty();
-        let listed = is_known.then(|| self.own.iter().map(|device| device.get()).collect());
+        let listed = is_known.then(|| self.own.iter().copied().collect());
         let fleet = self.fleet.build();
         CustomerEvaluation {
             request: self.request,
@@ -185,8 +185,8 @@ pub(super) struct CustomerEvaluation<'a> {
     request: AssessmentRequest<'a>,
     fleet: Arc<Fleet>,
     foreign: BTreeSet<DeviceId>,
-    listed: Option<BTreeSet<i64>>,
-    unlisted: BTreeMap<i64, u64>,
+    listed: Option<BTreeSet<DeviceId>>,
+    unlisted: BTreeMap<DeviceId, u64>,
     rows: BTreeMap<Report, RowTally>,
     states: BTreeMap<Report, ReportState>,
     outcomes: BTreeMap<Report, ReportOutcome>,
@@ -370,10 +370,10 @@ fn finish_antivirus(
     antivirus: AntivirusPosture,
     state: ReportState,
     request: AssessmentRequest<'_>,
-) -> ((Signal, FactsDigest), BTreeMap<i64, bool>) {
+) -> ((Signal, FactsDigest), BTreeMap<DeviceId, bool>) {
     let mut sightings = BTreeMap::new();
     if state.has_rows() {
-        let id = |device: DeviceKey| device.get().cast_signed();
+        let id = |device: DeviceKey| DeviceId::new(device.get().cast_signed());
         sightings.extend(antivirus.out_of_date().map(|device| (id(device), true)));
         sightings.extend(antivirus.up_to_date().map(|device| (id(device), false)));
     }
@@ -382,7 +382,7 @@ fn finish_antivirus(
         let since = |id| ages.out_of_date_since(id);
         let out_of_date = sightings.iter().filter(|(_, out_of_date)| **out_of_date);
         out_of_date
-            .filter_map(|(id, _)| Some((facts::device_key(DeviceId::new(*id)), since(*id)?)))
+            .filter_map(|(id, _)| Some((facts::device_key(*id), since(*id)?)))
             .collect::<SignatureHistory>()
     });
     let finished = antivirus.finish_with_digest(state, history.as_ref(), request.digest_key);
@@ -394,12 +394,12 @@ fn finish_antivirus(
 const MOST_OTHERS: usize = 100_000;
 
 /// Counts a row of a device that no list shows.
-fn count_unlisted(unlisted: &mut BTreeMap<i64, u64>, device: DeviceId) {
+fn count_unlisted(unlisted: &mut BTreeMap<DeviceId, u64>, device: DeviceId) {
     let is_full = unlisted.len() >= MOST_OTHERS;
-    if let Some(rows) = unlisted.get_mut(&device.get()) {
+    if let Some(rows) = unlisted.get_mut(&device) {
         *rows += 1;
     } else if !is_full {
-        unlisted.insert(device.get(), 1);
+        unlisted.insert(device, 1);
     }
 }
 
@@ -416,6 +416,6 @@ mod tests {
         }
         count_unlisted(&mut unlisted, DeviceId::new(7));
         assert_eq!(unlisted.len(), MOST_OTHERS);
-        assert_eq!(unlisted.get(&7), Some(&2));
+        assert_eq!(unlisted.get(&DeviceId::new(7)), Some(&2));
     }
 }

@@ -10,7 +10,7 @@ use super::assessment::{Assessment, AssessmentRequest};
 use crate::{
     error::Result,
     model::{
-        CredentialGuard, CredentialId, DeviceList, ExternalOrgId, Fingerprint, OrganizationList,
+        CredentialGuard, CredentialId, DeviceList, Fingerprint, OrganizationId, OrganizationList,
         TenantView,
     },
 };
@@ -117,7 +117,7 @@ pub trait NinjaOne: Debug + Send + Sync + 'static {
     async fn devices(
         &self,
         access: &Access,
-        organization: ExternalOrgId,
+        organization: OrganizationId,
         ceiling: usize,
     ) -> Result<DeviceList>;
 

@@ -8,7 +8,7 @@
 //! that is the one error of [`read_reports`].
 
 use ninjaone_client::{
-    Client, DeviceFilter, Error, OrganizationId, Pager,
+    Client, DeviceFilter, Error, Pager,
     activities::ActivitiesParams,
     devices::DevicesParams,
     queries::{
@@ -47,7 +47,7 @@ pub async fn read_reports(
     client: &Client,
     request: AssessmentRequest<'_>,
 ) -> Result<Collected, Error> {
-    let filter = DeviceFilter::organization(OrganizationId::new(request.organization.get()));
+    let filter = DeviceFilter::organization(request.organization);
     let mut evaluation = read_devices(client, request, filter.clone()).await?;
     read_custom_fields(client, &filter, &mut evaluation).await;
     read_volumes(client, &filter, &mut evaluation).await;

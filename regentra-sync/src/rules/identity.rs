@@ -16,7 +16,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Asset, AssetContent, AssetId, Private, Source};
+use crate::model::{Asset, AssetContent, AssetId, Sensitive, Source};
 
 /// What a serial number never contains that identifies a machine: words that manufacturers put in when they put in none, as
 /// they look when normalised.
@@ -134,9 +134,9 @@ impl Key {
 
     fn of(self, content: &AssetContent) -> Option<String> {
         match self {
-            Self::Serial => serial_key(content.serial_number.as_ref().map(Private::as_str)?),
-            Self::Entra => entra_key(content.entra_device_id.as_ref().map(Private::as_str)?),
-            Self::Host => host_key(content.host_name.as_ref().map(Private::as_str)?),
+            Self::Serial => serial_key(content.serial_number.as_ref().map(Sensitive::as_str)?),
+            Self::Entra => entra_key(content.entra_device_id.as_ref().map(Sensitive::as_str)?),
+            Self::Host => host_key(content.host_name.as_ref().map(Sensitive::as_str)?),
         }
     }
 

@@ -8,7 +8,7 @@ use super::{identity::serial_key, reconcile::reconcile};
 use crate::{
     model::{
         Asset, AssetId, AssetStatus, CompanyId, Contact, CredentialId, DeviceList, MappingId,
-        Private, Source, SyncCounts, Version, is_ahead,
+        Sensitive, Source, SyncCounts, Version, is_ahead,
     },
     store::AssetWrite,
 };
@@ -219,7 +219,7 @@ fn possible_duplicates(
 ) -> Vec<(AssetId, Option<AssetId>)> {
     let serial = |id: &AssetId| {
         let content = &assets.get(id)?.content;
-        serial_key(content.serial_number.as_ref().map(Private::as_str)?)
+        serial_key(content.serial_number.as_ref().map(Sensitive::as_str)?)
     };
     let mut newest: BTreeMap<String, (OffsetDateTime, AssetId)> = BTreeMap::new();
     for (id, contact) in listed {

@@ -120,7 +120,7 @@ impl TicketPlan {
             last_failed_at: sweep.now,
             passes: 0,
             pass_expires_at: None,
-            said: what_is_said(signal),
+            content_digest: content_digest(signal),
             reference: None,
             closed_at: None,
         };
@@ -150,9 +150,9 @@ impl TicketPlan {
                 if signal.status == Status::Fail {
                     ticket.last_failed_at = sweep.now;
                 }
-                let said = what_is_said(signal);
-                if said != ticket.said {
-                    ticket.said = said;
+                let digest = content_digest(signal);
+                if digest != ticket.content_digest {
+                    ticket.content_digest = digest;
                     self.outbox.push(row(
                         sweep,
                         &ticket,
@@ -252,12 +252,12 @@ fn digest(
 }
 
 /// A digest of verdict, reasons and numbers, without the times: when it changes, there is something to say.
-fn what_is_said(signal: &Signal) -> String {
-    let said = serde_json::json!([
+fn content_digest(signal: &Signal) -> String {
+    let content = serde_json::json!([
         signal.status,
         signal.complete,
         signal.reasons,
         signal.metadata
     ]);
-    crate::hex::encode(&Sha256::digest(said.to_string()))
+    crate::hex::encode(&Sha256::digest(content.to_string()))
 }

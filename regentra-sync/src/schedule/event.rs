@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::cadence::spread;
 use crate::model::{
-    ComplianceOrgId, CredentialId, EventId, ExternalOrgId, MappingId, MspOrgId, RegionKey, derive,
+    ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, OrganizationId, RegionKey, derive,
 };
 
 impl EventId {
@@ -91,7 +91,7 @@ pub struct SweepEvent {
     /// The region of the credential.
     pub region: RegionKey,
     /// The organization in NinjaOne.
-    pub external_org_id: ExternalOrgId,
+    pub external_org_id: OrganizationId,
     /// The tick of the schedule it belongs to.
     #[serde(with = "time::serde::rfc3339")]
     pub scheduled_at: OffsetDateTime,

@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{EventId, ExternalOrgId, MspOrgId, RegionKey},
+        model::{EventId, MspOrgId, OrganizationId, RegionKey},
         schedule::SweepEvent,
     };
 
@@ -159,7 +159,7 @@ mod tests {
                 customer_compliance_org_id: ComplianceOrgId::from_uuid(Uuid::from_u128(customer)),
                 mapping_id,
                 region: RegionKey::from_stored("us"),
-                external_org_id: ExternalOrgId::new(1),
+                external_org_id: OrganizationId::new(1),
                 scheduled_at: tick,
                 starts_at: at,
             }),

@@ -32,7 +32,7 @@ pub trait Assets: Debug + Send + Sync + 'static {
     /// once all rows are written, none of them gives way to an asset that is not an active one of this MSP, and no asset gives
     /// way to one of them that is not active: a machine that another commit wrote about meanwhile would be counted nowhere. Else
     /// [`Guard::Asset`]. (A host that retires an asset of its own writes with it what
-    /// [`come_back`](crate::model::come_back) answers for the assets that gave way to it.)
+    /// [`reactivate_superseded`](crate::model::reactivate_superseded) answers for the assets that gave way to it.)
     ///
     /// Refuses, once the guards hold, a row behind the stored one with [`AssetWrite::check_order`].
     ///

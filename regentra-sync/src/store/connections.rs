@@ -59,7 +59,7 @@ pub trait Connections: Debug + Send + Sync + 'static {
     /// Writes, for exactly this credential:
     /// 1. every sealed column empty, `is_active` false, `disconnected_at` = `at`, the generation plus one;
     /// 2. every active NinjaOne asset of its mappings, whatever their state, retired, rows kept, the version plus one, `updated_at` = `at`; assets that
-    ///    such a one had superseded as [`come_back`](crate::model::come_back) says;
+    ///    such a one had superseded as [`reactivate_superseded`](crate::model::reactivate_superseded) says;
     /// 3. the signature history of its mappings deleted;
     /// 4. one [`OutboxRow::note`](crate::model::OutboxRow::note) per open ticket of its mappings, with reason *disconnected*;
     ///    tickets, mappings, signals and evidence stay as they are;

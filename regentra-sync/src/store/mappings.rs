@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 
 use super::{commit::CommitOutcome, error::Result};
 use crate::model::{
-    AuditRow, CompanyId, ComplianceOrgId, CredentialGuard, CredentialId, EventId, ExternalOrgId,
-    Mapping, MappingGuard, MappingId, MappingState, MspOrgId, PortalCompany, Private,
+    AuditRow, CompanyId, ComplianceOrgId, CredentialGuard, CredentialId, EventId, Mapping,
+    MappingGuard, MappingId, MappingState, MspOrgId, OrganizationId, PortalCompany, Sensitive,
 };
 
 /// The mappings and companies of an MSP.
@@ -60,7 +60,7 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     /// Writes: the company, if there is one; of the mapping the state, the version plus one, no suggestion, no
     /// `first_evidence_synced_at`; the audit rows on the MSP's trail. If the mapping was mapped before, besides: every active
     /// NinjaOne asset of the mapping retired (version plus one, `updated_at` = `at`) and assets that such a one had superseded
-    /// as [`come_back`](crate::model::come_back) says; its signature history deleted; one note with reason *unmapped* per open ticket of the mapping.
+    /// as [`reactivate_superseded`](crate::model::reactivate_superseded) says; its signature history deleted; one note with reason *unmapped* per open ticket of the mapping.
     ///
     /// [`Guard::Mapping`]: super::Guard::Mapping
     /// [`Guard::Company`]: super::Guard::Company
@@ -154,7 +154,7 @@ pub struct MappingPage {
     pub filter: MappingFilter,
     /// Only those that come after this one in the order of the answer: credential and organization of the last one of the page
     /// before.
-    pub after: Option<(CredentialId, ExternalOrgId)>,
+    pub after: Option<(CredentialId, OrganizationId)>,
     /// At most this many.
     pub limit: u32,
 }
@@ -256,7 +256,7 @@ pub struct SeenOrganization {
     /// Which mapping.
     pub mapping: MappingId,
     /// The organization's present name.
-    pub name: Private,
+    pub name: Sensitive,
     /// The company suggested.
     pub suggestion: Option<CompanyId>,
     /// Since when it is no longer listed.

@@ -21,7 +21,7 @@ use crate::{
         EvidenceRow, Fence, Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId,
         MspOrgId, NoteReason, OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord,
         RunSubject, SignatureHistory, Source, StateDigest, Ticket, TicketId, TicketState,
-        TicketTick, WorkerId, come_back,
+        TicketTick, WorkerId, reactivate_superseded,
     },
     seal::KeyCheck,
     store::{CommitOutcome, Guard, Stamped, StoreError, StoredSignal},
@@ -180,7 +180,7 @@ impl State {
 
     /// Takes the NinjaOne assets of these mappings out of count, deletes their signature history, and puts a note on their
     /// open tickets.
-    fn let_go(
+    fn retire_and_reactivate(
         &mut self,
         msp: MspOrgId,
         mappings: &BTreeSet<MappingId>,
@@ -205,7 +205,7 @@ impl State {
             *owner == msp && winner.is_some_and(|winner| retired.contains(&winner))
         });
         let gave_way = gave_way.map(|(_, asset)| asset.clone()).collect();
-        for asset in come_back(gave_way, at) {
+        for asset in reactivate_superseded(gave_way, at) {
             self.assets.insert((msp, asset.id), asset);
         }
         self.signatures

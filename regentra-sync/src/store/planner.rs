@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use super::error::Result;
-use crate::model::{ComplianceOrgId, CredentialId, ExternalOrgId, MappingId, MspOrgId, RegionKey};
+use crate::model::{ComplianceOrgId, CredentialId, MappingId, MspOrgId, OrganizationId, RegionKey};
 
 /// Lists work over all MSPs. It reads ids and nothing else: no secret, no name, no signal.
 #[async_trait]
@@ -49,5 +49,5 @@ pub struct PromotedMapping {
     /// The region of its credential.
     pub region: RegionKey,
     /// The organization in NinjaOne.
-    pub external_org_id: ExternalOrgId,
+    pub external_org_id: OrganizationId,
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::{commit::CommitOutcome, error::Result};
-use crate::model::{ComplianceOrgId, EventId, MspOrgId, OutboxId, OutboxRow, Private, Ticket};
+use crate::model::{ComplianceOrgId, EventId, MspOrgId, OutboxId, OutboxRow, Sensitive, Ticket};
 
 /// The tickets of an MSP.
 #[async_trait]
@@ -49,7 +49,7 @@ pub struct DeliveryCommit {
     /// Which row.
     pub row: OutboxId,
     /// The ticket system's own reference.
-    pub reference: Option<Private>,
+    pub reference: Option<Sensitive>,
     /// When.
     pub at: OffsetDateTime,
 }

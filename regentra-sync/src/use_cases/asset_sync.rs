@@ -4,7 +4,7 @@ use ninjaone_client::Lane;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::integration::{Held, Integration, RACES, busy, superseded};
+use super::integration::{Integration, LeaseGuard, RACES, busy, superseded};
 use crate::{
     error::{Error, ErrorKind, Result},
     host::{DEVICE_CEILING, ORGANIZATION_CEILING, Progress},
@@ -150,7 +150,7 @@ impl Integration {
     /// delivered again spends its requests on those that are left.
     pub(super) async fn handle_sync(&self, event: &SyncEvent) -> Result<Vec<MappingSync>> {
         let (msp, credential) = (event.msp_org_id, event.credential());
-        let held = self.hold(msp, LeaseKey::RegionSync(credential)).await?;
+        let held = self.lease(msp, LeaseKey::RegionSync(credential)).await?;
         let held =
             held.ok_or_else(|| busy("this region's assets are being synced already; wait for it"))?;
         let started_at = self.now();
@@ -172,7 +172,7 @@ impl Integration {
         );
         let deadline = ("event_deadline", self.inner.policy.event_deadline);
         let sync = self.within(deadline, Box::pin(sync));
-        let synced = self.holding(msp, &held, sync).await;
+        let synced = self.with_lease(msp, &held, sync).await;
         let outcome = match &synced {
             Ok(synced) if synced.iter().all(|synced| synced.outcome.is_ok()) => {
                 RunOutcome::Succeeded
@@ -205,7 +205,7 @@ impl Integration {
                 error.kind(),
                 ErrorKind::Ninjaone(_) | ErrorKind::Sealing | ErrorKind::Deadline
             )
-            && let Some(held) = self.hold(msp, LeaseKey::RegionSync(credential)).await?
+            && let Some(held) = self.lease(msp, LeaseKey::RegionSync(credential)).await?
         {
             let record = self.of_region(credential, started_at, failed(error));
             self.release(msp, held, vec![record]).await?;
@@ -258,9 +258,9 @@ impl Integration {
             .ninjaone
             .organizations(&access, ORGANIZATION_CEILING)
             .await?
-            .storable();
+            .strip_nul();
         let of_region = event.for_credential(credential.id);
-        self.take_in(msp, &credential, &list, actor, of_region)
+        self.apply_listing(msp, &credential, &list, actor, of_region)
             .await?;
         let listed: BTreeSet<_> = list
             .organizations
@@ -326,7 +326,7 @@ impl Integration {
         actor: Actor,
         event: EventId,
     ) -> Result<SyncOutcome> {
-        let held = self.hold(msp, LeaseKey::AssetSync(mapping.id)).await?;
+        let held = self.lease(msp, LeaseKey::AssetSync(mapping.id)).await?;
         let held = held.ok_or_else(|| {
             busy("this organization's assets are being synced already; wait for it")
         })?;
@@ -335,9 +335,9 @@ impl Integration {
             .inner
             .ninjaone
             .devices(access, mapping.external_org_id, DEVICE_CEILING);
-        let listed = self.holding(msp, &held, devices).await;
+        let listed = self.with_lease(msp, &held, devices).await;
         let requests = listed.as_ref().map_or(0, |list| list.requests);
-        let synced = match listed.map(DeviceList::storable) {
+        let synced = match listed.map(DeviceList::strip_nul) {
             Ok(list) => {
                 self.write_assets(msp, credential, &mapping, &held, &list, actor, event)
                     .await
@@ -391,7 +391,7 @@ impl Integration {
         msp: MspOrgId,
         credential: &Credential,
         mapping: &Mapping,
-        held: &Held<'_>,
+        held: &LeaseGuard<'_>,
         list: &DeviceList,
         actor: Actor,
         event: EventId,

@@ -224,7 +224,7 @@ impl Integration {
     /// again. After it is saved, [`test_saved_connection`](Self::test_saved_connection) tries it again.
     ///
     /// # Errors
-    /// [`ErrorKind::BeginAgain`] when the state is unknown, expired, used, another MSP's, or void since its region was
+    /// [`ErrorKind::AuthorizationExpired`] when the state is unknown, expired, used, another MSP's, or void since its region was
     /// disconnected (it does not tell which), when the administrator declined, and when NinjaOne does not take the code; [`ErrorKind::Conflict`] when the client id is connected
     /// elsewhere and that was not allowed, or when it does not see the mapped organizations, as [`connect`](Self::connect)
     /// says; [`ErrorKind::Ninjaone`] when the code cannot be redeemed for another reason;
@@ -244,7 +244,7 @@ impl Integration {
         let pending = pending.ok_or_else(|| {
             let message = "this authorization is not under way: it was completed, took longer than ten minutes, was never \
                            begun here, or its region was disconnected meanwhile; begin again";
-            Error::new(ErrorKind::BeginAgain, message)
+            Error::new(ErrorKind::AuthorizationExpired, message)
         })?;
         let region = pending.region;
         let base_url = self.allowed(&region).await?;
@@ -337,12 +337,12 @@ fn refused(error: ninjaone_client::Error) -> Error {
     if error.kind() != Vendor::AuthorizeAgain {
         return error.into();
     }
-    Error::new(ErrorKind::BeginAgain, error.to_string()).caused_by(error)
+    Error::new(ErrorKind::AuthorizationExpired, error.to_string()).caused_by(error)
 }
 
 fn begin_again(error: SealError) -> Error {
     let message = "this authorization was sealed under a key that is no longer used: begin again";
-    Error::new(ErrorKind::BeginAgain, message).caused_by(error)
+    Error::new(ErrorKind::AuthorizationExpired, message).caused_by(error)
 }
 
 fn not_redeemed(error: Error) -> Error {
@@ -351,5 +351,5 @@ fn not_redeemed(error: Error) -> Error {
     }
     let message =
         "NinjaOne does not take the code, which is good once and for about a minute: begin again";
-    Error::new(ErrorKind::BeginAgain, message).caused_by(error)
+    Error::new(ErrorKind::AuthorizationExpired, message).caused_by(error)
 }

@@ -142,7 +142,7 @@ impl Integration {
             .ninjaone
             .organizations(access, ORGANIZATION_CEILING)
             .await?
-            .storable();
+            .strip_nul();
         let names: BTreeMap<_, _> = list
             .organizations
             .iter()
@@ -199,7 +199,7 @@ impl Integration {
             if as_of.is_some_and(|as_of| as_of != expected) {
                 let message = "the region was disconnected, or connected anew, while this authorization was under way; begin \
                                again if it is still wanted";
-                return Err(Error::new(ErrorKind::BeginAgain, message));
+                return Err(Error::new(ErrorKind::AuthorizationExpired, message));
             }
             let reconnected = stored.is_some();
             let details = AuditDetails::Connected {

@@ -59,7 +59,7 @@ impl Integration {
     ) -> Result<Discovery> {
         let credential = self.connected(msp, CredentialId::of(msp, region)).await?;
         let access = self.open(msp, &credential, Lane::Interactive).await?;
-        let held = self.hold(msp, LeaseKey::Discovery(credential.id)).await?;
+        let held = self.lease(msp, LeaseKey::Discovery(credential.id)).await?;
         let held =
             held.ok_or_else(|| busy("the organizations are being listed already; wait for it"))?;
         let started_at = self.now();
@@ -67,14 +67,17 @@ impl Integration {
             .inner
             .ninjaone
             .organizations(&access, ORGANIZATION_CEILING);
-        let listed = self.holding(msp, &held, listing).await;
+        let listed = self.with_lease(msp, &held, listing).await;
         let (outcome, requests) = match &listed {
             Ok(list) if list.is_complete() => (RunOutcome::Succeeded, list.requests),
             Ok(list) => (RunOutcome::PARTIAL, list.requests),
             Err(error) => (RunOutcome::failed(error.kind()), 0),
         };
-        let discovery = match listed.map(OrganizationList::storable) {
-            Ok(list) => self.take_in(msp, &credential, &list, actor, event).await,
+        let discovery = match listed.map(OrganizationList::strip_nul) {
+            Ok(list) => {
+                self.apply_listing(msp, &credential, &list, actor, event)
+                    .await
+            }
             Err(error) => Err(error),
         };
         let subject = RunSubject {
@@ -94,7 +97,7 @@ impl Integration {
     }
 
     /// Writes what a list of organizations changes.
-    pub(super) async fn take_in(
+    pub(super) async fn apply_listing(
         &self,
         msp: MspOrgId,
         credential: &Credential,

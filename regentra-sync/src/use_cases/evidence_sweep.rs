@@ -5,12 +5,12 @@ use regentra_evidence::{KindsInUse, SignalKind};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::integration::{Held, Integration, RACES, superseded};
+use super::integration::{Integration, LeaseGuard, RACES, superseded};
 use crate::{
     error::{Error, ErrorKind, Result},
     host::Progress,
     model::{
-        Actor, AssetStatus, AuditDetails, AuditRow, CLOCK_TOLERANCE, Credential, EventId,
+        Actor, Asset, AssetStatus, AuditDetails, AuditRow, CLOCK_TOLERANCE, Credential, EventId,
         EvidenceRow, LeaseKey, Mapping, MspOrgId, OutboxAction, Report, RunKind, RunOutcome,
         RunRecord, RunSubject, SignatureAges, SweepCounts, SweptSignal, chain_start, is_ahead,
     },
@@ -113,7 +113,7 @@ impl Integration {
     pub(super) async fn sweep_by(&self, event: &SweepEvent, actor: Actor) -> Result<SweepOutcome> {
         let msp = event.msp_credential_org_id;
         let key = LeaseKey::EvidenceSweep(event.customer_compliance_org_id);
-        let Some(held) = self.hold(msp, key).await? else {
+        let Some(held) = self.lease(msp, key).await? else {
             return Ok(SweepOutcome::Busy);
         };
         let started_at = self.now();
@@ -188,7 +188,7 @@ impl Integration {
         &self,
         event: &SweepEvent,
         actor: Actor,
-        held: &Held<'_>,
+        held: &LeaseGuard<'_>,
     ) -> Result<SweepOutcome> {
         let msp = event.msp_credential_org_id;
         let (event, state) = self.unless_swept_ahead(event).await?;
@@ -228,7 +228,7 @@ impl Integration {
             ("event_deadline", policy.event_deadline)
         };
         let assess = self.within(deadline, assess);
-        let mut assessment = self.holding(msp, held, assess).await?;
+        let mut assessment = self.with_lease(msp, held, assess).await?;
         check(&assessment, event)?;
         self.tell_foreign_from_orphan(event, &mut assessment)
             .await?;
@@ -363,7 +363,7 @@ impl Integration {
     async fn commit_sweep(
         &self,
         event: &SweepEvent,
-        held: &Held<'_>,
+        held: &LeaseGuard<'_>,
         subject: &Subject,
         assessment: &Assessment,
         ages: &SignatureAges,
@@ -405,7 +405,7 @@ impl Integration {
     fn sweep_commit(
         &self,
         event: &SweepEvent,
-        held: &Held<'_>,
+        held: &LeaseGuard<'_>,
         subject: &Subject,
         assessment: &Assessment,
         ages: &SignatureAges,
@@ -530,8 +530,8 @@ impl Integration {
                 .is_some_and(|mapping| mapping != event.mapping_id)
         });
         for asset in elsewhere {
-            let device = asset.external_id.parse().ok();
-            let rows = device.and_then(|device: i64| assessment.unlisted_devices.get(&device));
+            let device = asset.device();
+            let rows = device.and_then(|device| assessment.unlisted_devices.get(&device));
             let rows = rows.copied().unwrap_or(0);
             assessment.counts.orphan_rows = assessment.counts.orphan_rows.saturating_sub(rows);
             assessment.counts.foreign_rows += rows;
@@ -562,7 +562,7 @@ impl Integration {
         let counts = assets
             .iter()
             .filter(|asset| asset.status == AssetStatus::Active);
-        listed.extend(counts.filter_map(|asset| asset.external_id.parse::<i64>().ok()));
+        listed.extend(counts.filter_map(Asset::device));
         Ok(())
     }
 

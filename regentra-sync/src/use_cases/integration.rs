@@ -166,12 +166,12 @@ impl IntegrationBuilder {
 
 /// A subject that this process works on, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Running<'a> {
+pub(super) struct RunningSubject<'a> {
     integration: &'a Integration,
     subject: (MspOrgId, LeaseKey),
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningSubject<'_> {
     fn drop(&mut self) {
         self.integration.running_subjects().remove(&self.subject);
     }
@@ -179,9 +179,9 @@ impl Drop for Running<'_> {
 
 /// A lease that is held, and the mark that this process holds it.
 #[derive(Debug)]
-pub(super) struct Held<'a> {
+pub(super) struct LeaseGuard<'a> {
     pub(super) lease: Lease,
-    _running: Running<'a>,
+    _running: RunningSubject<'a>,
 }
 
 impl Integration {
@@ -264,12 +264,16 @@ impl Integration {
     }
 
     /// Takes the lease on a subject; `None` while another run works on it, in this process or elsewhere.
-    pub(super) async fn hold(&self, msp: MspOrgId, key: LeaseKey) -> Result<Option<Held<'_>>> {
+    pub(super) async fn lease(
+        &self,
+        msp: MspOrgId,
+        key: LeaseKey,
+    ) -> Result<Option<LeaseGuard<'_>>> {
         if !self.running_subjects().insert((msp, key)) {
             return Ok(None);
         }
         // From here on dropping marks the subject as free again.
-        let running = Running {
+        let running = RunningSubject {
             integration: self,
             subject: (msp, key),
         };
@@ -279,17 +283,17 @@ impl Integration {
             .store
             .take_lease(msp, key, worker, length)
             .await?;
-        Ok(lease.map(|lease| Held {
+        Ok(lease.map(|lease| LeaseGuard {
             lease,
             _running: running,
         }))
     }
 
     /// Works, and renews the lease meanwhile. When the lease is lost the work goes on: its commit will be refused.
-    pub(super) async fn holding<T>(
+    pub(super) async fn with_lease<T>(
         &self,
         msp: MspOrgId,
-        held: &Held<'_>,
+        held: &LeaseGuard<'_>,
         work: impl Future<Output = T>,
     ) -> T {
         let length = self.inner.policy.lease_length;
@@ -316,7 +320,7 @@ impl Integration {
     pub(super) async fn release(
         &self,
         msp: MspOrgId,
-        held: Held<'_>,
+        held: LeaseGuard<'_>,
         records: Vec<RunRecord>,
     ) -> Result<()> {
         let store = &self.inner.store;

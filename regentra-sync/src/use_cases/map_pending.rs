@@ -13,7 +13,7 @@ use crate::{
     host::DEVICE_CEILING,
     model::{
         Actor, Asset, AssetStatus, CompanyId, CredentialId, EventId, ListedDevice, Mapping,
-        MappingId, MappingState, MspOrgId, PortalCompany, Private, RegionKey, confusable_name,
+        MappingId, MappingState, MspOrgId, PortalCompany, RegionKey, Sensitive, confusable_name,
         fold_name, is_readable,
     },
     rules::serial_key,
@@ -353,6 +353,6 @@ impl KnownSerials {
     }
 }
 
-fn serial_of(serial: Option<&Private>) -> Option<String> {
+fn serial_of(serial: Option<&Sensitive>) -> Option<String> {
     serial_key(serial?.as_str())
 }

@@ -1,7 +1,7 @@
 use super::integration::Integration;
 use crate::{
     error::Result,
-    model::{EventId, MspOrgId, OutboxId, Private},
+    model::{EventId, MspOrgId, OutboxId, Sensitive},
     store::{CommitOutcome, DeliveryCommit},
 };
 
@@ -15,7 +15,7 @@ impl Integration {
         &self,
         msp: MspOrgId,
         row: OutboxId,
-        reference: Option<Private>,
+        reference: Option<Sensitive>,
     ) -> Result<bool> {
         let event = EventId::of_request("delivered", &row.to_string());
         let commit = DeliveryCommit {

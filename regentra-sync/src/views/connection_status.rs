@@ -12,9 +12,9 @@ use crate::{
     error::{ErrorKind, Result},
     host::Policy,
     model::{
-        BudgetUsage, CompanyId, Credential, CredentialId, ExternalOrgId, Grant, Mapping, MappingId,
-        MappingState, MspOrgId, NINJAONE_WINDOWS, PortalCompany, Private, RegionKey, RunKind,
-        RunOutcome, RunRecord, TenantView, is_readable,
+        BudgetUsage, CompanyId, Credential, CredentialId, Grant, Mapping, MappingId, MappingState,
+        MspOrgId, NINJAONE_WINDOWS, OrganizationId, PortalCompany, RegionKey, RunKind, RunOutcome,
+        RunRecord, Sensitive, TenantView, is_readable,
     },
 };
 
@@ -90,13 +90,13 @@ pub struct CustomerStatus {
     /// Which mapping.
     pub mapping: MappingId,
     /// The organization in NinjaOne.
-    pub external_org_id: ExternalOrgId,
+    pub external_org_id: OrganizationId,
     /// Its name there.
-    pub organization: Private,
+    pub organization: Sensitive,
     /// The company it is mapped to.
     pub company: CompanyId,
     /// The company's name.
-    pub company_name: Option<Private>,
+    pub company_name: Option<Sensitive>,
     /// Where its dry run stands.
     pub dry_run: DryRun,
     /// The last asset sync.

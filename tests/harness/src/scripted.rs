@@ -10,8 +10,9 @@ use futures_util::future::BoxFuture;
 use regentra_sync::{
     Error, ErrorKind, Result,
     model::{
-        AssetContent, ComplianceOrgId, Contact, DeviceList, ExternalOrgId, ListedDevice,
-        ListedOrganization, OrganizationList, Report, ReportOutcome, SweepCounts, TenantView,
+        AssetContent, ComplianceOrgId, Contact, DeviceId, DeviceList, ListedDevice,
+        ListedOrganization, OrganizationId, OrganizationList, Report, ReportOutcome, SweepCounts,
+        TenantView,
     },
     ninjaone::{
         Access, AccessGrant, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption, Verdict,
@@ -100,10 +101,10 @@ impl Scripted {
     async fn begin(
         &self,
         what: &'static str,
-        organization: Option<ExternalOrgId>,
+        organization: Option<OrganizationId>,
         access: &Access,
     ) -> Result<()> {
-        let organization = organization.map(ExternalOrgId::get);
+        let organization = organization.map(OrganizationId::get);
         let (meanwhile, failure) = {
             let mut script = self.script();
             let secret = access.client_secret().map(SecretString::expose_secret);
@@ -195,7 +196,7 @@ impl NinjaOne for Scripted {
             .organizations
             .iter()
             .map(|(id, name)| ListedOrganization {
-                id: ExternalOrgId::new(*id),
+                id: OrganizationId::new(*id),
                 name: name.as_str().into(),
             });
         Ok(OrganizationList {
@@ -209,7 +210,7 @@ impl NinjaOne for Scripted {
     async fn devices(
         &self,
         access: &Access,
-        organization: ExternalOrgId,
+        organization: OrganizationId,
         ceiling: usize,
     ) -> Result<DeviceList> {
         self.begin("devices", Some(organization), access).await?;
@@ -242,7 +243,7 @@ impl NinjaOne for Scripted {
                     *device,
                     request
                         .signature_ages
-                        .and_then(|ages| ages.out_of_date_since(*device)),
+                        .and_then(|ages| ages.out_of_date_since(DeviceId::new(*device))),
                 )
             })
             .collect();
@@ -266,6 +267,8 @@ impl NinjaOne for Scripted {
                 .iter()
                 .map(|(report, outcome)| (*report, *outcome)),
         );
+        let listed = script.listed.as_ref();
+        let listed = listed.map(|listed| listed.iter().copied().map(DeviceId::new).collect());
         Ok(Assessment {
             customer: script.assessed.unwrap_or(request.customer),
             verdicts: SignalKind::ALL.map(verdict).to_vec(),
@@ -277,17 +280,22 @@ impl NinjaOne for Scripted {
                 requests: 9,
                 ..SweepCounts::default()
             },
-            signatures_out_of_date: script.signatures.clone(),
-            listed_devices: script.listed.clone(),
-            unlisted_devices: script.unlisted_devices.clone(),
+            signatures_out_of_date: by_device(&script.signatures),
+            listed_devices: listed,
+            unlisted_devices: by_device(&script.unlisted_devices),
         })
     }
+}
+
+fn by_device<T: Copy>(scripted: &BTreeMap<i64, T>) -> BTreeMap<DeviceId, T> {
+    let pairs = scripted.iter();
+    pairs.map(|(id, of)| (DeviceId::new(*id), *of)).collect()
 }
 
 /// A device with a name, and nothing else that identifies it.
 pub fn device(id: i64, name: &str) -> ListedDevice {
     ListedDevice {
-        id,
+        id: DeviceId::new(id),
         content: AssetContent {
             name: name.into(),
             host_name: Some(name.into()),

@@ -4,7 +4,7 @@ use anyhow::bail;
 use regentra_sync::Anchored;
 use serde_json::json;
 
-use crate::{anchors, host::HostArgs, output, wording::count};
+use crate::{anchors, format::count, host::HostArgs, output};
 
 /// Makes the roots over what was swept, and hands out those that wait.
 ///

@@ -11,12 +11,12 @@ use regentra_sync::{
 use serde_json::json;
 
 use crate::{
+    format::{count, minute},
     host::HostArgs,
     output,
     portal::Portal,
     shown::Shown,
     table,
-    wording::{count, minute},
 };
 
 /// Arguments of `regentra assets`.

@@ -13,12 +13,12 @@ use regentra_sync::{
 
 use crate::{
     chains,
+    format::{count, count_and_lost, minute, number},
     host::{HostArgs, Reading},
     output,
     portal::Portal,
     shown::Shown,
     table, verdict,
-    wording::{count, count_and_lost, minute, number},
 };
 
 /// Arguments of `regentra audit`.

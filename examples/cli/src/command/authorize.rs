@@ -15,9 +15,9 @@ use serde_json::json;
 use super::test_connection::seen;
 use crate::{
     credentials,
+    format::clock,
     host::{Host, HostArgs, region},
     output,
-    wording::clock,
 };
 
 /// Arguments of `regentra authorize`.

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use regentra_sync::{
-    model::{AssetStatus, CompanyId, PortalCompany, Private, fold_name},
+    model::{AssetStatus, CompanyId, PortalCompany, Sensitive, fold_name},
     store::AssetFilter,
 };
 use serde_json::json;
 
 use crate::{
+    format::{count_of, minute, rfc3339},
     host::{Host, HostArgs, Reading},
     output,
     portal::Portal,
     shown::Shown,
     table,
-    wording::{count_of, minute, rfc3339},
 };
 
 /// Arguments of `regentra companies`.
@@ -126,7 +126,7 @@ pub async fn add(host: &Host, name: &str) -> anyhow::Result<CompanyId> {
     let id = CompanyId::of_name(host.msp, name);
     let company = PortalCompany {
         id,
-        name: Private::new(name.trim()),
+        name: Sensitive::new(name.trim()),
         converted_to: None,
         created_at: host.now(),
     };

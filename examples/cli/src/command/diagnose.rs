@@ -4,7 +4,7 @@ use clap::Args;
 use regentra_sync::views::{Diagnosis, Severity};
 use serde_json::{Value, json};
 
-use crate::{host::HostArgs, output, portal::Portal, wording::count};
+use crate::{format::count, host::HostArgs, output, portal::Portal};
 
 /// So many organizations are named, and the others counted.
 const NAMED: usize = 3;

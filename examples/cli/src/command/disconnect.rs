@@ -8,9 +8,9 @@ use regentra_sync::{
 use serde_json::json;
 
 use crate::{
+    format::count,
     host::{Host, HostArgs, region},
     output,
-    wording::count,
 };
 
 /// Arguments of `regentra disconnect`.

@@ -11,18 +11,18 @@ use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules};
 use regentra_sync::{
     host::{Clock as _, SystemClock},
-    model::{ComplianceOrgId, CustomFields, ExternalOrgId, RegionKey, Report, ReportOutcome},
+    model::{ComplianceOrgId, CustomFields, RegionKey, Report, ReportOutcome},
     ninjaone::{AssessmentRequest, Collected, read_reports},
 };
 use time::OffsetDateTime;
 
 use crate::{
     credentials,
+    format::{count, count_and_lost, rfc3339},
     host::{HostArgs, region},
     output,
     progress::Waits,
     verdict,
-    wording::{count, count_and_lost, rfc3339},
 };
 
 /// Organizations that are walked at the most when looking for one.
@@ -107,7 +107,7 @@ async fn ask(
     let (rules, digest_key) = (Rules::default(), throwaway_key()?);
     let request = AssessmentRequest {
         customer: ComplianceOrgId::from_uuid(uuid::Uuid::nil()),
-        organization: ExternalOrgId::new(organization),
+        organization: OrganizationId::new(organization),
         now,
         rules: &rules,
         custom_fields: &CustomFields::default(),

@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 
 use super::organizations;
 use crate::{
+    format::{count, number},
     host::{Host, HostArgs, region},
     output,
     portal::{Portal, label},
     shown::Shown,
     table,
-    wording::{count, number},
 };
 
 /// Arguments of `regentra map`.

@@ -8,12 +8,12 @@ use regentra_sync::{
 use serde_json::{Value, json};
 
 use crate::{
+    format::{count, count_and_lost, listed, minute, number},
     host::{Host, HostArgs, Reading, region},
     output,
     portal::Portal,
     shown::Shown,
     table,
-    wording::{count, count_and_lost, listed, minute, number},
 };
 
 /// Arguments of `regentra organizations`.
@@ -279,8 +279,8 @@ fn rows(portal: &Portal) -> Vec<Value> {
             "state": mapping.state.as_str(),
             "company": named(mapping.state.company()),
             "suggestion": named(mapping.suggestion),
-            "missing_since": mapping.missing_since.map(crate::wording::rfc3339),
-            "first_evidence_synced_at": mapping.first_evidence_synced_at.map(crate::wording::rfc3339),
+            "missing_since": mapping.missing_since.map(crate::format::rfc3339),
+            "first_evidence_synced_at": mapping.first_evidence_synced_at.map(crate::format::rfc3339),
         })
     };
     portal.organizations.iter().map(row).collect()

@@ -12,12 +12,12 @@ use crate::{
     anchors,
     chains::{self, Chain, Outside, Verified},
     database::Database,
+    format::{count, count_of, minute, number, rfc3339},
     host::{HostArgs, Reading},
     output,
     portal::Portal,
     shown::Shown,
     signing, table, verdict,
-    wording::{count, count_of, minute, number, rfc3339},
 };
 
 /// Arguments of `regentra records`.

@@ -6,10 +6,10 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::{
+    format::count,
     host::{Host, HostArgs},
     keys::{self, Source},
     output,
-    wording::count,
 };
 
 /// Arguments of `regentra rotate-key`.

@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
+    format::{clock, count, rfc3339},
     host::HostArgs,
     output,
     progress::why,
-    wording::{clock, count, rfc3339},
 };
 
 /// Waits shorter than this are not worth a line.

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use clap::Args;
 use regentra_evidence::{Reason, Signal, Status, posture::Posture};
 use regentra_sync::{
-    model::{ExternalOrgId, MappingId, PortalCompany},
+    model::{MappingId, OrganizationId, PortalCompany},
     views::CustomerPosture,
 };
 use serde_json::json;
 
 use crate::{
+    format::{ago, count, count_of},
     host::{HostArgs, Reading},
     output,
     portal::Portal,
     shown::Shown,
     table, verdict,
-    wording::{ago, count, count_of},
 };
 
 /// Arguments of `regentra signals`.
@@ -38,7 +38,7 @@ pub struct Standing {
     pub company: PortalCompany,
     /// How it stands.
     pub posture: CustomerPosture,
-    organizations: BTreeMap<MappingId, ExternalOrgId>,
+    organizations: BTreeMap<MappingId, OrganizationId>,
 }
 
 impl Standing {

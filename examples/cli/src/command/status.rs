@@ -9,12 +9,12 @@ use time::OffsetDateTime;
 
 use super::diagnose;
 use crate::{
+    format::{ago, count, minute, number},
     host::{HostArgs, spent},
     output,
     portal::Portal,
     shown::Shown,
     table,
-    wording::{ago, count, minute, number},
 };
 
 /// Shows how every region stands.

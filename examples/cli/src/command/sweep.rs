@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::{
+    format::{clock, count, count_of, minute, number, rfc3339},
     host::{BUSY, Host, HostArgs},
     output,
     portal::Portal,
     table, verdict,
-    wording::{clock, count, count_of, minute, number, rfc3339},
 };
 
 /// Customers that are swept side by side.

@@ -9,11 +9,11 @@ use regentra_sync::{
 use serde_json::{Value, json};
 
 use crate::{
+    format::{count, count_and_lost, number},
     host::{BUSY, Host, HostArgs, region},
     output,
     portal::Portal,
     table,
-    wording::{count, count_and_lost, number},
 };
 
 /// Arguments of `regentra sync`.

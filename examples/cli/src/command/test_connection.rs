@@ -10,9 +10,9 @@ use serde_json::json;
 
 use crate::{
     credentials::{self, ApiClient},
+    format::{count, number},
     host::{Host, HostArgs, region},
     output,
-    wording::{count, number},
 };
 
 /// Arguments of `regentra test-connection`.

@@ -7,11 +7,11 @@ use regentra_sync::model::{NoteReason, OutboxAction, OutboxRow, SignalKey, Ticke
 use serde_json::json;
 
 use crate::{
+    format::{count, count_of, minute},
     host::{HostArgs, Reading},
     output,
     portal::Portal,
     table, verdict,
-    wording::{count, count_of, minute},
 };
 
 /// Rows of the outbox that are read at the most.
@@ -50,7 +50,7 @@ pub async fn run(args: TicketsArgs, host: &HostArgs) -> anyhow::Result<()> {
             let mut row = json!(ticket);
             if let Some(fields) = row.as_object_mut() {
                 // A digest that only tells two texts apart.
-                fields.remove("said");
+                fields.remove("content_digest");
                 fields.insert(
                     "company_name".to_owned(),
                     portal.company_text(ticket.company).into(),

@@ -7,7 +7,7 @@ use regentra_sync::{
     host::StoreClock,
     model::{
         Asset, AssetContent, AssetId, AssetStatus, CompanyId, CredentialId, MappingId, MspOrgId,
-        Private, Source, Version,
+        Sensitive, Source, Version,
     },
     store::{
         AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Guard, Result,
@@ -136,7 +136,10 @@ async fn write(
         writes.iter().partition(|write| write.expected.is_none());
     insert(connection, msp, &column(&new, |write| &write.asset)).await?;
     update(connection, msp, &column(&rewritten, |write| &write.asset)).await?;
-    holds(winners_count(connection, msp, writes).await?, Guard::Asset)?;
+    holds(
+        superseding_assets_are_active(connection, msp, writes).await?,
+        Guard::Asset,
+    )?;
     if !rewritten.is_empty() {
         let now = store_time(connection, clock).await?;
         for write in rewritten {
@@ -152,7 +155,7 @@ async fn write(
 ///
 /// A winner that another source has is locked, so that whoever takes it out of count meanwhile comes after this commit and
 /// finds what gave way to it.
-async fn winners_count(
+async fn superseding_assets_are_active(
     connection: &mut PgConnection,
     msp: MspOrgId,
     writes: &[AssetWrite],
@@ -294,13 +297,13 @@ fn bind<'q>(
         }))
         .bind(column(assets, |asset| asset.content.name.as_str()))
         .bind(column(assets, |asset| {
-            private(asset.content.host_name.as_ref())
+            sensitive(asset.content.host_name.as_ref())
         }))
         .bind(column(assets, |asset| {
-            private(asset.content.serial_number.as_ref())
+            sensitive(asset.content.serial_number.as_ref())
         }))
         .bind(column(assets, |asset| {
-            private(asset.content.entra_device_id.as_ref())
+            sensitive(asset.content.entra_device_id.as_ref())
         }))
         .bind(column(assets, |asset| asset.content.class.as_deref()))
         .bind(column(assets, |asset| {
@@ -319,8 +322,8 @@ fn bind<'q>(
         }))
 }
 
-fn private(text: Option<&Private>) -> Option<&str> {
-    text.map(Private::as_str)
+fn sensitive(text: Option<&Sensitive>) -> Option<&str> {
+    text.map(Sensitive::as_str)
 }
 
 pub(crate) fn asset(row: &PgRow) -> Result<Asset> {
@@ -331,7 +334,7 @@ pub(crate) fn asset(row: &PgRow) -> Result<Asset> {
         ("RETIRED", Some(by)) => AssetStatus::Superseded { by },
         _ => return Err(corrupt("status")),
     };
-    let private = |column| Ok(row.text_if_any(column)?.map(Private::from));
+    let sensitive = |column| Ok(row.text_if_any(column)?.map(Sensitive::from));
     Ok(Asset {
         id: row.id("asset_id", AssetId::from_uuid)?,
         company: row.id("company_id", CompanyId::from_uuid)?,
@@ -342,9 +345,9 @@ pub(crate) fn asset(row: &PgRow) -> Result<Asset> {
         status,
         content: AssetContent {
             name: row.text("name")?.into(),
-            host_name: private("host_name")?,
-            serial_number: private("serial_number")?,
-            entra_device_id: private("entra_device_id")?,
+            host_name: sensitive("host_name")?,
+            serial_number: sensitive("serial_number")?,
+            entra_device_id: sensitive("entra_device_id")?,
             class: row.text_if_any("class")?,
             manufacturer: row.text_if_any("manufacturer")?,
             model: row.text_if_any("model")?,

@@ -24,7 +24,7 @@ use crate::{
     column::{Columns as _, to_bigint},
     commit::{Lock, credential_holds},
     failure::{Step, failed, holds},
-    let_go::let_go,
+    retire_and_reactivate::retire_and_reactivate,
     transaction::{Tenants, enter_customer, present_until, store_time},
 };
 
@@ -322,7 +322,7 @@ async fn disconnect(
     .await?;
 
     let (mappings, customers) = affected(connection, msp, guard.credential).await?;
-    let_go(
+    retire_and_reactivate(
         connection,
         msp,
         &mappings,

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use regentra_sync::{
     model::{
-        CompanyId, ComplianceOrgId, CredentialId, ExternalOrgId, Mapping, MappingId, MappingState,
-        MspOrgId, NoteReason, PortalCompany, Version,
+        CompanyId, ComplianceOrgId, CredentialId, Mapping, MappingId, MappingState, MspOrgId,
+        NoteReason, OrganizationId, PortalCompany, Version,
     },
     store::{
         CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, Guard, MappingCommit,
@@ -20,7 +20,7 @@ use crate::{
     column::{Columns as _, column, to_bigint},
     commit::{Lock, credential_holds, mapping_version_holds},
     failure::{Step, corrupt, failed, holds},
-    let_go::let_go,
+    retire_and_reactivate::retire_and_reactivate,
     transaction::{Tenants, store_time},
 };
 
@@ -310,7 +310,7 @@ async fn decide(connection: &mut PgConnection, msp: MspOrgId, commit: &MappingCo
     .execute(&mut *connection)
     .await?;
     if was_mapped_to.is_some() {
-        let_go(
+        retire_and_reactivate(
             connection,
             msp,
             &[guard.mapping],
@@ -417,7 +417,7 @@ fn mapping(row: &PgRow) -> Result<Mapping> {
     Ok(Mapping {
         id: row.id("mapping_id", MappingId::from_uuid)?,
         credential: row.id("credential_id", CredentialId::from_uuid)?,
-        external_org_id: ExternalOrgId::new(row.value("external_org_id")?),
+        external_org_id: OrganizationId::new(row.value("external_org_id")?),
         name: row.text("name")?.into(),
         state,
         suggestion: row.id_if_any("suggestion", CompanyId::from_uuid)?,

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use regentra_sync::{
-    model::{ComplianceOrgId, CredentialId, ExternalOrgId, MappingId, MspOrgId, RegionKey},
+    model::{ComplianceOrgId, CredentialId, MappingId, MspOrgId, OrganizationId, RegionKey},
     store::{ActiveCredential, Planner, PromotedMapping, Result},
 };
 
@@ -43,7 +43,7 @@ impl Planner for PostgresStore {
                 customer: row.id("compliance_org_id", ComplianceOrgId::from_uuid)?,
                 mapping: row.id("mapping_id", MappingId::from_uuid)?,
                 region: RegionKey::from_stored(row.text("region")?),
-                external_org_id: ExternalOrgId::new(row.value("external_org_id")?),
+                external_org_id: OrganizationId::new(row.value("external_org_id")?),
             })
         })
         .await

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use regentra_sync::{
     model::{
         CompanyId, ComplianceOrgId, MappingId, MspOrgId, OutboxAction, OutboxId, OutboxRow,
-        Private, SignalKey, Ticket, TicketId, TicketState, Version,
+        Sensitive, SignalKey, Ticket, TicketId, TicketState, Version,
     },
     store::{CommitOutcome, DeliveryCommit, Guard, Result, Tickets},
 };
@@ -148,8 +148,8 @@ pub(crate) async fn write_ticket(
     .bind(ticket.opened_at)
     .bind(ticket.last_failed_at)
     .bind(i64::from(ticket.passes))
-    .bind(ticket.said.as_str())
-    .bind(ticket.reference.as_ref().map(Private::as_str))
+    .bind(ticket.content_digest.as_str())
+    .bind(ticket.reference.as_ref().map(Sensitive::as_str))
     .bind(ticket.closed_at)
     .bind(ticket.pass_expires_at)
     .execute(connection)
@@ -235,8 +235,8 @@ fn ticket(row: &PgRow) -> Result<Ticket> {
         last_failed_at: row.time("last_failed_at")?,
         passes: row.counter("passes")?,
         pass_expires_at: row.time_if_any("pass_expires_at")?,
-        said: row.text("said")?,
-        reference: row.text_if_any("reference")?.map(Private::from),
+        content_digest: row.text("said")?,
+        reference: row.text_if_any("reference")?.map(Sensitive::from),
         closed_at: row.time_if_any("closed_at")?,
     })
 }

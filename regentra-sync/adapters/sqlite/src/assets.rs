@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use regentra_sync::{
     model::{
         Asset, AssetContent, AssetId, AssetStatus, CompanyId, CredentialId, EventId, MappingId,
-        MspOrgId, NoteReason, OutboxRow, Private, Source, Version, come_back,
+        MspOrgId, NoteReason, OutboxRow, Sensitive, Source, Version, reactivate_superseded,
     },
     store::{
         AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Guard, Result,
@@ -35,7 +35,7 @@ const PAGE_OF_COMPANY: &str = "SELECT * FROM asset WHERE msp = ?1 AND +id > ?2 A
                                AND (NOT ?4 OR status = 'ACTIVE') AND company = ?6 ORDER BY +id LIMIT ?5";
 
 fn asset(row: &SqliteRow) -> std::result::Result<Asset, Failure> {
-    let private = |column| Ok::<_, Failure>(row.optional_text(column)?.map(Private::new));
+    let sensitive = |column| Ok::<_, Failure>(row.optional_text(column)?.map(Sensitive::new));
     let status = match (
         row.text("status")?.as_str(),
         row.optional_id("superseded_by")?,
@@ -58,9 +58,9 @@ fn asset(row: &SqliteRow) -> std::result::Result<Asset, Failure> {
         status,
         content: AssetContent {
             name: row.text("name")?.into(),
-            host_name: private("host_name")?,
-            serial_number: private("serial_number")?,
-            entra_device_id: private("entra_device_id")?,
+            host_name: sensitive("host_name")?,
+            serial_number: sensitive("serial_number")?,
+            entra_device_id: sensitive("entra_device_id")?,
             class: row.optional_text("class")?,
             manufacturer: row.optional_text("manufacturer")?,
             model: row.optional_text("model")?,
@@ -204,7 +204,7 @@ async fn write(
 }
 
 /// Whether all that is given way to, by the written rows or among them, is active.
-async fn winners_count(
+async fn superseding_assets_are_active(
     db: &mut SqliteConnection,
     msp: MspOrgId,
     rows: &[AssetRow<'_>],
@@ -226,12 +226,12 @@ async fn winners_count(
 
 /// Whose mappings are let go.
 #[derive(Clone, Copy)]
-pub(crate) enum LetGo {
+pub(crate) enum RetireScope {
     Credential(CredentialId),
     Mapping(MappingId),
 }
 
-impl LetGo {
+impl RetireScope {
     /// The one of the two that it is, as the two parameters of `mapping_set`.
     fn parameters(self) -> (Option<uuid::Uuid>, Option<uuid::Uuid>) {
         match self {
@@ -250,10 +250,10 @@ macro_rules! mapping_set {
 
 /// Takes the NinjaOne assets of these mappings out of count, deletes their signature history, and puts a note on their open
 /// tickets.
-pub(crate) async fn let_go(
+pub(crate) async fn retire_and_reactivate(
     db: &mut SqliteConnection,
     msp: MspOrgId,
-    of: LetGo,
+    of: RetireScope,
     event: EventId,
     reason: NoteReason,
     at: OffsetDateTime,
@@ -275,7 +275,7 @@ pub(crate) async fn let_go(
         .map(asset)
         .collect::<std::result::Result<Vec<_>, _>>()?;
     let read: Vec<_> = superseded.iter().map(|asset| asset.version).collect();
-    let back = come_back(superseded, at);
+    let back = reactivate_superseded(superseded, at);
     let rows: Vec<_> = back
         .iter()
         .zip(read)
@@ -353,7 +353,10 @@ async fn write_assets(
     let written_at = written_at(db, msp, writes).await?;
     holds(write(db, msp, &rows).await?, Guard::Asset)?;
     // After the rows are written; what does not hold takes them back.
-    holds(winners_count(db, msp, &rows).await?, Guard::Asset)?;
+    holds(
+        superseding_assets_are_active(db, msp, &rows).await?,
+        Guard::Asset,
+    )?;
     for write in writes {
         if let Some(stored) = written_at.get(&write.id()) {
             write.check_order(*stored, store_time)?;

@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 
 use crate::{
     SqliteStore,
-    assets::{LetGo, let_go},
+    assets::{RetireScope, retire_and_reactivate},
     column::{Columns as _, bigint, micros, present_until},
     commit::{append_customer_audit, append_msp_audit, begins, credential_holds, finish},
     failure::{Failure, Stop, holds},
@@ -183,10 +183,10 @@ async fn write_disconnect(
         .execute(&mut *db)
         .await?;
 
-    let_go(
+    retire_and_reactivate(
         db,
         msp,
-        LetGo::Credential(credential),
+        RetireScope::Credential(credential),
         *event,
         NoteReason::Disconnected,
         *at,

@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use regentra_sync::{
     model::{
-        CompanyId, ComplianceOrgId, CredentialId, ExternalOrgId, Mapping, MappingId, MappingState,
-        MspOrgId, NoteReason, PortalCompany, Version,
+        CompanyId, ComplianceOrgId, CredentialId, Mapping, MappingId, MappingState, MspOrgId,
+        NoteReason, OrganizationId, PortalCompany, Version,
     },
     store::{
         CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, Guard, MappingCommit,
@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 
 use crate::{
     SqliteStore,
-    assets::{LetGo, let_go},
+    assets::{RetireScope, retire_and_reactivate},
     column::{Columns as _, bigint, json, micros},
     commit::{append_msp_audit, begins, credential_holds, finish},
     failure::{Failure, Stop, holds},
@@ -49,7 +49,7 @@ fn mapping(row: &SqliteRow) -> std::result::Result<Mapping, Failure> {
     Ok(Mapping {
         id: MappingId::from_uuid(row.id("id")?),
         credential: CredentialId::from_uuid(row.id("credential")?),
-        external_org_id: ExternalOrgId::new(row.number("external_org_id")?),
+        external_org_id: OrganizationId::new(row.number("external_org_id")?),
         name: row.text("name")?.into(),
         state,
         suggestion: row.optional_id("suggestion")?.map(CompanyId::from_uuid),
@@ -100,7 +100,7 @@ async fn add(
     struct Row<'a> {
         id: MappingId,
         credential: CredentialId,
-        external_org_id: ExternalOrgId,
+        external_org_id: OrganizationId,
         name: &'a str,
         state: &'static str,
         company: Option<CompanyId>,
@@ -229,10 +229,10 @@ async fn write_decision(
         holds(exists.is_some(), Guard::Company)?;
     }
     if was_mapped {
-        let_go(
+        retire_and_reactivate(
             db,
             msp,
-            LetGo::Mapping(guard.mapping),
+            RetireScope::Mapping(guard.mapping),
             *event,
             NoteReason::Unmapped,
             *at,

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use regentra_sync::{
-    model::{ComplianceOrgId, CredentialId, ExternalOrgId, MappingId, MspOrgId, RegionKey},
+    model::{ComplianceOrgId, CredentialId, MappingId, MspOrgId, OrganizationId, RegionKey},
     store::{ActiveCredential, Planner, PromotedMapping, Result},
 };
 use sqlx::sqlite::SqliteRow;
@@ -22,7 +22,7 @@ fn promoted_mapping(row: &SqliteRow) -> std::result::Result<PromotedMapping, Fai
         customer: ComplianceOrgId::from_uuid(row.id("customer")?),
         mapping: MappingId::from_uuid(row.id("mapping")?),
         region: RegionKey::from_stored(row.text("region")?),
-        external_org_id: ExternalOrgId::new(row.number("external_org_id")?),
+        external_org_id: OrganizationId::new(row.number("external_org_id")?),
     })
 }
 

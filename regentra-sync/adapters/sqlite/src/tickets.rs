@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use regentra_sync::{
     model::{
         CompanyId, ComplianceOrgId, MappingId, MspOrgId, OutboxAction, OutboxId, OutboxRow,
-        Private, SignalKey, Ticket, TicketId, TicketState, Version,
+        Sensitive, SignalKey, Ticket, TicketId, TicketState, Version,
     },
     store::{CommitOutcome, DeliveryCommit, Guard, Result, TicketWrite, Tickets},
 };
@@ -35,8 +35,8 @@ pub(crate) fn ticket(row: &SqliteRow) -> std::result::Result<Ticket, Failure> {
         last_failed_at: row.time("last_failed_at")?,
         passes: row.number("passes")?,
         pass_expires_at: row.optional_time("pass_expires_at")?,
-        said: row.text("said")?,
-        reference: row.optional_text("reference")?.map(Private::new),
+        content_digest: row.text("said")?,
+        reference: row.optional_text("reference")?.map(Sensitive::new),
         closed_at: row.optional_time("closed_at")?,
     })
 }
@@ -77,8 +77,8 @@ pub(crate) async fn write_ticket(
         .bind(micros(ticket.opened_at))
         .bind(micros(ticket.last_failed_at))
         .bind(ticket.passes)
-        .bind(&ticket.said)
-        .bind(ticket.reference.as_ref().map(Private::as_str))
+        .bind(&ticket.content_digest)
+        .bind(ticket.reference.as_ref().map(Sensitive::as_str))
         .bind(ticket.closed_at.map(micros))
         .bind(ticket.pass_expires_at.map(micros));
     let query = match expected {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::{
-    model::{AssetContent, Contact, Private},
+    model::{AssetContent, Contact, Sensitive},
     rules::serial_key,
 };
 
@@ -78,9 +78,9 @@ fn content(device: &Device) -> AssetContent {
         .or(serials.iter().flatten().next());
     let name = device.best_name().unwrap_or_default();
     AssetContent {
-        name: Private::new(cut(name)),
-        host_name: id(device.system_name.as_ref().or(device.dns_name.as_ref())).map(Private::new),
-        serial_number: serial.map(|serial| Private::new(serial.as_str())),
+        name: Sensitive::new(cut(name)),
+        host_name: id(device.system_name.as_ref().or(device.dns_name.as_ref())).map(Sensitive::new),
+        serial_number: serial.map(|serial| Sensitive::new(serial.as_str())),
         entra_device_id: None,
         class: device
             .node_class
@@ -177,7 +177,7 @@ mod tests {
             (json!({"biosSerialNumber": " "}), json!(" "), None),
             (json!(null), json!(null), None),
         ] {
-            assert_eq!(serial(system, tag), serial_number.map(Private::from));
+            assert_eq!(serial(system, tag), serial_number.map(Sensitive::from));
         }
 
         let elsewhere = content_of(json!({

@@ -5,7 +5,7 @@ use time::{Duration, macros::datetime};
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{AssetContent, ExternalOrgId, ListedDevice, MspOrgId, RegionKey};
+use crate::model::{AssetContent, DeviceId, ListedDevice, MspOrgId, OrganizationId, RegionKey};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:15 UTC);
 
@@ -14,7 +14,7 @@ fn target() -> SyncTarget {
     let credential = CredentialId::of(msp, &RegionKey::parse("us").unwrap());
     SyncTarget {
         credential,
-        mapping: MappingId::of(credential, ExternalOrgId::new(7)),
+        mapping: MappingId::of(credential, OrganizationId::new(7)),
         company: CompanyId::of_name(msp, "Alpha"),
         partial_view: false,
     }
@@ -22,7 +22,7 @@ fn target() -> SyncTarget {
 
 fn device(id: i64) -> ListedDevice {
     ListedDevice {
-        id,
+        id: DeviceId::new(id),
         content: AssetContent {
             name: format!("PC-{id}").into(),
             ..AssetContent::default()
@@ -391,7 +391,7 @@ proptest! {
         for (number, (source, machine)) in (0_u128..).zip(&lower) {
             let id = AssetId::from_uuid(Uuid::from_u128(number));
             let asset = Asset {
-                id,
+                id: id,
                 company: target.company,
                 source: Source::ALL[*source],
                 credential: None,

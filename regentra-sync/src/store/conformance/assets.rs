@@ -6,7 +6,7 @@ use super::world::{World, at, committed};
 use crate::{
     host::ManualClock,
     model::{
-        Asset, AssetContent, AssetStatus, CompanyId, ExternalOrgId, MappingId, MappingState,
+        Asset, AssetContent, AssetStatus, CompanyId, MappingId, MappingState, OrganizationId,
         Source, Version, WorkerId,
     },
     store::{
@@ -52,7 +52,7 @@ pub async fn assets_are_found_by_company_mapping_and_device(store: &dyn Store) {
     let one = world.asset(Source::Ninjaone, "1");
     let mut two = world.asset(Source::Ninjaone, "2");
     two.company = CompanyId::of_name(world.msp, "other");
-    two.mapping = Some(MappingId::of(world.credential.id, ExternalOrgId::new(8)));
+    two.mapping = Some(MappingId::of(world.credential.id, OrganizationId::new(8)));
     let level = world.asset(Source::Level, "1");
     world
         .write_assets("assets", vec![one.clone(), two.clone(), level.clone()])

@@ -3,8 +3,8 @@
 use super::world::{World, at, committed, credential, mapping};
 use crate::{
     model::{
-        AssetStatus, CompanyId, ComplianceOrgId, CredentialId, ExternalOrgId, Mapping, MappingId,
-        MappingState, NoteReason, OutboxAction, PortalCompany, RegionKey, Source,
+        AssetStatus, CompanyId, ComplianceOrgId, CredentialId, Mapping, MappingId, MappingState,
+        NoteReason, OrganizationId, OutboxAction, PortalCompany, RegionKey, Source,
     },
     store::{
         AssetFilter, AuditPage, CommitOutcome, CompanyFilter, CompanyPage, ConnectCommit, Decision,
@@ -40,7 +40,7 @@ pub async fn mappings_and_companies_are_read_by_their_msp_only(store: &dyn Store
         .map(|mapping| mapping.external_org_id.get())
         .collect();
     assert_eq!(externals, [7, 9, 10], "ordered by the organization's id");
-    let unknown = MappingId::of(one.credential.id, ExternalOrgId::new(404));
+    let unknown = MappingId::of(one.credential.id, OrganizationId::new(404));
     assert_eq!(store.mapping(one.msp, unknown).await.unwrap(), None);
 }
 

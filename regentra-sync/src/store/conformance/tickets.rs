@@ -88,7 +88,7 @@ pub async fn a_ticket_is_written_from_the_version_that_was_read(store: &dyn Stor
     updated.last_failed_at = at(9);
     updated.passes = 1;
     updated.pass_expires_at = Some(at(99));
-    updated.said = String::from("more");
+    updated.content_digest = String::from("more");
     let before = world.snapshot().await;
     for expected in [None, Some(updated.version)] {
         let mut stale = world.sweeping("two", 9).await;

@@ -12,8 +12,8 @@ use crate::{
     model::{
         Actor, Asset, AssetContent, AssetId, AssetStatus, AuditDetails, AuditRow, CompanyId,
         ComplianceOrgId, Credential, CredentialId, EventId, EvidenceHead, EvidenceRoot,
-        EvidenceRow, ExternalOrgId, Fingerprint, Generation, Grant, Lease, LeaseKey, Mapping,
-        MappingId, MappingState, MspOrgId, OutboxRow, PortalCompany, RegionKey, RunRecord,
+        EvidenceRow, Fingerprint, Generation, Grant, Lease, LeaseKey, Mapping, MappingId,
+        MappingState, MspOrgId, OrganizationId, OutboxRow, PortalCompany, RegionKey, RunRecord,
         SealedSecrets, SignalKey, SignatureChanges, SignatureHistory, SignatureRecord,
         SignatureState, Source, SweepCounts, TenantView, Ticket, TicketState, Version, WorkerId,
         chain_start,
@@ -504,7 +504,7 @@ impl<'a> World<'a> {
             last_failed_at: at(3),
             passes: 0,
             pass_expires_at: None,
-            said: "said".to_owned(),
+            content_digest: "digest".to_owned(),
             reference: None,
             closed_at: None,
         }
@@ -628,7 +628,7 @@ pub fn secrets(word: &str) -> SealedSecrets {
 /// An organization nobody has decided about.
 #[must_use]
 pub fn mapping(credential: CredentialId, external: i64) -> Mapping {
-    let external_org_id = ExternalOrgId::new(external);
+    let external_org_id = OrganizationId::new(external);
     Mapping {
         id: MappingId::of(credential, external_org_id),
         credential,

@@ -69,7 +69,10 @@ impl Assets for MemoryStore {
                         == write.expected
                 });
                 holds(as_read, Guard::Asset)?;
-                holds(state.winners_count(msp, &writes), Guard::Asset)?;
+                holds(
+                    state.superseding_assets_are_active(msp, &writes),
+                    Guard::Asset,
+                )?;
                 for write in &writes {
                     if let Some(stored) = state.assets.get(&(msp, write.id())) {
                         write.check_order(stored.updated_at, self.clock.now())?;
@@ -89,7 +92,7 @@ impl Assets for MemoryStore {
 
 impl State {
     /// Whether, with these rows written, every asset that one of them is about gives way to an active one at the most.
-    fn winners_count(&self, msp: MspOrgId, writes: &[AssetWrite]) -> bool {
+    fn superseding_assets_are_active(&self, msp: MspOrgId, writes: &[AssetWrite]) -> bool {
         let written: BTreeMap<_, _> = writes
             .iter()
             .map(|write| (write.id(), write.asset.status))

@@ -153,7 +153,7 @@ impl Connections for MemoryStore {
                         customers.entry(customer).or_default().insert(mapping.id);
                     }
                 }
-                state.let_go(msp, &mappings, event, NoteReason::Disconnected, at);
+                state.retire_and_reactivate(msp, &mappings, event, NoteReason::Disconnected, at);
                 for (customer, mappings) in customers {
                     let unexpired = state
                         .current(customer, at, at)

@@ -191,7 +191,7 @@ impl Mappings for MemoryStore {
                     mapping.first_evidence_synced_at = None;
                 }
                 if was.company().is_some() {
-                    state.let_go(
+                    state.retire_and_reactivate(
                         msp,
                         &BTreeSet::from([guard.mapping]),
                         event,

@@ -316,7 +316,7 @@ impl Model {
             Trail::Msp(tenant.msp()),
             said_of_disconnect(mapped as u64, None),
         );
-        self.let_go(&orgs, now, Says::Disconnected);
+        self.retire_and_reactivate(&orgs, now, Says::Disconnected);
         "disconnected".to_owned()
     }
 
@@ -379,7 +379,12 @@ impl Model {
     }
 
     /// The assets of these organizations do not count any more, what they had superseded does; their open tickets say so.
-    fn let_go(&mut self, orgs: &BTreeSet<Org>, now: OffsetDateTime, says: fn(Key) -> Says) {
+    fn retire_and_reactivate(
+        &mut self,
+        orgs: &BTreeSet<Org>,
+        now: OffsetDateTime,
+        says: fn(Key) -> Says,
+    ) {
         let mut gone = BTreeSet::new();
         for (thing, asset) in &mut self.view.assets {
             let is_theirs = asset.organization.is_some_and(|org| orgs.contains(&org));
@@ -413,14 +418,14 @@ impl Model {
         match self.truth(tenant, truths).1.list_organizations() {
             Ok(listing) => {
                 let listed = listing.rows.len();
-                self.take_in(tenant, &listing, now);
+                self.apply_listing(tenant, &listing, now);
                 format!("{listed} listed, truncated {}", listing.truncated)
             }
             Err(_) => "Ninjaone(Timeout)".to_owned(),
         }
     }
 
-    fn take_in(
+    fn apply_listing(
         &mut self,
         tenant: Tenant,
         listing: &Listing<(i64, &'static str)>,
@@ -545,7 +550,7 @@ impl Model {
             organization.first_evidence_synced_at = None;
         }
         if matches!(before, State::Mapped(_)) {
-            self.let_go(&BTreeSet::from([org]), now, Says::Unmapped);
+            self.retire_and_reactivate(&BTreeSet::from([org]), now, Says::Unmapped);
         }
         self.audit(Trail::Msp(msp), action);
         "decided".to_owned()
@@ -626,7 +631,7 @@ impl Model {
             let Ok(listing) = truth.list_organizations() else {
                 return "Ninjaone(Timeout)".to_owned();
             };
-            self.take_in(*tenant, &listing, now);
+            self.apply_listing(*tenant, &listing, now);
             run.between.push(self.clone());
             for org in orgs {
                 let is_listed = listing.rows.iter().any(|(id, _)| *id == org.1);

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use regentra_sync::{
     Error, ErrorKind, Result,
     model::{
-        AssetContent, Contact, CredentialId, DeviceList, ExternalOrgId, ListedDevice,
-        ListedOrganization, MappingId, MspOrgId, OrganizationList, RegionKey, Report,
-        ReportOutcome, SweepCounts,
+        AssetContent, Contact, CredentialId, DeviceId, DeviceList, ListedDevice,
+        ListedOrganization, MappingId, MspOrgId, OrganizationId, OrganizationList, RegionKey,
+        Report, ReportOutcome, SweepCounts,
     },
     ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption, Verdict},
     ninjaone_client::ErrorKind as Vendor,
@@ -52,7 +52,7 @@ impl Tenant {
     }
 
     pub fn mapping(self, organization: i64) -> MappingId {
-        MappingId::of(self.credential(), ExternalOrgId::new(organization))
+        MappingId::of(self.credential(), OrganizationId::new(organization))
     }
 
     /// The client id with which it is seen.
@@ -456,7 +456,7 @@ impl NinjaOne for Truths {
         Ok(OrganizationList {
             organizations: rows
                 .map(|(id, name)| ListedOrganization {
-                    id: ExternalOrgId::new(id),
+                    id: OrganizationId::new(id),
                     name: with_nul(name).into(),
                 })
                 .collect(),
@@ -469,7 +469,7 @@ impl NinjaOne for Truths {
     async fn devices(
         &self,
         access: &Access,
-        organization: ExternalOrgId,
+        organization: OrganizationId,
         _ceiling: usize,
     ) -> Result<DeviceList> {
         let (_, truth) = self.behind(access).await;
@@ -478,7 +478,7 @@ impl NinjaOne for Truths {
         Ok(DeviceList {
             devices: rows
                 .map(|(id, device)| ListedDevice {
-                    id: *id,
+                    id: DeviceId::new(*id),
                     content: content(device),
                     contact: Contact::default(),
                 })
@@ -504,6 +504,10 @@ impl NinjaOne for Truths {
                 facts: world::facts(),
             }
         };
+        let sightings = reports.sightings.into_iter();
+        let sightings = sightings
+            .map(|(id, seen)| (DeviceId::new(id), seen))
+            .collect();
         Ok(Assessment {
             customer: request.customer,
             verdicts: reports.judged.iter().map(verdict).collect(),
@@ -512,7 +516,7 @@ impl NinjaOne for Truths {
                 foreign_rows: reports.foreign,
                 ..SweepCounts::default()
             },
-            signatures_out_of_date: reports.sightings,
+            signatures_out_of_date: sightings,
             listed_devices: None,
             unlisted_devices: BTreeMap::new(),
         })

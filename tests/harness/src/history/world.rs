@@ -10,7 +10,7 @@ use regentra_sync::{
     host::{Clock as _, ManualClock, Policy},
     model::{
         Asset as StoredAsset, AssetContent, AssetStatus, EventId, OutboxRow, Source, Version,
-        come_back,
+        reactivate_superseded,
     },
     schedule::{Cadence, SweepEvent},
     seal::{KeyId, Keyring, MasterKey},
@@ -470,7 +470,7 @@ impl World {
         retired.updated_at = self.now();
         retired.created_at = lost.created_at.min(self.now());
         let gave_way = |asset: &&StoredAsset| asset.status.superseded_by() == Some(lost.id);
-        let back = come_back(
+        let back = reactivate_superseded(
             assets.iter().filter(gave_way).cloned().collect(),
             self.now(),
         );

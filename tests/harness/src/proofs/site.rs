@@ -11,9 +11,8 @@ use regentra_sync::{
     Choice, Connect, Error, ErrorKind, Integration, IntegrationBuilder, Result,
     host::{Clock as _, ManualClock, Policy, StoreClock},
     model::{
-        Actor, ActorId, CompanyId, ComplianceOrgId, CredentialId, DeviceList, EventId,
-        ExternalOrgId, LeaseKey, MappingId, MspOrgId, OrganizationList, PortalCompany, RegionKey,
-        WorkerId,
+        Actor, ActorId, CompanyId, ComplianceOrgId, CredentialId, DeviceList, EventId, LeaseKey,
+        MappingId, MspOrgId, OrganizationId, OrganizationList, PortalCompany, RegionKey, WorkerId,
     },
     ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption},
     schedule::{Cadence, Event, PlanKind, SweepEvent, SyncEvent},
@@ -66,7 +65,7 @@ pub fn credential(msp: MspOrgId) -> CredentialId {
 }
 
 pub fn mapping(msp: MspOrgId, organization: i64) -> MappingId {
-    MappingId::of(credential(msp), ExternalOrgId::new(organization))
+    MappingId::of(credential(msp), OrganizationId::new(organization))
 }
 
 /// The client id of an MSP's NinjaOne.
@@ -264,7 +263,7 @@ impl NinjaOne for NinjaOnes {
     async fn devices(
         &self,
         access: &Access,
-        organization: ExternalOrgId,
+        organization: OrganizationId,
         ceiling: usize,
     ) -> Result<DeviceList> {
         let behind = self.behind(&access.client_id)?;

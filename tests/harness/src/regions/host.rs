@@ -8,7 +8,7 @@ use regentra_sync::{
     host::{Clock as _, ManualClock, StoreClock},
     model::{
         Actor, Asset, AssetStatus, AuditDetails, CompanyId, ComplianceOrgId, CredentialId,
-        DeviceList, EventId, ExternalOrgId, MappingId, MspOrgId, OrganizationList, PortalCompany,
+        DeviceList, EventId, MappingId, MspOrgId, OrganizationId, OrganizationList, PortalCompany,
         RegionKey,
     },
     ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption},
@@ -39,7 +39,7 @@ pub(crate) fn credential(name: &str) -> CredentialId {
 }
 
 pub(crate) fn mapping(name: &str, organization: i64) -> MappingId {
-    MappingId::of(credential(name), ExternalOrgId::new(organization))
+    MappingId::of(credential(name), OrganizationId::new(organization))
 }
 
 pub(crate) fn company(number: u128) -> CompanyId {
@@ -93,7 +93,7 @@ impl NinjaOne for NinjaOnes {
     async fn devices(
         &self,
         access: &Access,
-        organization: ExternalOrgId,
+        organization: OrganizationId,
         ceiling: usize,
     ) -> Result<DeviceList> {
         self.of(access).devices(access, organization, ceiling).await

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use regentra_sync::{
     Error, ErrorKind, Result,
     model::{
-        AssetContent, Contact, DeviceList, ExternalOrgId, ListedDevice, ListedOrganization,
-        OrganizationList, Report, ReportOutcome, SweepCounts,
+        AssetContent, Contact, DeviceId, DeviceList, ListedDevice, ListedOrganization,
+        OrganizationId, OrganizationList, Report, ReportOutcome, SweepCounts,
     },
     ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption, Verdict},
     regentra_evidence::{
@@ -55,21 +55,21 @@ impl Fleet {
     }
 
     /// NinjaOne's ids of one organization's devices.
-    fn devices_of(&self, organization: ExternalOrgId) -> std::ops::Range<usize> {
+    fn devices_of(&self, organization: OrganizationId) -> std::ops::Range<usize> {
         let end = usize::try_from(organization.get()).unwrap_or(0);
         let begin = |place: usize| self.begins.get(place).copied().unwrap_or(0);
         begin(end.saturating_sub(1))..begin(end)
     }
 }
 
-fn listed(organization: ExternalOrgId, device: usize) -> ListedDevice {
+fn listed(organization: OrganizationId, device: usize) -> ListedDevice {
     let is_server = device.is_multiple_of(11);
     let name = format!(
         "C{organization}-{}{device}",
         if is_server { "SRV" } else { "PC" }
     );
     ListedDevice {
-        id: device.cast_signed() as i64,
+        id: DeviceId::new(device.cast_signed() as i64),
         content: AssetContent {
             host_name: Some(name.as_str().into()),
             name: name.into(),
@@ -105,7 +105,7 @@ impl NinjaOne for Fleet {
     async fn organizations(&self, _: &Access, ceiling: usize) -> Result<OrganizationList> {
         let customers = self.begins.len() - 1;
         let organizations = (1..=customers).map(|number| ListedOrganization {
-            id: ExternalOrgId::new(number.cast_signed() as i64),
+            id: OrganizationId::new(number.cast_signed() as i64),
             name: format!("Customer {number:04}").into(),
         });
         Ok(OrganizationList {
@@ -119,7 +119,7 @@ impl NinjaOne for Fleet {
     async fn devices(
         &self,
         _: &Access,
-        organization: ExternalOrgId,
+        organization: OrganizationId,
         ceiling: usize,
     ) -> Result<DeviceList> {
         let devices = self.devices_of(organization);
@@ -161,7 +161,7 @@ impl NinjaOne for Fleet {
             let _ = backups.observe(customer.backup(device));
         }
 
-        let number = |device: DeviceKey| device.get().cast_signed();
+        let number = |device: DeviceKey| DeviceId::new(device.get().cast_signed());
         let out_of_date: Vec<_> = antivirus.out_of_date().collect();
         let up_to_date = antivirus.up_to_date();
         let mut sightings: BTreeMap<_, _> =

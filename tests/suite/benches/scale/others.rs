@@ -4,8 +4,8 @@ use anyhow::{Context as _, ensure};
 use regentra_sync::{
     Connect, Integration,
     model::{
-        Actor, CompanyId, ComplianceOrgId, CredentialId, EventId, ExternalOrgId, Mapping,
-        MappingId, MappingState, MspOrgId, RegionKey, Version,
+        Actor, CompanyId, ComplianceOrgId, CredentialId, EventId, Mapping, MappingId, MappingState,
+        MspOrgId, OrganizationId, RegionKey, Version,
     },
     store::{CommitOutcome, DiscoveryCommit, Store},
 };
@@ -48,7 +48,7 @@ pub(crate) async fn furnish(
         let added = (first..mappings.min(first + CUSTOMERS)).map(|customer| {
             let id = MappingId::of(
                 credential.id,
-                ExternalOrgId::new(customer.cast_signed() as i64),
+                OrganizationId::new(customer.cast_signed() as i64),
             );
             let company = CompanyId::from_uuid(Uuid::from_u128(!id.as_uuid().as_u128()));
             let name = format!("Customer {customer}");
@@ -57,7 +57,7 @@ pub(crate) async fn furnish(
             Mapping {
                 id,
                 credential: credential.id,
-                external_org_id: ExternalOrgId::new(customer.cast_signed() as i64),
+                external_org_id: OrganizationId::new(customer.cast_signed() as i64),
                 name: name.into(),
                 state: MappingState::Mapped { company },
                 suggestion: None,

@@ -10,8 +10,8 @@ use regentra_evidence::{DigestKey, KeyId, KindsInUse, Reason, Rules, Signal, Sig
 use regentra_sync::{
     ErrorKind,
     model::{
-        ComplianceOrgId, CustomFieldSource, CustomFields, ExternalOrgId, Question, Report,
-        ReportOutcome,
+        ComplianceOrgId, CustomFieldSource, CustomFields, DeviceId, OrganizationId, Question,
+        Report, ReportOutcome,
     },
     ninjaone::{AssessmentRequest, Collected, read_reports},
 };
@@ -66,7 +66,7 @@ async fn try_collect_with(
     let digest_key = DigestKey::new(KeyId::new("test").unwrap(), &[7; 32]).unwrap();
     let request = AssessmentRequest {
         customer: ComplianceOrgId::from_uuid(uuid::Uuid::nil()),
-        organization: ExternalOrgId::new(organization),
+        organization: OrganizationId::new(organization),
         now: NOW,
         rules: &Rules::default(),
         custom_fields,
@@ -469,7 +469,7 @@ async fn only_a_list_that_is_whole_says_which_devices_there_are() {
     let devices = [device(1), device(7)];
     assert_eq!(
         listed(collected_of(&devices).await),
-        Some(BTreeSet::from([1, 7]))
+        Some(BTreeSet::from([1, 7].map(DeviceId::new)))
     );
     assert_eq!(listed(collected_of(&[]).await), None);
 

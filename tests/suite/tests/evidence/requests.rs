@@ -6,7 +6,7 @@ use ninjaone_client::{BaseUrl, Client, Credentials, RateLimit};
 use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules};
 use regentra_sync::{
-    model::{ComplianceOrgId, CustomFields, ExternalOrgId},
+    model::{ComplianceOrgId, CustomFields, OrganizationId},
     ninjaone::{AssessmentRequest, read_reports},
 };
 use time::{OffsetDateTime, macros::datetime};
@@ -64,7 +64,7 @@ async fn requests_table() -> String {
     let digest_key = DigestKey::new(KeyId::new("test").unwrap(), &[7; 32]).unwrap();
     let request = AssessmentRequest {
         customer: ComplianceOrgId::from_uuid(uuid::Uuid::nil()),
-        organization: ExternalOrgId::new(organization),
+        organization: OrganizationId::new(organization),
         now: NOW,
         rules: &Rules::default(),
         custom_fields: &CustomFields::default(),

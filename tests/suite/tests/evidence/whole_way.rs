@@ -16,8 +16,8 @@ use ninjaone_simulator::{ErrorShape, Fault, NotAvailable};
 use regentra_evidence::{DigestKey, KeyId, Rules};
 use regentra_sync::{
     model::{
-        ComplianceOrgId, CredentialId, CustomFields, ExternalOrgId, SignatureAges, SignatureRecord,
-        SignatureState,
+        ComplianceOrgId, CredentialId, CustomFields, DeviceId, OrganizationId, SignatureAges,
+        SignatureRecord, SignatureState,
     },
     ninjaone::{AssessmentRequest, read_reports},
     seal::{Keyring, MasterKey},
@@ -173,7 +173,7 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
         .map(|history| kept(history, tenant.now));
     let request = AssessmentRequest {
         customer: ComplianceOrgId::from_uuid(Uuid::nil()),
-        organization: ExternalOrgId::new(tenant.organization),
+        organization: OrganizationId::new(tenant.organization),
         now: tenant.now,
         rules: &Rules::default(),
         custom_fields: &CustomFields::default(),
@@ -211,7 +211,7 @@ fn kept(history: &BTreeMap<i64, Remembered>, now: OffsetDateTime) -> SignatureAg
                 since,
             },
         };
-        (digester.digest(*device), record)
+        (digester.digest(DeviceId::new(*device)), record)
     });
     SignatureAges::new(records.collect(), digester, now)
 }

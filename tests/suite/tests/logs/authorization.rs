@@ -205,7 +205,7 @@ async fn a_code_is_good_once_and_for_whoever_began() {
                 .integration
                 .complete_authorization(msp(1), callback, Actor::Schedule);
         let error = completed.await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::BeginAgain, "{error}");
+        assert_eq!(error.kind(), ErrorKind::AuthorizationExpired, "{error}");
         assert!(!format!("{error} {error:?}").contains(&code));
     }
     assert_eq!(process.store.credentials(msp(1)).await.unwrap(), Vec::new());

@@ -4,7 +4,7 @@ use regentra_sync::{
     Choice, Connect, ErrorKind, MappingSync, SyncOutcome,
     model::{
         Asset, AssetContent, AssetId, AssetStatus, AuditAction, AuditDetails, CompanyId,
-        CredentialId, EventId, ExternalOrgId, LeaseKey, ListedDevice, MappingId, RegionKey,
+        CredentialId, EventId, LeaseKey, ListedDevice, MappingId, OrganizationId, RegionKey,
         RunKind, RunOutcome, Source, SyncCounts, Version,
     },
     ninjaone_client::{ErrorKind as Vendor, Lane},
@@ -845,7 +845,7 @@ async fn in_two_regions(host: &Host) -> (CompanyId, [CredentialId; 2]) {
         .discover(host.msp, &eu(), operator(), host.event())
         .await
         .unwrap();
-    let mapping = MappingId::of(elsewhere, ExternalOrgId::new(5));
+    let mapping = MappingId::of(elsewhere, OrganizationId::new(5));
     let choice = Choice::UseExisting(company);
     host.integration
         .map(host.msp, mapping, choice, operator(), host.event())
@@ -893,7 +893,7 @@ async fn a_region_that_fails_does_not_keep_a_companys_other_region_from_being_sy
         for synced in synced {
             let failed = [
                 host.mapping_id(fails),
-                MappingId::of(elsewhere, ExternalOrgId::new(fails)),
+                MappingId::of(elsewhere, OrganizationId::new(fails)),
             ];
             if failed.contains(&synced.mapping) {
                 let kind = synced.outcome.unwrap_err().kind();

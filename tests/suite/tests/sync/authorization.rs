@@ -195,7 +195,7 @@ async fn a_disconnect_voids_the_authorizations_under_way(host: Host) {
         .await
         .unwrap();
     let error = complete(&host, &begun).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BeginAgain);
+    assert_eq!(error.kind(), ErrorKind::AuthorizationExpired);
     assert!(error.to_string().contains("disconnected"), "{error}");
     assert!(!stored(&host).await.is_active);
     // The next one is as good as ever.
@@ -215,7 +215,7 @@ async fn a_disconnect_while_a_code_is_redeemed_is_not_undone(host: Host) {
         })
     }));
     let error = complete(&host, &begun).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BeginAgain);
+    assert_eq!(error.kind(), ErrorKind::AuthorizationExpired);
     let credential = stored(&host).await;
     assert!(!credential.is_active && credential.secrets.is_none());
 }
@@ -339,7 +339,7 @@ async fn an_authorization_is_void_after_exactly_ten_minutes(host: Host) {
     let begun = begin(&host).await;
     host.clock.advance(Duration::minutes(10));
     let error = complete(&host, &begun).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BeginAgain);
+    assert_eq!(error.kind(), ErrorKind::AuthorizationExpired);
 }
 
 async fn unknown_used_expired_and_anothers_authorizations_cannot_be_told_apart(host: Host) {
@@ -351,7 +351,7 @@ async fn unknown_used_expired_and_anothers_authorizations_cannot_be_told_apart(h
     };
     let mut said = Vec::new();
     let mut refused = |error: Error| {
-        assert_eq!(error.kind(), ErrorKind::BeginAgain);
+        assert_eq!(error.kind(), ErrorKind::AuthorizationExpired);
         assert!(error.to_string().contains("begin again"), "{error}");
         assert!(!error.is_retryable());
         said.push(format!("{error} {error:?}"));
@@ -397,7 +397,7 @@ async fn an_administrator_who_declines_ends_the_authorization(host: Host) {
             .integration
             .complete_authorization(host.msp, callback, operator());
         let error = completed.await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::BeginAgain);
+        assert_eq!(error.kind(), ErrorKind::AuthorizationExpired);
         said.push(error.to_string());
     }
     assert!(
@@ -421,7 +421,7 @@ async fn a_scope_that_was_not_granted_is_said_and_ends_the_authorization(host: H
     let error = completed.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ninjaone(Vendor::ScopeNotGranted));
     let error = complete(&host, &begun).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BeginAgain);
+    assert_eq!(error.kind(), ErrorKind::AuthorizationExpired);
 }
 
 async fn a_code_that_ninjaone_does_not_take_is_begun_again_and_nothing_is_saved(host: Host) {
@@ -430,14 +430,14 @@ async fn a_code_that_ninjaone_does_not_take_is_begun_again_and_nothing_is_saved(
     host.ninjaone.script().fails_codes = Some(Vendor::AuthorizeAgain);
     let begun = begin(&host).await;
     let error = complete(&host, &begun).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BeginAgain);
+    assert_eq!(error.kind(), ErrorKind::AuthorizationExpired);
     assert!(
         error.to_string().contains("does not take the code"),
         "{error}"
     );
     host.ninjaone.script().fails_codes = None;
     let error = complete(&host, &begun).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BeginAgain, "it is spent");
+    assert_eq!(error.kind(), ErrorKind::AuthorizationExpired, "it is spent");
     assert_eq!(stored(&host).await, before);
     assert_eq!(
         host.msp_audit(AuditAction::NinjaoneConnected).await.len(),

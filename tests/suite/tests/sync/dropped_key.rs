@@ -54,7 +54,7 @@ async fn an_authorization_begun_under_a_dropped_key_is_begun_again(host: Host) {
     let process = process(&host, rotated(false));
     let complete = |callback| process.complete_authorization(host.msp, callback, operator());
     let error = complete(callback.clone()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BeginAgain);
+    assert_eq!(error.kind(), ErrorKind::AuthorizationExpired);
     let said = error.to_string();
     assert!(
         said.contains("key") && said.contains("begin again"),
@@ -65,7 +65,7 @@ async fn an_authorization_begun_under_a_dropped_key_is_begun_again(host: Host) {
     assert_eq!(host.store.credentials(host.msp).await.unwrap(), []);
     // It is spent, and the next one is under the new key.
     let again = complete(callback).await.unwrap_err();
-    assert_eq!(again.kind(), ErrorKind::BeginAgain);
+    assert_eq!(again.kind(), ErrorKind::AuthorizationExpired);
     let callback = consented(&host, &process).await;
     let authorized = complete(callback).await.unwrap();
     assert_eq!(authorized.test.unwrap().organizations_visible, 1);

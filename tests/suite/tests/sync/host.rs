@@ -14,7 +14,7 @@ use regentra_sync::{
     host::{Clock, ManualClock, Observer, Policy, StoreClock},
     model::{
         Actor, ActorId, Asset, AuditAction, AuditRow, CompanyId, ComplianceOrgId, CredentialId,
-        EventId, ExternalOrgId, Mapping, MappingId, MspOrgId, PortalCompany, RegionKey,
+        EventId, Mapping, MappingId, MspOrgId, OrganizationId, PortalCompany, RegionKey,
     },
     schedule::{Event, PlanKind, SweepEvent},
     seal::{KeyId, Keyring, MasterKey},
@@ -188,7 +188,7 @@ impl Host {
     pub(crate) fn mapping_id(&self, organization: i64) -> MappingId {
         MappingId::of(
             CredentialId::of(self.msp, &us()),
-            ExternalOrgId::new(organization),
+            OrganizationId::new(organization),
         )
     }
 

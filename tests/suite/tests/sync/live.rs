@@ -3,7 +3,7 @@
 use ninjaone_client::{BaseUrl, Lane, RateLimit};
 use ninjaone_simulator::{Fault, Tenant, front};
 use regentra_sync::{
-    model::{DeviceList, ExternalOrgId},
+    model::{DeviceId, DeviceList, OrganizationId},
     ninjaone::{Access, AccessGrant, NinjaOne as _, NinjaOneApi, Standing},
     seal::{KeyId, Keyring, MasterKey},
 };
@@ -51,7 +51,7 @@ async fn listed(devices: &[Value], fields: &[Value], field: Option<&str>) -> Dev
     if let Some(field) = field {
         live = live.entra_device_id_field(field);
     }
-    live.devices(&access, ExternalOrgId::new(1), 100)
+    live.devices(&access, OrganizationId::new(1), 100)
         .await
         .unwrap()
 }
@@ -80,7 +80,10 @@ async fn only_approved_devices_of_the_organization_are_listed_and_foreign_ones_c
     ];
     let list = listed(&devices, &[], None).await;
     let ids: Vec<_> = list.devices.iter().map(|device| device.id).collect();
-    assert_eq!((ids.as_slice(), list.foreign_rows), ([1].as_slice(), 1));
+    assert_eq!(
+        (ids.as_slice(), list.foreign_rows),
+        ([DeviceId::new(1)].as_slice(), 1)
+    );
     assert!(list.is_complete());
 }
 

@@ -14,7 +14,7 @@ use http::{Request, Response, StatusCode};
 use regentra_sync::{
     Choice, Connect, ErrorKind, Integration, Scheduler, TestConnection,
     host::{Clock, Observer, Policy, Progress, StoreClock, to_micros},
-    model::{Actor, CredentialId, EventId, ExternalOrgId, MspOrgId, RegionKey},
+    model::{Actor, CredentialId, EventId, MspOrgId, OrganizationId, RegionKey},
     ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError},
     schedule::{Cadence, EventEnd, PlanKind},
@@ -220,7 +220,7 @@ impl Host {
         let event = |what: &str| event(&format!("{number} {what}"));
         self.discover(number, "discover").await;
         for organization in (1..).take(customers) {
-            let external = ExternalOrgId::new(organization);
+            let external = OrganizationId::new(organization);
             let mapping = regentra_sync::model::MappingId::of(credential, external);
             let mapped = host.map(
                 msp,

@@ -27,7 +27,7 @@ use regentra_sync::{
         EvidenceRow, Fence, Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId,
         MspOrgId, NoteReason, OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord,
         RunSubject, SignatureHistory, Source, StateDigest, Ticket, TicketId, TicketState,
-        TicketTick, WorkerId, come_back,
+        TicketTick, WorkerId, reactivate_superseded,
     },
     regentra_evidence::SignalKind,
     seal::KeyCheck,
@@ -189,7 +189,7 @@ impl State {
     }
 
     /// What un-mapping and disconnecting have in common: nothing of these mappings is kept going.
-    fn let_go(
+    fn retire_and_reactivate(
         &mut self,
         msp: MspOrgId,
         mappings: &HashSet<MappingId>,
@@ -217,7 +217,7 @@ impl State {
             })
             .map(|(_, asset)| asset.clone())
             .collect();
-        for asset in come_back(superseded, at) {
+        for asset in reactivate_superseded(superseded, at) {
             self.assets.insert((msp, asset.id), asset);
         }
         for mapping in mappings {

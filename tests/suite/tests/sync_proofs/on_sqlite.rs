@@ -143,7 +143,7 @@ impl HoldsUp for Stories {
         true
     }
 
-    async fn let_go(copy: PathBuf) {
+    async fn retire_and_reactivate(copy: PathBuf) {
         let mut db = impatient(&copy).await;
         for write in ["INSERT", "UPDATE", "DELETE"] {
             execute(&mut db, format!("DROP TRIGGER held_{write}")).await;

@@ -6,7 +6,7 @@ use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_sync::{
     Choice, Connect, Handled, Integration, SweepOutcome,
     host::{ManualClock, Policy},
-    model::{ExternalOrgId, MappingId, RegionKey},
+    model::{MappingId, OrganizationId, RegionKey},
     ninjaone::NinjaOneApi,
     ninjaone_client::{BaseUrl, RateLimit},
     schedule::{Event, PlanKind, SweepEvent, SyncEvent},
@@ -87,7 +87,7 @@ impl Server {
         let organizations = self.front.tenant().organizations().to_vec();
         for (number, organization) in (101..).zip(&organizations) {
             let id = organization.get("id").and_then(Value::as_i64).unwrap();
-            let mapping = MappingId::of(credential, ExternalOrgId::new(id));
+            let mapping = MappingId::of(credential, OrganizationId::new(id));
             let event = request(&format!("map {id}"));
             let mapped = process.map(msp, mapping, Choice::CreateNew, operator(), event);
             let company = mapped.await.unwrap().mapping.state.company().unwrap();

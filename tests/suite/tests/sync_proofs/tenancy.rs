@@ -10,8 +10,8 @@ use ninjaone_simulator::Fault;
 use regentra_sync::{
     Choice, Connect, Integration, SweepOutcome,
     model::{
-        AuditAction, AuditDetails, AuditRow, ComplianceOrgId, CredentialId, ExternalOrgId,
-        LeaseKey, MappingId, MspOrgId, OutboxAction, RegionKey, SignalKey,
+        AuditAction, AuditDetails, AuditRow, ComplianceOrgId, CredentialId, LeaseKey, MappingId,
+        MspOrgId, OrganizationId, OutboxAction, RegionKey, SignalKey,
     },
     regentra_evidence::{SignalKind, Status},
     schedule::SweepEvent,
@@ -324,7 +324,7 @@ fn whose(
     ComplianceOrgId,
     MappingId,
     &RegionKey,
-    ExternalOrgId,
+    OrganizationId,
 ) {
     (
         event.msp_credential_org_id,

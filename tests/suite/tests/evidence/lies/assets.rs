@@ -11,8 +11,8 @@ use regentra_sync::{
     Choice, Connect, Integration,
     host::{ManualClock, Policy, StoreClock},
     model::{
-        Actor, AssetContent, AssetStatus, CompanyId, CredentialId, EventId, ExternalOrgId,
-        Fingerprint, MappingId, MspOrgId, RegionKey,
+        Actor, AssetContent, AssetStatus, CompanyId, CredentialId, EventId, Fingerprint, MappingId,
+        MspOrgId, RegionKey,
     },
     ninjaone::{Access, AccessGrant, NinjaOne, NinjaOneApi, Standing},
     seal::{KeyId, Keyring, MasterKey},
@@ -50,11 +50,15 @@ pub(crate) fn listed(
         }
     };
     scene.with(faults, async {
-        let organization = ExternalOrgId::new(scene.organization);
+        let organization = OrganizationId::new(scene.organization);
         let live = live(scene.front.clone());
         let list = live.devices(&access, organization, 10_000).await.ok()?;
         let devices = list.devices.into_iter();
-        Some(devices.map(|device| (device.id, device.content)).collect())
+        Some(
+            devices
+                .map(|device| (device.id.get(), device.content))
+                .collect(),
+        )
     })
 }
 
@@ -138,7 +142,7 @@ impl Host {
     }
 
     async fn map(&self, organization: i64) -> Result<CompanyId, String> {
-        let mapping = MappingId::of(self.credential, ExternalOrgId::new(organization));
+        let mapping = MappingId::of(self.credential, OrganizationId::new(organization));
         let event = event(&format!("map {organization}"));
         let mapped = self
             .integration

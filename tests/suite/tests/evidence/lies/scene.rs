@@ -15,7 +15,7 @@ use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{Clock, FaultRule, Tenant, TenantBuilder};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules, Signal, SignalKind, Status};
 use regentra_sync::{
-    model::{ComplianceOrgId, CustomFields, ExternalOrgId},
+    model::{ComplianceOrgId, CustomFields, OrganizationId},
     ninjaone::{AssessmentRequest, Collected, read_reports},
 };
 use serde_json::{Value, json};
@@ -133,7 +133,7 @@ async fn try_collect(client: Client, organization: i64) -> Result<Collected, Err
     let digest_key = DigestKey::new(KeyId::new("test").unwrap(), &[7; 32]).unwrap();
     let request = AssessmentRequest {
         customer: ComplianceOrgId::from_uuid(uuid::Uuid::nil()),
-        organization: ExternalOrgId::new(organization),
+        organization: OrganizationId::new(organization),
         now: NOW,
         rules: &Rules::default(),
         custom_fields: &CustomFields::default(),

@@ -568,7 +568,7 @@ async fn an_authorization_that_is_cut_off_is_begun_again_and_nothing_is_half_wri
         match again.await {
             // It had not been taken yet.
             Ok(_) => assert!(stored.is_empty(), "{what}"),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::BeginAgain, "{what}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::AuthorizationExpired, "{what}"),
         }
         scene.authorize().await;
         assert!(scene.is_alive().await, "{what}");

@@ -120,7 +120,7 @@ impl Connections for HashMapStore {
                 })
                 .map(|((_, id), _)| *id)
                 .collect();
-            state.let_go(msp, &mappings, event, NoteReason::Disconnected, at);
+            state.retire_and_reactivate(msp, &mappings, event, NoteReason::Disconnected, at);
 
             // How many mappings and unexpired signals each affected customer has.
             let mut affected: BTreeMap<_, (u64, u64)> = BTreeMap::new();

@@ -140,7 +140,7 @@ impl Mappings for HashMapStore {
             if was_mapped {
                 let mapping = HashSet::from([commit.guard.mapping]);
                 let (event, reason) = (commit.event, NoteReason::Unmapped);
-                state.let_go(msp, &mapping, event, reason, commit.at);
+                state.retire_and_reactivate(msp, &mapping, event, reason, commit.at);
             }
             state.append_audit(msp, commit.audit.clone());
         })

@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind, clock, retry_after};
 
 /// What was asked: the same status means different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum RequestKind {
     /// A token, with client credentials.
     ClientToken,
     /// A token, with a refresh token or an authorization code.
@@ -34,7 +34,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// It would fail again.
-    pub(crate) fn lasting(error: Error) -> Self {
+    pub(crate) fn permanent(error: Error) -> Self {
         Self {
             error,
             outcome: Outcome::Final,
@@ -42,7 +42,7 @@ impl Failure {
     }
 
     /// It may succeed later.
-    pub(crate) fn passing(error: Error) -> Self {
+    pub(crate) fn retryable(error: Error) -> Self {
         Self {
             error,
             outcome: Outcome::Again { retry_after: None },
@@ -58,7 +58,7 @@ impl Failure {
 }
 
 /// The body of an answer that succeeded.
-pub(crate) fn body_of(asked: Asked, answer: Response<Bytes>) -> Result<Bytes, Failure> {
+pub(crate) fn body_of(asked: RequestKind, answer: Response<Bytes>) -> Result<Bytes, Failure> {
     let answer = answer.map(without_byte_order_mark);
     let status = answer.status();
     let retry_after = retry_after_of(answer.headers());
@@ -100,7 +100,7 @@ pub(crate) fn body_of(asked: Asked, answer: Response<Bytes>) -> Result<Bytes, Fa
     Err(if again {
         Failure::after(error, retry_after)
     } else {
-        Failure::lasting(error)
+        Failure::permanent(error)
     })
 }
 
@@ -125,24 +125,24 @@ fn without_byte_order_mark(mut body: Bytes) -> Bytes {
 
 /// A body that came with a status of success and cannot be read.
 pub(crate) fn unreadable(
-    asked: Asked,
+    asked: RequestKind,
     status: StatusCode,
     why: Unreadable,
     body: &[u8],
 ) -> Failure {
     match why {
-        Unreadable::BrokenOff => Failure::passing(
+        Unreadable::BrokenOff => Failure::retryable(
             Error::new(ErrorKind::Connect, "the answer broke off: try again later")
                 .with_status(status.as_u16()),
         ),
-        Unreadable::Garbled => Failure::passing(
+        Unreadable::Garbled => Failure::retryable(
             Error::new(
                 ErrorKind::Decode,
                 "the answer is no JSON: check that the base URL is the API's address",
             )
             .with_status(status.as_u16()),
         ),
-        Unreadable::NullRows => Failure::passing(
+        Unreadable::NullRows => Failure::retryable(
             Error::new(
                 ErrorKind::Decode,
                 "null came where rows should be, and nothing says that there are none: try again later",
@@ -156,9 +156,9 @@ pub(crate) fn unreadable(
             let reason = format!(
                 "the answer has another shape than expected{field}: this version may be too old for it"
             );
-            Failure::lasting(Error::new(ErrorKind::Decode, reason).with_status(status.as_u16()))
+            Failure::permanent(Error::new(ErrorKind::Decode, reason).with_status(status.as_u16()))
         }
-        Unreadable::Exceeds(fence) => Failure::lasting(
+        Unreadable::Exceeds(fence) => Failure::permanent(
             Error::new(ErrorKind::LimitExceeded, exceeded(fence)).with_status(status.as_u16()),
         ),
         Unreadable::VendorError => {
@@ -170,9 +170,9 @@ pub(crate) fn unreadable(
                 .with_status(status.as_u16())
                 .with_vendor(said.code(), said.incident_id.clone());
             if again {
-                Failure::passing(error)
+                Failure::retryable(error)
             } else {
-                Failure::lasting(error)
+                Failure::permanent(error)
             }
         }
     }
@@ -210,7 +210,7 @@ fn exceeded(fence: Fence) -> Cow<'static, str> {
 pub(crate) fn no_answer(error: TransportError, largest: usize) -> Failure {
     if error.kind() == TransportErrorKind::TooLarge {
         let reason = exceeded(Fence::Body(largest));
-        return Failure::lasting(Error::new(ErrorKind::LimitExceeded, reason).caused_by(error));
+        return Failure::permanent(Error::new(ErrorKind::LimitExceeded, reason).caused_by(error));
     }
     let (kind, reason, again) = match error.kind() {
         TransportErrorKind::Connect => (
@@ -241,9 +241,9 @@ pub(crate) fn no_answer(error: TransportError, largest: usize) -> Failure {
     };
     let error = Error::new(kind, reason).caused_by(error);
     if again {
-        Failure::passing(error)
+        Failure::retryable(error)
     } else {
-        Failure::lasting(error)
+        Failure::permanent(error)
     }
 }
 
@@ -284,40 +284,40 @@ fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
 
 /// Kind, what to do, and whether to try again.
 fn classify(
-    asked: Asked,
+    asked: RequestKind,
     status: StatusCode,
     said: &VendorError,
     retry_after: Option<Duration>,
     is_html: bool,
 ) -> (ErrorKind, &'static str, bool) {
-    let lasting = |kind, reason| (kind, reason, false);
+    let permanent = |kind, reason| (kind, reason, false);
     if status == StatusCode::TOO_MANY_REQUESTS || said.says("rate_limit_exceeded") {
         let reason = "too many requests: wait before asking again, and lower the rate limit if this happens often";
         return (ErrorKind::RateLimited { retry_after }, reason, true);
     }
     match asked {
-        Asked::ClientToken | Asked::UserToken => {
+        RequestKind::ClientToken | RequestKind::UserToken => {
             if let Some(refusal) = token_refusal(asked, status, said, is_html) {
                 return refusal;
             }
         }
-        Asked::Entity | Asked::Module => {
+        RequestKind::Entity | RequestKind::Module => {
             if said.says("user_context_required") {
-                return lasting(
+                return permanent(
                     ErrorKind::UserContextRequired,
                     "this works only with a user's token: connect by the authorization code flow",
                 );
             }
             // A web page is a proxy's or gateway's word on this request, not NinjaOne's word on the tenant.
-            let is_module = asked == Asked::Module && !is_html;
+            let is_module = asked == RequestKind::Module && !is_html;
             if said.says("permission_denied") || status == StatusCode::FORBIDDEN {
                 return if is_module {
-                    lasting(
+                    permanent(
                         ErrorKind::NotAvailable,
                         "not available to these credentials: the module is not licensed or the permission is missing",
                     )
                 } else {
-                    lasting(
+                    permanent(
                         ErrorKind::Forbidden,
                         "the credentials may not read this: check the API client's scopes and the user's role",
                     )
@@ -325,12 +325,12 @@ fn classify(
             }
             if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
                 return if is_module {
-                    lasting(
+                    permanent(
                         ErrorKind::NotAvailable,
                         "not available in this tenant: the module is not licensed, or the region runs an older version",
                     )
                 } else {
-                    lasting(
+                    permanent(
                         ErrorKind::NotFound,
                         "there is no such entity, or the base URL is not the API's address",
                     )
@@ -339,18 +339,18 @@ fn classify(
         }
     }
     match status {
-        StatusCode::UNAUTHORIZED => lasting(
+        StatusCode::UNAUTHORIZED => permanent(
             ErrorKind::Unauthenticated,
             "NinjaOne refuses the token: check that the API client still exists and that its secret is current",
         ),
-        StatusCode::FORBIDDEN => lasting(
+        StatusCode::FORBIDDEN => permanent(
             ErrorKind::Forbidden,
             "NinjaOne refuses access: check the API client and any address allow-list",
         ),
         StatusCode::NOT_FOUND => {
-            lasting(ErrorKind::NotFound, "nothing is there: check the base URL")
+            permanent(ErrorKind::NotFound, "nothing is there: check the base URL")
         }
-        StatusCode::CONFLICT => lasting(
+        StatusCode::CONFLICT => permanent(
             ErrorKind::Conflict,
             "somebody else changed it first: read it again",
         ),
@@ -364,11 +364,11 @@ fn classify(
             "NinjaOne failed: try again later, and quote the incident to its support",
             true,
         ),
-        status if status.is_redirection() => lasting(
+        status if status.is_redirection() => permanent(
             ErrorKind::Config,
             "NinjaOne answers with a redirect, which is not followed: check the base URL",
         ),
-        _ => lasting(
+        _ => permanent(
             ErrorKind::InvalidRequest,
             "NinjaOne refuses the parameters: check filters, ids and page size",
         ),
@@ -377,7 +377,7 @@ fn classify(
 
 /// What the token endpoint refuses. Anything else (server errors, time-outs) is judged as everywhere.
 fn token_refusal(
-    asked: Asked,
+    asked: RequestKind,
     status: StatusCode,
     said: &VendorError,
     is_html: bool,
@@ -397,7 +397,7 @@ fn token_refusal(
             ErrorKind::Unauthenticated,
             "the API client does not allow this grant: its type must be API Services for client credentials",
         )
-    } else if asked == Asked::UserToken
+    } else if asked == RequestKind::UserToken
         && ["invalid_token", "expired_token", "invalid_grant"]
             .iter()
             .any(|word| said.says(word))
@@ -434,7 +434,12 @@ fn token_refusal(
 mod tests {
     use super::*;
 
-    fn failure(asked: Asked, status: u16, headers: &[(&str, &str)], body: &'static str) -> Failure {
+    fn failure(
+        asked: RequestKind,
+        status: u16,
+        headers: &[(&str, &str)],
+        body: &'static str,
+    ) -> Failure {
         let mut answer = Response::builder().status(status);
         for (name, value) in headers {
             answer = answer.header(*name, *value);
@@ -449,7 +454,7 @@ mod tests {
     #[test]
     #[expect(clippy::too_many_lines, reason = "one table")]
     fn the_table_of_refusals() {
-        use Asked::{ClientToken, Entity, Module, UserToken};
+        use RequestKind::{ClientToken, Entity, Module, UserToken};
         for (asked, status, body, kind) in [
             (
                 ClientToken,
@@ -621,7 +626,7 @@ mod tests {
             (504, vec![], "<html>", ErrorKind::Server, None),
             (408, vec![], "", ErrorKind::Timeout, None),
         ] {
-            let failure = failure(Asked::Entity, status, &headers, body);
+            let failure = failure(RequestKind::Entity, status, &headers, body);
             assert_eq!(
                 (failure.error.kind(), failure.outcome),
                 (kind, Outcome::Again { retry_after }),
@@ -636,7 +641,7 @@ mod tests {
             ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
             ("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"),
         ];
-        let failure = failure(Asked::Entity, 429, &headers, "");
+        let failure = failure(RequestKind::Entity, 429, &headers, "");
         assert_eq!(
             failure.outcome,
             Outcome::Again {
@@ -651,19 +656,19 @@ mod tests {
             .header("content-type", "text/html")
             .body(Bytes::from_static(b"[]"))
             .unwrap();
-        assert!(body_of(Asked::Entity, answer).is_ok());
+        assert!(body_of(RequestKind::Entity, answer).is_ok());
     }
 
     #[test]
     fn error_texts_say_what_to_do_and_nothing_that_was_sent() {
         let body = r#"{"error":"invalid_request","error_description":"user jane@example.com","incidentId":"WEB-1"}"#;
-        let error = failure(Asked::Entity, 400, &[], body).error;
+        let error = failure(RequestKind::Entity, 400, &[], body).error;
         let text = format!("{error} {error:?}");
         assert!(
             text.contains("WEB-1") && text.contains("invalid_request") && !text.contains("jane"),
             "{text}"
         );
-        let error = failure(Asked::Entity, 400, &[], r#"{"error":"jane_doe"}"#).error;
+        let error = failure(RequestKind::Entity, 400, &[], r#"{"error":"jane_doe"}"#).error;
         assert!(
             !format!("{error} {error:?}").contains("jane"),
             "only well-known codes are printed"

@@ -13,6 +13,7 @@ mod rotation;
 mod scope;
 mod store;
 mod token;
+mod token_request;
 
 pub use authorization::{Authorization, AuthorizationCode, PendingAuthorization};
 pub use credentials::Credentials;

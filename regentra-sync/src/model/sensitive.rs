@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 /// `Debug` prints the length only, so that a struct that holds it may derive `Debug`.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Private(String);
+pub struct Sensitive(String);
 
-impl Private {
+impl Sensitive {
     /// Wraps the text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
@@ -31,7 +31,7 @@ impl Private {
     }
 }
 
-/// See [`Private::drop_nul`]; for text that is not private.
+/// See [`Sensitive::drop_nul`]; for text that is not private.
 pub(crate) fn drop_nul(text: &mut String) {
     text.retain(|character| character != '\0');
 }
@@ -54,19 +54,19 @@ pub fn is_readable(text: &str) -> bool {
         .any(|character| !is_invisible(character) && !character.is_whitespace())
 }
 
-impl fmt::Debug for Private {
+impl fmt::Debug for Sensitive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Private({} bytes)", self.0.len())
+        write!(f, "Sensitive({} bytes)", self.0.len())
     }
 }
 
-impl From<&str> for Private {
+impl From<&str> for Sensitive {
     fn from(text: &str) -> Self {
         Self::new(text)
     }
 }
 
-impl From<String> for Private {
+impl From<String> for Sensitive {
     fn from(text: String) -> Self {
         Self(text)
     }

@@ -49,7 +49,7 @@ macro_rules! model {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::deserialize($crate::object::Object(deserializer))
+                Self::deserialize($crate::object_only::Object(deserializer))
             }
         }
 

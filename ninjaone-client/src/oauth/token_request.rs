@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::answer::Asked;
 use crate::oauth::{AuthorizationCode, Grant, RefreshToken, TokenAnswer, TokenStore};
+use crate::response::RequestKind;
 use crate::{Client, Error, ErrorKind};
 
 /// How often the store is read again after a refusal, and after how long: another process may be about to store the
@@ -38,7 +38,7 @@ impl Client {
             ));
         };
         let form = credentials.code_request(client_secret.as_ref(), &code);
-        let answer = self.ask_for_token(Asked::UserToken, form).await?;
+        let answer = self.ask_for_token(RequestKind::UserToken, form).await?;
         if answer.refresh_token.is_none() {
             return Err(Error::new(
                 ErrorKind::ScopeNotGranted,
@@ -61,7 +61,7 @@ impl Client {
                 scopes,
             } => {
                 self.ask_for_token(
-                    Asked::ClientToken,
+                    RequestKind::ClientToken,
                     credentials.client_token_request(client_secret, scopes),
                 )
                 .await
@@ -93,7 +93,7 @@ impl Client {
                 .inner
                 .credentials
                 .refresh_request(client_secret, &token);
-            let refused = match self.ask_for_token(Asked::UserToken, form).await {
+            let refused = match self.ask_for_token(RequestKind::UserToken, form).await {
                 Ok(answer) => match self.settled(store, Some(token), answer).await? {
                     Some(answer) => return Ok(answer),
                     None => {
@@ -121,7 +121,7 @@ impl Client {
         spent: Option<RefreshToken>,
         answer: TokenAnswer,
     ) -> Result<Option<TokenAnswer>, Error> {
-        match self.inner.rotation.take_in(spent, answer) {
+        match self.inner.rotation.accept(spent, answer) {
             Some(answer) => Ok(Some(answer)),
             None => self.inner.rotation.settle(store).await,
         }

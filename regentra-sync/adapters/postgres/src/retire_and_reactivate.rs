@@ -1,7 +1,7 @@
 //! What a disconnect and an un-mapping have in common: the mappings' assets, signature history and open tickets are let go.
 
 use regentra_sync::{
-    model::{EventId, MappingId, MspOrgId, NoteReason, OutboxRow, Source, come_back},
+    model::{EventId, MappingId, MspOrgId, NoteReason, OutboxRow, Source, reactivate_superseded},
     store::Result,
 };
 use sqlx::PgConnection;
@@ -16,7 +16,7 @@ use crate::{
 
 /// Takes the NinjaOne assets of these mappings out of count and lets come back what had given way to them, deletes the
 /// signature history, and puts a note on the open tickets.
-pub(crate) async fn let_go(
+pub(crate) async fn retire_and_reactivate(
     connection: &mut PgConnection,
     msp: MspOrgId,
     mappings: &[MappingId],
@@ -49,7 +49,7 @@ pub(crate) async fn let_go(
     .fetch_all(&mut *connection)
     .await?;
     let gave_way = gave_way.iter().map(asset).collect::<Result<Vec<_>>>()?;
-    let back = come_back(gave_way, at);
+    let back = reactivate_superseded(gave_way, at);
     update(connection, msp, &column(&back, |asset| asset)).await?;
 
     sqlx::query(
