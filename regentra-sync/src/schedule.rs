@@ -3,11 +3,15 @@
 mod cadence;
 mod event;
 mod outcome;
+mod plan;
+mod retry;
 
-pub(crate) use self::cadence::spread;
+pub(crate) use self::{cadence::spread, retry::Attempt};
 
 pub use self::{
     cadence::Cadence,
-    event::{Event, PlanKind, SweepEvent, SyncEvent},
-    outcome::EventEnd,
+    event::{Event, EventKey, PlanKind, RequestedSyncEvent, SweepEvent, SyncEvent},
+    outcome::{Again, EventEnd, EventOutcome},
+    plan::{PlanCursor, PlanPage},
+    retry::Retry,
 };

@@ -39,13 +39,15 @@ use futures_util::{
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 
-use self::queue::{Key, Queue, Waiting};
+use self::queue::{Queue, Waiting};
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::Result,
     host::Progress,
     model::CredentialId,
-    schedule::{Cadence, Event, EventEnd, PlanKind, spread},
-    use_cases::{Handled, Integration, MappingSync, SweepOutcome, SyncOutcome},
+    schedule::{
+        Again, Cadence, Event, EventEnd, EventKey, EventOutcome, PlanCursor, PlanKind, Retry,
+    },
+    use_cases::Integration,
 };
 
 /// Runs the schedule of an [`Integration`].
@@ -104,37 +106,6 @@ impl Requests {
     }
 }
 
-/// When something is tried again.
-#[derive(Clone, Copy, Debug)]
-struct Retry {
-    first: Duration,
-    longest: Duration,
-    attempts: u32,
-}
-
-impl Retry {
-    /// When the event is handled again that was handled `attempt` times; `None` when no attempt is left before `until`. Events that
-    /// failed together come back apart.
-    fn at(
-        self,
-        event: &Event,
-        attempt: u32,
-        now: OffsetDateTime,
-        until: OffsetDateTime,
-    ) -> Option<OffsetDateTime> {
-        let wait = self.wait(attempt);
-        let at = spread(now.saturating_add(wait), wait / 4, event.id().as_uuid());
-        (attempt < self.attempts && at < until).then_some(at)
-    }
-
-    fn wait(self, attempt: u32) -> Duration {
-        let doubled = 2_i32.saturating_pow(attempt.saturating_sub(1).min(30));
-        self.first
-            .checked_mul(doubled)
-            .map_or(self.longest, |wait| wait.min(self.longest))
-    }
-}
-
 /// What a scheduler did until it stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
@@ -156,6 +127,7 @@ impl Scheduler {
     #[must_use]
     pub fn new(integration: Integration) -> Self {
         let policy = integration.policy();
+        let retry = policy.retry;
         let timetable = vec![
             (PlanKind::AssetSync, policy.asset_sync),
             (PlanKind::EvidenceSweep, policy.evidence_sweep),
@@ -167,11 +139,7 @@ impl Scheduler {
             per_connection: None,
             requests: Requests::default(),
             grace: Duration::seconds(25),
-            retry: Retry {
-                first: Duration::seconds(30),
-                longest: Duration::minutes(30),
-                attempts: u32::MAX,
-            },
+            retry,
         }
     }
 
@@ -214,19 +182,10 @@ impl Scheduler {
         self
     }
 
-    /// How long an event waits that failed or found its customer being worked on: `first` at first, twice as long each time, never
-    /// longer than `longest`, and never beyond the next tick. One that found its customer being worked on looks again within half
-    /// the length of a lease. Default: 30 seconds, and half an hour.
+    /// When an event that did not end well is handled again, and how often. Default: [`Policy::retry`](crate::host::Policy::retry).
     #[must_use]
-    pub fn retry(mut self, first: Duration, longest: Duration) -> Self {
-        (self.retry.first, self.retry.longest) = (first.max(Duration::MILLISECOND), longest);
-        self
-    }
-
-    /// How often an event is handled before it is given up. Default: as often as there is time for before the next tick.
-    #[must_use]
-    pub fn attempts(mut self, attempts: u32) -> Self {
-        self.retry.attempts = attempts.max(1);
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
         self
     }
 
@@ -309,21 +268,40 @@ struct Line {
     cadence: Cadence,
     planned: Option<OffsetDateTime>,
     is_planning: bool,
+    /// The tick that is planned now, and how far.
+    tick: Option<Tick>,
     failures: u32,
     retry_at: Option<OffsetDateTime>,
 }
 
-/// A tick that was planned, or not.
+/// A tick of which some pages are planned.
+#[derive(Clone, Copy, Debug)]
+struct Tick {
+    scheduled_at: OffsetDateTime,
+    next: PlanCursor,
+    /// Events that are to be handled, and those that were done before.
+    events: usize,
+    done: usize,
+}
+
+/// A page of a tick that was planned, or not.
 struct Planned {
     line: usize,
     scheduled_at: OffsetDateTime,
-    plan: Result<(usize, Vec<Event>)>,
+    page: Result<OutstandingPage>,
+}
+
+/// What is left to do of a page of a plan.
+struct OutstandingPage {
+    events: Vec<Event>,
+    done: usize,
+    next: Option<PlanCursor>,
 }
 
 /// An event that was handled.
 struct Ended {
     waiting: Waiting,
-    handled: Result<Handled>,
+    end: EventEnd,
 }
 
 enum Next {
@@ -342,7 +320,7 @@ struct Work<'a> {
     requested_running: usize,
     planning: FuturesUnordered<BoxFuture<'a, Planned>>,
     running: FuturesUnordered<BoxFuture<'a, Ended>>,
-    keys: BTreeSet<Key>,
+    keys: BTreeSet<EventKey>,
     /// How many events of each connection run.
     connections: BTreeMap<CredentialId, usize>,
     /// What the clock showed last.
@@ -357,6 +335,7 @@ impl<'a> Work<'a> {
             cadence: *cadence,
             planned: None,
             is_planning: false,
+            tick: None,
             failures: 0,
             retry_at: None,
         });
@@ -401,6 +380,13 @@ impl<'a> Work<'a> {
 
     fn take_requests(&mut self, now: OffsetDateTime) {
         for event in self.scheduler.requests.take() {
+            // Asked for again before it began, it is one event.
+            let is_same = |waiting: &Waiting| {
+                waiting.event.key() == event.key() && waiting.event.kind() == event.kind()
+            };
+            if matches!(event, Event::RequestedSync(_)) && self.requested.iter().any(is_same) {
+                continue;
+            }
             let line = self.lines.iter().find(|line| line.kind == event.kind());
             let every = line.map_or(Duration::DAY, |line| line.cadence.every);
             self.requested.push(Waiting {
@@ -429,30 +415,37 @@ impl<'a> Work<'a> {
                 Mode::Forever => line.cadence.every,
                 Mode::Due => Duration::ZERO,
             };
+            // Pages that were planned before one that failed are in the line already.
+            line.tick = line.tick.filter(|tick| tick.scheduled_at == due);
+            let from = line.tick.map(|tick| tick.next);
             let plan = async move {
-                let mut events = integration.plan(kind, due).await?;
-                for event in &mut events {
+                let mut page = integration.plan(kind, due, from).await?;
+                for event in &mut page.events {
                     event.start_within(length);
                 }
-                let planned = events.len();
-                let events = integration.outstanding(events).await?;
-                Ok((planned - events.len(), events))
+                let planned = page.events.len();
+                let events = integration.outstanding(page.events).await?;
+                Ok(OutstandingPage {
+                    done: planned - events.len(),
+                    events,
+                    next: page.next,
+                })
             };
-            let planned = plan.map(move |plan| Planned {
+            let planned = plan.map(move |page| Planned {
                 line: place,
                 scheduled_at: due,
-                plan,
+                page,
             });
             self.planning.push(Box::pin(planned));
         }
     }
 
+    /// Puts a page's events into the line. The next page is planned at once, the next tick when it is due.
     fn note(&mut self, planned: Planned, now: OffsetDateTime) {
-        let retry = self.scheduler.retry;
         let Planned {
             line,
             scheduled_at,
-            plan,
+            page,
         } = planned;
         let Some(line) = self.lines.get_mut(line) else {
             return;
@@ -460,37 +453,15 @@ impl<'a> Work<'a> {
         line.is_planning = false;
         // The clock was set back while it was planned.
         if scheduled_at > now {
+            line.tick = None;
             return;
         }
         let kind = line.kind;
-        match plan {
-            Ok((done, events)) => {
-                let passed = line.planned.map(|planned| scheduled_at - planned);
-                let ticks = passed.map_or(1, |passed| ticks(passed, line.cadence));
-                let next = line.cadence.next(scheduled_at);
-                (line.planned, line.failures, line.retry_at) = (Some(scheduled_at), 0, None);
-                tracing::info!(kind = kind.as_str(), %scheduled_at, events = events.len(), done, "planned");
-                self.tell(&Progress::Planned {
-                    kind,
-                    scheduled_at,
-                    events: events.len(),
-                    done,
-                    missed: ticks.saturating_sub(1),
-                });
-                for event in events {
-                    let at = event.starts_at();
-                    self.queue.put(Waiting {
-                        event,
-                        at,
-                        attempt: 1,
-                        until: next,
-                        is_requested: false,
-                    });
-                }
-            }
+        let page = match page {
+            Ok(page) => page,
             Err(error) => {
                 line.failures = line.failures.saturating_add(1);
-                let retry_at = now.saturating_add(retry.wait(line.failures));
+                let retry_at = now.saturating_add(self.scheduler.retry.wait(line.failures));
                 line.retry_at = Some(retry_at);
                 tracing::error!(kind = kind.as_str(), %error, "could not be planned");
                 self.tell(&Progress::NotPlanned {
@@ -498,7 +469,43 @@ impl<'a> Work<'a> {
                     error: error.kind().as_str(),
                     retry_at,
                 });
+                return;
             }
+        };
+        let before = line.tick.take();
+        let events = before.map_or(0, |tick| tick.events) + page.events.len();
+        let done = before.map_or(0, |tick| tick.done) + page.done;
+        (line.failures, line.retry_at) = (0, None);
+        let until = line.cadence.next(scheduled_at);
+        if let Some(next) = page.next {
+            line.tick = Some(Tick {
+                scheduled_at,
+                next,
+                events,
+                done,
+            });
+        } else {
+            let passed = line.planned.map(|planned| scheduled_at - planned);
+            let ticks = passed.map_or(1, |passed| ticks(passed, line.cadence));
+            line.planned = Some(scheduled_at);
+            tracing::info!(kind = kind.as_str(), %scheduled_at, events, done, "planned");
+            self.tell(&Progress::Planned {
+                kind,
+                scheduled_at,
+                events,
+                done,
+                missed: ticks.saturating_sub(1),
+            });
+        }
+        for event in page.events {
+            let at = event.starts_at();
+            self.queue.put(Waiting {
+                event,
+                at,
+                attempt: 1,
+                until,
+                is_requested: false,
+            });
         }
     }
 
@@ -509,7 +516,7 @@ impl<'a> Work<'a> {
         while self.running.len() <= parallel {
             let keys = &self.keys;
             let is_ready =
-                |waiting: &Waiting| waiting.at <= now && !keys.contains(&Key::of(&waiting.event));
+                |waiting: &Waiting| waiting.at <= now && !keys.contains(&waiting.event.key());
             let Some(place) = self.requested.iter().position(is_ready) else {
                 break;
             };
@@ -521,7 +528,7 @@ impl<'a> Work<'a> {
             let (keys, connections) = (&self.keys, &self.connections);
             let is_free = |event: &Event| {
                 let running = connections.get(&event.credential());
-                !keys.contains(&Key::of(event)) && running.is_none_or(|running| *running < most)
+                !keys.contains(&event.key()) && running.is_none_or(|running| *running < most)
             };
             let Some(waiting) = self.queue.take(now, is_free) else {
                 return;
@@ -531,7 +538,7 @@ impl<'a> Work<'a> {
     }
 
     fn start(&mut self, waiting: Waiting) {
-        self.keys.insert(Key::of(&waiting.event));
+        self.keys.insert(waiting.event.key());
         let connection = waiting.event.credential();
         *self.connections.entry(connection).or_default() += 1;
         self.tell(&Progress::EventStarted {
@@ -539,10 +546,16 @@ impl<'a> Work<'a> {
             event: waiting.event.id(),
             attempt: waiting.attempt,
         });
-        let integration = &self.scheduler.integration;
+        let (integration, retry) = (&self.scheduler.integration, self.scheduler.retry);
         self.running.push(Box::pin(async move {
-            let handled = integration.handle(&waiting.event, waiting.attempt).await;
-            Ended { waiting, handled }
+            let Waiting {
+                event,
+                attempt,
+                until,
+                ..
+            } = &waiting;
+            let end = integration.handle_by(event, *attempt, *until, retry).await;
+            Ended { waiting, end }
         }));
     }
 
@@ -557,8 +570,8 @@ impl<'a> Work<'a> {
 
     /// What is to be done about an event that was handled.
     fn settle(&mut self, ended: &Ended, now: OffsetDateTime) {
-        let Ended { waiting, handled } = ended;
-        self.keys.remove(&Key::of(&waiting.event));
+        let Ended { waiting, end } = ended;
+        self.keys.remove(&waiting.event.key());
         let connection = waiting.event.credential();
         if let Some(running) = self.connections.get_mut(&connection) {
             *running = running.saturating_sub(1);
@@ -567,60 +580,35 @@ impl<'a> Work<'a> {
             }
         }
         self.requested_running -= usize::from(waiting.is_requested);
-        if let Ok(Handled::Deferred { after }) = handled {
-            return self.defer(waiting, *after, now);
-        }
-        let (end, again) = end_of(handled);
-        let mut retry = self.scheduler.retry;
-        if end == EventEnd::Busy {
-            // Whoever works on it may have died: then its lease runs out, and somebody should be there.
-            let lease = self.scheduler.integration.policy().lease_length;
-            retry.longest = retry.longest.min(lease / 2);
-        }
-        // A tick that lies in the future was planned by a clock that was set back since.
-        let again = again && waiting.event.scheduled_at() <= now;
-        let at = again.then(|| retry.at(&waiting.event, waiting.attempt, now, waiting.until));
-        let retry_at = at.flatten();
-        match (end, retry_at) {
-            (_, Some(at)) => self.put_back(Waiting {
+        let outcome = end.outcome;
+        let retry_at = match end.again {
+            Again::Never => None,
+            Again::Now => Some(now),
+            Again::After(wait) => {
+                let wait = Duration::try_from(wait).unwrap_or(Duration::MAX);
+                Some(now.saturating_add(wait))
+            }
+        };
+        if let Some(at) = retry_at {
+            // What was not begun was no attempt.
+            let attempts = u32::from(outcome != EventOutcome::Deferred);
+            self.put_back(Waiting {
                 at,
-                attempt: waiting.attempt.saturating_add(1),
+                attempt: waiting.attempt.saturating_add(attempts),
                 ..waiting.clone()
-            }),
-            (EventEnd::Done | EventEnd::DoneBefore, None) => self.stopped.done += 1,
-            (EventEnd::Skipped, None) => self.stopped.skipped += 1,
-            (_, None) => self.stopped.failed += 1,
-        }
-        if let Err(error) = handled {
-            let event = waiting.event.id();
-            tracing::warn!(%event, attempt = waiting.attempt, %error, "an event failed");
+            });
+        } else if outcome == EventOutcome::Skipped {
+            self.stopped.skipped += 1;
+        } else if outcome.is_over() {
+            self.stopped.done += 1;
+        } else {
+            self.stopped.failed += 1;
         }
         self.tell(&Progress::EventFinished {
             kind: waiting.event.kind(),
             event: waiting.event.id(),
-            end,
+            outcome,
             retry_at,
-        });
-    }
-
-    /// Puts an event back into the line until its connection's budget has room: no attempt was made. Events of one connection
-    /// come back apart.
-    fn defer(&mut self, waiting: &Waiting, after: Duration, now: OffsetDateTime) {
-        let event = &waiting.event;
-        let at = spread(
-            now.saturating_add(after),
-            Duration::minutes(1),
-            event.id().as_uuid(),
-        );
-        self.put_back(Waiting {
-            at,
-            ..waiting.clone()
-        });
-        self.tell(&Progress::EventFinished {
-            kind: event.kind(),
-            event: event.id(),
-            end: EventEnd::Deferred,
-            retry_at: Some(at),
         });
     }
 
@@ -708,73 +696,15 @@ fn ticks(passed: Duration, cadence: Cadence) -> u64 {
     u64::try_from(passed.whole_seconds() / every).unwrap_or(0)
 }
 
-/// What came of an event, and whether it is worth handling again.
-fn end_of(handled: &Result<Handled>) -> (EventEnd, bool) {
-    match handled {
-        Ok(Handled::EvidenceSweep(outcome)) => match outcome {
-            SweepOutcome::Committed(_) => (EventEnd::Done, false),
-            SweepOutcome::AlreadyCommitted => (EventEnd::DoneBefore, false),
-            SweepOutcome::Skipped(_) => (EventEnd::Skipped, false),
-            SweepOutcome::Superseded(_) => (EventEnd::Superseded, true),
-            SweepOutcome::Busy => (EventEnd::Busy, true),
-        },
-        Ok(Handled::AssetSync(synced)) => end_of_sync(synced),
-        Ok(Handled::Deferred { .. }) => (EventEnd::Deferred, true),
-        Err(error) => end_of_error(error),
-    }
-}
-
-fn end_of_sync(synced: &[MappingSync]) -> (EventEnd, bool) {
-    let ends = synced.iter().filter_map(|synced| match &synced.outcome {
-        Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing | SyncOutcome::OutOfView) => None,
-        Ok(SyncOutcome::Superseded) => Some((EventEnd::Superseded, true)),
-        Err(error) => Some(end_of_error(error)),
-    });
-    // One that may come right is reason enough to try again; those that are done are not asked again.
-    let worst = ends.max_by_key(|(end, again)| (*again, matches!(end, EventEnd::Failed { .. })));
-    worst.unwrap_or((EventEnd::Done, false))
-}
-
-fn end_of_error(error: &Error) -> (EventEnd, bool) {
-    match error.kind() {
-        ErrorKind::Busy => (EventEnd::Busy, true),
-        ErrorKind::Superseded => (EventEnd::Superseded, true),
-        ErrorKind::NotConnected => (EventEnd::Skipped, false),
-        kind => {
-            let error_name = kind.as_str();
-            (EventEnd::Failed { error: error_name }, error.is_retryable())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
-
     use super::*;
     use crate::{
         host::Policy,
-        model::{EventId, MspOrgId, RegionKey},
         ninjaone::NinjaOneApi,
-        schedule::SyncEvent,
         seal::{KeyId, Keyring, MasterKey},
         store::MemoryStore,
     };
-
-    const TICK: OffsetDateTime = datetime!(2026-11-23 04:15 UTC);
-
-    fn event(n: u128) -> Event {
-        let msp = MspOrgId::from_uuid(uuid::Uuid::from_u128(n));
-        let region = RegionKey::from_stored("us");
-        let credential = CredentialId::of(msp, &region);
-        Event::AssetSync(SyncEvent {
-            id: EventId::of_sync(credential, TICK),
-            msp_org_id: msp,
-            region,
-            scheduled_at: TICK,
-            starts_at: TICK,
-        })
-    }
 
     fn scheduler(policy: Policy) -> Scheduler {
         let key = || MasterKey::from_bytes([1; 32]);
@@ -786,39 +716,6 @@ mod tests {
 
     fn default() -> Scheduler {
         scheduler(Policy::default())
-    }
-
-    #[test]
-    fn waits_double_up_to_the_longest_and_never_overflow() {
-        let retry = default().retry;
-        let seconds: Vec<_> = (1..=9).map(|n| retry.wait(n).whole_seconds()).collect();
-        assert_eq!(seconds, [30, 60, 120, 240, 480, 960, 1_800, 1_800, 1_800]);
-        assert_eq!(retry.wait(u32::MAX), Duration::minutes(30));
-        let endless = default().retry(Duration::MAX, Duration::MAX).retry;
-        assert_eq!(endless.wait(9), Duration::MAX);
-    }
-
-    #[test]
-    fn events_that_failed_together_come_back_apart_and_before_the_next_tick() {
-        let retry = default().retry;
-        let next = Cadence::ASSET_SYNC.next(TICK);
-        let at = |n, now| retry.at(&event(n), 1, now, next);
-        let times: BTreeSet<_> = (0..20).filter_map(|n| at(n, TICK)).collect();
-        assert_eq!(times.len(), 20);
-        for at in times {
-            let wait = at - TICK;
-            assert!(wait >= Duration::seconds(30) && wait < Duration::seconds(38));
-        }
-        assert_eq!(at(1, next - Duration::seconds(20)), None);
-        assert_eq!(at(1, next), None);
-    }
-
-    #[test]
-    fn attempts_are_counted_where_the_host_says_so() {
-        let retry = default().attempts(3).retry;
-        let next = Cadence::ASSET_SYNC.next(TICK);
-        assert!(retry.at(&event(1), 2, TICK, next).is_some());
-        assert_eq!(retry.at(&event(1), 3, TICK, next), None);
     }
 
     #[test]

@@ -29,6 +29,5 @@ pub use self::{
     integration::{Integration, IntegrationBuilder},
     map::{Choice, Mapped},
     map_pending::{Bulk, BulkStep, Left, MappedPending, PendingStep, Suggestion, SuggestionReason},
-    plan::Handled,
     test_connection::TestConnection,
 };

@@ -13,6 +13,7 @@ use std::{collections::BTreeMap, process::Stdio, sync::Arc};
 use ninjaone_simulator::{
     CursorHabit, Damage, Fault, FaultRule, Harm, Malformed, NotAvailable, Preset, Tenant, front,
 };
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, Integration, SweepOutcome,
     host::{ManualClock, Policy, StoreClock},
@@ -200,7 +201,7 @@ async fn sweep(
 
     server.tenant().faults(faults.iter().cloned());
     let tick = Cadence::EVIDENCE_SWEEP.last(NOW);
-    let events = integration.plan(PlanKind::EvidenceSweep, tick).await;
+    let events = integration.plan_all(PlanKind::EvidenceSweep, tick).await;
     let Event::EvidenceSweep(planned) = events.unwrap().remove(0) else {
         panic!("an asset sync among sweeps");
     };

@@ -254,6 +254,7 @@ const fn what(kind: RunKind) -> &'static str {
         RunKind::Discovery => "organizations",
         RunKind::AssetSync => "asset sync",
         RunKind::EvidenceSweep => "evidence sweep",
+        other => other.as_str(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 /// People go first: while a person's request waits, no sweep is served, and a sweep leaves a share of the budget free
 /// so that a person rarely has to wait at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Lane {
     /// Somebody is looking at it.
     Interactive,

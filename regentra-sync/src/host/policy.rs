@@ -11,7 +11,10 @@ use regentra_evidence::Rules;
 use time::Duration;
 use url::{Host, Url};
 
-use crate::{model::CustomFields, schedule::Cadence};
+use crate::{
+    model::CustomFields,
+    schedule::{Cadence, Retry},
+};
 
 /// Organizations that are walked at the most; seeing one more is a truncated list. Exactly this many is complete.
 pub const ORGANIZATION_CEILING: usize = 5_000;
@@ -68,6 +71,7 @@ pub struct Policy {
     pub(crate) lease_length: Duration,
     pub(crate) sweep_deadline: Duration,
     pub(crate) event_deadline: Duration,
+    pub(crate) retry: Retry,
     pub(crate) host_allowed: HostAllowed,
 }
 
@@ -82,6 +86,7 @@ impl Default for Policy {
             lease_length: Duration::minutes(5),
             sweep_deadline: Duration::minutes(90),
             event_deadline: Duration::hours(4),
+            retry: Retry::default(),
             host_allowed: Arc::new(is_ninjaones_own),
         }
     }
@@ -99,6 +104,13 @@ impl Policy {
     #[must_use]
     pub fn custom_fields(mut self, fields: CustomFields) -> Self {
         self.custom_fields = fields;
+        self
+    }
+
+    /// When an event that did not end well is handled again, and how often. Default: [`Retry::default`].
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
         self
     }
 

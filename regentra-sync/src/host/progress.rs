@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::{
     model::{CompanyId, EventId, MappingId, RunKind},
-    schedule::{EventEnd, PlanKind},
+    schedule::{EventOutcome, PlanKind},
 };
 
 /// Is told how work goes on. Called on the task that does it: return quickly.
@@ -89,7 +89,7 @@ pub enum Progress {
         /// Which event.
         event: EventId,
         /// What came of it.
-        end: EventEnd,
+        outcome: EventOutcome,
         /// When it is handled again; `None` when it is over.
         retry_at: Option<OffsetDateTime>,
     },

@@ -33,6 +33,7 @@ impl AssetId {
 /// Where an asset was found. The order is the priority: a device found in several sources keeps the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Source {
     /// NinjaOne.
     Ninjaone,

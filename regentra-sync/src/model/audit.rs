@@ -59,6 +59,7 @@ pub enum Actor {
     missing_docs,
     reason = "the names say it; what each row holds stands at the variants of AuditDetails"
 )]
+#[non_exhaustive]
 pub enum AuditAction {
     NinjaoneTested,
     NinjaoneConnected,
@@ -182,6 +183,7 @@ pub struct SweptSignal {
 /// What an audit row says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum AuditDetails {
     /// A connection was tried before it was saved.
     Tested {

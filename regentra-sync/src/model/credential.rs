@@ -63,6 +63,7 @@ impl fmt::Debug for Fingerprint {
 /// How access was granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Grant {
     /// Client credentials (an "API Services" application): the default.
     ClientCredentials,
@@ -92,6 +93,7 @@ impl Grant {
 /// How much of its NinjaOne tenant a connection sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TenantView {
     /// Not known: a connection of client credentials, or NinjaOne did not say what the user who authorized it sees.
     #[default]

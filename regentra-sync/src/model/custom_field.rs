@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a custom field answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Question {
     /// Are the device's volumes encrypted?
     DiskEncrypted,

@@ -8,6 +8,7 @@ use super::error_kind::ErrorKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the reports' own")]
+#[non_exhaustive]
 pub enum Report {
     Devices,
     Volumes,
@@ -40,6 +41,7 @@ impl Report {
 
 /// How one report went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReportOutcome {
     /// It was read to its end.
     Answered,

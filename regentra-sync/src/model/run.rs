@@ -18,6 +18,7 @@ use super::{
 /// What only one run at a time may work on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "run", content = "of", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum LeaseKey {
     /// Discovery with one credential.
     Discovery(CredentialId),
@@ -76,6 +77,7 @@ pub struct Lease {
 /// The kind of run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum RunKind {
     /// Listing organizations; its subject is a credential.
     Discovery,
@@ -119,6 +121,7 @@ pub struct RunSubject {
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum RunOutcome {
     /// It did all it set out to do.
     Succeeded,

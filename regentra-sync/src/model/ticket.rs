@@ -117,6 +117,7 @@ impl TicketId {
 /// Why a note is put on an open ticket that no sweep will touch any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum NoteReason {
     /// NinjaOne was disconnected; the signal is left to age out.
     Disconnected,
@@ -127,6 +128,7 @@ pub enum NoteReason {
 /// What the bridge is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum OutboxAction {
     /// Open a ticket.
     Open {

@@ -34,6 +34,7 @@ pub struct Access {
 
 /// Whether credentials are a connection's, or are only tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Standing {
     /// They are saved, and NinjaOne accepted them once: what is got for them (a client, its token) may be kept for the connection.
     Saved(CredentialGuard),
@@ -47,6 +48,7 @@ pub enum Standing {
 
 /// How access was granted, and what proves it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum AccessGrant {
     /// The API client stands for itself.
     ClientCredentials {

@@ -1,11 +1,14 @@
-//! What the planner hands to workers: serialisable events whose ids two schedulers derive alike.
+//! What is handed to workers: serialisable events. Two schedulers that plan the same tick derive the same ids.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use time::{Duration, OffsetDateTime};
 
 use super::cadence::spread;
 use crate::model::{
-    ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, OrganizationId, RegionKey, derive,
+    Actor, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, OrganizationId, RegionKey,
+    derive,
 };
 
 impl EventId {
@@ -59,6 +62,7 @@ impl EventId {
 /// What is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum PlanKind {
     /// Asset syncs: one event per connected region.
     AssetSync,
@@ -133,14 +137,68 @@ impl SyncEvent {
     }
 }
 
-/// Any scheduled work.
+/// One asset sync of one mapped organization, which a person asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+pub struct RequestedSyncEvent {
+    /// Derived from (request, mapping).
+    pub id: EventId,
+    /// The MSP.
+    pub msp_org_id: MspOrgId,
+    /// The region of the credential.
+    pub region: RegionKey,
+    /// The mapping.
+    pub mapping_id: MappingId,
+    /// Who asked for it.
+    pub actor: Actor,
+    /// When it was asked for.
+    #[serde(with = "time::serde::rfc3339")]
+    pub requested_at: OffsetDateTime,
+}
+
+impl RequestedSyncEvent {
+    /// The credential that the event is worked with.
+    #[must_use]
+    pub fn credential(&self) -> CredentialId {
+        CredentialId::of(self.msp_org_id, &self.region)
+    }
+}
+
+/// What only one run at a time works on. `Display` is a key for an engine's queue, such as `customer/…`; it holds ids alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum EventKey {
+    /// A connection: asset syncs of a region.
+    Connection(CredentialId),
+    /// A customer: evidence sweeps.
+    Customer(ComplianceOrgId),
+    /// One mapped organization: an asset sync that a person asked for.
+    Mapping(MappingId),
+}
+
+impl fmt::Display for EventKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection(id) => write!(f, "connection/{id}"),
+            Self::Customer(id) => write!(f, "customer/{id}"),
+            Self::Mapping(id) => write!(f, "mapping/{id}"),
+        }
+    }
+}
+
+/// The version of the written form of an [`Event`]. An event of an older release is read; one of a newer release is an error that
+/// says so.
+const VERSION: u32 = 1;
+
+/// Work to do, planned or asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
-    /// An asset sync.
+    /// A planned asset sync of a region.
     AssetSync(SyncEvent),
-    /// An evidence sweep.
+    /// A planned evidence sweep of a customer.
     EvidenceSweep(SweepEvent),
+    /// An asset sync of one organization that a person asked for.
+    RequestedSync(RequestedSyncEvent),
 }
 
 impl Event {
@@ -150,6 +208,7 @@ impl Event {
         match self {
             Self::AssetSync(event) => event.id,
             Self::EvidenceSweep(event) => event.id,
+            Self::RequestedSync(event) => event.id,
         }
     }
 
@@ -159,6 +218,7 @@ impl Event {
         match self {
             Self::AssetSync(event) => event.msp_org_id,
             Self::EvidenceSweep(event) => event.msp_credential_org_id,
+            Self::RequestedSync(event) => event.msp_org_id,
         }
     }
 
@@ -168,15 +228,27 @@ impl Event {
         match self {
             Self::AssetSync(event) => event.credential(),
             Self::EvidenceSweep(event) => event.credential(),
+            Self::RequestedSync(event) => event.credential(),
         }
     }
 
-    /// The tick of the schedule it belongs to.
+    /// What must not run twice at once.
+    #[must_use]
+    pub fn key(&self) -> EventKey {
+        match self {
+            Self::AssetSync(event) => EventKey::Connection(event.credential()),
+            Self::EvidenceSweep(event) => EventKey::Customer(event.customer_compliance_org_id),
+            Self::RequestedSync(event) => EventKey::Mapping(event.mapping_id),
+        }
+    }
+
+    /// The tick of the schedule it belongs to, or when it was asked for.
     #[must_use]
     pub const fn scheduled_at(&self) -> OffsetDateTime {
         match self {
             Self::AssetSync(event) => event.scheduled_at,
             Self::EvidenceSweep(event) => event.scheduled_at,
+            Self::RequestedSync(event) => event.requested_at,
         }
     }
 
@@ -184,17 +256,18 @@ impl Event {
     #[must_use]
     pub const fn kind(&self) -> PlanKind {
         match self {
-            Self::AssetSync(_) => PlanKind::AssetSync,
+            Self::AssetSync(_) | Self::RequestedSync(_) => PlanKind::AssetSync,
             Self::EvidenceSweep(_) => PlanKind::EvidenceSweep,
         }
     }
 
-    /// When to start it.
+    /// When to start it: at once, where it was asked for.
     #[must_use]
     pub const fn starts_at(&self) -> OffsetDateTime {
         match self {
             Self::AssetSync(event) => event.starts_at,
             Self::EvidenceSweep(event) => event.starts_at,
+            Self::RequestedSync(event) => event.requested_at,
         }
     }
 
@@ -209,6 +282,143 @@ impl Event {
                 let subject = event.mapping_id.as_uuid();
                 event.starts_at = spread(event.scheduled_at, length, subject);
             }
+            Self::RequestedSync(_) => {}
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Written<'a> {
+    AssetSync(&'a SyncEvent),
+    EvidenceSweep(&'a SweepEvent),
+    RequestedSync(&'a RequestedSyncEvent),
+}
+
+#[derive(Serialize)]
+struct Versioned<T> {
+    version: u32,
+    #[serde(flatten)]
+    event: T,
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let event = match self {
+            Self::AssetSync(event) => Written::AssetSync(event),
+            Self::EvidenceSweep(event) => Written::EvidenceSweep(event),
+            Self::RequestedSync(event) => Written::RequestedSync(event),
+        };
+        let version = VERSION;
+        Versioned { version, event }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        enum Read {
+            AssetSync(SyncEvent),
+            EvidenceSweep(SweepEvent),
+            RequestedSync(RequestedSyncEvent),
+        }
+
+        let mut object = serde_json::Map::deserialize(deserializer)?;
+        // The first release wrote none.
+        let version = object.remove("version").map_or(Some(1), |of| of.as_u64());
+        match version {
+            Some(version) if version <= u64::from(VERSION) => {}
+            Some(version) => {
+                return Err(D::Error::custom(format_args!(
+                    "an event of version {version}, and this release reads up to {VERSION}: handle it with the release that wrote it"
+                )));
+            }
+            None => return Err(D::Error::custom("the version of an event is no number")),
+        }
+        let read = Read::deserialize(serde_json::Value::Object(object));
+        Ok(match read.map_err(D::Error::custom)? {
+            Read::AssetSync(event) => Self::AssetSync(event),
+            Read::EvidenceSweep(event) => Self::EvidenceSweep(event),
+            Read::RequestedSync(event) => Self::RequestedSync(event),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// One of each kind, as this release writes it: the next one has to read it.
+    fn written() -> [serde_json::Value; 3] {
+        let id = "8e3d52f4-7a0c-5b6e-9f21-6d1cc05e27ab";
+        let (tick, start) = ("2026-11-30T06:30:00Z", "2026-11-30T07:01:02.345Z");
+        [
+            json!({
+                "version": 1, "kind": "asset_sync", "id": id, "msp_org_id": id, "region": "eu", "scheduled_at": tick,
+                "starts_at": start,
+            }),
+            json!({
+                "version": 1, "kind": "evidence_sweep", "id": id, "msp_credential_org_id": id,
+                "customer_compliance_org_id": id, "mapping_id": id, "region": "https://rmm.example", "external_org_id": 7,
+                "scheduled_at": tick, "starts_at": start,
+            }),
+            json!({
+                "version": 1, "kind": "requested_sync", "id": id, "msp_org_id": id, "region": "us2", "mapping_id": id,
+                "actor": {"operator": id}, "requested_at": start,
+            }),
+        ]
+    }
+
+    #[test]
+    fn an_event_of_each_kind_is_read_and_written_as_this_release_wrote_it() {
+        for written in written() {
+            let event: Event = serde_json::from_value(written.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&event).unwrap(), written);
+            let text = written.to_string();
+            assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn an_event_without_a_version_is_the_first_releases() {
+        for mut written in written() {
+            let event: Event = serde_json::from_value(written.clone()).unwrap();
+            written.as_object_mut().unwrap().remove("version");
+            assert_eq!(serde_json::from_value::<Event>(written).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn an_event_of_a_later_release_is_refused_by_name() {
+        for (version, says) in [
+            (
+                json!(2),
+                "an event of version 2, and this release reads up to 1",
+            ),
+            (json!("x"), "no number"),
+            (json!(-1), "no number"),
+        ] {
+            let mut written = written()[0].clone();
+            written["version"] = version;
+            let error = serde_json::from_value::<Event>(written).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_names_what_runs_once_and_holds_ids_alone() {
+        let keys = written().map(|written| {
+            let event: Event = serde_json::from_value(written).unwrap();
+            event.key().to_string()
+        });
+        let kinds = keys.each_ref().map(|key| key.split_once('/').unwrap().0);
+        assert_eq!(kinds, ["connection", "customer", "mapping"]);
+        for key in &keys {
+            let (_, id) = key.split_once('/').unwrap();
+            assert!(id.parse::<uuid::Uuid>().is_ok(), "{key}");
         }
     }
 }

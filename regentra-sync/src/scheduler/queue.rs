@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 
 use crate::{
-    model::{ComplianceOrgId, CredentialId, MappingId},
+    model::{CredentialId, MappingId},
     schedule::Event,
 };
 
@@ -14,6 +14,7 @@ use crate::{
 enum Subject {
     Region(CredentialId),
     Mapping(MappingId),
+    Requested(MappingId),
 }
 
 impl Subject {
@@ -21,22 +22,7 @@ impl Subject {
         match event {
             Event::AssetSync(event) => Self::Region(event.credential()),
             Event::EvidenceSweep(event) => Self::Mapping(event.mapping_id),
-        }
-    }
-}
-
-/// What only one run at a time works on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
-    Region(CredentialId),
-    Customer(ComplianceOrgId),
-}
-
-impl Key {
-    pub(super) fn of(event: &Event) -> Self {
-        match event {
-            Event::AssetSync(event) => Self::Region(event.credential()),
-            Event::EvidenceSweep(event) => Self::Customer(event.customer_compliance_org_id),
+            Event::RequestedSync(event) => Self::Requested(event.mapping_id),
         }
     }
 }
@@ -143,8 +129,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{EventId, MspOrgId, OrganizationId, RegionKey},
-        schedule::SweepEvent,
+        model::{ComplianceOrgId, EventId, MspOrgId, OrganizationId, RegionKey},
+        schedule::{EventKey, SweepEvent},
     };
 
     const TICK: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
@@ -170,8 +156,12 @@ mod tests {
         }
     }
 
-    fn taken(queue: &mut Queue, now: OffsetDateTime, running: &BTreeSet<Key>) -> Option<EventId> {
-        let is_free = |event: &Event| !running.contains(&Key::of(event));
+    fn taken(
+        queue: &mut Queue,
+        now: OffsetDateTime,
+        running: &BTreeSet<EventKey>,
+    ) -> Option<EventId> {
+        let is_free = |event: &Event| !running.contains(&event.key());
         queue.take(now, is_free).map(|waiting| waiting.event.id())
     }
 
@@ -195,7 +185,7 @@ mod tests {
     fn an_event_whose_customer_is_worked_on_waits_and_lets_others_go_before() {
         let mut queue = Queue::default();
         let (first, other) = (sweep(1, 1, TICK, 0), sweep(2, 3, TICK, 1));
-        let running = BTreeSet::from([Key::of(&first.event)]);
+        let running = BTreeSet::from([first.event.key()]);
         let ids = (first.event.id(), other.event.id());
         queue.put(first);
         queue.put(other);

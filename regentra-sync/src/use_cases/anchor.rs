@@ -244,7 +244,7 @@ mod tests {
         host::{ManualClock, SinkError, SinkErrorKind, StoreClock},
         model::AuditDetails,
         ninjaone::NinjaOneApi,
-        schedule::PlanKind,
+        schedule::{Event, PlanKind},
         seal::{Keyring, MasterKey},
         store::{
             Anchors as _, AuditTrail as _, MemoryStore, Runs as _, Store,
@@ -296,6 +296,19 @@ mod tests {
         store_at(400).0
     }
 
+    /// Every event of a tick.
+    async fn plan(host: &Integration, kind: PlanKind, tick: OffsetDateTime) -> Vec<Event> {
+        let (mut events, mut from) = (Vec::new(), None);
+        loop {
+            let page = host.plan(kind, tick, from).await.unwrap();
+            events.extend(page.events);
+            from = page.next;
+            if from.is_none() {
+                return events;
+            }
+        }
+    }
+
     fn store_at(minutes: i64) -> (MemoryStore, ManualClock) {
         let clock = ManualClock::at(at(minutes));
         let store = MemoryStore::new().with_clock(StoreClock::of(clock.clone()));
@@ -328,16 +341,16 @@ mod tests {
             }]
         };
         sink.hangs.store(true, Relaxed);
-        host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        plan(&host, PlanKind::EvidenceSweep, at(360)).await;
         assert_eq!(findings(&host, world.msp).await, waiting("sink.deadline"));
         sink.hangs.store(false, Relaxed);
         sink.fails.store(true, Relaxed);
-        host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        plan(&host, PlanKind::EvidenceSweep, at(360)).await;
         let shown = findings(&host, world.msp).await;
         assert_eq!(shown, waiting("sink.unreadable"));
         assert!(shown[0].meaning().contains("(sink.unreadable)"));
         sink.fails.store(false, Relaxed);
-        host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        plan(&host, PlanKind::EvidenceSweep, at(360)).await;
         assert_eq!(findings(&host, world.msp).await, []);
         assert_eq!(store.anchoring_failure(world.msp).await.unwrap(), None);
     }
@@ -357,7 +370,7 @@ mod tests {
                 .unwrap(),
         );
         let host = host(&store, &sink);
-        let planned = host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        let planned = plan(&host, PlanKind::EvidenceSweep, at(360)).await;
         assert_eq!(planned.len(), 2, "no sweep waits for it");
         let shown = Finding::RootsNotMade {
             since: at(400),
@@ -433,9 +446,9 @@ mod tests {
         sweep_in(&two, "first", at(0)).await;
         sweep_in(&one, "second", at(360)).await;
         let host = host(&store, &sink);
-        let events = host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        let events = plan(&host, PlanKind::EvidenceSweep, at(360)).await;
         assert_eq!(events.len(), 2);
-        host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        plan(&host, PlanKind::EvidenceSweep, at(360)).await;
         let kept = sink.kept.lock().unwrap().clone();
         assert_eq!(kept.len(), 2, "once each: {kept:?}");
         for world in [&one, &two] {
@@ -474,18 +487,18 @@ mod tests {
         };
         sink.fails.store(true, Relaxed);
         sweep_in(&world, "first", at(0)).await;
-        let events = host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        let events = plan(&host, PlanKind::EvidenceSweep, at(360)).await;
         assert_eq!((events.len(), waiting().await), (1, 1));
         sink.hangs.store(true, Relaxed);
         sweep_in(&world, "second", at(360)).await;
         let before = tokio::time::Instant::now();
-        let events = host.plan(PlanKind::EvidenceSweep, at(720)).await.unwrap();
+        let events = plan(&host, PlanKind::EvidenceSweep, at(720)).await;
         assert_eq!((events.len(), waiting().await), (1, 2));
         assert_eq!(before.elapsed(), PLANNING_WAITS);
         // It works again: everything goes out, in order.
         sink.hangs.store(false, Relaxed);
         sink.fails.store(false, Relaxed);
-        host.plan(PlanKind::EvidenceSweep, at(1_080)).await.unwrap();
+        plan(&host, PlanKind::EvidenceSweep, at(1_080)).await;
         assert_eq!(waiting().await, 0);
         let kept = sink.kept.lock().unwrap().clone();
         let numbers: Vec<_> = kept.iter().map(|anchor| anchor.number).collect();
@@ -502,7 +515,7 @@ mod tests {
             sweep_in(&worlds[worlds.len() - 1], "first", at(0)).await;
         }
         *sink.hangs_for.lock().unwrap() = Some(worlds[0].msp.to_string());
-        host.plan(PlanKind::EvidenceSweep, at(360)).await.unwrap();
+        plan(&host, PlanKind::EvidenceSweep, at(360)).await;
         assert_eq!(sink.kept.lock().unwrap().len(), 4);
         let waiting = store.roots_waiting(worlds[0].msp, 9).await.unwrap();
         assert_eq!(waiting.len(), 1);

@@ -15,7 +15,7 @@ use crate::{
     },
     ninjaone::Access,
     rules::{SyncPlan, SyncTarget, sync_plan},
-    schedule::SyncEvent,
+    schedule::{RequestedSyncEvent, SyncEvent},
     store::{AssetCommit, AssetFilter, CommitOutcome, Guard},
 };
 
@@ -33,6 +33,7 @@ pub struct MappingSync {
 /// How the sync of one organization ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SyncOutcome {
     /// What was listed is what is stored.
     Synced {
@@ -64,6 +65,7 @@ enum Wanted {
     /// All but those that were synced already.
     AllBut(BTreeSet<MappingId>),
     Company(CompanyId),
+    Mapping(MappingId),
 }
 
 impl Wanted {
@@ -72,6 +74,7 @@ impl Wanted {
             Self::All => true,
             Self::AllBut(done) => !done.contains(&mapping),
             Self::Company(wanted) => *wanted == company,
+            Self::Mapping(wanted) => *wanted == mapping,
         }
     }
 }
@@ -146,9 +149,12 @@ impl Integration {
         Ok(synced)
     }
 
-    /// Handles a planned asset sync. Organizations that were synced since it was to start are left out: an event that is
-    /// delivered again spends its requests on those that are left.
-    pub(super) async fn handle_sync(&self, event: &SyncEvent) -> Result<Vec<MappingSync>> {
+    /// Syncs the assets of a region as a planned event says. Organizations that were synced since it was to start are left out: an
+    /// event that is delivered again spends its requests on those that are left.
+    ///
+    /// # Errors
+    /// As [`Self::sync_assets`]; [`ErrorKind::Busy`] while another run syncs the region.
+    pub async fn sync(&self, event: &SyncEvent) -> Result<Vec<MappingSync>> {
         let (msp, credential) = (event.msp_org_id, event.credential());
         let held = self.lease(msp, LeaseKey::RegionSync(credential)).await?;
         let held =
@@ -183,6 +189,17 @@ impl Integration {
         let record = self.of_region(credential, started_at, outcome);
         self.release(msp, held, vec![record]).await?;
         synced
+    }
+
+    /// Syncs the one organization that a person asked for; nothing where it is not mapped any more.
+    pub(super) async fn sync_requested(
+        &self,
+        event: &RequestedSyncEvent,
+    ) -> Result<Vec<MappingSync>> {
+        let (msp, credential) = (event.msp_org_id, event.credential());
+        let wanted = Wanted::Mapping(event.mapping_id);
+        self.sync_on_demand(msp, credential, wanted, event.actor, event.id)
+            .await
     }
 
     /// A sync that somebody waits for runs beside the schedule's: one that was broken off keeps nobody waiting. What keeps a whole
@@ -244,7 +261,8 @@ impl Integration {
         let credential = self.connected(msp, credential).await?;
         let mapped = self.mapped(msp, credential.id).await?;
         // With nothing mapped the list is asked for all the same: what is new is seen, and a connection that fails is noticed.
-        let is_first_look = mapped.is_empty() && !matches!(wanted, Wanted::Company(_));
+        let is_of_region = matches!(wanted, Wanted::All | Wanted::AllBut(_));
+        let is_first_look = mapped.is_empty() && is_of_region;
         let targets: Vec<_> = mapped
             .into_iter()
             .filter(|(mapping, company)| wanted.has(mapping.id, *company))

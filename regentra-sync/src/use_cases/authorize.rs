@@ -26,6 +26,7 @@ use crate::{
 
 /// What an administrator is asked to allow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RequestedAccess {
     /// Reading, and staying connected: `monitoring` and `offline_access`. It is all that this crate needs.
     #[default]

@@ -28,6 +28,7 @@ const BUDGET_LOW_PERCENT: u32 = 90;
 
 /// How a planned sweep ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SweepOutcome {
     /// It is in the customer's tenant.
     Committed(SweepReport),
@@ -44,6 +45,7 @@ pub enum SweepOutcome {
 /// Why there is nothing to sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SkipReason {
     /// The region was disconnected.
     Disconnected,

@@ -10,6 +10,7 @@ use crate::{
 
 /// What to do with an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Choice {
     /// Its devices are this company's.
     UseExisting(CompanyId),

@@ -23,6 +23,7 @@ use crate::{
 /// What to do with every organization that is pending review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Bulk {
     /// Each becomes a company of its own: one of its name that has no organization yet, else one is created.
     CreateNew,
@@ -35,6 +36,7 @@ pub enum Bulk {
 /// What is to be done with one organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BulkStep {
     /// It is mapped to a company that exists.
     Map {

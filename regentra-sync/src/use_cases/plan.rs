@@ -2,100 +2,144 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use futures_util::{StreamExt as _, stream};
 use ninjaone_client::Lane;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
-use super::{asset_sync::MappingSync, evidence_sweep::SweepOutcome, integration::Integration};
+use super::{
+    asset_sync::{MappingSync, SyncOutcome},
+    evidence_sweep::SweepOutcome,
+    integration::Integration,
+};
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     host::Progress,
-    model::{Actor, EventId, MspOrgId, RunKind, RunOutcome, RunRecord, RunSubject},
-    schedule::{Event, PlanKind, SweepEvent, SyncEvent, spread},
+    model::{
+        Actor, CredentialId, EventId, MappingId, MspOrgId, RunKind, RunOutcome, RunRecord,
+        RunSubject,
+    },
+    schedule::{
+        Attempt, Event, EventEnd, EventOutcome, PlanCursor, PlanKind, PlanPage, RequestedSyncEvent,
+        Retry, SweepEvent, SyncEvent, spread,
+    },
 };
 
 /// How many rows of the plan are read at a time.
 const PAGE: u32 = 1_000;
 
-/// How a planned event ended.
-#[derive(Debug)]
-pub enum Handled {
-    /// An asset sync, organization by organization.
-    AssetSync(Vec<MappingSync>),
-    /// An evidence sweep.
-    EvidenceSweep(SweepOutcome),
-    /// It was not begun: its connection's request budget is spent for more than a minute, and an event that waits for it must not
-    /// hold up others. Deliver it again after this time.
-    Deferred {
-        /// How long the wait is, as far as known now.
-        after: time::Duration,
-    },
-}
-
 /// An event that would wait longer than this for the request budget is not begun.
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_mins(1);
+
+/// An organization that was synced so shortly before a request for it is up to date: asked for twice within a minute, it is synced once.
+const JUST_SYNCED: Duration = Duration::minutes(1);
 
 impl Integration {
-    /// Plans the work of one tick over all MSPs: stage 1. Two schedulers that plan the same tick emit the same events.
+    /// Plans the work of one tick over all MSPs, page by page: stage 1. Begin without a cursor, and go on with
+    /// [`PlanPage::next`] until there is none. Two processes that plan the same tick emit the same events.
     ///
-    /// With an anchor sink, planning sweeps also makes the roots over the heads of the ticks before, and hands them out; what the
-    /// sink does not take within ten seconds waits for the next tick.
+    /// With an anchor sink, the last page of the sweeps also makes the roots over the heads of the ticks before, and hands them out;
+    /// what the sink does not take within ten seconds waits for the next tick.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
     #[tracing::instrument(name = "regentra.plan", skip_all, fields(?kind, %scheduled_at))]
-    pub async fn plan(&self, kind: PlanKind, scheduled_at: OffsetDateTime) -> Result<Vec<Event>> {
+    pub async fn plan(
+        &self,
+        kind: PlanKind,
+        scheduled_at: OffsetDateTime,
+        from: Option<PlanCursor>,
+    ) -> Result<PlanPage> {
         match kind {
-            PlanKind::AssetSync => self.plan_syncs(scheduled_at).await,
+            PlanKind::AssetSync => self.plan_syncs(scheduled_at, from).await,
             PlanKind::EvidenceSweep => {
-                let events = self.plan_sweeps(scheduled_at).await?;
-                self.anchor_before(scheduled_at).await;
-                Ok(events)
+                let page = self.plan_sweeps(scheduled_at, from).await?;
+                if page.next.is_none() {
+                    self.anchor_before(scheduled_at).await;
+                }
+                Ok(page)
             }
         }
     }
 
-    async fn plan_syncs(&self, scheduled_at: OffsetDateTime) -> Result<Vec<Event>> {
+    async fn plan_syncs(
+        &self,
+        scheduled_at: OffsetDateTime,
+        from: Option<PlanCursor>,
+    ) -> Result<PlanPage> {
         let length = self.inner.policy.asset_sync.every;
-        let (mut events, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.inner.store.active_credentials(after, PAGE).await?;
-            let Some(last) = page.last() else {
-                return Ok(events);
-            };
-            after = Some(last.credential);
-            events.extend(page.into_iter().map(|active| {
-                Event::AssetSync(SyncEvent {
-                    id: EventId::of_sync(active.credential, scheduled_at),
-                    msp_org_id: active.msp,
-                    region: active.region,
-                    scheduled_at,
-                    starts_at: spread(scheduled_at, length, active.credential.as_uuid()),
-                })
-            }));
-        }
+        let after = from.map(|from| CredentialId::from_uuid(from.get()));
+        let page = self.inner.store.active_credentials(after, PAGE).await?;
+        let next = page
+            .last()
+            .map(|last| PlanCursor::after(last.credential.as_uuid()));
+        let events = page.into_iter().map(|active| {
+            Event::AssetSync(SyncEvent {
+                id: EventId::of_sync(active.credential, scheduled_at),
+                msp_org_id: active.msp,
+                region: active.region,
+                scheduled_at,
+                starts_at: spread(scheduled_at, length, active.credential.as_uuid()),
+            })
+        });
+        Ok(PlanPage::new(events.collect(), next))
     }
 
-    async fn plan_sweeps(&self, scheduled_at: OffsetDateTime) -> Result<Vec<Event>> {
+    async fn plan_sweeps(
+        &self,
+        scheduled_at: OffsetDateTime,
+        from: Option<PlanCursor>,
+    ) -> Result<PlanPage> {
         let length = self.inner.policy.evidence_sweep.every;
-        let (mut events, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.inner.store.promoted_mappings(after, PAGE).await?;
-            let Some(last) = page.last() else {
-                return Ok(events);
-            };
-            after = Some(last.mapping);
-            events.extend(page.into_iter().map(|promoted| {
-                Event::EvidenceSweep(SweepEvent {
-                    id: EventId::of_sweep(promoted.mapping, scheduled_at),
-                    msp_credential_org_id: promoted.msp,
-                    customer_compliance_org_id: promoted.customer,
-                    mapping_id: promoted.mapping,
-                    region: promoted.region,
-                    external_org_id: promoted.external_org_id,
-                    scheduled_at,
-                    starts_at: spread(scheduled_at, length, promoted.mapping.as_uuid()),
-                })
-            }));
+        let after = from.map(|from| MappingId::from_uuid(from.get()));
+        let page = self.inner.store.promoted_mappings(after, PAGE).await?;
+        let next = page
+            .last()
+            .map(|last| PlanCursor::after(last.mapping.as_uuid()));
+        let events = page.into_iter().map(|promoted| {
+            Event::EvidenceSweep(SweepEvent {
+                id: EventId::of_sweep(promoted.mapping, scheduled_at),
+                msp_credential_org_id: promoted.msp,
+                customer_compliance_org_id: promoted.customer,
+                mapping_id: promoted.mapping,
+                region: promoted.region,
+                external_org_id: promoted.external_org_id,
+                scheduled_at,
+                starts_at: spread(scheduled_at, length, promoted.mapping.as_uuid()),
+            })
+        });
+        Ok(PlanPage::new(events.collect(), next))
+    }
+
+    /// The event that syncs the assets of one mapped organization, because a person asks for it: *Sync With NinjaOne* on a company.
+    /// Nothing is asked or written yet. Hand it to what runs events: [`Scheduler::requests`](crate::Scheduler::requests), an
+    /// engine's queue, or [`handle`](Self::handle) itself. An organization that was synced within the minute before is not
+    /// synced again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when the MSP has no such mapping, [`ErrorKind::Invalid`] when the organization is not mapped to a
+    /// company: map it first; [`ErrorKind::NotConnected`] when its region is not connected; [`ErrorKind::Store`].
+    pub async fn request_sync(
+        &self,
+        msp: MspOrgId,
+        mapping: MappingId,
+        actor: Actor,
+        request: EventId,
+    ) -> Result<Event> {
+        let Some(mapping) = self.inner.store.mapping(msp, mapping).await? else {
+            let message = "there is no such organization: look at the list";
+            return Err(Error::new(ErrorKind::NotFound, message));
+        };
+        if mapping.state.company().is_none() {
+            let message = "this organization is not mapped to a company: map it first";
+            return Err(Error::new(ErrorKind::Invalid, message));
         }
+        let region = self.connected(msp, mapping.credential).await?.region;
+        Ok(Event::RequestedSync(RequestedSyncEvent {
+            id: request.for_mapping(mapping.id),
+            msp_org_id: msp,
+            region,
+            mapping_id: mapping.id,
+            actor,
+            requested_at: self.now(),
+        }))
     }
 
     /// Leaves out of a plan what is done already, as far as the store knows: for a process that starts in the middle of an
@@ -131,32 +175,89 @@ impl Integration {
 
     async fn is_done(&self, event: &Event, run: &RunRecord) -> Result<bool> {
         match event {
-            Event::AssetSync(_) => Ok(run.outcome == RunOutcome::Succeeded),
+            Event::AssetSync(_) | Event::RequestedSync(_) => {
+                Ok(run.outcome == RunOutcome::Succeeded)
+            }
             // The last run may have been somebody's own; the store remembers exactly.
             Event::EvidenceSweep(event) => self.is_swept(event).await,
         }
     }
 
-    /// Handles a planned event: stage 2. It may run again for one event, here or elsewhere; `attempt` counts from 1 and is for
-    /// the log.
-    ///
-    /// # Errors
-    /// As [`sync_assets`](Self::sync_assets) and [`sweep`](Self::sweep).
-    pub async fn handle(&self, event: &Event, attempt: u32) -> Result<Handled> {
+    /// Handles an event: stage 2. It may be delivered again, here or elsewhere, without doubling anything; `attempt` counts from 1.
+    /// The answer says what came of it and when to deliver it again, by [`Policy::retry`](crate::host::Policy::retry). What failed
+    /// is in the log, in the record of the run, and on the operator's card.
+    pub async fn handle(&self, event: &Event, attempt: u32) -> EventEnd {
+        let cadence = match event.kind() {
+            PlanKind::AssetSync => self.inner.policy.asset_sync,
+            PlanKind::EvidenceSweep => self.inner.policy.evidence_sweep,
+        };
+        let until = match event {
+            Event::RequestedSync(event) => event.requested_at.saturating_add(cadence.every),
+            _ => cadence.next(event.scheduled_at()),
+        };
+        self.handle_by(event, attempt, until, self.inner.policy.retry)
+            .await
+    }
+
+    /// The same by another cadence and another rule of retries than the policy's: nothing is tried again from `until` on.
+    pub(crate) async fn handle_by(
+        &self,
+        event: &Event,
+        attempt: u32,
+        until: OffsetDateTime,
+        retry: Retry,
+    ) -> EventEnd {
         if attempt > 1 {
             tracing::info!(event = %event.id(), attempt, "handled again");
         }
-        if let Some(after) = self.waits_for_budget(event).await? {
-            return Ok(Handled::Deferred { after });
+        let handled = match self.waits_for_budget(event).await {
+            Ok(Some(wait)) => return Retry::deferred(event, wait),
+            Ok(None) => match event {
+                Event::AssetSync(event) => self.sync(event).await.map(|all| of_all(&all)),
+                Event::EvidenceSweep(event) => {
+                    self.sweep(event).await.map(|swept| of_sweep(&swept))
+                }
+                Event::RequestedSync(event) => self.handle_requested(event).await,
+            },
+            Err(error) => Err(error),
+        };
+        let (outcome, is_retryable) = handled.unwrap_or_else(|error| {
+            tracing::warn!(event = %event.id(), attempt, %error, "an event failed");
+            of_error(&error)
+        });
+        let attempt = Attempt {
+            event,
+            number: attempt,
+            now: self.now(),
+            until,
+            lease: self.inner.policy.lease_length,
+        };
+        retry.verdict(attempt, outcome, is_retryable)
+    }
+
+    async fn handle_requested(&self, event: &RequestedSyncEvent) -> Result<(EventOutcome, bool)> {
+        let (msp, credential) = (event.msp_org_id, event.credential());
+        let subject = RunSubject {
+            kind: RunKind::AssetSync,
+            credential,
+            mapping: Some(event.mapping_id),
+        };
+        let since = event.requested_at.saturating_sub(JUST_SYNCED);
+        let runs = self.views().runs(msp).await?;
+        let mut of_mapping = runs.iter().filter(|run| run.subject == subject);
+        if of_mapping.any(|run| run.was_done_since(since)) {
+            return Ok((EventOutcome::DoneBefore, false));
         }
-        match event {
-            Event::AssetSync(event) => Ok(Handled::AssetSync(self.handle_sync(event).await?)),
-            Event::EvidenceSweep(event) => Ok(Handled::EvidenceSweep(self.sweep(event).await?)),
+        let synced = self.sync_requested(event).await?;
+        if synced.is_empty() {
+            // It is not mapped any more.
+            return Ok((EventOutcome::Skipped, false));
         }
+        Ok(of_all(&synced))
     }
 
     /// How long the event would wait for the request budget before it began, where that is too long.
-    async fn waits_for_budget(&self, event: &Event) -> Result<Option<time::Duration>> {
+    async fn waits_for_budget(&self, event: &Event) -> Result<Option<std::time::Duration>> {
         let (msp, id) = (event.msp(), event.credential());
         // Nothing is decided by what is read here: the run reads its credential when it begins.
         let mut credentials = self.inner.store.credentials(msp).await?.into_iter();
@@ -165,10 +266,12 @@ impl Integration {
             return Ok(None);
         };
         let tenant = &credential.fingerprint;
-        let wait = self.inner.ninjaone.budget_wait(id, tenant, Lane::Sweep);
-        let wait = wait.await?;
-        let after = time::Duration::try_from(wait).unwrap_or(time::Duration::MAX);
-        Ok((wait > LONGEST_WAIT).then_some(after))
+        let lane = match event {
+            Event::RequestedSync(_) => Lane::Interactive,
+            _ => Lane::Sweep,
+        };
+        let wait = self.inner.ninjaone.budget_wait(id, tenant, lane).await?;
+        Ok((wait > LONGEST_WAIT).then_some(wait))
     }
 
     /// Sweeps every promoted customer of one MSP at once, without spreading the starts: at the wish of `actor`, whom the audit
@@ -188,14 +291,22 @@ impl Integration {
     ) -> Result<Vec<(SweepEvent, Result<SweepOutcome>)>> {
         let mut customers: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let scheduled_at = self.inner.policy.evidence_sweep.last(scheduled_at);
-        for event in self.plan_sweeps(scheduled_at).await? {
-            if let Event::EvidenceSweep(event) = event
-                && event.msp_credential_org_id == msp
-            {
-                customers
-                    .entry(event.customer_compliance_org_id)
-                    .or_default()
-                    .push(event);
+        let mut from = None;
+        loop {
+            let page = self.plan_sweeps(scheduled_at, from).await?;
+            for event in page.events {
+                if let Event::EvidenceSweep(event) = event
+                    && event.msp_credential_org_id == msp
+                {
+                    customers
+                        .entry(event.customer_compliance_org_id)
+                        .or_default()
+                        .push(event);
+                }
+            }
+            from = page.next;
+            if from.is_none() {
+                break;
             }
         }
         let subjects = customers.values().map(Vec::len).sum();
@@ -232,5 +343,47 @@ fn subject_of(event: &Event) -> RunSubject {
             credential: event.credential(),
             mapping: Some(event.mapping_id),
         },
+        Event::RequestedSync(event) => RunSubject {
+            kind: RunKind::AssetSync,
+            credential: event.credential(),
+            mapping: Some(event.mapping_id),
+        },
+    }
+}
+
+/// What came of a sweep, and whether it is worth handling again.
+const fn of_sweep(swept: &SweepOutcome) -> (EventOutcome, bool) {
+    match swept {
+        SweepOutcome::Committed(_) => (EventOutcome::Done, false),
+        SweepOutcome::AlreadyCommitted => (EventOutcome::DoneBefore, false),
+        SweepOutcome::Skipped(_) => (EventOutcome::Skipped, false),
+        SweepOutcome::Superseded(_) => (EventOutcome::Superseded, true),
+        SweepOutcome::Busy => (EventOutcome::Busy, true),
+    }
+}
+
+/// The same of the organizations of an asset sync together.
+fn of_all(synced: &[MappingSync]) -> (EventOutcome, bool) {
+    let ends = synced.iter().filter_map(|synced| match &synced.outcome {
+        Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing | SyncOutcome::OutOfView) => None,
+        Ok(SyncOutcome::Superseded) => Some((EventOutcome::Superseded, true)),
+        Err(error) => Some(of_error(error)),
+    });
+    // One that may come right is reason enough to try again; those that are done are not asked again.
+    let worst =
+        ends.max_by_key(|(end, again)| (*again, matches!(end, EventOutcome::Failed { .. })));
+    worst.unwrap_or((EventOutcome::Done, false))
+}
+
+/// The same of an error.
+fn of_error(error: &Error) -> (EventOutcome, bool) {
+    match error.kind() {
+        ErrorKind::Busy => (EventOutcome::Busy, true),
+        ErrorKind::Superseded => (EventOutcome::Superseded, true),
+        ErrorKind::NotConnected => (EventOutcome::Skipped, false),
+        error_kind => {
+            let failed = EventOutcome::Failed { error: error_kind };
+            (failed, error.is_retryable())
+        }
     }
 }

@@ -108,6 +108,7 @@ pub struct CustomerStatus {
 /// Where the dry run of a customer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "dry_run", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum DryRun {
     /// The company was not promoted: it contributes assets only.
     NotPromoted,

@@ -72,6 +72,7 @@ impl Diagnosis {
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Severity {
     /// Nothing of it works until somebody does something.
     Blocking,

@@ -27,6 +27,7 @@ pub mod authorization;
 pub mod canaries;
 pub mod history;
 pub mod log;
+pub mod plan;
 pub mod postgres;
 pub mod proofs;
 pub mod regions;

@@ -17,6 +17,7 @@ use std::{
 };
 
 use ninjaone_simulator::{Preset, Tenant, front::tcp};
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, ErrorKind, Integration, Scheduler, SyncOutcome,
     host::{Clock as _, ManualClock, Observer, Policy, Progress, StoreClock},
@@ -26,7 +27,7 @@ use regentra_sync::{
     },
     ninjaone::NinjaOneApi,
     ninjaone_client::{self, RateLimit, RetryPolicy},
-    schedule::{Cadence, EventEnd, PlanKind},
+    schedule::{Cadence, EventOutcome, PlanKind, Retry},
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };
@@ -549,13 +550,13 @@ fn forget_peak() {
 
 /// How the events of each MSP ended.
 #[derive(Debug, Default)]
-struct Ends(Mutex<BTreeMap<EventId, EventEnd>>);
+struct Ends(Mutex<BTreeMap<EventId, EventOutcome>>);
 
 impl Observer for Ends {
     fn progress(&self, progress: &Progress) {
-        if let Progress::EventFinished { event, end, .. } = progress {
+        if let Progress::EventFinished { event, outcome, .. } = progress {
             let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            ends.insert(*event, *end);
+            ends.insert(*event, *outcome);
         }
     }
 }
@@ -671,7 +672,7 @@ impl Host {
     }
 
     /// Everything that is due in the next tick, by the scheduler; how the events of each MSP ended.
-    async fn tick(&self, attack: Attack) -> BTreeMap<MspOrgId, Vec<EventEnd>> {
+    async fn tick(&self, attack: Attack) -> BTreeMap<MspOrgId, Vec<EventOutcome>> {
         self.clock
             .set(Cadence::EVIDENCE_SWEEP.next(self.clock.now()) + Duration::minutes(1));
         self.ends
@@ -686,12 +687,14 @@ impl Host {
         ];
         let mut of = BTreeMap::new();
         for (kind, cadence) in policy {
-            for event in integration.plan(kind, cadence.last(now)).await.unwrap() {
+            for event in integration.plan_all(kind, cadence.last(now)).await.unwrap() {
                 of.insert(event.id(), event.msp());
             }
         }
         // All four slots could be the hostile tenant's, were they not shared.
-        let scheduler = Scheduler::new(integration).parallel(4).attempts(1);
+        let scheduler = Scheduler::new(integration)
+            .parallel(4)
+            .retry(Retry::default().attempts(1));
         scheduler.run_due(std::future::pending()).await;
         let mut ends: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (event, end) in self
@@ -754,7 +757,7 @@ async fn whatever_one_tenant_answers_the_others_are_served_and_memory_stays_in_b
         for number in 1..=HEALTHY {
             assert_eq!(
                 ends[&msp(number)],
-                [EventEnd::Done; 3],
+                [EventOutcome::Done; 3],
                 "{attack:?}, MSP {number}"
             );
         }
@@ -767,7 +770,8 @@ async fn whatever_one_tenant_answers_the_others_are_served_and_memory_stays_in_b
         let Some((kind, words)) = attack.ends() else {
             continue;
         };
-        let is_of_kind = |end: &EventEnd| *end == EventEnd::Failed { error: kind };
+        let error = ErrorKind::from_name(kind);
+        let is_of_kind = |end: &EventOutcome| *end == EventOutcome::Failed { error };
         assert!(
             ends[&msp(0)].iter().all(is_of_kind),
             "{attack:?}: {:?}",

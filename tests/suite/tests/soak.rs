@@ -29,6 +29,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ninjaone_simulator::{CursorHabit, Fault, Preset, Request, RetryAfter, Tenant};
 use peak_alloc::PeakAlloc;
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, Integration, Scheduler,
     host::{
@@ -42,7 +43,7 @@ use regentra_sync::{
     ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError, TransportErrorKind},
     regentra_evidence::{SignalKind, verify_chain},
-    schedule::{Cadence, Event, EventEnd, PlanKind},
+    schedule::{Cadence, Event, EventOutcome, PlanKind, Retry},
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };
@@ -279,9 +280,9 @@ impl Observer for Watched {
     fn progress(&self, progress: &Progress) {
         match progress {
             Progress::Idle { until, .. } => drop(self.idle.send_replace(Some(*until))),
-            Progress::EventFinished { event, end, .. } => {
-                let end = match end {
-                    EventEnd::Failed { error } => error,
+            Progress::EventFinished { event, outcome, .. } => {
+                let end = match outcome {
+                    EventOutcome::Failed { error } => error.as_str(),
                     other => other.as_str(),
                 };
                 *self.ends.lock().unwrap().entry(end).or_default() += 1;
@@ -429,7 +430,7 @@ impl Soak {
 
     /// A process whose clock is wrong does what it can, once, and ends.
     async fn by_a_wrong_clock(&self, ahead: Duration) {
-        let scheduler = Scheduler::new(self.process(ahead)).attempts(1);
+        let scheduler = Scheduler::new(self.process(ahead)).retry(Retry::default().attempts(1));
         scheduler.run_due(pending()).await;
     }
 
@@ -437,7 +438,10 @@ impl Soak {
     async fn dies(&self) {
         let process = self.process(Duration::ZERO);
         let tick = Cadence::EVIDENCE_SWEEP.last(self.clock.now());
-        let events = process.plan(PlanKind::EvidenceSweep, tick).await.unwrap();
+        let events = process
+            .plan_all(PlanKind::EvidenceSweep, tick)
+            .await
+            .unwrap();
         for event in events {
             let Event::EvidenceSweep(event) = event else {
                 continue;
@@ -698,7 +702,7 @@ async fn live_through_it() {
         Arc::clone(&main.live),
         Some(Arc::clone(&main.watched)),
     );
-    let scheduler = Scheduler::new(process).attempts(3);
+    let scheduler = Scheduler::new(process).retry(Retry::default().attempts(3));
     let stop = Arc::new(tokio::sync::Notify::new());
     let running = tokio::spawn({
         let stop = Arc::clone(&stop);

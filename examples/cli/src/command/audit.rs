@@ -130,10 +130,11 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
             let way = match grant {
                 Grant::ClientCredentials => "",
                 Grant::AuthorizationCode => ", authorized by an administrator",
+                _ => ", by a grant that this release does not know",
             };
             let view = match view {
                 TenantView::Part => ", who sees a part of the tenant only",
-                TenantView::Whole | TenantView::Unknown => "",
+                _ => "",
             };
             format!("{region}{again}{way}{view}")
         }
@@ -250,6 +251,7 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
         AuditDetails::OverrideUsed { .. } => {
             "the client id is connected elsewhere too, on purpose".to_owned()
         }
+        _ => "a row that this release does not know: read it with `--json`".to_owned(),
     }
 }
 

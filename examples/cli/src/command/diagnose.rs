@@ -48,7 +48,7 @@ pub fn said(portal: &Portal, found: &[Diagnosis]) -> String {
         let mark = match finding.severity() {
             Severity::Blocking => "✗",
             Severity::Attention => "!",
-            Severity::Information => "·",
+            _ => "·",
         };
         let region = diagnosis
             .region

@@ -221,5 +221,6 @@ const fn name(report: Report) -> &'static str {
         Report::SoftwarePatchInstalls => "queries/software-patch-installs",
         Report::Activities => "activities",
         Report::CustomFields => "queries/custom-fields",
+        other => other.as_str(),
     }
 }

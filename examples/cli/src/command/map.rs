@@ -279,6 +279,10 @@ fn preview(
                 Shown::text("left pending review"),
                 left.meaning().to_owned(),
             ),
+            _ => (
+                Shown::text("decided in a way that this release does not know"),
+                String::new(),
+            ),
         };
         table.add_row([
             table::cell(label(mapping)),

@@ -10,7 +10,7 @@ use clap::Args;
 use regentra_sync::{
     Scheduler, Stopped,
     host::{Clock, Observer, Policy, Progress},
-    schedule::{Cadence, EventEnd, PlanKind},
+    schedule::{Cadence, EventOutcome, PlanKind, Retry},
 };
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
@@ -91,7 +91,7 @@ pub async fn run(args: RunArgs, host: &HostArgs) -> anyhow::Result<()> {
         .parallel(args.parallel)
         .grace(Duration::seconds(args.grace.into()));
     if args.once {
-        scheduler = scheduler.attempts(ATTEMPTS_ONCE);
+        scheduler = scheduler.retry(Retry::default().attempts(ATTEMPTS_ONCE));
     }
     let note = if args.once {
         "doing what is due"
@@ -261,6 +261,7 @@ const fn words(kind: PlanKind) -> &'static str {
     match kind {
         PlanKind::AssetSync => "asset sync",
         PlanKind::EvidenceSweep => "evidence sweep",
+        other => other.as_str(),
     }
 }
 
@@ -322,27 +323,27 @@ impl Observer for Journal {
             Progress::EventFinished {
                 kind,
                 event,
-                end,
+                outcome,
                 retry_at,
             } => {
-                let how = match end {
-                    EventEnd::Done => "is done".to_owned(),
-                    EventEnd::DoneBefore => "was done already".to_owned(),
-                    EventEnd::Skipped => "has nothing to do any more".to_owned(),
-                    EventEnd::Deferred => "waits until the request budget has room".to_owned(),
-                    EventEnd::Busy => "is worked on elsewhere".to_owned(),
-                    EventEnd::Failed { error } => format!("failed ({error})"),
+                let how = match outcome {
+                    EventOutcome::Done => "is done".to_owned(),
+                    EventOutcome::DoneBefore => "was done already".to_owned(),
+                    EventOutcome::Skipped => "has nothing to do any more".to_owned(),
+                    EventOutcome::Deferred => "waits until the request budget has room".to_owned(),
+                    EventOutcome::Busy => "is worked on elsewhere".to_owned(),
+                    EventOutcome::Failed { error } => format!("failed ({error})"),
                     _ => "changed meanwhile".to_owned(),
                 };
                 let again =
                     retry_at.map_or_else(String::new, |at| format!("; again at {}", clock(at)));
                 let text = format!("{} {event} {how}{again}", words(*kind));
-                let error = match end {
-                    EventEnd::Failed { error } => Some(error),
+                let error = match outcome {
+                    EventOutcome::Failed { error } => Some(error),
                     _ => None,
                 };
                 let particulars = json!({
-                    "kind": kind, "event": event, "end": end.as_str(), "error": error,
+                    "kind": kind, "event": event, "end": outcome.as_str(), "error": error,
                     "retry_at": retry_at.map(rfc3339),
                 });
                 self.write("finished", &text, particulars);

@@ -122,7 +122,7 @@ pub fn card(connection: &ConnectionStatus, now: OffsetDateTime) -> String {
             "sees",
             "not known whether the authorized user sees the whole tenant".to_owned(),
         ),
-        TenantView::Unknown | TenantView::Whole => {}
+        _ => {}
     }
     let of = |wanted: fn(&DryRun) -> bool| {
         connection
@@ -192,6 +192,7 @@ fn customers(customers: &[CustomerStatus], now: OffsetDateTime) -> String {
                 DryRun::NotPromoted => "assets only".to_owned(),
                 DryRun::Pending => "dry run pending".to_owned(),
                 DryRun::Over { since } => format!("since {}", minute(since)),
+                _ => "not known to this release".to_owned(),
             }),
             table::cell(last_run(customer.last_asset_sync.as_ref(), now)),
             table::cell(match customer.dry_run {
@@ -221,6 +222,7 @@ fn last_run(run: Option<&LastRun>, now: OffsetDateTime) -> String {
             format!("{when}, without {}", each.join(", "))
         }
         RunOutcome::Failed { error } => format!("{when}, failed ({error})"),
+        _ => format!("{when}, ended in a way that this release does not know"),
     }
 }
 

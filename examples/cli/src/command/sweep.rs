@@ -194,9 +194,11 @@ fn remark(outcome: &Outcome) -> String {
             SkipReason::NotPromoted => "skipped: not promoted",
             SkipReason::NotDue => "skipped: its time has not come",
             SkipReason::Overtaken => "skipped: swept since",
+            _ => "skipped",
         }
         .to_owned(),
         Ok(SweepOutcome::Busy) => BUSY.to_owned(),
+        Ok(_) => "ended in a way that this release does not know".to_owned(),
         Err(error) => format!("failed: {error}"),
     }
 }
@@ -217,6 +219,7 @@ fn row(portal: &Portal, (event, outcome): &Swept) -> Value {
         Ok(SweepOutcome::Superseded(_)) => json!({ "outcome": "superseded" }),
         Ok(SweepOutcome::Skipped(reason)) => json!({ "outcome": "skipped", "reason": reason }),
         Ok(SweepOutcome::Busy) => json!({ "outcome": "busy" }),
+        Ok(_) => json!({ "outcome": "unknown" }),
         Err(error) => json!({
             "outcome": "failed", "error": error.kind().as_str(), "message": error.to_string(),
         }),

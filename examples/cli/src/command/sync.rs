@@ -253,6 +253,7 @@ fn remark(synced: &MappingSync) -> String {
             }
             remarks.join("; ")
         }
+        Ok(_) => "ended in a way that this release does not know".to_owned(),
     }
 }
 

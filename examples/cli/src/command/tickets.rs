@@ -171,6 +171,7 @@ fn about(portal: &Portal, action: &OutboxAction) -> String {
             let why = match reason {
                 NoteReason::Disconnected => "NinjaOne was disconnected",
                 NoteReason::Unmapped => "the organization is not mapped any more",
+                _ => "for a reason that this release does not know",
             };
             format!("{}: {why}", of(key))
         }
@@ -182,5 +183,6 @@ fn about(portal: &Portal, action: &OutboxAction) -> String {
                 count(entries.len() as u64, "company", "companies")
             )
         }
+        _ => "a message that this release does not know".to_owned(),
     }
 }

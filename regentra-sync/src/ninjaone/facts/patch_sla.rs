@@ -23,6 +23,7 @@ use super::{Malformed, caseless, instant, opaque, present, row_device};
 
 /// Which report a row comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PatchReport {
     /// What is pending now.
     Pending,

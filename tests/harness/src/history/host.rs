@@ -17,6 +17,7 @@ use crate::history::{
     truth::{MSPS, Org, Tenant, msp_id},
     view::{Names, company_id, customer_id, customer_of, folded},
 };
+use crate::plan::PlanAll as _;
 
 /// How an operation ended, in the words that the model has for it.
 #[derive(Default)]
@@ -233,6 +234,7 @@ impl Host {
                     Ok(SyncOutcome::Missing) => "missing".to_owned(),
                     Ok(SyncOutcome::OutOfView) => "out of view".to_owned(),
                     Ok(SyncOutcome::Superseded) => "superseded".to_owned(),
+                    Ok(other) => panic!("{other:?}"),
                     Err(error) => format!("{:?}", error.kind()),
                 };
                 if outcome == "Busy" {
@@ -249,7 +251,7 @@ impl Host {
         let tick = Cadence::EVIDENCE_SWEEP.last(self.clock.now());
         let events = self
             .process
-            .plan(PlanKind::EvidenceSweep, tick)
+            .plan_all(PlanKind::EvidenceSweep, tick)
             .await
             .unwrap();
         let sweeps = events.into_iter().filter_map(|event| match event {
@@ -261,14 +263,18 @@ impl Host {
                 };
                 Some((event, sweep))
             }
-            Event::AssetSync(_) => None,
+            _ => None,
         });
         sweeps.collect()
     }
 
     async fn plan_syncs(&self) -> BTreeSet<Tenant> {
         let tick = Cadence::ASSET_SYNC.last(self.clock.now());
-        let events = self.process.plan(PlanKind::AssetSync, tick).await.unwrap();
+        let events = self
+            .process
+            .plan_all(PlanKind::AssetSync, tick)
+            .await
+            .unwrap();
         let tenants = events.into_iter().filter_map(|event| match event {
             Event::AssetSync(event) => {
                 let mut all = Tenant::ALL.into_iter();
@@ -276,7 +282,7 @@ impl Host {
                     msp_id(tenant.msp()) == event.msp_org_id && tenant.region() == event.region
                 })
             }
-            Event::EvidenceSweep(_) => None,
+            _ => None,
         });
         tenants.collect()
     }
@@ -294,5 +300,6 @@ fn said_of_sweep(swept: SweepOutcome) -> String {
         SweepOutcome::Superseded(guard) => format!("superseded: {guard:?}"),
         SweepOutcome::Skipped(_) => "skipped".to_owned(),
         SweepOutcome::Busy => "busy".to_owned(),
+        other => panic!("{other:?}"),
     }
 }

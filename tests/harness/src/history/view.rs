@@ -236,6 +236,7 @@ impl Names {
             OutboxAction::Note { key, reason } => match reason {
                 NoteReason::Disconnected => Says::Disconnected(self.key(*key)),
                 NoteReason::Unmapped => Says::Unmapped(self.key(*key)),
+                other => panic!("{other:?}"),
             },
             OutboxAction::Digest { entries } => {
                 let entries = entries.iter().flat_map(|(company, keys)| {
@@ -247,6 +248,7 @@ impl Names {
                 });
                 Says::Digest(entries.collect())
             }
+            other => panic!("{other:?}"),
         };
         Message {
             at: row.created_at,

@@ -23,6 +23,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
+use crate::plan::PlanAll as _;
 use crate::proofs::snapshot::{Snapshot, Tenants};
 use crate::scripted::Scripted;
 
@@ -161,11 +162,11 @@ impl Site {
     /// The sweep of one mapping in the present tick.
     pub async fn sweep_event(&self, mapping: MappingId) -> SweepEvent {
         let process = self.process();
-        let events = process.plan(PlanKind::EvidenceSweep, self.tick());
+        let events = process.plan_all(PlanKind::EvidenceSweep, self.tick());
         let events = events.await.unwrap().into_iter();
         let mut sweeps = events.filter_map(|event| match event {
             Event::EvidenceSweep(sweep) => Some(sweep),
-            Event::AssetSync(_) => None,
+            _ => None,
         });
         sweeps.find(|sweep| sweep.mapping_id == mapping).unwrap()
     }
@@ -174,11 +175,11 @@ impl Site {
     pub async fn sync_event(&self, msp: MspOrgId) -> SyncEvent {
         let due = Cadence::ASSET_SYNC.last(self.clock.now());
         let process = self.process();
-        let events = process.plan(PlanKind::AssetSync, due);
+        let events = process.plan_all(PlanKind::AssetSync, due);
         let events = events.await.unwrap().into_iter();
         let mut syncs = events.filter_map(|event| match event {
             Event::AssetSync(sync) => Some(sync),
-            Event::EvidenceSweep(_) => None,
+            _ => None,
         });
         syncs.find(|sync| sync.msp_org_id == msp).unwrap()
     }

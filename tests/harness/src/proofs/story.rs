@@ -206,12 +206,7 @@ impl Story {
                 promote.await.map_err(said)?;
             }
             Operation::SyncAssets => {
-                let event = regentra_sync::schedule::Event::AssetSync(self.sync.clone());
-                let handled = process.handle(&event, 1).await.map_err(said)?;
-                let regentra_sync::Handled::AssetSync(synced) = handled else {
-                    return Err("an asset sync is handled as one".to_owned());
-                };
-                all_synced(synced)?;
+                all_synced(process.sync(&self.sync).await.map_err(said)?)?;
             }
             Operation::SyncCompany => {
                 let company = regentra_sync::model::CompanyId::of_name(ours, "Contoso");
@@ -275,7 +270,7 @@ fn all_synced(synced: Vec<regentra_sync::MappingSync>) -> Result<(), String> {
     for synced in synced {
         match synced.outcome {
             Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing | SyncOutcome::OutOfView) => {}
-            Ok(SyncOutcome::Superseded) => return Err("superseded".to_owned()),
+            Ok(other) => return Err(format!("{other:?}")),
             Err(error) => return Err(error.to_string()),
         }
     }

@@ -20,6 +20,7 @@ use regentra_sync::{
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
+use crate::plan::PlanAll as _;
 use crate::scripted::{Scripted, device};
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 06:31 UTC);
@@ -246,11 +247,11 @@ impl Host {
 
     pub(crate) async fn sweep_events(&self) -> Vec<SweepEvent> {
         let tick = Cadence::EVIDENCE_SWEEP.last(self.clock.now());
-        let planned = self.integration.plan(PlanKind::EvidenceSweep, tick);
+        let planned = self.integration.plan_all(PlanKind::EvidenceSweep, tick);
         let events = planned.await.unwrap().into_iter();
         let sweeps = events.filter_map(|event| match event {
             Event::EvidenceSweep(sweep) => Some(sweep),
-            Event::AssetSync(_) => None,
+            _ => None,
         });
         sweeps.collect()
     }

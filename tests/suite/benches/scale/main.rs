@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, Integration, MappingSync, SweepOutcome, SyncOutcome,
     host::{Clock as _, ManualClock, StoreClock},
@@ -174,14 +175,14 @@ async fn story(database: &Database, arguments: &Arguments) -> anyhow::Result<()>
             arguments.mappings,
         )
         .await?;
-    let plan = host.integration.plan(PlanKind::EvidenceSweep, NOW);
+    let plan = host.integration.plan_all(PlanKind::EvidenceSweep, NOW);
     let plan = async { Ok(plan.await?.len()) };
     let events = meter.measure("plan evidence sweeps", planned, plan).await?;
     ensure!(
         events == planned,
         "{events} of {planned} mappings were planned"
     );
-    let plan = host.integration.plan(PlanKind::AssetSync, NOW);
+    let plan = host.integration.plan_all(PlanKind::AssetSync, NOW);
     let plan = async { Ok(plan.await?.len()) };
     let msps = 1 + others::msps(arguments.mappings);
     let events = meter.measure("plan asset syncs", msps, plan).await?;

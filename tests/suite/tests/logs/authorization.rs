@@ -3,10 +3,11 @@
 use std::{fs, path::Path};
 
 use regentra_harness::authorization::{File, LOG, NOW, Scene, event, killed, msp, tenant};
+use regentra_harness::plan::PlanAll as _;
 use regentra_harness::test_name;
 use regentra_sync::{
-    BeginAuthorization, Callback, Choice, Connect, ErrorKind, Handled, RequestedAccess,
-    SweepOutcome, SyncOutcome,
+    BeginAuthorization, Callback, Choice, Connect, ErrorKind, RequestedAccess, SweepOutcome,
+    SyncOutcome,
     model::{Actor, TenantView},
     ninjaone_client::{ErrorKind as Vendor, Scope},
     schedule::{Event, PlanKind},
@@ -72,13 +73,15 @@ async fn an_administrator_authorizes_and_everything_runs() {
     // Tokens die while it works.
     scene.server.tenant().revoke_tokens();
     for kind in [PlanKind::AssetSync, PlanKind::EvidenceSweep] {
-        for event in integration.plan(kind, NOW).await.unwrap() {
-            match (&event, integration.handle(&event, 1).await.unwrap()) {
-                (Event::AssetSync(_), Handled::AssetSync(synced)) => {
+        for event in integration.plan_all(kind, NOW).await.unwrap() {
+            match event {
+                Event::AssetSync(event) => {
+                    let synced = integration.sync(&event).await.unwrap();
                     let whole = |outcome| matches!(outcome, Ok(SyncOutcome::Synced { .. }));
                     assert!(synced.len() == 2 && synced.into_iter().all(|s| whole(s.outcome)));
                 }
-                (Event::EvidenceSweep(_), Handled::EvidenceSweep(swept)) => {
+                Event::EvidenceSweep(event) => {
+                    let swept = integration.sweep(&event).await.unwrap();
                     assert!(matches!(swept, SweepOutcome::Committed(_)), "{swept:?}");
                 }
                 other => panic!("{other:?}"),

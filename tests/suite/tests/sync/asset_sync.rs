@@ -1,5 +1,6 @@
 //! Section 4: assets.
 
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, ErrorKind, MappingSync, SyncOutcome,
     model::{
@@ -8,6 +9,7 @@ use regentra_sync::{
         RunKind, RunOutcome, Source, SyncCounts, Version,
     },
     ninjaone_client::{ErrorKind as Vendor, Lane},
+    schedule::EventOutcome,
     store::{AssetCommit, AssetWrite, CommitOutcome},
 };
 use time::Duration;
@@ -815,9 +817,10 @@ async fn a_company_is_synced_on_demand_before_the_schedule(host: Host) {
         ]
     );
     let kind = regentra_sync::schedule::PlanKind::AssetSync;
-    let events = host.integration.plan(kind, host.tick()).await.unwrap();
+    let events = host.integration.plan_all(kind, host.tick()).await.unwrap();
     assert_eq!(events.len(), 1);
-    host.integration.handle(&events[0], 1).await.unwrap();
+    let end = host.integration.handle(&events[0], 1).await;
+    assert_eq!(end.outcome, EventOutcome::Done);
     assert!(
         host.ninjaone.script().asked[2..]
             .iter()
@@ -950,8 +953,10 @@ async fn with_nothing_mapped_the_organizations_are_listed_all_the_same(host: Hos
     // A sync that asked for nothing would hide that the connection fails.
     host.ninjaone.script().fails = Some(Vendor::WrongRegionOrClient);
     let kind = regentra_sync::schedule::PlanKind::AssetSync;
-    let events = host.integration.plan(kind, host.tick()).await.unwrap();
-    host.integration.handle(&events[0], 1).await.unwrap_err();
+    let events = host.integration.plan_all(kind, host.tick()).await.unwrap();
+    let end = host.integration.handle(&events[0], 1).await;
+    let error = ErrorKind::Ninjaone(Vendor::WrongRegionOrClient);
+    assert_eq!(end.outcome, EventOutcome::Failed { error });
     let status = host
         .integration
         .views()

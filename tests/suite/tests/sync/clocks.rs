@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, ErrorKind, Integration, Scheduler, SkipReason, SweepOutcome, SyncOutcome,
     host::{Clock as _, ManualClock, Observer, Progress},
@@ -97,10 +98,13 @@ fn asked(host: &Host) -> usize {
 /// The sweep of the one customer in the tick of this time.
 async fn sweep_of(host: &Host, at: OffsetDateTime) -> SweepEvent {
     let tick = Cadence::EVIDENCE_SWEEP.last(at);
-    let events = host.integration.plan(PlanKind::EvidenceSweep, tick).await;
+    let events = host
+        .integration
+        .plan_all(PlanKind::EvidenceSweep, tick)
+        .await;
     match events.unwrap().remove(0) {
         Event::EvidenceSweep(event) => event,
-        Event::AssetSync(_) => panic!("an asset sync among sweeps"),
+        other => panic!("{other:?} among sweeps"),
     }
 }
 
@@ -344,7 +348,9 @@ async fn a_tick_that_was_swept_ahead_is_swept_when_its_time_comes(host: Host) {
     host.clock.set(now() + Duration::hours(6));
     while host.clock.now() < then + Duration::hours(6) {
         let at = host.clock.now();
-        let events = host.integration.plan(PlanKind::EvidenceSweep, host.tick());
+        let events = host
+            .integration
+            .plan_all(PlanKind::EvidenceSweep, host.tick());
         let left = host.integration.outstanding(events.await.unwrap()).await;
         assert_eq!(left.unwrap().len(), 1, "{at}");
         host.sweep_one().await;
@@ -432,7 +438,7 @@ async fn run_records_of_the_future_count_as_not_there(host: Host) {
     // What was planned for now is not taken for done by them.
     let events = host
         .integration
-        .plan(PlanKind::EvidenceSweep, host.tick())
+        .plan_all(PlanKind::EvidenceSweep, host.tick())
         .await;
     host.clock.set(datetime!(2026-11-23 12:29 UTC));
     let left = host.integration.outstanding(events.unwrap()).await.unwrap();
@@ -769,10 +775,10 @@ async fn no_time_of_the_calendar_panics(host: Host) {
             for kind in [PlanKind::AssetSync, PlanKind::EvidenceSweep] {
                 let cadence = match kind {
                     PlanKind::AssetSync => Cadence::ASSET_SYNC,
-                    PlanKind::EvidenceSweep => Cadence::EVIDENCE_SWEEP,
+                    _ => Cadence::EVIDENCE_SWEEP,
                 };
                 let _ = cadence.next(processes);
-                let events = integration.plan(kind, cadence.last(processes)).await;
+                let events = integration.plan_all(kind, cadence.last(processes)).await;
                 for event in events.unwrap_or_default() {
                     let _ = integration.handle(&event, 1).await;
                     let _ = integration.outstanding(vec![event]).await;

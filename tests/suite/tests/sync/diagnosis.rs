@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, ErrorKind, Integration, TestConnection,
     host::Clock as _,
@@ -216,10 +217,11 @@ async fn a_wrong_region_or_client_from_the_last_error(host: Host) {
     host.ninjaone.script().fails = Some(Vendor::WrongRegionOrClient);
     let plan = host
         .integration
-        .plan(PlanKind::AssetSync, host.tick())
+        .plan_all(PlanKind::AssetSync, host.tick())
         .await;
     let event = plan.unwrap().remove(0);
-    host.integration.handle(&event, 1).await.unwrap_err();
+    let end = host.integration.handle(&event, 1).await;
+    assert_eq!(end.outcome.as_str(), "failed");
     let found = diagnosed(&host, None).await;
     assert_eq!(found[0].finding, Finding::WrongRegionOrClient);
     says(&found[0]);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, ErrorKind, SkipReason, SweepOutcome,
     host::Clock as _,
@@ -11,7 +12,7 @@ use regentra_sync::{
     },
     ninjaone_client::{ErrorKind as Vendor, Lane},
     regentra_evidence::{ChainHead, EvidenceRecord, SignalKind, Status, verify_chain},
-    schedule::{PlanKind, SweepEvent},
+    schedule::{EventOutcome, PlanKind, SweepEvent},
     store::{AuditPage, Guard},
 };
 use time::{Duration, OffsetDateTime};
@@ -110,19 +111,19 @@ async fn two_schedulers_emit_the_same_event(host: Host) {
     host.promoted(&[(1, "Alpha"), (2, "Beta")]).await;
     let one = host
         .integration
-        .plan(PlanKind::EvidenceSweep, host.tick())
+        .plan_all(PlanKind::EvidenceSweep, host.tick())
         .await
         .unwrap();
     let two = host
         .another_process()
-        .plan(PlanKind::EvidenceSweep, host.tick())
+        .plan_all(PlanKind::EvidenceSweep, host.tick())
         .await
         .unwrap();
     assert_eq!(one, two);
     assert_ne!(one[0].id(), one[1].id());
     let later = host
         .integration
-        .plan(PlanKind::EvidenceSweep, host.tick() + Duration::hours(6))
+        .plan_all(PlanKind::EvidenceSweep, host.tick() + Duration::hours(6))
         .await
         .unwrap();
     assert_ne!(one[0].id(), later[0].id());
@@ -288,8 +289,9 @@ async fn a_frozen_sweep_that_wakes_after_another_took_over_writes_nothing(host: 
         Box::pin(async move {
             clock.advance(Duration::hours(6));
             let tick = later.scheduled_at + Duration::hours(6);
-            let plan = other.plan(PlanKind::EvidenceSweep, tick).await.unwrap();
-            other.handle(&plan[0], 1).await.unwrap();
+            let plan = other.plan_all(PlanKind::EvidenceSweep, tick).await.unwrap();
+            let end = other.handle(&plan[0], 1).await;
+            assert_eq!(end.outcome, EventOutcome::Done);
         })
     }));
     assert_eq!(
@@ -846,11 +848,12 @@ async fn a_low_budget_is_audited_once_an_hour(host: Host) {
     host.clock.advance(Duration::minutes(1));
     let plan = host
         .integration
-        .plan(PlanKind::EvidenceSweep, host.tick())
+        .plan_all(PlanKind::EvidenceSweep, host.tick())
         .await
         .unwrap();
     for event in &plan {
-        host.integration.handle(event, 1).await.unwrap();
+        let end = host.integration.handle(event, 1).await;
+        assert_eq!(end.outcome, EventOutcome::Done);
     }
     let audit = host.msp_audit(AuditAction::NinjaoneBudgetLow).await;
     assert_eq!(audit.len(), 1);

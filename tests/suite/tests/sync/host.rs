@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, Discovery, Integration, IntegrationBuilder, MappingSync, SweepOutcome,
     SweepReport, SyncOutcome,
@@ -292,12 +293,12 @@ impl Host {
     pub(crate) async fn sweep_events(&self) -> Vec<SweepEvent> {
         let events = self
             .integration
-            .plan(PlanKind::EvidenceSweep, self.tick())
+            .plan_all(PlanKind::EvidenceSweep, self.tick())
             .await
             .unwrap();
         let sweeps = events.into_iter().map(|event| match event {
             Event::EvidenceSweep(sweep) => sweep,
-            Event::AssetSync(_) => panic!("an asset sync among sweeps"),
+            other => panic!("{other:?} among sweeps"),
         });
         sweeps.collect()
     }

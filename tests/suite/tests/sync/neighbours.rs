@@ -11,13 +11,14 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, ErrorKind, Integration, Scheduler, TestConnection,
     host::{Clock, Observer, Policy, Progress, StoreClock, to_micros},
     model::{Actor, CredentialId, EventId, MspOrgId, OrganizationId, RegionKey},
     ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError},
-    schedule::{Cadence, EventEnd, PlanKind},
+    schedule::{Cadence, Event, EventOutcome, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
     store::{Budget as _, Connections as _, MemoryStore, Runs as _},
 };
@@ -113,13 +114,13 @@ impl Transport for Network {
 
 /// When each event ended, and how.
 #[derive(Debug)]
-struct Ends(Simulated, Mutex<Vec<(EventId, EventEnd, Duration)>>);
+struct Ends(Simulated, Mutex<Vec<(EventId, EventOutcome, Duration)>>);
 
 impl Observer for Ends {
     fn progress(&self, progress: &Progress) {
-        if let Progress::EventFinished { event, end, .. } = progress {
+        if let Progress::EventFinished { event, outcome, .. } = progress {
             let after = self.0.now() - NOW;
-            self.1.lock().unwrap().push((*event, *end, after));
+            self.1.lock().unwrap().push((*event, *outcome, after));
         }
     }
 }
@@ -256,7 +257,10 @@ impl Host {
     /// The sweeps that are due, whose they are.
     async fn due(&self) -> BTreeMap<EventId, MspOrgId> {
         let tick = Cadence::EVIDENCE_SWEEP.last(self.clock.now());
-        let events = self.integration.plan(PlanKind::EvidenceSweep, tick).await;
+        let events = self
+            .integration
+            .plan_all(PlanKind::EvidenceSweep, tick)
+            .await;
         let events = events.unwrap().into_iter();
         events.map(|event| (event.id(), event.msp())).collect()
     }
@@ -271,7 +275,7 @@ impl Host {
     fn done(&self, due: &BTreeMap<EventId, MspOrgId>) -> (Vec<Duration>, Vec<Duration>) {
         let (mut first, mut others) = (Vec::new(), Vec::new());
         for (event, end, after) in self.ends.1.lock().unwrap().iter() {
-            if *end == EventEnd::Done {
+            if *end == EventOutcome::Done {
                 let of = if due[event] == msp(1) {
                     &mut first
                 } else {
@@ -361,14 +365,21 @@ async fn a_sweep_that_exceeds_its_deadline_ends_with_its_kind() {
     host.promoted(1, "slow", 1).await;
     *host.network.silent.lock().unwrap() = Some("slow".to_owned());
     let plan = async |kind, cadence: Cadence| {
-        let events = host.integration.plan(kind, cadence.last(host.clock.now()));
+        let events = host
+            .integration
+            .plan_all(kind, cadence.last(host.clock.now()));
         events.await.unwrap().remove(0)
     };
     let sweep = plan(PlanKind::EvidenceSweep, Cadence::EVIDENCE_SWEEP).await;
     let sync = plan(PlanKind::AssetSync, Cadence::ASSET_SYNC).await;
     for (event, seconds) in [(sweep, 10), (sync, 30)] {
         let begin = Instant::now();
-        let error = host.integration.handle(&event, 1).await.unwrap_err();
+        let error = match &event {
+            Event::EvidenceSweep(event) => host.integration.sweep(event).await.map(drop),
+            Event::AssetSync(event) => host.integration.sync(event).await.map(drop),
+            other => panic!("{other:?} in a plan"),
+        };
+        let error = error.unwrap_err();
         assert_eq!(
             (error.kind(), error.is_retryable()),
             (ErrorKind::Deadline, true)
@@ -381,8 +392,9 @@ async fn a_sweep_that_exceeds_its_deadline_ends_with_its_kind() {
             .any(|run| serde_json::to_string(run).unwrap().contains("deadline"));
         assert!(failed, "the card says so: {runs:?}");
         // It holds nothing: the next attempt begins afresh.
-        let again = host.integration.handle(&event, 2).await.unwrap_err();
-        assert_eq!(again.kind(), ErrorKind::Deadline);
+        let again = host.integration.handle(&event, 2).await;
+        let error = ErrorKind::Deadline;
+        assert_eq!(again.outcome, EventOutcome::Failed { error });
     }
 }
 

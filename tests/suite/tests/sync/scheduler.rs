@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeSet, future::pending, sync::Arc};
 
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, Integration, Scheduler, Stopped,
+    Choice, ErrorKind, Integration, Scheduler, Stopped,
     host::{Clock as _, Observer, Progress},
     model::EventId,
     ninjaone_client::ErrorKind as Vendor,
     regentra_evidence::SignalKind,
-    schedule::{Cadence, Event, EventEnd, PlanKind},
+    schedule::{Cadence, Event, EventOutcome, PlanKind},
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::{
@@ -156,14 +157,14 @@ impl Running {
         started.collect()
     }
 
-    fn ends(&self, of: EventId) -> Vec<(EventEnd, Option<OffsetDateTime>)> {
+    fn ends(&self, of: EventId) -> Vec<(EventOutcome, Option<OffsetDateTime>)> {
         let ends = self.journal.iter().filter_map(|(_, told)| match told {
             Progress::EventFinished {
                 event,
-                end,
+                outcome,
                 retry_at,
                 ..
-            } if *event == of => Some((*end, *retry_at)),
+            } if *event == of => Some((*outcome, *retry_at)),
             _ => None,
         });
         ends.collect()
@@ -378,8 +379,8 @@ async fn one_run_at_a_time_per_compliance_org_and_different_ones_in_parallel(hos
             Progress::EventStarted { event, .. } => {
                 now_running.insert(*event);
             }
-            Progress::EventFinished { event, end, .. } => {
-                assert_eq!(*end, EventEnd::Done, "nobody had to be turned away");
+            Progress::EventFinished { event, outcome, .. } => {
+                assert_eq!(*outcome, EventOutcome::Done, "nobody had to be turned away");
                 now_running.remove(event);
             }
             _ => {}
@@ -466,7 +467,7 @@ async fn what_a_person_asked_for_has_a_slot_of_its_own(host: Host) {
         matches!(told, Progress::EventFinished { event, .. } if *event == id)
     };
     running.until(&host, done).await;
-    assert_eq!(running.ends(sync.id()), [(EventEnd::Done, None)]);
+    assert_eq!(running.ends(sync.id()), [(EventOutcome::Done, None)]);
     assert_eq!(running.started().len(), 2, "the other sweep still waits");
     thaw.send(()).unwrap();
     running
@@ -496,8 +497,8 @@ async fn a_frozen_worker_is_fenced_by_its_lease(host: Host) {
     other.pass(&host, at).await;
     let ends = other.ends(event);
     let (last, before) = ends.split_last().unwrap();
-    assert_eq!(*last, (EventEnd::Done, None));
-    assert!(before.iter().all(|(end, _)| *end == EventEnd::Busy) && !before.is_empty());
+    assert_eq!(*last, (EventOutcome::Done, None));
+    assert!(before.iter().all(|(end, _)| *end == EventOutcome::Busy) && !before.is_empty());
     assert_eq!(sweeps(&host, 1).await, 1);
 
     // The first one wakes: what it found is refused, and it sees that the event is done.
@@ -506,7 +507,7 @@ async fn a_frozen_worker_is_fenced_by_its_lease(host: Host) {
     frozen.until(&host, finished).await;
     frozen.pass(&host, at + Duration::minutes(5)).await;
     let ends: Vec<_> = frozen.ends(event).into_iter().map(|(end, _)| end).collect();
-    assert_eq!(ends[0], EventEnd::DoneBefore, "{ends:?}");
+    assert_eq!(ends[0], EventOutcome::DoneBefore, "{ends:?}");
     assert_eq!(sweeps(&host, 1).await, 1);
     frozen.stop().await;
     other.stop().await;
@@ -620,7 +621,7 @@ async fn two_schedulers_on_one_store_do_every_event_once(host: Host) {
         .filter_map(|(_, told)| match told {
             Progress::EventFinished {
                 event,
-                end: EventEnd::Done,
+                outcome: EventOutcome::Done,
                 kind: PlanKind::EvidenceSweep,
                 ..
             } => Some(*event),
@@ -675,8 +676,8 @@ async fn what_fails_is_tried_again_later_each_time_and_keeps_no_other_waiting(ho
         let least = Duration::seconds(seconds);
         assert!(*wait >= least && *wait <= least * 1.25, "{waits:?}");
     }
-    let timeout = EventEnd::Failed {
-        error: "ninjaone.timeout",
+    let timeout = EventOutcome::Failed {
+        error: ErrorKind::Ninjaone(Vendor::Timeout),
     };
     assert!(
         ends.iter()
@@ -690,7 +691,10 @@ async fn what_fails_is_tried_again_later_each_time_and_keeps_no_other_waiting(ho
     // It comes right.
     host.ninjaone.script().fails_for.clear();
     running.pass(&host, begin + Duration::minutes(58)).await;
-    assert_eq!(running.ends(failing).last(), Some(&(EventEnd::Done, None)));
+    assert_eq!(
+        running.ends(failing).last(),
+        Some(&(EventOutcome::Done, None))
+    );
     assert_eq!(sweeps(&host, 2).await, 1);
     assert_eq!(running.stop().await.failed, 0);
 }
@@ -719,8 +723,8 @@ async fn what_cannot_come_right_is_not_tried_again(host: Host) {
     host.ninjaone.script().fails = Some(Vendor::Forbidden);
     let mut running = Running::of(&host, only_sweeps);
     running.pass(&host, datetime!(2026-11-23 12:29 UTC)).await;
-    let forbidden = EventEnd::Failed {
-        error: "ninjaone.forbidden",
+    let forbidden = EventOutcome::Failed {
+        error: ErrorKind::Ninjaone(Vendor::Forbidden),
     };
     assert_eq!(running.ends(event), [(forbidden, None)]);
     running.stop().await;
@@ -738,8 +742,11 @@ async fn a_customer_that_is_worked_on_elsewhere_is_tried_again(host: Host) {
     let mut running = Running::of(&host, only_sweeps);
     running.pass(&host, starts_at + Duration::minutes(10)).await;
     let ends = running.ends(event);
-    assert!(ends.len() > 1 && ends[0].0 == EventEnd::Busy, "{ends:?}");
-    assert_eq!(ends.last(), Some(&(EventEnd::Done, None)));
+    assert!(
+        ends.len() > 1 && ends[0].0 == EventOutcome::Busy,
+        "{ends:?}"
+    );
+    assert_eq!(ends.last(), Some(&(EventOutcome::Done, None)));
     running.stop().await;
 }
 
@@ -767,7 +774,10 @@ async fn what_is_due_can_be_done_once_without_spreading(host: Host) {
 
 async fn sync_event(integration: &Integration) -> Event {
     let tick = Cadence::ASSET_SYNC.last(now());
-    let events = integration.plan(PlanKind::AssetSync, tick).await.unwrap();
+    let events = integration
+        .plan_all(PlanKind::AssetSync, tick)
+        .await
+        .unwrap();
     events.into_iter().next().unwrap()
 }
 
@@ -777,13 +787,17 @@ async fn an_asset_sync_that_is_delivered_again_asks_for_what_is_left(host: Host)
     host.clock.set(event.starts_at());
     host.ninjaone.script().fails_for.insert(2, Vendor::Timeout);
     host.ninjaone.script().asked.clear();
-    host.integration.handle(&event, 1).await.unwrap();
+    let end = host.integration.handle(&event, 1).await;
+    let error = ErrorKind::Ninjaone(Vendor::Timeout);
+    assert_eq!(end.outcome, EventOutcome::Failed { error });
     assert_eq!(asked(&host, "devices"), [1, 2, 3]);
     host.ninjaone.script().fails_for.clear();
     host.clock.advance(Duration::minutes(1));
-    host.integration.handle(&event, 2).await.unwrap();
+    let end = host.integration.handle(&event, 2).await;
+    assert_eq!(end.outcome, EventOutcome::Done);
     assert_eq!(asked(&host, "devices"), [1, 2, 3, 2]);
-    host.another_process().handle(&event, 3).await.unwrap();
+    let end = host.another_process().handle(&event, 3).await;
+    assert_eq!(end.outcome, EventOutcome::Done);
     assert_eq!(asked(&host, "devices"), [1, 2, 3, 2]);
     assert_eq!(asked(&host, "organizations").len(), 2, "not even the list");
     let left = host.integration.outstanding(vec![event.clone()]).await;
@@ -824,6 +838,6 @@ async fn a_customer_that_is_no_longer_there_is_skipped(host: Host) {
     running.pass(&host, starts_at - Duration::SECOND).await;
     host.map(1, Choice::DontSync).await.unwrap();
     running.pass(&host, starts_at + Duration::MINUTE).await;
-    assert_eq!(running.ends(event), [(EventEnd::Skipped, None)]);
+    assert_eq!(running.ends(event), [(EventOutcome::Skipped, None)]);
     assert_eq!(running.stop().await.skipped, 1);
 }

@@ -1,5 +1,6 @@
 //! Section 5: tickets, through an outbox.
 
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     SweepOutcome, SweepReport,
     host::Policy,
@@ -423,7 +424,7 @@ async fn warnings_open_nothing(host: Host) {
     assert!(states(&host).await.is_empty() && outbox(&host).await.is_empty());
     let plan = host
         .integration
-        .plan(PlanKind::EvidenceSweep, host.tick())
+        .plan_all(PlanKind::EvidenceSweep, host.tick())
         .await
         .unwrap();
     assert!(matches!(&plan[0], Event::EvidenceSweep(event) if event.region == us()));

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use ninjaone_simulator::{Preset, Tenant, front};
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, Connect, Handled, Integration, SweepOutcome,
+    Choice, Connect, Integration, SweepOutcome,
     host::{ManualClock, Policy},
     model::{MappingId, OrganizationId, RegionKey},
     ninjaone::NinjaOneApi,
@@ -115,15 +116,18 @@ impl<'a> Host<'a> {
     async fn due(server: &'a Server, mut site: Site, process: &Integration) -> Self {
         let tick = site.tick();
         site.tenants.ticks.push(tick);
-        let syncs = process.plan(PlanKind::AssetSync, tick).await.unwrap();
-        let sweeps = process.plan(PlanKind::EvidenceSweep, tick).await.unwrap();
+        let syncs = process.plan_all(PlanKind::AssetSync, tick).await.unwrap();
+        let sweeps = process
+            .plan_all(PlanKind::EvidenceSweep, tick)
+            .await
+            .unwrap();
         let sync = syncs.into_iter().find_map(|event| match event {
             Event::AssetSync(sync) => Some(sync),
-            Event::EvidenceSweep(_) => None,
+            _ => None,
         });
         let sweeps = sweeps.into_iter().filter_map(|event| match event {
             Event::EvidenceSweep(sweep) => Some(sweep),
-            Event::AssetSync(_) => None,
+            _ => None,
         });
         Self {
             server,
@@ -141,15 +145,8 @@ impl<'a> Host<'a> {
     /// Handles everything that is due. Says whether all of it was handled.
     pub(crate) async fn handle(&self, process: &Integration) -> bool {
         let mut all = true;
-        match process
-            .handle(&Event::AssetSync(self.sync.clone()), 1)
-            .await
-        {
-            Ok(Handled::AssetSync(synced)) => {
-                all &= synced.iter().all(|synced| synced.outcome.is_ok());
-            }
-            _ => all = false,
-        }
+        let synced = process.sync(&self.sync).await;
+        all &= synced.is_ok_and(|synced| synced.iter().all(|of| of.outcome.is_ok()));
         for sweep in &self.sweeps {
             let swept = process.sweep(sweep).await;
             all &= matches!(

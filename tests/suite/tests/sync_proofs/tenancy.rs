@@ -145,6 +145,7 @@ fn customer_of(call: &Call) -> Option<ComplianceOrgId> {
         C::TakeLease { key, .. } => match key {
             LeaseKey::EvidenceSweep(customer) => Some(*customer),
             LeaseKey::Discovery(_) | LeaseKey::AssetSync(_) | LeaseKey::RegionSync(_) => None,
+            other => panic!("whose is {other:?}?"),
         },
         C::TicketsOf { customer, .. } => *customer,
         _ => None,
@@ -219,6 +220,7 @@ fn keys(commit: &SweepCommit) -> Vec<SignalKey> {
         | OutboxAction::Note { key, .. } => vec![*key],
         // The MSP's own message about the tick, with what earlier sweeps of it put there.
         OutboxAction::Digest { .. } => Vec::new(),
+        other => panic!("whose is {other:?}?"),
     });
     tickets.chain(outbox).collect()
 }
