@@ -159,6 +159,13 @@ async fn from_the_first_test_to_the_reconnect() {
         .await
         .rows();
     assert_eq!(one.len(), 2, "both of its organizations, and no other");
+    // Asked for again within the minute, an organization is not asked for again.
+    let spent = person.server.tenant().requests().len();
+    let again = person.does(&["sync", "--organization", "5"]).await;
+    assert!(again.text().contains("within the last minute"), "{again:?}");
+    assert_eq!(person.server.tenant().requests().len(), spent);
+    let unmapped = person.does(&["sync", "--organization", "32"]).await;
+    assert!(unmapped.stderr.contains("map it first"), "{unmapped:?}");
 
     // Nobody is promoted, nobody is swept.
     let nobody = person.does(&["sweep"]).await;

@@ -72,6 +72,7 @@ pub struct Policy {
     pub(crate) sweep_deadline: Duration,
     pub(crate) event_deadline: Duration,
     pub(crate) retry: Retry,
+    pub(crate) plan_page: u32,
     pub(crate) host_allowed: HostAllowed,
 }
 
@@ -87,6 +88,7 @@ impl Default for Policy {
             sweep_deadline: Duration::minutes(90),
             event_deadline: Duration::hours(4),
             retry: Retry::default(),
+            plan_page: 1_000,
             host_allowed: Arc::new(is_ninjaones_own),
         }
     }
@@ -111,6 +113,13 @@ impl Policy {
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// How many events a page of a plan holds at most, at least one. Default: 1,000.
+    #[must_use]
+    pub fn plan_page(mut self, events: u32) -> Self {
+        self.plan_page = events.max(1);
         self
     }
 

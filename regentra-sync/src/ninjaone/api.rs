@@ -409,7 +409,7 @@ impl NinjaOne for NinjaOneApi {
                 let name = row.name.unwrap_or_default();
                 match row.id {
                     Some(id) => list.organizations.push(ListedOrganization {
-                        id: id,
+                        id,
                         name: Sensitive::new(asset::cut(&name)),
                     }),
                     None => list.malformed_rows += 1,

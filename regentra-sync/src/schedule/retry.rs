@@ -109,8 +109,9 @@ impl Retry {
             EventOutcome::Failed {
                 error: ErrorKind::Ninjaone(Vendor::RateLimited { retry_after }),
             } => {
-                let asked = retry_after.and_then(|asked| Duration::try_from(asked).ok());
-                self.wait(number).max(asked.unwrap_or(Duration::ZERO))
+                let asked = retry_after.unwrap_or(Wait::ZERO);
+                let asked = Duration::try_from(asked).unwrap_or(Duration::MAX);
+                self.wait(number).max(asked)
             }
             _ => self.wait(number),
         };

@@ -22,9 +22,6 @@ use crate::{
     },
 };
 
-/// How many rows of the plan are read at a time.
-const PAGE: u32 = 1_000;
-
 /// An event that would wait longer than this for the request budget is not begun.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_mins(1);
 
@@ -64,9 +61,12 @@ impl Integration {
         scheduled_at: OffsetDateTime,
         from: Option<PlanCursor>,
     ) -> Result<PlanPage> {
-        let length = self.inner.policy.asset_sync.every;
+        let (length, limit) = (
+            self.inner.policy.asset_sync.every,
+            self.inner.policy.plan_page,
+        );
         let after = from.map(|from| CredentialId::from_uuid(from.get()));
-        let page = self.inner.store.active_credentials(after, PAGE).await?;
+        let page = self.inner.store.active_credentials(after, limit).await?;
         let next = page
             .last()
             .map(|last| PlanCursor::after(last.credential.as_uuid()));
@@ -87,9 +87,12 @@ impl Integration {
         scheduled_at: OffsetDateTime,
         from: Option<PlanCursor>,
     ) -> Result<PlanPage> {
-        let length = self.inner.policy.evidence_sweep.every;
+        let (length, limit) = (
+            self.inner.policy.evidence_sweep.every,
+            self.inner.policy.plan_page,
+        );
         let after = from.map(|from| MappingId::from_uuid(from.get()));
-        let page = self.inner.store.promoted_mappings(after, PAGE).await?;
+        let page = self.inner.store.promoted_mappings(after, limit).await?;
         let next = page
             .last()
             .map(|last| PlanCursor::after(last.mapping.as_uuid()));

@@ -4,7 +4,8 @@ use anyhow::bail;
 use clap::Args;
 use regentra_sync::{
     ErrorKind, MappingSync, SyncOutcome,
-    model::{RegionKey, SyncCounts},
+    model::{Mapping, RegionKey, SyncCounts},
+    schedule::{Again, EventOutcome},
 };
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::{
     format::{count, count_and_lost, number},
     host::{BUSY, Host, HostArgs, region},
     output,
-    portal::Portal,
+    portal::{Portal, label},
     table,
 };
 
@@ -22,6 +23,10 @@ pub struct SyncArgs {
     /// This company alone: its id, the beginning of its id, or its name.
     #[arg(long)]
     company: Option<String>,
+
+    /// This organization alone: its NinjaOne id, or its name. What was synced within the minute before is not synced again.
+    #[arg(long, conflicts_with = "company")]
+    organization: Option<String>,
 
     /// This region alone.
     #[arg(long, alias = "base-url", value_parser = region, conflicts_with = "company")]
@@ -35,6 +40,10 @@ pub struct SyncArgs {
 pub async fn run(args: SyncArgs, host: &HostArgs) -> anyhow::Result<()> {
     let host = host.open().await?;
     let portal = Portal::read(&host).await?;
+    if let Some(wanted) = &args.organization {
+        let mapping = portal.organization(wanted, args.region.as_ref())?;
+        return one(&host, mapping).await;
+    }
     let company = args
         .company
         .as_deref()
@@ -78,6 +87,51 @@ const fn is_synced(synced: &MappingSync) -> bool {
         synced.outcome,
         Ok(SyncOutcome::Synced { .. } | SyncOutcome::Missing | SyncOutcome::OutOfView)
     )
+}
+
+/// Syncs one organization, as an event that a scheduler or an engine would handle the same way.
+async fn one(host: &Host, mapping: &Mapping) -> anyhow::Result<()> {
+    let event = host
+        .integration
+        .request_sync(host.msp, mapping.id, host.actor(), host.request())
+        .await?;
+    let end = host.integration.handle(&event, 1).await;
+    host.meter.clear();
+    let name = label(mapping);
+    if host.json {
+        output::json(&json!({
+            "mapping": mapping.id, "external_org_id": mapping.external_org_id, "event": event.id(),
+            "outcome": end.outcome.as_str(), "error": error_of(end.outcome), "again": end.again,
+        }))?;
+    } else if end.outcome.is_over() {
+        let how = match end.outcome {
+            EventOutcome::DoneBefore => "was synced within the last minute",
+            EventOutcome::Skipped => "is not mapped any more",
+            _ => "is synced",
+        };
+        output::line(format!("{name} {how}\n\nNext: `regentra companies`"))?;
+    }
+    if end.outcome.is_over() {
+        return Ok(());
+    }
+    let again = match end.again {
+        Again::Never => "`regentra diagnose` says what to do".to_owned(),
+        Again::Now => "run it again".to_owned(),
+        Again::After(wait) => format!("run it again in {} s", wait.as_secs()),
+    };
+    match end.outcome {
+        EventOutcome::Failed { error } => bail!("{name} could not be synced ({error}); {again}"),
+        EventOutcome::Busy => bail!("{name} is being synced already; {again}"),
+        EventOutcome::Deferred => bail!("the request budget of its connection is spent; {again}"),
+        _ => bail!("{name} was decided upon meanwhile, and nothing was written; {again}"),
+    }
+}
+
+const fn error_of(outcome: EventOutcome) -> Option<ErrorKind> {
+    match outcome {
+        EventOutcome::Failed { error } => Some(error),
+        _ => None,
+    }
 }
 
 /// Syncs every mapped organization.

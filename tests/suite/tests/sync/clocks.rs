@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, ErrorKind, Integration, Scheduler, SkipReason, SweepOutcome, SyncOutcome,
-    host::{Clock as _, ManualClock, Observer, Progress},
+    host::{Clock as _, ManualClock, Observer, Policy, Progress},
     model::{
         BudgetUsage, ComplianceOrgId, EventId, NINJAONE_WINDOWS, RunOutcome, SignatureState, Spend,
         TicketState, verify_times,
@@ -630,7 +630,7 @@ impl Observer for Tells {
 async fn a_scheduler_whose_clock_is_set_back_plans_the_present_tick(host: Host) {
     host.promoted(&[(1, "Alpha")]).await;
     let (tells, mut told) = mpsc::unbounded_channel();
-    let scheduler = Scheduler::new(host.observed(Arc::new(Tells(tells))))
+    let scheduler = Scheduler::new(host.observed(Arc::new(Tells(tells)), Policy::default()))
         .timetable([(PlanKind::EvidenceSweep, Cadence::EVIDENCE_SWEEP)]);
     let (stop, stopped) = oneshot::channel::<()>();
     host.clock.advance(Duration::days(20));

@@ -135,9 +135,10 @@ impl Host {
     }
 
     /// Another process, which tells how work goes on.
-    pub(crate) fn observed(&self, observer: Arc<dyn Observer>) -> Integration {
+    pub(crate) fn observed(&self, observer: Arc<dyn Observer>, policy: Policy) -> Integration {
         builder(&self.store, &self.ninjaone, &self.clock)
             .observer(observer)
+            .policy(policy)
             .build()
     }
 

@@ -5,11 +5,13 @@ use std::{collections::BTreeSet, future::pending, sync::Arc};
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, ErrorKind, Integration, Scheduler, Stopped,
-    host::{Clock as _, Observer, Progress},
-    model::EventId,
-    ninjaone_client::ErrorKind as Vendor,
+    host::{Clock as _, Observer, Policy, Progress},
+    model::{AuditAction, EventId, MspOrgId},
+    ninjaone_client::{ErrorKind as Vendor, Lane},
     regentra_evidence::SignalKind,
-    schedule::{Cadence, Event, EventOutcome, PlanKind},
+    schedule::{
+        Again, Cadence, Event, EventEnd, EventKey, EventOutcome, PlanKind, PlanPage, Retry,
+    },
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::{
@@ -18,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    host::{Host, now},
+    host::{Host, now, operator, us},
     scripted::device,
 };
 
@@ -44,6 +46,13 @@ on_every_store!(
     an_asset_sync_that_is_delivered_again_asks_for_what_is_left,
     a_region_that_cannot_be_listed_is_on_the_card,
     a_customer_that_is_no_longer_there_is_skipped,
+    a_requested_sync_asks_for_its_organization_alone_ahead_of_the_schedule,
+    an_organization_that_is_asked_for_twice_within_a_minute_is_synced_once,
+    what_cannot_be_synced_is_refused_when_it_is_asked_for,
+    a_requested_sync_of_an_organization_that_is_mapped_no_more_is_skipped,
+    a_plan_goes_on_where_its_page_ended,
+    a_scheduler_handles_every_page_of_a_plan,
+    an_end_says_when_to_deliver_the_event_again,
 );
 
 #[derive(Debug)]
@@ -70,8 +79,14 @@ impl Running {
     }
 
     fn of(host: &Host, settings: impl FnOnce(Scheduler) -> Scheduler) -> Self {
+        Self::by(host, Policy::default(), settings)
+    }
+
+    fn by(host: &Host, policy: Policy, settings: impl FnOnce(Scheduler) -> Scheduler) -> Self {
         let (tells, told) = mpsc::unbounded_channel();
-        let scheduler = settings(Scheduler::new(host.observed(Arc::new(Tells(tells)))));
+        let scheduler = settings(Scheduler::new(
+            host.observed(Arc::new(Tells(tells)), policy),
+        ));
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             scheduler
@@ -840,4 +855,225 @@ async fn a_customer_that_is_no_longer_there_is_skipped(host: Host) {
     running.pass(&host, starts_at + Duration::MINUTE).await;
     assert_eq!(running.ends(event), [(EventOutcome::Skipped, None)]);
     assert_eq!(running.stop().await.skipped, 1);
+}
+
+async fn requested(host: &Host, organization: i64) -> Result<Event, ErrorKind> {
+    let mapping = host.mapping_id(organization);
+    let request = host.event();
+    let event = host
+        .integration
+        .request_sync(host.msp, mapping, operator(), request);
+    event.await.map_err(|error| error.kind())
+}
+
+async fn a_requested_sync_asks_for_its_organization_alone_ahead_of_the_schedule(host: Host) {
+    host.mapped(&THREE).await;
+    host.ninjaone
+        .script()
+        .devices
+        .insert(2, vec![device(10, "PC-1")]);
+    host.ninjaone.script().asked.clear();
+    let event = requested(&host, 2).await.unwrap();
+    assert_eq!(
+        asked(&host, "organizations").len(),
+        0,
+        "nothing is asked yet"
+    );
+    assert_eq!(event.key(), EventKey::Mapping(host.mapping_id(2)));
+
+    let mut requests = None;
+    let mut running = Running::of(&host, |scheduler| {
+        requests = Some(scheduler.requests());
+        scheduler.timetable([])
+    });
+    requests.unwrap().request(event.clone());
+    let finished = |told: &Progress| matches!(told, Progress::EventFinished { .. });
+    running.until(&host, finished).await;
+    assert_eq!(running.ends(event.id()), [(EventOutcome::Done, None)]);
+    assert_eq!(asked(&host, "devices"), [2]);
+    let lanes: Vec<_> = host.ninjaone.script().asked.iter().map(|of| of.3).collect();
+    assert!(
+        lanes.iter().all(|lane| *lane == Lane::Interactive),
+        "{lanes:?}"
+    );
+    let audit = host.msp_audit(AuditAction::NinjaoneSynced).await;
+    assert_eq!(audit.last().unwrap().actor, operator(), "{audit:?}");
+    running.stop().await;
+}
+
+async fn an_organization_that_is_asked_for_twice_within_a_minute_is_synced_once(host: Host) {
+    host.mapped(&THREE).await;
+    host.ninjaone.script().asked.clear();
+    let first = requested(&host, 1).await.unwrap();
+    let second = requested(&host, 1).await.unwrap();
+    assert_ne!(first.id(), second.id(), "each request has its own");
+    // Both wait: it is one event.
+    let mut requests = None;
+    let mut running = Running::of(&host, |scheduler| {
+        requests = Some(scheduler.requests());
+        scheduler.timetable([])
+    });
+    let requests = requests.unwrap();
+    requests.request(first.clone());
+    requests.request(second.clone());
+    let finished = |told: &Progress| matches!(told, Progress::EventFinished { .. });
+    running.until(&host, finished).await;
+    assert_eq!(running.stop().await.done, 1);
+    // One is done, and the other is delivered after it, here or elsewhere.
+    let end = host.another_process().handle(&second, 1).await;
+    assert_eq!(end.outcome, EventOutcome::DoneBefore);
+    host.clock.advance(Duration::seconds(59));
+    let soon = requested(&host, 1).await.unwrap();
+    let end = host.integration.handle(&soon, 1).await;
+    assert_eq!(end.outcome, EventOutcome::DoneBefore);
+    assert_eq!(asked(&host, "devices"), [1]);
+    // A minute later it is another wish.
+    host.clock.advance(Duration::seconds(2));
+    let later = requested(&host, 1).await.unwrap();
+    let end = host.integration.handle(&later, 1).await;
+    assert_eq!(end.outcome, EventOutcome::Done);
+    assert_eq!(asked(&host, "devices"), [1, 1]);
+    // What failed is no reason to leave the next one out.
+    host.clock.advance(Duration::minutes(2));
+    host.ninjaone
+        .script()
+        .fails_for
+        .insert(1, Vendor::Forbidden);
+    for _ in 0..2 {
+        let event = requested(&host, 1).await.unwrap();
+        let end = host.integration.handle(&event, 1).await;
+        let error = ErrorKind::Ninjaone(Vendor::Forbidden);
+        assert_eq!(end.outcome, EventOutcome::Failed { error });
+    }
+}
+
+async fn what_cannot_be_synced_is_refused_when_it_is_asked_for(host: Host) {
+    host.mapped(&THREE[..1]).await;
+    assert_eq!(requested(&host, 404).await, Err(ErrorKind::NotFound));
+    host.organizations(&THREE[..2]);
+    host.discover().await;
+    assert_eq!(
+        requested(&host, 2).await,
+        Err(ErrorKind::Invalid),
+        "not bound"
+    );
+    // Another MSP has no such organization.
+    let other = MspOrgId::from_uuid(uuid::Uuid::from_u128(2));
+    let mapping = host.mapping_id(1);
+    let foreign = host
+        .integration
+        .request_sync(other, mapping, operator(), host.event());
+    assert_eq!(foreign.await.unwrap_err().kind(), ErrorKind::NotFound);
+    disconnect(&host).await;
+    let refused = requested(&host, 1).await;
+    assert_eq!(refused, Err(ErrorKind::NotConnected));
+}
+
+async fn a_requested_sync_of_an_organization_that_is_mapped_no_more_is_skipped(host: Host) {
+    host.mapped(&THREE).await;
+    let event = requested(&host, 1).await.unwrap();
+    host.map(1, Choice::DontSync).await.unwrap();
+    host.ninjaone.script().asked.clear();
+    let end = host.integration.handle(&event, 1).await;
+    let skipped = EventEnd {
+        outcome: EventOutcome::Skipped,
+        again: Again::Never,
+    };
+    assert_eq!(end, skipped);
+    assert!(host.ninjaone.script().asked.is_empty());
+    let event = requested(&host, 2).await.unwrap();
+    disconnect(&host).await;
+    assert_eq!(host.integration.handle(&event, 1).await, skipped);
+}
+
+async fn a_plan_goes_on_where_its_page_ended(host: Host) {
+    host.promoted(&THREE).await;
+    for (kind, events) in [(PlanKind::AssetSync, 1), (PlanKind::EvidenceSweep, 3)] {
+        let tick = host.tick();
+        let first = host.integration.plan(kind, tick, None).await.unwrap();
+        assert_eq!(first.events.len(), events);
+        // The cursor goes through text, and to another process.
+        let cursor = first.next.unwrap().to_string().parse().unwrap();
+        let last = host.another_process().plan(kind, tick, Some(cursor)).await;
+        let last = last.unwrap();
+        assert_eq!((last.events.len(), last.next), (0, None));
+        // Page by page it is the same plan, whatever their size.
+        for size in [1, 2, 3] {
+            let host = host.with_policy(Policy::default().plan_page(size));
+            let (mut pages, mut from) = (Vec::new(), None);
+            loop {
+                let page = host.plan(kind, tick, from).await.unwrap();
+                assert!(page.events.len() <= size as usize);
+                pages.extend(page.events);
+                from = page.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(pages, first.events);
+        }
+        let page = serde_json::to_string(&first).unwrap();
+        assert_eq!(serde_json::from_str::<PlanPage>(&page).unwrap(), first);
+    }
+}
+
+async fn a_scheduler_handles_every_page_of_a_plan(host: Host) {
+    host.promoted(&THREE).await;
+    host.clock.set(datetime!(2026-11-23 12:29:58 UTC));
+    let small = Policy::default().plan_page(1);
+    let mut running = Running::by(&host, small, only_sweeps);
+    running
+        .pass(&host, datetime!(2026-11-23 18:29:59 UTC))
+        .await;
+    let planned = running.planned(PlanKind::EvidenceSweep);
+    let ticks: Vec<_> = planned
+        .iter()
+        .map(|(at, events, ..)| (at.hour(), *events))
+        .collect();
+    assert_eq!(ticks, [(6, 3), (12, 3)], "told once for all pages");
+    for organization in [1, 2, 3] {
+        assert_eq!(sweeps(&host, organization).await, 2);
+    }
+    running.stop().await;
+}
+
+async fn an_end_says_when_to_deliver_the_event_again(host: Host) {
+    host.promoted(&THREE[..1]).await;
+    let event = sync_event(&host.integration).await;
+    host.clock.set(event.starts_at());
+    host.ninjaone.script().fails = Some(Vendor::Timeout);
+    let again = |seconds: u64, end: EventEnd| {
+        let Again::After(wait) = end.again else {
+            panic!("{end:?}");
+        };
+        let least = std::time::Duration::from_secs(seconds);
+        assert!(wait >= least && wait <= least * 5 / 4, "{end:?}");
+    };
+    again(30, host.integration.handle(&event, 1).await);
+    again(120, host.integration.handle(&event, 3).await);
+    // The next tick is due before it could be tried again.
+    host.clock
+        .set(event.scheduled_at() + Duration::hours(4) - Duration::SECOND);
+    let end = host.integration.handle(&event, 1).await;
+    assert_eq!(end.again, Again::Never);
+    host.clock.set(event.starts_at());
+    // What cannot come right.
+    host.ninjaone.script().fails = Some(Vendor::Unauthenticated);
+    let end = host.integration.handle(&event, 1).await;
+    assert_eq!(end.again, Again::Never);
+    // The host's own rule.
+    host.ninjaone.script().fails = Some(Vendor::Timeout);
+    let rule = Retry::default()
+        .waits(Duration::minutes(1), Duration::minutes(1))
+        .attempts(2);
+    let own = host.with_policy(Policy::default().retry(rule));
+    again(60, own.handle(&event, 1).await);
+    assert_eq!(own.handle(&event, 2).await.again, Again::Never);
+}
+
+async fn disconnect(host: &Host) {
+    host.integration
+        .disconnect(host.msp, &us(), operator(), host.event())
+        .await
+        .unwrap();
 }
