@@ -178,7 +178,7 @@ impl Integration {
             allow_duplicate,
         } = request;
         let base_url = self.allowed(&region).await?;
-        self.check_key().await?;
+        self.check_key(msp).await?;
         let client_id = trimmed(&client_id);
         let redirect_uri = redirect_uri.trim().to_owned();
         let flow = Flow::new(base_url, client_id.expose_secret(), &redirect_uri);
@@ -249,7 +249,7 @@ impl Integration {
         })?;
         let region = pending.region;
         let base_url = self.allowed(&region).await?;
-        self.check_key().await?;
+        self.check_key(msp).await?;
         let keyring = self.keyring()?;
         let opened = keyring.open(msp, &region, Field::Authorization, &pending.sealed);
         let opened = opened.map_err(|error| match error {

@@ -74,7 +74,7 @@ impl Integration {
                 "client id and client secret must both be given",
             ));
         }
-        self.check_key().await?;
+        self.check_key(msp).await?;
         let keyring = self.keyring()?;
         let fingerprint = keyring.fingerprint(&base_url.limit_host(), &client_id);
         let stored = self

@@ -360,7 +360,7 @@ impl Integration {
     ) -> Result<Access> {
         // A key that is missing altogether is named first.
         let opened = match self.open_secrets(msp, credential, lane) {
-            Ok(access) => self.check_key().await.map(|()| access),
+            Ok(access) => self.check_key(msp).await.map(|()| access),
             Err(error) => Err(error),
         };
         if let Err(error) = &opened
@@ -389,11 +389,26 @@ impl Integration {
 
     /// Refuses to work under another identity key than the store's connections were made under: its fingerprints and device digests
     /// would fit nothing that is stored. Asked once in a process.
-    pub(super) async fn check_key(&self) -> Result<()> {
+    pub(super) async fn check_key(&self, msp: MspOrgId) -> Result<()> {
         if self.inner.key_is_checked.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let own = self.keyring()?.key_check();
+        let keyring = self.keyring()?;
+        // Where an older release connected no check value is kept yet, and that of a wrong key would shut out the right one: what the
+        // MSP has connected has to fit first.
+        for credential in self.inner.store.credentials(msp).await? {
+            let Some(secrets) = &credential.secrets else {
+                continue;
+            };
+            let (region, sealed) = (&credential.region, &secrets.client_id);
+            if let Ok(client_id) = keyring.open(msp, region, Field::ClientId, sealed) {
+                let host = region.base_url()?.limit_host();
+                if keyring.fingerprint(&host, &client_id) != credential.fingerprint {
+                    return Err(SealError::OtherIdentity.into());
+                }
+            }
+        }
+        let own = keyring.key_check();
         if self.inner.store.keep_key_check(own.clone()).await? != own {
             return Err(SealError::OtherIdentity.into());
         }

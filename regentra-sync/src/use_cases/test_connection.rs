@@ -60,7 +60,7 @@ impl Integration {
     ) -> Result<ConnectionTest> {
         let base_url = self.allowed(&request.region).await?;
         let client_id = trimmed(&request.client_id);
-        self.check_key().await?;
+        self.check_key(msp).await?;
         let keyring = self.keyring()?;
         let fingerprint = keyring.fingerprint(&base_url.limit_host(), &client_id);
         let access = Access {
