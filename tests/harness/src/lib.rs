@@ -31,6 +31,7 @@ pub mod plan;
 pub mod postgres;
 pub mod proofs;
 pub mod regions;
+pub mod release_before;
 pub mod scripted;
 pub mod suspension;
 

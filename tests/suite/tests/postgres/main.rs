@@ -15,6 +15,7 @@ mod crashes;
 mod histories;
 mod interruptions;
 mod races;
+mod release_before;
 mod setup;
 mod tenancy;
 mod two_regions;

@@ -14,6 +14,7 @@ mod dice;
 mod fourth_store;
 mod histories;
 mod on_sqlite;
+mod release_before;
 mod simulated;
 mod tenancy;
 
