@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// An event that would wait longer than this for the request budget is not begun.
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_mins(1);
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// An organization that was synced so shortly before a request for it is up to date: asked for twice within a minute, it is synced once.
 const JUST_SYNCED: Duration = Duration::minutes(1);

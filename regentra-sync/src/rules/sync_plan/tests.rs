@@ -391,7 +391,7 @@ proptest! {
         for (number, (source, machine)) in (0_u128..).zip(&lower) {
             let id = AssetId::from_uuid(Uuid::from_u128(number));
             let asset = Asset {
-                id: id,
+                id,
                 company: target.company,
                 source: Source::ALL[*source],
                 credential: None,
