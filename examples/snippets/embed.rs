@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_sync::{
     Choice::CreateNew,
-    Connect, Integration, Scheduler,
+    Connect, Discover, Integration, MapOrganization, Promote, Scheduler,
     host::{Clock as _, Policy, SystemClock},
     model::{Actor::Schedule, ComplianceOrgId, EventId, MspOrgId, RegionKey},
     ninjaone::NinjaOneApi,
@@ -46,13 +46,38 @@ async fn main() -> anyhow::Result<()> {
     #[rustfmt::skip]
     let connect = Connect { event: event(), region: region.clone(), client_id, client_secret, allow_duplicate, actor };
     let credential = sync.connect(msp, connect).await?.credential;
-    sync.discover(msp, &region, actor, event()).await?;
+    sync.discover(
+        msp,
+        Discover {
+            region: region.clone(),
+            actor,
+            event: event(),
+        },
+    )
+    .await?;
     let mut customers = Vec::new();
     for organization in sync.views().mappings(msp, credential).await?.iter().take(4) {
-        let mapped = sync.map(msp, organization.id, CreateNew, actor, event());
+        let mapped = sync.map(
+            msp,
+            MapOrganization {
+                mapping: organization.id,
+                choice: CreateNew,
+                actor,
+                event: event(),
+            },
+        );
         let company = mapped.await?.mapping.state.company().context("mapped")?;
         let customer = ComplianceOrgId::from_uuid(company.as_uuid());
-        sync.promote(msp, company, customer, actor, event()).await?;
+        sync.promote(
+            msp,
+            Promote {
+                company,
+                compliance_org: customer,
+                actor,
+                event: event(),
+            },
+        )
+        .await?;
         customers.push((organization.name.clone(), customer));
     }
 

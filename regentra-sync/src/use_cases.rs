@@ -20,14 +20,21 @@ mod tickets;
 
 pub use self::{
     anchor::Anchored,
-    asset_sync::{MappingSync, SyncOutcome},
-    authorize::{Authorization, Authorized, BeginAuthorization, Callback, RequestedAccess},
+    asset_sync::{MappingSync, SyncAssets, SyncCompany, SyncOutcome},
+    authorize::{
+        Authorization, Authorized, BeginAuthorization, Callback, CompleteAuthorization,
+        RequestedAccess,
+    },
     connect::{Connect, Connected},
-    disconnect::Disconnected,
-    discover::Discovery,
+    disconnect::{Disconnect, Disconnected},
+    discover::{Discover, Discovery},
     evidence_sweep::{SkipReason, SweepOutcome, SweepReport},
     integration::{Integration, IntegrationBuilder},
-    map::{Choice, Mapped},
-    map_pending::{Bulk, BulkStep, Left, MappedPending, PendingStep, Suggestion, SuggestionReason},
-    test_connection::TestConnection,
+    map::{Choice, MapOrganization, Mapped},
+    map_pending::{
+        Bulk, BulkStep, Left, MapPending, MappedPending, PendingStep, Suggestion, SuggestionReason,
+    },
+    plan::{RequestSync, SweepNow},
+    promote::Promote,
+    test_connection::{TestConnection, TestSavedConnection},
 };

@@ -15,7 +15,7 @@ use ninjaone_simulator::{
 };
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, Connect, Integration, SweepOutcome,
+    Choice, Connect, Discover, Integration, MapOrganization, Promote, SweepOutcome,
     host::{ManualClock, Policy, StoreClock},
     model::{
         Actor, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, OrganizationId,
@@ -181,7 +181,14 @@ async fn sweep(
         actor: Actor::Schedule,
     };
     integration.connect(msp, connect).await.unwrap();
-    let discovered = integration.discover(msp, &region, Actor::Schedule, event("discover"));
+    let discovered = integration.discover(
+        msp,
+        Discover {
+            region: region.clone(),
+            actor: Actor::Schedule,
+            event: event("discover"),
+        },
+    );
     discovered.await.unwrap();
     let mapping = MappingId::of(
         CredentialId::of(msp, &region),
@@ -189,14 +196,24 @@ async fn sweep(
     );
     let map = integration.map(
         msp,
-        mapping,
-        Choice::CreateNew,
-        Actor::Schedule,
-        event("map"),
+        MapOrganization {
+            mapping,
+            choice: Choice::CreateNew,
+            actor: Actor::Schedule,
+            event: event("map"),
+        },
     );
     let company = map.await.unwrap().mapping.state.company().unwrap();
     let customer = ComplianceOrgId::from_uuid(Uuid::from_u128(2));
-    let promoted = integration.promote(msp, company, customer, Actor::Schedule, event("promote"));
+    let promoted = integration.promote(
+        msp,
+        Promote {
+            company,
+            compliance_org: customer,
+            actor: Actor::Schedule,
+            event: event("promote"),
+        },
+    );
     promoted.await.unwrap();
 
     server.tenant().faults(faults.iter().cloned());

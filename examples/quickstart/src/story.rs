@@ -15,7 +15,8 @@ use ninjaone_simulator::{
 };
 use regentra_evidence::{Reason, SignalKind, Status};
 use regentra_sync::{
-    Choice, Connect, Integration, SweepOutcome, SyncOutcome, TestConnection,
+    Choice, Connect, Disconnect, Discover, Integration, MapOrganization, Promote, SweepNow,
+    SweepOutcome, SyncAssets, SyncOutcome, TestConnection,
     host::{Clock as _, ManualClock, Policy, StoreClock, SystemClock},
     model::{
         Actor, ActorId, AssetStatus, CompanyId, ComplianceOrgId, CredentialId, EventId, Mapping,
@@ -234,7 +235,14 @@ impl Host {
     async fn discover(&self) -> anyhow::Result<u64> {
         let discovered = self
             .integration
-            .discover(self.msp, &self.region, Self::actor(), self.event())
+            .discover(
+                self.msp,
+                Discover {
+                    region: self.region.clone(),
+                    actor: Self::actor(),
+                    event: self.event(),
+                },
+            )
             .await;
         self.meter.clear();
         let found = discovered?;
@@ -280,10 +288,12 @@ impl Host {
             self.integration
                 .map(
                     self.msp,
-                    organization.id,
-                    choice,
-                    Self::actor(),
-                    self.event(),
+                    MapOrganization {
+                        mapping: organization.id,
+                        choice,
+                        actor: Self::actor(),
+                        event: self.event(),
+                    },
                 )
                 .await?;
             if place == IGNORED {
@@ -297,7 +307,14 @@ impl Host {
     async fn sync(&self) -> anyhow::Result<String> {
         let synced = self
             .integration
-            .sync_assets(self.msp, &self.region, Self::actor(), self.event())
+            .sync_assets(
+                self.msp,
+                SyncAssets {
+                    region: self.region.clone(),
+                    actor: Self::actor(),
+                    event: self.event(),
+                },
+            )
             .await;
         self.meter.clear();
         let (synced, portal) = (synced?, self.portal().await?);
@@ -364,7 +381,15 @@ impl Host {
             let customer = Uuid::new_v5(&company.as_uuid(), b"compliance organization");
             let customer = ComplianceOrgId::from_uuid(customer);
             self.integration
-                .promote(self.msp, company, customer, Self::actor(), self.event())
+                .promote(
+                    self.msp,
+                    Promote {
+                        company,
+                        compliance_org: customer,
+                        actor: Self::actor(),
+                        event: self.event(),
+                    },
+                )
                 .await?;
             names.push(portal.company_name(company).to_string());
         }
@@ -392,9 +417,14 @@ impl Host {
     }
 
     async fn sweep(&self, tick: OffsetDateTime) -> anyhow::Result<()> {
-        let sweep = self
-            .integration
-            .sweep_now(self.msp, tick, PARALLEL, Self::actor());
+        let sweep = self.integration.sweep_now(
+            self.msp,
+            SweepNow {
+                scheduled_at: tick,
+                parallel: PARALLEL,
+                actor: Self::actor(),
+            },
+        );
         let swept = Box::pin(sweep).await;
         self.meter.clear();
         let (mut swept, portal) = (swept?, self.portal().await?);
@@ -518,7 +548,14 @@ impl Host {
             .filter(|asset| asset.status == AssetStatus::Active);
         let active = active.count() as u64;
         self.integration
-            .disconnect(self.msp, &self.region, Self::actor(), self.event())
+            .disconnect(
+                self.msp,
+                Disconnect {
+                    region: self.region.clone(),
+                    actor: Self::actor(),
+                    event: self.event(),
+                },
+            )
             .await?;
         output::line(format!(
             "{} is disconnected, and its credentials are deleted.\n\

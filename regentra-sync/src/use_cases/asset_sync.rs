@@ -79,6 +79,28 @@ impl Wanted {
     }
 }
 
+/// A region whose assets are synced.
+#[derive(Clone, Debug)]
+pub struct SyncAssets {
+    /// The region.
+    pub region: RegionKey,
+    /// Who asks.
+    pub actor: Actor,
+    /// Names the request: sent twice, it is done once.
+    pub event: EventId,
+}
+
+/// A company whose assets are synced.
+#[derive(Clone, Debug)]
+pub struct SyncCompany {
+    /// The company.
+    pub company: CompanyId,
+    /// Who asks.
+    pub actor: Actor,
+    /// Names the request: sent twice, it is done once.
+    pub event: EventId,
+}
+
 impl Integration {
     /// Syncs the assets of every mapped organization of a region: one list of organizations, then one walk of devices each.
     /// An organization that fails does not keep the others from being synced.
@@ -86,15 +108,18 @@ impl Integration {
     /// # Errors
     /// When no organization could be synced at all: [`ErrorKind::NotConnected`], [`ErrorKind::Sealing`], or
     /// [`ErrorKind::Ninjaone`] from the list of organizations; [`ErrorKind::Store`].
-    #[tracing::instrument(name = "regentra.sync_assets", skip_all, fields(%msp, %region))]
+    #[tracing::instrument(name = "regentra.sync_assets", skip_all, fields(%msp, region = %request.region))]
     pub async fn sync_assets(
         &self,
         msp: MspOrgId,
-        region: &RegionKey,
-        actor: Actor,
-        event: EventId,
+        request: SyncAssets,
     ) -> Result<Vec<MappingSync>> {
-        let credential = CredentialId::of(msp, region);
+        let SyncAssets {
+            region,
+            actor,
+            event,
+        } = request;
+        let credential = CredentialId::of(msp, &region);
         self.sync_on_demand(msp, credential, Wanted::All, actor, event)
             .await
     }
@@ -106,14 +131,17 @@ impl Integration {
     /// # Errors
     /// When no organization could be synced at all, as [`Self::sync_assets`]; [`ErrorKind::NotFound`] when there is no such
     /// company or no organization is mapped to it.
-    #[tracing::instrument(name = "regentra.sync_company", skip_all, fields(%msp, %company))]
+    #[tracing::instrument(name = "regentra.sync_company", skip_all, fields(%msp, company = %request.company))]
     pub async fn sync_company(
         &self,
         msp: MspOrgId,
-        company: CompanyId,
-        actor: Actor,
-        event: EventId,
+        request: SyncCompany,
     ) -> Result<Vec<MappingSync>> {
+        let SyncCompany {
+            company,
+            actor,
+            event,
+        } = request;
         let (mut synced, mut unreached, mut first_error) = (Vec::new(), Vec::new(), None);
         for credential in self.inner.store.credentials(msp).await? {
             if !credential.is_active {

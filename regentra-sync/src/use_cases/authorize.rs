@@ -152,6 +152,15 @@ struct Begun {
     allow_duplicate: bool,
 }
 
+/// An authorization that comes back from NinjaOne.
+#[derive(Clone, Debug)]
+pub struct CompleteAuthorization {
+    /// The address that the administrator's browser came back to.
+    pub callback: Callback,
+    /// Who asks.
+    pub actor: Actor,
+}
+
 impl Integration {
     /// Begins the second way in: returns the address to send the administrator to, who lets the API client act for them. What
     /// comes back goes to [`complete_authorization`](Self::complete_authorization), once, within ten minutes, by the same MSP.
@@ -234,9 +243,9 @@ impl Integration {
     pub async fn complete_authorization(
         &self,
         msp: MspOrgId,
-        callback: Callback,
-        actor: Actor,
+        request: CompleteAuthorization,
     ) -> Result<Authorized> {
+        let CompleteAuthorization { callback, actor } = request;
         let digest = StateDigest::of(&callback.state);
         let store = &self.inner.store;
         // Read before the authorization is taken: a disconnect from now on voids it, under way or not.
@@ -324,7 +333,15 @@ impl Integration {
         };
         // Saved before it is tried: the code is spent, and what came for it is kept nowhere else.
         let connected = self.save(msp, connection).await?;
-        let test = self.test_saved_connection(msp, &region, actor).await;
+        let test = self
+            .test_saved_connection(
+                msp,
+                crate::TestSavedConnection {
+                    region: region.clone(),
+                    actor,
+                },
+            )
+            .await;
         Ok(Authorized {
             connected,
             view,

@@ -14,6 +14,17 @@ pub struct Disconnected {
     pub changed: bool,
 }
 
+/// What to disconnect.
+#[derive(Clone, Debug)]
+pub struct Disconnect {
+    /// The region.
+    pub region: RegionKey,
+    /// Who asks.
+    pub actor: Actor,
+    /// Names the request: sent twice, it is done once.
+    pub event: EventId,
+}
+
 impl Integration {
     /// Disconnects a region, in one step: its secrets are deleted, its assets retired, every affected customer's trail says so,
     /// and no run in flight writes afterwards. Mappings, signals and evidence stay; signals are left to age out.
@@ -21,15 +32,14 @@ impl Integration {
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::error::ErrorKind::NotFound) when the region was never connected;
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
-    #[tracing::instrument(name = "regentra.disconnect", skip_all, fields(%msp, %region))]
-    pub async fn disconnect(
-        &self,
-        msp: MspOrgId,
-        region: &RegionKey,
-        actor: Actor,
-        event: EventId,
-    ) -> Result<Disconnected> {
-        let id = CredentialId::of(msp, region);
+    #[tracing::instrument(name = "regentra.disconnect", skip_all, fields(%msp, region = %request.region))]
+    pub async fn disconnect(&self, msp: MspOrgId, request: Disconnect) -> Result<Disconnected> {
+        let Disconnect {
+            region,
+            actor,
+            event,
+        } = request;
+        let id = CredentialId::of(msp, &region);
         for _ in 0..RACES {
             let stored = self.inner.store.credential(msp, id).await?.ok_or_else(|| {
                 crate::error::Error::new(

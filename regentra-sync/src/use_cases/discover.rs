@@ -37,6 +37,17 @@ pub struct Discovery {
     pub truncated: bool,
 }
 
+/// Which organizations to list.
+#[derive(Clone, Debug)]
+pub struct Discover {
+    /// The region.
+    pub region: RegionKey,
+    /// Who asks.
+    pub actor: Actor,
+    /// Names the request: sent twice, it is done once.
+    pub event: EventId,
+}
+
 impl Integration {
     /// Lists a region's organizations: adds new ones as pending review, with a suggestion where exactly one company has that
     /// name. Nothing that was decided changes, and nobody is asked again about an ignored one. A second discovery of the same
@@ -49,15 +60,14 @@ impl Integration {
     /// [`ErrorKind::NotConnected`](crate::error::ErrorKind::NotConnected), [`ErrorKind::Busy`](crate::error::ErrorKind::Busy),
     /// [`ErrorKind::Sealing`](crate::error::ErrorKind::Sealing), [`ErrorKind::Ninjaone`](crate::error::ErrorKind::Ninjaone),
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
-    #[tracing::instrument(name = "regentra.discover", skip_all, fields(%msp, %region))]
-    pub async fn discover(
-        &self,
-        msp: MspOrgId,
-        region: &RegionKey,
-        actor: Actor,
-        event: EventId,
-    ) -> Result<Discovery> {
-        let credential = self.connected(msp, CredentialId::of(msp, region)).await?;
+    #[tracing::instrument(name = "regentra.discover", skip_all, fields(%msp, region = %request.region))]
+    pub async fn discover(&self, msp: MspOrgId, request: Discover) -> Result<Discovery> {
+        let Discover {
+            region,
+            actor,
+            event,
+        } = request;
+        let credential = self.connected(msp, CredentialId::of(msp, &region)).await?;
         let access = self.open(msp, &credential, Lane::Interactive).await?;
         let held = self.lease(msp, LeaseKey::Discovery(credential.id)).await?;
         let held =

@@ -41,21 +41,33 @@ pub(super) enum Alone {
     No,
 }
 
+/// A decision about an organization.
+#[derive(Clone, Debug)]
+pub struct MapOrganization {
+    /// The organization's mapping.
+    pub mapping: MappingId,
+    /// What is decided.
+    pub choice: Choice,
+    /// Who asks.
+    pub actor: Actor,
+    /// Names the request: sent twice, it is done once.
+    pub event: EventId,
+}
+
 impl Integration {
     /// Decides what an organization is. Un-mapping or ignoring a mapped organization retires its assets.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such mapping or company; [`ErrorKind::Conflict`] when the organization is mapped
     /// to another company (take that back first), or several companies have its name; [`ErrorKind::Store`].
-    #[tracing::instrument(name = "regentra.map", skip_all, fields(%msp, %mapping))]
-    pub async fn map(
-        &self,
-        msp: MspOrgId,
-        mapping: MappingId,
-        choice: Choice,
-        actor: Actor,
-        event: EventId,
-    ) -> Result<Mapped> {
+    #[tracing::instrument(name = "regentra.map", skip_all, fields(%msp, mapping = %request.mapping))]
+    pub async fn map(&self, msp: MspOrgId, request: MapOrganization) -> Result<Mapped> {
+        let MapOrganization {
+            mapping,
+            choice,
+            actor,
+            event,
+        } = request;
         self.decide(msp, mapping, choice, Alone::Yes, actor, event)
             .await
     }

@@ -142,6 +142,19 @@ pub struct Suggestion {
     pub reason: SuggestionReason,
 }
 
+/// A decision about every organization that is pending review.
+#[derive(Clone, Debug)]
+pub struct MapPending {
+    /// The region; `None` for all of them.
+    pub region: Option<RegionKey>,
+    /// What is decided.
+    pub bulk: Bulk,
+    /// Who asks.
+    pub actor: Actor,
+    /// Names the request: sent twice, it is done once.
+    pub event: EventId,
+}
+
 impl Integration {
     /// What [`map_pending`](Self::map_pending) would do with each organization that is pending review, of one region or of all.
     /// Changes nothing, and asks NinjaOne nothing.
@@ -179,13 +192,18 @@ impl Integration {
     pub async fn map_pending(
         &self,
         msp: MspOrgId,
-        region: Option<&RegionKey>,
-        bulk: Bulk,
-        actor: Actor,
-        event: EventId,
+        request: MapPending,
     ) -> Result<Vec<MappedPending>> {
+        let MapPending {
+            region,
+            bulk,
+            actor,
+            event,
+        } = request;
         let mut mapped = Vec::new();
-        for PendingStep { mapping, step } in self.preview_pending(msp, region, bulk).await? {
+        for PendingStep { mapping, step } in
+            self.preview_pending(msp, region.as_ref(), bulk).await?
+        {
             let choice = match step {
                 BulkStep::Map { company, .. } if bulk == Bulk::ApplyExact => {
                     Ok(Choice::UseExisting(company))

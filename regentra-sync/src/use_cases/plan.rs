@@ -28,6 +28,28 @@ const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 /// An organization that was synced so shortly before a request for it is up to date: asked for twice within a minute, it is synced once.
 const JUST_SYNCED: Duration = Duration::minutes(1);
 
+/// An organization to sync ahead of the schedule.
+#[derive(Clone, Debug)]
+pub struct RequestSync {
+    /// The organization's mapping.
+    pub mapping: MappingId,
+    /// Who asks.
+    pub actor: Actor,
+    /// Names the request: sent twice, it is done once.
+    pub event: EventId,
+}
+
+/// A sweep that is made now.
+#[derive(Clone, Debug)]
+pub struct SweepNow {
+    /// A time of the tick that it belongs to, such as now.
+    pub scheduled_at: OffsetDateTime,
+    /// How many customers are swept side by side.
+    pub parallel: usize,
+    /// Who asks.
+    pub actor: Actor,
+}
+
 impl Integration {
     /// Plans the work of one tick over all MSPs, page by page: stage 1. Begin without a cursor, and go on with
     /// [`PlanPage::next`] until there is none. Two processes that plan the same tick emit the same events.
@@ -119,13 +141,12 @@ impl Integration {
     /// # Errors
     /// [`ErrorKind::NotFound`] when the MSP has no such mapping, [`ErrorKind::Invalid`] when the organization is not mapped to a
     /// company: map it first; [`ErrorKind::NotConnected`] when its region is not connected; [`ErrorKind::Store`].
-    pub async fn request_sync(
-        &self,
-        msp: MspOrgId,
-        mapping: MappingId,
-        actor: Actor,
-        request: EventId,
-    ) -> Result<Event> {
+    pub async fn request_sync(&self, msp: MspOrgId, request: RequestSync) -> Result<Event> {
+        let RequestSync {
+            mapping,
+            actor,
+            event,
+        } = request;
         let Some(mapping) = self.inner.store.mapping(msp, mapping).await? else {
             let message = "there is no such organization: look at the list";
             return Err(Error::new(ErrorKind::NotFound, message));
@@ -136,7 +157,7 @@ impl Integration {
         }
         let region = self.connected(msp, mapping.credential).await?.region;
         Ok(Event::RequestedSync(RequestedSyncEvent {
-            id: request.for_mapping(mapping.id),
+            id: event.for_mapping(mapping.id),
             msp_org_id: msp,
             region,
             mapping_id: mapping.id,
@@ -288,10 +309,13 @@ impl Integration {
     pub async fn sweep_now(
         &self,
         msp: MspOrgId,
-        scheduled_at: OffsetDateTime,
-        parallel: usize,
-        actor: Actor,
+        request: SweepNow,
     ) -> Result<Vec<(SweepEvent, Result<SweepOutcome>)>> {
+        let SweepNow {
+            scheduled_at,
+            parallel,
+            actor,
+        } = request;
         let mut customers: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let scheduled_at = self.inner.policy.evidence_sweep.last(scheduled_at);
         let mut from = None;

@@ -5,6 +5,19 @@ use crate::{
     store::{CommitOutcome, PromotionCommit},
 };
 
+/// A company that becomes a customer with evidence.
+#[derive(Clone, Debug)]
+pub struct Promote {
+    /// The company.
+    pub company: CompanyId,
+    /// Its compliance tenant.
+    pub compliance_org: ComplianceOrgId,
+    /// Who asks.
+    pub actor: Actor,
+    /// Names the request: sent twice, it is done once.
+    pub event: EventId,
+}
+
 impl Integration {
     /// Promotes a company to compliance: from the next tick on its organizations are swept for evidence. The host has created
     /// the compliance organization. Returns `false` when it was promoted to that one already.
@@ -12,15 +25,14 @@ impl Integration {
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such company; [`ErrorKind::Conflict`] when it was promoted to another
     /// organization, or the organization is another company's; [`ErrorKind::Store`].
-    #[tracing::instrument(name = "regentra.promote", skip_all, fields(%msp, %company))]
-    pub async fn promote(
-        &self,
-        msp: MspOrgId,
-        company: CompanyId,
-        compliance_org: ComplianceOrgId,
-        actor: Actor,
-        event: EventId,
-    ) -> Result<bool> {
+    #[tracing::instrument(name = "regentra.promote", skip_all, fields(%msp, company = %request.company))]
+    pub async fn promote(&self, msp: MspOrgId, request: Promote) -> Result<bool> {
+        let Promote {
+            company,
+            compliance_org,
+            actor,
+            event,
+        } = request;
         for _ in 0..RACES {
             let stored = self
                 .inner

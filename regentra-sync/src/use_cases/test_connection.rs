@@ -45,6 +45,15 @@ fn wrong_region(region: &RegionKey, access: &Access, found: Option<Region>, erro
     Error::new(error.kind(), message).caused_by(error)
 }
 
+/// A saved connection that is tried.
+#[derive(Clone, Debug)]
+pub struct TestSavedConnection {
+    /// The region.
+    pub region: RegionKey,
+    /// Who asks.
+    pub actor: Actor,
+}
+
 impl Integration {
     /// Tries credentials before they are saved: authenticates, and counts the organizations that they see. Seeing none is a
     /// success with a warning.
@@ -98,16 +107,16 @@ impl Integration {
     /// # Errors
     /// [`ErrorKind::NotConnected`]; [`ErrorKind::Sealing`]; [`ErrorKind::Ninjaone`] with what is wrong, such as
     /// `AuthorizeAgain`; [`ErrorKind::Store`].
-    #[tracing::instrument(name = "regentra.test_saved_connection", skip_all, fields(%msp, %region))]
+    #[tracing::instrument(name = "regentra.test_saved_connection", skip_all, fields(%msp, region = %request.region))]
     pub async fn test_saved_connection(
         &self,
         msp: MspOrgId,
-        region: &RegionKey,
-        actor: Actor,
+        request: TestSavedConnection,
     ) -> Result<ConnectionTest> {
-        let credential = self.connected(msp, CredentialId::of(msp, region)).await?;
+        let TestSavedConnection { region, actor } = request;
+        let credential = self.connected(msp, CredentialId::of(msp, &region)).await?;
         let access = self.open(msp, &credential, Lane::Interactive).await?;
-        let listed = self.ask(msp, region, &access, actor).await?;
+        let listed = self.ask(msp, &region, &access, actor).await?;
         listed.map(ConnectionTest::from)
     }
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use ninjaone_simulator::{Preset, Request, Tenant, TenantBuilder, front};
 use regentra_sync::{
-    Authorized, BeginAuthorization, Callback, Error, Integration, RequestedAccess,
+    Authorized, BeginAuthorization, Callback, CompleteAuthorization, Discover, Error, Integration,
+    RequestedAccess, TestSavedConnection,
     host::{ManualClock, Policy, StoreClock},
     model::{Actor, Credential, CredentialId, EventId, Field, Mapping, MspOrgId, RegionKey},
     ninjaone::NinjaOneApi,
@@ -158,7 +159,14 @@ impl Process {
 
     pub async fn discover(&self, region: &RegionKey) -> Result<(), Error> {
         let (actor, event) = (Actor::Schedule, event("discover"));
-        let discovered = self.integration.discover(msp(1), region, actor, event);
+        let discovered = self.integration.discover(
+            msp(1),
+            Discover {
+                region: region.clone(),
+                actor,
+                event,
+            },
+        );
         discovered.await.map(drop)
     }
 
@@ -235,9 +243,13 @@ impl Scene {
         let address = self.consented(&begun.await.unwrap().url);
         assert!(address.starts_with(REDIRECT), "{address}");
         let callback = Callback::read(&address);
-        let completed = process
-            .integration
-            .complete_authorization(msp, callback, Actor::Schedule);
+        let completed = process.integration.complete_authorization(
+            msp,
+            CompleteAuthorization {
+                callback,
+                actor: Actor::Schedule,
+            },
+        );
         completed.await
     }
 
@@ -264,9 +276,13 @@ impl Scene {
 
     pub async fn visible(&self, process: &Process, msp: MspOrgId) -> Result<u64, Error> {
         let region = self.region();
-        let tested = process
-            .integration
-            .test_saved_connection(msp, &region, Actor::Schedule);
+        let tested = process.integration.test_saved_connection(
+            msp,
+            TestSavedConnection {
+                region: region.clone(),
+                actor: Actor::Schedule,
+            },
+        );
         Ok(tested.await?.organizations_visible)
     }
 }

@@ -8,7 +8,8 @@ use std::{
 use ninjaone_simulator::{Fault, Malformed, Preset, Tenant, front};
 use regentra_evidence::{Guard, LeakKind};
 use regentra_sync::{
-    Choice, Connect, Integration, SweepOutcome,
+    Choice, Connect, Disconnect, Discover, Integration, MapOrganization, Promote, SweepNow,
+    SweepOutcome, SyncAssets,
     host::{ManualClock, Policy, StoreClock},
     model::{Actor, ComplianceOrgId, EventId, MspOrgId, RegionKey},
     ninjaone::NinjaOneApi,
@@ -74,29 +75,72 @@ pub async fn whole_story(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) -> Pl
         actor,
     };
     let credential = host.connect(msp, connect).await.unwrap().credential;
-    host.discover(msp, &region, actor, event("discover"))
-        .await
-        .unwrap();
+    host.discover(
+        msp,
+        Discover {
+            region: region.clone(),
+            actor,
+            event: event("discover"),
+        },
+    )
+    .await
+    .unwrap();
     let mappings = host.views().mappings(msp, credential).await.unwrap();
     for (mapping, number) in mappings.iter().zip(100..) {
         let event = event(&mapping.id.to_string());
-        let mapped = host.map(msp, mapping.id, Choice::CreateNew, actor, event);
+        let mapped = host.map(
+            msp,
+            MapOrganization {
+                mapping: mapping.id,
+                choice: Choice::CreateNew,
+                actor,
+                event,
+            },
+        );
         let company = mapped.await.unwrap().mapping.state.company().unwrap();
         let customer = ComplianceOrgId::from_uuid(Uuid::from_u128(number));
         let event = EventId::of_request("promote", &company.to_string());
-        host.promote(msp, company, customer, actor, event)
-            .await
-            .unwrap();
+        host.promote(
+            msp,
+            Promote {
+                company,
+                compliance_org: customer,
+                actor,
+                event,
+            },
+        )
+        .await
+        .unwrap();
     }
     for round in 0..4 {
         if round == 1 {
             server.tenant().fault(Fault::FiltersIgnored);
         }
         let event = event(&format!("sync {round}"));
-        host.sync_assets(msp, &region, actor, event).await.unwrap();
+        host.sync_assets(
+            msp,
+            SyncAssets {
+                region: region.clone(),
+                actor,
+                event,
+            },
+        )
+        .await
+        .unwrap();
         let tick = NOW + Duration::hours(6) * round;
         clock.set(tick);
-        for (_, swept) in host.sweep_now(msp, tick, 2, actor).await.unwrap() {
+        for (_, swept) in host
+            .sweep_now(
+                msp,
+                SweepNow {
+                    scheduled_at: tick,
+                    parallel: 2,
+                    actor,
+                },
+            )
+            .await
+            .unwrap()
+        {
             assert!(matches!(swept.unwrap(), SweepOutcome::Committed(_)));
         }
     }
@@ -105,9 +149,16 @@ pub async fn whole_story(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) -> Pl
             .await
             .unwrap();
     }
-    host.disconnect(msp, &region, actor, event("disconnect"))
-        .await
-        .unwrap();
+    host.disconnect(
+        msp,
+        Disconnect {
+            region: region.clone(),
+            actor,
+            event: event("disconnect"),
+        },
+    )
+    .await
+    .unwrap();
     Planted {
         canaries,
         secrets: vec![id, secret],

@@ -5,7 +5,7 @@ mod host;
 use std::sync::Arc;
 
 use regentra_sync::{
-    Choice, ErrorKind, SkipReason, SweepOutcome,
+    Choice, ErrorKind, SkipReason, SweepOutcome, SyncAssets,
     host::{Clock as _, StoreClock},
     model::{Actor, AssetStatus, AuditDetails, MappingId, OutboxAction},
     regentra_evidence::{SignalKind, Status, posture::Posture},
@@ -183,9 +183,14 @@ pub async fn one_region_is_swept_and_disconnected_and_the_other_goes_on(
     host.sync("us", "then").await;
     assert_eq!(host.assets().await, before);
     let eu = region("eu");
-    let synced = host
-        .integration
-        .sync_assets(MSP, &eu, Actor::Schedule, event("sync eu then"));
+    let synced = host.integration.sync_assets(
+        MSP,
+        SyncAssets {
+            region: eu.clone(),
+            actor: Actor::Schedule,
+            event: event("sync eu then"),
+        },
+    );
     assert_eq!(
         synced.await.unwrap_err().kind(),
         ErrorKind::NotConnected,

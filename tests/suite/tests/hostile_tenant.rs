@@ -19,7 +19,8 @@ use std::{
 use ninjaone_simulator::{Preset, Tenant, front::tcp};
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, Connect, ErrorKind, Integration, Scheduler, SyncOutcome,
+    Choice, Connect, Discover, ErrorKind, Integration, MapOrganization, Promote, Scheduler,
+    SyncAssets, SyncOutcome,
     host::{Clock as _, ManualClock, Observer, Policy, Progress, StoreClock},
     model::{
         Actor, ComplianceOrgId, CredentialId, EventId, MspOrgId, RegionKey, Report, RunKind,
@@ -628,18 +629,41 @@ impl Host {
         };
         host.connect(msp, connect).await.unwrap();
         let found = event(&format!("discover {number}"));
-        host.discover(msp, &region, Actor::Schedule, found)
-            .await
-            .unwrap();
+        host.discover(
+            msp,
+            Discover {
+                region: region.clone(),
+                actor: Actor::Schedule,
+                event: found,
+            },
+        )
+        .await
+        .unwrap();
         let credential = CredentialId::of(msp, &region);
         for mapping in self.store.mappings(msp, credential).await.unwrap() {
             let decided = event(&format!("map {}", mapping.id));
-            let mapped = host.map(msp, mapping.id, Choice::CreateNew, Actor::Schedule, decided);
+            let mapped = host.map(
+                msp,
+                MapOrganization {
+                    mapping: mapping.id,
+                    choice: Choice::CreateNew,
+                    actor: Actor::Schedule,
+                    event: decided,
+                },
+            );
             let company = mapped.await.unwrap().mapping.state.company().unwrap();
             let customer = Uuid::from_u128(company.as_uuid().as_u128() ^ 0xc0de);
             let customer = ComplianceOrgId::from_uuid(customer);
             let promoted = event(&format!("promote {company}"));
-            let promoted = host.promote(msp, company, customer, Actor::Schedule, promoted);
+            let promoted = host.promote(
+                msp,
+                Promote {
+                    company,
+                    compliance_org: customer,
+                    actor: Actor::Schedule,
+                    event: promoted,
+                },
+            );
             promoted.await.unwrap();
         }
         self.regions.insert(msp, region);
@@ -781,7 +805,14 @@ async fn whatever_one_tenant_answers_the_others_are_served_and_memory_stays_in_b
         let region = &host.regions[&msp(0)];
         let synced = host
             .integration(attack.deadline())
-            .sync_assets(msp(0), region, Actor::Schedule, label)
+            .sync_assets(
+                msp(0),
+                SyncAssets {
+                    region: region.clone(),
+                    actor: Actor::Schedule,
+                    event: label,
+                },
+            )
             .await;
         let texts: Vec<String> = match synced {
             Err(error) => vec![error.to_string()],

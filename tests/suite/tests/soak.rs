@@ -31,7 +31,7 @@ use ninjaone_simulator::{CursorHabit, Fault, Preset, Request, RetryAfter, Tenant
 use peak_alloc::PeakAlloc;
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, Connect, Integration, Scheduler,
+    Choice, Connect, Discover, Integration, MapOrganization, Promote, Scheduler,
     host::{
         Anchor, AnchorSink, Clock as _, ManualClock, Observer, Policy, Progress, SinkError,
         SinkErrorKind, StoreClock,
@@ -407,18 +407,41 @@ impl Soak {
         };
         host.connect(msp, connect).await.unwrap();
         let found = event(&format!("discover {number}"));
-        let discovery = host.discover(msp, &region, Actor::Schedule, found);
+        let discovery = host.discover(
+            msp,
+            Discover {
+                region: region.clone(),
+                actor: Actor::Schedule,
+                event: found,
+            },
+        );
         discovery.await.unwrap();
         let credential = CredentialId::of(msp, &region);
         for mapping in self.store.mappings(msp, credential).await.unwrap() {
             let mapping = mapping.id;
             let decided = event(&format!("map {mapping}"));
-            let mapped = host.map(msp, mapping, Choice::CreateNew, Actor::Schedule, decided);
+            let mapped = host.map(
+                msp,
+                MapOrganization {
+                    mapping,
+                    choice: Choice::CreateNew,
+                    actor: Actor::Schedule,
+                    event: decided,
+                },
+            );
             let company = mapped.await.unwrap().mapping.state.company().unwrap();
             let customer = Uuid::from_u128(company.as_uuid().as_u128() ^ 0xc0de);
             let customer = ComplianceOrgId::from_uuid(customer);
             let promoted = event(&format!("promote {mapping}"));
-            let promoted = host.promote(msp, company, customer, Actor::Schedule, promoted);
+            let promoted = host.promote(
+                msp,
+                Promote {
+                    company,
+                    compliance_org: customer,
+                    actor: Actor::Schedule,
+                    event: promoted,
+                },
+            );
             promoted.await.unwrap();
             self.customers.push(Customer {
                 of: number,

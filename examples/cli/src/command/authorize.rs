@@ -6,7 +6,8 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use ninjaone_client::Scope;
 use regentra_sync::{
-    Authorization, Authorized, BeginAuthorization, Callback, RequestedAccess,
+    Authorization, Authorized, BeginAuthorization, Callback, CompleteAuthorization,
+    RequestedAccess,
     model::{RegionKey, TenantView},
     views::Finding,
 };
@@ -130,7 +131,13 @@ fn pasted(begun: &Authorization) -> anyhow::Result<Callback> {
 async fn complete(host: &Host, callback: Callback) -> anyhow::Result<Authorized> {
     let completed = host
         .integration
-        .complete_authorization(host.msp, callback, host.actor())
+        .complete_authorization(
+            host.msp,
+            CompleteAuthorization {
+                callback,
+                actor: host.actor(),
+            },
+        )
         .await;
     host.meter.clear();
     let authorized = completed?;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use regentra_sync::{
+    Disconnect,
     model::{AssetStatus, RegionKey, Source, TicketState},
     store::AssetFilter,
 };
@@ -117,7 +118,14 @@ pub async fn disconnect(host: &Host, region: &RegionKey) -> anyhow::Result<Done>
         }
     }
     host.integration
-        .disconnect(msp, region, host.actor(), host.request())
+        .disconnect(
+            msp,
+            Disconnect {
+                region: region.clone(),
+                actor: host.actor(),
+                event: host.request(),
+            },
+        )
         .await?;
     Ok(done)
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use anyhow::bail;
 use clap::Args;
 use regentra_sync::{
-    Bulk, BulkStep, Choice, ErrorKind, Mapped, MappedPending, PendingStep,
+    Bulk, BulkStep, Choice, ErrorKind, MapOrganization, MapPending, Mapped, MappedPending,
+    PendingStep,
     model::{
         Asset, AssetStatus, CompanyId, Mapping, MappingState, PortalCompany, RegionKey,
         is_same_name,
@@ -154,7 +155,15 @@ async fn all_pending(args: &MapArgs, host: &Host, portal: &Portal) -> anyhow::Re
     }
     let mapped = host
         .integration
-        .map_pending(host.msp, region, bulk, host.actor(), host.request())
+        .map_pending(
+            host.msp,
+            MapPending {
+                region: region.cloned(),
+                bulk,
+                actor: host.actor(),
+                event: host.request(),
+            },
+        )
         .await?;
     let (mut rows, mut left) = (Vec::new(), Vec::new());
     for MappedPending { mapping, outcome } in &mapped {
@@ -230,7 +239,15 @@ async fn one_company(
         let choice = Choice::UseExisting(company);
         let mapped = host
             .integration
-            .map(host.msp, mapping.id, choice, host.actor(), host.request())
+            .map(
+                host.msp,
+                MapOrganization {
+                    mapping: mapping.id,
+                    choice,
+                    actor: host.actor(),
+                    event: host.request(),
+                },
+            )
             .await;
         match mapped {
             Ok(mapped) if host.json => rows.push(row(&mapped, 0)),
@@ -354,10 +371,12 @@ async fn decide(
         .integration
         .map(
             host.msp,
-            organization.id,
-            choice,
-            host.actor(),
-            host.request(),
+            MapOrganization {
+                mapping: organization.id,
+                choice,
+                actor: host.actor(),
+                event: host.request(),
+            },
         )
         .await;
     mapped.map_err(|error| match error.kind() {

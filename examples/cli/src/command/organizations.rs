@@ -2,7 +2,7 @@
 
 use clap::Args;
 use regentra_sync::{
-    Discovery, SuggestionReason,
+    Discover, Discovery, SuggestionReason,
     model::{Mapping, MappingState, RegionKey, is_readable},
 };
 use serde_json::{Value, json};
@@ -140,7 +140,14 @@ pub(super) fn reason(reason: SuggestionReason) -> String {
 pub async fn discover(host: &Host, region: &RegionKey) -> anyhow::Result<Discovery> {
     let found = host
         .integration
-        .discover(host.msp, region, host.actor(), host.request())
+        .discover(
+            host.msp,
+            Discover {
+                region: region.clone(),
+                actor: host.actor(),
+                event: host.request(),
+            },
+        )
         .await;
     host.meter.clear();
     Ok(found?)

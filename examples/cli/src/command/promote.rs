@@ -1,6 +1,7 @@
 //! `regentra promote`.
 
 use clap::Args;
+use regentra_sync::Promote;
 use regentra_sync::model::{CompanyId, ComplianceOrgId};
 use serde_json::json;
 use uuid::Uuid;
@@ -83,10 +84,12 @@ pub async fn promote(
         .integration
         .promote(
             host.msp,
-            company,
-            compliance_org,
-            host.actor(),
-            host.request(),
+            Promote {
+                company,
+                compliance_org,
+                actor: host.actor(),
+                event: host.request(),
+            },
         )
         .await?)
 }

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use regentra_evidence::SignalKind;
 use regentra_sync::{
-    SkipReason, SweepOutcome,
+    SkipReason, SweepNow, SweepOutcome,
     schedule::{Cadence, SweepEvent},
 };
 use serde_json::{Value, json};
@@ -88,9 +88,14 @@ const fn is_left(outcome: &Outcome) -> bool {
 /// # Errors
 /// When the store does not answer.
 pub async fn sweep(host: &Host, tick: OffsetDateTime) -> anyhow::Result<Vec<Swept>> {
-    let sweep = host
-        .integration
-        .sweep_now(host.msp, tick, PARALLEL, host.actor());
+    let sweep = host.integration.sweep_now(
+        host.msp,
+        SweepNow {
+            scheduled_at: tick,
+            parallel: PARALLEL,
+            actor: host.actor(),
+        },
+    );
     let swept = Box::pin(sweep).await;
     host.meter.clear();
     let mut swept = swept?;

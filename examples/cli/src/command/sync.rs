@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::Args;
 use regentra_sync::{
-    ErrorKind, MappingSync, SyncOutcome,
+    ErrorKind, MappingSync, RequestSync, SyncAssets, SyncCompany, SyncOutcome,
     model::{Mapping, RegionKey, SyncCounts},
     schedule::{Again, EventOutcome},
 };
@@ -52,7 +52,14 @@ pub async fn run(args: SyncArgs, host: &HostArgs) -> anyhow::Result<()> {
     let synced = if let Some(company) = company {
         let synced = host
             .integration
-            .sync_company(host.msp, company.id, host.actor(), host.request())
+            .sync_company(
+                host.msp,
+                SyncCompany {
+                    company: company.id,
+                    actor: host.actor(),
+                    event: host.request(),
+                },
+            )
             .await;
         host.meter.clear();
         synced?
@@ -93,7 +100,14 @@ const fn is_synced(synced: &MappingSync) -> bool {
 async fn one(host: &Host, mapping: &Mapping) -> anyhow::Result<()> {
     let event = host
         .integration
-        .request_sync(host.msp, mapping.id, host.actor(), host.request())
+        .request_sync(
+            host.msp,
+            RequestSync {
+                mapping: mapping.id,
+                actor: host.actor(),
+                event: host.request(),
+            },
+        )
         .await?;
     let end = host.integration.handle(&event, 1).await;
     host.meter.clear();
@@ -143,7 +157,14 @@ pub async fn all(host: &Host, only: Option<&RegionKey>) -> anyhow::Result<Vec<Ma
     for connection in host.connected(only).await? {
         let of_region = host
             .integration
-            .sync_assets(host.msp, &connection.region, host.actor(), host.request())
+            .sync_assets(
+                host.msp,
+                SyncAssets {
+                    region: connection.region.clone(),
+                    actor: host.actor(),
+                    event: host.request(),
+                },
+            )
             .await;
         host.meter.clear();
         synced.extend(of_region?);

@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use regentra_sync::{
-    Choice, Connect, Error, Integration, MappingSync, SweepOutcome, SyncOutcome,
+    Choice, Connect, Disconnect, Discover, Error, Integration, MapOrganization, MappingSync,
+    Promote, SweepOutcome, SyncAssets, SyncCompany, SyncOutcome,
     host::{Clock as _, ManualClock},
     model::{Actor, ActorId, EventId, PortalCompany},
     schedule::{Cadence, Event, PlanKind, SweepEvent},
@@ -73,7 +74,14 @@ impl Host {
             }
             Operation::Disconnect { tenant } => {
                 let region = tenant.region();
-                let done = process.disconnect(msp_id(tenant.msp()), &region, actor, request);
+                let done = process.disconnect(
+                    msp_id(tenant.msp()),
+                    Disconnect {
+                        region: region.clone(),
+                        actor,
+                        event: request,
+                    },
+                );
                 said(done.await, |done| {
                     if done.changed {
                         "disconnected"
@@ -85,7 +93,14 @@ impl Host {
             }
             Operation::Discover { tenant } => {
                 let region = tenant.region();
-                let done = process.discover(msp_id(tenant.msp()), &region, actor, request);
+                let done = process.discover(
+                    msp_id(tenant.msp()),
+                    Discover {
+                        region: region.clone(),
+                        actor,
+                        event: request,
+                    },
+                );
                 let said = said(done.await, |done| {
                     format!("{} listed, truncated {}", done.listed, done.truncated)
                 });
@@ -132,21 +147,43 @@ impl Host {
             } => {
                 let company = company_id(&(*msp, folded(name)));
                 let customer = customer_id(customer_of(*customer));
-                let done = process.promote(msp_id(*msp), company, customer, actor, request);
+                let done = process.promote(
+                    msp_id(*msp),
+                    Promote {
+                        company,
+                        compliance_org: customer,
+                        actor,
+                        event: request,
+                    },
+                );
                 said(done.await, |new| {
                     if new { "promoted" } else { "promoted before" }.to_owned()
                 })
             }
             Operation::Sync { tenant } => {
                 let region = tenant.region();
-                let done = process.sync_assets(msp_id(tenant.msp()), &region, actor, request);
+                let done = process.sync_assets(
+                    msp_id(tenant.msp()),
+                    SyncAssets {
+                        region: region.clone(),
+                        actor,
+                        event: request,
+                    },
+                );
                 let done = done.await;
                 self.said_of_syncs(done, &mut performed)
             }
             Operation::SyncCompany { msp, name } => {
                 let company = company_id(&(*msp, folded(name)));
                 let done = process
-                    .sync_company(msp_id(*msp), company, actor, request)
+                    .sync_company(
+                        msp_id(*msp),
+                        SyncCompany {
+                            company,
+                            actor,
+                            event: request,
+                        },
+                    )
                     .await;
                 self.said_of_syncs(done, &mut performed)
             }
@@ -198,7 +235,15 @@ impl Host {
         let (msp, mapping) = (msp_id(tenant.msp()), tenant.mapping(organization));
         let decided = self
             .process
-            .map(msp, mapping, choice, operator(), event)
+            .map(
+                msp,
+                MapOrganization {
+                    mapping,
+                    choice,
+                    actor: operator(),
+                    event,
+                },
+            )
             .await;
         said(decided, |decided| {
             if decided.changed {

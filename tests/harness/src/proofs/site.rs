@@ -8,7 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use regentra_sync::{
-    Choice, Connect, Error, ErrorKind, Integration, IntegrationBuilder, Result,
+    Choice, Connect, Error, ErrorKind, Integration, IntegrationBuilder, MapOrganization, Promote,
+    Result,
     host::{Clock as _, ManualClock, Policy, StoreClock},
     model::{
         Actor, ActorId, CompanyId, ComplianceOrgId, CredentialId, DeviceList, EventId, LeaseKey,
@@ -212,7 +213,15 @@ impl Site {
         let label = format!("map {msp} {organization}");
         let id = mapping(msp, organization);
         let process = self.process();
-        let mapped = process.map(msp, id, choice, operator(), request(&label));
+        let mapped = process.map(
+            msp,
+            MapOrganization {
+                mapping: id,
+                choice,
+                actor: operator(),
+                event: request(&label),
+            },
+        );
         mapped.await.unwrap();
     }
 
@@ -220,7 +229,15 @@ impl Site {
         let customer = ComplianceOrgId::from_uuid(Uuid::from_u128(number));
         let event = request(&format!("promote {company}"));
         let process = self.process();
-        let promoted = process.promote(msp, company, customer, operator(), event);
+        let promoted = process.promote(
+            msp,
+            Promote {
+                company,
+                compliance_org: customer,
+                actor: operator(),
+                event,
+            },
+        );
         promoted.await.unwrap();
         self.tenants.customers.push(customer);
     }

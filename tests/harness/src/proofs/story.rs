@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use regentra_sync::{
-    Choice, Integration, SweepOutcome, SyncOutcome,
+    Choice, Disconnect, Discover, Integration, MapOrganization, Promote, SweepOutcome, SyncAssets,
+    SyncCompany, SyncOutcome,
     model::{
         Asset, AssetContent, AssetStatus, ComplianceOrgId, EventId, ListedDevice, MspOrgId, Source,
         Version,
@@ -124,7 +125,14 @@ impl Story {
             let event = request(&format!("discover {msp}"));
             let process = site.process();
             let us = us();
-            let discovery = process.discover(msp, &us, operator(), event);
+            let discovery = process.discover(
+                msp,
+                Discover {
+                    region: us.clone(),
+                    actor: operator(),
+                    event,
+                },
+            );
             discovery.await.unwrap();
             let contoso = site.add_company(msp, "Contoso").await;
             let fabrikam = site.add_company(msp, "Fabrikam").await;
@@ -150,7 +158,16 @@ impl Story {
                 let verdicts = failing.map(|signal| ((1, signal), Status::Fail));
                 ninjaone.script().verdicts_of = verdicts.into_iter().collect();
                 let event = site.sync_event(msp).await;
-                let synced = process.sync_assets(msp, &us(), operator(), event.id).await;
+                let synced = process
+                    .sync_assets(
+                        msp,
+                        SyncAssets {
+                            region: us(),
+                            actor: operator(),
+                            event: event.id,
+                        },
+                    )
+                    .await;
                 assert!(synced.unwrap().iter().all(|synced| synced.outcome.is_ok()));
                 for organization in [1, 2, 5] {
                     let event = site.sweep_event(mapping(msp, organization)).await;
@@ -183,26 +200,64 @@ impl Story {
                 process.connect(ours, connect).await.map_err(said)?;
             }
             Operation::Disconnect => {
-                let disconnect = process.disconnect(ours, &us, actor, event);
+                let disconnect = process.disconnect(
+                    ours,
+                    Disconnect {
+                        region: us.clone(),
+                        actor,
+                        event,
+                    },
+                );
                 disconnect.await.map_err(said)?;
             }
             Operation::Discover => {
-                let discover = process.discover(ours, &us, actor, event);
+                let discover = process.discover(
+                    ours,
+                    Discover {
+                        region: us.clone(),
+                        actor,
+                        event,
+                    },
+                );
                 discover.await.map_err(said)?;
             }
             Operation::MapToNewCompany => {
                 let id = mapping(ours, 4);
-                let map = process.map(ours, id, Choice::CreateNew, actor, event);
+                let map = process.map(
+                    ours,
+                    MapOrganization {
+                        mapping: id,
+                        choice: Choice::CreateNew,
+                        actor,
+                        event,
+                    },
+                );
                 map.await.map_err(said)?;
             }
             Operation::Unmap => {
                 let id = mapping(ours, 1);
-                let map = process.map(ours, id, Choice::Undecide, actor, event);
+                let map = process.map(
+                    ours,
+                    MapOrganization {
+                        mapping: id,
+                        choice: Choice::Undecide,
+                        actor,
+                        event,
+                    },
+                );
                 map.await.map_err(said)?;
             }
             Operation::Promote => {
                 let company = regentra_sync::model::CompanyId::of_name(ours, "Adventure Works");
-                let promote = process.promote(ours, company, customer(103), actor, event);
+                let promote = process.promote(
+                    ours,
+                    Promote {
+                        company,
+                        compliance_org: customer(103),
+                        actor,
+                        event,
+                    },
+                );
                 promote.await.map_err(said)?;
             }
             Operation::SyncAssets => {
@@ -210,7 +265,14 @@ impl Story {
             }
             Operation::SyncCompany => {
                 let company = regentra_sync::model::CompanyId::of_name(ours, "Contoso");
-                let synced = process.sync_company(ours, company, actor, event);
+                let synced = process.sync_company(
+                    ours,
+                    SyncCompany {
+                        company,
+                        actor,
+                        event,
+                    },
+                );
                 all_synced(synced.await.map_err(said)?)?;
             }
             Operation::SweepThatFails | Operation::SweepThatPasses => {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use regentra_sync::{
-    Choice, Connect, Integration, Result, SweepOutcome, SyncOutcome,
+    Choice, Connect, Disconnect, Discover, Integration, MapOrganization, Promote, Result,
+    SweepOutcome, SyncAssets, SyncOutcome,
     host::{Clock as _, ManualClock, StoreClock},
     model::{
         Actor, Asset, AssetStatus, AuditDetails, CompanyId, ComplianceOrgId, CredentialId,
@@ -146,9 +147,15 @@ impl Host {
         host.region("eu", [CONTOSO, TAILSPIN]).await;
         for number in [CONTOSO, FABRIKAM, TAILSPIN] {
             let (of, event) = (customer(number), event(&format!("promote {number}")));
-            let promoted =
-                host.integration
-                    .promote(MSP, company(number), of, Actor::Schedule, event);
+            let promoted = host.integration.promote(
+                MSP,
+                Promote {
+                    company: company(number),
+                    compliance_org: of,
+                    actor: Actor::Schedule,
+                    event,
+                },
+            );
             promoted.await.unwrap();
         }
         host
@@ -171,9 +178,14 @@ impl Host {
         }
         self.connect(name, "first").await;
         let (listed, discover) = (region(name), event(&format!("discover {name}")));
-        let discovered = self
-            .integration
-            .discover(MSP, &listed, Actor::Schedule, discover);
+        let discovered = self.integration.discover(
+            MSP,
+            Discover {
+                region: listed.clone(),
+                actor: Actor::Schedule,
+                event: discover,
+            },
+        );
         discovered.await.unwrap();
         for (organization, number) in (1..).zip(companies) {
             let choice = Choice::UseExisting(company(number));
@@ -196,26 +208,42 @@ impl Host {
     pub(crate) async fn map(&self, name: &str, organization: i64, choice: Choice) {
         let event = event(&format!("map {name} {organization} {choice:?}"));
         let id = mapping(name, organization);
-        let mapped = self
-            .integration
-            .map(MSP, id, choice, Actor::Schedule, event);
+        let mapped = self.integration.map(
+            MSP,
+            MapOrganization {
+                mapping: id,
+                choice,
+                actor: Actor::Schedule,
+                event,
+            },
+        );
         mapped.await.unwrap();
     }
 
     pub(crate) async fn disconnect(&self, name: &str, label: &str) {
         let event = event(&format!("disconnect {name} {label}"));
         let region = region(name);
-        let disconnected = self
-            .integration
-            .disconnect(MSP, &region, Actor::Schedule, event);
+        let disconnected = self.integration.disconnect(
+            MSP,
+            Disconnect {
+                region: region.clone(),
+                actor: Actor::Schedule,
+                event,
+            },
+        );
         assert!(disconnected.await.unwrap().changed);
     }
 
     pub(crate) async fn sync(&self, name: &str, label: &str) {
         let (region, event) = (region(name), event(&format!("sync {name} {label}")));
-        let synced = self
-            .integration
-            .sync_assets(MSP, &region, Actor::Schedule, event);
+        let synced = self.integration.sync_assets(
+            MSP,
+            SyncAssets {
+                region: region.clone(),
+                actor: Actor::Schedule,
+                event,
+            },
+        );
         let synced = synced.await.unwrap();
         assert_eq!(synced.len(), 2);
         for synced in synced {

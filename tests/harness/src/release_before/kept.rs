@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, fs, sync::Arc};
 
 use regentra_sync::{
-    Callback, Connect, ErrorKind, Integration, SweepOutcome, SyncOutcome,
+    Callback, CompleteAuthorization, Connect, ErrorKind, Integration, SweepOutcome, SyncCompany,
+    SyncOutcome, TestSavedConnection,
     host::{Clock as _, StoreClock},
     model::{
         CompanyId, ComplianceOrgId, EvidenceRow, Field, LeaseKey, MappingId, MspOrgId,
@@ -33,6 +34,7 @@ use super::{
         parameter_of, region, request, signer, state_of,
     },
 };
+use crate::plan::PlanAll as _;
 
 /// A database of one kind, as long as this lives.
 pub trait Kept: Sized {
@@ -344,7 +346,14 @@ pub async fn a_lease_that_is_held_is_honoured_until_it_expires<K: Kept>() {
     let sync = async |label: &str| {
         let event = request(label);
         let synced = process
-            .sync_company(ours(), company, operator(), event)
+            .sync_company(
+                ours(),
+                SyncCompany {
+                    company,
+                    actor: operator(),
+                    event,
+                },
+            )
             .await;
         synced.unwrap().remove(0).outcome
     };
@@ -402,7 +411,15 @@ pub async fn an_authorization_under_way_is_completed_once<K: Kept>() {
     let (_kept, host, _folder) = migrated::<K>().await;
     let process = host.process();
     host.set(KEPT + Duration::minutes(9), Phase::Recovered);
-    let complete = || process.complete_authorization(ours(), callback::<K>(), operator());
+    let complete = || {
+        process.complete_authorization(
+            ours(),
+            CompleteAuthorization {
+                callback: callback::<K>(),
+                actor: operator(),
+            },
+        )
+    };
     let completed = complete().await.unwrap();
     assert_eq!(completed.test.unwrap().organizations_visible, 1);
     // What was sealed then is what is sent now: NinjaOne compares it with what the address said.
@@ -426,7 +443,13 @@ pub async fn an_authorization_that_took_too_long_is_void<K: Kept>() {
     let (_kept, host, _folder) = migrated::<K>().await;
     host.set(KEPT + Duration::minutes(10), Phase::Recovered);
     let process = host.process();
-    let completed = process.complete_authorization(ours(), callback::<K>(), operator());
+    let completed = process.complete_authorization(
+        ours(),
+        CompleteAuthorization {
+            callback: callback::<K>(),
+            actor: operator(),
+        },
+    );
     assert_eq!(
         completed.await.unwrap_err().kind(),
         ErrorKind::AuthorizationExpired
@@ -537,7 +560,10 @@ pub async fn who_was_disconnected_connects_again<K: Kept>() {
     let connected = process.connect(gone(), connect).await.unwrap();
     assert!(connected.reconnected);
     let tick = Cadence::EVIDENCE_SWEEP.last(KEPT);
-    let events = process.plan(PlanKind::EvidenceSweep, tick).await.unwrap();
+    let events = process
+        .plan_all(PlanKind::EvidenceSweep, tick)
+        .await
+        .unwrap();
     let mut own = events.into_iter().filter_map(|event| match event {
         Event::EvidenceSweep(sweep) if sweep.msp_credential_org_id == gone() => Some(sweep),
         _ => None,
@@ -566,7 +592,13 @@ pub async fn another_key_is_refused_and_the_right_one_goes_on<K: Kept>() {
         Keyring::new(id(), key(9), key(2)),
     ] {
         let wrong = super::names::builder_with(&host, wrong).build();
-        let tested = wrong.test_saved_connection(ours(), &us, operator());
+        let tested = wrong.test_saved_connection(
+            ours(),
+            TestSavedConnection {
+                region: us.clone(),
+                actor: operator(),
+            },
+        );
         assert_eq!(tested.await.unwrap_err().kind(), ErrorKind::Sealing);
     }
     let other_identity = super::names::builder_with(&host, Keyring::new(id(), key(1), key(9)));
@@ -581,7 +613,13 @@ pub async fn another_key_is_refused_and_the_right_one_goes_on<K: Kept>() {
     let connected = other_identity.build().connect(ours(), connect).await;
     assert_eq!(connected.unwrap_err().kind(), ErrorKind::Sealing);
     let right = builder(&host).build();
-    let tested = right.test_saved_connection(ours(), &us, operator());
+    let tested = right.test_saved_connection(
+        ours(),
+        TestSavedConnection {
+            region: us.clone(),
+            actor: operator(),
+        },
+    );
     assert_eq!(tested.await.unwrap().organizations_visible, 6);
 }
 

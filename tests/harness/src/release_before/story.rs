@@ -1,5 +1,8 @@
 //! What happened to the database before it was kept: the same calls wrote the fixtures, with the release before.
 
+use regentra_sync::{
+    CompleteAuthorization, Disconnect, Discover, MapOrganization, Promote, SyncAssets,
+};
 use std::{path::PathBuf, sync::Arc};
 
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -16,6 +19,7 @@ use super::{
         SignatureKeyId, Source, Spend, Store, StoreClock, SweepOutcome, Version, WorkerId, builder,
     },
 };
+use crate::plan::PlanAll as _;
 
 /// When it began.
 pub const BEGUN: OffsetDateTime = datetime!(2026-11-23 06:31 UTC);
@@ -121,10 +125,11 @@ impl Host {
             (PlanKind::AssetSync, Cadence::ASSET_SYNC),
             (PlanKind::EvidenceSweep, Cadence::EVIDENCE_SWEEP),
         ] {
-            let events = process.plan(kind, cadence.last(now)).await.unwrap();
+            let events = process.plan_all(kind, cadence.last(now)).await.unwrap();
             for event in events {
                 let Event::EvidenceSweep(sweep) = &event else {
-                    process.handle(&event, 1).await.unwrap();
+                    let end = process.handle(&event, 1).await;
+                    assert!(end.outcome.is_over(), "{end:?}");
                     continue;
                 };
                 let swept = process.sweep(sweep).await.unwrap();
@@ -143,7 +148,14 @@ impl Host {
         let process = self.process();
         let second = BEGUN + Duration::hours(6);
         process
-            .disconnect(gone(), &region("oc"), operator(), request("disconnect"))
+            .disconnect(
+                gone(),
+                Disconnect {
+                    region: region("oc"),
+                    actor: operator(),
+                    event: request("disconnect"),
+                },
+            )
             .await
             .unwrap();
         self.tick(&process, second, Phase::Failing).await;
@@ -155,7 +167,14 @@ impl Host {
         let third = second + Duration::hours(6);
         self.tick(&process, third, Phase::Recovering).await;
         let (us, again) = (region("us"), request("discover again"));
-        let discovery = process.discover(ours(), &us, operator(), again);
+        let discovery = process.discover(
+            ours(),
+            Discover {
+                region: us.clone(),
+                actor: operator(),
+                event: again,
+            },
+        );
         discovery.await.unwrap();
         let fourth = third + Duration::hours(6);
         self.tick(&process, fourth, Phase::Recovered).await;
@@ -163,7 +182,16 @@ impl Host {
         self.set(KEPT, Phase::Recovered);
         self.answers.set_refusing(Some("ca.ninjarmm.com"));
         let (ca, event) = (region("ca"), request("sync what cannot be read"));
-        let refused = process.sync_assets(ours(), &ca, operator(), event).await;
+        let refused = process
+            .sync_assets(
+                ours(),
+                SyncAssets {
+                    region: ca.clone(),
+                    actor: operator(),
+                    event,
+                },
+            )
+            .await;
         assert!(refused.is_err());
         self.answers.set_refusing(None);
         // The root over the heads of the last tick waits for its sink; a file is no folder.
@@ -203,12 +231,25 @@ impl Host {
             };
             process.connect(msp, connect).await.unwrap();
             let (key, event) = (region(name), request(&format!("discover {msp}")));
-            let us = process.discover(msp, &key, operator(), event);
+            let us = process.discover(
+                msp,
+                Discover {
+                    region: key.clone(),
+                    actor: operator(),
+                    event,
+                },
+            );
             us.await.unwrap();
         }
         let url = begin(process, "ca").await;
         let callback = Callback::new(&state_of(&url), CODE);
-        let completed = process.complete_authorization(ours(), callback, operator());
+        let completed = process.complete_authorization(
+            ours(),
+            CompleteAuthorization {
+                callback,
+                actor: operator(),
+            },
+        );
         completed.await.unwrap().test.unwrap();
 
         let contoso = self.company("Contoso").await;
@@ -227,17 +268,40 @@ impl Host {
             let id = mapping(msp, name, organization);
             let label = format!("{msp} {organization}");
             let event = request(&format!("map {label}"));
-            let mapped = process.map(msp, id, choice, operator(), event);
+            let mapped = process.map(
+                msp,
+                MapOrganization {
+                    mapping: id,
+                    choice,
+                    actor: operator(),
+                    event,
+                },
+            );
             let company = mapped.await.unwrap().mapping.state.company();
             if let (Some(company), Some(number)) = (company, number) {
                 let event = request(&format!("promote {label}"));
-                let promoted = process.promote(msp, company, customer(number), operator(), event);
+                let promoted = process.promote(
+                    msp,
+                    Promote {
+                        company,
+                        compliance_org: customer(number),
+                        actor: operator(),
+                        event,
+                    },
+                );
                 promoted.await.unwrap();
             }
         }
         // Only now the organization that is not decided has a company of its name.
         let (us, event) = (region("us"), request("discover with companies"));
-        let discovery = process.discover(ours(), &us, operator(), event);
+        let discovery = process.discover(
+            ours(),
+            Discover {
+                region: us.clone(),
+                actor: operator(),
+                event,
+            },
+        );
         discovery.await.unwrap();
     }
 

@@ -22,7 +22,8 @@ use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, Connect, Integration, MappingSync, SweepOutcome, SyncOutcome,
+    Choice, Connect, Discover, Integration, MapOrganization, MappingSync, Promote, SweepNow,
+    SweepOutcome, SyncAssets, SyncOutcome,
     host::{Clock as _, ManualClock, StoreClock},
     model::{Actor, ComplianceOrgId, CredentialId, EventId, MspOrgId, RegionKey},
     schedule::{Cadence, PlanKind},
@@ -241,7 +242,14 @@ impl Host {
         };
         integration.connect(msp, connect).await?;
         let discovery = integration
-            .discover(msp, region, Actor::Schedule, request("discover"))
+            .discover(
+                msp,
+                Discover {
+                    region: region.clone(),
+                    actor: Actor::Schedule,
+                    event: request("discover"),
+                },
+            )
             .await?;
         ensure!(
             discovery.added == customers as u64,
@@ -254,14 +262,30 @@ impl Host {
         {
             let event = request(&format!("map {}", mapping.id));
             let mapped = integration
-                .map(msp, mapping.id, Choice::CreateNew, Actor::Schedule, event)
+                .map(
+                    msp,
+                    MapOrganization {
+                        mapping: mapping.id,
+                        choice: Choice::CreateNew,
+                        actor: Actor::Schedule,
+                        event,
+                    },
+                )
                 .await?;
             let company = mapped.mapping.state.company().context("just mapped")?;
             let customer =
                 ComplianceOrgId::from_uuid(Uuid::from_u128(!company.as_uuid().as_u128()));
             let event = request(&format!("promote {company}"));
             integration
-                .promote(msp, company, customer, Actor::Schedule, event)
+                .promote(
+                    msp,
+                    Promote {
+                        company,
+                        compliance_org: customer,
+                        actor: Actor::Schedule,
+                        event,
+                    },
+                )
                 .await?;
         }
         Ok(())
@@ -269,18 +293,28 @@ impl Host {
 
     async fn sync(&self, name: &str) -> anyhow::Result<Vec<MappingSync>> {
         let event = EventId::of_request("bench", name);
-        let synced = self
-            .integration
-            .sync_assets(self.msp, &self.region, Actor::Schedule, event);
+        let synced = self.integration.sync_assets(
+            self.msp,
+            SyncAssets {
+                region: self.region.clone(),
+                actor: Actor::Schedule,
+                event,
+            },
+        );
         Ok(synced.await?)
     }
 
     /// Sweeps every customer once; the answer is how many.
     async fn sweep(&self, tick: OffsetDateTime) -> anyhow::Result<usize> {
         let mut committed = 0;
-        let swept = self
-            .integration
-            .sweep_now(self.msp, tick, PARALLEL, Actor::Schedule);
+        let swept = self.integration.sweep_now(
+            self.msp,
+            SweepNow {
+                scheduled_at: tick,
+                parallel: PARALLEL,
+                actor: Actor::Schedule,
+            },
+        );
         for (event, outcome) in swept.await? {
             match outcome.with_context(|| format!("sweep of mapping {}", event.mapping_id))? {
                 SweepOutcome::Committed(_) => committed += 1,

@@ -6,8 +6,8 @@ use regentra_harness::authorization::{File, LOG, NOW, Scene, event, killed, msp,
 use regentra_harness::plan::PlanAll as _;
 use regentra_harness::test_name;
 use regentra_sync::{
-    BeginAuthorization, Callback, Choice, Connect, ErrorKind, RequestedAccess, SweepOutcome,
-    SyncOutcome,
+    BeginAuthorization, Callback, Choice, CompleteAuthorization, Connect, Discover, ErrorKind,
+    MapOrganization, Promote, RequestedAccess, SweepOutcome, SyncOutcome,
     model::{Actor, TenantView},
     ninjaone_client::{ErrorKind as Vendor, Scope},
     schedule::{Event, PlanKind},
@@ -42,14 +42,25 @@ async fn an_administrator_authorizes_and_everything_runs() {
         .begin_authorization(msp(1), scene.beginning());
     let address = scene.consented(&begun.await.unwrap().url);
     let callback = Callback::read(&address);
-    let authorized = process
-        .integration
-        .complete_authorization(msp(1), callback, Actor::Schedule);
+    let authorized = process.integration.complete_authorization(
+        msp(1),
+        CompleteAuthorization {
+            callback,
+            actor: Actor::Schedule,
+        },
+    );
     let authorized = authorized.await.unwrap();
     assert_eq!(authorized.test.unwrap().organizations_visible, 2);
 
     let (integration, region) = (&process.integration, scene.region());
-    let discovery = integration.discover(msp(1), &region, Actor::Schedule, event("discover"));
+    let discovery = integration.discover(
+        msp(1),
+        Discover {
+            region: region.clone(),
+            actor: Actor::Schedule,
+            event: event("discover"),
+        },
+    );
     assert_eq!(discovery.await.unwrap().listed, 2);
     let credential = scene.credential(msp(1));
     for (number, mapping) in process
@@ -62,12 +73,28 @@ async fn an_administrator_authorizes_and_everything_runs() {
     {
         let label = format!("map {number}");
         let choice = Choice::CreateNew;
-        let mapped = integration.map(msp(1), mapping.id, choice, Actor::Schedule, event(&label));
+        let mapped = integration.map(
+            msp(1),
+            MapOrganization {
+                mapping: mapping.id,
+                choice,
+                actor: Actor::Schedule,
+                event: event(&label),
+            },
+        );
         let company = mapped.await.unwrap().mapping.state.company().unwrap();
         let customer = Uuid::from_u128(100 + number as u128);
         let customer = regentra_sync::model::ComplianceOrgId::from_uuid(customer);
         let event = event(&format!("promote {number}"));
-        let promoted = integration.promote(msp(1), company, customer, Actor::Schedule, event);
+        let promoted = integration.promote(
+            msp(1),
+            Promote {
+                company,
+                compliance_org: customer,
+                actor: Actor::Schedule,
+                event,
+            },
+        );
         promoted.await.unwrap();
     }
     // Tokens die while it works.
@@ -146,7 +173,14 @@ async fn a_dead_refresh_token_says_authorize_again_and_authorizing_resumes() {
     scene.server.tenant().revoke_tokens();
     scene.server.tenant().revoke_refresh_tokens();
     let integration = &process.integration;
-    let discovered = integration.discover(msp(1), &region, Actor::Schedule, event("dead"));
+    let discovered = integration.discover(
+        msp(1),
+        Discover {
+            region: region.clone(),
+            actor: Actor::Schedule,
+            event: event("dead"),
+        },
+    );
     let error = discovered.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ninjaone(Vendor::AuthorizeAgain));
     assert!(error.to_string().contains("authorize again"), "{error}");
@@ -163,7 +197,14 @@ async fn a_dead_refresh_token_says_authorize_again_and_authorizing_resumes() {
     let authorized = scene.authorize(&process).await;
     assert!(authorized.connected.reconnected);
     assert_eq!(authorized.test.unwrap().organizations_visible, 2);
-    let discovered = integration.discover(msp(1), &region, Actor::Schedule, event("alive"));
+    let discovered = integration.discover(
+        msp(1),
+        Discover {
+            region: region.clone(),
+            actor: Actor::Schedule,
+            event: event("alive"),
+        },
+    );
     assert_eq!(discovered.await.unwrap().listed, 2);
     let card = integration
         .views()
@@ -203,10 +244,13 @@ async fn a_code_is_good_once_and_for_whoever_began() {
     // The verifier of one authorization does not go with the code of another; and then that code is spent.
     for state in [state, other_state] {
         let callback = Callback::new(&state, &code);
-        let completed =
-            process
-                .integration
-                .complete_authorization(msp(1), callback, Actor::Schedule);
+        let completed = process.integration.complete_authorization(
+            msp(1),
+            CompleteAuthorization {
+                callback,
+                actor: Actor::Schedule,
+            },
+        );
         let error = completed.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AuthorizationExpired, "{error}");
         assert!(!format!("{error} {error:?}").contains(&code));
@@ -328,10 +372,13 @@ async fn no_secret_of_an_authorization_is_logged_or_said() {
     for _ in 0..2 {
         let callback = Callback::read(&address);
         said.push(format!("{callback:?}"));
-        let completed =
-            process
-                .integration
-                .complete_authorization(msp(1), callback, Actor::Schedule);
+        let completed = process.integration.complete_authorization(
+            msp(1),
+            CompleteAuthorization {
+                callback,
+                actor: Actor::Schedule,
+            },
+        );
         match completed.await {
             Ok(authorized) => said.push(format!("{authorized:?}")),
             Err(error) => said.push(format!("{error} {error:?}")),
@@ -432,7 +479,13 @@ async fn a_user_who_sees_a_part_of_the_tenant_is_noticed_when_the_authorization_
         let address = scene.consented(&begun.await.unwrap().url);
         let authorized = process
             .integration
-            .complete_authorization(msp(1), Callback::read(&address), Actor::Schedule)
+            .complete_authorization(
+                msp(1),
+                CompleteAuthorization {
+                    callback: Callback::read(&address),
+                    actor: Actor::Schedule,
+                },
+            )
             .await
             .unwrap();
         assert_eq!(authorized.view, view, "{name}");

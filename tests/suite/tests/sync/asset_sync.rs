@@ -2,7 +2,8 @@
 
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, Connect, ErrorKind, MappingSync, SyncOutcome,
+    Choice, Connect, Discover, ErrorKind, MapOrganization, MappingSync, SyncAssets, SyncCompany,
+    SyncOutcome,
     model::{
         Asset, AssetContent, AssetId, AssetStatus, AuditAction, AuditDetails, CompanyId,
         CredentialId, EventId, LeaseKey, ListedDevice, MappingId, OrganizationId, RegionKey,
@@ -534,7 +535,14 @@ async fn two_organizations(host: &Host) -> Vec<CompanyId> {
 async fn sync_company(host: &Host, company: CompanyId) -> SyncCounts {
     let mut synced_ = host
         .integration
-        .sync_company(host.msp, company, operator(), host.event())
+        .sync_company(
+            host.msp,
+            SyncCompany {
+                company,
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     synced(&synced_.remove(0).outcome.unwrap())
@@ -703,7 +711,14 @@ async fn one_run_per_mapping_at_a_time(host: Host) {
         Box::pin(async move {
             for (process, event) in [(integration, events[0]), (other, events[1])] {
                 let mut second = process
-                    .sync_assets(msp, &us(), operator(), event)
+                    .sync_assets(
+                        msp,
+                        SyncAssets {
+                            region: us(),
+                            actor: operator(),
+                            event,
+                        },
+                    )
                     .await
                     .unwrap();
                 let error = second.remove(0).outcome.unwrap_err();
@@ -732,7 +747,14 @@ async fn a_frozen_run_that_wakes_after_another_took_over_writes_nothing(host: Ho
                 .devices
                 .insert(1, vec![device(10, "fresh")]);
             let second = other
-                .sync_assets(msp, &us(), operator(), event)
+                .sync_assets(
+                    msp,
+                    SyncAssets {
+                        region: us(),
+                        actor: operator(),
+                        event,
+                    },
+                )
                 .await
                 .unwrap();
             assert!(matches!(second[0].outcome, Ok(SyncOutcome::Synced { .. })));
@@ -758,7 +780,15 @@ async fn a_mapping_decided_upon_in_mid_sync_supersedes_the_run(host: Host) {
     host.ninjaone.script().meanwhile = Some(Box::new(move || {
         Box::pin(async move {
             integration
-                .map(msp, mapping, Choice::DontSync, operator(), event)
+                .map(
+                    msp,
+                    MapOrganization {
+                        mapping,
+                        choice: Choice::DontSync,
+                        actor: operator(),
+                        event,
+                    },
+                )
                 .await
                 .unwrap();
         })
@@ -799,7 +829,14 @@ async fn a_company_is_synced_on_demand_before_the_schedule(host: Host) {
     let companies = host.mapped(&[(1, "Alpha"), (2, "Beta")]).await;
     host.ninjaone.script().asked.clear();
     host.integration
-        .sync_company(host.msp, companies[1], operator(), host.event())
+        .sync_company(
+            host.msp,
+            SyncCompany {
+                company: companies[1],
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     let asked: Vec<_> = host
@@ -845,13 +882,28 @@ async fn in_two_regions(host: &Host) -> (CompanyId, [CredentialId; 2]) {
     let connected = host.integration.connect(host.msp, connect).await.unwrap();
     let elsewhere = connected.credential;
     host.integration
-        .discover(host.msp, &eu(), operator(), host.event())
+        .discover(
+            host.msp,
+            Discover {
+                region: eu(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     let mapping = MappingId::of(elsewhere, OrganizationId::new(5));
     let choice = Choice::UseExisting(company);
     host.integration
-        .map(host.msp, mapping, choice, operator(), host.event())
+        .map(
+            host.msp,
+            MapOrganization {
+                mapping,
+                choice,
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     (company, [CredentialId::of(host.msp, &us()), elsewhere])
@@ -864,7 +916,14 @@ async fn a_company_of_two_regions_is_synced_in_both_and_what_is_new_in_each_is_s
     list(&host, 5, vec![device(50, "PC-5")]);
     let synced = host
         .integration
-        .sync_company(host.msp, company, operator(), host.event())
+        .sync_company(
+            host.msp,
+            SyncCompany {
+                company,
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     assert_eq!(synced.len(), 2);
@@ -889,7 +948,14 @@ async fn a_region_that_fails_does_not_keep_a_companys_other_region_from_being_sy
         host.ninjaone.script().only = Some((known, client));
         let synced = host
             .integration
-            .sync_company(host.msp, company, operator(), host.event())
+            .sync_company(
+                host.msp,
+                SyncCompany {
+                    company,
+                    actor: operator(),
+                    event: host.event(),
+                },
+            )
             .await
             .unwrap();
         assert_eq!(synced.len(), 2, "both are accounted for");
@@ -909,9 +975,14 @@ async fn a_region_that_fails_does_not_keep_a_companys_other_region_from_being_sy
     assert_eq!(host.assets().await.len(), 2);
 
     host.ninjaone.script().only = Some(("nowhere", "nobody"));
-    let nothing = host
-        .integration
-        .sync_company(host.msp, company, operator(), host.event());
+    let nothing = host.integration.sync_company(
+        host.msp,
+        SyncCompany {
+            company,
+            actor: operator(),
+            event: host.event(),
+        },
+    );
     let kind = nothing.await.unwrap_err().kind();
     assert_eq!(kind, ErrorKind::Ninjaone(Vendor::WrongRegionOrClient));
 }
@@ -920,7 +991,14 @@ async fn what_keeps_a_region_from_being_synced_stands_on_the_card_until_it_is_ov
     host.mapped(&[(1, "Alpha")]).await;
     host.ninjaone.script().fails = Some(Vendor::WrongRegionOrClient);
     host.integration
-        .sync_assets(host.msp, &us(), operator(), host.event())
+        .sync_assets(
+            host.msp,
+            SyncAssets {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap_err();
     let last_error = async || {
@@ -972,7 +1050,14 @@ async fn a_delivery_that_finds_other_devices_writes_them_too(host: Host) {
     let deliver = async || {
         let mut synced = host
             .integration
-            .sync_assets(host.msp, &us(), operator(), event)
+            .sync_assets(
+                host.msp,
+                SyncAssets {
+                    region: us(),
+                    actor: operator(),
+                    event,
+                },
+            )
             .await
             .unwrap();
         match synced.remove(0).outcome.unwrap() {
@@ -1002,7 +1087,14 @@ async fn a_company_without_a_mapped_organization_cannot_be_synced(host: Host) {
     let company = host.add_company("Alpha").await;
     let error = host
         .integration
-        .sync_company(host.msp, company, operator(), host.event())
+        .sync_company(
+            host.msp,
+            SyncCompany {
+                company,
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use regentra_sync::{
-    Authorization, Authorized, BeginAuthorization, Callback, Choice, Error, ErrorKind, Integration,
-    RequestedAccess, SweepOutcome, SyncOutcome,
+    Authorization, Authorized, BeginAuthorization, Callback, Choice, CompleteAuthorization,
+    Disconnect, Discover, Error, ErrorKind, Integration, RequestedAccess, SweepOutcome, SyncAssets,
+    SyncOutcome, TestSavedConnection,
     model::{
         AuditAction, AuditDetails, Credential, CredentialId, Field, Grant, MspOrgId, RegionKey,
         RunOutcome, StateDigest, TenantView,
@@ -77,9 +78,13 @@ pub(crate) async fn begin(host: &Host) -> Authorization {
 
 pub(crate) async fn complete(host: &Host, begun: &Authorization) -> Result<Authorized, Error> {
     let callback = Callback::new(&state(begun), "code");
-    let completed = host
-        .integration
-        .complete_authorization(host.msp, callback, operator());
+    let completed = host.integration.complete_authorization(
+        host.msp,
+        CompleteAuthorization {
+            callback,
+            actor: operator(),
+        },
+    );
     completed.await
 }
 
@@ -97,7 +102,13 @@ async fn stored(host: &Host) -> Credential {
 /// How many organizations the saved connection sees.
 async fn visible(process: &Integration, msp: MspOrgId) -> u64 {
     let region = us();
-    let tested = process.test_saved_connection(msp, &region, operator());
+    let tested = process.test_saved_connection(
+        msp,
+        TestSavedConnection {
+            region: region.clone(),
+            actor: operator(),
+        },
+    );
     tested.await.unwrap().organizations_visible
 }
 
@@ -191,7 +202,14 @@ async fn a_disconnect_voids_the_authorizations_under_way(host: Host) {
     host.connect().await;
     let begun = begin(&host).await;
     host.integration
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     let error = complete(&host, &begun).await.unwrap_err();
@@ -210,7 +228,14 @@ async fn a_disconnect_while_a_code_is_redeemed_is_not_undone(host: Host) {
     host.ninjaone.script().while_redeeming = Some(Box::new(move || {
         Box::pin(async move {
             let region = us();
-            let disconnected = integration.disconnect(msp, &region, operator(), event);
+            let disconnected = integration.disconnect(
+                msp,
+                Disconnect {
+                    region: region.clone(),
+                    actor: operator(),
+                    event,
+                },
+            );
             assert!(disconnected.await.unwrap().changed);
         })
     }));
@@ -308,9 +333,13 @@ async fn a_callback_is_read_from_its_address_its_query_or_its_parameters(host: H
             _ => Callback::new(&state, "a+b"),
         };
         assert!(!format!("{callback:?}").contains(&state));
-        let completed = host
-            .integration
-            .complete_authorization(host.msp, callback, operator());
+        let completed = host.integration.complete_authorization(
+            host.msp,
+            CompleteAuthorization {
+                callback,
+                actor: operator(),
+            },
+        );
         completed.await.unwrap();
     }
 }
@@ -344,9 +373,13 @@ async fn an_authorization_is_void_after_exactly_ten_minutes(host: Host) {
 
 async fn unknown_used_expired_and_anothers_authorizations_cannot_be_told_apart(host: Host) {
     let complete_as = async |msp, callback: Callback| {
-        let completed = host
-            .integration
-            .complete_authorization(msp, callback, operator());
+        let completed = host.integration.complete_authorization(
+            msp,
+            CompleteAuthorization {
+                callback,
+                actor: operator(),
+            },
+        );
         completed.await
     };
     let mut said = Vec::new();
@@ -393,9 +426,13 @@ async fn an_administrator_who_declines_ends_the_authorization(host: Host) {
     let mut said = Vec::new();
     for address in [declined, again] {
         let callback = Callback::read(&address);
-        let completed = host
-            .integration
-            .complete_authorization(host.msp, callback, operator());
+        let completed = host.integration.complete_authorization(
+            host.msp,
+            CompleteAuthorization {
+                callback,
+                actor: operator(),
+            },
+        );
         let error = completed.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AuthorizationExpired);
         said.push(error.to_string());
@@ -415,9 +452,13 @@ async fn an_administrator_who_declines_ends_the_authorization(host: Host) {
 async fn a_scope_that_was_not_granted_is_said_and_ends_the_authorization(host: Host) {
     let begun = begin(&host).await;
     let callback = Callback::read(&format!("error=invalid_scope&state={}", state(&begun)));
-    let completed = host
-        .integration
-        .complete_authorization(host.msp, callback, operator());
+    let completed = host.integration.complete_authorization(
+        host.msp,
+        CompleteAuthorization {
+            callback,
+            actor: operator(),
+        },
+    );
     let error = completed.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ninjaone(Vendor::ScopeNotGranted));
     let error = complete(&host, &begun).await.unwrap_err();
@@ -500,9 +541,13 @@ async fn a_client_id_that_is_connected_elsewhere_is_a_conflict_and_the_override_
         };
         let begun = host.integration.begin_authorization(another, request);
         let callback = Callback::new(&state(&begun.await.unwrap()), "code");
-        let completed = host
-            .integration
-            .complete_authorization(another, callback, operator());
+        let completed = host.integration.complete_authorization(
+            another,
+            CompleteAuthorization {
+                callback,
+                actor: operator(),
+            },
+        );
         let completed = completed.await;
         let credentials = host.store.credentials(another).await.unwrap();
         if allow_duplicate {
@@ -564,7 +609,14 @@ async fn everything_runs_on_a_refresh_token_that_changes_with_every_use(host: Ho
     // Another process of the host finds the newest one.
     let another = host.another_process();
     another
-        .discover(host.msp, &us(), operator(), host.event())
+        .discover(
+            host.msp,
+            Discover {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
 }
@@ -584,7 +636,14 @@ async fn a_dead_refresh_token_says_authorize_again_and_changes_nothing_else(host
     let failed = RunOutcome::failed(kind);
     let synced = host
         .integration
-        .sync_assets(host.msp, &us(), operator(), host.event())
+        .sync_assets(
+            host.msp,
+            SyncAssets {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await;
     assert_eq!(synced.unwrap_err().kind(), kind);
     let events = host.sweep_events().await;
@@ -593,7 +652,14 @@ async fn a_dead_refresh_token_says_authorize_again_and_changes_nothing_else(host
     assert!(!swept.is_retryable());
     let discovered = host
         .integration
-        .discover(host.msp, &us(), operator(), host.event())
+        .discover(
+            host.msp,
+            Discover {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await;
     assert_eq!(discovered.unwrap_err().kind(), kind);
     assert_eq!(stored(&host).await, before, "the connection stays");
@@ -628,7 +694,14 @@ async fn a_disconnect_forgets_the_refresh_token_and_stops_what_is_in_flight(host
     host.ninjaone.script().meanwhile = Some(Box::new(move || {
         Box::pin(async move {
             let region = us();
-            let disconnected = integration.disconnect(msp, &region, operator(), event);
+            let disconnected = integration.disconnect(
+                msp,
+                Disconnect {
+                    region: region.clone(),
+                    actor: operator(),
+                    event,
+                },
+            );
             disconnected.await.unwrap();
         })
     }));
@@ -639,7 +712,14 @@ async fn a_disconnect_forgets_the_refresh_token_and_stops_what_is_in_flight(host
     assert!(!credential.is_active && credential.secrets.is_none());
     let discovered = host
         .integration
-        .discover(host.msp, &us(), operator(), host.event())
+        .discover(
+            host.msp,
+            Discover {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await;
     assert_eq!(discovered.unwrap_err().kind(), ErrorKind::NotConnected);
 }

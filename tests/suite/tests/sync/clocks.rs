@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, ErrorKind, Integration, Scheduler, SkipReason, SweepOutcome, SyncOutcome,
+    Choice, Disconnect, Discover, ErrorKind, Integration, MapOrganization, Promote, Scheduler,
+    SkipReason, SweepOutcome, SyncOutcome,
     host::{Clock as _, ManualClock, Observer, Policy, Progress},
     model::{
         BudgetUsage, ComplianceOrgId, EventId, NINJAONE_WINDOWS, RunOutcome, SignatureState, Spend,
@@ -560,15 +561,51 @@ async fn a_machine_that_is_ahead_writes_nothing_and_says_why(host: Host) {
     let (event, actor) = (|| host.event(), operator());
     let refused = [
         ahead
-            .promote(msp, company, customer, actor, event())
+            .promote(
+                msp,
+                Promote {
+                    company,
+                    compliance_org: customer,
+                    actor,
+                    event: event(),
+                },
+            )
             .await
             .map(drop),
         ahead
-            .map(msp, host.mapping_id(1), Choice::DontSync, actor, event())
+            .map(
+                msp,
+                MapOrganization {
+                    mapping: host.mapping_id(1),
+                    choice: Choice::DontSync,
+                    actor,
+                    event: event(),
+                },
+            )
             .await
             .map(drop),
-        ahead.discover(msp, &us(), actor, event()).await.map(drop),
-        ahead.disconnect(msp, &us(), actor, event()).await.map(drop),
+        ahead
+            .discover(
+                msp,
+                Discover {
+                    region: us(),
+                    actor,
+                    event: event(),
+                },
+            )
+            .await
+            .map(drop),
+        ahead
+            .disconnect(
+                msp,
+                Disconnect {
+                    region: us(),
+                    actor,
+                    event: event(),
+                },
+            )
+            .await
+            .map(drop),
     ];
     for refused in refused {
         assert_eq!(refused.map_err(kind), Err(CLOCK));
@@ -791,7 +828,14 @@ async fn no_time_of_the_calendar_panics(host: Host) {
             let company = host.mapping(1).await.state.company().unwrap();
             let _ = integration.views().posture(host.msp, company).await;
             let _ = integration
-                .discover(host.msp, &us(), operator(), host.event())
+                .discover(
+                    host.msp,
+                    Discover {
+                        region: us(),
+                        actor: operator(),
+                        event: host.event(),
+                    },
+                )
                 .await;
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use regentra_sync::{
-    Choice, Connect, ErrorKind, Integration, TestConnection,
+    Choice, Connect, Disconnect, Discover, ErrorKind, Integration, SyncAssets, TestConnection,
+    TestSavedConnection,
     host::{Clock as _, ManualClock, Policy},
     model::{
         Actor, AuditAction, AuditDetails, CredentialId, Grant, MspOrgId, RegionKey, TenantView,
@@ -299,7 +300,14 @@ async fn a_reconnect_after_a_disconnect_resumes(host: Host) {
     host.sync().await;
     host.sweep_one().await;
     host.integration
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     assert!(host.sweep_events().await.is_empty());
@@ -333,7 +341,14 @@ async fn regions_are_connected_apart(host: Host) {
         [eu.clone(), us()]
     );
     host.integration
-        .disconnect(host.msp, &eu, operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: eu.clone(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     let us = host
@@ -560,7 +575,13 @@ async fn a_credential_that_does_not_open_does_not_keep_the_others_from_being_sea
         .clock(Arc::new(host.clock.clone()))
         .build();
     let region = us();
-    let test = only_new.test_saved_connection(host.msp, &region, operator());
+    let test = only_new.test_saved_connection(
+        host.msp,
+        TestSavedConnection {
+            region: region.clone(),
+            actor: operator(),
+        },
+    );
     assert_eq!(test.await.unwrap().organizations_visible, 1);
 }
 
@@ -592,12 +613,25 @@ async fn another_identity_key_is_refused_at_once_and_asks_nothing(host: Host) {
             .unwrap_err()
             .kind(),
         stranger
-            .test_saved_connection(host.msp, &region, operator())
+            .test_saved_connection(
+                host.msp,
+                TestSavedConnection {
+                    region: region.clone(),
+                    actor: operator(),
+                },
+            )
             .await
             .unwrap_err()
             .kind(),
         stranger
-            .discover(host.msp, &region, operator(), host.event())
+            .discover(
+                host.msp,
+                Discover {
+                    region: region.clone(),
+                    actor: operator(),
+                    event: host.event(),
+                },
+            )
             .await
             .unwrap_err()
             .kind(),
@@ -630,9 +664,16 @@ async fn rotation_reseals_without_downtime(host: Host) {
     let both = with(
         rotated_keyring().with_retired(KeyId::new("one").unwrap(), MasterKey::from_bytes([1; 32])),
     );
-    both.discover(host.msp, &us(), operator(), host.event())
-        .await
-        .unwrap();
+    both.discover(
+        host.msp,
+        Discover {
+            region: us(),
+            actor: operator(),
+            event: host.event(),
+        },
+    )
+    .await
+    .unwrap();
     assert_eq!(both.rotate_key(host.msp, operator()).await.unwrap(), 1);
     assert_eq!(
         both.rotate_key(host.msp, operator()).await.unwrap(),
@@ -655,7 +696,14 @@ async fn rotation_reseals_without_downtime(host: Host) {
     );
     let only_new = with(rotated_keyring());
     only_new
-        .discover(host.msp, &us(), operator(), host.event())
+        .discover(
+            host.msp,
+            Discover {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     assert_eq!(host.ninjaone.script().asked.last().unwrap().2, "hunter2");
@@ -673,7 +721,14 @@ async fn secrets_that_do_not_open_are_audited_once_and_say_what_to_do(host: Host
     let ahead = ManualClock::at(host.clock.now() + Duration::days(20));
     for clock in [&ahead, &host.clock, &host.clock] {
         let error = without(clock)
-            .discover(host.msp, &us(), operator(), host.event())
+            .discover(
+                host.msp,
+                Discover {
+                    region: us(),
+                    actor: operator(),
+                    event: host.event(),
+                },
+            )
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Sealing);
@@ -699,19 +754,40 @@ async fn secrets_that_do_not_open_are_audited_once_and_say_what_to_do(host: Host
 async fn nothing_saved_yet_is_said_as_such(host: Host) {
     let error = host
         .integration
-        .discover(host.msp, &us(), operator(), host.event())
+        .discover(
+            host.msp,
+            Discover {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConnected);
     let error = host
         .integration
-        .sync_assets(host.msp, &us(), operator(), host.event())
+        .sync_assets(
+            host.msp,
+            SyncAssets {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConnected);
     let error = host
         .integration
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);

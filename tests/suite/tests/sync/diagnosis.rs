@@ -8,7 +8,7 @@ use std::{
 
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, ErrorKind, Integration, TestConnection,
+    Choice, Disconnect, Discover, ErrorKind, Integration, TestConnection,
     host::Clock as _,
     model::{CompanyId, NINJAONE_WINDOWS, Report, RunKind},
     ninjaone_client::ErrorKind as Vendor,
@@ -247,7 +247,14 @@ async fn each_error_of_the_credentials_has_its_own_answer(host: Host) {
         host.ninjaone.script().fails = Some(error);
         let discovered = host
             .integration
-            .discover(host.msp, &us(), operator(), host.event())
+            .discover(
+                host.msp,
+                Discover {
+                    region: us(),
+                    actor: operator(),
+                    event: host.event(),
+                },
+            )
             .await;
         discovered.unwrap_err();
         let found = diagnosed(&host, None).await;
@@ -403,7 +410,14 @@ async fn nobody_runs_the_schedule(host: Host) {
 async fn disconnected(host: Host) {
     host.promoted(&[(1, "Alpha")]).await;
     host.integration
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     let found = diagnosed(&host, None).await;
@@ -461,7 +475,14 @@ async fn the_worst_comes_first(host: Host) {
     host.clock.advance(Duration::MINUTE);
     let discovered = host
         .integration
-        .discover(host.msp, &us(), operator(), host.event())
+        .discover(
+            host.msp,
+            Discover {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await;
     discovered.unwrap_err();
     let expected = [

@@ -1,7 +1,7 @@
 //! Section 2: disconnecting, in one atomic step.
 
 use regentra_sync::{
-    Choice, SkipReason, SweepOutcome, SyncOutcome,
+    Choice, Disconnect, SkipReason, SweepOutcome, SyncOutcome,
     model::{AssetStatus, AuditAction, AuditDetails, NoteReason, OutboxAction, TicketState},
     regentra_evidence::{SignalKind, Status},
     store::Guard,
@@ -50,7 +50,14 @@ async fn disconnecting_does_everything_at_once(host: Host) {
 
     let disconnected = host
         .integration
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     assert!(disconnected.changed);
@@ -157,7 +164,14 @@ async fn disconnecting_twice_changes_nothing_more(host: Host) {
     for changed in [true, false] {
         let disconnected = host
             .integration
-            .disconnect(host.msp, &us(), operator(), host.event())
+            .disconnect(
+                host.msp,
+                Disconnect {
+                    region: us(),
+                    actor: operator(),
+                    event: host.event(),
+                },
+            )
             .await
             .unwrap();
         assert_eq!(disconnected.changed, changed);
@@ -177,7 +191,14 @@ fn disconnect_meanwhile(host: &Host, reconnect: bool) {
     host.ninjaone.script().meanwhile = Some(Box::new(move || {
         Box::pin(async move {
             integration
-                .disconnect(msp, &us(), operator(), disconnect)
+                .disconnect(
+                    msp,
+                    Disconnect {
+                        region: us(),
+                        actor: operator(),
+                        event: disconnect,
+                    },
+                )
                 .await
                 .unwrap();
             if reconnect {
@@ -239,7 +260,14 @@ async fn a_planned_sweep_is_skipped_after_a_disconnect(host: Host) {
     host.promoted(&[(1, "Alpha")]).await;
     let events = host.sweep_events().await;
     host.integration
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     let outcome = host.integration.sweep(&events[0]).await.unwrap();
@@ -258,7 +286,14 @@ async fn signals_are_left_to_age_out(host: Host) {
     let customers = host.promoted(&[(1, "Alpha")]).await;
     let report = host.sweep_one().await;
     host.integration
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     let expires_at = report.signals[0].signal.expires_at;

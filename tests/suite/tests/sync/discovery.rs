@@ -1,7 +1,7 @@
 //! Section 3: discovery.
 
 use regentra_sync::{
-    Choice, Discovery, ErrorKind,
+    Choice, Discover, Discovery, ErrorKind,
     model::{AuditAction, AuditDetails, MappingState, RunOutcome},
     ninjaone_client::ErrorKind as Vendor,
 };
@@ -220,7 +220,14 @@ async fn a_discovery_that_fails_says_so_on_the_card_and_changes_nothing(host: Ho
     host.ninjaone.script().fails = Some(Vendor::Timeout);
     let error = host
         .integration
-        .discover(host.msp, &us(), operator(), host.event())
+        .discover(
+            host.msp,
+            Discover {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ninjaone(Vendor::Timeout));

@@ -1,7 +1,7 @@
 //! Section 2: an authorization that was begun under a key which is dropped before it is completed.
 
 use regentra_sync::{
-    BeginAuthorization, Callback, ErrorKind, Integration, RequestedAccess,
+    BeginAuthorization, Callback, CompleteAuthorization, ErrorKind, Integration, RequestedAccess,
     seal::{KeyId, Keyring, MasterKey},
 };
 use std::sync::Arc;
@@ -52,7 +52,15 @@ async fn an_authorization_begun_under_a_dropped_key_is_begun_again(host: Host) {
     host.organizations(&[(1, "Alpha")]);
     let callback = consented(&host, &process(&host, keyring())).await;
     let process = process(&host, rotated(false));
-    let complete = |callback| process.complete_authorization(host.msp, callback, operator());
+    let complete = |callback| {
+        process.complete_authorization(
+            host.msp,
+            CompleteAuthorization {
+                callback,
+                actor: operator(),
+            },
+        )
+    };
     let error = complete(callback.clone()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AuthorizationExpired);
     let said = error.to_string();
@@ -75,7 +83,13 @@ async fn an_authorization_begun_under_a_retired_key_is_completed(host: Host) {
     host.organizations(&[(1, "Alpha")]);
     let callback = consented(&host, &process(&host, keyring())).await;
     let process = process(&host, rotated(true));
-    let completed = process.complete_authorization(host.msp, callback, operator());
+    let completed = process.complete_authorization(
+        host.msp,
+        CompleteAuthorization {
+            callback,
+            actor: operator(),
+        },
+    );
     let authorized = completed.await.unwrap();
     assert_eq!(authorized.test.unwrap().organizations_visible, 1);
     assert_eq!(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, ErrorKind, SkipReason, SweepOutcome,
+    Choice, Disconnect, ErrorKind, MapOrganization, SkipReason, SweepNow, SweepOutcome,
     host::Clock as _,
     model::{
         AuditAction, AuditDetails, ComplianceOrgId, EventId, Report, ReportOutcome, RunOutcome,
@@ -393,7 +393,15 @@ async fn a_sweep_whose_mapping_was_decided_upon_writes_nothing(host: Host) {
     host.ninjaone.script().meanwhile = Some(Box::new(move || {
         Box::pin(async move {
             integration
-                .map(msp, mapping, Choice::Undecide, operator(), event)
+                .map(
+                    msp,
+                    MapOrganization {
+                        mapping,
+                        choice: Choice::Undecide,
+                        actor: operator(),
+                        event,
+                    },
+                )
                 .await
                 .unwrap();
         })
@@ -680,7 +688,14 @@ async fn months_old_signatures_are_never_fresh_after_a_disconnect_an_unmapping_o
     };
     old().await;
     host.integration
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     host.connect().await;
@@ -872,7 +887,14 @@ async fn all_customers_of_an_msp_are_swept_at_once_on_demand(host: Host) {
         .await;
     let swept = host
         .integration
-        .sweep_now(host.msp, host.tick(), 2, operator())
+        .sweep_now(
+            host.msp,
+            SweepNow {
+                scheduled_at: host.tick(),
+                parallel: 2,
+                actor: operator(),
+            },
+        )
         .await
         .unwrap();
     assert_eq!(swept.len(), 3);

@@ -10,8 +10,8 @@ use std::{
 
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, Connect, Discovery, Integration, IntegrationBuilder, MappingSync, SweepOutcome,
-    SweepReport, SyncOutcome,
+    Choice, Connect, Discover, Discovery, Integration, IntegrationBuilder, MapOrganization,
+    MappingSync, Promote, SweepOutcome, SweepReport, SyncAssets, SyncOutcome,
     host::{Clock, ManualClock, Observer, Policy, StoreClock},
     model::{
         Actor, ActorId, Asset, AuditAction, AuditRow, CompanyId, ComplianceOrgId, CredentialId,
@@ -182,7 +182,14 @@ impl Host {
 
     pub(crate) async fn discover(&self) -> Discovery {
         self.integration
-            .discover(self.msp, &us(), operator(), self.event())
+            .discover(
+                self.msp,
+                Discover {
+                    region: us(),
+                    actor: operator(),
+                    event: self.event(),
+                },
+            )
             .await
             .unwrap()
     }
@@ -211,10 +218,12 @@ impl Host {
             .integration
             .map(
                 self.msp,
-                self.mapping_id(organization),
-                choice,
-                operator(),
-                self.event(),
+                MapOrganization {
+                    mapping: self.mapping_id(organization),
+                    choice,
+                    actor: operator(),
+                    event: self.event(),
+                },
             )
             .await;
         mapped.map(|mapped| mapped.mapping)
@@ -260,7 +269,15 @@ impl Host {
         let customer =
             ComplianceOrgId::from_uuid(Uuid::from_u128(company.as_uuid().as_u128() ^ 0xc0de));
         self.integration
-            .promote(self.msp, company, customer, operator(), self.event())
+            .promote(
+                self.msp,
+                Promote {
+                    company,
+                    compliance_org: customer,
+                    actor: operator(),
+                    event: self.event(),
+                },
+            )
             .await
             .unwrap();
         customer
@@ -268,7 +285,14 @@ impl Host {
 
     pub(crate) async fn sync(&self) -> Vec<MappingSync> {
         self.integration
-            .sync_assets(self.msp, &us(), operator(), self.event())
+            .sync_assets(
+                self.msp,
+                SyncAssets {
+                    region: us(),
+                    actor: operator(),
+                    event: self.event(),
+                },
+            )
             .await
             .unwrap()
     }

@@ -2,7 +2,7 @@
 //! vanishes, and nothing is called gone that only was not read.
 
 use regentra_sync::{
-    Bulk, BulkStep, Choice, Connect, ErrorKind, Left, SuggestionReason, SyncOutcome,
+    Bulk, BulkStep, Choice, Connect, ErrorKind, Left, MapPending, SuggestionReason, SyncOutcome,
     TestConnection,
     model::{
         AssetStatus, AuditAction, AuditDetails, AuditRow, MappingState, PortalCompany, RunOutcome,
@@ -396,7 +396,15 @@ async fn a_shrunk_list_holds_assets_until_the_next_complete_one_says_the_same(ho
 async fn bulk(host: &Host, bulk: Bulk) -> Vec<(i64, Option<Left>)> {
     let mapped = host
         .integration
-        .map_pending(host.msp, None, bulk, operator(), host.event())
+        .map_pending(
+            host.msp,
+            MapPending {
+                region: None,
+                bulk,
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     let of = mapped.into_iter().map(|of| {

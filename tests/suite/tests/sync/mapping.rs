@@ -1,7 +1,7 @@
 //! Section 3: mapping, and promotion.
 
 use regentra_sync::{
-    Choice, ErrorKind,
+    Choice, ErrorKind, Promote, SyncCompany,
     model::{
         AssetStatus, AuditAction, AuditDetails, CompanyId, ComplianceOrgId, MappingState,
         NoteReason, OutboxAction, Source,
@@ -196,12 +196,27 @@ async fn an_unknown_company_is_said_as_such(host: Host) {
     let customer = ComplianceOrgId::from_uuid(Uuid::from_u128(5));
     let promoted = host
         .integration
-        .promote(host.msp, unknown, customer, operator(), host.event())
+        .promote(
+            host.msp,
+            Promote {
+                company: unknown,
+                compliance_org: customer,
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await;
     assert_eq!(promoted.unwrap_err().kind(), ErrorKind::NotFound);
     let synced = host
         .integration
-        .sync_company(host.msp, unknown, operator(), host.event())
+        .sync_company(
+            host.msp,
+            SyncCompany {
+                company: unknown,
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await;
     assert_eq!(synced.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(
@@ -311,7 +326,15 @@ async fn a_company_is_promoted_to_an_organization_of_its_own(host: Host) {
     );
     let taken = host
         .integration
-        .promote(host.msp, companies[1], customer, operator(), host.event())
+        .promote(
+            host.msp,
+            Promote {
+                company: companies[1],
+                compliance_org: customer,
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await;
     assert_eq!(taken.unwrap_err().kind(), ErrorKind::Conflict);
 }
@@ -321,13 +344,29 @@ async fn promotion_is_for_life(host: Host) {
     let customer = host.promote(companies[0]).await;
     let again = host
         .integration
-        .promote(host.msp, companies[0], customer, operator(), host.event())
+        .promote(
+            host.msp,
+            Promote {
+                company: companies[0],
+                compliance_org: customer,
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await;
     assert!(!again.unwrap());
     let other = ComplianceOrgId::from_uuid(Uuid::from_u128(5));
     let other = host
         .integration
-        .promote(host.msp, companies[0], other, operator(), host.event())
+        .promote(
+            host.msp,
+            Promote {
+                company: companies[0],
+                compliance_org: other,
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await;
     assert_eq!(other.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(host.msp_audit(AuditAction::NinjaonePromoted).await.len(), 1);

@@ -13,7 +13,8 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, Connect, ErrorKind, Integration, Scheduler, TestConnection,
+    Choice, Connect, Disconnect, Discover, ErrorKind, Integration, MapOrganization, Promote,
+    Scheduler, TestConnection,
     host::{Clock, Observer, Policy, Progress, StoreClock, to_micros},
     model::{Actor, CredentialId, EventId, MspOrgId, OrganizationId, RegionKey},
     ninjaone::NinjaOneApi,
@@ -194,9 +195,14 @@ impl Host {
 
     async fn discover(&self, number: u128, label: &str) {
         let (eu, event) = (eu(), event(&format!("{number} {label}")));
-        let discovery = self
-            .integration
-            .discover(msp(number), &eu, Actor::Schedule, event);
+        let discovery = self.integration.discover(
+            msp(number),
+            Discover {
+                region: eu.clone(),
+                actor: Actor::Schedule,
+                event,
+            },
+        );
         discovery.await.unwrap();
     }
 
@@ -225,19 +231,23 @@ impl Host {
             let mapping = regentra_sync::model::MappingId::of(credential, external);
             let mapped = host.map(
                 msp,
-                mapping,
-                Choice::CreateNew,
-                Actor::Schedule,
-                event(&format!("map {organization}")),
+                MapOrganization {
+                    mapping,
+                    choice: Choice::CreateNew,
+                    actor: Actor::Schedule,
+                    event: event(&format!("map {organization}")),
+                },
             );
             let company = mapped.await.unwrap().mapping.state.company().unwrap();
             let customer = Uuid::from_u128(company.as_uuid().as_u128() ^ 0xc0de);
             let promoted = host.promote(
                 msp,
-                company,
-                regentra_sync::model::ComplianceOrgId::from_uuid(customer),
-                Actor::Schedule,
-                event(&format!("promote {organization}")),
+                Promote {
+                    company,
+                    compliance_org: regentra_sync::model::ComplianceOrgId::from_uuid(customer),
+                    actor: Actor::Schedule,
+                    event: event(&format!("promote {organization}")),
+                },
             );
             promoted.await.unwrap();
         }
@@ -441,9 +451,14 @@ async fn a_client_goes_with_disconnect_reconnect_and_an_hour_idle() {
     host.discover(1, "after the reconnect").await;
     assert_eq!(host.live.kept_clients(), 1);
     let (eu, event) = (eu(), event("disconnect"));
-    let gone = host
-        .integration
-        .disconnect(msp(1), &eu, Actor::Schedule, event);
+    let gone = host.integration.disconnect(
+        msp(1),
+        Disconnect {
+            region: eu.clone(),
+            actor: Actor::Schedule,
+            event,
+        },
+    );
     assert!(gone.await.unwrap().changed);
     assert_eq!(host.live.kept_clients(), 0, "a disconnect");
 }

@@ -7,8 +7,8 @@ use ninjaone_simulator::{
 };
 use regentra_evidence::{Guard, LeakKind, SignalKind, Status};
 use regentra_sync::{
-    Choice, Connect, ErrorKind, Integration, SweepOutcome, SweepReport, SyncOutcome,
-    TestConnection,
+    Choice, Connect, Discover, ErrorKind, Integration, MapOrganization, Promote, SweepNow,
+    SweepOutcome, SweepReport, SyncAssets, SyncOutcome, TestConnection,
     host::{Clock as _, ManualClock, Policy, StoreClock},
     model::{
         Actor, AssetStatus, AuditAction, AuditDetails, CompanyId, ComplianceOrgId, CredentialId,
@@ -106,7 +106,14 @@ impl Scene {
         let (msp, region) = (scene.msp, scene.region.clone());
         scene
             .integration
-            .discover(msp, &region, Actor::Schedule, event("discover"))
+            .discover(
+                msp,
+                Discover {
+                    region: region.clone(),
+                    actor: Actor::Schedule,
+                    event: event("discover"),
+                },
+            )
             .await
             .unwrap();
         for mapping in scene
@@ -118,17 +125,27 @@ impl Scene {
             let label = mapping.id.to_string();
             let mapped = scene.integration.map(
                 msp,
-                mapping.id,
-                Choice::CreateNew,
-                Actor::Schedule,
-                event(&label),
+                MapOrganization {
+                    mapping: mapping.id,
+                    choice: Choice::CreateNew,
+                    actor: Actor::Schedule,
+                    event: event(&label),
+                },
             );
             let mapping = mapped.await.unwrap().mapping;
             let company = mapping.state.company().unwrap();
             let promoted = event(&format!("promote {company}"));
             scene
                 .integration
-                .promote(msp, company, customer(company), Actor::Schedule, promoted)
+                .promote(
+                    msp,
+                    Promote {
+                        company,
+                        compliance_org: customer(company),
+                        actor: Actor::Schedule,
+                        event: promoted,
+                    },
+                )
                 .await
                 .unwrap();
             scene.mappings.push(mapping);
@@ -140,7 +157,14 @@ impl Scene {
         let event = EventId::of_request("sync", label);
         let synced = self
             .integration
-            .sync_assets(self.msp, &self.region, Actor::Schedule, event)
+            .sync_assets(
+                self.msp,
+                SyncAssets {
+                    region: self.region.clone(),
+                    actor: Actor::Schedule,
+                    event,
+                },
+            )
             .await
             .unwrap();
         synced
@@ -153,7 +177,14 @@ impl Scene {
         // Each is of a tick of its own.
         let swept = self
             .integration
-            .sweep_now(self.msp, self.clock.now(), 2, Actor::Schedule)
+            .sweep_now(
+                self.msp,
+                SweepNow {
+                    scheduled_at: self.clock.now(),
+                    parallel: 2,
+                    actor: Actor::Schedule,
+                },
+            )
             .await
             .unwrap();
         self.clock.advance(Duration::hours(6));

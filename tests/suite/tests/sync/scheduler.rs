@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, future::pending, sync::Arc};
 
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, ErrorKind, Integration, Scheduler, Stopped,
+    Choice, Disconnect, ErrorKind, Integration, RequestSync, Scheduler, Stopped,
     host::{Clock as _, Observer, Policy, Progress},
     model::{AuditAction, EventId, MspOrgId},
     ninjaone_client::{ErrorKind as Vendor, Lane},
@@ -860,9 +860,14 @@ async fn a_customer_that_is_no_longer_there_is_skipped(host: Host) {
 async fn requested(host: &Host, organization: i64) -> Result<Event, ErrorKind> {
     let mapping = host.mapping_id(organization);
     let request = host.event();
-    let event = host
-        .integration
-        .request_sync(host.msp, mapping, operator(), request);
+    let event = host.integration.request_sync(
+        host.msp,
+        RequestSync {
+            mapping,
+            actor: operator(),
+            event: request,
+        },
+    );
     event.await.map_err(|error| error.kind())
 }
 
@@ -960,9 +965,14 @@ async fn what_cannot_be_synced_is_refused_when_it_is_asked_for(host: Host) {
     // Another MSP has no such organization.
     let other = MspOrgId::from_uuid(uuid::Uuid::from_u128(2));
     let mapping = host.mapping_id(1);
-    let foreign = host
-        .integration
-        .request_sync(other, mapping, operator(), host.event());
+    let foreign = host.integration.request_sync(
+        other,
+        RequestSync {
+            mapping,
+            actor: operator(),
+            event: host.event(),
+        },
+    );
     assert_eq!(foreign.await.unwrap_err().kind(), ErrorKind::NotFound);
     disconnect(&host).await;
     let refused = requested(&host, 1).await;
@@ -1073,7 +1083,14 @@ async fn an_end_says_when_to_deliver_the_event_again(host: Host) {
 
 async fn disconnect(host: &Host) {
     host.integration
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
 }

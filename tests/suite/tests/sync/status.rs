@@ -1,7 +1,7 @@
 //! Section 2: what an operator's card shows; section 6: what may stand in an audit trail.
 
 use regentra_sync::{
-    Choice, ErrorKind,
+    Choice, Disconnect, ErrorKind,
     host::Clock as _,
     model::{NINJAONE_WINDOWS, RunOutcome},
     ninjaone_client::ErrorKind as Vendor,
@@ -123,7 +123,14 @@ async fn the_card_of_an_msp_that_never_connected_is_empty(host: Host) {
 async fn the_card_shows_a_disconnected_region_as_such(host: Host) {
     host.mapped(&[(1, "Alpha")]).await;
     host.integration
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     let card = host
@@ -153,7 +160,14 @@ async fn no_audit_row_names_a_customer_or_a_device(host: Host) {
     host.sweep_one().await;
     host.map(1, Choice::Undecide).await.unwrap();
     host.integration
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     let mut rows = host

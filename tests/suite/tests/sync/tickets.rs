@@ -2,7 +2,7 @@
 
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    SweepOutcome, SweepReport,
+    SweepNow, SweepOutcome, SweepReport,
     host::Policy,
     model::{OutboxAction, OutboxRow, TicketState},
     regentra_evidence::{SIGNAL_LIFETIME, SignalKind, Status},
@@ -327,7 +327,14 @@ async fn customers_swept_in_parallel_keep_one_cap(host: Host) {
     all_fail(&host, 8).await;
     let integration = host.with_policy(Policy::default().tickets_per_tick(7));
     let swept = integration
-        .sweep_now(host.msp, host.tick(), 8, operator())
+        .sweep_now(
+            host.msp,
+            SweepNow {
+                scheduled_at: host.tick(),
+                parallel: 8,
+                actor: operator(),
+            },
+        )
         .await
         .unwrap();
     let reports = committed(
@@ -388,7 +395,14 @@ async fn sweeping_by_hand_twice_in_a_tick_is_one_sweep(host: Host) {
     all_fail(&host, 1).await;
     let now = host.tick() + Duration::minutes(3);
     let by_hand = async |at| {
-        let swept = host.integration.sweep_now(host.msp, at, 1, operator());
+        let swept = host.integration.sweep_now(
+            host.msp,
+            SweepNow {
+                scheduled_at: at,
+                parallel: 1,
+                actor: operator(),
+            },
+        );
         let mut swept = swept.await.unwrap();
         swept.remove(0).1.unwrap()
     };

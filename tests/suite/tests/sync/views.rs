@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use regentra_evidence::{Coverage, SignalKind, Status};
 use regentra_sync::{
-    Choice, ErrorKind, Integration,
+    Choice, Disconnect, Discover, ErrorKind, Integration, MapOrganization, TestSavedConnection,
     store::{Decision, MappingFilter, MappingPage},
     views::{Card, Finding, Views},
 };
@@ -83,13 +83,26 @@ async fn a_process_without_keys_decides_and_disconnects_and_asks_ninjaone_nothin
     );
     let sealed = [
         keyless
-            .discover(host.msp, &us(), operator(), host.event())
+            .discover(
+                host.msp,
+                Discover {
+                    region: us(),
+                    actor: operator(),
+                    event: host.event(),
+                },
+            )
             .await
             .map(drop),
         keyless.connect(host.msp, host.connecting()).await.map(drop),
         keyless.rotate_key(host.msp, operator()).await.map(drop),
         keyless
-            .test_saved_connection(host.msp, &us(), operator())
+            .test_saved_connection(
+                host.msp,
+                TestSavedConnection {
+                    region: us(),
+                    actor: operator(),
+                },
+            )
             .await
             .map(drop),
     ];
@@ -98,10 +111,25 @@ async fn a_process_without_keys_decides_and_disconnects_and_asks_ninjaone_nothin
     }
     let mapping = host.mapping_id(1);
     let (choice, event) = (Choice::CreateNew, host.event());
-    let mapped = keyless.map(host.msp, mapping, choice, operator(), event);
+    let mapped = keyless.map(
+        host.msp,
+        MapOrganization {
+            mapping,
+            choice,
+            actor: operator(),
+            event,
+        },
+    );
     assert!(mapped.await.unwrap().changed);
     keyless
-        .disconnect(host.msp, &us(), operator(), host.event())
+        .disconnect(
+            host.msp,
+            Disconnect {
+                region: us(),
+                actor: operator(),
+                event: host.event(),
+            },
+        )
         .await
         .unwrap();
     let connections = keyless.views().connections(host.msp).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, Connect, Integration, SweepOutcome,
+    Choice, Connect, Discover, Integration, MapOrganization, Promote, SweepOutcome,
     host::{ManualClock, Policy},
     model::{MappingId, OrganizationId, RegionKey},
     ninjaone::NinjaOneApi,
@@ -83,17 +83,40 @@ impl Server {
             }
         };
         let credential = process.connect(msp, connect).await.unwrap().credential;
-        let discovery = process.discover(msp, &region, operator(), request("discover"));
+        let discovery = process.discover(
+            msp,
+            Discover {
+                region: region.clone(),
+                actor: operator(),
+                event: request("discover"),
+            },
+        );
         discovery.await.unwrap();
         let organizations = self.front.tenant().organizations().to_vec();
         for (number, organization) in (101..).zip(&organizations) {
             let id = organization.get("id").and_then(Value::as_i64).unwrap();
             let mapping = MappingId::of(credential, OrganizationId::new(id));
             let event = request(&format!("map {id}"));
-            let mapped = process.map(msp, mapping, Choice::CreateNew, operator(), event);
+            let mapped = process.map(
+                msp,
+                MapOrganization {
+                    mapping,
+                    choice: Choice::CreateNew,
+                    actor: operator(),
+                    event,
+                },
+            );
             let company = mapped.await.unwrap().mapping.state.company().unwrap();
             let (customer, event) = (customer(number), request(&format!("promote {id}")));
-            let promoted = process.promote(msp, company, customer, operator(), event);
+            let promoted = process.promote(
+                msp,
+                Promote {
+                    company,
+                    compliance_org: customer,
+                    actor: operator(),
+                    event,
+                },
+            );
             promoted.await.unwrap();
             site.tenants.customers.push(customer);
         }

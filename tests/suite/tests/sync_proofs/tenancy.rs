@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use ninjaone_simulator::Fault;
 use regentra_sync::{
-    Choice, Connect, Integration, SweepOutcome,
+    Choice, Connect, Discover, Integration, MapOrganization, SweepOutcome,
     model::{
         AuditAction, AuditDetails, AuditRow, ComplianceOrgId, CredentialId, LeaseKey, MappingId,
         MspOrgId, OrganizationId, OutboxAction, RegionKey, SignalKey,
@@ -347,13 +347,28 @@ async fn second_region(site: &mut Site) -> MappingId {
     };
     let credential = process.connect(ours(), connect).await.unwrap().credential;
     let event = request("discover eu");
-    let discovery = process.discover(ours(), &region, operator(), event);
+    let discovery = process.discover(
+        ours(),
+        Discover {
+            region: region.clone(),
+            actor: operator(),
+            event,
+        },
+    );
     discovery.await.unwrap();
     let mappings = site.store.mappings(ours(), credential).await.unwrap();
     let mapping = mappings.first().unwrap().id;
     let company = site.add_company(ours(), "Litware").await;
     let choice = Choice::UseExisting(company);
-    let mapped = process.map(ours(), mapping, choice, operator(), request("map eu"));
+    let mapped = process.map(
+        ours(),
+        MapOrganization {
+            mapping,
+            choice,
+            actor: operator(),
+            event: request("map eu"),
+        },
+    );
     mapped.await.unwrap();
     site.promote(ours(), company, 104).await;
     mapping

@@ -8,7 +8,7 @@ use ninjaone_client::{BaseUrl, Lane, OrganizationId, RateLimit};
 use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{Damage, Fault, FaultRule, Harm, OddName, Preset, Shape, Tenant};
 use regentra_sync::{
-    Choice, Connect, Integration,
+    Choice, Connect, Discover, Integration, MapOrganization, SyncCompany,
     host::{ManualClock, Policy, StoreClock},
     model::{
         Actor, AssetContent, AssetStatus, CompanyId, CredentialId, EventId, Fingerprint, MappingId,
@@ -130,7 +130,14 @@ impl Host {
             actor: Actor::Schedule,
         };
         let connected = integration.connect(msp, connect).await.unwrap();
-        let discovery = integration.discover(msp, &region, Actor::Schedule, event("discover"));
+        let discovery = integration.discover(
+            msp,
+            Discover {
+                region: region.clone(),
+                actor: Actor::Schedule,
+                event: event("discover"),
+            },
+        );
         discovery.await.unwrap();
         Self {
             front,
@@ -146,7 +153,15 @@ impl Host {
         let event = event(&format!("map {organization}"));
         let mapped = self
             .integration
-            .map(self.msp, mapping, Choice::CreateNew, Actor::Schedule, event)
+            .map(
+                self.msp,
+                MapOrganization {
+                    mapping,
+                    choice: Choice::CreateNew,
+                    actor: Actor::Schedule,
+                    event,
+                },
+            )
             .await
             .map_err(|error| error.to_string())?;
         Ok(mapped.mapping.state.company().unwrap())
@@ -157,7 +172,14 @@ impl Host {
         let event = event(&format!("sync {nth}"));
         let synced = self
             .integration
-            .sync_company(self.msp, company, Actor::Schedule, event)
+            .sync_company(
+                self.msp,
+                SyncCompany {
+                    company,
+                    actor: Actor::Schedule,
+                    event,
+                },
+            )
             .await
             .unwrap();
         assert!(synced.iter().all(|one| one.outcome.is_ok()), "{synced:?}");

@@ -14,7 +14,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use ninjaone_simulator::{Preset, Request, Tenant, front::in_process};
 use regentra_sync::{
-    BeginAuthorization, Callback, Error, ErrorKind, Integration, RequestedAccess,
+    BeginAuthorization, Callback, CompleteAuthorization, Disconnect, Discover, Error, ErrorKind,
+    Integration, RequestedAccess, TestSavedConnection,
     host::Policy,
     model::{Credential, CredentialId, RegionKey},
     ninjaone::NinjaOneApi,
@@ -201,7 +202,13 @@ impl Scene {
     async fn authorize(&self) {
         let process = self.another();
         let callback = self.consent(&process).await;
-        let completed = process.complete_authorization(ours(), callback, operator());
+        let completed = process.complete_authorization(
+            ours(),
+            CompleteAuthorization {
+                callback,
+                actor: operator(),
+            },
+        );
         completed.await.unwrap().test.unwrap();
     }
 
@@ -228,14 +235,28 @@ impl Scene {
 
     async fn discover(&self, process: &Integration) -> std::result::Result<(), Error> {
         let (region, event) = (self.region(), request("discover"));
-        let discovered = process.discover(ours(), &region, operator(), event);
+        let discovered = process.discover(
+            ours(),
+            Discover {
+                region: region.clone(),
+                actor: operator(),
+                event,
+            },
+        );
         discovered.await.map(drop)
     }
 
     async fn disconnect(&self) {
         let (process, region) = (self.another(), self.region());
         let event = request("disconnect");
-        let disconnected = process.disconnect(ours(), &region, operator(), event);
+        let disconnected = process.disconnect(
+            ours(),
+            Disconnect {
+                region: region.clone(),
+                actor: operator(),
+                event,
+            },
+        );
         assert!(disconnected.await.unwrap().changed);
     }
 
@@ -259,7 +280,13 @@ impl Scene {
     async fn is_alive(&self) -> bool {
         self.front.tenant().revoke_tokens();
         let (process, region) = (self.another(), self.region());
-        let tested = process.test_saved_connection(ours(), &region, operator());
+        let tested = process.test_saved_connection(
+            ours(),
+            TestSavedConnection {
+                region: region.clone(),
+                actor: operator(),
+            },
+        );
         match tested.await {
             Ok(_) => true,
             Err(error) if error.kind() == AUTHORIZE_AGAIN => false,
@@ -419,7 +446,13 @@ async fn two_processes_rotate_at_once() {
         let (before, region) = (scene.token_requests(), scene.region());
         let (discovered, tested) = tokio::join!(
             scene.discover(&one),
-            other.test_saved_connection(ours(), &region, operator())
+            other.test_saved_connection(
+                ours(),
+                TestSavedConnection {
+                    region: region.clone(),
+                    actor: operator()
+                }
+            )
         );
         assert!(discovered.is_ok(), "seed {seed}: {discovered:?}");
         assert!(tested.is_ok(), "seed {seed}: {tested:?}");
@@ -534,7 +567,13 @@ async fn a_key_rotation_in_the_middle_loses_no_token() {
             scene.region(),
         );
         scene.front.tenant().revoke_tokens();
-        let tested = process.test_saved_connection(ours(), &region, operator());
+        let tested = process.test_saved_connection(
+            ours(),
+            TestSavedConnection {
+                region: region.clone(),
+                actor: operator(),
+            },
+        );
         tested.await.unwrap();
     }
 }
@@ -550,7 +589,13 @@ async fn an_authorization_that_is_cut_off_is_begun_again_and_nothing_is_half_wri
         let scene = Scene::new();
         let process = scene.another();
         let callback = scene.consent(&process).await;
-        let completing = process.complete_authorization(ours(), callback.clone(), operator());
+        let completing = process.complete_authorization(
+            ours(),
+            CompleteAuthorization {
+                callback: callback.clone(),
+                actor: operator(),
+            },
+        );
         let done = run_to_suspension(pin!(completing), suspension).await;
         let stored = scene.site.store.credentials(ours()).await.unwrap();
         let said = scene.site.snapshot().await;
@@ -564,7 +609,13 @@ async fn an_authorization_that_is_cut_off_is_begun_again_and_nothing_is_half_wri
             connected += 1;
             assert!(scene.is_alive().await, "{what}");
         }
-        let again = process.complete_authorization(ours(), callback, operator());
+        let again = process.complete_authorization(
+            ours(),
+            CompleteAuthorization {
+                callback,
+                actor: operator(),
+            },
+        );
         match again.await {
             // It had not been taken yet.
             Ok(_) => assert!(stored.is_empty(), "{what}"),
