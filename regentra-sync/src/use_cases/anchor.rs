@@ -115,6 +115,20 @@ impl Integration {
         }
     }
 
+    /// The same for one MSP that is disconnected: the planner does not see it any more.
+    pub(super) async fn anchor_last(&self, msp: MspOrgId) {
+        match tokio::time::timeout(PLANNING_WAITS, self.anchor(msp)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%msp, %error, "roots over evidence could not be made or handed out");
+            }
+            Err(_) => {
+                tracing::warn!(%msp, "roots over evidence wait: the sink takes too long");
+                self.remember_failure(msp, TOO_SLOW).await;
+            }
+        }
+    }
+
     /// Keeps for the diagnosis why an MSP's evidence is not anchored. Where the store does not take that either, the log has it, and the
     /// diagnosis sees what waits.
     async fn remember_failure(&self, msp: MspOrgId, error: &str) {
@@ -242,7 +256,7 @@ mod tests {
     use super::*;
     use crate::{
         host::{ManualClock, SinkError, SinkErrorKind, StoreClock},
-        model::AuditDetails,
+        model::{Actor, AuditDetails},
         ninjaone::NinjaOneApi,
         schedule::{Event, PlanKind},
         seal::{Keyring, MasterKey},
@@ -250,6 +264,7 @@ mod tests {
             Anchors as _, AuditTrail as _, MemoryStore, Runs as _, Store,
             conformance::world::{World, at, committed},
         },
+        use_cases::Disconnect,
         views::Finding,
     };
 
@@ -353,6 +368,52 @@ mod tests {
         plan(&host, PlanKind::EvidenceSweep, at(360)).await;
         assert_eq!(findings(&host, world.msp).await, []);
         assert_eq!(store.anchoring_failure(world.msp).await.unwrap(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_heads_of_an_msp_that_disconnects_are_anchored() {
+        for (fails, hangs) in [(false, false), (true, false), (false, true)] {
+            let (store, sink) = (new_store(), Arc::new(Sink::default()));
+            let world = World::new(&store, 1).await;
+            let host = host(&store, &sink);
+            sweep_in(&world, "last", at(360)).await;
+            sink.fails.store(fails, Relaxed);
+            sink.hangs.store(hangs, Relaxed);
+            let disconnect = || Disconnect {
+                region: world.credential.region.clone(),
+                actor: Actor::Schedule,
+                event: EventId::of_request("test", "disconnect"),
+            };
+            assert!(
+                host.disconnect(world.msp, disconnect())
+                    .await
+                    .unwrap()
+                    .changed
+            );
+            // The planner does not see the MSP any more.
+            plan(&host, PlanKind::EvidenceSweep, at(720)).await;
+            let left = store.ticks_without_root(world.msp, at(720), 10).await;
+            assert!(left.unwrap().is_empty());
+            if fails || hangs {
+                let error = if fails {
+                    "sink.unreadable"
+                } else {
+                    "sink.deadline"
+                };
+                let shown = Finding::AnchorsWaiting {
+                    roots: 1,
+                    since: at(400),
+                    error: Some(error.to_owned()),
+                };
+                assert_eq!(findings(&host, world.msp).await, [shown]);
+                sink.fails.store(false, Relaxed);
+                sink.hangs.store(false, Relaxed);
+                // Delivered again, it goes on with what is left.
+                host.disconnect(world.msp, disconnect()).await.unwrap();
+            }
+            assert_eq!(findings(&host, world.msp).await, []);
+            assert_eq!(sink.kept.lock().unwrap().len(), 1);
+        }
     }
 
     #[tokio::test]

@@ -29,11 +29,20 @@ impl Integration {
     /// Disconnects a region, in one step: its secrets are deleted, its assets retired, every affected customer's trail says so,
     /// and no run in flight writes afterwards. Mappings, signals and evidence stay; signals are left to age out.
     ///
+    /// With an anchor sink, the heads that are under no root yet are put under one and handed out afterwards, for ten seconds at most:
+    /// no tick is planned for an MSP without a connection. What fails there is shown by [`diagnose`](Self::diagnose).
+    ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::error::ErrorKind::NotFound) when the region was never connected;
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
     #[tracing::instrument(name = "regentra.disconnect", skip_all, fields(%msp, region = %request.region))]
     pub async fn disconnect(&self, msp: MspOrgId, request: Disconnect) -> Result<Disconnected> {
+        let disconnected = self.disconnect_region(msp, request).await?;
+        self.anchor_last(msp).await;
+        Ok(disconnected)
+    }
+
+    async fn disconnect_region(&self, msp: MspOrgId, request: Disconnect) -> Result<Disconnected> {
         let Disconnect {
             region,
             actor,
