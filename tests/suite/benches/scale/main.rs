@@ -20,7 +20,6 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
-use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, MappingSync, Promote, SweepNow,
     SweepOutcome, SyncAssets, SyncOutcome,
@@ -176,19 +175,30 @@ async fn story(database: &Database, arguments: &Arguments) -> anyhow::Result<()>
             arguments.mappings,
         )
         .await?;
-    let plan = host.integration.plan_all(PlanKind::EvidenceSweep, NOW);
-    let plan = async { Ok(plan.await?.len()) };
+    let plan = count_planned(&host.integration, PlanKind::EvidenceSweep);
     let events = meter.measure("plan evidence sweeps", planned, plan).await?;
     ensure!(
         events == planned,
         "{events} of {planned} mappings were planned"
     );
-    let plan = host.integration.plan_all(PlanKind::AssetSync, NOW);
-    let plan = async { Ok(plan.await?.len()) };
+    let plan = count_planned(&host.integration, PlanKind::AssetSync);
     let msps = 1 + others::msps(arguments.mappings);
     let events = meter.measure("plan asset syncs", msps, plan).await?;
     ensure!(events == msps, "{events} of {msps} regions were planned");
     Ok(())
+}
+
+/// Plans a tick page by page, and keeps no page.
+async fn count_planned(integration: &Integration, kind: PlanKind) -> anyhow::Result<usize> {
+    let (mut planned, mut from) = (0, None);
+    loop {
+        let page = integration.plan(kind, NOW, from).await?;
+        planned += page.events.len();
+        from = page.next;
+        if from.is_none() {
+            return Ok(planned);
+        }
+    }
 }
 
 fn keyring() -> anyhow::Result<Keyring> {
