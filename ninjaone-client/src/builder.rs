@@ -156,7 +156,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Is told what the client does.
+    /// Observes what the client does.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self

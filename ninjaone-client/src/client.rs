@@ -225,7 +225,7 @@ impl Client {
 
     /// The current token, or a new one.
     ///
-    /// A refresh token is spent by being sent. Getting its successor goes on in a task of its own, so that whoever asked may
+    /// A refresh token is spent by being sent. Getting its successor goes on in a task of its own, so that the caller may
     /// go away at any point: were it cut off, an administrator would have to authorize again.
     async fn token(&self) -> Result<Arc<Token>, Error> {
         if let Some(token) = self.inner.tokens.fresh() {
@@ -392,7 +392,7 @@ impl Client {
     async fn permit(&self, call: &Call) -> Result<Permit<'_>, Error> {
         let inner = &*self.inner;
         let began = Instant::now();
-        // Everybody waits for a token, people too: whoever gets it is as urgent as they are.
+        // Everybody waits for a token, people too: the request for it is as urgent as they are.
         let lane = match call.form {
             Some(_) => Lane::Interactive,
             None => self.lane,

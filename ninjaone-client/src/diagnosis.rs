@@ -75,7 +75,7 @@ impl Client {
                 .await;
             match asked.map_err(|error| error.kind()) {
                 Err(ErrorKind::WrongRegionOrClient) => {}
-                // Whoever refuses the secret or the scope knows the client.
+                // A server that refuses the secret or the scope knows the client.
                 Ok(_) | Err(ErrorKind::Unauthenticated | ErrorKind::ScopeNotGranted) => {
                     return Ok(if base == here {
                         Diagnosis::RightHere

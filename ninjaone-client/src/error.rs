@@ -29,7 +29,7 @@ pub enum ErrorKind {
     NotAvailable,
     /// There is no such entity.
     NotFound,
-    /// Somebody else changed it first: read it again.
+    /// It was changed meanwhile: read it again.
     Conflict,
     /// Too many requests: wait, at least as long as said here.
     RateLimited {
@@ -77,7 +77,7 @@ struct Inner {
 }
 
 impl Error {
-    /// `reason` is our own words: whoever builds an error vouches that no wire value is in it.
+    /// `reason` is our own words, and holds no value of the wire.
     pub(crate) fn new(kind: ErrorKind, reason: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             kind,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::ErrorKind;
 
-/// Is told what the client does. Called on the task that does it: return quickly.
+/// Observes what the client does. Called on the task that does it: return quickly.
 ///
 /// Nothing of a tenant's data is in an event, so that all of them may be logged.
 pub trait Observer: fmt::Debug + Send + Sync + 'static {

@@ -304,7 +304,7 @@ mod tests {
             "eu.ninjarmm.com",
             "https://",
             "",
-            // Names below localhost go to a resolver, and whoever answers gets the secret.
+            // Names below localhost go to a resolver, and the machine that answers gets the secret.
             "http://evil.localhost",
             "http://localhost.",
             "http://localhost.example.com",

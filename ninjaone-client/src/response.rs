@@ -352,7 +352,7 @@ fn classify(
         }
         StatusCode::CONFLICT => permanent(
             ErrorKind::Conflict,
-            "somebody else changed it first: read it again",
+            "it was changed meanwhile: read it again",
         ),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => (
             ErrorKind::Timeout,

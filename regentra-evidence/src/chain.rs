@@ -40,7 +40,7 @@ impl ChainHead {
     /// The head of the empty chain about `signal` of `subject`.
     ///
     /// The subject is whatever tells chains apart, such as the customer's and the mapping's ids in one text. It is not kept in
-    /// the chain; whoever verifies has to know it.
+    /// the chain; a verifier has to know it.
     #[must_use]
     pub fn start(subject: &str, signal: SignalKind) -> Self {
         Self {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{device::DeviceKey, digest::FactsHasher, fleet::count};
 
-/// What a custom field says. Whoever reads the field names the values that mean yes and those that mean no; any other value is
+/// What a custom field says. The reader of the field names the values that mean yes and those that mean no; any other value is
 /// no answer at all, and what it was asked about stays unmeasured.
 ///
 /// The order is from good to bad: of two answers for one device the worse counts.

@@ -188,7 +188,7 @@ pub struct PendingFact {
     pub definition_update: bool,
     /// How severe it is.
     pub severity: PatchSeverity,
-    /// Somebody decided not to install it.
+    /// A technician decided not to install it.
     pub rejected: bool,
     /// When the row was collected; `None` when absent or unreadable: the row measures nothing, and counts all the same.
     pub collected_at: Option<OffsetDateTime>,

@@ -15,7 +15,7 @@
 //! <hash of the last one, in hexadecimal>
 //! ```
 //!
-//! **A new key** is signed by the one before it ([`HeadSigner::endorse`]). Whoever trusts the first key of a [`TrustedKeys`]
+//! **A new key** is signed by the one before it ([`HeadSigner::endorse`]). A verifier that trusts the first key of a [`TrustedKeys`]
 //! trusts the later ones by these signatures.
 //!
 //! ```

@@ -17,7 +17,7 @@
 //! - **A clock that is set back** is noticed: ticks that lie in the future then count as not planned.
 //! - **What fails is tried again**, later each time, and never beyond the next tick, whose event takes its place. It keeps no other
 //!   from being handled.
-//! - **It stops when it is told to**: nothing new is begun, and what runs has a while to end. What does not is dropped, which
+//! - **It stops when it is asked to**: nothing new is begun, and what runs has a while to end. What does not is dropped, which
 //!   leaves a whole store; the next start, here or elsewhere, does it.
 //!
 //! The ticket outbox is not the scheduler's: the host's bridge drains it.
@@ -174,7 +174,7 @@ impl Scheduler {
         self
     }
 
-    /// How long what runs has to come to its end once the scheduler is told to stop. Default: 25 seconds, within the 30 that
+    /// How long what runs has to come to its end once the scheduler is asked to stop. Default: 25 seconds, within the 30 that
     /// container engines give.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {

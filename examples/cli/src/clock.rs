@@ -1,4 +1,4 @@
-//! A clock that starts at a time of somebody's choice and then runs as real time does.
+//! A clock that starts at a chosen time and then runs as real time does.
 
 use std::time::Instant;
 

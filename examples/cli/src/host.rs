@@ -321,7 +321,7 @@ fn vouching(
 }
 
 fn of_this_machine() -> Policy {
-    // Whoever types an address here is whose machine asks it, so every address that is no plain http may be connected. A
+    // The machine of the person who types an address asks it, so every address that is no plain http may be connected. A
     // server that takes addresses from its users keeps the default, which knows NinjaOne's own.
     Policy::default().allow_hosts(|_| true).lease_length(LEASE)
 }

@@ -8,7 +8,7 @@
 //! when everything is sealed again. A server has the new keys in [`VARIABLE`] and the old ones in [`RETIRED`] meanwhile. The second
 //! half stays: it makes fingerprints and keyed ids comparable over time.
 //!
-//! The file protects a database that travels alone: a backup, a copy sent to support. It does not protect against somebody
+//! The file protects a database that travels alone: a backup, a copy sent to support. It does not protect against a person
 //! who can read the folder, who finds both. A server should take the keys from its secret manager through [`VARIABLE`].
 
 use std::{
@@ -115,7 +115,7 @@ fn read(database: &Database) -> anyhow::Result<Option<(Source, Keys)>> {
 }
 
 /// Begins a rotation: writes a new key into the file, with the old one retired; or goes on with one that was interrupted. Keys in a
-/// variable are as they are: whoever keeps them has changed them.
+/// variable stay as they are: they are changed where they are kept.
 ///
 /// # Errors
 /// When there are no keys, or the file cannot be written; then it is as it was.

@@ -1,4 +1,4 @@
-//! Standard output, which may be closed early by whoever reads it, and standard error beside it, where nobody has to listen.
+//! Standard output, which its reader may close early, and standard error beside it, which nothing has to read.
 
 use std::{
     fmt::Display,

@@ -1,4 +1,4 @@
-//! What a person who waits is told, on standard error: how far work is, how many requests it took, what it waits for and why.
+//! What a person who waits sees, on standard error: how far work is, how many requests it took, what it waits for and why.
 
 use std::{
     io::{self, IsTerminal as _},

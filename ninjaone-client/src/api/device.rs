@@ -67,7 +67,7 @@ params! {
 }
 
 params! {
-    /// How alerts of a device are told.
+    /// How to ask for the alerts of a device.
     DeviceAlertsParams = endpoint!("devices.alerts" "/v2/device/{id}/alerts" Whole);
     at (id: DeviceId);
     {
@@ -79,7 +79,7 @@ params! {
 }
 
 params! {
-    /// How jobs of a device are told.
+    /// How to ask for the jobs of a device.
     DeviceJobsParams = endpoint!("devices.jobs" "/v2/device/{id}/jobs" Whole);
     at (id: DeviceId);
     {

@@ -49,7 +49,7 @@ impl Limiter {
         Self::default()
     }
 
-    /// Waits until one request may be sent, and counts it as sent now: whoever sends it later than that sends it out of turn.
+    /// Waits until one request may be sent, and counts it as sent now: send it at once.
     ///
     /// Dropping the future gives the place in the queue up and counts nothing. `began` is when the caller began to wait for
     /// the budget.
@@ -108,7 +108,7 @@ impl Limiter {
                 }
                 (is_first, fits)
             };
-            // Whoever is not first is told the least it can be, once; the first one whenever it changes.
+            // A request that is not first reports the least it can be, once; the first one whenever it changes.
             if told.is_none() || (is_first && told != Some(fits)) {
                 waiting(fits.saturating_duration_since(Instant::now()));
                 told = Some(fits);
@@ -209,7 +209,7 @@ impl State {
             .max(self.paused_until.unwrap_or(now))
     }
 
-    /// Wakes whoever is first now.
+    /// Wakes the request that is first now.
     fn wake(&self) {
         for first in [self.interactive.front(), self.sweep.front()]
             .into_iter()

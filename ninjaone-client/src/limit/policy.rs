@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Lane {
-    /// Somebody is looking at it.
+    /// A person is waiting for it.
     Interactive,
     /// Background work that has hours.
     Sweep,

@@ -55,7 +55,7 @@ impl fmt::Debug for BudgetKey {
 /// request that was counted and learns of it ten seconds later is sent ten seconds later.
 ///
 /// Between processes, people have for certain what sweeps leave free of every window ([`RateLimit::left_free`]): the sweeps of
-/// all processes together never fill it. Beyond that share whoever asks first goes first, because a budget is not told who
+/// all processes together never fill it. Beyond that share the first to ask goes first, because a budget does not know who
 /// waits in another process; the queue that serves every person before any sweep is each process's own.
 #[async_trait]
 pub trait SharedBudget: fmt::Debug + Send + Sync + 'static {

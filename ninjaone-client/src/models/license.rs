@@ -34,7 +34,7 @@ model! {
         current_usage: i64,
         /// How long it runs.
         term: LicenseTerm,
-        /// Who is told of its end.
+        /// Who is notified before it expires.
         notification_channel_info: LicenseNotification,
         /// How it is assigned by itself (spelt as the vendor does).
         assigment_automation_settings: LicenseAutomation,
@@ -108,7 +108,7 @@ model! {
 }
 
 model! {
-    /// Who is told of a licence's end.
+    /// Who is notified before a licence expires.
     LicenseNotification {
         /// By e-mail.
         email: String,

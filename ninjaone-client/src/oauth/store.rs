@@ -17,7 +17,7 @@ impl RefreshToken {
         Self(SecretString::from(token.into()))
     }
 
-    /// The text, for whoever seals and stores it.
+    /// The text, to be sealed and stored.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         self.0.expose_secret()

@@ -61,7 +61,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when it is told to: for tests, demonstrations, and replaying a day. Clones share the time. A sleep by
+/// A clock that moves only when it is set: for tests, demonstrations, and replaying a day. Clones share the time. A sleep by
 /// it lasts until it is moved far enough, or back.
 #[derive(Clone, Debug)]
 pub struct ManualClock {

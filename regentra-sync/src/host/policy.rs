@@ -16,10 +16,10 @@ use crate::{
     schedule::{Cadence, Retry},
 };
 
-/// Organizations that are walked at the most; seeing one more is a truncated list. Exactly this many is complete.
+/// The most organizations that are walked; seeing one more is a truncated list. Exactly this many is complete.
 pub const ORGANIZATION_CEILING: usize = 5_000;
 
-/// Devices of one organization that are walked at the most; seeing one more is a truncated list. Exactly this many is complete.
+/// The most devices of one organization that are walked; seeing one more is a truncated list. Exactly this many is complete.
 pub const DEVICE_CEILING: usize = 10_000;
 
 /// Complete passing sweeps after which a ticket is closed.
@@ -123,7 +123,7 @@ impl Policy {
         self
     }
 
-    /// How many tickets one tick of the sweep opens for one MSP at the most; the rest goes into one digest. Default: 20.
+    /// The most tickets that one tick of the sweep opens for one MSP; the rest goes into one digest. Default: 20.
     #[must_use]
     pub fn tickets_per_tick(mut self, tickets: u32) -> Self {
         self.tickets_per_tick = tickets;
@@ -168,7 +168,7 @@ impl Policy {
         self
     }
 
-    /// Which addresses may be connected, so that no request goes to wherever somebody types. Default: NinjaOne's regions and
+    /// Which addresses may be connected, so that no request goes to an address just because it was typed in. Default: NinjaOne's regions and
     /// their branded hosts, by https on port 443, without a path. Whatever is allowed, a name that ends in `localhost` has to stand
     /// for this machine alone.
     #[must_use]

@@ -9,7 +9,7 @@ use crate::{
     schedule::{EventOutcome, PlanKind},
 };
 
-/// Is told how work goes on. Called on the task that does it: return quickly.
+/// Observes how work proceeds. Called on the task that does it: return quickly.
 ///
 /// Nothing of a customer's data is in it, so that all of it may be logged.
 pub trait Observer: Debug + Send + Sync + 'static {

@@ -92,7 +92,7 @@ impl AssetStatus {
         }
     }
 
-    /// The winner this asset gave way to.
+    /// The asset that supersedes this one.
     #[must_use]
     pub const fn superseded_by(self) -> Option<AssetId> {
         match self {

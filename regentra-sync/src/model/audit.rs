@@ -48,7 +48,7 @@ opaque_id! {
 pub enum Actor {
     /// The schedule.
     Schedule,
-    /// Somebody the host knows.
+    /// A person the host knows.
     Operator(ActorId),
 }
 
@@ -119,7 +119,7 @@ pub struct SyncCounts {
     pub moved: u64,
     /// Assets no longer listed.
     pub retired: u64,
-    /// Assets of lower sources that gave way.
+    /// Assets of lower sources that were superseded.
     pub superseded: u64,
     /// Assets of lower sources that came back.
     pub restored: u64,

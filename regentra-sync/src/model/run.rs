@@ -44,7 +44,7 @@ impl LeaseKey {
 }
 
 opaque_id! {
-    /// One worker: whoever holds leases. A new process is a new worker.
+    /// One worker, which holds leases. A new process is a new worker.
     WorkerId
 }
 

@@ -266,7 +266,7 @@ impl NinjaOneApi {
             accepted,
         }));
         if trial.is_some() {
-            // What NinjaOne answers to somebody's guess slows down nobody else with the same client id.
+            // What NinjaOne answers to a guess slows down no other connection with the same client id.
             builder = builder.limiter(Arc::new(Limiter::new()));
         }
         if let Some(budget) = &self.budget {

@@ -40,7 +40,7 @@ pub struct Sweep {
     pub written_at: OffsetDateTime,
     /// The first sweep has not succeeded yet: nothing is opened.
     pub dry_run: bool,
-    /// How many tickets the tick opens at the most.
+    /// The most tickets that the tick opens.
     pub tickets_per_tick: u32,
 }
 
@@ -61,7 +61,7 @@ pub struct TicketPlan {
 ///   tick's digest, and competes for a ticket again in the next tick.
 /// - `fail` and `warning` update the open ticket where the numbers behind the verdict changed, and begin the passes anew.
 /// - `pass`, complete, twice in a row closes it, unless the first of the two has expired meanwhile. Passes closer together than half
-///   an interval are one: whoever sweeps three times in a minute has seen one thing.
+///   an interval are one: three sweeps in a minute have seen one thing.
 /// - `unknown` and `not_applicable` touch nothing: what was not measured neither helps nor harms.
 #[must_use]
 pub fn ticket_plan<'a>(

@@ -29,10 +29,10 @@ pub trait Assets: Debug + Send + Sync + 'static {
     /// Guards, each only if it is given: the credential is active and of that generation, else [`Guard::Credential`]; the
     /// mapping is mapped and has that version, else [`Guard::Mapping`]; the lease is held by that worker under that fence (one
     /// that is expired and that nobody took since is held still), else [`Guard::Lease`]. And for every row: the stored version is `expected` (`None`: there is no row); and
-    /// once all rows are written, none of them gives way to an asset that is not an active one of this MSP, and no asset gives
-    /// way to one of them that is not active: a machine that another commit wrote about meanwhile would be counted nowhere. Else
+    /// once all rows are written, none of them is superseded by an asset that is not an active one of this MSP, and no asset is
+    /// superseded by one of them that is not active: a machine that another commit wrote about meanwhile would be counted nowhere. Else
     /// [`Guard::Asset`]. (A host that retires an asset of its own writes with it what
-    /// [`reactivate_superseded`](crate::model::reactivate_superseded) answers for the assets that gave way to it.)
+    /// [`reactivate_superseded`](crate::model::reactivate_superseded) answers for the assets that it superseded.)
     ///
     /// Refuses, once the guards hold, a row behind the stored one with [`AssetWrite::check_order`].
     ///

@@ -30,7 +30,7 @@ pub enum Guard {
     EvidenceChain,
     /// Another commit wrote the ticket meanwhile, or another ticket is open for its signal.
     Ticket,
-    /// Somebody else opened tickets in the same tick, or the tick's digest was delivered.
+    /// Another run opened tickets in the same tick, or the tick's digest was delivered.
     TicketTick,
     /// Another worker holds the lease.
     Lease,

@@ -22,7 +22,7 @@ pub trait Tickets: Debug + Send + Sync + 'static {
     /// the order given, notes of one commit in any), at most `limit`. A row that was written by a clock that ran ahead (its
     /// `created_at` lies ahead of `now`) is due.
     ///
-    /// Reading claims nothing: whoever reads before a row is acknowledged gets it too. That is meant. A bridge that died
+    /// Reading claims nothing: every reader gets a row until it is acknowledged. That is meant. A bridge that died
     /// between sending and acknowledging must find its row again, so a row can always be sent twice, claim or not; what keeps
     /// it from having an effect twice is its id, by which the ticket system (or the bridge) recognises it.
     async fn outbox(

@@ -124,7 +124,7 @@ impl Integration {
             .await
     }
 
-    /// Syncs the assets of one company, in whichever regions its organizations are. Somebody waits for it, so it goes before
+    /// Syncs the assets of one company, in whichever regions its organizations are. A person waits for it, so it goes before
     /// the schedule's requests, and beside a sync of the whole region. A region that fails does not keep the others from being
     /// synced.
     ///
@@ -230,7 +230,7 @@ impl Integration {
             .await
     }
 
-    /// A sync that somebody waits for runs beside the schedule's: one that was broken off keeps nobody waiting. What keeps a whole
+    /// A sync that a person waits for runs beside the schedule's: one that was broken off keeps nobody waiting. What keeps a whole
     /// region from being synced is remembered for the operator's card, unless the schedule's sync is at work, which finds it too.
     async fn sync_on_demand(
         &self,

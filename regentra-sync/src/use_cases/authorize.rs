@@ -66,7 +66,7 @@ pub struct BeginAuthorization {
 /// An authorization that was begun.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Authorization {
-    /// Where to send the administrator. Whoever has it can take part in the authorization: for their browser, not for a log.
+    /// Where to send the administrator. With it one can take part in the authorization: show it to the administrator, and never log it.
     pub url: String,
     /// From this time on it is void.
     pub expires_at: OffsetDateTime,

@@ -101,7 +101,7 @@ impl Integration {
         self.sweep_by(event, Actor::Schedule).await
     }
 
-    /// The same, at somebody's wish.
+    /// The same, because a person asked for it.
     #[tracing::instrument(
         name = "regentra.sweep",
         skip_all,

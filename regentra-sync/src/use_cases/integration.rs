@@ -520,7 +520,7 @@ impl Integration {
 
 pub(super) fn superseded() -> Error {
     let message =
-        "somebody else changed what this worked on, again and again; look at it, and try again";
+        "what this worked on was changed meanwhile, again and again; look at it, and try again";
     Error::new(ErrorKind::Superseded, message)
 }
 

@@ -202,7 +202,7 @@ impl Integration {
             Event::AssetSync(_) | Event::RequestedSync(_) => {
                 Ok(run.outcome == RunOutcome::Succeeded)
             }
-            // The last run may have been somebody's own; the store remembers exactly.
+            // The last run may have been a person's own; the store remembers exactly.
             Event::EvidenceSweep(event) => self.is_swept(event).await,
         }
     }

@@ -84,7 +84,7 @@ impl SealedRefreshToken {
                 CommitOutcome::Superseded(_) => {}
             }
         }
-        let message = "somebody else rewrote this connection's secrets again and again";
+        let message = "this connection's secrets were rewritten elsewhere again and again";
         Err(Error::new(ErrorKind::Superseded, message))
     }
 }

@@ -22,7 +22,7 @@ pub struct TestConnection {
     /// The client secret.
     pub client_secret: SecretString,
     /// Whether to ask the other regions, when the client id is unknown in this one. Each is sent the client id and secret, so
-    /// this is somebody's explicit wish.
+    /// a person asks for this.
     pub try_other_regions: bool,
     /// Who asks.
     pub actor: Actor,
@@ -120,7 +120,7 @@ impl Integration {
         listed.map(ConnectionTest::from)
     }
 
-    /// Lists the organizations, and says on the trail that somebody tried.
+    /// Lists the organizations, and writes the attempt into the audit trail.
     async fn ask(
         &self,
         msp: MspOrgId,

@@ -74,7 +74,7 @@ impl Diagnosis {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Severity {
-    /// Nothing of it works until somebody does something.
+    /// Nothing of it works until a person acts.
     Blocking,
     /// Something does not work as it should.
     Attention,
@@ -127,9 +127,9 @@ pub enum Finding {
         /// How many.
         assets: u64,
     },
-    /// Organizations wait for somebody to decide what they are.
+    /// Organizations are pending review.
     PendingReview,
-    /// The customer's organization is not to be synced, as somebody decided.
+    /// The customer's organization is not to be synced: that was decided.
     Ignored,
     /// No organization is mapped to the company.
     NotMapped,
@@ -408,7 +408,7 @@ impl Finding {
                 "Nobody has decided yet which company this is: nothing of it is synced."
             }
             Self::Ignored => {
-                "Somebody decided that this customer's organization is not to be synced."
+                "It was decided that this customer's organization is not to be synced."
             }
             Self::NotMapped => "No NinjaOne organization is mapped to this company.",
             Self::GoneFromNinjaone => {

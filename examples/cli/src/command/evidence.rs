@@ -25,7 +25,7 @@ use crate::{
     verdict,
 };
 
-/// Organizations that are walked at the most when looking for one.
+/// The most organizations that are walked when looking for one.
 const ORGANIZATION_CEILING: usize = 5_000;
 /// Devices of the simulated tenant that `--demo` starts.
 const DEMO_DEVICES: usize = 400;
@@ -38,7 +38,7 @@ pub struct EvidenceArgs {
     org: Option<i64>,
 
     /// The region you sign in at (us, us2, eu, ca, oc, fed), or the address: a branded or other https one. Not needed with --demo.
-    // No default: whichever it were, somebody's client id and secret would be sent where they do not belong.
+    // No default: whichever it were, a person's client id and secret would be sent where they do not belong.
     #[arg(long, alias = "base-url", env = "NINJAONE_REGION", value_parser = region, required_unless_present = "demo")]
     region: Option<RegionKey>,
 

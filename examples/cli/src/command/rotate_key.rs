@@ -39,7 +39,7 @@ pub async fn run(args: RotateKeyArgs, host: &HostArgs) -> anyhow::Result<()> {
     let json = host.json;
     let host = host.open().await?;
     let (msps, resealed) = reseal_all(&host).await?;
-    // Somebody may have connected with the old key meanwhile.
+    // A person may have connected with the old key meanwhile.
     let (_, late) = reseal_all(&host).await?;
     let resealed = resealed + late;
     keys::end_rotation(&database)?;

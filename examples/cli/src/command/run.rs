@@ -1,4 +1,4 @@
-//! `regentra run`: the schedule, until it is told to stop.
+//! `regentra run`: the schedule, until it is asked to stop.
 
 use std::{
     fmt::Write as _,
@@ -53,7 +53,7 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 4)]
     parallel: usize,
 
-    /// How many seconds what runs has to come to its end, once it is told to stop.
+    /// How many seconds what runs has to come to its end, once it is asked to stop.
     #[arg(long, default_value_t = 25, value_name = "SECONDS")]
     grace: u32,
 }

@@ -14,7 +14,7 @@ use crate::{
     table, verdict,
 };
 
-/// Rows of the outbox that are read at the most.
+/// The most rows of the outbox that are read.
 const OUTBOX: u32 = 1_000;
 
 /// Arguments of `regentra tickets`.

@@ -153,8 +153,8 @@ async fn write(
 
 /// Whether all that is given way to, by the written rows or among them, is active.
 ///
-/// A winner that another source has is locked, so that whoever takes it out of count meanwhile comes after this commit and
-/// finds what gave way to it.
+/// A superseding asset of another source is locked, so that a commit that retires it meanwhile comes after this one and finds
+/// what it superseded.
 async fn superseding_assets_are_active(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -227,7 +227,7 @@ async fn versions(
     Ok(rows.iter().map(version).collect::<Result<_>>()?)
 }
 
-/// Inserts rows that did not exist a moment ago; if somebody was faster, the commit begins again and finds them.
+/// Inserts rows that did not exist a moment ago; if another session was faster, the commit begins again and finds them.
 async fn insert(connection: &mut PgConnection, msp: MspOrgId, assets: &[&Asset]) -> Step {
     if assets.is_empty() {
         return Ok(());

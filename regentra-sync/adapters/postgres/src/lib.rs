@@ -54,7 +54,7 @@ impl PostgresStore {
         let first = PgConnection::connect_with(&options);
         let first = tokio::time::timeout(ACQUIRE_TIMEOUT, first).await;
         let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        // Whoever closes it, it is closed.
+        // Any of its clones may have closed it.
         let _ = first.map_err(failure::failed)?.close().await;
         let pool = PgPoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -337,7 +337,7 @@ async fn company_exists(
     .await?)
 }
 
-/// Inserts a company that did not exist a moment ago; if somebody was faster, the commit begins again and finds it.
+/// Inserts a company that did not exist a moment ago; if another session was faster, the commit begins again and finds it.
 async fn create_company(
     connection: &mut PgConnection,
     msp: MspOrgId,

@@ -266,7 +266,7 @@ pub(crate) async fn check(connection: &mut PgConnection) -> Result<()> {
     refuse_unbound_tables(connection).await
 }
 
-/// The session's role as well as the current one: whoever logged in as a superuser can become it again.
+/// The session's role as well as the current one: a session that logged in as a superuser can become it again.
 async fn refuse_unbound_role(connection: &mut PgConnection) -> Result<()> {
     let row = sqlx::query(
         "SELECT bool_or(r.rolsuper) AS superuser, bool_or(r.rolbypassrls) AS bypasses, \

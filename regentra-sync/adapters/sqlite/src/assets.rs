@@ -144,7 +144,7 @@ const WRITE: &str = "INSERT INTO asset (msp, id, company, external_source, crede
                      possible_duplicate_of = excluded.possible_duplicate_of, version = excluded.version, \
                      created_at = excluded.created_at, updated_at = excluded.updated_at";
 
-/// How many of the written rows give way to an asset that does not count, or are one to which an asset gives way though they
+/// How many of the written rows are superseded by an asset that is not active, or supersede an asset though they
 /// do not count.
 const LEFT_BEHIND: &str = "SELECT count(*) AS left_behind FROM json_each(?2) AS new \
                            JOIN asset written ON written.msp = ?1 AND written.id = unhex(new.value ->> 'id', '-') \

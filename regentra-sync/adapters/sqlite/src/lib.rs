@@ -73,7 +73,7 @@ impl SqliteStore {
         let mut tries = 0;
         loop {
             match schema::migrate(&store.writer, &store.path).await {
-                // The switch to write-ahead mode does not wait for a lock, as every statement does: whoever migrates at the
+                // The switch to write-ahead mode does not wait for a lock, as every statement does: a process that migrates at the
                 // same moment gets another try.
                 Err(error) if error.kind() == StoreErrorKind::Unavailable && tries < 100 => {
                     tries += 1;

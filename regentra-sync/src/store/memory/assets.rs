@@ -91,7 +91,7 @@ impl Assets for MemoryStore {
 }
 
 impl State {
-    /// Whether, with these rows written, every asset that one of them is about gives way to an active one at the most.
+    /// Whether, with these rows written, every asset that one of them is about is superseded by an active one or by none.
     fn superseding_assets_are_active(&self, msp: MspOrgId, writes: &[AssetWrite]) -> bool {
         let written: BTreeMap<_, _> = writes
             .iter()
