@@ -2,7 +2,7 @@
 //!
 //! The sync decides, a store remembers. Every method takes its tenant first and the time as an argument; no method has a
 //! default, so that an implementor decides about each. A store for a new database implements the ten traits below and runs
-//! [`crate::conformance!`] over them, one named test per law.
+//! `conformance!` (feature `conformance`) over them, one named test per law.
 //!
 //! **Atomicity.** Each use case commits through *one* method that takes everything it writes as a plain value together with
 //! the guards it relies on. Such a method checks, in this order: was the event seen before ([`CommitOutcome::AlreadyCommitted`]);
