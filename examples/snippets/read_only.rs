@@ -31,8 +31,8 @@ async fn main() -> anyhow::Result<()> {
             continue;
         }
         println!("{}", company.name.as_str());
-        for signal in views.public_view(msp, company.id).await? {
-            println!("  {}: {}", signal.signal.as_str(), signal.status);
+        for shown in views.public_view(msp, company.id).await? {
+            println!("  {}: {}", shown.view.signal.as_str(), shown.view.status);
         }
     }
     Ok(())

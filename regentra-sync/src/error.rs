@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::{model::UnknownRegion, seal::SealError, store::StoreError};
+use crate::{
+    model::{SettingsError, UnknownRegion, UnreadableSetting},
+    seal::SealError,
+    store::StoreError,
+};
 
 pub use crate::model::error_kind::ErrorKind;
 
@@ -143,6 +147,18 @@ impl From<ninjaone_client::Error> for Error {
 impl From<SealError> for Error {
     fn from(error: SealError) -> Self {
         Self::new(ErrorKind::Sealing, error.to_string())
+    }
+}
+
+impl From<SettingsError> for Error {
+    fn from(error: SettingsError) -> Self {
+        Self::new(ErrorKind::Invalid, error.to_string())
+    }
+}
+
+impl From<UnreadableSetting> for Error {
+    fn from(error: UnreadableSetting) -> Self {
+        Self::new(ErrorKind::Invalid, error.to_string())
     }
 }
 

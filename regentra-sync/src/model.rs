@@ -1,11 +1,13 @@
 //! What is remembered: ids, rows and counts, as stores keep them.
 
+mod adopted_frameworks;
 mod ahead;
 mod asset;
 mod audit;
 mod authorization;
 mod budget;
 mod company;
+mod connection_settings;
 mod credential;
 mod custom_field;
 pub(crate) mod error_kind;
@@ -30,6 +32,7 @@ pub(crate) use self::{ahead::present, id::derive, name::confusable_name};
 pub use ninjaone_client::{DeviceId, OrganizationId};
 
 pub use self::{
+    adopted_frameworks::{AdoptedFrameworks, StoredFrameworks},
     ahead::{CLOCK_TOLERANCE, is_ahead},
     asset::{
         Asset, AssetContent, AssetId, AssetStatus, ContentHash, Source, reactivate_superseded,
@@ -41,11 +44,18 @@ pub use self::{
     authorization::{AUTHORIZATION_LIFETIME, PendingAuthorization, StateDigest},
     budget::{BudgetUsage, NINJAONE_WINDOWS, Spend, Window},
     company::{CompanyId, PortalCompany},
+    connection_settings::{
+        AppliedSettings, ChangedSetting, ConnectionSettings, EntraDeviceIdField,
+        MOST_CUSTOM_FIELDS, Setting, SettingsError, SettingsGuard, StoredSettings,
+        UnreadableSetting,
+    },
     credential::{
         Credential, CredentialGuard, CredentialId, Fingerprint, Generation, Grant, SealedSecrets,
         TenantView,
     },
-    custom_field::{CustomFieldSource, CustomFields, Question, SourceError},
+    custom_field::{
+        CustomFieldName, CustomFieldSource, CustomFields, Question, SourceError, UnknownQuestion,
+    },
     evidence_chain::{
         EvidenceRow, TimeFault, chain_start, chain_subject, mapping_of, verify_times,
     },

@@ -16,7 +16,7 @@ pub use self::{
     api::NinjaOneApi,
     assessment::{Assessment, AssessmentRequest, Verdict},
     evaluation::Collected,
-    port::{Access, AccessGrant, NinjaOne, Redeemed, Redemption, Standing},
+    port::{Access, AccessGrant, DeviceListRequest, NinjaOne, Redeemed, Redemption, Standing},
     reports::read_reports,
     row_tally::RowTally,
 };

@@ -1,8 +1,10 @@
 //! Acting: every use case, over the store of a host.
 
+mod adopt;
 mod anchor;
 mod asset_sync;
 mod authorize;
+mod configure;
 mod connect;
 mod diagnose;
 mod disconnect;
@@ -19,12 +21,14 @@ mod test_connection;
 mod tickets;
 
 pub use self::{
+    adopt::{AdoptFrameworks, Adopted},
     anchor::Anchored,
     asset_sync::{MappingSync, SyncAssets, SyncCompany, SyncOutcome},
     authorize::{
         Authorization, Authorized, BeginAuthorization, Callback, CompleteAuthorization,
         RequestedAccess,
     },
+    configure::{Change, Configure, Configured},
     connect::{Connect, Connected},
     disconnect::{Disconnect, Disconnected},
     discover::{Discover, Discovery},

@@ -12,7 +12,9 @@ mod evidence_export;
 mod portal;
 mod posture;
 mod public_view;
+mod requirements;
 mod runs;
+mod settings;
 mod setup_steps;
 mod signals;
 mod snapshot;
@@ -36,6 +38,9 @@ pub use self::{
     connections::Connection,
     diagnosis::{Diagnosis, Finding, FutureRows, Severity},
     posture::CustomerPosture,
+    public_view::PublicSignal,
+    requirements::Requirement,
+    settings::SettingsOfConnection,
     setup_steps::{SetupStep, setup_steps},
 };
 

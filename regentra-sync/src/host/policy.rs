@@ -7,12 +7,14 @@ use std::{
 };
 
 use ninjaone_client::BaseUrl;
-use regentra_evidence::Rules;
+use regentra_evidence::{KindsInUse, Rules};
 use time::Duration;
 use url::{Host, Url};
 
 use crate::{
-    model::CustomFields,
+    model::{
+        AppliedSettings, ConnectionSettings, CustomFieldName, CustomFields, UnreadableSetting,
+    },
     schedule::{Cadence, Retry},
 };
 
@@ -64,7 +66,7 @@ type HostAllowed = Arc<dyn Fn(&BaseUrl) -> bool + Send + Sync>;
 #[derive(Clone)]
 pub struct Policy {
     pub(crate) rules: Rules,
-    pub(crate) custom_fields: CustomFields,
+    pub(crate) settings: AppliedSettings,
     pub(crate) tickets_per_tick: u32,
     pub(crate) asset_sync: Cadence,
     pub(crate) evidence_sweep: Cadence,
@@ -80,7 +82,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             rules: Rules::default(),
-            custom_fields: CustomFields::default(),
+            settings: AppliedSettings::default(),
             tickets_per_tick: 20,
             asset_sync: Cadence::ASSET_SYNC,
             evidence_sweep: Cadence::EVIDENCE_SWEEP,
@@ -102,11 +104,51 @@ impl Policy {
         self
     }
 
-    /// Custom fields that answer what NinjaOne cannot, such as `FileVault`. Default: none.
+    /// Custom fields that answer what NinjaOne cannot, such as `FileVault`, for connections without settings of their own
+    /// ([`configure`](crate::Integration::configure)). Default: none.
     #[must_use]
     pub fn custom_fields(mut self, fields: CustomFields) -> Self {
-        self.custom_fields = fields;
+        self.settings.custom_fields = fields;
         self
+    }
+
+    /// The custom field that holds a device's Entra device id, likewise. Asset sync matches by it when serial numbers do not. One
+    /// more report is read per organization. Default: none.
+    #[must_use]
+    pub fn entra_device_id_field(mut self, field: CustomFieldName) -> Self {
+        self.settings.entra_device_id_field = Some(field);
+        self
+    }
+
+    /// The kinds of patches that tenants are used for, likewise. Default: both.
+    #[must_use]
+    pub fn kinds_in_use(mut self, kinds: KindsInUse) -> Self {
+        self.settings.kinds_in_use = kinds;
+        self
+    }
+
+    /// What is in force for a connection with these settings.
+    ///
+    /// # Errors
+    /// [`UnreadableSetting`] when a later release stored a setting in a form that this one does not read.
+    pub fn apply(
+        &self,
+        settings: &ConnectionSettings,
+    ) -> Result<AppliedSettings, UnreadableSetting> {
+        if let Some(setting) = settings.unreadable() {
+            return Err(UnreadableSetting(setting));
+        }
+        let mut applied = self.settings.clone();
+        if let Some(fields) = &settings.custom_fields {
+            applied.custom_fields = fields.clone();
+        }
+        if let Some(field) = &settings.entra_device_id_field {
+            applied.entra_device_id_field = field.name().cloned();
+        }
+        if let Some(kinds) = settings.kinds_in_use {
+            applied.kinds_in_use = kinds;
+        }
+        Ok(applied)
     }
 
     /// When an event that did not end well is handled again, and how often. Default: [`Retry::default`].
@@ -185,7 +227,7 @@ impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policy")
             .field("rules", &self.rules)
-            .field("custom_fields", &self.custom_fields)
+            .field("settings", &self.settings)
             .field("tickets_per_tick", &self.tickets_per_tick)
             .field("asset_sync", &self.asset_sync)
             .field("evidence_sweep", &self.evidence_sweep)

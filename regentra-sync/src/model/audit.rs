@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
+    adopted_frameworks::AdoptedFrameworks,
     company::CompanyId,
+    connection_settings::ChangedSetting,
     credential::{CredentialId, Grant, TenantView},
     id::{EventId, derive, opaque_id},
     mapping::MappingId,
@@ -63,12 +65,14 @@ pub enum Actor {
 pub enum AuditAction {
     NinjaoneTested,
     NinjaoneConnected,
+    NinjaoneConfigured,
     NinjaoneDisconnected,
     NinjaoneDiscovered,
     NinjaoneMapped,
     NinjaoneIgnored,
     NinjaoneUnmapped,
     NinjaonePromoted,
+    NinjaoneFrameworksAdopted,
     NinjaoneSynced,
     NinjaoneSwept,
     NinjaoneBudgetLow,
@@ -84,12 +88,14 @@ impl AuditAction {
         match self {
             Self::NinjaoneTested => "NINJAONE_TESTED",
             Self::NinjaoneConnected => "NINJAONE_CONNECTED",
+            Self::NinjaoneConfigured => "NINJAONE_CONFIGURED",
             Self::NinjaoneDisconnected => "NINJAONE_DISCONNECTED",
             Self::NinjaoneDiscovered => "NINJAONE_DISCOVERED",
             Self::NinjaoneMapped => "NINJAONE_MAPPED",
             Self::NinjaoneIgnored => "NINJAONE_IGNORED",
             Self::NinjaoneUnmapped => "NINJAONE_UNMAPPED",
             Self::NinjaonePromoted => "NINJAONE_PROMOTED",
+            Self::NinjaoneFrameworksAdopted => "NINJAONE_FRAMEWORKS_ADOPTED",
             Self::NinjaoneSynced => "NINJAONE_SYNCED",
             Self::NinjaoneSwept => "NINJAONE_SWEPT",
             Self::NinjaoneBudgetLow => "NINJAONE_BUDGET_LOW",
@@ -209,6 +215,13 @@ pub enum AuditDetails {
         /// Whether this region had been connected before.
         reconnected: bool,
     },
+    /// Settings of a connection were changed.
+    Configured {
+        /// Which credential.
+        credential: CredentialId,
+        /// What changed, and what it is now.
+        changed: Vec<ChangedSetting>,
+    },
     /// Credentials were removed. On the MSP's trail without a count; on each affected customer's with one.
     Disconnected {
         /// Which credential.
@@ -266,6 +279,13 @@ pub enum AuditDetails {
         company: CompanyId,
         /// Its compliance organization.
         compliance_org: ComplianceOrgId,
+    },
+    /// It was decided which frameworks a company has adopted.
+    FrameworksAdopted {
+        /// Which company.
+        company: CompanyId,
+        /// The frameworks, by their ids; `null` when the decision was taken back.
+        frameworks: AdoptedFrameworks,
     },
     /// The assets of one mapping were synced, and something changed or was held back.
     Synced {
@@ -332,12 +352,14 @@ impl AuditDetails {
         match self {
             Self::Tested { .. } => AuditAction::NinjaoneTested,
             Self::Connected { .. } => AuditAction::NinjaoneConnected,
+            Self::Configured { .. } => AuditAction::NinjaoneConfigured,
             Self::Disconnected { .. } => AuditAction::NinjaoneDisconnected,
             Self::Discovered { .. } => AuditAction::NinjaoneDiscovered,
             Self::Mapped { .. } => AuditAction::NinjaoneMapped,
             Self::Ignored { .. } => AuditAction::NinjaoneIgnored,
             Self::Unmapped { .. } => AuditAction::NinjaoneUnmapped,
             Self::Promoted { .. } => AuditAction::NinjaonePromoted,
+            Self::FrameworksAdopted { .. } => AuditAction::NinjaoneFrameworksAdopted,
             Self::Synced { .. } => AuditAction::NinjaoneSynced,
             Self::Swept { .. } => AuditAction::NinjaoneSwept,
             Self::BudgetLow { .. } => AuditAction::NinjaoneBudgetLow,

@@ -26,7 +26,7 @@ use super::{
     assessment::{Assessment, AssessmentRequest},
     budget::{StoreBudget, Trial, windows_of},
     facts::asset::{self, APPROVAL_STATUS, Listed},
-    port::{Access, AccessGrant, NinjaOne, Redeemed, Redemption, Standing},
+    port::{Access, AccessGrant, DeviceListRequest, NinjaOne, Redeemed, Redemption, Standing},
     reading, reports,
 };
 use crate::{
@@ -62,7 +62,6 @@ pub struct NinjaOneApi {
     observer: Option<Arc<dyn Observer>>,
     budget: Option<StoreBudget>,
     transport: Option<Arc<dyn Transport>>,
-    entra_device_id_field: Option<String>,
     most_pages: u32,
     largest_answer: usize,
     clients: Arc<Clients>,
@@ -142,7 +141,6 @@ impl NinjaOneApi {
             observer: None,
             budget: None,
             transport: None,
-            entra_device_id_field: None,
             most_pages: MOST_PAGES,
             largest_answer: LARGEST_ANSWER,
             clients: Arc::default(),
@@ -160,14 +158,6 @@ impl NinjaOneApi {
     #[must_use]
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
-        self
-    }
-
-    /// The custom field that holds a device's Entra device id, which NinjaOne's API has no field for. Asset sync matches by it
-    /// when serial numbers do not. One more report is read per organization. Default: none.
-    #[must_use]
-    pub fn entra_device_id_field(mut self, field: impl Into<String>) -> Self {
-        self.entra_device_id_field = Some(field.into());
         self
     }
 
@@ -420,12 +410,12 @@ impl NinjaOne for NinjaOneApi {
         Ok(list)
     }
 
-    async fn devices(
-        &self,
-        access: &Access,
-        organization: OrganizationId,
-        ceiling: usize,
-    ) -> Result<DeviceList> {
+    async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList> {
+        let DeviceListRequest {
+            organization,
+            ceiling,
+            entra_device_id_field,
+        } = request;
         let client = self.client(access)?;
         let params = DevicesParams::default().filter(DeviceFilter::organization(organization));
         let mut pages = client.devices().detailed(params);
@@ -460,8 +450,8 @@ impl NinjaOne for NinjaOneApi {
                 }
             }
         }
-        if let Some(field) = &self.entra_device_id_field {
-            self.read_entra_device_ids(&client, organization, field, &mut own, &mut list)
+        if let Some(field) = entra_device_id_field {
+            self.read_entra_device_ids(&client, organization, field.as_str(), &mut own, &mut list)
                 .await?;
         }
         let approved = own.into_iter().filter(|(_, listed)| listed.approved);

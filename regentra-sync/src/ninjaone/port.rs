@@ -10,8 +10,8 @@ use super::assessment::{Assessment, AssessmentRequest};
 use crate::{
     error::Result,
     model::{
-        CredentialGuard, CredentialId, DeviceList, Fingerprint, OrganizationId, OrganizationList,
-        TenantView,
+        CredentialGuard, CredentialId, CustomFieldName, DeviceList, Fingerprint, OrganizationId,
+        OrganizationList, TenantView,
     },
 };
 
@@ -102,6 +102,17 @@ pub struct Redeemed {
     pub view: TenantView,
 }
 
+/// Which devices to list, and what to read of them.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceListRequest<'a> {
+    /// Of which organization.
+    pub organization: OrganizationId,
+    /// The most devices. One more makes the list truncated.
+    pub ceiling: usize,
+    /// The custom field that holds the Entra device id, for which one more report is read.
+    pub entra_device_id_field: Option<&'a CustomFieldName>,
+}
+
 /// NinjaOne, as far as the use cases need it.
 #[async_trait]
 pub trait NinjaOne: Debug + Send + Sync + 'static {
@@ -115,13 +126,8 @@ pub trait NinjaOne: Debug + Send + Sync + 'static {
     /// All organizations that the credentials see, up to `ceiling`.
     async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList>;
 
-    /// All approved devices of one organization, up to `ceiling`. Devices of other organizations are dropped and counted.
-    async fn devices(
-        &self,
-        access: &Access,
-        organization: OrganizationId,
-        ceiling: usize,
-    ) -> Result<DeviceList>;
+    /// All approved devices of one organization, up to the ceiling. Devices of other organizations are dropped and counted.
+    async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList>;
 
     /// How long a request of this lane would wait for the budget of a connection; zero where nothing is known of one. An event that
     /// would wait long is not begun.

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::model::{
     Asset, AssetId, AssetStatus, AuditRow, CLOCK_TOLERANCE, CompanyId, CredentialGuard,
-    CredentialId, EventId, Lease, MappingGuard, MappingId, MspOrgId, Source, Version, is_ahead,
+    CredentialId, EventId, Lease, MappingGuard, MappingId, MspOrgId, SettingsGuard, Source,
+    Version, is_ahead,
 };
 
 /// The assets of an MSP, from every source.
@@ -27,7 +28,7 @@ pub trait Assets: Debug + Send + Sync + 'static {
     /// Writes assets.
     ///
     /// Guards, each only if it is given: the credential is active and of that generation, else [`Guard::Credential`]; the
-    /// mapping is mapped and has that version, else [`Guard::Mapping`]; the lease is held by that worker under that fence (one
+    /// settings of the connection are of that version, else [`Guard::Settings`]; the mapping is mapped and has that version, else [`Guard::Mapping`]; the lease is held by that worker under that fence (one
     /// that is expired and that nobody took since is held still), else [`Guard::Lease`]. And for every row: the stored version is `expected` (`None`: there is no row); and
     /// once all rows are written, none of them is superseded by an asset that is not an active one of this MSP, and no asset is
     /// superseded by one of them that is not active: a machine that another commit wrote about meanwhile would be counted nowhere. Else
@@ -39,6 +40,7 @@ pub trait Assets: Debug + Send + Sync + 'static {
     /// Writes: every row whole, the audit rows on the MSP's trail.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
+    /// [`Guard::Settings`]: super::Guard::Settings
     /// [`Guard::Mapping`]: super::Guard::Mapping
     /// [`Guard::Lease`]: super::Guard::Lease
     /// [`Guard::Asset`]: super::Guard::Asset
@@ -118,6 +120,8 @@ pub struct AssetCommit {
     pub event: EventId,
     /// The credential has to be connected still. `None` for a source that has none.
     pub credential: Option<CredentialGuard>,
+    /// The settings that the devices were read by have to be in force still.
+    pub settings: Option<SettingsGuard>,
     /// The mapping has to be as it was.
     pub mapping: Option<MappingGuard>,
     /// The lease has to be held still.

@@ -22,7 +22,9 @@ pub enum Guard {
     Fingerprint,
     /// The mapping was decided upon again, or belongs to another customer.
     Mapping,
-    /// The company does not exist, exists already, or was promoted otherwise.
+    /// The settings of the connection were changed, or there is no such connection.
+    Settings,
+    /// The company does not exist, exists already, was promoted otherwise, or its frameworks were decided upon again.
     Company,
     /// Another commit wrote an asset row meanwhile.
     Asset,

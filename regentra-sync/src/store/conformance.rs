@@ -61,6 +61,12 @@ macro_rules! conformance {
             connections::a_disconnect_purges_signature_history_and_notes_open_tickets,
             connections::a_disconnect_leaves_mappings_signals_and_evidence,
             connections::nothing_is_committed_after_a_disconnect,
+            connections::settings_are_read_as_they_were_written,
+            connections::settings_delivered_twice_are_written_once,
+            connections::of_two_changes_of_settings_at_once_one_is_written,
+            connections::settings_of_another_msp_or_connection_are_neither_read_nor_written,
+            connections::settings_survive_a_disconnect_a_reconnect_and_other_secrets,
+            connections::nothing_that_was_read_by_changed_settings_is_written,
             mappings::mappings_and_companies_are_read_by_their_msp_only,
             mappings::pages_of_mappings_are_whole_and_in_order,
             mappings::mappings_are_filtered_by_everything_that_is_given,
@@ -73,6 +79,9 @@ macro_rules! conformance {
             mappings::unmapping_lets_go_of_assets_history_and_tickets,
             mappings::a_company_is_promoted_once_and_to_an_organization_of_its_own,
             mappings::adding_a_company_leaves_one_that_exists,
+            mappings::adopted_frameworks_are_read_as_they_were_written,
+            mappings::a_decision_about_frameworks_compares_the_version,
+            mappings::promoting_and_mapping_leave_the_adopted_frameworks,
             assets::assets_come_back_as_they_were_written,
             assets::assets_are_found_by_company_mapping_and_device,
             assets::pages_of_assets_are_whole_in_order_and_filtered,
@@ -193,7 +202,7 @@ mod tests {
             .flat_map(|file| file.split("async fn commit_").skip(1))
             .map(|commit| commit.split('(').next().unwrap_or_default());
         let commits: Vec<_> = commits.collect();
-        assert_eq!(commits.len(), 11, "{commits:?}");
+        assert_eq!(commits.len(), 13, "{commits:?}");
         for commit in commits {
             assert!(laws.contains(&format!(".commit_{commit}(")), "{commit}");
         }

@@ -8,8 +8,9 @@ use time::OffsetDateTime;
 use super::{commit::CommitOutcome, error::Result};
 use crate::{
     model::{
-        AuditRow, Credential, CredentialGuard, CredentialId, EventId, Generation, MspOrgId,
-        PendingAuthorization, SealedSecrets, StateDigest, Version,
+        AuditRow, ConnectionSettings, Credential, CredentialGuard, CredentialId, EventId,
+        Generation, MspOrgId, PendingAuthorization, SealedSecrets, SettingsGuard, StateDigest,
+        StoredSettings, Version,
     },
     seal::KeyCheck,
 };
@@ -36,7 +37,7 @@ pub trait Connections: Debug + Send + Sync + 'static {
     /// Guards: the stored generation is `expected` (`None`: there is no row), else [`Guard::Credential`]; unless
     /// `allow_duplicate`, no *other* active credential, of any MSP, has the same fingerprint, else [`Guard::Fingerprint`].
     ///
-    /// Writes: the credential, the audit rows on the MSP's trail.
+    /// Writes: the credential, the audit rows on the MSP's trail. The settings of a region that was connected before stay as they are.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     /// [`Guard::Fingerprint`]: super::Guard::Fingerprint
@@ -52,6 +53,25 @@ pub trait Connections: Debug + Send + Sync + 'static {
     /// [`Guard::Credential`]: super::Guard::Credential
     async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome>;
 
+    /// The settings of one connection, connected or not; the default ones where nobody has decided. `None` when there is no such
+    /// credential, also when it is another MSP's.
+    async fn connection_settings(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+    ) -> Result<Option<StoredSettings>>;
+
+    /// Writes the settings of a connection.
+    ///
+    /// Guards: there is such a credential, connected or not, and its settings are of that version, else [`Guard::Settings`].
+    ///
+    /// Writes: the settings, whole, with what this release does not read of them; their version plus one; the audit rows on the
+    /// MSP's trail.
+    ///
+    /// [`Guard::Settings`]: super::Guard::Settings
+    async fn commit_settings(&self, msp: MspOrgId, commit: SettingsCommit)
+    -> Result<CommitOutcome>;
+
     /// Disconnects a credential in one step.
     ///
     /// Guards: the credential is active and of that generation, else [`Guard::Credential`].
@@ -62,7 +82,7 @@ pub trait Connections: Debug + Send + Sync + 'static {
     ///    such a one had superseded as [`reactivate_superseded`](crate::model::reactivate_superseded) says;
     /// 3. the signature history of its mappings deleted;
     /// 4. one [`OutboxRow::note`](crate::model::OutboxRow::note) per open ticket of its mappings, with reason *disconnected*;
-    ///    tickets, mappings, signals and evidence stay as they are;
+    ///    tickets, mappings, settings, signals and evidence stay as they are;
     /// 5. the audit row on the MSP's trail, and on the trail of **every** compliance organization that a company mapped under
     ///    this credential was promoted to, one [`AuditRow::customer_disconnected`] with the number of its mappings of this
     ///    credential and of their signals that are the newest of their key and unexpired at `at`;
@@ -127,6 +147,19 @@ pub struct SecretsCommit {
     pub expected: Version,
     /// The new columns.
     pub secrets: SealedSecrets,
+    /// Rows for the MSP's trail.
+    pub audit: Vec<AuditRow>,
+}
+
+/// Everything that changing the settings of a connection writes.
+#[derive(Clone, Debug)]
+pub struct SettingsCommit {
+    /// The request.
+    pub event: EventId,
+    /// The settings as they were read.
+    pub guard: SettingsGuard,
+    /// The new settings, whole.
+    pub settings: ConnectionSettings,
     /// Rows for the MSP's trail.
     pub audit: Vec<AuditRow>,
 }

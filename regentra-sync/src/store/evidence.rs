@@ -13,8 +13,8 @@ use super::{
 };
 use crate::model::{
     AuditRow, ComplianceOrgId, CredentialGuard, EventId, EvidenceRow, Lease, MappingGuard,
-    MappingId, MspOrgId, OutboxAction, OutboxRow, SignalKey, SignatureChanges, SignatureHistory,
-    Ticket, TicketTick, Version,
+    MappingId, MspOrgId, OutboxAction, OutboxRow, SettingsGuard, SignalKey, SignatureChanges,
+    SignatureHistory, Ticket, TicketTick, Version,
 };
 
 /// The signals and evidence of a customer's compliance organization.
@@ -34,11 +34,12 @@ pub trait Evidence: Debug + Send + Sync + 'static {
 
     /// Writes everything that one sweep of one mapping found.
     ///
-    /// Refuses a commit whose rows are not all of `customer` and of the guarded mapping with [`SweepCommit::check_tenant`],
+    /// Refuses a commit whose rows are not all of `customer` and of the guarded mapping, or that was judged by the settings of
+    /// another connection, with [`SweepCommit::check_tenant`],
     /// before it reads anything.
     ///
-    /// Guards: the credential is active and of that generation, else [`Guard::Credential`]; the mapping is mapped, has that
-    /// version, and its company was promoted to `customer`, else [`Guard::Mapping`]; the lease is held by that worker under
+    /// Guards: the credential is active and of that generation, else [`Guard::Credential`]; the settings of the
+    /// connection are of that version, else [`Guard::Settings`]; the mapping is mapped, has that version, and its company was promoted to `customer`, else [`Guard::Mapping`]; the lease is held by that worker under
     /// that fence (one that is expired and that nobody took since is held still), else [`Guard::Lease`]; every evidence row, of
     /// which there is one for a signal, continues the head of its chain in the store (the first continues
     /// [`chain_start`](crate::model::chain_start)), else [`Guard::EvidenceChain`]; every ticket's stored version is
@@ -59,6 +60,7 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     /// no ticket from then on (its version plus one).
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
+    /// [`Guard::Settings`]: super::Guard::Settings
     /// [`Guard::Mapping`]: super::Guard::Mapping
     /// [`Guard::Lease`]: super::Guard::Lease
     /// [`Guard::EvidenceChain`]: super::Guard::EvidenceChain
@@ -143,6 +145,8 @@ pub struct SweepCommit {
     pub event: EventId,
     /// The credential has to be connected still.
     pub credential: CredentialGuard,
+    /// The settings that it was judged by have to be in force still.
+    pub settings: SettingsGuard,
     /// The mapping has to be as it was.
     pub mapping: MappingGuard,
     /// The lease has to be held still.
@@ -168,7 +172,8 @@ pub struct SweepCommit {
 }
 
 impl SweepCommit {
-    /// Every signal, evidence row and ticket is of `customer` and of the guarded mapping. Stores ask it first: what a mistake
+    /// Every signal, evidence row and ticket is of `customer` and of the guarded mapping, and the settings are of the guarded credential.
+    /// Stores ask it first: what a mistake
     /// elsewhere has mixed is not to reach another customer's tenant.
     ///
     /// # Errors
@@ -184,7 +189,8 @@ impl SweepCommit {
             // A tick has one digest for all customers of the MSP.
             OutboxAction::Digest { .. } => None,
         };
-        let all_are_theirs = self.signals.iter().all(|row| row.mapping == mapping)
+        let all_are_theirs = self.settings.credential == self.credential.credential
+            && self.signals.iter().all(|row| row.mapping == mapping)
             && self.evidence.iter().all(|row| row.mapping == mapping)
             && self
                 .tickets
@@ -198,8 +204,7 @@ impl SweepCommit {
         if all_are_theirs {
             return Ok(());
         }
-        let text =
-            "the commit of a sweep holds rows of another customer or mapping; nothing was written";
+        let text = "the commit of a sweep holds rows of another customer, mapping or connection; nothing was written";
         Err(StoreError::new(StoreErrorKind::Other, text))
     }
 }

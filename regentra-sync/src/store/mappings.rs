@@ -7,8 +7,9 @@ use time::OffsetDateTime;
 
 use super::{commit::CommitOutcome, error::Result};
 use crate::model::{
-    AuditRow, CompanyId, ComplianceOrgId, CredentialGuard, CredentialId, EventId, Mapping,
-    MappingGuard, MappingId, MappingState, MspOrgId, OrganizationId, PortalCompany, Sensitive,
+    AdoptedFrameworks, AuditRow, CompanyId, ComplianceOrgId, CredentialGuard, CredentialId,
+    EventId, Mapping, MappingGuard, MappingId, MappingState, MspOrgId, OrganizationId,
+    PortalCompany, Sensitive, StoredFrameworks, Version,
 };
 
 /// The mappings and companies of an MSP.
@@ -78,6 +79,28 @@ pub trait Mappings: Debug + Send + Sync + 'static {
         &self,
         msp: MspOrgId,
         commit: PromotionCommit,
+    ) -> Result<CommitOutcome>;
+
+    /// The frameworks that a company has adopted; the default where nobody has decided. `None` when there is no such company, also
+    /// when it is another MSP's.
+    async fn adopted_frameworks(
+        &self,
+        msp: MspOrgId,
+        company: CompanyId,
+    ) -> Result<Option<StoredFrameworks>>;
+
+    /// Writes which frameworks a company has adopted.
+    ///
+    /// Guards: the company exists, and its frameworks are of version `expected`, else [`Guard::Company`].
+    ///
+    /// Writes: the frameworks, whole, with those that this release does not know; their version plus one; the audit rows on the
+    /// MSP's trail.
+    ///
+    /// [`Guard::Company`]: super::Guard::Company
+    async fn commit_frameworks(
+        &self,
+        msp: MspOrgId,
+        commit: FrameworksCommit,
     ) -> Result<CommitOutcome>;
 }
 
@@ -289,6 +312,21 @@ pub struct PromotionCommit {
     pub company: CompanyId,
     /// Its compliance organization.
     pub compliance_org: ComplianceOrgId,
+    /// Rows for the MSP's trail.
+    pub audit: Vec<AuditRow>,
+}
+
+/// Everything that adopting frameworks writes.
+#[derive(Clone, Debug)]
+pub struct FrameworksCommit {
+    /// The request.
+    pub event: EventId,
+    /// Which company.
+    pub company: CompanyId,
+    /// The version of its frameworks that was read.
+    pub expected: Version,
+    /// The new ones, whole.
+    pub frameworks: AdoptedFrameworks,
     /// Rows for the MSP's trail.
     pub audit: Vec<AuditRow>,
 }

@@ -20,8 +20,8 @@ use crate::{
         Credential, CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot,
         EvidenceRow, Fence, Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId,
         MspOrgId, NoteReason, OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord,
-        RunSubject, SignatureHistory, Source, StateDigest, Ticket, TicketId, TicketState,
-        TicketTick, WorkerId, reactivate_superseded,
+        RunSubject, SettingsGuard, SignatureHistory, Source, StateDigest, StoredFrameworks,
+        StoredSettings, Ticket, TicketId, TicketState, TicketTick, WorkerId, reactivate_superseded,
     },
     seal::KeyCheck,
     store::{CommitOutcome, Guard, Stamped, StoreError, StoredSignal},
@@ -88,9 +88,13 @@ struct State {
     key_check: Option<KeyCheck>,
     events: BTreeSet<(MspOrgId, EventId)>,
     credentials: BTreeMap<(MspOrgId, CredentialId), Credential>,
+    /// Of those that somebody decided.
+    settings: BTreeMap<(MspOrgId, CredentialId), StoredSettings>,
     authorizations: BTreeMap<(MspOrgId, StateDigest), PendingAuthorization>,
     mappings: BTreeMap<(MspOrgId, MappingId), Mapping>,
     companies: BTreeMap<(MspOrgId, CompanyId), PortalCompany>,
+    /// Of those that somebody decided.
+    frameworks: BTreeMap<(MspOrgId, CompanyId), StoredFrameworks>,
     assets: BTreeMap<(MspOrgId, AssetId), Asset>,
     signatures: BTreeMap<(MspOrgId, MappingId), SignatureHistory>,
     tickets: BTreeMap<(MspOrgId, TicketId), Ticket>,
@@ -144,6 +148,21 @@ impl State {
         holds(
             credential.is_some_and(|c| c.is_active && c.generation == guard.generation),
             Guard::Credential,
+        )
+    }
+
+    /// The settings of a connection, decided or not.
+    fn stored_settings(&self, msp: MspOrgId, credential: CredentialId) -> Option<StoredSettings> {
+        let key = (msp, credential);
+        let stored = self.settings.get(&key).cloned().unwrap_or_default();
+        self.credentials.contains_key(&key).then_some(stored)
+    }
+
+    fn settings_hold(&self, msp: MspOrgId, guard: SettingsGuard) -> Result<(), CommitOutcome> {
+        let stored = self.stored_settings(msp, guard.credential);
+        holds(
+            stored.is_some_and(|stored| stored.version == guard.version),
+            Guard::Settings,
         )
     }
 

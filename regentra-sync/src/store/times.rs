@@ -5,10 +5,12 @@ use time::OffsetDateTime;
 use super::{
     anchors::RootCommit,
     assets::{AssetCommit, AssetWrite},
-    connections::{ConnectCommit, DisconnectCommit, SecretsCommit},
+    connections::{ConnectCommit, DisconnectCommit, SecretsCommit, SettingsCommit},
     error::{Result, StoreError, StoreErrorKind},
     evidence::{SweepCommit, TicketWrite},
-    mappings::{DiscoveryCommit, MappingCommit, PromotionCommit, SeenOrganization},
+    mappings::{
+        DiscoveryCommit, FrameworksCommit, MappingCommit, PromotionCommit, SeenOrganization,
+    },
     tickets::DeliveryCommit,
 };
 use crate::model::{
@@ -234,6 +236,18 @@ impl Stamped for SecretsCommit {
     }
 }
 
+impl Stamped for SettingsCommit {
+    fn latest(&self) -> Option<OffsetDateTime> {
+        let Self {
+            event: _,
+            guard: _,
+            settings: _,
+            audit,
+        } = self;
+        audit.latest()
+    }
+}
+
 impl Stamped for DisconnectCommit {
     fn latest(&self) -> Option<OffsetDateTime> {
         let Self {
@@ -286,11 +300,25 @@ impl Stamped for PromotionCommit {
     }
 }
 
+impl Stamped for FrameworksCommit {
+    fn latest(&self) -> Option<OffsetDateTime> {
+        let Self {
+            event: _,
+            company: _,
+            expected: _,
+            frameworks: _,
+            audit,
+        } = self;
+        audit.latest()
+    }
+}
+
 impl Stamped for AssetCommit {
     fn latest(&self) -> Option<OffsetDateTime> {
         let Self {
             event: _,
             credential: _,
+            settings: _,
             mapping: _,
             lease: _,
             writes,
@@ -305,6 +333,7 @@ impl Stamped for SweepCommit {
         let Self {
             event: _,
             credential: _,
+            settings: _,
             mapping: _,
             lease: _,
             scheduled_at,

@@ -10,10 +10,10 @@ use crate::{
     host::{DEVICE_CEILING, ORGANIZATION_CEILING, Progress},
     model::{
         Actor, Asset, AssetId, AuditDetails, AuditRow, CompanyId, Credential, CredentialId,
-        DeviceList, EventId, LeaseKey, Mapping, MappingId, MspOrgId, RegionKey, RunKind,
-        RunOutcome, RunRecord, RunSubject, SyncCounts, TenantView,
+        DeviceList, EventId, LeaseKey, Mapping, MappingId, MspOrgId, OrganizationId, RegionKey,
+        RunKind, RunOutcome, RunRecord, RunSubject, SettingsGuard, SyncCounts, TenantView,
     },
-    ninjaone::Access,
+    ninjaone::{Access, DeviceListRequest},
     rules::{SyncPlan, SyncTarget, sync_plan},
     schedule::{RequestedSyncEvent, SyncEvent},
     store::{AssetCommit, AssetFilter, CommitOutcome, Guard},
@@ -55,7 +55,8 @@ pub enum SyncOutcome {
     Missing,
     /// The connection sees a part of the tenant only, and not this organization; its assets are held.
     OutOfView,
-    /// The organization was decided upon again, or the region disconnected, while it was pulled: nothing was written.
+    /// The organization was decided upon again, the region disconnected, or its settings changed, while it was pulled: nothing was
+    /// written.
     Superseded,
 }
 
@@ -377,15 +378,13 @@ impl Integration {
             busy("this organization's assets are being synced already; wait for it")
         })?;
         let started_at = self.now();
-        let devices = self
-            .inner
-            .ninjaone
-            .devices(access, mapping.external_org_id, DEVICE_CEILING);
-        let listed = self.with_lease(msp, &held, devices).await;
-        let requests = listed.as_ref().map_or(0, |list| list.requests);
-        let synced = match listed.map(DeviceList::strip_nul) {
-            Ok(list) => {
-                self.write_assets(msp, credential, &mapping, &held, &list, actor, event)
+        let organization = mapping.external_org_id;
+        let listed = self.list_devices(msp, credential, access, organization);
+        let listed = self.with_lease(msp, &held, listed).await;
+        let requests = listed.as_ref().map_or(0, |listed| listed.list.requests);
+        let synced = match listed {
+            Ok(listed) => {
+                self.write_assets(msp, credential, &mapping, &held, &listed, actor, event)
                     .await
             }
             Err(error) => Err(error),
@@ -428,6 +427,30 @@ impl Integration {
         synced
     }
 
+    /// The devices of one organization, by the settings that the connection has now.
+    async fn list_devices(
+        &self,
+        msp: MspOrgId,
+        credential: &Credential,
+        access: &Access,
+        organization: OrganizationId,
+    ) -> Result<ListedDevices> {
+        let store = &self.inner.store;
+        let settings = store.connection_settings(msp, credential.id).await?;
+        let settings = settings.unwrap_or_default();
+        let applied = self.inner.policy.apply(&settings.settings)?;
+        let request = DeviceListRequest {
+            organization,
+            ceiling: DEVICE_CEILING,
+            entra_device_id_field: applied.entra_device_id_field.as_ref(),
+        };
+        let list = self.inner.ninjaone.devices(access, request).await?;
+        Ok(ListedDevices {
+            list: list.strip_nul(),
+            settings: settings.guard(credential.id),
+        })
+    }
+
     #[expect(
         clippy::too_many_arguments,
         reason = "the parts of one run, which nothing else keeps together"
@@ -438,10 +461,11 @@ impl Integration {
         credential: &Credential,
         mapping: &Mapping,
         held: &LeaseGuard<'_>,
-        list: &DeviceList,
+        listed: &ListedDevices,
         actor: Actor,
         event: EventId,
     ) -> Result<SyncOutcome> {
+        let list = &listed.list;
         let Some(company) = mapping.state.company() else {
             return Ok(SyncOutcome::Superseded);
         };
@@ -489,6 +513,7 @@ impl Integration {
             let commit = AssetCommit {
                 event,
                 credential: Some(credential.guard()),
+                settings: Some(listed.settings),
                 mapping: Some(mapping.guard()),
                 lease: Some(held.lease),
                 writes,
@@ -544,6 +569,12 @@ impl Integration {
         }
         Ok(concerned.into_values().collect())
     }
+}
+
+/// The devices of one organization, and the settings that they were read by.
+struct ListedDevices {
+    list: DeviceList,
+    settings: SettingsGuard,
 }
 
 fn failed(error: &Error) -> RunOutcome {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ninjaone_client::Lane;
-use regentra_evidence::{KindsInUse, SignalKind};
+use regentra_evidence::SignalKind;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
@@ -12,7 +12,8 @@ use crate::{
     model::{
         Actor, Asset, AssetStatus, AuditDetails, AuditRow, CLOCK_TOLERANCE, Credential, EventId,
         EvidenceRow, LeaseKey, Mapping, MspOrgId, OutboxAction, Report, RunKind, RunOutcome,
-        RunRecord, RunSubject, SignatureAges, SweepCounts, SweptSignal, chain_start, is_ahead,
+        RunRecord, RunSubject, SignatureAges, StoredSettings, SweepCounts, SweptSignal,
+        chain_start, is_ahead,
     },
     ninjaone::{Access, Assessment, AssessmentRequest},
     rules::{Sweep, TicketPlan, ticket_plan},
@@ -25,6 +26,9 @@ use crate::{
 
 /// How much of the hour's budget may be used before the audit trail says so, in percent.
 const BUDGET_LOW_PERCENT: u32 = 90;
+
+/// How often a sweep begins again because the settings of its connection were changed while it ran.
+const CHANGES_OF_SETTINGS: usize = 3;
 
 /// How a planned sweep ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +87,7 @@ pub struct SweepReport {
 /// What a sweep works on, as it was read under the lease.
 struct Subject {
     credential: Credential,
+    settings: StoredSettings,
     mapping: Mapping,
     company: crate::model::CompanyId,
     /// Who asked for it.
@@ -119,7 +124,15 @@ impl Integration {
             return Ok(SweepOutcome::Busy);
         };
         let started_at = self.now();
-        let swept = Box::pin(self.sweep_held(event, actor, &held)).await;
+        let mut swept = Box::pin(self.sweep_held(event, actor, &held)).await;
+        // What was judged by settings that were changed meanwhile is judged again by the new ones, not hours later.
+        for _ in 0..CHANGES_OF_SETTINGS {
+            if !matches!(swept, Ok(SweepOutcome::Superseded(Guard::Settings))) {
+                break;
+            }
+            tracing::info!("the settings of the connection were changed: sweeping again");
+            swept = Box::pin(self.sweep_held(event, actor, &held)).await;
+        }
         let ended = match &swept {
             Ok(SweepOutcome::Committed(report)) => {
                 let outcome = succeeded_if(report.answered, report.failed_reports.clone());
@@ -206,6 +219,7 @@ impl Integration {
         if let Some(reason) = self.is_out_of_time(event, &state).await? {
             return Ok(SweepOutcome::Skipped(reason));
         }
+        let settings = self.inner.policy.apply(&subject.settings.settings)?;
         let access = self.open(msp, &subject.credential, Lane::Sweep).await?;
         let keyring = self.keyring()?;
         let digester = keyring.device_digester(subject.credential.id);
@@ -217,8 +231,8 @@ impl Integration {
             organization: event.external_org_id,
             now,
             rules: &self.inner.policy.rules,
-            custom_fields: &self.inner.policy.custom_fields,
-            kinds_in_use: KindsInUse::default(),
+            custom_fields: &settings.custom_fields,
+            kinds_in_use: settings.kinds_in_use,
             digest_key: &digest_key,
             signature_ages: Some(&ages),
         };
@@ -337,6 +351,10 @@ impl Integration {
         let Some(credential) = credential.filter(|credential| credential.is_active) else {
             return Ok(Err(SkipReason::Disconnected));
         };
+        let settings = store.connection_settings(msp, credential.id).await?;
+        let Some(settings) = settings else {
+            return Ok(Err(SkipReason::Disconnected));
+        };
         let mapping = store.mapping(msp, event.mapping_id).await?;
         // An event whose parts are of two customers would carry one's data into the other's tenant.
         let mapping = mapping.filter(|mapping| {
@@ -356,6 +374,7 @@ impl Integration {
         }
         Ok(Ok(Subject {
             credential,
+            settings,
             mapping,
             company,
             actor,
@@ -488,6 +507,7 @@ impl Integration {
         let commit = SweepCommit {
             event: event.id,
             credential: subject.credential.guard(),
+            settings: subject.settings.guard(subject.credential.id),
             mapping: subject.mapping.guard(),
             lease: held.lease,
             scheduled_at: event.scheduled_at,

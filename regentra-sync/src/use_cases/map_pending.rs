@@ -16,6 +16,7 @@ use crate::{
         MappingId, MappingState, MspOrgId, PortalCompany, RegionKey, Sensitive, confusable_name,
         fold_name, is_readable,
     },
+    ninjaone::DeviceListRequest,
     rules::serial_key,
     store::AssetFilter,
 };
@@ -257,10 +258,13 @@ impl Integration {
                 None
             } else {
                 let access = self.open(msp, &credential, Lane::Interactive).await?;
-                let listed =
-                    self.inner
-                        .ninjaone
-                        .devices(&access, mapping.external_org_id, DEVICE_CEILING);
+                let request = DeviceListRequest {
+                    organization: mapping.external_org_id,
+                    ceiling: DEVICE_CEILING,
+                    // Companies are told apart by serial numbers alone.
+                    entra_device_id_field: None,
+                };
+                let listed = self.inner.ninjaone.devices(&access, request);
                 known.company_of(&listed.await?.devices)
             };
             suggestions.extend(found.map(|(company, reason)| Suggestion {

@@ -15,7 +15,8 @@ use regentra_sync::{
         TenantView,
     },
     ninjaone::{
-        Access, AccessGrant, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption, Verdict,
+        Access, AccessGrant, Assessment, AssessmentRequest, DeviceListRequest, NinjaOne, Redeemed,
+        Redemption, Verdict,
     },
     ninjaone_client::{BaseUrl, ErrorKind as Vendor, Lane, RefreshToken},
     regentra_evidence::{SignalKind, Status},
@@ -207,12 +208,12 @@ impl NinjaOne for Scripted {
         })
     }
 
-    async fn devices(
-        &self,
-        access: &Access,
-        organization: OrganizationId,
-        ceiling: usize,
-    ) -> Result<DeviceList> {
+    async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList> {
+        let DeviceListRequest {
+            organization,
+            ceiling,
+            ..
+        } = request;
         self.begin("devices", Some(organization), access).await?;
         let script = self.script();
         let all = script

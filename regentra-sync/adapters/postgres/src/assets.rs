@@ -25,7 +25,7 @@ use crate::{
     PostgresStore,
     audit::append_msp_audit,
     column::{Columns as _, column},
-    commit::{Lock, credential_holds, lease_holds, mapping_holds},
+    commit::{Lock, credential_holds, lease_holds, mapping_holds, settings_hold},
     failure::{Step, corrupt, holds},
     transaction::{Tenants, store_time},
 };
@@ -113,6 +113,7 @@ async fn write(
     let AssetCommit {
         event: _,
         credential,
+        settings,
         mapping,
         lease,
         writes,
@@ -120,6 +121,9 @@ async fn write(
     } = commit;
     if let Some(guard) = credential {
         credential_holds(connection, msp, *guard, Lock::Share).await?;
+    }
+    if let Some(guard) = settings {
+        settings_hold(connection, msp, *guard, Lock::Share).await?;
     }
     if let Some(guard) = mapping {
         mapping_holds(connection, msp, *guard, Lock::Share).await?;

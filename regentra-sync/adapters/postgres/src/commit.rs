@@ -9,7 +9,7 @@ use std::pin::Pin;
 use regentra_sync::{
     model::{
         CompanyId, CredentialGuard, EventId, Fence, Generation, Lease, MappingGuard, MspOrgId,
-        Version, WorkerId,
+        SettingsGuard, Version, WorkerId,
     },
     store::{CommitOutcome, Guard, Result, Stamped},
 };
@@ -143,6 +143,31 @@ pub(crate) async fn credential_holds(
         }
     };
     holds(connected, Guard::Credential)
+}
+
+/// The settings of the connection are of that version.
+pub(crate) async fn settings_hold(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    guard: SettingsGuard,
+    lock: Lock,
+) -> Step {
+    let row = sqlx::query(match lock {
+        Lock::Share => {
+            "SELECT settings_version FROM regentra_sync.credentials \
+             WHERE msp_org_id = $1 AND credential_id = $2 FOR SHARE"
+        }
+        Lock::Change => {
+            "SELECT settings_version FROM regentra_sync.credentials \
+             WHERE msp_org_id = $1 AND credential_id = $2 FOR NO KEY UPDATE"
+        }
+    })
+    .bind(msp.as_uuid())
+    .bind(guard.credential.as_uuid())
+    .fetch_optional(connection)
+    .await?;
+    let version = row.map(|row| row.counter("settings_version").map(Version::from_u32));
+    holds(version.transpose()? == Some(guard.version), Guard::Settings)
 }
 
 /// The mapping has that version; the answer is the company it is mapped to.

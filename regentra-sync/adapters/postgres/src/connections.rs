@@ -7,12 +7,12 @@ use regentra_sync::{
     model::{
         AuditRow, ComplianceOrgId, Credential, CredentialId, Fingerprint, Generation, Grant,
         MappingId, MspOrgId, NoteReason, PendingAuthorization, RegionKey, SealedSecrets,
-        StateDigest, TenantView, Version,
+        StateDigest, StoredSettings, TenantView, Version,
     },
     seal::{KeyCheck, Sealed},
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
-        check_begun, check_not_ahead,
+        SettingsCommit, check_begun, check_not_ahead,
     },
 };
 use sqlx::{PgConnection, postgres::PgRow};
@@ -21,8 +21,8 @@ use time::OffsetDateTime;
 use crate::{
     PostgresStore,
     audit::{append_customer_audit, append_msp_audit},
-    column::{Columns as _, to_bigint},
-    commit::{Lock, credential_holds},
+    column::{Columns as _, to_bigint, to_json},
+    commit::{Lock, credential_holds, settings_hold},
     failure::{Step, failed, holds},
     retire_and_reactivate::retire_and_reactivate,
     transaction::{Tenants, enter_customer, present_until, store_time},
@@ -81,6 +81,35 @@ impl Connections for PostgresStore {
             commit.event,
             &commit,
             move |connection, commit| Box::pin(rewrite_secrets(connection, msp, commit)),
+        )
+        .await
+    }
+
+    async fn connection_settings(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+    ) -> Result<Option<StoredSettings>> {
+        let query = sqlx::query(
+            "SELECT settings, settings_version FROM regentra_sync.credentials \
+             WHERE msp_org_id = $1 AND credential_id = $2",
+        )
+        .bind(msp.as_uuid())
+        .bind(credential.as_uuid());
+        self.row(Tenants::msp(msp), query, stored_settings).await
+    }
+
+    async fn commit_settings(
+        &self,
+        msp: MspOrgId,
+        commit: SettingsCommit,
+    ) -> Result<CommitOutcome> {
+        self.commit(
+            Tenants::msp(msp),
+            msp,
+            commit.event,
+            &commit,
+            move |connection, commit| Box::pin(change_settings(connection, msp, commit)),
         )
         .await
     }
@@ -162,6 +191,38 @@ impl Connections for PostgresStore {
             expires_at: row.time("expires_at")?,
         }))
     }
+}
+
+fn stored_settings(row: &PgRow) -> Result<StoredSettings> {
+    Ok(StoredSettings {
+        settings: row.json("settings")?,
+        version: Version::from_u32(row.counter("settings_version")?),
+    })
+}
+
+async fn change_settings(
+    connection: &mut PgConnection,
+    msp: MspOrgId,
+    commit: &SettingsCommit,
+) -> Step {
+    let SettingsCommit {
+        event: _,
+        guard,
+        settings,
+        audit,
+    } = commit;
+    settings_hold(connection, msp, *guard, Lock::Change).await?;
+    sqlx::query(
+        "UPDATE regentra_sync.credentials SET settings = $3, settings_version = $4 \
+         WHERE msp_org_id = $1 AND credential_id = $2",
+    )
+    .bind(msp.as_uuid())
+    .bind(guard.credential.as_uuid())
+    .bind(to_json(settings)?)
+    .bind(i64::from(guard.version.next().as_u32()))
+    .execute(&mut *connection)
+    .await?;
+    append_msp_audit(connection, msp, audit).await
 }
 
 async fn forget_expired_authorizations(

@@ -27,7 +27,7 @@ use crate::{
     anchors::append_heads,
     audit::append_customer_audit,
     column::{Columns as _, column, to_bigint, to_json},
-    commit::{Lock, credential_holds, lease_holds, mapping_holds},
+    commit::{Lock, credential_holds, lease_holds, mapping_holds, settings_hold},
     failure::{Step, Stop, failed, holds},
     tickets::{append_outbox, open_tickets, outbox_row, write_ticket},
     transaction::{Tenants, present_until, store_time},
@@ -235,6 +235,7 @@ async fn sweep(
     let SweepCommit {
         event: _,
         credential,
+        settings,
         mapping,
         lease,
         scheduled_at,
@@ -248,6 +249,7 @@ async fn sweep(
         tick,
     } = commit;
     credential_holds(connection, msp, *credential, Lock::Share).await?;
+    settings_hold(connection, msp, *settings, Lock::Share).await?;
     let company = mapping_holds(connection, msp, *mapping, Lock::Change).await?;
     let is_customer: Option<bool> = sqlx::query_scalar(
         "SELECT converted_to_organization_id IS NOT DISTINCT FROM $3 FROM regentra_sync.companies \

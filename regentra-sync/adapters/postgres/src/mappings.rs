@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use regentra_sync::{
     model::{
-        CompanyId, ComplianceOrgId, CredentialId, Mapping, MappingId, MappingState, MspOrgId,
-        NoteReason, OrganizationId, PortalCompany, Version,
+        AdoptedFrameworks, CompanyId, ComplianceOrgId, CredentialId, Mapping, MappingId,
+        MappingState, MspOrgId, NoteReason, OrganizationId, PortalCompany, StoredFrameworks,
+        Version,
     },
     store::{
-        CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, Guard, MappingCommit,
-        MappingFilter, MappingPage, Mappings, PromotionCommit, Result, SeenOrganization,
-        Stamped as _,
+        CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, FrameworksCommit,
+        Guard, MappingCommit, MappingFilter, MappingPage, Mappings, PromotionCommit, Result,
+        SeenOrganization, Stamped as _,
     },
 };
 use sqlx::{PgConnection, postgres::PgRow};
@@ -184,6 +185,35 @@ impl Mappings for PostgresStore {
             commit.event,
             &commit,
             move |connection, commit| Box::pin(promote(connection, msp, commit)),
+        )
+        .await
+    }
+
+    async fn adopted_frameworks(
+        &self,
+        msp: MspOrgId,
+        company: CompanyId,
+    ) -> Result<Option<StoredFrameworks>> {
+        let query = sqlx::query(
+            "SELECT frameworks, frameworks_version FROM regentra_sync.companies \
+             WHERE msp_org_id = $1 AND company_id = $2",
+        )
+        .bind(msp.as_uuid())
+        .bind(company.as_uuid());
+        self.row(Tenants::msp(msp), query, stored_frameworks).await
+    }
+
+    async fn commit_frameworks(
+        &self,
+        msp: MspOrgId,
+        commit: FrameworksCommit,
+    ) -> Result<CommitOutcome> {
+        self.commit(
+            Tenants::msp(msp),
+            msp,
+            commit.event,
+            &commit,
+            move |connection, commit| Box::pin(adopt(connection, msp, commit)),
         )
         .await
     }
@@ -395,6 +425,41 @@ async fn promote(connection: &mut PgConnection, msp: MspOrgId, commit: &Promotio
     .execute(&mut *connection)
     .await?;
     append_msp_audit(connection, msp, audit).await
+}
+
+async fn adopt(connection: &mut PgConnection, msp: MspOrgId, commit: &FrameworksCommit) -> Step {
+    let FrameworksCommit {
+        event: _,
+        company,
+        expected,
+        frameworks,
+        audit,
+    } = commit;
+    let decided = frameworks.is_decided().then(|| to_json(frameworks));
+    let adopted = sqlx::query(
+        "UPDATE regentra_sync.companies SET frameworks = $3, frameworks_version = $4 \
+         WHERE msp_org_id = $1 AND company_id = $2 AND frameworks_version = $5",
+    )
+    .bind(msp.as_uuid())
+    .bind(company.as_uuid())
+    .bind(decided.transpose()?)
+    .bind(i64::from(expected.next().as_u32()))
+    .bind(i64::from(expected.as_u32()))
+    .execute(&mut *connection)
+    .await?;
+    holds(adopted.rows_affected() == 1, Guard::Company)?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+fn stored_frameworks(row: &PgRow) -> Result<StoredFrameworks> {
+    let frameworks = row.text_if_any("frameworks")?;
+    Ok(StoredFrameworks {
+        frameworks: match frameworks {
+            Some(_) => row.json("frameworks")?,
+            None => AdoptedFrameworks::default(),
+        },
+        version: Version::from_u32(row.counter("frameworks_version")?),
+    })
 }
 
 fn company(row: &PgRow) -> Result<PortalCompany> {

@@ -17,7 +17,10 @@ use time::OffsetDateTime;
 use crate::{
     SqliteStore,
     column::{Columns as _, json, micros},
-    commit::{append_msp_audit, begins, credential_holds, finish, lease_holds, mapping_holds},
+    commit::{
+        append_msp_audit, begins, credential_holds, finish, lease_holds, mapping_holds,
+        settings_hold,
+    },
     failure::{Failure, Stop, holds},
     tickets::{append_outbox, ticket},
 };
@@ -331,6 +334,7 @@ async fn write_assets(
     let AssetCommit {
         event,
         credential,
+        settings,
         mapping,
         lease,
         writes,
@@ -339,6 +343,9 @@ async fn write_assets(
     begins(db, store_time, msp, *event, commit).await?;
     if let Some(guard) = credential {
         credential_holds(db, msp, *guard).await?;
+    }
+    if let Some(guard) = settings {
+        settings_hold(db, msp, *guard).await?;
     }
     if let Some(guard) = mapping {
         mapping_holds(db, msp, *guard).await?;

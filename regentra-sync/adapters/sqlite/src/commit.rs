@@ -1,7 +1,9 @@
 //! What every commit does: the guards they share, and the end.
 
 use regentra_sync::{
-    model::{AuditRow, CompanyId, CredentialGuard, EventId, Lease, MappingGuard, MspOrgId},
+    model::{
+        AuditRow, CompanyId, CredentialGuard, EventId, Lease, MappingGuard, MspOrgId, SettingsGuard,
+    },
     store::{CommitOutcome, Guard, Result, Stamped},
 };
 use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
@@ -66,6 +68,23 @@ pub(crate) async fn credential_holds(
     .fetch_optional(db)
     .await?;
     holds(found.is_some(), Guard::Credential)
+}
+
+/// The settings of the connection are of that version.
+pub(crate) async fn settings_hold(
+    db: &mut SqliteConnection,
+    msp: MspOrgId,
+    guard: SettingsGuard,
+) -> std::result::Result<(), Stop> {
+    let found = sqlx::query(
+        "SELECT 1 FROM credential WHERE msp = ?1 AND id = ?2 AND settings_version = ?3",
+    )
+    .bind(msp.as_uuid())
+    .bind(guard.credential.as_uuid())
+    .bind(guard.version.as_u32())
+    .fetch_optional(db)
+    .await?;
+    holds(found.is_some(), Guard::Settings)
 }
 
 /// The mapping is mapped and has that version; its company is the answer.

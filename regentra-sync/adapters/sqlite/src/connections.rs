@@ -1,14 +1,14 @@
 use async_trait::async_trait;
 use regentra_sync::{
     model::{
-        AuditRow, ComplianceOrgId, Credential, CredentialId, Fingerprint, Generation, Grant,
-        MspOrgId, NoteReason, PendingAuthorization, RegionKey, SealedSecrets, StateDigest,
-        TenantView, Version,
+        AuditRow, ComplianceOrgId, ConnectionSettings, Credential, CredentialId, Fingerprint,
+        Generation, Grant, MspOrgId, NoteReason, PendingAuthorization, RegionKey, SealedSecrets,
+        StateDigest, StoredSettings, TenantView, Version,
     },
     seal::{KeyCheck, Sealed},
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
-        check_begun, check_not_ahead,
+        SettingsCommit, check_begun, check_not_ahead,
     },
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
@@ -17,8 +17,10 @@ use time::OffsetDateTime;
 use crate::{
     SqliteStore,
     assets::{RetireScope, retire_and_reactivate},
-    column::{Columns as _, bigint, micros, present_until},
-    commit::{append_customer_audit, append_msp_audit, begins, credential_holds, finish},
+    column::{Columns as _, bigint, from_json, json, micros, present_until},
+    commit::{
+        append_customer_audit, append_msp_audit, begins, credential_holds, finish, settings_hold,
+    },
     failure::{Failure, Stop, holds},
 };
 
@@ -151,6 +153,38 @@ async fn write_secrets(
     Ok(append_msp_audit(db, msp, audit).await?)
 }
 
+fn stored_settings(row: &SqliteRow) -> std::result::Result<StoredSettings, Failure> {
+    let settings: ConnectionSettings = from_json(&row.text("settings")?, "settings")?;
+    let version = Version::from_u32(row.number("settings_version")?);
+    Ok(StoredSettings { settings, version })
+}
+
+async fn write_settings(
+    db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
+    msp: MspOrgId,
+    commit: &SettingsCommit,
+) -> std::result::Result<(), Stop> {
+    let SettingsCommit {
+        event,
+        guard,
+        settings,
+        audit,
+    } = commit;
+    begins(db, store_time, msp, *event, commit).await?;
+    settings_hold(db, msp, *guard).await?;
+    let update =
+        "UPDATE credential SET settings = ?1, settings_version = ?2 WHERE msp = ?3 AND id = ?4";
+    sqlx::query(update)
+        .bind(json(settings)?)
+        .bind(guard.version.next().as_u32())
+        .bind(msp.as_uuid())
+        .bind(guard.credential.as_uuid())
+        .execute(&mut *db)
+        .await?;
+    Ok(append_msp_audit(db, msp, audit).await?)
+}
+
 async fn write_disconnect(
     db: &mut SqliteConnection,
     store_time: OffsetDateTime,
@@ -272,6 +306,32 @@ impl Connections for SqliteStore {
     async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome> {
         let mut db = self.begin().await?;
         let written = write_secrets(&mut db, self.clock.now(), msp, &commit).await;
+        finish(db, written).await
+    }
+
+    async fn connection_settings(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+    ) -> Result<Option<StoredSettings>> {
+        let row = sqlx::query(
+            "SELECT settings, settings_version FROM credential WHERE msp = ?1 AND id = ?2",
+        )
+        .bind(msp.as_uuid())
+        .bind(credential.as_uuid())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(Failure::from)?;
+        Ok(row.as_ref().map(stored_settings).transpose()?)
+    }
+
+    async fn commit_settings(
+        &self,
+        msp: MspOrgId,
+        commit: SettingsCommit,
+    ) -> Result<CommitOutcome> {
+        let mut db = self.begin().await?;
+        let written = write_settings(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
     }
 

@@ -20,7 +20,10 @@ use crate::{
     SqliteStore,
     anchors::append_heads,
     column::{Columns as _, from_json, json, micros, present_until, signal_kind},
-    commit::{append_customer_audit, begins, credential_holds, finish, lease_holds, mapping_holds},
+    commit::{
+        append_customer_audit, begins, credential_holds, finish, lease_holds, mapping_holds,
+        settings_hold,
+    },
     failure::{Failure, Stop, holds},
     tickets::{append_outbox, outbox_row, ticket, write_ticket},
 };
@@ -382,6 +385,7 @@ async fn write_sweep(
     let mapping = commit.mapping.mapping;
     begins(db, store_time, msp, commit.event, commit).await?;
     credential_holds(db, msp, commit.credential).await?;
+    settings_hold(db, msp, commit.settings).await?;
     let company = mapping_holds(db, msp, commit.mapping).await?;
     let is_theirs =
         sqlx::query("SELECT 1 FROM company WHERE msp = ?1 AND id = ?2 AND converted_to = ?3")

@@ -2,12 +2,12 @@ use async_trait::async_trait;
 use regentra_sync::{
     model::{
         CompanyId, ComplianceOrgId, CredentialId, Mapping, MappingId, MappingState, MspOrgId,
-        NoteReason, OrganizationId, PortalCompany, Version,
+        NoteReason, OrganizationId, PortalCompany, StoredFrameworks, Version,
     },
     store::{
-        CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, Guard, MappingCommit,
-        MappingFilter, MappingPage, Mappings, PromotionCommit, Result, SeenOrganization,
-        Stamped as _,
+        CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, FrameworksCommit,
+        Guard, MappingCommit, MappingFilter, MappingPage, Mappings, PromotionCommit, Result,
+        SeenOrganization, Stamped as _,
     },
 };
 use serde::Serialize;
@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use crate::{
     SqliteStore,
     assets::{RetireScope, retire_and_reactivate},
-    column::{Columns as _, bigint, json, micros},
+    column::{Columns as _, bigint, from_json, json, micros},
     commit::{append_msp_audit, begins, credential_holds, finish},
     failure::{Failure, Stop, holds},
 };
@@ -277,6 +277,44 @@ async fn write_promotion(
     Ok(append_msp_audit(db, msp, audit).await?)
 }
 
+fn stored_frameworks(row: &SqliteRow) -> std::result::Result<StoredFrameworks, Failure> {
+    let frameworks = row.optional_text("frameworks")?;
+    let frameworks = frameworks.map(|text| from_json(&text, "frameworks"));
+    Ok(StoredFrameworks {
+        frameworks: frameworks.transpose()?.unwrap_or_default(),
+        version: Version::from_u32(row.number("frameworks_version")?),
+    })
+}
+
+async fn write_frameworks(
+    db: &mut SqliteConnection,
+    store_time: OffsetDateTime,
+    msp: MspOrgId,
+    commit: &FrameworksCommit,
+) -> std::result::Result<(), Stop> {
+    let FrameworksCommit {
+        event,
+        company,
+        expected,
+        frameworks,
+        audit,
+    } = commit;
+    begins(db, store_time, msp, *event, commit).await?;
+    let update = "UPDATE company SET frameworks = ?1, frameworks_version = ?2 \
+                  WHERE msp = ?3 AND id = ?4 AND frameworks_version = ?5";
+    let decided = frameworks.is_decided().then(|| json(frameworks));
+    let updated = sqlx::query(update)
+        .bind(decided.transpose()?)
+        .bind(expected.next().as_u32())
+        .bind(msp.as_uuid())
+        .bind(company.as_uuid())
+        .bind(expected.as_u32())
+        .execute(&mut *db)
+        .await?;
+    holds(updated.rows_affected() == 1, Guard::Company)?;
+    Ok(append_msp_audit(db, msp, audit).await?)
+}
+
 #[async_trait]
 impl Mappings for SqliteStore {
     async fn mappings(&self, msp: MspOrgId, credential: CredentialId) -> Result<Vec<Mapping>> {
@@ -439,5 +477,31 @@ mod tests {
             assert!(plan.contains(lookup), "{plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{plan}");
         }
+    }
+
+    async fn adopted_frameworks(
+        &self,
+        msp: MspOrgId,
+        company: CompanyId,
+    ) -> Result<Option<StoredFrameworks>> {
+        let row = sqlx::query(
+            "SELECT frameworks, frameworks_version FROM company WHERE msp = ?1 AND id = ?2",
+        )
+        .bind(msp.as_uuid())
+        .bind(company.as_uuid())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(Failure::from)?;
+        Ok(row.as_ref().map(stored_frameworks).transpose()?)
+    }
+
+    async fn commit_frameworks(
+        &self,
+        msp: MspOrgId,
+        commit: FrameworksCommit,
+    ) -> Result<CommitOutcome> {
+        let mut db = self.begin().await?;
+        let written = write_frameworks(&mut db, self.clock.now(), msp, &commit).await;
+        finish(db, written).await
     }
 }

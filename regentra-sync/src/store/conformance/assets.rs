@@ -216,6 +216,9 @@ pub async fn asset_commits_hold_their_guards(store: &dyn Store) {
     stale.credential.as_mut().unwrap().generation = world.credential.generation.next();
     cases.push((stale, Guard::Credential));
     let mut stale = commit();
+    stale.settings.as_mut().unwrap().version = Version::FIRST.next();
+    cases.push((stale, Guard::Settings));
+    let mut stale = commit();
     stale.mapping.as_mut().unwrap().version = world.mapping.version.next();
     cases.push((stale, Guard::Mapping));
     let mut stale = commit();
@@ -233,6 +236,7 @@ pub async fn asset_commits_hold_their_guards(store: &dyn Store) {
 
     let none = AssetCommit {
         credential: None,
+        settings: None,
         mapping: None,
         lease: None,
         ..commit()

@@ -13,11 +13,11 @@ use super::{
 use crate::{
     host::ManualClock,
     model::{
-        AUTHORIZATION_LIFETIME, AnchoringFailure, AuditRow, CLOCK_TOLERANCE, CompanyId,
-        ComplianceOrgId, Fingerprint, LeaseKey, MappingState, NINJAONE_WINDOWS, NoteReason,
-        OutboxAction, OutboxId, OutboxRow, PortalCompany, RegionKey, RunKind, RunOutcome,
-        RunRecord, RunSubject, Source, Spend, Ticket, TicketTick, TimeFault, Version, WorkerId,
-        verify_times,
+        AUTHORIZATION_LIFETIME, AdoptedFrameworks, AnchoringFailure, AuditRow, CLOCK_TOLERANCE,
+        CompanyId, ComplianceOrgId, ConnectionSettings, Fingerprint, LeaseKey, MappingState,
+        NINJAONE_WINDOWS, NoteReason, OutboxAction, OutboxId, OutboxRow, PortalCompany, RegionKey,
+        RunKind, RunOutcome, RunRecord, RunSubject, Source, Spend, Ticket, TicketTick, TimeFault,
+        Version, WorkerId, verify_times,
     },
     store::{
         CommitOutcome, DeliveryCommit, DiscoveryCommit, Guard, PromotionCommit, RowsAhead,
@@ -71,7 +71,7 @@ pub async fn a_commit_ahead_of_the_stores_clock_is_refused(store: &dyn Store, cl
 }
 
 /// Everything that is written with a time of a process: in each row that one time is the given one, and all others are right.
-const STAMPED: [&str; 36] = [
+const STAMPED: [&str; 38] = [
     "connect: connected_at",
     "connect: disconnected_at",
     "connect: audit",
@@ -90,6 +90,8 @@ const STAMPED: [&str; 36] = [
     "decision: company",
     "decision: audit",
     "promotion: audit",
+    "settings: audit",
+    "frameworks: audit",
     "assets: created_at",
     "assets: updated_at",
     "assets: missing_since",
@@ -279,6 +281,16 @@ async fn write(
                 audit: vec![audit()],
             };
             store.commit_promotion(msp, commit).await
+        }
+        "settings" => {
+            let mut commit = world.configuring(label, ConnectionSettings::default());
+            stamp(&mut commit.audit);
+            store.commit_settings(msp, commit).await
+        }
+        "frameworks" => {
+            let mut commit = world.adopting(label, AdoptedFrameworks::default());
+            stamp(&mut commit.audit);
+            store.commit_frameworks(msp, commit).await
         }
         "assets" => {
             let mut asset = world.asset(Source::Ninjaone, label);

@@ -1,17 +1,21 @@
 //! Laws of [`Connections`](crate::store::Connections).
 
 use futures_util::future::join_all;
+use serde_json::json;
 use time::Duration;
 
 use super::world::{World, at, committed, credential, secrets};
 use crate::{
     host::ManualClock,
     model::{
-        AssetStatus, AuditDetails, ComplianceOrgId, NoteReason, OutboxAction, PendingAuthorization,
-        RegionKey, Source, StateDigest, TicketState, Version,
+        AssetStatus, AuditDetails, ComplianceOrgId, ConnectionSettings, NoteReason, OutboxAction,
+        PendingAuthorization, RegionKey, Source, StateDigest, StoredSettings, TicketState, Version,
     },
     seal::{KeyCheck, Sealed},
-    store::{AssetFilter, AuditPage, CommitOutcome, Guard, SecretsCommit, Store, TicketWrite},
+    store::{
+        AssetFilter, AuditPage, CommitOutcome, Guard, SecretsCommit, SettingsCommit, Store,
+        TicketWrite,
+    },
 };
 
 pub async fn a_credential_is_read_by_its_msp_only(store: &dyn Store) {
@@ -444,6 +448,180 @@ pub async fn nothing_is_committed_after_a_disconnect(store: &dyn Store) {
         );
         assert_eq!(world.snapshot().await, before);
     }
+}
+
+/// Settings of every kind, and two that no release knows.
+fn settings(field: &str) -> ConnectionSettings {
+    let json = json!({
+        "custom_fields": [{"question": "disk_encrypted", "field": field, "yes": ["\"on\" \u{2013} caf\u{e9}"], "no": ["off"]}],
+        "entra_device_id_field": "entraId",
+        "kinds_in_use": "os",
+        "of_a_later_release": {"rules": [1, null, "\u{0}"], "deep": {"er": 18_446_744_073_709_551_615_u64}},
+        "another": null,
+    });
+    serde_json::from_value(json).unwrap()
+}
+
+async fn settings_of(world: &World<'_>) -> StoredSettings {
+    let stored = world
+        .store
+        .connection_settings(world.msp, world.credential.id);
+    stored.await.unwrap().unwrap()
+}
+
+pub async fn settings_are_read_as_they_were_written(store: &dyn Store) {
+    let world = World::new(store, 1).await;
+    assert_eq!(settings_of(&world).await, StoredSettings::default());
+    let (first, second) = (settings("filevault"), ConnectionSettings::default());
+    let commit = world.configuring("first", first.clone());
+    committed(store.commit_settings(world.msp, commit).await.unwrap());
+    let stored = settings_of(&world).await;
+    assert_eq!(stored.settings, first);
+    assert_eq!(
+        serde_json::to_string(&stored.settings).unwrap(),
+        serde_json::to_string(&first).unwrap(),
+        "what no release knows, too"
+    );
+    assert_eq!(stored.version, Version::FIRST.next());
+    let trail = store.msp_audit(world.msp, AuditPage::newest(1)).await;
+    assert_eq!(trail.unwrap(), [world.audit("first", 2)]);
+
+    let commit = SettingsCommit {
+        guard: stored.guard(world.credential.id),
+        ..world.configuring("second", second.clone())
+    };
+    committed(store.commit_settings(world.msp, commit).await.unwrap());
+    let stored = settings_of(&world).await;
+    assert_eq!(stored.settings, second);
+    assert_eq!(stored.version, Version::FIRST.next().next());
+}
+
+pub async fn settings_delivered_twice_are_written_once(store: &dyn Store) {
+    let world = World::new(store, 1).await;
+    let commit = world.configuring("once", settings("filevault"));
+    committed(
+        store
+            .commit_settings(world.msp, commit.clone())
+            .await
+            .unwrap(),
+    );
+    let before = world.snapshot().await;
+    for version in [Version::FIRST, Version::FIRST.next()] {
+        let mut again = commit.clone();
+        again.guard.version = version;
+        again.settings = ConnectionSettings::default();
+        let outcome = store.commit_settings(world.msp, again).await.unwrap();
+        assert_eq!(outcome, CommitOutcome::AlreadyCommitted);
+    }
+    assert_eq!(world.snapshot().await, before);
+}
+
+pub async fn of_two_changes_of_settings_at_once_one_is_written(store: &dyn Store) {
+    let world = World::new(store, 1).await;
+    let changes = (0..8).map(|number| {
+        let label = format!("change {number}");
+        let commit = world.configuring(&label, settings(&format!("field{number}")));
+        async move {
+            (
+                number,
+                store.commit_settings(world.msp, commit).await.unwrap(),
+            )
+        }
+    });
+    let outcomes = join_all(changes).await;
+    let written: Vec<_> = outcomes
+        .iter()
+        .filter(|(_, outcome)| *outcome == CommitOutcome::Committed)
+        .collect();
+    assert_eq!(written.len(), 1, "{outcomes:?}");
+    let superseded = CommitOutcome::Superseded(Guard::Settings);
+    let lost = outcomes
+        .iter()
+        .filter(|(_, outcome)| *outcome == superseded);
+    assert_eq!(lost.count(), 7, "{outcomes:?}");
+    let stored = settings_of(&world).await;
+    assert_eq!(stored.settings, settings(&format!("field{}", written[0].0)));
+    assert_eq!(stored.version, Version::FIRST.next());
+}
+
+pub async fn settings_of_another_msp_or_connection_are_neither_read_nor_written(store: &dyn Store) {
+    let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
+    let mut eu = one.connecting();
+    eu.event = one.event("eu");
+    eu.audit = Vec::new();
+    eu.credential = credential(one.msp, RegionKey::from_stored("eu"), 3);
+    let id = eu.credential.id;
+    committed(store.commit_connect(one.msp, eu).await.unwrap());
+    let commit = one.configuring("ours", settings("filevault"));
+    committed(store.commit_settings(one.msp, commit).await.unwrap());
+    let other_region = store.connection_settings(one.msp, id).await.unwrap();
+    assert_eq!(other_region, Some(StoredSettings::default()));
+    assert_eq!(settings_of(&two).await, StoredSettings::default());
+    let foreign = store.connection_settings(two.msp, one.credential.id);
+    assert_eq!(foreign.await.unwrap(), None);
+
+    let before = (one.snapshot().await, two.snapshot().await);
+    let foreign = SettingsCommit {
+        guard: settings_of(&one).await.guard(one.credential.id),
+        ..two.configuring("foreign", settings("mine"))
+    };
+    let outcome = store.commit_settings(two.msp, foreign).await.unwrap();
+    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Settings));
+    let nowhere = World::empty(store, 4);
+    let commit = nowhere.configuring("nowhere", settings("mine"));
+    let outcome = store.commit_settings(nowhere.msp, commit).await.unwrap();
+    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Settings));
+    assert_eq!((one.snapshot().await, two.snapshot().await), before);
+}
+
+pub async fn settings_survive_a_disconnect_a_reconnect_and_other_secrets(store: &dyn Store) {
+    let world = World::new(store, 1).await;
+    let commit = world.configuring("settings", settings("filevault"));
+    committed(store.commit_settings(world.msp, commit).await.unwrap());
+    let stored = settings_of(&world).await;
+    let commit = rewriting(&world, "secrets", Version::FIRST);
+    committed(store.commit_secrets(world.msp, commit).await.unwrap());
+    assert_eq!(settings_of(&world).await, stored);
+    world.disconnect(5).await;
+    assert_eq!(settings_of(&world).await, stored);
+    // They may be changed meanwhile.
+    let commit = SettingsCommit {
+        guard: stored.guard(world.credential.id),
+        ..world.configuring("meanwhile", settings("vault"))
+    };
+    committed(store.commit_settings(world.msp, commit).await.unwrap());
+    let stored = settings_of(&world).await;
+    let mut again = world.connecting();
+    again.event = world.event("again");
+    again.audit = Vec::new();
+    again.expected = Some(world.credential.generation.next());
+    again.credential.generation = world.credential.generation.next().next();
+    committed(store.commit_connect(world.msp, again).await.unwrap());
+    assert_eq!(settings_of(&world).await, stored);
+    assert_eq!(stored.settings, settings("vault"));
+}
+
+/// A run that read by the old settings may have taken for good what the new ones do not.
+pub async fn nothing_that_was_read_by_changed_settings_is_written(store: &dyn Store) {
+    let world = World::new(store, 1).await;
+    let sweep = world.sweeping("sweep", 3).await;
+    let assets = world.writing("assets", vec![world.asset(Source::Ninjaone, "1")]);
+    let commit = world.configuring("settings", settings("filevault"));
+    committed(store.commit_settings(world.msp, commit).await.unwrap());
+    let before = world.snapshot().await;
+    let superseded = CommitOutcome::Superseded(Guard::Settings);
+    let (msp, customer) = (world.msp, world.customer);
+    let outcome = store.commit_sweep(msp, customer, sweep.clone()).await;
+    assert_eq!(outcome.unwrap(), superseded);
+    let outcome = store.commit_assets(msp, assets.clone()).await.unwrap();
+    assert_eq!(outcome, superseded);
+    assert_eq!(world.snapshot().await, before);
+    // Under the new ones, and the same events, they are.
+    let guard = settings_of(&world).await.guard(world.credential.id);
+    let (mut sweep, mut assets) = (sweep, assets);
+    (sweep.settings, assets.settings) = (guard, Some(guard));
+    committed(store.commit_sweep(msp, customer, sweep).await.unwrap());
+    committed(store.commit_assets(msp, assets).await.unwrap());
 }
 
 pub async fn a_pending_authorization_is_taken_once_in_time_by_its_msp(

@@ -155,6 +155,9 @@ pub async fn a_sweep_whose_guard_fails_writes_nothing(store: &dyn Store) {
     stale.credential.generation = world.credential.generation.next();
     cases.push((stale, Guard::Credential));
     let mut stale = fresh.clone();
+    stale.settings.version = Version::FIRST.next();
+    cases.push((stale, Guard::Settings));
+    let mut stale = fresh.clone();
     stale.mapping.version = world.mapping.version.next();
     cases.push((stale, Guard::Mapping));
     let mut stale = fresh.clone();
@@ -224,13 +227,14 @@ pub async fn a_sweep_with_rows_of_another_customer_or_mapping_is_refused(store: 
     let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
     let before = (one.snapshot().await, two.snapshot().await);
     let (ours, theirs) = (full(&one, "ours", 3).await, full(&two, "theirs", 3).await);
-    let mut mixed = vec![ours.clone(); 6];
+    let mut mixed = vec![ours.clone(); 7];
     mixed[0].signals[4] = theirs.signals[4].clone();
     mixed[1].evidence[0] = theirs.evidence[0].clone();
     mixed[2].tickets = theirs.tickets;
     mixed[3].outbox = theirs.outbox;
     mixed[4].tickets[0].ticket.key.compliance_org = two.customer;
     mixed[5].tickets[0].ticket.key.mapping = two.mapping.id;
+    mixed[6].settings.credential = two.credential.id;
     for commit in mixed {
         let refused = store.commit_sweep(one.msp, one.customer, commit).await;
         assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Other);

@@ -3,13 +3,14 @@
 use super::world::{World, at, committed, credential, mapping};
 use crate::{
     model::{
-        AssetStatus, CompanyId, ComplianceOrgId, CredentialId, Mapping, MappingId, MappingState,
-        NoteReason, OrganizationId, OutboxAction, PortalCompany, RegionKey, Source,
+        AdoptedFrameworks, AssetStatus, CompanyId, ComplianceOrgId, CredentialId, Mapping,
+        MappingId, MappingState, NoteReason, OrganizationId, OutboxAction, PortalCompany,
+        RegionKey, Source, StoredFrameworks, Version,
     },
     store::{
         AssetFilter, AuditPage, CommitOutcome, CompanyFilter, CompanyPage, ConnectCommit, Decision,
-        DiscoveryCommit, Guard, MappingCommit, MappingFilter, MappingPage, PromotionCommit,
-        SeenOrganization, Store, TicketWrite,
+        DiscoveryCommit, FrameworksCommit, Guard, MappingCommit, MappingFilter, MappingPage,
+        PromotionCommit, SeenOrganization, Store, TicketWrite,
     },
 };
 
@@ -611,5 +612,95 @@ pub async fn adding_a_company_leaves_one_that_exists(store: &dyn Store) {
     assert_eq!(
         store.company(world.msp, world.company.id).await.unwrap(),
         Some(world.company.clone())
+    );
+}
+
+fn adopted(json: &str) -> AdoptedFrameworks {
+    serde_json::from_str(json).unwrap()
+}
+
+async fn frameworks_of(world: &World<'_>) -> StoredFrameworks {
+    let stored = world.store.adopted_frameworks(world.msp, world.company.id);
+    stored.await.unwrap().unwrap()
+}
+
+pub async fn adopted_frameworks_are_read_as_they_were_written(store: &dyn Store) {
+    let world = World::new(store, 1).await;
+    assert_eq!(frameworks_of(&world).await, StoredFrameworks::default());
+    let mut version = Version::FIRST;
+    // No framework is not the same as no decision; one that no release knows stays.
+    for json in [r#"["of_a_later_release","soc_2"]"#, "[]", "null", "[]"] {
+        let commit = FrameworksCommit {
+            expected: version,
+            ..world.adopting(&format!("{version}"), adopted(json))
+        };
+        let label = format!("{version}");
+        committed(store.commit_frameworks(world.msp, commit).await.unwrap());
+        version = version.next();
+        let frameworks = adopted(json);
+        let stored = StoredFrameworks {
+            frameworks,
+            version,
+        };
+        assert_eq!(frameworks_of(&world).await, stored);
+        let trail = store.msp_audit(world.msp, AuditPage::newest(9)).await;
+        assert!(trail.unwrap().contains(&world.audit(&label, 2)));
+    }
+    assert_eq!(
+        store.company(world.msp, world.company.id).await.unwrap(),
+        Some(world.company.clone())
+    );
+}
+
+pub async fn a_decision_about_frameworks_compares_the_version(store: &dyn Store) {
+    let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
+    let commit = one.adopting("first", adopted(r#"["soc_2"]"#));
+    committed(
+        store
+            .commit_frameworks(one.msp, commit.clone())
+            .await
+            .unwrap(),
+    );
+    let before = (one.snapshot().await, two.snapshot().await);
+    // Twice; from what was read before; of a company that is not there; of another MSP's.
+    let outcome = store.commit_frameworks(one.msp, commit.clone()).await;
+    assert_eq!(outcome.unwrap(), CommitOutcome::AlreadyCommitted);
+    let superseded = CommitOutcome::Superseded(Guard::Company);
+    let stale = one.adopting("stale", AdoptedFrameworks::default());
+    let outcome = store.commit_frameworks(one.msp, stale).await.unwrap();
+    assert_eq!(outcome, superseded);
+    let mut unknown = one.adopting("unknown", AdoptedFrameworks::default());
+    unknown.company = CompanyId::of_name(one.msp, "nobody");
+    let outcome = store.commit_frameworks(one.msp, unknown).await.unwrap();
+    assert_eq!(outcome, superseded);
+    let foreign = FrameworksCommit {
+        company: one.company.id,
+        expected: Version::FIRST.next(),
+        ..two.adopting("foreign", AdoptedFrameworks::default())
+    };
+    let outcome = store.commit_frameworks(two.msp, foreign).await.unwrap();
+    assert_eq!(outcome, superseded);
+    assert_eq!((one.snapshot().await, two.snapshot().await), before);
+    let foreign = store.adopted_frameworks(two.msp, one.company.id).await;
+    assert_eq!(foreign.unwrap(), None);
+}
+
+pub async fn promoting_and_mapping_leave_the_adopted_frameworks(store: &dyn Store) {
+    let world = World::empty(store, 1);
+    let company = world.company.clone();
+    store.add_company(world.msp, company.clone()).await.unwrap();
+    let commit = world.adopting("adopt", adopted(r#"["pci_dss"]"#));
+    committed(store.commit_frameworks(world.msp, commit).await.unwrap());
+    let commit = PromotionCommit {
+        event: world.event("promote"),
+        company: company.id,
+        compliance_org: world.customer,
+        audit: Vec::new(),
+    };
+    committed(store.commit_promotion(world.msp, commit).await.unwrap());
+    store.add_company(world.msp, company).await.unwrap();
+    assert_eq!(
+        frameworks_of(&world).await.frameworks,
+        adopted(r#"["pci_dss"]"#)
     );
 }

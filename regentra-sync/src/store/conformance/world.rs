@@ -10,19 +10,20 @@ use uuid::Uuid;
 use crate::{
     host::ManualClock,
     model::{
-        Actor, Asset, AssetContent, AssetId, AssetStatus, AuditDetails, AuditRow, CompanyId,
-        ComplianceOrgId, Credential, CredentialId, EventId, EvidenceHead, EvidenceRoot,
-        EvidenceRow, Fingerprint, Generation, Grant, Lease, LeaseKey, Mapping, MappingId,
-        MappingState, MspOrgId, OrganizationId, OutboxRow, PortalCompany, RegionKey, RunRecord,
-        SealedSecrets, SignalKey, SignatureChanges, SignatureHistory, SignatureRecord,
-        SignatureState, Source, SweepCounts, TenantView, Ticket, TicketState, Version, WorkerId,
-        chain_start,
+        Actor, AdoptedFrameworks, Asset, AssetContent, AssetId, AssetStatus, AuditDetails,
+        AuditRow, CompanyId, ComplianceOrgId, ConnectionSettings, Credential, CredentialId,
+        EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fingerprint, Generation, Grant, Lease,
+        LeaseKey, Mapping, MappingId, MappingState, MspOrgId, OrganizationId, OutboxRow,
+        PortalCompany, RegionKey, RunRecord, SealedSecrets, SettingsGuard, SignalKey,
+        SignatureChanges, SignatureHistory, SignatureRecord, SignatureState, Source,
+        StoredFrameworks, StoredSettings, SweepCounts, TenantView, Ticket, TicketState, Version,
+        WorkerId, chain_start,
     },
     seal::Sealed,
     store::{
         AssetCommit, AssetFilter, AssetWrite, AuditPage, CommitOutcome, ConnectCommit,
-        DisconnectCommit, DiscoveryCommit, MappingCommit, PromotionCommit, Store, StoredSignal,
-        SweepCommit, SweepState,
+        DisconnectCommit, DiscoveryCommit, FrameworksCommit, MappingCommit, PromotionCommit,
+        SettingsCommit, Store, StoredSignal, SweepCommit, SweepState,
     },
 };
 
@@ -107,6 +108,8 @@ pub struct World<'a> {
 #[derive(Debug, PartialEq)]
 pub struct Snapshot {
     credentials: Vec<Credential>,
+    settings: Option<StoredSettings>,
+    frameworks: Option<StoredFrameworks>,
     companies: Vec<PortalCompany>,
     mappings: Vec<Mapping>,
     assets: Vec<Asset>,
@@ -372,12 +375,42 @@ impl<'a> World<'a> {
         }
     }
 
+    /// What a commit carries while nobody has changed the settings of the world's connection.
+    #[must_use]
+    pub fn settings_guard(&self) -> SettingsGuard {
+        StoredSettings::default().guard(self.credential.id)
+    }
+
+    /// A commit that changes the settings of the world's connection for the first time.
+    #[must_use]
+    pub fn configuring(&self, label: &str, settings: ConnectionSettings) -> SettingsCommit {
+        SettingsCommit {
+            event: self.event(label),
+            guard: self.settings_guard(),
+            settings,
+            audit: vec![self.audit(label, 2)],
+        }
+    }
+
+    /// A commit that decides for the first time which frameworks the world's company has adopted.
+    #[must_use]
+    pub fn adopting(&self, label: &str, frameworks: AdoptedFrameworks) -> FrameworksCommit {
+        FrameworksCommit {
+            event: self.event(label),
+            company: self.company.id,
+            expected: Version::FIRST,
+            frameworks,
+            audit: vec![self.audit(label, 2)],
+        }
+    }
+
     /// A commit that writes these assets for the first time, under all guards.
     #[must_use]
     pub fn writing(&self, label: &str, assets: Vec<Asset>) -> AssetCommit {
         AssetCommit {
             event: self.event(label),
             credential: Some(self.credential.guard()),
+            settings: Some(self.settings_guard()),
             mapping: Some(self.mapping.guard()),
             lease: Some(self.lease),
             writes: assets
@@ -446,6 +479,7 @@ impl<'a> World<'a> {
         SweepCommit {
             event,
             credential: self.credential.guard(),
+            settings: self.settings_guard(),
             mapping: self.mapping.guard(),
             lease: self.lease,
             scheduled_at: at(minutes.min(0)),
@@ -556,6 +590,14 @@ impl<'a> World<'a> {
         }
         Snapshot {
             credentials: store.credentials(msp).await.unwrap(),
+            settings: store
+                .connection_settings(msp, self.credential.id)
+                .await
+                .unwrap(),
+            frameworks: store
+                .adopted_frameworks(msp, self.company.id)
+                .await
+                .unwrap(),
             companies: store.companies(msp).await.unwrap(),
             mappings: store.mappings(msp, self.credential.id).await.unwrap(),
             assets: store.assets(msp, AssetFilter::All).await.unwrap(),

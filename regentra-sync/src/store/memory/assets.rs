@@ -51,12 +51,14 @@ impl Assets for MemoryStore {
                 let AssetCommit {
                     event,
                     credential,
+                    settings,
                     mapping,
                     lease,
                     writes,
                     audit,
                 } = commit;
                 credential.map_or(Ok(()), |guard| state.credential_holds(msp, guard))?;
+                settings.map_or(Ok(()), |guard| state.settings_hold(msp, guard))?;
                 mapping.map_or(Ok(()), |guard| state.mapping_holds(msp, guard).map(drop))?;
                 lease
                     .as_ref()

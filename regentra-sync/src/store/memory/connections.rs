@@ -6,12 +6,13 @@ use time::OffsetDateTime;
 use super::{MemoryStore, State, holds, outcome};
 use crate::{
     model::{
-        AuditRow, Credential, CredentialId, MspOrgId, NoteReason, PendingAuthorization, StateDigest,
+        AuditRow, Credential, CredentialId, MspOrgId, NoteReason, PendingAuthorization,
+        StateDigest, StoredSettings,
     },
     seal::KeyCheck,
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
-        check_begun, check_not_ahead,
+        SettingsCommit, check_begun, check_not_ahead,
     },
 };
 
@@ -99,6 +100,41 @@ impl Connections for MemoryStore {
 
                 stored.secrets = Some(secrets);
                 stored.secrets_version = expected.next();
+                state.append_msp_audit(msp, audit);
+                Ok(state.committed(msp, event))
+            })())
+        })
+        .await
+    }
+
+    async fn connection_settings(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+    ) -> Result<Option<StoredSettings>> {
+        self.with(|state| Ok(state.stored_settings(msp, credential)))
+            .await
+    }
+
+    async fn commit_settings(
+        &self,
+        msp: MspOrgId,
+        commit: SettingsCommit,
+    ) -> Result<CommitOutcome> {
+        self.with(|state| {
+            outcome((|| {
+                state.begins(msp, commit.event, &commit, self.clock.now())?;
+                let SettingsCommit {
+                    event,
+                    guard,
+                    settings,
+                    audit,
+                } = commit;
+                state.settings_hold(msp, guard)?;
+
+                let version = guard.version.next();
+                let stored = StoredSettings { settings, version };
+                state.settings.insert((msp, guard.credential), stored);
                 state.append_msp_audit(msp, audit);
                 Ok(state.committed(msp, event))
             })())

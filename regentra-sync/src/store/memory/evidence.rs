@@ -106,6 +106,7 @@ impl State {
     ) -> std::result::Result<(), Stopped> {
         self.begins(msp, commit.event, commit, store_time)?;
         self.credential_holds(msp, commit.credential)?;
+        self.settings_hold(msp, commit.settings)?;
         let company = self.mapping_holds(msp, commit.mapping)?;
         let company = self.companies.get(&(msp, company));
         holds(

@@ -6,11 +6,11 @@ use super::{MemoryStore, holds, outcome};
 use crate::{
     model::{
         CompanyId, CredentialId, Mapping, MappingId, MappingState, MspOrgId, NoteReason,
-        PortalCompany,
+        PortalCompany, StoredFrameworks,
     },
     store::{
-        CommitOutcome, CompanyPage, DiscoveryCommit, Guard, MappingCommit, MappingPage, Mappings,
-        PromotionCommit, Result, Stamped as _,
+        CommitOutcome, CompanyPage, DiscoveryCommit, FrameworksCommit, Guard, MappingCommit,
+        MappingPage, Mappings, PromotionCommit, Result, Stamped as _,
     },
 };
 
@@ -232,6 +232,52 @@ impl Mappings for MemoryStore {
                 let stored = stored.ok_or(CommitOutcome::Superseded(Guard::Company))?;
 
                 stored.converted_to = Some(compliance_org);
+                state.append_msp_audit(msp, audit);
+                Ok(state.committed(msp, event))
+            })())
+        })
+        .await
+    }
+
+    async fn adopted_frameworks(
+        &self,
+        msp: MspOrgId,
+        company: CompanyId,
+    ) -> Result<Option<StoredFrameworks>> {
+        self.with(|state| {
+            let key = (msp, company);
+            let stored = state.frameworks.get(&key).cloned().unwrap_or_default();
+            Ok(state.companies.contains_key(&key).then_some(stored))
+        })
+        .await
+    }
+
+    async fn commit_frameworks(
+        &self,
+        msp: MspOrgId,
+        commit: FrameworksCommit,
+    ) -> Result<CommitOutcome> {
+        self.with(|state| {
+            outcome((|| {
+                state.begins(msp, commit.event, &commit, self.clock.now())?;
+                let FrameworksCommit {
+                    event,
+                    company,
+                    expected,
+                    frameworks,
+                    audit,
+                } = commit;
+                let key = (msp, company);
+                let stored = state.frameworks.get(&key).cloned().unwrap_or_default();
+                let is_as_read = state.companies.contains_key(&key) && stored.version == expected;
+                holds(is_as_read, Guard::Company)?;
+
+                let version = expected.next();
+                let stored = StoredFrameworks {
+                    frameworks,
+                    version,
+                };
+                state.frameworks.insert(key, stored);
                 state.append_msp_audit(msp, audit);
                 Ok(state.committed(msp, event))
             })())

@@ -13,7 +13,10 @@ use regentra_sync::{
         ListedOrganization, MappingId, MspOrgId, OrganizationId, OrganizationList, RegionKey,
         Report, ReportOutcome, SweepCounts,
     },
-    ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption, Verdict},
+    ninjaone::{
+        Access, Assessment, AssessmentRequest, DeviceListRequest, NinjaOne, Redeemed, Redemption,
+        Verdict,
+    },
     ninjaone_client::ErrorKind as Vendor,
     regentra_evidence::{Metadata, Scope, Signal, SignalKind, Status},
     store::conformance::world,
@@ -466,12 +469,8 @@ impl NinjaOne for Truths {
         })
     }
 
-    async fn devices(
-        &self,
-        access: &Access,
-        organization: OrganizationId,
-        _ceiling: usize,
-    ) -> Result<DeviceList> {
+    async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList> {
+        let organization = request.organization;
         let (_, truth) = self.behind(access).await;
         let listing = truth.list_devices(organization.get()).map_err(timed_out)?;
         let rows = listing.rows.iter();

@@ -15,7 +15,9 @@ use regentra_sync::{
         Actor, ActorId, CompanyId, ComplianceOrgId, CredentialId, DeviceList, EventId, LeaseKey,
         MappingId, MspOrgId, OrganizationId, OrganizationList, PortalCompany, RegionKey, WorkerId,
     },
-    ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption},
+    ninjaone::{
+        Access, Assessment, AssessmentRequest, DeviceListRequest, NinjaOne, Redeemed, Redemption,
+    },
     schedule::{Cadence, Event, PlanKind, SweepEvent, SyncEvent},
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
@@ -278,14 +280,9 @@ impl NinjaOne for NinjaOnes {
             .await
     }
 
-    async fn devices(
-        &self,
-        access: &Access,
-        organization: OrganizationId,
-        ceiling: usize,
-    ) -> Result<DeviceList> {
+    async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList> {
         let behind = self.behind(&access.client_id)?;
-        behind.devices(access, organization, ceiling).await
+        behind.devices(access, request).await
     }
 
     async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {

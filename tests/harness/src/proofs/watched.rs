@@ -8,16 +8,16 @@ use regentra_sync::{
         AnchoringFailure, Asset, AuditRow, BudgetUsage, CompanyId, ComplianceOrgId, Credential,
         CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fingerprint, Lease,
         LeaseKey, Mapping, MappingId, MspOrgId, OutboxRow, PendingAuthorization, PortalCompany,
-        RunRecord, Spend, StateDigest, Ticket, Window, WorkerId,
+        RunRecord, Spend, StateDigest, StoredFrameworks, StoredSettings, Ticket, Window, WorkerId,
     },
     regentra_evidence::SignalKind,
     seal::KeyCheck,
     store::{
         ActiveCredential, Anchors, AssetCommit, AssetFilter, AssetPage, Assets, AuditPage,
         AuditTrail, Budget, CommitOutcome, CompanyPage, ConnectCommit, Connections, DeliveryCommit,
-        DisconnectCommit, DiscoveryCommit, Evidence, MappingCommit, MappingPage, Mappings, Planner,
-        PromotedMapping, PromotionCommit, Result, RootCommit, RowsAhead, Runs, SecretsCommit,
-        Store, StoredSignal, SweepCommit, SweepState, Tickets,
+        DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, MappingCommit, MappingPage,
+        Mappings, Planner, PromotedMapping, PromotionCommit, Result, RootCommit, RowsAhead, Runs,
+        SecretsCommit, SettingsCommit, Store, StoredSignal, SweepCommit, SweepState, Tickets,
     },
 };
 use time::{Duration, OffsetDateTime};
@@ -93,6 +93,8 @@ watched! {
         Credential = credential(msp: MspOrgId, credential: CredentialId) -> Option<Credential>;
         KeepKeyCheck = keep_key_check(offered: KeyCheck) -> KeyCheck;
         CommitConnect = commit_connect(msp: MspOrgId, commit: ConnectCommit) -> CommitOutcome;
+        ConnectionSettings = connection_settings(msp: MspOrgId, credential: CredentialId) -> Option<StoredSettings>;
+        CommitSettings = commit_settings(msp: MspOrgId, commit: SettingsCommit) -> CommitOutcome;
         CommitSecrets = commit_secrets(msp: MspOrgId, commit: SecretsCommit) -> CommitOutcome;
         CommitDisconnect = commit_disconnect(msp: MspOrgId, commit: DisconnectCommit) -> CommitOutcome;
         BeginAuthorization = begin_authorization(
@@ -113,6 +115,8 @@ watched! {
         CommitDiscovery = commit_discovery(msp: MspOrgId, commit: DiscoveryCommit) -> CommitOutcome;
         CommitMapping = commit_mapping(msp: MspOrgId, commit: MappingCommit) -> CommitOutcome;
         CommitPromotion = commit_promotion(msp: MspOrgId, commit: PromotionCommit) -> CommitOutcome;
+        AdoptedFrameworks = adopted_frameworks(msp: MspOrgId, company: CompanyId) -> Option<StoredFrameworks>;
+        CommitFrameworks = commit_frameworks(msp: MspOrgId, commit: FrameworksCommit) -> CommitOutcome;
     }
     Assets {
         AssetsOf = assets(msp: MspOrgId, filter: AssetFilter) -> Vec<Asset>;

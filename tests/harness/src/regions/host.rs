@@ -12,7 +12,9 @@ use regentra_sync::{
         DeviceList, EventId, MappingId, MspOrgId, OrganizationId, OrganizationList, PortalCompany,
         RegionKey,
     },
-    ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption},
+    ninjaone::{
+        Access, Assessment, AssessmentRequest, DeviceListRequest, NinjaOne, Redeemed, Redemption,
+    },
     regentra_evidence::{SignalKind, Status, posture::Posture},
     schedule::{Cadence, Event, PlanKind, SweepEvent},
     seal::{KeyId, Keyring, MasterKey},
@@ -92,13 +94,8 @@ impl NinjaOne for NinjaOnes {
         self.of(access).organizations(access, ceiling).await
     }
 
-    async fn devices(
-        &self,
-        access: &Access,
-        organization: OrganizationId,
-        ceiling: usize,
-    ) -> Result<DeviceList> {
-        self.of(access).devices(access, organization, ceiling).await
+    async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList> {
+        self.of(access).devices(access, request).await
     }
 
     async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {

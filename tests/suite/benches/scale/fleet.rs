@@ -10,7 +10,10 @@ use regentra_sync::{
         AssetContent, Contact, DeviceId, DeviceList, ListedDevice, ListedOrganization,
         OrganizationId, OrganizationList, Report, ReportOutcome, SweepCounts,
     },
-    ninjaone::{Access, Assessment, AssessmentRequest, NinjaOne, Redeemed, Redemption, Verdict},
+    ninjaone::{
+        Access, Assessment, AssessmentRequest, DeviceListRequest, NinjaOne, Redeemed, Redemption,
+        Verdict,
+    },
     regentra_evidence::{
         ActivityKey, AntivirusPosture, AttemptFact, BackupActivity, BackupEvent, BackupFact,
         Conversion, Definitions, DeviceClass, DeviceFact, DeviceKey, DiskEncryption, Encryption,
@@ -116,12 +119,12 @@ impl NinjaOne for Fleet {
         })
     }
 
-    async fn devices(
-        &self,
-        _: &Access,
-        organization: OrganizationId,
-        ceiling: usize,
-    ) -> Result<DeviceList> {
+    async fn devices(&self, _: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList> {
+        let DeviceListRequest {
+            organization,
+            ceiling,
+            ..
+        } = request;
         let devices = self.devices_of(organization);
         Ok(DeviceList {
             truncated: devices.len() > ceiling,

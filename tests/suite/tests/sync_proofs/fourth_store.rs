@@ -26,8 +26,8 @@ use regentra_sync::{
         Credential, CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot,
         EvidenceRow, Fence, Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId,
         MspOrgId, NoteReason, OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord,
-        RunSubject, SignatureHistory, Source, StateDigest, Ticket, TicketId, TicketState,
-        TicketTick, WorkerId, reactivate_superseded,
+        RunSubject, SettingsGuard, SignatureHistory, Source, StateDigest, StoredFrameworks,
+        StoredSettings, Ticket, TicketId, TicketState, TicketTick, WorkerId, reactivate_superseded,
     },
     regentra_evidence::SignalKind,
     seal::KeyCheck,
@@ -48,9 +48,11 @@ struct State {
     events: HashSet<(MspOrgId, EventId)>,
     key_check: Option<KeyCheck>,
     credentials: HashMap<(MspOrgId, CredentialId), Credential>,
+    settings: HashMap<(MspOrgId, CredentialId), StoredSettings>,
     authorizations: HashMap<(MspOrgId, StateDigest), PendingAuthorization>,
     mappings: HashMap<(MspOrgId, MappingId), Mapping>,
     companies: HashMap<(MspOrgId, CompanyId), PortalCompany>,
+    frameworks: HashMap<(MspOrgId, CompanyId), StoredFrameworks>,
     assets: HashMap<(MspOrgId, AssetId), Asset>,
     signatures: HashMap<(MspOrgId, MappingId), SignatureHistory>,
     tickets: HashMap<(MspOrgId, TicketId), Ticket>,
@@ -147,6 +149,19 @@ impl State {
             .filter(|stored| stored.is_active && stored.generation == guard.generation)
             .map(|_| ())
             .ok_or(Guard::Credential)
+    }
+
+    /// Default settings are those of a credential that nobody gave any.
+    fn settings_of(&self, key: (MspOrgId, CredentialId)) -> Option<StoredSettings> {
+        let _: &Credential = self.credentials.get(&key)?;
+        Some(self.settings.get(&key).cloned().unwrap_or_default())
+    }
+
+    fn check_settings(&self, msp: MspOrgId, guard: SettingsGuard) -> Result<(), Guard> {
+        self.settings_of((msp, guard.credential))
+            .filter(|stored| stored.version == guard.version)
+            .map(|_| ())
+            .ok_or(Guard::Settings)
     }
 
     /// The mapping is mapped and has that version. Answers with the company.

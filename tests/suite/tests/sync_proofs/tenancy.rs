@@ -75,6 +75,10 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
     match call {
         C::Credentials { msp }
         | C::Credential { msp, .. }
+        | C::ConnectionSettings { msp, .. }
+        | C::CommitSettings { msp, .. }
+        | C::AdoptedFrameworks { msp, .. }
+        | C::CommitFrameworks { msp, .. }
         | C::CommitConnect { msp, .. }
         | C::CommitSecrets { msp, .. }
         | C::CommitDisconnect { msp, .. }
@@ -154,9 +158,10 @@ fn customer_of(call: &Call) -> Option<ComplianceOrgId> {
 
 fn credential_of(call: &Call) -> Option<CredentialId> {
     match call {
-        Call::Credential { credential, .. } | Call::MappingsOf { credential, .. } => {
-            Some(*credential)
-        }
+        Call::Credential { credential, .. }
+        | Call::ConnectionSettings { credential, .. }
+        | Call::MappingsOf { credential, .. } => Some(*credential),
+        Call::CommitSettings { commit, .. } => Some(commit.guard.credential),
         Call::CommitConnect { commit, .. } => Some(commit.credential.id),
         Call::CommitSecrets { commit, .. } => Some(commit.guard.credential),
         Call::CommitDisconnect { commit, .. } => Some(commit.guard.credential),

@@ -54,6 +54,9 @@ impl Assets for HashMapStore {
             if let Some(credential) = commit.credential {
                 state.check_credential(msp, credential)?;
             }
+            if let Some(settings) = commit.settings {
+                state.check_settings(msp, settings)?;
+            }
             if let Some(mapping) = commit.mapping {
                 state.check_mapping(msp, mapping)?;
             }

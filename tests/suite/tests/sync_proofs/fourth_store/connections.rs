@@ -3,12 +3,13 @@ use std::collections::{BTreeMap, HashSet};
 use async_trait::async_trait;
 use regentra_sync::{
     model::{
-        AuditRow, Credential, CredentialId, MspOrgId, NoteReason, PendingAuthorization, StateDigest,
+        AuditRow, Credential, CredentialId, MspOrgId, NoteReason, PendingAuthorization,
+        StateDigest, StoredSettings,
     },
     seal::KeyCheck,
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
-        check_begun, check_not_ahead,
+        SettingsCommit, check_begun, check_not_ahead,
     },
 };
 use time::OffsetDateTime;
@@ -85,6 +86,31 @@ impl Connections for HashMapStore {
                 stored.secrets = Some(commit.secrets.clone());
                 stored.secrets_version = stored.secrets_version.next();
             }
+            state.append_audit(msp, commit.audit.clone());
+        })
+    }
+
+    async fn connection_settings(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+    ) -> Result<Option<StoredSettings>> {
+        Ok(self.state().settings_of((msp, credential)))
+    }
+
+    async fn commit_settings(
+        &self,
+        msp: MspOrgId,
+        commit: SettingsCommit,
+    ) -> Result<CommitOutcome> {
+        let check = |state: &State| state.check_settings(msp, commit.guard);
+        self.commit(msp, commit.event, &commit, check, |state, ()| {
+            let stored = StoredSettings {
+                settings: commit.settings.clone(),
+                version: commit.guard.version.next(),
+            };
+            let key = (msp, commit.guard.credential);
+            state.settings.insert(key, stored);
             state.append_audit(msp, commit.audit.clone());
         })
     }

@@ -60,6 +60,7 @@ impl State {
         commit: &SweepCommit,
     ) -> std::result::Result<(), Guard> {
         self.check_credential(msp, commit.credential)?;
+        self.check_settings(msp, commit.settings)?;
         let company = self.check_mapping(msp, commit.mapping)?;
         let promoted_to = self.companies.get(&(msp, company));
         if promoted_to.and_then(|company| company.converted_to) != Some(customer) {

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use regentra_sync::{
     model::{
         CompanyId, CredentialId, Mapping, MappingId, MappingState, MspOrgId, NoteReason,
-        PortalCompany,
+        PortalCompany, StoredFrameworks,
     },
     store::{
-        CommitOutcome, CompanyPage, DiscoveryCommit, Guard, MappingCommit, MappingPage, Mappings,
-        PromotionCommit, Result, Stamped as _,
+        CommitOutcome, CompanyPage, DiscoveryCommit, FrameworksCommit, Guard, MappingCommit,
+        MappingPage, Mappings, PromotionCommit, Result, Stamped as _,
     },
 };
 
@@ -171,5 +171,43 @@ impl Mappings for HashMapStore {
             }
             state.append_audit(msp, commit.audit.clone());
         })
+    }
+
+    async fn adopted_frameworks(
+        &self,
+        msp: MspOrgId,
+        company: CompanyId,
+    ) -> Result<Option<StoredFrameworks>> {
+        Ok(self.state().frameworks_of((msp, company)))
+    }
+
+    async fn commit_frameworks(
+        &self,
+        msp: MspOrgId,
+        commit: FrameworksCommit,
+    ) -> Result<CommitOutcome> {
+        let key = (msp, commit.company);
+        let check = |state: &State| {
+            state
+                .frameworks_of(key)
+                .filter(|stored| stored.version == commit.expected)
+                .map(|_| ())
+                .ok_or(Guard::Company)
+        };
+        self.commit(msp, commit.event, &commit, check, |state, ()| {
+            let stored = StoredFrameworks {
+                frameworks: commit.frameworks.clone(),
+                version: commit.expected.next(),
+            };
+            state.frameworks.insert(key, stored);
+            state.append_audit(msp, commit.audit.clone());
+        })
+    }
+}
+
+impl State {
+    fn frameworks_of(&self, key: (MspOrgId, CompanyId)) -> Option<StoredFrameworks> {
+        let _: &PortalCompany = self.companies.get(&key)?;
+        Some(self.frameworks.get(&key).cloned().unwrap_or_default())
     }
 }
