@@ -15,6 +15,7 @@ pub mod connect;
 pub mod diagnose;
 pub mod disconnect;
 pub mod evidence;
+pub mod frameworks;
 pub mod map;
 pub mod migrate;
 pub mod organizations;
@@ -22,6 +23,7 @@ pub mod promote;
 pub mod records;
 pub mod rotate_key;
 pub mod run;
+pub mod settings;
 pub mod setup;
 pub mod signals;
 pub mod signing_key;
@@ -52,6 +54,10 @@ pub enum Command {
     Map(map::MapArgs),
     /// List the companies: their organizations, their assets, whether they are promoted.
     Companies(companies::CompaniesArgs),
+    /// Show or change which custom fields a connection reads, and what else it settles for itself.
+    Settings(settings::SettingsArgs),
+    /// Show or decide which frameworks a company has adopted: they decide which requirements are shown of it.
+    Frameworks(frameworks::FrameworksArgs),
     /// List the assets of a company, or those of all that a person should look at: ambiguous, possible duplicates, held.
     Assets(assets::AssetsArgs),
     /// Promote companies to compliance: from the next sweep on they get signals.
@@ -101,6 +107,8 @@ impl Command {
             | Self::Disconnect(_) => true,
             Self::Organizations(args) => args.writes(),
             Self::Companies(args) => args.writes(),
+            Self::Settings(args) => args.writes(),
+            Self::Frameworks(args) => args.writes(),
             Self::Status
             | Self::Diagnose(_)
             | Self::Assets(_)
@@ -143,6 +151,8 @@ impl Command {
             Self::Organizations(args) => Box::pin(organizations::run(args, host)).await,
             Self::Map(args) => Box::pin(map::run(args, host)).await,
             Self::Companies(args) => Box::pin(companies::run(args, host)).await,
+            Self::Settings(args) => Box::pin(settings::run(args, host)).await,
+            Self::Frameworks(args) => Box::pin(frameworks::run(args, host)).await,
             Self::Assets(args) => Box::pin(assets::run(args, host)).await,
             Self::Promote(args) => Box::pin(promote::run(args, host)).await,
             Self::Sync(args) => Box::pin(sync::run(args, host)).await,

@@ -56,6 +56,8 @@ pub struct Script {
     pub fails_for: BTreeMap<i64, Vendor>,
     /// What was asked: operation, organization, secret, lane.
     pub asked: Vec<(&'static str, Option<i64>, String, Lane)>,
+    /// The fields that were asked for, by operation and organization, in the order of asking.
+    pub fields_asked: Vec<(&'static str, i64, Vec<String>)>,
     pub orphan_rows: u64,
     pub unlisted_devices: BTreeMap<i64, u64>,
     pub signature_ages: BTreeMap<i64, Option<time::OffsetDateTime>>,
@@ -215,7 +217,12 @@ impl NinjaOne for Scripted {
             ..
         } = request;
         self.begin("devices", Some(organization), access).await?;
-        let script = self.script();
+        let mut script = self.script();
+        let field = request.entra_device_id_field;
+        let fields = field.iter().map(ToString::to_string).collect();
+        script
+            .fields_asked
+            .push(("devices", organization.get(), fields));
         let all = script
             .devices
             .get(&organization.get())
@@ -236,6 +243,9 @@ impl NinjaOne for Scripted {
             .await?;
         let organization = request.organization.get();
         let mut script = self.script();
+        let names = request.custom_fields.names();
+        let names = names.into_iter().map(str::to_owned).collect();
+        script.fields_asked.push(("assess", organization, names));
         script.signature_ages = script
             .signatures
             .keys()

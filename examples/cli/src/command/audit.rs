@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use regentra_evidence::SignalKind;
+use regentra_evidence::{KindsInUse, SignalKind};
 use regentra_sync::{
     model::{
-        Actor, AuditDetails, AuditRow, Grant, SweepCounts, SweptSignal, SyncCounts, TenantView,
+        Actor, AuditDetails, AuditRow, ChangedSetting, Grant, SweepCounts, SweptSignal, SyncCounts,
+        TenantView,
     },
     store::AuditPage,
 };
@@ -138,6 +139,29 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
             };
             format!("{region}{again}{way}{view}")
         }
+        AuditDetails::Configured { changed, .. } => {
+            let parts: Vec<_> = changed.iter().map(setting).collect();
+            parts.join("; ")
+        }
+        AuditDetails::FrameworksAdopted {
+            company,
+            frameworks,
+        } => {
+            let adopted = if frameworks.is_decided() {
+                let shown = frameworks.shown();
+                let shown = shown.into_iter().map(|one| one.as_str().to_owned());
+                let unknown = frameworks.unknown().map(str::to_owned);
+                let all: Vec<_> = shown.chain(unknown).collect();
+                if all.is_empty() {
+                    "none".to_owned()
+                } else {
+                    all.join(", ")
+                }
+            } else {
+                "all, undecided".to_owned()
+            };
+            format!("{}: {adopted}", portal.company_name(*company))
+        }
         AuditDetails::Disconnected {
             mappings,
             unexpired_signals,
@@ -252,6 +276,47 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
             "the client id is connected elsewhere too, on purpose".to_owned()
         }
         _ => "a row that this release does not know: read it with `--json`".to_owned(),
+    }
+}
+
+/// A setting that was changed, and what it is now.
+fn setting(changed: &ChangedSetting) -> String {
+    let by_policy = || "by the policy".to_owned();
+    match changed {
+        ChangedSetting::CustomFields(now) => {
+            let now = now.as_ref().map_or_else(by_policy, |questions| {
+                let fields = questions.iter().flat_map(|(question, fields)| {
+                    fields
+                        .iter()
+                        .map(move |field| format!("{question} by {field}"))
+                });
+                let fields: Vec<_> = fields.collect();
+                if fields.is_empty() {
+                    "none".to_owned()
+                } else {
+                    fields.join(", ")
+                }
+            });
+            format!("custom fields: {now}")
+        }
+        ChangedSetting::EntraDeviceIdField(now) => {
+            let now = now.as_ref().map_or_else(by_policy, |field| {
+                field.name().map_or("none".to_owned(), ToString::to_string)
+            });
+            format!("Entra device id: {now}")
+        }
+        ChangedSetting::KindsInUse(now) => {
+            let now = now.map_or_else(by_policy, |kinds| {
+                match kinds {
+                    KindsInUse::Both => "both",
+                    KindsInUse::Os => "os",
+                    KindsInUse::Software => "software",
+                }
+                .to_owned()
+            });
+            format!("kinds of patches: {now}")
+        }
+        _ => "another setting".to_owned(),
     }
 }
 

@@ -8,15 +8,16 @@ use ninjaone_client::{
     BaseUrl, Client, Credentials, OrganizationId, organizations::OrganizationsParams,
 };
 use ninjaone_simulator::{Preset, Tenant, front};
-use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules};
+use regentra_evidence::{DigestKey, KeyId, Rules};
 use regentra_sync::{
     host::{Clock as _, SystemClock},
-    model::{ComplianceOrgId, CustomFields, RegionKey, Report, ReportOutcome},
+    model::{AppliedSettings, ComplianceOrgId, RegionKey, Report, ReportOutcome},
     ninjaone::{AssessmentRequest, Collected, read_reports},
 };
 use time::OffsetDateTime;
 
 use crate::{
+    command::settings,
     credentials,
     format::{count, count_and_lost, rfc3339},
     host::{HostArgs, region},
@@ -55,13 +56,15 @@ pub struct EvidenceArgs {
 pub async fn run(args: EvidenceArgs, host: &HostArgs) -> anyhow::Result<()> {
     let now = host.now.unwrap_or_else(|| SystemClock.now());
     let Some(seed) = args.demo else {
-        let base = args.region.context("--region is missing")?.base_url()?;
+        let region = args.region.context("--region is missing")?;
+        let (base, settings) = (region.base_url()?, settings_of(&region, host).await?);
         let organization = args.org.context("--org is missing")?;
         return ask(
             base,
             credentials::read()?.into(),
             organization,
             now,
+            &settings,
             host.json,
         )
         .await;
@@ -87,9 +90,27 @@ pub async fn run(args: EvidenceArgs, host: &HostArgs) -> anyhow::Result<()> {
         credentials,
         organization,
         now,
+        &AppliedSettings::default(),
         host.json,
     )
     .await
+}
+
+/// What the region's connection settles, so that this gives the verdict that a sweep would store; nothing where it was never
+/// connected, or there is no database.
+async fn settings_of(region: &RegionKey, host: &HostArgs) -> anyhow::Result<AppliedSettings> {
+    // Whoever has no data directory has no database either.
+    if !host.database().is_ok_and(|database| database.exists()) {
+        return Ok(AppliedSettings::default());
+    }
+    let settings = settings::applied(&host.read().await?, region).await;
+    let settings = settings.context("the settings of the connection could not be read")?;
+    if settings.is_some() {
+        output::note(format_args!(
+            "by the settings of the connection to {region}: `regentra settings` shows them"
+        ));
+    }
+    Ok(settings.unwrap_or_default())
 }
 
 async fn ask(
@@ -97,6 +118,7 @@ async fn ask(
     credentials: Credentials,
     organization: i64,
     now: OffsetDateTime,
+    settings: &AppliedSettings,
     json: bool,
 ) -> anyhow::Result<()> {
     let client = Client::builder(base, credentials)
@@ -110,8 +132,8 @@ async fn ask(
         organization: OrganizationId::new(organization),
         now,
         rules: &rules,
-        custom_fields: &CustomFields::default(),
-        kinds_in_use: KindsInUse::default(),
+        custom_fields: &settings.custom_fields,
+        kinds_in_use: settings.kinds_in_use,
         digest_key: &digest_key,
         signature_ages: None,
     };

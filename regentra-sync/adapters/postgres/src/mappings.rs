@@ -18,7 +18,7 @@ use sqlx::{PgConnection, postgres::PgRow};
 use crate::{
     PostgresStore,
     audit::append_msp_audit,
-    column::{Columns as _, column, to_bigint},
+    column::{Columns as _, column, to_bigint, to_json},
     commit::{Lock, credential_holds, mapping_version_holds},
     failure::{Step, corrupt, failed, holds},
     retire_and_reactivate::retire_and_reactivate,

@@ -460,24 +460,6 @@ impl Mappings for SqliteStore {
         let written = write_promotion(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan;
-
-    #[tokio::test]
-    async fn a_page_begins_where_the_one_before_ended_and_sorts_nothing() {
-        for (statement, lookup) in [
-            (PAGE, "(msp=? AND (credential,external_org_id)>(?,?))"),
-            (COMPANIES_PAGE, "(msp=? AND id>?)"),
-        ] {
-            let plan = plan(statement).await.join("\n");
-            assert!(plan.contains(lookup), "{plan}");
-            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
-        }
-    }
 
     async fn adopted_frameworks(
         &self,
@@ -503,5 +485,23 @@ mod tests {
         let mut db = self.begin().await?;
         let written = write_frameworks(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan;
+
+    #[tokio::test]
+    async fn a_page_begins_where_the_one_before_ended_and_sorts_nothing() {
+        for (statement, lookup) in [
+            (PAGE, "(msp=? AND (credential,external_org_id)>(?,?))"),
+            (COMPANIES_PAGE, "(msp=? AND id>?)"),
+        ] {
+            let plan = plan(statement).await.join("\n");
+            assert!(plan.contains(lookup), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
     }
 }

@@ -489,6 +489,7 @@ impl World {
         let commit = AssetCommit {
             event: EventId::of_request("another source", &self.requests.to_string()),
             credential: None,
+            settings: None,
             mapping: None,
             lease: None,
             writes,

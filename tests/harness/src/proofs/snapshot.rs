@@ -62,6 +62,11 @@ impl Snapshot {
             let opened = opened(keyring, msp, &credential);
             self.0
                 .insert(format!("{key} credential {}", credential.id), opened);
+            let settings = store.connection_settings(msp, credential.id).await.unwrap();
+            self.0.insert(
+                format!("{key} settings {}", credential.id),
+                format!("{settings:?}"),
+            );
             let mappings = store.mappings(msp, credential.id).await.unwrap();
             for (place, mapping) in mappings.into_iter().enumerate() {
                 let id = mapping.id;
@@ -85,6 +90,11 @@ impl Snapshot {
         }
         for company in store.companies(msp).await.unwrap() {
             self.add(format!("{key} company {}", company.id), &company);
+            let frameworks = store.adopted_frameworks(msp, company.id).await.unwrap();
+            self.0.insert(
+                format!("{key} frameworks {}", company.id),
+                format!("{frameworks:?}"),
+            );
         }
         for asset in store.assets(msp, AssetFilter::All).await.unwrap() {
             self.add(format!("{key} asset {}", asset.id), &asset);

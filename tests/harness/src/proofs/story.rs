@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use regentra_sync::{
-    Choice, Disconnect, Discover, Integration, MapOrganization, Promote, SweepOutcome, SyncAssets,
+    AdoptFrameworks, Change, Choice, Configure, Disconnect, Discover, Integration, MapOrganization, Promote, SweepOutcome, SyncAssets,
     SyncCompany, SyncOutcome,
     model::{
-        Asset, AssetContent, AssetStatus, ComplianceOrgId, EventId, ListedDevice, MspOrgId, Source,
-        Version,
+        Asset, AssetContent, AssetStatus, ComplianceOrgId, CustomFieldName, EntraDeviceIdField,
+        EventId, ListedDevice, MspOrgId, Source, Version,
     },
-    regentra_evidence::{SignalKind, Status},
+    regentra_evidence::{Framework, SignalKind, Status},
     schedule::{SweepEvent, SyncEvent},
     store::{AssetCommit, AssetWrite, CommitOutcome},
 };
@@ -35,10 +35,12 @@ pub enum Operation {
     SweepThatPasses,
     Deliver,
     RotateKey,
+    Configure,
+    AdoptFrameworks,
 }
 
 impl Operation {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Connect,
         Self::Reconnect,
         Self::Disconnect,
@@ -52,6 +54,8 @@ impl Operation {
         Self::SweepThatPasses,
         Self::Deliver,
         Self::RotateKey,
+        Self::Configure,
+        Self::AdoptFrameworks,
     ];
 
     /// Whether it works on several organizations one after the other, each with a commit of its own.
@@ -294,6 +298,24 @@ impl Story {
             Operation::RotateKey => {
                 process.rotate_key(ours, actor).await.map_err(said)?;
             }
+            Operation::Configure => {
+                let name = CustomFieldName::new("entraId").map_err(|error| error.to_string())?;
+                let configure = Configure {
+                    entra_device_id_field: Change::To(EntraDeviceIdField::Named(name)),
+                    ..Configure::new(event, us, actor)
+                };
+                process.configure(ours, configure).await.map_err(said)?;
+            }
+            Operation::AdoptFrameworks => {
+                let adopt = AdoptFrameworks {
+                    event,
+                    company: regentra_sync::model::CompanyId::of_name(ours, "Contoso"),
+                    expected: None,
+                    frameworks: Some([Framework::Soc2].into()),
+                    actor,
+                };
+                process.adopt_frameworks(ours, adopt).await.map_err(said)?;
+            }
         }
         Ok(())
     }
@@ -378,6 +400,7 @@ async fn write_lower_sources(site: &Site, msp: MspOrgId, company: regentra_sync:
     let commit = AssetCommit {
         event: EventId::of_request("lower sources", &msp.to_string()),
         credential: None,
+        settings: None,
         mapping: None,
         lease: None,
         writes: writes.to_vec(),

@@ -274,6 +274,7 @@ async fn two_writers_of_the_same_assets() {
             .collect();
         let writing = |label: &str, assets: Vec<_>| AssetCommit {
             credential: None,
+            settings: None,
             mapping: None,
             lease: None,
             ..world.writing(label, assets)
@@ -309,6 +310,7 @@ async fn an_asset_gives_way_to_one_that_is_retired_at_the_same_time() {
             (written.status, written.version) = (status, asset.version.next());
             AssetCommit {
                 credential: None,
+                settings: None,
                 mapping: None,
                 lease: None,
                 writes: vec![AssetWrite {

@@ -98,6 +98,7 @@ pub(crate) async fn write_foreign(host: &Host, assets: Vec<Asset>) {
     let commit = AssetCommit {
         event: host.event(),
         credential: None,
+        settings: None,
         mapping: None,
         lease: None,
         writes: assets
@@ -811,6 +812,7 @@ async fn a_row_that_another_source_writes_meanwhile_is_planned_again(host: Host)
             let commit = AssetCommit {
                 event,
                 credential: None,
+                settings: None,
                 mapping: None,
                 lease: None,
                 writes,

@@ -3,8 +3,8 @@
 use ninjaone_client::{BaseUrl, Lane, RateLimit};
 use ninjaone_simulator::{Fault, Tenant, front};
 use regentra_sync::{
-    model::{DeviceId, DeviceList, OrganizationId},
-    ninjaone::{Access, AccessGrant, NinjaOne as _, NinjaOneApi, Standing},
+    model::{CustomFieldName, DeviceId, DeviceList, OrganizationId},
+    ninjaone::{Access, AccessGrant, DeviceListRequest, NinjaOne as _, NinjaOneApi, Standing},
     seal::{KeyId, Keyring, MasterKey},
 };
 use secrecy::SecretString;
@@ -47,13 +47,14 @@ async fn listed(devices: &[Value], fields: &[Value], field: Option<&str>) -> Dev
             log_ins: keyring.fingerprint("log-ins", &SecretString::from("1")),
         },
     };
-    let mut live = NinjaOneApi::new().rate_limit(RateLimit::unlimited());
-    if let Some(field) = field {
-        live = live.entra_device_id_field(field);
-    }
-    live.devices(&access, OrganizationId::new(1), 100)
-        .await
-        .unwrap()
+    let live = NinjaOneApi::new().rate_limit(RateLimit::unlimited());
+    let field = field.map(|name| CustomFieldName::new(name).unwrap());
+    let request = DeviceListRequest {
+        organization: OrganizationId::new(1),
+        ceiling: 100,
+        entra_device_id_field: field.as_ref(),
+    };
+    live.devices(&access, request).await.unwrap()
 }
 
 #[tokio::test]

@@ -48,6 +48,8 @@ mod mapping;
 mod neighbours;
 mod over_http;
 mod scheduler;
+mod settings;
+mod settings_over_http;
 mod status;
 mod tickets;
 mod two_regions;

@@ -6,7 +6,7 @@ use regentra_evidence::{Coverage, SignalKind, Status};
 use regentra_sync::{
     Choice, Disconnect, Discover, ErrorKind, Integration, MapOrganization, TestSavedConnection,
     store::{Decision, MappingFilter, MappingPage},
-    views::{Card, Finding, Views},
+    views::{Card, Finding, PublicSignal, Views},
 };
 
 use crate::host::{Host, operator, us};
@@ -152,9 +152,9 @@ async fn the_public_view_is_the_worst_of_a_companys_organizations(host: Host) {
         .insert((2, SignalKind::PatchSla), Status::Fail);
     host.sweep_all().await;
     let shown = views.public_view(host.msp, company).await.unwrap();
-    let kinds: Vec<_> = shown.iter().map(|view| view.signal).collect();
+    let kinds: Vec<_> = shown.iter().map(|shown| shown.view.signal).collect();
     assert_eq!(kinds, SignalKind::ALL);
-    for view in &shown {
+    for view in shown.iter().map(|shown| &shown.view) {
         let expected = match view.signal {
             SignalKind::PatchSla => Status::Fail,
             _ => Status::Pass,
@@ -169,6 +169,7 @@ async fn the_public_view_is_the_worst_of_a_companys_organizations(host: Host) {
         "collected_at",
         "coverage",
         "expires_at",
+        "requirements",
         "rule",
         "signal",
         "status",
@@ -182,13 +183,13 @@ async fn an_organization_without_a_signal_makes_the_public_view_unknown(host: Ho
     host.promote(company).await;
     host.sweep_all().await;
     let shown = views.public_view(host.msp, company).await.unwrap();
-    assert!(shown.iter().all(|view| view.status == Status::Pass));
+    assert!(shown.iter().all(|shown| shown.view.status == Status::Pass));
     // The branch becomes the company's: it passed nothing.
     host.map(2, Choice::Undecide).await.unwrap();
     host.map(2, Choice::UseExisting(company)).await.unwrap();
     let shown = views.public_view(host.msp, company).await.unwrap();
     assert_eq!(shown.len(), 5);
-    for view in shown {
+    for PublicSignal { view, .. } in shown {
         let (status, coverage): (_, Option<Coverage>) = (view.status, view.coverage);
         assert_eq!((status, coverage), (Status::Unknown, None));
     }

@@ -191,7 +191,11 @@ async fn every_credential_lookup_carries_the_msps_id() {
         }
         let has_credential = !matches!(
             operation,
-            Operation::MapToNewCompany | Operation::Unmap | Operation::Promote | Operation::Deliver
+            Operation::MapToNewCompany
+                | Operation::Unmap
+                | Operation::Promote
+                | Operation::Deliver
+                | Operation::AdoptFrameworks
         );
         assert_eq!(
             lookups > 0,

@@ -14,7 +14,7 @@ use regentra_sync::{
         Actor, AssetContent, AssetStatus, CompanyId, CredentialId, EventId, Fingerprint, MappingId,
         MspOrgId, RegionKey,
     },
-    ninjaone::{Access, AccessGrant, NinjaOne, NinjaOneApi, Standing},
+    ninjaone::{Access, AccessGrant, DeviceListRequest, NinjaOne, NinjaOneApi, Standing},
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, MemoryStore, Store},
 };
@@ -50,9 +50,13 @@ pub(crate) fn listed(
         }
     };
     scene.with(faults, async {
-        let organization = OrganizationId::new(scene.organization);
+        let request = DeviceListRequest {
+            organization: OrganizationId::new(scene.organization),
+            ceiling: 10_000,
+            entra_device_id_field: None,
+        };
         let live = live(scene.front.clone());
-        let list = live.devices(&access, organization, 10_000).await.ok()?;
+        let list = live.devices(&access, request).await.ok()?;
         let devices = list.devices.into_iter();
         Some(
             devices

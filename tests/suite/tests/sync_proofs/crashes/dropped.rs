@@ -65,4 +65,6 @@ dropped! {
     a_sweep_that_passes: SweepThatPasses,
     delivering_to_the_ticket_system: Deliver,
     rotating_the_key: RotateKey,
+    changing_settings: Configure,
+    adopting_frameworks: AdoptFrameworks,
 }

@@ -119,4 +119,6 @@ failing! {
     a_sweep_that_passes: SweepThatPasses,
     delivering_to_the_ticket_system: Deliver,
     rotating_the_key: RotateKey,
+    changing_settings: Configure,
+    adopting_frameworks: AdoptFrameworks,
 }

@@ -87,4 +87,6 @@ interleaved! {
     a_sweep_that_passes: SweepThatPasses,
     delivering_to_the_ticket_system: Deliver,
     rotating_the_key: RotateKey,
+    changing_settings: Configure,
+    adopting_frameworks: AdoptFrameworks,
 }

@@ -114,6 +114,8 @@ taken_over! {
     a_sweep_that_passes: SweepThatPasses,
     delivering_to_the_ticket_system: Deliver,
     rotating_the_key: RotateKey,
+    changing_settings: Configure,
+    adopting_frameworks: AdoptFrameworks,
 }
 
 /// What is stored when the run wakes is what is stored when it ends: it is fenced.
