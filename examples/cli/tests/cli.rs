@@ -19,6 +19,7 @@ mod insiders;
 mod no_canary;
 mod quickstart_database;
 mod run;
+mod settings;
 mod setup;
 mod simulated;
 mod story;

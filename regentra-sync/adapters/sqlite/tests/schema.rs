@@ -14,7 +14,7 @@ use regentra_sync::{
     seal::{KeyId, Keyring, MasterKey},
     store::{
         Anchors as _, Budget as _, Evidence as _, Runs as _, StoreError, StoreErrorKind,
-        conformance::world::signal,
+        conformance::world::{World, signal},
     },
     views::{Finding, FutureRows},
 };
@@ -513,5 +513,92 @@ async fn heads_that_a_migration_adds_are_of_no_tick_to_come() {
     );
     assert!(ticks.len() == 3 && ticks[2] <= now, "{ticks:?}");
     assert_eq!(store.rows_ahead(msp).await.unwrap().heads, 0);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_database_of_the_release_before_settings_keeps_its_rows_and_has_decided_nothing() {
+    use regentra_sync::{
+        model::{CompanyId, StoredFrameworks, StoredSettings},
+        store::{Connections as _, Mappings as _},
+    };
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let old = [
+        "CREATE TABLE regentra_migration (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL DEFAULT (unixepoch())) STRICT;",
+        include_str!("../migrations/0001_initial.sql"),
+        include_str!("../migrations/0002_pass_expires_at.sql"),
+        include_str!("../migrations/0003_identity.sql"),
+        include_str!("../migrations/0004_clocks.sql"),
+        include_str!("../migrations/0005_signed_heads.sql"),
+        include_str!("../migrations/0006_anchoring_failure.sql"),
+        include_str!("../migrations/0007_key_check.sql"),
+        "INSERT INTO regentra_migration (version) VALUES (1), (2), (3), (4), (5), (6), (7);",
+    ];
+    execute(&path, &old.concat()).await.unwrap();
+    let id = |number: u128| Uuid::from_u128(number);
+    let blob = |number: u128| format!("x'{}'", id(number).simple());
+    let (msp, gone, company, customer) = (blob(1), blob(4), blob(5), blob(9));
+    let credential = blob(3);
+    let rows = format!(
+        "INSERT INTO credential (msp, id, region, \"grant\", client_id, fingerprint, is_active, generation, secrets_version, \
+         connected_at) VALUES ({msp}, {credential}, 'us', 'client_credentials', 'sealed', 'f', 1, 7, 3, 5000000);\
+         INSERT INTO credential (msp, id, region, \"grant\", fingerprint, is_active, generation, secrets_version, connected_at, \
+         disconnected_at) VALUES ({msp}, {gone}, 'eu', 'authorization_code', 'g', 0, 2, 1, 1000000, 2000000);\
+         INSERT INTO company (msp, id, name, converted_to, created_at) VALUES ({msp}, {company}, 'n', {customer}, 3000000);"
+    );
+    execute(&path, &rows).await.unwrap();
+
+    let store = SqliteStore::migrate(&path).await.unwrap();
+    let msp = MspOrgId::from_uuid(id(1));
+    let credentials = store.credentials(msp).await.unwrap();
+    let kept: Vec<_> = credentials
+        .iter()
+        .map(|one| (one.region.as_str(), one.is_active, one.generation.as_u32()))
+        .collect();
+    assert_eq!(kept, [("eu", false, 2), ("us", true, 7)]);
+    for credential in &credentials {
+        let stored = store.connection_settings(msp, credential.id).await;
+        assert_eq!(stored.unwrap(), Some(StoredSettings::default()));
+    }
+    let company = CompanyId::from_uuid(id(5));
+    let kept = store.company(msp, company).await.unwrap().unwrap();
+    assert_eq!(kept.name.as_str(), "n");
+    assert_eq!(kept.converted_to.map(ComplianceOrgId::as_uuid), Some(id(9)));
+    let stored = store.adopted_frameworks(msp, company).await.unwrap();
+    assert_eq!(stored, Some(StoredFrameworks::default()));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn settings_that_are_no_json_object_are_damage_and_name_their_column() {
+    use regentra_sync::store::{Connections as _, Mappings as _};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.db");
+    let store = SqliteStore::migrate(&path).await.unwrap();
+    let world = World::new(&store, 1).await;
+    for (column, damage) in [
+        (
+            "settings",
+            "UPDATE credential SET settings = '[\"secret\"]'",
+        ),
+        (
+            "frameworks",
+            "UPDATE company SET frameworks = '{\"secret\": 1}'",
+        ),
+    ] {
+        execute(&path, damage).await.unwrap();
+        let settings = store.connection_settings(world.msp, world.credential.id);
+        let frameworks = store.adopted_frameworks(world.msp, world.company.id);
+        let error = match column {
+            "settings" => settings.await.unwrap_err(),
+            _ => frameworks.await.unwrap_err(),
+        };
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(column) && !text.contains("secret"), "{text}");
+    }
     store.close().await;
 }

@@ -346,6 +346,7 @@ impl Host {
         let commit = AssetCommit {
             event: request("lower sources"),
             credential: None,
+            settings: None,
             mapping: None,
             lease: None,
             writes: writes.to_vec(),

@@ -502,3 +502,66 @@ async fn heads_that_a_migration_adds_are_of_no_tick_to_come() {
     assert_eq!(heads[0].signal, SignalKind::PatchSla);
     assert_eq!(store.rows_ahead(msp).await.unwrap().heads, 0);
 }
+
+#[tokio::test]
+async fn a_database_of_the_release_before_settings_keeps_its_rows_and_has_decided_nothing() {
+    use regentra_sync::{
+        model::{CompanyId, CredentialId, StoredFrameworks, StoredSettings},
+        store::{Connections as _, Mappings as _},
+    };
+
+    let database = postgres::bare_database().await;
+    let mut owner = database.connect(OWNER).await;
+    macro_rules! migrations {
+        ($($file:literal),+) => {
+            [$(include_str!(concat!("../../../../regentra-sync/adapters/postgres/migrations/", $file))),+]
+        };
+    }
+    execute(
+        &mut owner,
+        "CREATE SCHEMA regentra_sync; CREATE TABLE regentra_sync.migrations \
+         (version bigint PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());",
+    )
+    .await;
+    for sql in migrations!(
+        "0001_store.sql",
+        "0002_row_level_security.sql",
+        "0003_pass_expires_at.sql",
+        "0004_identity.sql",
+        "0005_clocks.sql",
+        "0006_signed_heads.sql",
+        "0007_anchoring_failure.sql",
+        "0008_key_check.sql"
+    ) {
+        execute(&mut owner, sql).await;
+    }
+    execute(
+        &mut owner,
+        "INSERT INTO regentra_sync.migrations (version) SELECT generate_series(1, 8);",
+    )
+    .await;
+    let id = |number: u128| format!("'{}'::uuid", Uuid::from_u128(number));
+    let (msp, credential, company, customer) = (id(1), id(3), id(5), id(9));
+    let rows = format!(
+        "INSERT INTO regentra_sync.credentials (msp_org_id, credential_id, region, grant_name, fingerprint, is_active, \
+         generation, secrets_version, connected_at) \
+         VALUES ({msp}, {credential}, 'us', 'client_credentials', 'f', true, 7, 3, 'epoch');\
+         INSERT INTO regentra_sync.companies VALUES ({msp}, {company}, 'n', {customer}, 'epoch');"
+    );
+    let mut superuser = database.connect(SUPERUSER).await;
+    execute(&mut superuser, &rows).await;
+    migrate(&database.url(OWNER), STORE).await.unwrap();
+
+    let store = PostgresStore::connect(&database.url(STORE)).await.unwrap();
+    let msp = MspOrgId::from_uuid(Uuid::from_u128(1));
+    let credential = CredentialId::from_uuid(Uuid::from_u128(3));
+    let kept = store.credential(msp, credential).await.unwrap().unwrap();
+    assert_eq!((kept.generation.as_u32(), kept.is_active), (7, true));
+    let stored = store.connection_settings(msp, credential).await.unwrap();
+    assert_eq!(stored, Some(StoredSettings::default()));
+    let company = CompanyId::from_uuid(Uuid::from_u128(5));
+    let kept = store.company(msp, company).await.unwrap().unwrap();
+    assert_eq!(kept.name.as_str(), "n");
+    let stored = store.adopted_frameworks(msp, company).await.unwrap();
+    assert_eq!(stored, Some(StoredFrameworks::default()));
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_evidence::{KindsInUse, SignalKind};
+use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Change, Choice, Configure, Connect, Integration, SweepOutcome,
     host::{ManualClock, Policy, StoreClock},
@@ -117,7 +118,10 @@ impl Providers {
     /// Sweeps all in the present tick, and moves on to the next: the five signals of each provider's customer.
     async fn sweep(&self) -> Vec<Vec<Value>> {
         let tick = Cadence::EVIDENCE_SWEEP.last(self.clock_now());
-        let events = self.integration.plan(PlanKind::EvidenceSweep, tick).await;
+        let events = self
+            .integration
+            .plan_all(PlanKind::EvidenceSweep, tick)
+            .await;
         let mut events: Vec<_> = events
             .unwrap()
             .into_iter()
