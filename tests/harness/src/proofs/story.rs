@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use regentra_sync::{
-    AdoptFrameworks, Change, Choice, Configure, Disconnect, Discover, Integration, MapOrganization, Promote, SweepOutcome, SyncAssets,
-    SyncCompany, SyncOutcome,
+    AdoptFrameworks, Change, Choice, Configure, Disconnect, Discover, Integration, MapOrganization,
+    Promote, SweepOutcome, SyncAssets, SyncCompany, SyncOutcome,
     model::{
         Asset, AssetContent, AssetStatus, ComplianceOrgId, CustomFieldName, EntraDeviceIdField,
         EventId, ListedDevice, MspOrgId, Source, Version,
@@ -189,6 +189,7 @@ impl Story {
     }
 
     /// Does it once, in this process. `Err` says why it has to be delivered again.
+    #[expect(clippy::too_many_lines, reason = "a few lines for each operation")]
     pub async fn perform(&self, process: &Integration, operation: Operation) -> Result<(), String> {
         let said = |error: regentra_sync::Error| error.to_string();
         let (ours, us, actor) = (ours(), us(), operator());

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use regentra_evidence::{Framework, KindsInUse, SignalKind, Status, crosswalk};
 use regentra_sync::{
-    AdoptFrameworks, Change, Configure, Configured, Connect, ErrorKind, Result, SweepOutcome,
+    AdoptFrameworks, Change, Configure, Configured, Connect, Disconnect, ErrorKind, Result,
+    SweepOutcome,
     host::Policy,
     model::{
         Actor, AdoptedFrameworks, AuditAction, AuditDetails, ChangedSetting, CompanyId,
@@ -198,10 +199,12 @@ async fn settings_stay_through_a_disconnect_and_a_reconnect(host: Host) {
     host.promoted(&[(1, "Alpha")]).await;
     host.read_fields(&["filevault"]).await;
     let stored = host.stored_settings().await;
-    let region = us();
-    let disconnect = host
-        .integration
-        .disconnect(host.msp, &region, operator(), host.event());
+    let request = Disconnect {
+        region: us(),
+        actor: operator(),
+        event: host.event(),
+    };
+    let disconnect = host.integration.disconnect(host.msp, request);
     disconnect.await.unwrap();
     assert_eq!(host.stored_settings().await, stored);
     host.connect().await;

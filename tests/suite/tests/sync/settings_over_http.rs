@@ -6,7 +6,8 @@ use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_evidence::{KindsInUse, SignalKind};
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Change, Choice, Configure, Connect, Integration, SweepOutcome,
+    Change, Choice, Configure, Connect, Discover, Integration, MapOrganization, Promote,
+    SweepOutcome,
     host::{ManualClock, Policy, StoreClock},
     model::{
         Actor, ComplianceOrgId, CustomFieldSource, CustomFields, EventId, MspOrgId, Question,
@@ -81,21 +82,31 @@ impl Providers {
             actor: Actor::Schedule,
         };
         let connected = integration.connect(msp, connect).await.unwrap();
-        let discovery = integration.discover(msp, &region, Actor::Schedule, event("discover"));
+        let discover = Discover {
+            region: region.clone(),
+            actor: Actor::Schedule,
+            event: event("discover"),
+        };
+        let discovery = integration.discover(msp, discover);
         discovery.await.unwrap();
         let views = integration.views();
         let mappings = views.mappings(msp, connected.credential).await.unwrap();
-        let map = integration.map(
-            msp,
-            mappings[0].id,
-            Choice::CreateNew,
-            Actor::Schedule,
-            event("map"),
-        );
+        let map = MapOrganization {
+            mapping: mappings[0].id,
+            choice: Choice::CreateNew,
+            actor: Actor::Schedule,
+            event: event("map"),
+        };
+        let map = integration.map(msp, map);
         let company = map.await.unwrap().mapping.state.company().unwrap();
         let customer = ComplianceOrgId::from_uuid(Uuid::from_u128(100 + number));
-        let promoted =
-            integration.promote(msp, company, customer, Actor::Schedule, event("promote"));
+        let promote = Promote {
+            company,
+            compliance_org: customer,
+            actor: Actor::Schedule,
+            event: event("promote"),
+        };
+        let promoted = integration.promote(msp, promote);
         promoted.await.unwrap();
         self.regions.push(region);
         self._servers.push(server);
