@@ -40,9 +40,21 @@ pub mod tickets;
 pub mod world;
 
 /// Generates one test per law of the store traits; see [`crate::store::conformance`](mod@crate::store::conformance).
+///
+/// `conformance!(new_store, only: budget, runs)` generates the laws of these traits alone: `connections`, `mappings`, `assets`, `evidence`,
+/// `anchors`, `tickets`, `audit`, `runs`, `budget`, `planner`, and `clocks` for what they say together about time.
 #[macro_export]
 macro_rules! conformance {
     ($new_store:expr) => {
+        $crate::conformance! {
+            $new_store,
+            only: connections, mappings, assets, evidence, anchors, tickets, audit, runs, budget, planner, clocks
+        }
+    };
+    ($new_store:expr, only: $($wing:ident),+ $(,)?) => {
+        $( $crate::conformance! { @$wing $new_store } )+
+    };
+    (@connections $new_store:expr) => {
         $crate::conformance! { @laws $new_store;
             connections::a_credential_is_read_by_its_msp_only,
             connections::while_anything_is_connected_the_first_key_check_is_kept,
@@ -67,6 +79,15 @@ macro_rules! conformance {
             connections::settings_of_another_msp_or_connection_are_neither_read_nor_written,
             connections::settings_survive_a_disconnect_a_reconnect_and_other_secrets,
             connections::nothing_that_was_read_by_changed_settings_is_written,
+        }
+        $crate::conformance! { @laws_of_time $new_store;
+            connections::a_pending_authorization_is_taken_once_in_time_by_its_msp,
+            connections::expired_authorizations_are_forgotten_when_the_next_is_begun_or_taken,
+            connections::a_disconnect_forgets_the_authorizations_under_way_for_its_region,
+        }
+    };
+    (@mappings $new_store:expr) => {
+        $crate::conformance! { @laws $new_store;
             mappings::mappings_and_companies_are_read_by_their_msp_only,
             mappings::pages_of_mappings_are_whole_and_in_order,
             mappings::mappings_are_filtered_by_everything_that_is_given,
@@ -82,6 +103,10 @@ macro_rules! conformance {
             mappings::adopted_frameworks_are_read_as_they_were_written,
             mappings::a_decision_about_frameworks_compares_the_version,
             mappings::promoting_and_mapping_leave_the_adopted_frameworks,
+        }
+    };
+    (@assets $new_store:expr) => {
+        $crate::conformance! { @laws $new_store;
             assets::assets_come_back_as_they_were_written,
             assets::assets_are_found_by_company_mapping_and_device,
             assets::pages_of_assets_are_whole_in_order_and_filtered,
@@ -89,6 +114,13 @@ macro_rules! conformance {
             assets::asset_commits_hold_their_guards,
             assets::an_asset_gives_way_to_none_that_does_not_count,
             assets::an_msp_neither_reads_nor_writes_assets_of_another,
+        }
+        $crate::conformance! { @laws_of_time $new_store;
+            assets::assets_delivered_twice_are_written_once,
+        }
+    };
+    (@evidence $new_store:expr) => {
+        $crate::conformance! { @laws $new_store;
             evidence::a_sweep_delivered_twice_writes_once,
             evidence::a_sweep_whose_guard_fails_writes_nothing,
             evidence::a_sweep_for_a_customer_the_company_is_not_writes_nothing,
@@ -100,12 +132,23 @@ macro_rules! conformance {
             evidence::the_first_evidence_time_is_stamped_once,
             evidence::the_signature_history_keeps_states_and_forgets_devices,
             evidence::customers_do_not_read_each_other,
+        }
+        $crate::conformance! { @laws_of_time $new_store;
+            evidence::a_sweep_commits_everything_together,
+        }
+    };
+    (@anchors $new_store:expr) => {
+        $crate::conformance! { @laws $new_store;
             anchors::the_heads_of_a_tick_are_put_under_one_root,
             anchors::a_head_that_came_late_gets_a_root_of_its_own,
             anchors::a_root_that_another_process_made_or_whose_heads_changed_is_not_written,
             anchors::a_root_waits_until_it_is_handed_out,
             anchors::heads_and_roots_of_msps_and_customers_are_apart,
             anchors::why_evidence_is_not_anchored_is_kept_until_it_is_forgotten,
+        }
+    };
+    (@tickets $new_store:expr) => {
+        $crate::conformance! { @laws $new_store;
             tickets::a_signal_has_one_open_ticket,
             tickets::a_ticket_is_written_from_the_version_that_was_read,
             tickets::of_two_sweeps_that_open_tickets_in_one_tick_one_commits,
@@ -113,18 +156,17 @@ macro_rules! conformance {
             tickets::a_digest_is_replaced_until_it_is_delivered,
             tickets::a_digest_that_was_delivered_is_not_replaced,
             tickets::a_delivery_keeps_the_reference_once,
+        }
+    };
+    (@audit $new_store:expr) => {
+        $crate::conformance! { @laws $new_store;
             audit::trails_are_read_newest_first_in_pages,
             audit::trails_of_tenants_are_apart,
             audit::audit_rows_delivered_twice_are_written_once,
-            planner::the_plan_pages_through_every_msp,
-            planner::the_plan_holds_only_what_is_active_mapped_and_promoted,
         }
+    };
+    (@runs $new_store:expr) => {
         $crate::conformance! { @laws_of_time $new_store;
-            connections::a_pending_authorization_is_taken_once_in_time_by_its_msp,
-            connections::expired_authorizations_are_forgotten_when_the_next_is_begun_or_taken,
-            connections::a_disconnect_forgets_the_authorizations_under_way_for_its_region,
-            assets::assets_delivered_twice_are_written_once,
-            evidence::a_sweep_commits_everything_together,
             runs::a_lease_has_one_holder_until_it_expires,
             runs::each_taking_of_a_lease_raises_its_fence,
             runs::a_lost_lease_is_not_renewed_and_records_nothing,
@@ -133,11 +175,25 @@ macro_rules! conformance {
             runs::of_many_workers_at_once_one_gets_the_lease,
             runs::the_store_tells_the_time_by_its_clock,
             runs::a_lease_that_ends_later_than_twice_its_length_is_expired,
+        }
+    };
+    (@budget $new_store:expr) => {
+        $crate::conformance! { @laws_of_time $new_store;
             budget::a_window_never_holds_more_than_its_limit,
             budget::an_exhausted_budget_counts_nothing_and_says_when,
             budget::many_at_once_never_overflow_a_window,
             budget::budgets_of_tenants_are_apart,
             budget::requests_stamped_ahead_count_as_started_now,
+        }
+    };
+    (@planner $new_store:expr) => {
+        $crate::conformance! { @laws $new_store;
+            planner::the_plan_pages_through_every_msp,
+            planner::the_plan_holds_only_what_is_active_mapped_and_promoted,
+        }
+    };
+    (@clocks $new_store:expr) => {
+        $crate::conformance! { @laws_of_time $new_store;
             clocks::a_commit_ahead_of_the_stores_clock_is_refused,
             clocks::whatever_is_stamped_ahead_of_the_stores_clock_is_refused_and_writes_nothing,
             clocks::an_authorization_lasts_ten_minutes_by_the_stores_clock,
@@ -182,6 +238,12 @@ mod tests {
 
     async fn new_memory_store(clock: crate::host::StoreClock) -> (crate::store::MemoryStore, ()) {
         std::future::ready((crate::store::MemoryStore::new().with_clock(clock), ())).await
+    }
+
+    mod of_one_trait {
+        use super::new_memory_store;
+
+        crate::conformance!(new_memory_store, only: budget, runs);
     }
 
     /// A commit that the laws about clocks do not know may decide for weeks.

@@ -38,6 +38,7 @@ pub struct Planted {
 }
 
 /// From connecting to disconnecting, with rows that do not decode and filters that are ignored on the way.
+#[expect(clippy::too_many_lines, reason = "a story is one piece")]
 pub async fn whole_story(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) -> Planted {
     let tenant = Tenant::builder(NOW).preset(Preset::Failing, 9, 60);
     let mut tenant = tenant.organization_count(3).canaries().build();
