@@ -235,22 +235,23 @@ async fn settings_that_change_while_a_sweep_runs_are_what_it_is_judged_by(host: 
     );
 }
 
+/// Has the settings changed once more when NinjaOne is asked next.
+fn change_again(host: &Host, number: u32) {
+    let (integration, msp) = (host.another_process(), host.msp);
+    let request = Configure {
+        custom_fields: Change::To(fields(&[&format!("field{number}")])),
+        ..host.configuring()
+    };
+    host.ninjaone.script().meanwhile = Some(Box::new(move || {
+        Box::pin(async move {
+            integration.configure(msp, request).await.unwrap();
+        })
+    }));
+}
+
 async fn settings_that_change_all_the_time_let_nothing_be_written(host: Host) {
     let customers = host.promoted(&[(1, "Alpha")]).await;
     let event = host.sweep_events().await.remove(0);
-    // Each time NinjaOne is asked the settings change again.
-    fn change_again(host: &Host, number: u32) {
-        let (integration, msp) = (host.another_process(), host.msp);
-        let request = Configure {
-            custom_fields: Change::To(fields(&[&format!("field{number}")])),
-            ..host.configuring()
-        };
-        host.ninjaone.script().meanwhile = Some(Box::new(move || {
-            Box::pin(async move {
-                integration.configure(msp, request).await.unwrap();
-            })
-        }));
-    }
     let sweeping = host.integration.sweep(&event);
     let mut sweeping = std::pin::pin!(sweeping);
     let mut number = 0;

@@ -33,7 +33,7 @@ struct Providers {
     integration: Integration,
     clock: ManualClock,
     regions: Vec<RegionKey>,
-    _servers: Vec<front::tcp::Front>,
+    servers: Vec<front::tcp::Front>,
 }
 
 impl Providers {
@@ -52,7 +52,7 @@ impl Providers {
             integration,
             clock,
             regions: Vec::new(),
-            _servers: Vec::new(),
+            servers: Vec::new(),
         };
         for number in 1..=3 {
             providers.add(number).await;
@@ -109,7 +109,7 @@ impl Providers {
         let promoted = integration.promote(msp, promote);
         promoted.await.unwrap();
         self.regions.push(region);
-        self._servers.push(server);
+        self.servers.push(server);
     }
 
     async fn configure(&self, number: usize, change: impl FnOnce(&mut Configure)) {
