@@ -26,7 +26,7 @@
 pub use self::{
     anchors::{Anchors, RootCommit},
     assets::{AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets},
-    audit::{AuditPage, AuditTrail},
+    audit::{AuditFilter, AuditPage, AuditTrail},
     budget::Budget,
     commit::{CommitOutcome, Guard},
     connections::{ConnectCommit, Connections, DisconnectCommit, SecretsCommit, SettingsCommit},
@@ -34,12 +34,12 @@ pub use self::{
     evidence::{Evidence, StoredSignal, SweepCommit, SweepState, TicketWrite},
     mappings::{
         CompanyFilter, CompanyPage, Decision, DiscoveryCommit, FrameworksCommit, MappingCommit,
-        MappingFilter, MappingPage, Mappings, PromotionCommit, SeenOrganization,
+        MappingCounts, MappingFilter, MappingPage, Mappings, PromotionCommit, SeenOrganization,
     },
     memory::MemoryStore,
     planner::{ActiveCredential, Planner, PromotedMapping},
-    runs::{RowsAhead, Runs},
-    tickets::{DeliveryCommit, Tickets},
+    runs::{RowsAhead, RunFilter, RunOutcomeKind, RunPage, Runs},
+    tickets::{DeliveryCommit, TicketCounts, TicketFilter, TicketPage, Tickets},
     times::{Stamped, check_begun, check_not_ahead},
 };
 

@@ -91,6 +91,7 @@ macro_rules! conformance {
             mappings::mappings_and_companies_are_read_by_their_msp_only,
             mappings::pages_of_mappings_are_whole_and_in_order,
             mappings::mappings_are_filtered_by_everything_that_is_given,
+            mappings::mappings_are_counted_by_decision,
             mappings::pages_of_companies_are_whole_in_order_and_filtered,
             mappings::discovery_adds_and_never_changes_a_decision,
             mappings::discovery_delivered_twice_writes_once,
@@ -156,16 +157,21 @@ macro_rules! conformance {
             tickets::a_digest_is_replaced_until_it_is_delivered,
             tickets::a_digest_that_was_delivered_is_not_replaced,
             tickets::a_delivery_keeps_the_reference_once,
+            tickets::pages_of_tickets_are_whole_in_order_and_filtered,
         }
     };
     (@audit $new_store:expr) => {
         $crate::conformance! { @laws $new_store;
             audit::trails_are_read_newest_first_in_pages,
+            audit::trails_are_filtered_by_everything_that_is_given,
             audit::trails_of_tenants_are_apart,
             audit::audit_rows_delivered_twice_are_written_once,
         }
     };
     (@runs $new_store:expr) => {
+        $crate::conformance! { @laws $new_store;
+            runs::pages_of_runs_are_whole_in_order_and_filtered,
+        }
         $crate::conformance! { @laws_of_time $new_store;
             runs::a_lease_has_one_holder_until_it_expires,
             runs::each_taking_of_a_lease_raises_its_fence,

@@ -22,6 +22,9 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     /// page is the last one.
     async fn mappings_page(&self, msp: MspOrgId, page: MappingPage) -> Result<Vec<Mapping>>;
 
+    /// How many of the mappings that match were decided so, and how many NinjaOne no longer lists.
+    async fn mapping_counts(&self, msp: MspOrgId, filter: MappingFilter) -> Result<MappingCounts>;
+
     /// One mapping; `None` also when it is another MSP's.
     async fn mapping(&self, msp: MspOrgId, mapping: MappingId) -> Result<Option<Mapping>>;
 
@@ -201,6 +204,19 @@ impl MappingPage {
             ..self
         }
     }
+}
+
+/// How many mappings were decided so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MappingCounts {
+    /// Nobody has decided yet.
+    pub pending_review: u64,
+    /// Mapped to a company.
+    pub mapped: u64,
+    /// Not synced.
+    pub ignored: u64,
+    /// NinjaOne no longer lists them. They are counted above, too: what was decided about them stands.
+    pub missing: u64,
 }
 
 /// Which companies: those for which everything that is given holds. A store answers every field; it ignores none.

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 
 use super::error::Result;
-use crate::model::{Lease, LeaseKey, MspOrgId, RunRecord, WorkerId};
+use crate::model::{
+    CredentialId, Lease, LeaseKey, MappingId, MspOrgId, RunKind, RunOutcome, RunRecord, RunSubject,
+    WorkerId,
+};
 
 /// One run at a time per subject, and the bookkeeping of runs.
 #[async_trait]
@@ -57,6 +60,114 @@ pub trait Runs: Debug + Send + Sync + 'static {
 
     /// The last run of every subject, ordered by subject, whatever its time.
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>>;
+
+    /// A page of the last runs that match, whatever their time, ordered as [`RunPage::place`] says: by the name of the kind, the
+    /// credential, and the mapping, a run without a mapping last. A short page is the last one.
+    async fn runs_page(&self, msp: MspOrgId, page: RunPage) -> Result<Vec<RunRecord>>;
+}
+
+/// Which runs: those for which everything that is given holds. A store answers every field; it ignores none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Of this kind.
+    pub kind: Option<RunKind>,
+    /// Of this mapping.
+    pub mapping: Option<MappingId>,
+    /// That ended so.
+    pub outcome: Option<RunOutcomeKind>,
+}
+
+impl RunFilter {
+    /// Whether this run matches.
+    #[must_use]
+    pub fn matches(&self, run: &RunRecord) -> bool {
+        let Self {
+            kind,
+            mapping,
+            outcome,
+        } = *self;
+        kind.is_none_or(|kind| run.subject.kind == kind)
+            && mapping.is_none_or(|mapping| run.subject.mapping == Some(mapping))
+            && outcome.is_none_or(|outcome| RunOutcomeKind::of(&run.outcome) == outcome)
+    }
+}
+
+/// How a run ended, without the reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RunOutcomeKind {
+    /// It did all it set out to do.
+    Succeeded,
+    /// It did what it could.
+    Partial,
+    /// It could not.
+    Failed,
+}
+
+impl RunOutcomeKind {
+    /// The kind of this outcome.
+    #[must_use]
+    pub const fn of(outcome: &RunOutcome) -> Self {
+        match outcome {
+            RunOutcome::Succeeded => Self::Succeeded,
+            RunOutcome::Partial { .. } => Self::Partial,
+            RunOutcome::Failed { .. } => Self::Failed,
+        }
+    }
+
+    /// The name used in stores and lists: `succeeded`, `partial` or `failed`, as the field `outcome` of a stored
+    /// [`RunOutcome`] has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Which part of the last runs of an MSP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunPage {
+    /// Which runs.
+    pub filter: RunFilter,
+    /// Only those that come after this one in the order of the answer: the subject of the last one of the page before.
+    pub after: Option<RunSubject>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl RunPage {
+    /// The first `limit` that match.
+    #[must_use]
+    pub const fn first(filter: RunFilter, limit: u32) -> Self {
+        Self {
+            filter,
+            after: None,
+            limit,
+        }
+    }
+
+    /// The page after one that ended with `last`.
+    #[must_use]
+    pub const fn next(self, last: &RunRecord) -> Self {
+        Self {
+            after: Some(last.subject),
+            ..self
+        }
+    }
+
+    /// Where a subject stands in the order of pages.
+    #[must_use]
+    pub fn place(subject: &RunSubject) -> (&'static str, CredentialId, bool, Option<MappingId>) {
+        let RunSubject {
+            kind,
+            credential,
+            mapping,
+        } = *subject;
+        (kind.as_str(), credential, mapping.is_none(), mapping)
+    }
 }
 
 /// How many rows of an MSP lie ahead of the store's clock. A row counts when one of the times in it that processes stamp does.

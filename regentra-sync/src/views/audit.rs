@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl Views {
-    /// An MSP's audit trail, newest first.
+    /// A page of the rows of an MSP's audit trail that match, newest first.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
@@ -14,7 +14,7 @@ impl Views {
         Ok(self.store.msp_audit(msp, page).await?)
     }
 
-    /// A customer's audit trail, newest first.
+    /// A page of the rows of a customer's audit trail that match, newest first.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).

@@ -110,7 +110,7 @@ impl Views {
             }
             match rows.last() {
                 Some(last) if rows.len() as u64 == u64::from(PAGE) => {
-                    page = AuditPage::after(last, PAGE);
+                    page = page.next(last);
                 }
                 _ => break,
             }

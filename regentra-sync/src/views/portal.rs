@@ -2,7 +2,7 @@ use super::Views;
 use crate::{
     error::Result,
     model::{Asset, CompanyId, CredentialId, Mapping, MappingId, MspOrgId, PortalCompany},
-    store::{AssetFilter, AssetPage, CompanyPage, MappingPage},
+    store::{AssetFilter, AssetPage, CompanyPage, MappingCounts, MappingFilter, MappingPage},
 };
 
 impl Views {
@@ -42,6 +42,18 @@ impl Views {
     /// [`ErrorKind::Store`](crate::ErrorKind::Store).
     pub async fn mappings_page(&self, msp: MspOrgId, page: MappingPage) -> Result<Vec<Mapping>> {
         Ok(self.store.mappings_page(msp, page).await?)
+    }
+
+    /// How many of the organizations that match were decided so: the counts on the tabs of the list.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store).
+    pub async fn mapping_counts(
+        &self,
+        msp: MspOrgId,
+        filter: MappingFilter,
+    ) -> Result<MappingCounts> {
+        Ok(self.store.mapping_counts(msp, filter).await?)
     }
 
     /// One organization; `None` also when it is another MSP's.

@@ -2,6 +2,7 @@ use super::Views;
 use crate::{
     error::Result,
     model::{ComplianceOrgId, MspOrgId, OutboxRow, Ticket},
+    store::{TicketCounts, TicketFilter, TicketPage},
 };
 
 impl Views {
@@ -15,6 +16,22 @@ impl Views {
         customer: Option<ComplianceOrgId>,
     ) -> Result<Vec<Ticket>> {
         Ok(self.store.tickets(msp, customer).await?)
+    }
+
+    /// A page of the tickets that match, newest first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
+    pub async fn tickets_page(&self, msp: MspOrgId, page: TicketPage) -> Result<Vec<Ticket>> {
+        Ok(self.store.tickets_page(msp, page).await?)
+    }
+
+    /// How many of the tickets that match are open and closed: the counts on the tabs of the list.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
+    pub async fn ticket_counts(&self, msp: MspOrgId, filter: TicketFilter) -> Result<TicketCounts> {
+        Ok(self.store.ticket_counts(msp, filter).await?)
     }
 
     /// What the bridge to the ticket system is to do next, in order. Each row's id is an idempotency key.

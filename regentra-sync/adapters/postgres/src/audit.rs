@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use regentra_sync::{
     model::{Actor, ActorId, AuditAction, AuditId, AuditRow, ComplianceOrgId, EventId, MspOrgId},
-    store::{AuditPage, AuditTrail, CommitOutcome, Result},
+    store::{AuditFilter, AuditPage, AuditTrail, CommitOutcome, Result},
 };
 use serde::{Deserialize as _, de::IntoDeserializer as _};
 use sqlx::{
-    PgConnection,
-    postgres::PgRow,
+    PgConnection, Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query,
     types::{Uuid, time::OffsetDateTime},
 };
 
@@ -22,16 +23,14 @@ use crate::{
 #[async_trait]
 impl AuditTrail for PostgresStore {
     async fn msp_audit(&self, msp: MspOrgId, page: AuditPage) -> Result<Vec<AuditRow>> {
-        let (at, id) = start(page);
         let query = sqlx::query(
             "SELECT audit_id, event_id, at, actor_id, action, details::text FROM regentra_sync.msp_audit \
              WHERE msp_org_id = $1 AND ($2::timestamptz IS NULL OR (at, audit_id) < ($2, $3)) \
-             ORDER BY at DESC, audit_id DESC LIMIT $4",
-        )
-        .bind(msp.as_uuid())
-        .bind(at)
-        .bind(id)
-        .bind(i64::from(page.limit));
+             AND ($4::text IS NULL OR action = $4) AND (NOT $5 OR actor_id IS NULL) \
+             AND ($6::uuid IS NULL OR actor_id = $6) AND ($7::timestamptz IS NULL OR at >= $7) \
+             AND ($8::timestamptz IS NULL OR at < $8) ORDER BY at DESC, audit_id DESC LIMIT $9",
+        );
+        let query = bind_page(query.bind(msp.as_uuid()), page);
         self.rows(Tenants::msp(msp), query, audit_row).await
     }
 
@@ -40,16 +39,14 @@ impl AuditTrail for PostgresStore {
         customer: ComplianceOrgId,
         page: AuditPage,
     ) -> Result<Vec<AuditRow>> {
-        let (at, id) = start(page);
         let query = sqlx::query(
             "SELECT audit_id, event_id, at, actor_id, action, details::text FROM regentra_sync.customer_audit \
              WHERE compliance_org_id = $1 AND ($2::timestamptz IS NULL OR (at, audit_id) < ($2, $3)) \
-             ORDER BY at DESC, audit_id DESC LIMIT $4",
-        )
-        .bind(customer.as_uuid())
-        .bind(at)
-        .bind(id)
-        .bind(i64::from(page.limit));
+             AND ($4::text IS NULL OR action = $4) AND (NOT $5 OR actor_id IS NULL) \
+             AND ($6::uuid IS NULL OR actor_id = $6) AND ($7::timestamptz IS NULL OR at >= $7) \
+             AND ($8::timestamptz IS NULL OR at < $8) ORDER BY at DESC, audit_id DESC LIMIT $9",
+        );
+        let query = bind_page(query.bind(customer.as_uuid()), page);
         self.rows(Tenants::customer(customer), query, audit_row)
             .await
     }
@@ -73,9 +70,35 @@ impl AuditTrail for PostgresStore {
     }
 }
 
-/// Where a page begins.
-fn start(page: AuditPage) -> (Option<OffsetDateTime>, Option<Uuid>) {
-    page.before.map(|(at, id)| (at, id.as_uuid())).unzip()
+/// Binds a page after the tenant.
+fn bind_page(
+    query: Query<'_, Postgres, PgArguments>,
+    page: AuditPage,
+) -> Query<'_, Postgres, PgArguments> {
+    let AuditPage {
+        filter:
+            AuditFilter {
+                action,
+                actor,
+                from,
+                until,
+            },
+        before,
+        limit,
+    } = page;
+    let operator = match actor {
+        None | Some(Actor::Schedule) => None,
+        Some(Actor::Operator(id)) => Some(id.as_uuid()),
+    };
+    query
+        .bind(before.map(|(at, _)| at))
+        .bind(before.map(|(_, id)| id.as_uuid()))
+        .bind(action.map(AuditAction::as_str))
+        .bind(actor == Some(Actor::Schedule))
+        .bind(operator)
+        .bind(from)
+        .bind(until)
+        .bind(i64::from(limit))
 }
 
 fn audit_row(row: &PgRow) -> Result<AuditRow> {

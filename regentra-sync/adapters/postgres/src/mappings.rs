@@ -9,8 +9,8 @@ use regentra_sync::{
     },
     store::{
         CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, FrameworksCommit,
-        Guard, MappingCommit, MappingFilter, MappingPage, Mappings, PromotionCommit, Result,
-        SeenOrganization, Stamped as _,
+        Guard, MappingCommit, MappingCounts, MappingFilter, MappingPage, Mappings, PromotionCommit,
+        Result, SeenOrganization, Stamped as _,
     },
 };
 use sqlx::{PgConnection, postgres::PgRow};
@@ -77,6 +77,36 @@ impl Mappings for PostgresStore {
         .bind(name)
         .bind(i64::from(limit));
         self.rows(Tenants::msp(msp), query, mapping).await
+    }
+
+    async fn mapping_counts(&self, msp: MspOrgId, filter: MappingFilter) -> Result<MappingCounts> {
+        let MappingFilter {
+            credential,
+            decision,
+            company,
+            missing,
+            name,
+        } = filter;
+        if is_in_no_name(name.as_ref()) {
+            return Ok(MappingCounts::default());
+        }
+        let query = sqlx::query(
+            "SELECT count(*) FILTER (WHERE state = 'pending_review') AS pending_review, \
+             count(*) FILTER (WHERE state = 'mapped') AS mapped, count(*) FILTER (WHERE state = 'ignored') AS ignored, \
+             count(missing_since) AS missing FROM regentra_sync.mappings WHERE msp_org_id = $1 \
+             AND ($2::uuid IS NULL OR credential_id = $2) AND ($3::text IS NULL OR state = $3) \
+             AND ($4::uuid IS NULL OR company_id = $4) \
+             AND ($5::boolean IS NULL OR (missing_since IS NOT NULL) = $5) \
+             AND ($6::text IS NULL OR position(lower($6 COLLATE \"C\") in lower(name COLLATE \"C\")) > 0)",
+        )
+        .bind(msp.as_uuid())
+        .bind(credential.map(CredentialId::as_uuid))
+        .bind(decision.map(Decision::as_str))
+        .bind(company.map(CompanyId::as_uuid))
+        .bind(missing)
+        .bind(name);
+        let counts = self.row(Tenants::msp(msp), query, mapping_counts).await?;
+        Ok(counts.unwrap_or_default())
     }
 
     async fn mapping(&self, msp: MspOrgId, id: MappingId) -> Result<Option<Mapping>> {
@@ -468,6 +498,15 @@ fn company(row: &PgRow) -> Result<PortalCompany> {
         name: row.text("name")?.into(),
         converted_to: row.id_if_any("converted_to_organization_id", ComplianceOrgId::from_uuid)?,
         created_at: row.time("created_at")?,
+    })
+}
+
+fn mapping_counts(row: &PgRow) -> Result<MappingCounts> {
+    Ok(MappingCounts {
+        pending_review: row.count("pending_review")?,
+        mapped: row.count("mapped")?,
+        ignored: row.count("ignored")?,
+        missing: row.count("missing")?,
     })
 }
 

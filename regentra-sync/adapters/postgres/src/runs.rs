@@ -6,7 +6,7 @@ use regentra_sync::{
         CredentialId, Fence, Lease, LeaseKey, MappingId, MspOrgId, RunKind, RunRecord, RunSubject,
         WorkerId,
     },
-    store::{Result, RowsAhead, Runs, Stamped as _},
+    store::{Result, RowsAhead, RunFilter, RunOutcomeKind, RunPage, Runs, Stamped as _},
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use time::{Duration, OffsetDateTime};
@@ -202,6 +202,38 @@ impl Runs for PostgresStore {
         let mut runs = self.rows(Tenants::msp(msp), query, run_record).await?;
         runs.sort_by_key(|run| run.subject);
         Ok(runs)
+    }
+
+    async fn runs_page(&self, msp: MspOrgId, page: RunPage) -> Result<Vec<RunRecord>> {
+        let RunPage {
+            filter:
+                RunFilter {
+                    kind,
+                    mapping,
+                    outcome,
+                },
+            after,
+            limit,
+        } = page;
+        // The order of the index: a run without a mapping is last. Of the same kind and credential, none comes after that one.
+        let query = sqlx::query(
+            "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome::text AS outcome, requests \
+             FROM regentra_sync.runs WHERE msp_org_id = $1 \
+             AND ($2::text IS NULL OR ((kind, credential_id) >= ($2, $3) AND ((kind, credential_id) > ($2, $3) \
+             OR ($4::uuid IS NOT NULL AND (mapping_id > $4 OR mapping_id IS NULL))))) \
+             AND ($5::text IS NULL OR kind = $5) AND ($6::uuid IS NULL OR mapping_id = $6) \
+             AND ($7::text IS NULL OR runs.outcome ->> 'outcome' = $7) \
+             ORDER BY kind, credential_id, mapping_id NULLS LAST LIMIT $8",
+        )
+        .bind(msp.as_uuid())
+        .bind(after.map(|after| after.kind.as_str()))
+        .bind(after.map(|after| after.credential.as_uuid()))
+        .bind(after.and_then(|after| after.mapping).map(MappingId::as_uuid))
+        .bind(kind.map(RunKind::as_str))
+        .bind(mapping.map(MappingId::as_uuid))
+        .bind(outcome.map(RunOutcomeKind::as_str))
+        .bind(i64::from(limit));
+        self.rows(Tenants::msp(msp), query, run_record).await
     }
 }
 

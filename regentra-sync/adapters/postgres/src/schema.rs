@@ -51,10 +51,14 @@ const MIGRATIONS: &[Migration] = &[
         version: 9,
         sql: include_str!("../migrations/0009_settings.sql"),
     },
+    Migration {
+        version: 10,
+        sql: include_str!("../migrations/0010_pages.sql"),
+    },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 9;
+pub const SCHEMA_VERSION: u32 = 10;
 
 /// The oldest PostgreSQL that understands the schema, as `server_version_num` counts.
 const OLDEST_SERVER: i32 = 150_000;

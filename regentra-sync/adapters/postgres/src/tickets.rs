@@ -8,7 +8,11 @@ use regentra_sync::{
         CompanyId, ComplianceOrgId, MappingId, MspOrgId, OutboxAction, OutboxId, OutboxRow,
         Sensitive, SignalKey, Ticket, TicketId, TicketState, Version,
     },
-    store::{CommitOutcome, DeliveryCommit, Guard, Result, Tickets},
+    regentra_evidence::SignalKind,
+    store::{
+        CommitOutcome, DeliveryCommit, Guard, Result, TicketCounts, TicketFilter, TicketPage,
+        Tickets,
+    },
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
@@ -34,6 +38,62 @@ impl Tickets for PostgresStore {
         .bind(msp.as_uuid())
         .bind(customer.map(ComplianceOrgId::as_uuid));
         self.rows(Tenants::msp(msp), query, ticket).await
+    }
+
+    async fn tickets_page(&self, msp: MspOrgId, page: TicketPage) -> Result<Vec<Ticket>> {
+        let TicketPage {
+            filter:
+                TicketFilter {
+                    state,
+                    customer,
+                    company,
+                    mapping,
+                    signal,
+                },
+            after,
+            limit,
+        } = page;
+        let query = sqlx::query(
+            "SELECT * FROM regentra_sync.tickets WHERE msp_org_id = $1 \
+             AND ($2::timestamptz IS NULL OR (opened_at <= $2 AND (opened_at < $2 OR ticket_id > $3))) \
+             AND ($4::text IS NULL OR state = $4) AND ($5::uuid IS NULL OR compliance_org_id = $5) \
+             AND ($6::uuid IS NULL OR company_id = $6) AND ($7::uuid IS NULL OR mapping_id = $7) \
+             AND ($8::text IS NULL OR signal = $8) ORDER BY opened_at DESC, ticket_id LIMIT $9",
+        )
+        .bind(msp.as_uuid())
+        .bind(after.map(|(opened_at, _)| opened_at))
+        .bind(after.map(|(_, ticket)| ticket.as_uuid()))
+        .bind(state.map(TicketState::as_str))
+        .bind(customer.map(ComplianceOrgId::as_uuid))
+        .bind(company.map(CompanyId::as_uuid))
+        .bind(mapping.map(MappingId::as_uuid))
+        .bind(signal.map(SignalKind::as_str))
+        .bind(i64::from(limit));
+        self.rows(Tenants::msp(msp), query, ticket).await
+    }
+
+    async fn ticket_counts(&self, msp: MspOrgId, filter: TicketFilter) -> Result<TicketCounts> {
+        let TicketFilter {
+            state,
+            customer,
+            company,
+            mapping,
+            signal,
+        } = filter;
+        let query = sqlx::query(
+            "SELECT count(*) FILTER (WHERE state = 'open') AS open, count(*) FILTER (WHERE state = 'closed') AS closed \
+             FROM regentra_sync.tickets WHERE msp_org_id = $1 AND ($2::text IS NULL OR state = $2) \
+             AND ($3::uuid IS NULL OR compliance_org_id = $3) AND ($4::uuid IS NULL OR company_id = $4) \
+             AND ($5::uuid IS NULL OR mapping_id = $5) AND ($6::text IS NULL OR signal = $6)",
+        )
+        .bind(msp.as_uuid())
+        .bind(state.map(TicketState::as_str))
+        .bind(customer.map(ComplianceOrgId::as_uuid))
+        .bind(company.map(CompanyId::as_uuid))
+        .bind(mapping.map(MappingId::as_uuid))
+        .bind(signal.map(SignalKind::as_str));
+        let counts = self.row(Tenants::msp(msp), query, ticket_counts).await?;
+        Ok(counts.unwrap_or_default())
     }
 
     async fn outbox(
@@ -217,6 +277,13 @@ pub(crate) fn outbox_row(row: &PgRow) -> Result<OutboxRow> {
         created_at: row.time("created_at")?,
         due_at: row.time("due_at")?,
         delivered_at: row.time_if_any("delivered_at")?,
+    })
+}
+
+fn ticket_counts(row: &PgRow) -> Result<TicketCounts> {
+    Ok(TicketCounts {
+        open: row.count("open")?,
+        closed: row.count("closed")?,
     })
 }
 

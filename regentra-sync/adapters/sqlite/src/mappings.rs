@@ -6,8 +6,8 @@ use regentra_sync::{
     },
     store::{
         CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, FrameworksCommit,
-        Guard, MappingCommit, MappingFilter, MappingPage, Mappings, PromotionCommit, Result,
-        SeenOrganization, Stamped as _,
+        Guard, MappingCommit, MappingCounts, MappingFilter, MappingPage, Mappings, PromotionCommit,
+        Result, SeenOrganization, Stamped as _,
     },
 };
 use serde::Serialize;
@@ -32,6 +32,14 @@ const PAGE: &str = "SELECT * FROM mapping WHERE msp = ?1 AND (credential, extern
 const COMPANIES_PAGE: &str = "SELECT * FROM company WHERE msp = ?1 AND id > ?2 \
                               AND (?3 IS NULL OR (converted_to IS NOT NULL) = ?3) \
                               AND (?4 IS NULL OR instr(lower(name), lower(?4)) > 0) ORDER BY id LIMIT ?5";
+
+/// [`PAGE`]'s filter.
+const COUNTS: &str = "SELECT count(*) FILTER (WHERE state = 'pending_review') AS pending_review, \
+                      count(*) FILTER (WHERE state = 'mapped') AS mapped, \
+                      count(*) FILTER (WHERE state = 'ignored') AS ignored, count(missing_since) AS missing \
+                      FROM mapping WHERE msp = ?1 AND (?2 IS NULL OR credential = ?2) AND (?3 IS NULL OR state = ?3) \
+                      AND (?4 IS NULL OR company = ?4) AND (?5 IS NULL OR (missing_since IS NOT NULL) = ?5) \
+                      AND (?6 IS NULL OR instr(lower(name), lower(?6)) > 0)";
 
 /// Whether no name can hold this text.
 fn is_in_no_name(text: Option<&String>) -> bool {
@@ -371,6 +379,35 @@ impl Mappings for SqliteStore {
             .collect::<std::result::Result<_, _>>()?)
     }
 
+    async fn mapping_counts(&self, msp: MspOrgId, filter: MappingFilter) -> Result<MappingCounts> {
+        let MappingFilter {
+            credential,
+            decision,
+            company,
+            missing,
+            name,
+        } = filter;
+        if is_in_no_name(name.as_ref()) {
+            return Ok(MappingCounts::default());
+        }
+        let row = sqlx::query(COUNTS)
+            .bind(msp.as_uuid())
+            .bind(credential.map(CredentialId::as_uuid))
+            .bind(decision.map(Decision::as_str))
+            .bind(company.map(CompanyId::as_uuid))
+            .bind(missing)
+            .bind(name)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(MappingCounts {
+            pending_review: row.number("pending_review")?,
+            mapped: row.number("mapped")?,
+            ignored: row.number("ignored")?,
+            missing: row.number("missing")?,
+        })
+    }
+
     async fn mapping(&self, msp: MspOrgId, id: MappingId) -> Result<Option<Mapping>> {
         let row = sqlx::query("SELECT * FROM mapping WHERE msp = ?1 AND id = ?2")
             .bind(msp.as_uuid())
@@ -498,6 +535,7 @@ mod tests {
         for (statement, lookup) in [
             (PAGE, "(msp=? AND (credential,external_org_id)>(?,?))"),
             (COMPANIES_PAGE, "(msp=? AND id>?)"),
+            (COUNTS, "(msp=?)"),
         ] {
             let plan = plan(statement).await.join("\n");
             assert!(plan.contains(lookup), "{plan}");

@@ -1,8 +1,9 @@
 use async_trait::async_trait;
 use regentra_sync::{
     model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId},
-    store::{Result, RowsAhead, Runs, Stamped as _},
+    store::{Result, RowsAhead, RunFilter, RunPage, Runs, Stamped as _},
 };
+use sqlx::{QueryBuilder, Sqlite};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
@@ -37,6 +38,51 @@ const ROWS_AHEAD: &str = "SELECT \
     (SELECT count(*) FROM msp_audit WHERE msp = ?1 AND \"at\" > ?2) AS audit, \
     (SELECT count(*) FROM credential WHERE msp = ?1 \
         AND (connected_at > ?2 OR disconnected_at > ?2)) AS credentials";
+
+/// The text of a subject, `{"kind":"…","credential":"…","mapping":…}`, is in the order of pages: `null` is after every id. Only what is
+/// given stands in the statement; the index for it is named, since SQLite takes the primary key in its place.
+fn select_page(msp: MspOrgId, page: RunPage) -> std::result::Result<QueryBuilder<Sqlite>, Failure> {
+    let RunPage {
+        filter: RunFilter {
+            kind,
+            mapping,
+            outcome,
+        },
+        after,
+        limit,
+    } = page;
+    let of_kind = kind.map(|kind| format!("{{\"kind\":\"{}\"", kind.as_str()));
+    let after = after.map(|after| json(&after)).transpose()?;
+    let index = match (mapping, outcome) {
+        (Some(_), _) => " INDEXED BY run_mapping",
+        (None, Some(_)) => " INDEXED BY run_outcome",
+        (None, None) => "",
+    };
+    let mut select = QueryBuilder::new("SELECT record FROM run");
+    select
+        .push(index)
+        .push(" WHERE msp = ")
+        .push_bind(msp.as_uuid());
+    if let Some(mapping) = mapping {
+        select
+            .push(" AND subject ->> 'mapping' = ")
+            .push_bind(mapping.to_string());
+    }
+    if let Some(outcome) = outcome {
+        select
+            .push(" AND record ->> 'outcome' = ")
+            .push_bind(outcome.as_str());
+    }
+    // A comma follows, and `-` is what comes after it.
+    if let Some(end) = of_kind.as_ref().map(|of_kind| format!("{of_kind}-")) {
+        select.push(" AND subject < ").push_bind(end);
+    }
+    if let Some(begin) = of_kind.max(after) {
+        select.push(" AND subject > ").push_bind(begin);
+    }
+    select.push(" ORDER BY subject LIMIT ").push_bind(limit);
+    Ok(select)
+}
 
 #[async_trait]
 impl Runs for SqliteStore {
@@ -172,5 +218,81 @@ impl Runs for SqliteStore {
         let mut records: Vec<RunRecord> = records.collect::<std::result::Result<_, Failure>>()?;
         records.sort_by_key(|record| record.subject);
         Ok(records)
+    }
+    async fn runs_page(&self, msp: MspOrgId, page: RunPage) -> Result<Vec<RunRecord>> {
+        let rows = select_page(msp, page)?
+            .build()
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(rows
+            .iter()
+            .map(|row| from_json(&row.text("record")?, "record"))
+            .collect::<std::result::Result<_, Failure>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use regentra_sync::{
+        model::{CredentialId, MappingId, RunKind, RunSubject},
+        store::RunOutcomeKind,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::plan;
+
+    #[tokio::test]
+    async fn a_page_of_runs_begins_where_the_one_before_ended_and_sorts_nothing() {
+        let id = Uuid::from_u128(1);
+        let all = RunFilter::default();
+        let kind = Some(RunKind::EvidenceSweep);
+        let mapping = Some(MappingId::from_uuid(id));
+        let outcome = Some(RunOutcomeKind::Failed);
+        for (filter, lookup) in [
+            (all, "PRIMARY KEY (msp=?"),
+            (RunFilter { kind, ..all }, "PRIMARY KEY (msp=?"),
+            (
+                RunFilter { outcome, ..all },
+                "run_outcome (msp=? AND <expr>=?",
+            ),
+            (
+                RunFilter { mapping, ..all },
+                "run_mapping (msp=? AND <expr>=?",
+            ),
+            (
+                RunFilter {
+                    kind,
+                    outcome,
+                    ..all
+                },
+                "run_outcome (msp=? AND <expr>=?",
+            ),
+        ] {
+            let first = RunPage::first(filter, 50);
+            let after = Some(RunSubject {
+                kind: RunKind::EvidenceSweep,
+                credential: CredentialId::from_uuid(id),
+                mapping,
+            });
+            for page in [first, RunPage { after, ..first }] {
+                let begins = match (page.after, filter.kind) {
+                    (None, None) => ")",
+                    (Some(_), None) => " AND subject>?)",
+                    (_, Some(_)) => " AND subject>? AND subject<?)",
+                };
+                let select = select_page(MspOrgId::from_uuid(id), page).unwrap();
+                let plan = plan(select.sql().as_str()).await;
+                let [step] = plan.as_slice() else {
+                    panic!("{filter:?}: {plan:?}");
+                };
+                assert!(
+                    step.starts_with("SEARCH run USING ")
+                        && step.contains(&format!("{lookup}{begins}")),
+                    "{filter:?}: {step}"
+                );
+            }
+        }
     }
 }

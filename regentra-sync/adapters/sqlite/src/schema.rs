@@ -52,10 +52,14 @@ const MIGRATIONS: &[Migration] = &[
         version: 8,
         sql: include_str!("../migrations/0008_settings.sql"),
     },
+    Migration {
+        version: 9,
+        sql: include_str!("../migrations/0009_pages.sql"),
+    },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 8;
+pub const SCHEMA_VERSION: u32 = 9;
 
 /// What a database file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,13 @@ use regentra_sync::{
         CompanyId, ComplianceOrgId, MappingId, MspOrgId, OutboxAction, OutboxId, OutboxRow,
         Sensitive, SignalKey, Ticket, TicketId, TicketState, Version,
     },
-    store::{CommitOutcome, DeliveryCommit, Guard, Result, TicketWrite, Tickets},
+    store::{
+        CommitOutcome, DeliveryCommit, Guard, Result, TicketCounts, TicketFilter, TicketPage,
+        TicketWrite, Tickets,
+    },
 };
 use serde::Serialize;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
 use crate::{
@@ -18,6 +21,66 @@ use crate::{
     commit::{begins, finish},
     failure::{Failure, Stop, holds},
 };
+
+/// Only what is given stands in the statement, so that SQLite takes the index for it.
+fn push_filter(select: &mut QueryBuilder<Sqlite>, filter: TicketFilter) {
+    let TicketFilter {
+        state,
+        customer,
+        company,
+        mapping,
+        signal,
+    } = filter;
+    if let Some(state) = state {
+        // As text, by which SQLite sees that a partial index holds all that is asked for.
+        select.push(format_args!(" AND state = '{}'", state.as_str()));
+    }
+    if let Some(customer) = customer {
+        select
+            .push(" AND compliance_org = ")
+            .push_bind(customer.as_uuid());
+    }
+    if let Some(company) = company {
+        select.push(" AND company = ").push_bind(company.as_uuid());
+    }
+    if let Some(mapping) = mapping {
+        select.push(" AND mapping = ").push_bind(mapping.as_uuid());
+    }
+    if let Some(signal) = signal {
+        select.push(" AND signal = ").push_bind(signal.as_str());
+    }
+}
+
+fn select_page(msp: MspOrgId, page: TicketPage) -> QueryBuilder<Sqlite> {
+    let TicketPage {
+        filter,
+        after,
+        limit,
+    } = page;
+    let mut select = QueryBuilder::new("SELECT * FROM ticket WHERE msp = ");
+    select.push_bind(msp.as_uuid());
+    push_filter(&mut select, filter);
+    if let Some((opened_at, id)) = after {
+        let opened_at = micros(opened_at);
+        select.push(" AND opened_at <= ").push_bind(opened_at);
+        select.push(" AND (opened_at < ").push_bind(opened_at);
+        select.push(" OR id > ").push_bind(id.as_uuid()).push(")");
+    }
+    select
+        .push(" ORDER BY opened_at DESC, id LIMIT ")
+        .push_bind(limit);
+    select
+}
+
+fn select_counts(msp: MspOrgId, filter: TicketFilter) -> QueryBuilder<Sqlite> {
+    let mut select = QueryBuilder::new(
+        "SELECT count(*) FILTER (WHERE state = 'open') AS open, count(*) FILTER (WHERE state = 'closed') AS closed \
+         FROM ticket WHERE msp = ",
+    );
+    select.push_bind(msp.as_uuid());
+    push_filter(&mut select, filter);
+    select
+}
 
 pub(crate) fn ticket(row: &SqliteRow) -> std::result::Result<Ticket, Failure> {
     Ok(Ticket {
@@ -195,6 +258,30 @@ impl Tickets for SqliteStore {
             .collect::<std::result::Result<_, _>>()?)
     }
 
+    async fn tickets_page(&self, msp: MspOrgId, page: TicketPage) -> Result<Vec<Ticket>> {
+        let rows = select_page(msp, page)
+            .build()
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(rows
+            .iter()
+            .map(ticket)
+            .collect::<std::result::Result<_, _>>()?)
+    }
+
+    async fn ticket_counts(&self, msp: MspOrgId, filter: TicketFilter) -> Result<TicketCounts> {
+        let row = select_counts(msp, filter)
+            .build()
+            .fetch_one(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(TicketCounts {
+            open: row.number("open")?,
+            closed: row.number("closed")?,
+        })
+    }
+
     async fn outbox(
         &self,
         msp: MspOrgId,
@@ -225,5 +312,98 @@ impl Tickets for SqliteStore {
         let mut db = self.begin().await?;
         let written = write_delivery(&mut db, self.clock.now(), msp, &commit).await;
         finish(db, written).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use regentra_sync::regentra_evidence::SignalKind;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::plan;
+
+    fn id() -> Uuid {
+        Uuid::from_u128(1)
+    }
+
+    #[tokio::test]
+    async fn a_page_of_tickets_begins_where_the_one_before_ended_and_sorts_nothing() {
+        let all = TicketFilter::default();
+        let (open, closed) = (Some(TicketState::Open), Some(TicketState::Closed));
+        let customer = Some(ComplianceOrgId::from_uuid(id()));
+        let mapping = Some(MappingId::from_uuid(id()));
+        let company = Some(CompanyId::from_uuid(id()));
+        let signal = Some(SignalKind::PatchSla);
+        for (filter, index) in [
+            (all, "ticket_newest (msp=?"),
+            (TicketFilter { signal, ..all }, "ticket_newest (msp=?"),
+            (
+                TicketFilter {
+                    state: closed,
+                    ..all
+                },
+                "ticket_newest (msp=?",
+            ),
+            (
+                TicketFilter { state: open, ..all },
+                "ticket_newest_open (msp=?",
+            ),
+            (
+                TicketFilter { customer, ..all },
+                "ticket_customer (msp=? AND compliance_org=?",
+            ),
+            (
+                TicketFilter { company, ..all },
+                "ticket_company (msp=? AND company=?",
+            ),
+            (
+                TicketFilter { mapping, ..all },
+                "ticket_mapping (msp=? AND mapping=?",
+            ),
+            (
+                TicketFilter {
+                    customer,
+                    state: open,
+                    signal,
+                    ..all
+                },
+                "ticket_customer (msp=? AND compliance_org=?",
+            ),
+        ] {
+            let first = TicketPage::first(filter, 50);
+            let after = Some((OffsetDateTime::UNIX_EPOCH, TicketId::from_uuid(id())));
+            for page in [first, TicketPage { after, ..first }] {
+                let begins = if page.after.is_some() {
+                    " AND opened_at<?)"
+                } else {
+                    ")"
+                };
+                let plan = plan(select_page(MspOrgId::from_uuid(id()), page).sql().as_str()).await;
+                let [step] = plan.as_slice() else {
+                    panic!("{filter:?}: {plan:?}");
+                };
+                let step = step.replace("INDEX ", "");
+                assert!(
+                    step.starts_with("SEARCH ticket USING ")
+                        && step.contains(&format!("{index}{begins}")),
+                    "{filter:?}: {step}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn tickets_of_other_msps_are_not_counted_through() {
+        let plan = plan(
+            select_counts(MspOrgId::from_uuid(id()), TicketFilter::default())
+                .sql()
+                .as_str(),
+        )
+        .await;
+        assert!(
+            matches!(plan.as_slice(), [step] if step.contains("(msp=?")),
+            "{plan:?}"
+        );
     }
 }

@@ -9,8 +9,8 @@ use crate::{
     },
     store::{
         AssetFilter, AuditPage, CommitOutcome, CompanyFilter, CompanyPage, ConnectCommit, Decision,
-        DiscoveryCommit, FrameworksCommit, Guard, MappingCommit, MappingFilter, MappingPage,
-        PromotionCommit, SeenOrganization, Store, TicketWrite,
+        DiscoveryCommit, FrameworksCommit, Guard, MappingCommit, MappingCounts, MappingFilter,
+        MappingPage, PromotionCommit, SeenOrganization, Store, TicketWrite,
     },
 };
 
@@ -213,6 +213,62 @@ pub async fn mappings_are_filtered_by_everything_that_is_given(store: &dyn Store
     let rest = store.mappings_page(world.msp, page).await.unwrap();
     let rest: Vec<_> = rest.iter().map(|of| of.external_org_id.get()).collect();
     assert_eq!(rest, [22]);
+}
+
+pub async fn mappings_are_counted_by_decision(store: &dyn Store) {
+    let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
+    let here = one.credential.id;
+    let mut ignored = mapping(here, 20);
+    ignored.state = MappingState::Ignored;
+    let mut gone = mapping(here, 21);
+    gone.missing_since = Some(at(1));
+    gone.name = "Gone GmbH".into();
+    one.discover(vec![ignored, gone, mapping(here, 22)]).await;
+    let elsewhere = another_region(&one).await.credential;
+    let all = MappingFilter::default;
+    let named = |text: &str| MappingFilter {
+        name: Some(text.to_owned()),
+        ..all()
+    };
+    let of = |credential| MappingFilter {
+        credential: Some(credential),
+        ..all()
+    };
+    let missing = MappingFilter {
+        missing: Some(true),
+        ..all()
+    };
+    let decided = MappingFilter {
+        decision: Some(Decision::Ignored),
+        ..all()
+    };
+    let company = MappingFilter {
+        company: Some(one.company.id),
+        ..all()
+    };
+    for (filter, expected) in [
+        (all(), [3, 1, 1, 1]),
+        (of(here), [2, 1, 1, 1]),
+        (of(elsewhere), [1, 0, 0, 0]),
+        (named("GMBH"), [1, 0, 0, 1]),
+        (named("\0"), [0, 0, 0, 0]),
+        (missing, [1, 0, 0, 1]),
+        (decided, [0, 0, 1, 0]),
+        (company, [0, 1, 0, 0]),
+        (of(two.credential.id), [0, 0, 0, 0]),
+    ] {
+        let [pending_review, mapped, ignored, missing] = expected;
+        let expected = MappingCounts {
+            pending_review,
+            mapped,
+            ignored,
+            missing,
+        };
+        let counts = store.mapping_counts(one.msp, filter.clone()).await;
+        assert_eq!(counts.unwrap(), expected, "{filter:?}");
+    }
+    let theirs = store.mapping_counts(two.msp, all()).await.unwrap();
+    assert_eq!((theirs.pending_review, theirs.mapped), (0, 1));
 }
 
 pub async fn pages_of_companies_are_whole_in_order_and_filtered(store: &dyn Store) {

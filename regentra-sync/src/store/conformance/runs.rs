@@ -10,9 +10,10 @@ use crate::{
     error::ErrorKind,
     host::ManualClock,
     model::{
-        Lease, LeaseKey, MspOrgId, Report, RunKind, RunOutcome, RunRecord, RunSubject, WorkerId,
+        CredentialId, Lease, LeaseKey, MappingId, MspOrgId, Report, RunKind, RunOutcome, RunRecord,
+        RunSubject, WorkerId,
     },
-    store::Store,
+    store::{RunFilter, RunOutcomeKind, RunPage, Store},
 };
 
 fn worker(n: u128) -> WorkerId {
@@ -276,4 +277,114 @@ pub async fn a_lease_that_ends_later_than_twice_its_length_is_expired(
     let long = store.take_lease(world.msp, key, worker(4), long).await;
     assert!(long.unwrap().is_some());
     assert_eq!(leases.take(5, 0).await, None, "it is alive");
+}
+
+pub async fn pages_of_runs_are_whole_in_order_and_filtered(store: &dyn Store) {
+    use RunKind::{AssetSync, Discovery, EvidenceSweep};
+    let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
+    let mapping = |n| Some(MappingId::from_uuid(Uuid::from_u128(n)));
+    let run = |kind, credential: u128, mapping, outcome| RunRecord {
+        subject: RunSubject {
+            kind,
+            credential: CredentialId::from_uuid(Uuid::from_u128(credential)),
+            mapping,
+        },
+        outcome,
+        ..record(&one, 1)
+    };
+    let failed = RunOutcome::failed(ErrorKind::Ninjaone(Vendor::Timeout));
+    let partial = RunOutcome::Partial {
+        failed_reports: [(Report::Volumes, ErrorKind::Unknown)].into(),
+    };
+    // In the order of pages: the name of the kind, the credential, the mapping, and none last.
+    let (low, high) = (1, u128::MAX);
+    let all = vec![
+        run(AssetSync, low, mapping(low), RunOutcome::Succeeded),
+        run(AssetSync, low, mapping(0x10), failed.clone()),
+        run(AssetSync, low, mapping(0xa << 120), RunOutcome::PARTIAL),
+        run(AssetSync, low, mapping(high), RunOutcome::Succeeded),
+        run(AssetSync, low, None, failed.clone()),
+        run(AssetSync, high, mapping(2), RunOutcome::Succeeded),
+        run(Discovery, low, None, RunOutcome::Succeeded),
+        run(Discovery, high, None, failed.clone()),
+        run(EvidenceSweep, low, mapping(low), partial),
+        run(EvidenceSweep, low, mapping(high), RunOutcome::Succeeded),
+    ];
+    let written: Vec<_> = all.iter().rev().cloned().collect();
+    let released = store.release_lease(one.msp, &one.lease, written).await;
+    released.unwrap();
+    let theirs = run(AssetSync, low, mapping(low), failed);
+    let released = store.release_lease(two.msp, &two.lease, vec![theirs.clone()]);
+    released.await.unwrap();
+
+    let none = RunFilter::default();
+    let kind = |kind| RunFilter {
+        kind: Some(kind),
+        ..none
+    };
+    let outcome = |outcome| RunFilter {
+        outcome: Some(outcome),
+        ..none
+    };
+    let of_mapping = |n| RunFilter {
+        mapping: mapping(n),
+        ..none
+    };
+    let everything = RunFilter {
+        kind: Some(EvidenceSweep),
+        mapping: mapping(low),
+        outcome: Some(RunOutcomeKind::Partial),
+    };
+    let failed_discoveries = RunFilter {
+        outcome: Some(RunOutcomeKind::Failed),
+        ..kind(Discovery)
+    };
+    for (filter, expected) in [
+        (none, 10),
+        (kind(AssetSync), 6),
+        (kind(Discovery), 2),
+        (kind(EvidenceSweep), 2),
+        (outcome(RunOutcomeKind::Succeeded), 5),
+        (outcome(RunOutcomeKind::Partial), 2),
+        (outcome(RunOutcomeKind::Failed), 3),
+        (of_mapping(low), 2),
+        (of_mapping(2), 1),
+        (of_mapping(3), 0),
+        (everything, 1),
+        (failed_discoveries, 1),
+    ] {
+        let matching: Vec<_> = all
+            .iter()
+            .filter(|run| filter.matches(run))
+            .cloned()
+            .collect();
+        assert_eq!(matching.len(), expected, "{filter:?}");
+        for limit in 1..=11 {
+            let (mut page, mut read) = (RunPage::first(filter, limit), Vec::new());
+            loop {
+                let rows = store.runs_page(one.msp, page).await.unwrap();
+                read.extend(rows.iter().cloned());
+                let Some(last) = rows
+                    .last()
+                    .filter(|_| rows.len() as u64 == u64::from(limit))
+                else {
+                    break;
+                };
+                page = page.next(last);
+            }
+            assert_eq!(read, matching, "{filter:?} in pages of {limit}");
+        }
+        // A page may begin after a run of another kind, or after one that was never kept.
+        for after in &all {
+            let page = RunPage::first(filter, 100).next(after);
+            let rest = store.runs_page(one.msp, page).await.unwrap();
+            let is_after =
+                |run: &&RunRecord| RunPage::place(&run.subject) > RunPage::place(&after.subject);
+            assert!(rest.iter().eq(matching.iter().filter(is_after)), "{page:?}");
+        }
+    }
+    let nothing = RunPage::first(none, 0);
+    assert_eq!(store.runs_page(one.msp, nothing).await.unwrap(), []);
+    let page = RunPage::first(none, 100);
+    assert_eq!(store.runs_page(two.msp, page).await.unwrap(), [theirs]);
 }

@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use regentra_evidence::SignalKind;
+use time::Duration;
+use uuid::Uuid;
 
 use super::world::{World, at, committed};
 use crate::{
     model::{
-        NoteReason, OutboxAction, OutboxId, OutboxRow, Ticket, TicketState, TicketTick, Version,
+        ComplianceOrgId, LeaseKey, NoteReason, OutboxAction, OutboxId, OutboxRow, PortalCompany,
+        Ticket, TicketState, TicketTick, Version,
     },
-    store::{CommitOutcome, DeliveryCommit, Guard, Store, TicketWrite},
+    store::{
+        CommitOutcome, DeliveryCommit, Guard, Store, TicketCounts, TicketFilter, TicketPage,
+        TicketWrite,
+    },
 };
 
 fn opening(ticket: &Ticket) -> TicketWrite {
@@ -373,4 +379,149 @@ pub async fn a_delivery_keeps_the_reference_once(store: &dyn Store) {
         (Some("T-1".into()), ticket.version.next())
     );
     assert_eq!(store.outbox(world.msp, at(9), 9).await.unwrap(), Vec::new());
+}
+
+/// The customer of a further company of the same MSP.
+async fn second_customer<'a>(world: &World<'a>) -> World<'a> {
+    let customer = ComplianceOrgId::from_uuid(Uuid::from_u128(77));
+    let mapping = world.another_customer(8, customer).await;
+    let (key, worker) = (LeaseKey::EvidenceSweep(customer), world.lease.worker);
+    let hour = Duration::hours(1);
+    let lease = world.store.take_lease(world.msp, key, worker, hour).await;
+    World {
+        store: world.store,
+        number: world.number,
+        msp: world.msp,
+        customer,
+        credential: world.credential.clone(),
+        company: PortalCompany {
+            id: mapping.state.company().unwrap(),
+            ..world.company.clone()
+        },
+        mapping,
+        lease: lease.unwrap().unwrap(),
+    }
+}
+
+/// Writes tickets: label, signal, minute of opening, and whether it is open.
+async fn write(world: &World<'_>, label: &str, tickets: &[(&str, SignalKind, i64, TicketState)]) {
+    let mut commit = world.sweeping(label, 9).await;
+    commit.tickets = tickets
+        .iter()
+        .map(|(label, signal, minutes, state)| {
+            let mut ticket = world.ticket(label, *signal);
+            (ticket.opened_at, ticket.state) = (at(*minutes), *state);
+            ticket.closed_at = (*state == TicketState::Closed).then(|| at(8));
+            opening(&ticket)
+        })
+        .collect();
+    let commit = world.store.commit_sweep(world.msp, world.customer, commit);
+    committed(commit.await.unwrap());
+}
+
+pub async fn pages_of_tickets_are_whole_in_order_and_filtered(store: &dyn Store) {
+    use SignalKind::{BackupActivity, DiskEncryption, PatchSla};
+    use TicketState::{Closed, Open};
+    let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
+    let second = second_customer(&one).await;
+    let of_one = [
+        ("a", PatchSla, 1, Closed),
+        ("b", PatchSla, 3, Closed),
+        ("c", PatchSla, 3, Closed),
+        ("d", PatchSla, 5, Open),
+        ("e", DiskEncryption, 3, Open),
+    ];
+    write(&one, "one", &of_one).await;
+    let of_second = [("f", PatchSla, 3, Open), ("g", BackupActivity, 4, Closed)];
+    write(&second, "second", &of_second).await;
+    write(&two, "two", &[("h", PatchSla, 3, Open)]).await;
+
+    let all = store.tickets(one.msp, None).await.unwrap();
+    assert_eq!(all.len(), 7);
+    let none = TicketFilter::default();
+    let state = |state| TicketFilter {
+        state: Some(state),
+        ..none
+    };
+    let signal = |signal| TicketFilter {
+        signal: Some(signal),
+        ..none
+    };
+    let customer = |world: &World<'_>| TicketFilter {
+        customer: Some(world.customer),
+        ..none
+    };
+    let company = |world: &World<'_>| TicketFilter {
+        company: Some(world.company.id),
+        ..none
+    };
+    let mapping = |world: &World<'_>| TicketFilter {
+        mapping: Some(world.mapping.id),
+        ..none
+    };
+    let everything = TicketFilter {
+        state: Some(Open),
+        customer: Some(one.customer),
+        company: Some(one.company.id),
+        mapping: Some(one.mapping.id),
+        signal: Some(PatchSla),
+    };
+    let mixed = TicketFilter {
+        mapping: Some(second.mapping.id),
+        ..customer(&one)
+    };
+    for (filter, open, closed) in [
+        (none, 3, 4),
+        (state(Open), 3, 0),
+        (state(Closed), 0, 4),
+        (signal(PatchSla), 2, 3),
+        (signal(BackupActivity), 0, 1),
+        (signal(SignalKind::DeviceInventory), 0, 0),
+        (customer(&one), 2, 3),
+        (customer(&second), 1, 1),
+        (company(&one), 2, 3),
+        (company(&second), 1, 1),
+        (mapping(&one), 2, 3),
+        (mapping(&second), 1, 1),
+        (everything, 1, 0),
+        (mixed, 0, 0),
+        (customer(&two), 0, 0),
+        (company(&two), 0, 0),
+        (mapping(&two), 0, 0),
+    ] {
+        let expected: Vec<_> = all
+            .iter()
+            .filter(|of| filter.matches(of))
+            .cloned()
+            .collect();
+        assert_eq!(expected.len() as u64, open + closed, "{filter:?}");
+        for limit in 1..=8 {
+            let (mut page, mut read) = (TicketPage::first(filter, limit), Vec::new());
+            loop {
+                let rows = store.tickets_page(one.msp, page).await.unwrap();
+                read.extend(rows.iter().cloned());
+                let Some(last) = rows
+                    .last()
+                    .filter(|_| rows.len() as u64 == u64::from(limit))
+                else {
+                    break;
+                };
+                page = page.next(last);
+            }
+            assert_eq!(read, expected, "{filter:?} in pages of {limit}");
+        }
+        let counts = store.ticket_counts(one.msp, filter).await.unwrap();
+        assert_eq!(counts, TicketCounts { open, closed }, "{filter:?}");
+    }
+    let nothing = TicketPage::first(none, 0);
+    assert_eq!(store.tickets_page(one.msp, nothing).await.unwrap(), []);
+
+    let theirs = store.tickets(two.msp, None).await.unwrap();
+    let page = TicketPage::first(none, 100);
+    assert_eq!(store.tickets_page(two.msp, page).await.unwrap(), theirs);
+    assert_eq!(theirs.len(), 1);
+    let stolen = TicketPage::first(customer(&one), 100);
+    assert_eq!(store.tickets_page(two.msp, stolen).await.unwrap(), []);
+    let counts = store.ticket_counts(two.msp, none).await.unwrap();
+    assert_eq!(counts, TicketCounts { open: 1, closed: 0 });
 }

@@ -11,7 +11,8 @@ fn page(rows: Option<&Vec<AuditRow>>, page: AuditPage) -> Vec<AuditRow> {
     rows.sort_by_key(|row| std::cmp::Reverse((row.at, row.id)));
     let after = rows
         .into_iter()
-        .filter(|row| page.before.is_none_or(|before| (row.at, row.id) < before));
+        .filter(|row| page.before.is_none_or(|before| (row.at, row.id) < before))
+        .filter(|row| page.filter.matches(row));
     after.take(page.limit as usize).cloned().collect()
 }
 

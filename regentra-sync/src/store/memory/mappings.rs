@@ -10,7 +10,7 @@ use crate::{
     },
     store::{
         CommitOutcome, CompanyPage, DiscoveryCommit, FrameworksCommit, Guard, MappingCommit,
-        MappingPage, Mappings, PromotionCommit, Result, Stamped as _,
+        MappingCounts, MappingFilter, MappingPage, Mappings, PromotionCommit, Result, Stamped as _,
     },
 };
 
@@ -53,6 +53,27 @@ impl Mappings for MemoryStore {
             found.sort_by_key(|mapping| key(mapping));
             found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             Ok(found.into_iter().cloned().collect())
+        })
+        .await
+    }
+
+    async fn mapping_counts(&self, msp: MspOrgId, filter: MappingFilter) -> Result<MappingCounts> {
+        self.with(|state| {
+            let of_msp = state
+                .mappings
+                .iter()
+                .filter(|((owner, _), _)| *owner == msp);
+            let mut counts = MappingCounts::default();
+            for (_, mapping) in of_msp.filter(|(_, mapping)| filter.matches(mapping)) {
+                let decided = match mapping.state {
+                    MappingState::PendingReview => &mut counts.pending_review,
+                    MappingState::Mapped { .. } => &mut counts.mapped,
+                    MappingState::Ignored => &mut counts.ignored,
+                };
+                *decided += 1;
+                counts.missing += u64::from(mapping.missing_since.is_some());
+            }
+            Ok(counts)
         })
         .await
     }

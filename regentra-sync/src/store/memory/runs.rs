@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 use super::{LeaseRow, MemoryStore};
 use crate::{
     model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId, is_ahead},
-    store::{Result, RowsAhead, Runs, Stamped},
+    store::{Result, RowsAhead, RunPage, Runs, Stamped},
 };
 
 #[async_trait]
@@ -133,6 +133,25 @@ impl Runs for MemoryStore {
                 .filter(|((owner, _), _)| *owner == msp)
                 .map(|(_, r)| r.clone())
                 .collect())
+        })
+        .await
+    }
+
+    async fn runs_page(&self, msp: MspOrgId, page: RunPage) -> Result<Vec<RunRecord>> {
+        self.with(|state| {
+            let RunPage {
+                filter,
+                after,
+                limit,
+            } = page;
+            let after = after.as_ref().map(RunPage::place);
+            let mut found: Vec<_> = of_msp(&state.runs, msp)
+                .filter(|run| after.is_none_or(|after| RunPage::place(&run.subject) > after))
+                .filter(|run| filter.matches(run))
+                .collect();
+            found.sort_by_key(|run| RunPage::place(&run.subject));
+            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            Ok(found.into_iter().cloned().collect())
         })
         .await
     }

@@ -1,10 +1,14 @@
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::{MemoryStore, outcome};
 use crate::{
-    model::{ComplianceOrgId, MspOrgId, OutboxRow, Ticket, is_ahead},
-    store::{CommitOutcome, DeliveryCommit, Result, Tickets},
+    model::{ComplianceOrgId, MspOrgId, OutboxRow, Ticket, TicketState, is_ahead},
+    store::{
+        CommitOutcome, DeliveryCommit, Result, TicketCounts, TicketFilter, TicketPage, Tickets,
+    },
 };
 
 #[async_trait]
@@ -25,6 +29,43 @@ impl Tickets for MemoryStore {
             let mut tickets: Vec<_> = matching.map(|(_, ticket)| ticket.clone()).collect();
             tickets.sort_by(|a, b| b.opened_at.cmp(&a.opened_at).then(a.id.cmp(&b.id)));
             Ok(tickets)
+        })
+        .await
+    }
+
+    async fn tickets_page(&self, msp: MspOrgId, page: TicketPage) -> Result<Vec<Ticket>> {
+        self.with(|state| {
+            let TicketPage {
+                filter,
+                after,
+                limit,
+            } = page;
+            let key = |ticket: &Ticket| (Reverse(ticket.opened_at), ticket.id);
+            let after = after.map(|(opened_at, id)| (Reverse(opened_at), id));
+            let of_msp = state.tickets.iter().filter(|((owner, _), _)| *owner == msp);
+            let mut found: Vec<_> = of_msp
+                .map(|(_, ticket)| ticket)
+                .filter(|ticket| after.is_none_or(|after| key(ticket) > after))
+                .filter(|ticket| filter.matches(ticket))
+                .collect();
+            found.sort_by_key(|ticket| key(ticket));
+            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            Ok(found.into_iter().cloned().collect())
+        })
+        .await
+    }
+
+    async fn ticket_counts(&self, msp: MspOrgId, filter: TicketFilter) -> Result<TicketCounts> {
+        self.with(|state| {
+            let of_msp = state.tickets.iter().filter(|((owner, _), _)| *owner == msp);
+            let mut counts = TicketCounts::default();
+            for (_, ticket) in of_msp.filter(|(_, ticket)| filter.matches(ticket)) {
+                match ticket.state {
+                    TicketState::Open => counts.open += 1,
+                    TicketState::Closed => counts.closed += 1,
+                }
+            }
+            Ok(counts)
         })
         .await
     }

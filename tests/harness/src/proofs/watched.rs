@@ -15,9 +15,11 @@ use regentra_sync::{
     store::{
         ActiveCredential, Anchors, AssetCommit, AssetFilter, AssetPage, Assets, AuditPage,
         AuditTrail, Budget, CommitOutcome, CompanyPage, ConnectCommit, Connections, DeliveryCommit,
-        DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, MappingCommit, MappingPage,
-        Mappings, Planner, PromotedMapping, PromotionCommit, Result, RootCommit, RowsAhead, Runs,
-        SecretsCommit, SettingsCommit, Store, StoredSignal, SweepCommit, SweepState, Tickets,
+        DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, MappingCommit,
+        MappingCounts, MappingFilter, MappingPage, Mappings, Planner, PromotedMapping,
+        PromotionCommit, Result, RootCommit, RowsAhead, RunPage, Runs, SecretsCommit,
+        SettingsCommit, Store, StoredSignal, SweepCommit, SweepState, TicketCounts, TicketFilter,
+        TicketPage, Tickets,
     },
 };
 use time::{Duration, OffsetDateTime};
@@ -107,6 +109,7 @@ watched! {
     Mappings {
         MappingsOf = mappings(msp: MspOrgId, credential: CredentialId) -> Vec<Mapping>;
         MappingsPage = mappings_page(msp: MspOrgId, page: MappingPage) -> Vec<Mapping>;
+        MappingCounts = mapping_counts(msp: MspOrgId, filter: MappingFilter) -> MappingCounts;
         Mapping = mapping(msp: MspOrgId, mapping: MappingId) -> Option<Mapping>;
         Companies = companies(msp: MspOrgId) -> Vec<PortalCompany>;
         CompaniesPage = companies_page(msp: MspOrgId, page: CompanyPage) -> Vec<PortalCompany>;
@@ -153,6 +156,8 @@ watched! {
     }
     Tickets {
         TicketsOf = tickets(msp: MspOrgId, customer: Option<ComplianceOrgId>) -> Vec<Ticket>;
+        TicketsPage = tickets_page(msp: MspOrgId, page: TicketPage) -> Vec<Ticket>;
+        TicketCounts = ticket_counts(msp: MspOrgId, filter: TicketFilter) -> TicketCounts;
         Outbox = outbox(msp: MspOrgId, now: OffsetDateTime, limit: u32) -> Vec<OutboxRow>;
         CommitDelivery = commit_delivery(msp: MspOrgId, commit: DeliveryCommit) -> CommitOutcome;
     }
@@ -172,6 +177,7 @@ watched! {
         ReleaseLease = release_lease(msp: MspOrgId, lease: &Lease => Lease, records: Vec<RunRecord>) -> ();
         RowsAhead = rows_ahead(msp: MspOrgId) -> RowsAhead;
         RunsOf = runs(msp: MspOrgId) -> Vec<RunRecord>;
+        RunsPage = runs_page(msp: MspOrgId, page: RunPage) -> Vec<RunRecord>;
     }
     Budget {
         Spend = spend(

@@ -88,6 +88,7 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::MappingsPage { msp, .. }
         | C::CompaniesPage { msp, .. }
         | C::AssetsPage { msp, .. }
+        | C::MappingCounts { msp, .. }
         | C::Mapping { msp, .. }
         | C::Companies { msp }
         | C::Company { msp, .. }
@@ -100,6 +101,8 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::SweepState { msp, .. }
         | C::CommitSweep { msp, .. }
         | C::TicketsOf { msp, .. }
+        | C::TicketsPage { msp, .. }
+        | C::TicketCounts { msp, .. }
         | C::Outbox { msp, .. }
         | C::CommitDelivery { msp, .. }
         | C::MspAudit { msp, .. }
@@ -109,6 +112,7 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::ReleaseLease { msp, .. }
         | C::RowsAhead { msp }
         | C::RunsOf { msp }
+        | C::RunsPage { msp, .. }
         | C::TicksWithoutRoot { msp, .. }
         | C::HeadsWithoutRoot { msp, .. }
         | C::CommitRoot { msp, .. }
@@ -152,6 +156,8 @@ fn customer_of(call: &Call) -> Option<ComplianceOrgId> {
             other => panic!("whose is {other:?}?"),
         },
         C::TicketsOf { customer, .. } => *customer,
+        C::TicketsPage { page, .. } => page.filter.customer,
+        C::TicketCounts { filter, .. } => filter.customer,
         _ => None,
     }
 }

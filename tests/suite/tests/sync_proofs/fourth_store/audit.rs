@@ -12,6 +12,7 @@ fn page_of(trail: Option<&Vec<AuditRow>>, page: AuditPage) -> Vec<AuditRow> {
     let mut rows: Vec<_> = trail.into_iter().flatten().cloned().collect();
     rows.sort_by_key(|row| Reverse((row.at, row.id)));
     rows.retain(|row| page.before.is_none_or(|before| (row.at, row.id) < before));
+    rows.retain(|row| page.filter.matches(row));
     rows.truncate(page.limit as usize);
     rows
 }

@@ -8,7 +8,7 @@ use regentra_sync::{
     },
     store::{
         CommitOutcome, CompanyPage, DiscoveryCommit, FrameworksCommit, Guard, MappingCommit,
-        MappingPage, Mappings, PromotionCommit, Result, Stamped as _,
+        MappingCounts, MappingFilter, MappingPage, Mappings, PromotionCommit, Result, Stamped as _,
     },
 };
 
@@ -41,6 +41,24 @@ impl Mappings for HashMapStore {
         mappings.retain(|mapping| page.after.is_none_or(|after| key(mapping) > after));
         mappings.truncate(page.limit as usize);
         Ok(mappings)
+    }
+
+    async fn mapping_counts(&self, msp: MspOrgId, filter: MappingFilter) -> Result<MappingCounts> {
+        let all = MappingPage::first(filter, u32::MAX);
+        let mappings = self.mappings_page(msp, all).await?;
+        let decided = |name| {
+            mappings
+                .iter()
+                .filter(|of| of.state.as_str() == name)
+                .count() as u64
+        };
+        let missing = mappings.iter().filter(|of| of.missing_since.is_some());
+        Ok(MappingCounts {
+            pending_review: decided("pending_review"),
+            mapped: decided("mapped"),
+            ignored: decided("ignored"),
+            missing: missing.count() as u64,
+        })
     }
 
     async fn mapping(&self, msp: MspOrgId, mapping: MappingId) -> Result<Option<Mapping>> {

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use regentra_sync::{
     model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId, is_ahead},
-    store::{Result, RowsAhead, Runs, Stamped},
+    store::{Result, RowsAhead, RunPage, Runs, Stamped},
 };
 use time::{Duration, OffsetDateTime};
 
@@ -121,6 +121,18 @@ impl Runs for HashMapStore {
         let mut runs = self.state().runs.get(&msp).cloned().unwrap_or_default();
         runs.sort_by_key(|(subject, _)| *subject);
         Ok(runs.into_iter().map(|(_, record)| record).collect())
+    }
+
+    async fn runs_page(&self, msp: MspOrgId, page: RunPage) -> Result<Vec<RunRecord>> {
+        let mut runs = self.runs(msp).await?;
+        let after = page.after.as_ref().map(RunPage::place);
+        runs.retain(|run| {
+            page.filter.matches(run)
+                && after.is_none_or(|after| RunPage::place(&run.subject) > after)
+        });
+        runs.sort_by_key(|run| RunPage::place(&run.subject));
+        runs.truncate(page.limit as usize);
+        Ok(runs)
     }
 }
 

@@ -2,8 +2,11 @@ use std::cmp::Reverse;
 
 use async_trait::async_trait;
 use regentra_sync::{
-    model::{ComplianceOrgId, MspOrgId, OutboxRow, Ticket, is_ahead},
-    store::{CommitOutcome, DeliveryCommit, Result, Stamped as _, Tickets},
+    model::{ComplianceOrgId, MspOrgId, OutboxRow, Ticket, TicketState, is_ahead},
+    store::{
+        CommitOutcome, DeliveryCommit, Result, Stamped as _, TicketCounts, TicketFilter,
+        TicketPage, Tickets,
+    },
 };
 use time::OffsetDateTime;
 
@@ -28,6 +31,30 @@ impl Tickets for HashMapStore {
             .collect();
         tickets.sort_by_key(|ticket| (Reverse(ticket.opened_at), ticket.id));
         Ok(tickets)
+    }
+
+    async fn tickets_page(&self, msp: MspOrgId, page: TicketPage) -> Result<Vec<Ticket>> {
+        let mut tickets = self.tickets(msp, None).await?;
+        tickets.retain(|ticket| {
+            page.filter.matches(ticket)
+                && page.after.is_none_or(|(opened_at, id)| {
+                    (Reverse(ticket.opened_at), ticket.id) > (Reverse(opened_at), id)
+                })
+        });
+        tickets.truncate(page.limit as usize);
+        Ok(tickets)
+    }
+
+    async fn ticket_counts(&self, msp: MspOrgId, filter: TicketFilter) -> Result<TicketCounts> {
+        let mut tickets = self.tickets(msp, None).await?;
+        tickets.retain(|ticket| filter.matches(ticket));
+        let (open, closed): (Vec<_>, Vec<_>) = tickets
+            .into_iter()
+            .partition(|ticket| ticket.state == TicketState::Open);
+        Ok(TicketCounts {
+            open: open.len() as u64,
+            closed: closed.len() as u64,
+        })
     }
 
     async fn outbox(
