@@ -111,7 +111,10 @@ pub async fn trails_are_filtered_by_everything_that_is_given(store: &dyn Store) 
     let operator = |n| Actor::Operator(ActorId::from_uuid(Uuid::from_u128(n)));
     let rows: Vec<_> = (0..12)
         .map(|n| {
-            let actor = [Actor::Schedule, operator(1), operator(2)][n as usize % 3];
+            let actor = match n % 3 {
+                0 => Actor::Schedule,
+                of_three => operator(of_three.unsigned_abs().into()),
+            };
             let details = if n < 8 {
                 AuditDetails::Ignored { mapping }
             } else {
