@@ -1,6 +1,7 @@
 //! A page of a list costs what the page costs, whatever the length of the list.
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a test panics where it fails, and says what it measured"
 )]
@@ -20,7 +21,7 @@ use regentra_sync::{
         AssetPage, Assets as _, AuditFilter, AuditPage, AuditTrail as _, CompanyFilter,
         CompanyPage, Decision, MappingFilter, MappingPage, Mappings as _, RunFilter,
         RunOutcomeKind, RunPage, Runs as _, TicketFilter, TicketPage, Tickets as _,
-        conformance::world::{World, at, clock, mapping},
+        conformance::world::{World, at, clock, committed, mapping},
     },
 };
 use regentra_sync_sqlite::SqliteStore;
@@ -280,8 +281,8 @@ async fn of_audit(world: &World<'_>, store: &SqliteStore, of: MappingId) {
         AuditRow::new(world.event(&format!("row {n}")), at(n / 25), actor, details)
     });
     let event = world.event("rows");
-    let committed = store.commit_audit(world.msp, event, rows.collect());
-    committed.await.unwrap();
+    let commit = store.commit_audit(world.msp, event, rows.collect());
+    committed(commit.await.unwrap());
     let all = AuditFilter::default();
     let action = AuditFilter {
         action: Some(AuditAction::NinjaoneIgnored),

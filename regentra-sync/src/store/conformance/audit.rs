@@ -109,7 +109,7 @@ pub async fn trails_are_filtered_by_everything_that_is_given(store: &dyn Store) 
     let (world, other) = (World::empty(store, 1), World::empty(store, 2));
     let (credential, mapping) = (world.credential.id, world.mapping.id);
     let operator = |n| Actor::Operator(ActorId::from_uuid(Uuid::from_u128(n)));
-    let rows: Vec<_> = (0..12)
+    let rows: Vec<_> = (0_i64..12)
         .map(|n| {
             let actor = match n % 3 {
                 0 => Actor::Schedule,
