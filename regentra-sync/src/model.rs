@@ -35,7 +35,7 @@ pub use self::{
     adopted_frameworks::{AdoptedFrameworks, StoredFrameworks},
     ahead::{CLOCK_TOLERANCE, is_ahead},
     asset::{
-        Asset, AssetContent, AssetId, AssetStatus, ContentHash, Source, reactivate_superseded,
+        Asset, AssetContent, AssetId, AssetStatus, Source, reactivate_superseded,
     },
     audit::{
         Actor, ActorId, AuditAction, AuditDetails, AuditId, AuditRow, RepairedRows, SweepCounts,

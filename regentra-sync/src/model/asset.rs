@@ -2,7 +2,6 @@
 
 use ninjaone_client::DeviceId;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use super::{
@@ -151,48 +150,7 @@ impl AssetContent {
             drop_nul(text);
         }
     }
-
-    /// A hash over every field: equal exactly when the content is.
-    #[must_use]
-    pub fn hash(&self) -> ContentHash {
-        let mut hash = Sha256::new();
-        let Self {
-            name,
-            host_name,
-            serial_number,
-            entra_device_id,
-            class,
-            manufacturer,
-            model,
-            operating_system,
-        } = self;
-        let fields = [
-            Some(name.as_str()),
-            host_name.as_ref().map(Sensitive::as_str),
-            serial_number.as_ref().map(Sensitive::as_str),
-            entra_device_id.as_ref().map(Sensitive::as_str),
-            class.as_deref(),
-            manufacturer.as_deref(),
-            model.as_deref(),
-            operating_system.as_deref(),
-        ];
-        for field in fields {
-            match field {
-                None => hash.update([0]),
-                Some(text) => {
-                    hash.update([1]);
-                    hash.update((text.len() as u64).to_be_bytes());
-                    hash.update(text.as_bytes());
-                }
-            }
-        }
-        ContentHash(hash.finalize().into())
-    }
 }
-
-/// SHA-256 over the content of an asset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ContentHash([u8; 32]);
 
 /// One asset row of an MSP, bound to a company.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

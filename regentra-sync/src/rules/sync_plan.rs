@@ -204,9 +204,7 @@ fn take_listed(
                 .entra_device_id
                 .clone_from(&asset.content.entra_device_id);
         }
-        if asset.content.hash() != content.hash() {
-            asset.content = content;
-        }
+        asset.content = content;
     }
     listed
 }
