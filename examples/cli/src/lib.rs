@@ -1,5 +1,5 @@
 //! What the command line is made of: a database ([`database`]), the keys that seal the credentials in it ([`keys`]), both put together
-//! ([`host`]), one file a command ([`command`]). How it looks it shares with the quickstart ([`table`], [`format`], [`verdict`],
+//! ([`host`]), one file a command ([`command`]). How it looks it shares with the quickstart ([`table`], [`format`](mod@format), [`verdict`],
 //! [`progress`]).
 
 #![deny(clippy::print_stderr, clippy::print_stdout)]
