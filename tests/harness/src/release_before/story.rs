@@ -147,7 +147,9 @@ impl Host {
 
         let process = self.process();
         let second = BEGUN + Duration::hours(6);
-        process
+        // Where there is a sink, later releases put the last heads under a root when they disconnect; that one did not.
+        let without_a_sink = builder(self).build();
+        without_a_sink
             .disconnect(
                 gone(),
                 Disconnect {
@@ -196,8 +198,8 @@ impl Host {
         self.answers.set_refusing(None);
         // The root over the heads of the last tick waits for its sink; a file is no folder.
         let sink = FileSink::new(self.anchors.join("nowhere"));
-        let without_a_sink = builder(self).anchor_sink(Arc::new(sink)).build();
-        let anchored = without_a_sink.anchor(ours()).await.unwrap();
+        let with_another_sink = builder(self).anchor_sink(Arc::new(sink)).build();
+        let anchored = with_another_sink.anchor(ours()).await.unwrap();
         assert_eq!((anchored.made, anchored.waiting), (1, 1));
         let connection = self.store.credential(ours(), credential(ours(), "us"));
         let tenant = connection.await.unwrap().unwrap().fingerprint;
