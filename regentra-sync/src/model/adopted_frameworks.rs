@@ -9,7 +9,7 @@ use super::id::Version;
 
 /// The frameworks that a company has adopted: they decide which requirements are shown of it.
 ///
-/// Until somebody decides, all are shown that the crosswalk knows. No framework is a decision too: no requirement is shown then.
+/// By default all that the crosswalk knows are shown. A company may also adopt none: then no requirement is shown.
 /// A framework that a later release stored and this one does not know shows nothing here, and stays stored.
 ///
 /// ```
@@ -39,7 +39,7 @@ impl AdoptedFrameworks {
         }
     }
 
-    /// Whether somebody has decided.
+    /// Whether frameworks were adopted, none included.
     #[must_use]
     pub const fn is_decided(&self) -> bool {
         self.ids.is_some()

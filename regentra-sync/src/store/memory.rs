@@ -88,12 +88,12 @@ struct State {
     key_check: Option<KeyCheck>,
     events: BTreeSet<(MspOrgId, EventId)>,
     credentials: BTreeMap<(MspOrgId, CredentialId), Credential>,
-    /// Of those that somebody decided.
+    /// Of the connections that have settings of their own.
     settings: BTreeMap<(MspOrgId, CredentialId), StoredSettings>,
     authorizations: BTreeMap<(MspOrgId, StateDigest), PendingAuthorization>,
     mappings: BTreeMap<(MspOrgId, MappingId), Mapping>,
     companies: BTreeMap<(MspOrgId, CompanyId), PortalCompany>,
-    /// Of those that somebody decided.
+    /// Of the companies that adopted frameworks, or none.
     frameworks: BTreeMap<(MspOrgId, CompanyId), StoredFrameworks>,
     assets: BTreeMap<(MspOrgId, AssetId), Asset>,
     signatures: BTreeMap<(MspOrgId, MappingId), SignatureHistory>,

@@ -99,7 +99,7 @@ pub async fn run(args: EvidenceArgs, host: &HostArgs) -> anyhow::Result<()> {
 /// What the region's connection settles, so that this gives the verdict that a sweep would store; nothing where it was never
 /// connected, or there is no database.
 async fn settings_of(region: &RegionKey, host: &HostArgs) -> anyhow::Result<AppliedSettings> {
-    // Whoever has no data directory has no database either.
+    // Without a data directory there is no database either.
     if !host.database().is_ok_and(|database| database.exists()) {
         return Ok(AppliedSettings::default());
     }

@@ -530,7 +530,7 @@ async fn adopted_frameworks_decide_which_requirements_are_shown(host: Host) {
         let coverage = crosswalk::coverage(frameworks).into_keys();
         coverage.collect::<BTreeSet<_>>()
     };
-    // Until somebody decides: all.
+    // By default: all.
     assert_eq!(shown(companies[0]).await, expected(Framework::ALL));
     for adopted in [
         &[Framework::Soc2, Framework::PciDss][..],
