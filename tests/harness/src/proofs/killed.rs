@@ -217,7 +217,7 @@ pub trait HoldsUp: Begun {
 
     async fn is_held_up(copy: &Self::Copy) -> bool;
 
-    async fn retire_and_reactivate(hold: Self::Hold);
+    async fn release(hold: Self::Hold);
 }
 
 /// Kills the process at its first write into each table that an undisturbed one writes into, in the middle of its transaction.
@@ -240,7 +240,7 @@ pub async fn at_first_writes<B: HoldsUp>(test: &str, operations: &[Operation]) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             process.kill();
-            B::retire_and_reactivate(hold).await;
+            B::release(hold).await;
             B::is_left(&copy).await;
             let story = on::<B>(&B::place(&copy)).await;
             left.is_whole_and_made_good(&story, &what).await;

@@ -72,7 +72,7 @@ impl HoldsUp for Stories {
         copy.waiting_for_locks().await > 0
     }
 
-    async fn retire_and_reactivate(mut superuser: PgConnection) {
+    async fn release(mut superuser: PgConnection) {
         execute(&mut superuser, "ROLLBACK").await;
     }
 }

@@ -81,6 +81,12 @@ const HELD: Duration = Duration::from_millis(60);
 const LONG: &str = "CREATE VIEW long AS WITH RECURSIVE step (n) AS \
                     (SELECT 1 UNION ALL SELECT n + 1 FROM step WHERE n < 1000000000000) SELECT n FROM step";
 
+/// A connection that waits for a lock: one of a process that was killed outlives it by a moment.
+async fn connection(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path);
+    SqliteConnection::connect_with(&options).await.unwrap()
+}
+
 /// A connection that waits for no lock.
 async fn impatient(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(path);
@@ -97,7 +103,7 @@ impl HoldsUp for Stories {
     type Hold = PathBuf;
 
     async fn written(&self, copy: &PathBuf) -> Vec<String> {
-        let mut db = impatient(copy).await;
+        let mut db = connection(copy).await;
         let begun = self.begun.display();
         execute(&mut db, format!("ATTACH '{begun}' AS begun")).await;
         let all = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
@@ -116,7 +122,7 @@ impl HoldsUp for Stories {
     }
 
     async fn hold_up(copy: &PathBuf, table: &str) -> PathBuf {
-        let mut db = impatient(copy).await;
+        let mut db = connection(copy).await;
         execute(&mut db, LONG.to_owned()).await;
         for write in ["INSERT", "UPDATE", "DELETE"] {
             let trigger = format!("CREATE TRIGGER held_{write} BEFORE {write} ON {table}");
@@ -144,7 +150,7 @@ impl HoldsUp for Stories {
     }
 
     async fn retire_and_reactivate(copy: PathBuf) {
-        let mut db = impatient(&copy).await;
+        let mut db = connection(&copy).await;
         for write in ["INSERT", "UPDATE", "DELETE"] {
             execute(&mut db, format!("DROP TRIGGER held_{write}")).await;
         }
