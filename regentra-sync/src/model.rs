@@ -23,6 +23,7 @@ mod report;
 mod run;
 mod sensitive;
 mod signature_history;
+mod sweep_strategy;
 mod tenant;
 mod ticket;
 
@@ -70,6 +71,10 @@ pub use self::{
     signature_history::{
         DeviceDigest, SignatureAges, SignatureChanges, SignatureHistory, SignatureRecord,
         SignatureState,
+    },
+    sweep_strategy::{
+        OrganizationListHabit, Pass, RunReading, StrategyChoice, StrategyCosts, StrategyReason,
+        SweepStrategy, UnknownStrategy,
     },
     tenant::{ComplianceOrgId, MspOrgId},
     ticket::{

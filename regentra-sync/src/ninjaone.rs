@@ -1,22 +1,29 @@
-//! What the use cases need of NinjaOne, as a trait: [`NinjaOneApi`] asks the API, a test scripts it, and another
-//! way to get at the data, such as one pass over the whole tenant's reports, is another implementation.
+//! What the use cases need of NinjaOne, as a trait: [`NinjaOneApi`] asks the API, and a test scripts it.
 
 mod api;
 mod assessment;
 mod budget;
+mod device_lists;
 mod evaluation;
 pub mod facts;
+mod group;
+mod group_read;
+mod halves;
 mod port;
 mod reading;
 mod reports;
 mod row_tally;
 
-pub(crate) use self::reading::Reading;
 pub use self::{
     api::NinjaOneApi,
     assessment::{Assessment, AssessmentRequest, Verdict},
     evaluation::Collected,
+    group::{
+        Checkpoint, DeviceLists, DeviceListsRequest, GroupAssessment, GroupCounts, GroupMember,
+        GroupRequest,
+    },
     port::{Access, AccessGrant, DeviceListRequest, NinjaOne, Redeemed, Redemption, Standing},
     reports::read_reports,
     row_tally::RowTally,
 };
+pub(crate) use self::{reading::Reading, reports::reports_besides_devices};

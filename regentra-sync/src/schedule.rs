@@ -10,7 +10,10 @@ pub(crate) use self::{cadence::spread, retry::Attempt};
 
 pub use self::{
     cadence::Cadence,
-    event::{Event, EventKey, PlanKind, RequestedSyncEvent, SweepEvent, SyncEvent},
+    event::{
+        Event, EventKey, GroupedSweep, PlanKind, RequestedSyncEvent, SweepEvent, SweepGroup,
+        SyncEvent,
+    },
     outcome::{Again, EventEnd, EventOutcome},
     plan::{PlanCursor, PlanPage},
     retry::Retry,

@@ -17,6 +17,7 @@ mod plan;
 mod promote;
 mod refresh_token;
 mod rotate;
+mod sweep_group;
 mod test_connection;
 mod tickets;
 

@@ -13,7 +13,8 @@ use url::{Host, Url};
 
 use crate::{
     model::{
-        AppliedSettings, ConnectionSettings, CustomFieldName, CustomFields, UnreadableSetting,
+        AppliedSettings, ConnectionSettings, CustomFieldName, CustomFields, StrategyChoice,
+        UnreadableSetting,
     },
     schedule::{Cadence, Retry},
 };
@@ -127,6 +128,13 @@ impl Policy {
         self
     }
 
+    /// How the reports of sweeps are read, likewise. Default: the cheapest way.
+    #[must_use]
+    pub fn sweep_strategy(mut self, strategy: StrategyChoice) -> Self {
+        self.settings.sweep_strategy = strategy;
+        self
+    }
+
     /// What is in force for a connection with these settings.
     ///
     /// # Errors
@@ -147,6 +155,9 @@ impl Policy {
         }
         if let Some(kinds) = settings.kinds_in_use {
             applied.kinds_in_use = kinds;
+        }
+        if let Some(strategy) = settings.sweep_strategy {
+            applied.sweep_strategy = strategy;
         }
         Ok(applied)
     }

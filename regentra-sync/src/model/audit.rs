@@ -16,6 +16,7 @@ use super::{
     mapping::MappingId,
     region::RegionKey,
     report::Report,
+    sweep_strategy::{StrategyCosts, StrategyReason, SweepStrategy},
     tenant::ComplianceOrgId,
 };
 
@@ -318,6 +319,32 @@ pub enum AuditDetails {
         answered: bool,
         /// Whether this sweep was a dry run.
         dry_run: bool,
+        /// How its reports were read.
+        #[serde(default = "alone", skip_serializing_if = "is_alone")]
+        strategy: SweepStrategy,
+    },
+    /// One pass for the sweeps of many customers.
+    GroupSwept {
+        /// Which credential.
+        credential: CredentialId,
+        /// How it read.
+        strategy: SweepStrategy,
+        /// Why it read so.
+        reason: StrategyReason,
+        /// What each strategy would have cost for all customers of the credential, in requests.
+        costs: StrategyCosts,
+        /// Customers it was for.
+        customers: u64,
+        /// Customers whose sweep it committed.
+        committed: u64,
+        /// Requests it made.
+        requests: u64,
+        /// Those of them that read something again.
+        read_again: u64,
+        /// Rows of devices of other organizations, dropped.
+        foreign_rows: u64,
+        /// Rows of devices that no list showed, dropped.
+        orphan_rows: u64,
     },
     /// Little is left of the request budget.
     BudgetLow {
@@ -361,13 +388,21 @@ impl AuditDetails {
             Self::Promoted { .. } => AuditAction::NinjaonePromoted,
             Self::FrameworksAdopted { .. } => AuditAction::NinjaoneFrameworksAdopted,
             Self::Synced { .. } => AuditAction::NinjaoneSynced,
-            Self::Swept { .. } => AuditAction::NinjaoneSwept,
+            Self::Swept { .. } | Self::GroupSwept { .. } => AuditAction::NinjaoneSwept,
             Self::BudgetLow { .. } => AuditAction::NinjaoneBudgetLow,
             Self::UnsealingFailed { .. } => AuditAction::NinjaoneUnsealingFailed,
             Self::KeyRotated { .. } => AuditAction::NinjaoneKeyRotated,
             Self::OverrideUsed { .. } => AuditAction::NinjaoneOverrideUsed,
         }
     }
+}
+
+const fn alone() -> SweepStrategy {
+    SweepStrategy::PerCustomer
+}
+
+const fn is_alone(strategy: &SweepStrategy) -> bool {
+    matches!(strategy, SweepStrategy::PerCustomer)
 }
 
 /// One row of an audit trail. Which tenant's trail it is on, the store method says that writes it.

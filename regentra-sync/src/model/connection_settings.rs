@@ -15,6 +15,7 @@ use super::{
     credential::CredentialId,
     custom_field::{CustomFieldName, CustomFields, Question},
     id::Version,
+    sweep_strategy::StrategyChoice,
 };
 
 /// The most answers of custom fields that one connection reads.
@@ -31,14 +32,17 @@ pub enum Setting {
     EntraDeviceIdField,
     /// [`ConnectionSettings::kinds_in_use`].
     KindsInUse,
+    /// [`ConnectionSettings::sweep_strategy`].
+    SweepStrategy,
 }
 
 impl Setting {
     /// Every setting that this release knows.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self::CustomFields,
         Self::EntraDeviceIdField,
         Self::KindsInUse,
+        Self::SweepStrategy,
     ];
 
     /// The name used in JSON, stores and audit rows, such as `custom_fields`.
@@ -48,6 +52,7 @@ impl Setting {
             Self::CustomFields => "custom_fields",
             Self::EntraDeviceIdField => "entra_device_id_field",
             Self::KindsInUse => "kinds_in_use",
+            Self::SweepStrategy => "sweep_strategy",
         }
     }
 }
@@ -129,6 +134,8 @@ pub struct ConnectionSettings {
     pub entra_device_id_field: Option<EntraDeviceIdField>,
     /// Which kinds of patches the tenant is used for.
     pub kinds_in_use: Option<KindsInUse>,
+    /// How the reports of its sweeps are read.
+    pub sweep_strategy: Option<StrategyChoice>,
     /// What this release does not read, by name.
     kept: BTreeMap<String, Value>,
 }
@@ -162,6 +169,7 @@ impl ConnectionSettings {
                 self.entra_device_id_field.is_some(),
             ),
             (Setting::KindsInUse, self.kinds_in_use.is_some()),
+            (Setting::SweepStrategy, self.sweep_strategy.is_some()),
         ];
         let kept = self.kept.iter();
         kept.map(|(name, value)| (name.as_str(), value))
@@ -234,6 +242,9 @@ impl Serialize for ConnectionSettings {
         if let Some(kinds) = &self.kinds_in_use {
             map.serialize_entry(Setting::KindsInUse.as_str(), kinds)?;
         }
+        if let Some(strategy) = &self.sweep_strategy {
+            map.serialize_entry(Setting::SweepStrategy.as_str(), strategy)?;
+        }
         for (name, value) in self.kept() {
             map.serialize_entry(name, value)?;
         }
@@ -248,6 +259,7 @@ impl<'de> Deserialize<'de> for ConnectionSettings {
             custom_fields: read(&mut map, Setting::CustomFields),
             entra_device_id_field: read(&mut map, Setting::EntraDeviceIdField),
             kinds_in_use: read(&mut map, Setting::KindsInUse),
+            sweep_strategy: read(&mut map, Setting::SweepStrategy),
             kept: BTreeMap::new(),
         };
         settings.kept.extend(map);
@@ -310,6 +322,8 @@ pub struct AppliedSettings {
     pub entra_device_id_field: Option<CustomFieldName>,
     /// Which kinds of patches the tenant is used for.
     pub kinds_in_use: KindsInUse,
+    /// How the reports of its sweeps are read.
+    pub sweep_strategy: StrategyChoice,
 }
 
 /// A setting that was changed, as an audit row has it: names, and no value of a field. `None` where it was left to the policy.
@@ -323,6 +337,8 @@ pub enum ChangedSetting {
     EntraDeviceIdField(Option<EntraDeviceIdField>),
     /// The kinds of patches now.
     KindsInUse(Option<KindsInUse>),
+    /// How the reports of sweeps are read now.
+    SweepStrategy(Option<StrategyChoice>),
 }
 
 impl ChangedSetting {
@@ -348,6 +364,9 @@ impl ChangedSetting {
         if before.kinds_in_use != after.kinds_in_use || differs(Setting::KindsInUse) {
             changed.push(Self::KindsInUse(after.kinds_in_use));
         }
+        if before.sweep_strategy != after.sweep_strategy || differs(Setting::SweepStrategy) {
+            changed.push(Self::SweepStrategy(after.sweep_strategy));
+        }
         changed
     }
 }
@@ -369,7 +388,7 @@ mod tests {
             json!({}),
             json!({"custom_fields": []}),
             json!({"custom_fields": [{"question": "disk_encrypted", "field": "f", "yes": ["on"], "no": ["off"]}],
-                "entra_device_id_field": "entraId", "kinds_in_use": "software"}),
+                "entra_device_id_field": "entraId", "kinds_in_use": "software", "sweep_strategy": "group"}),
             json!({"entra_device_id_field": false}),
         ] {
             let read = settings(&json);
@@ -385,7 +404,7 @@ mod tests {
     #[test]
     fn what_a_later_release_stored_is_written_back_as_it_was() {
         let tables = [
-            json!({"scope_rules": {"roles": ["a", null, 1.5]}, "sweep_strategy": null}),
+            json!({"scope_rules": {"roles": ["a", null, 1.5]}, "languages": null}),
             json!({"custom_fields": [{"question": "firewall_on", "field": "f", "yes": ["on"], "no": ["off"]}]}),
             json!({"custom_fields": [{"question": "disk_encrypted", "field": "f", "yes": ["on"], "no": ["off"], "inverted": true}]}),
             json!({"custom_fields": {"disk_encrypted": "f"}}),
@@ -394,6 +413,7 @@ mod tests {
             json!({"entra_device_id_field": {"name": "f"}}),
             json!({"entra_device_id_field": "a,b"}),
             json!({"kinds_in_use": ["os", "firmware"]}),
+            json!({"sweep_strategy": "by_night"}),
         ];
         for json in tables {
             let read = settings(&json);

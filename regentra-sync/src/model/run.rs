@@ -12,6 +12,7 @@ use super::{
     id::{counter, opaque_id},
     mapping::MappingId,
     report::Report,
+    sweep_strategy::RunReading,
     tenant::ComplianceOrgId,
 };
 
@@ -28,6 +29,8 @@ pub enum LeaseKey {
     RegionSync(CredentialId),
     /// The evidence sweep of one customer.
     EvidenceSweep(ComplianceOrgId),
+    /// The one pass for many customers of a connection.
+    SweepGroup(CredentialId),
 }
 
 impl LeaseKey {
@@ -39,6 +42,7 @@ impl LeaseKey {
             Self::AssetSync(id) => format!("asset_sync:{id}"),
             Self::RegionSync(id) => format!("region_sync:{id}"),
             Self::EvidenceSweep(id) => format!("evidence_sweep:{id}"),
+            Self::SweepGroup(id) => format!("sweep_group:{id}"),
         }
     }
 }
@@ -114,7 +118,7 @@ pub struct RunSubject {
     pub kind: RunKind,
     /// The credential it worked with.
     pub credential: CredentialId,
-    /// The mapping; discovery has none, and neither has the scheduled asset sync of a whole region.
+    /// The mapping; discovery has none, and neither has the scheduled asset sync of a whole region, nor one pass for many customers.
     pub mapping: Option<MappingId>,
 }
 
@@ -170,6 +174,9 @@ pub struct RunRecord {
     pub outcome: RunOutcome,
     /// Requests made to NinjaOne for this subject alone.
     pub requests: u64,
+    /// What it read, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<RunReading>,
 }
 
 impl RunRecord {

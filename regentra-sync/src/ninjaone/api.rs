@@ -11,12 +11,10 @@ use std::{
 
 use async_trait::async_trait;
 use ninjaone_client::{
-    BaseUrl, Client, Credentials, DeviceFilter, DeviceId, ErrorKind as Vendor, Lane, Limiter,
-    MemoryTokenStore, OrganizationId, RateLimit, RetryPolicy, TokenStore, Transport,
-    devices::DevicesParams,
+    BaseUrl, Client, Credentials, DeviceFilter, Lane, Limiter, MemoryTokenStore, RateLimit,
+    RetryPolicy, TokenStore, Transport, WaitReason,
     models::{User, UserType},
     organizations::OrganizationsParams,
-    queries::CustomFieldsParams,
     users::UsersParams,
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -24,16 +22,20 @@ use tokio::time::Instant;
 
 use super::{
     assessment::{Assessment, AssessmentRequest},
-    budget::{StoreBudget, Trial, windows_of},
-    facts::asset::{self, APPROVAL_STATUS, Listed},
+    budget::{StoreBudget, Trial, windows_with_room},
+    device_lists::{self, Listing, read_entra_device_ids},
+    facts::asset,
+    group::{DeviceLists, DeviceListsRequest, GroupAssessment, GroupRequest},
+    group_read,
     port::{Access, AccessGrant, DeviceListRequest, NinjaOne, Redeemed, Redemption, Standing},
-    reading, reports,
+    reading,
+    reports::{self, detailed_devices},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     host::{Observer, Progress},
     model::{
-        CredentialGuard, CredentialId, DeviceList, Fingerprint, ListedDevice, ListedOrganization,
+        CredentialGuard, CredentialId, DeviceList, Fingerprint, ListedOrganization,
         OrganizationList, Sensitive, TenantView,
     },
     seal::Keyring,
@@ -298,56 +300,6 @@ fn authorized(
     }
 }
 
-impl NinjaOneApi {
-    /// Puts the Entra device ids of a custom field into the devices that have one. What is not said, because a row does not
-    /// decode or the tenant does not give the report, leaves the list saying that a device without one may have one.
-    async fn read_entra_device_ids(
-        &self,
-        client: &Client,
-        organization: OrganizationId,
-        field: &str,
-        own: &mut BTreeMap<DeviceId, Listed>,
-        list: &mut DeviceList,
-    ) -> Result<()> {
-        let params = CustomFieldsParams::default()
-            .filter(DeviceFilter::organization(organization))
-            .fields([field]);
-        let mut pages = client.queries().custom_fields(params);
-        reading::note(&pages);
-        loop {
-            let page = match pages.next_page().await {
-                Ok(Some(page)) => page,
-                Ok(None) => return Ok(()),
-                Err(error) if error.kind() == Vendor::NotAvailable => {
-                    list.entra_device_ids_unsure = true;
-                    return Ok(());
-                }
-                Err(error) => return Err(error.into()),
-            };
-            list.requests += 1;
-            list.malformed_rows += page.malformed.len() as u64;
-            list.entra_device_ids_unsure |= !page.malformed.is_empty();
-            for row in &page.rows {
-                // Nobody can say whose such a row is, or what it says.
-                let Some(id) = row.device_id else {
-                    list.malformed_rows += 1;
-                    list.entra_device_ids_unsure = true;
-                    continue;
-                };
-                list.entra_device_ids_unsure |= row.unreadable.contains("fields");
-                let value = row.fields.as_ref().and_then(|fields| fields.get(field));
-                let text = value.and_then(asset::said);
-                let Some(text) = text.filter(|text| asset::is_an_id(text)) else {
-                    continue;
-                };
-                if let Some(listed) = own.get_mut(&id) {
-                    listed.content.entra_device_id = Some(Sensitive::new(text));
-                }
-            }
-        }
-    }
-}
-
 #[async_trait]
 impl NinjaOne for NinjaOneApi {
     async fn authenticate(&self, access: &Access) -> Result<()> {
@@ -417,52 +369,34 @@ impl NinjaOne for NinjaOneApi {
             entra_device_id_field,
         } = request;
         let client = self.client(access)?;
-        let params = DevicesParams::default().filter(DeviceFilter::organization(organization));
-        let mut pages = client.devices().detailed(params);
-        reading::note(&pages);
-        let mut list = DeviceList::default();
+        let filter = DeviceFilter::organization(organization);
+        let mut pages = detailed_devices(&client, filter.clone());
         // The ceiling is counted here, over the organization's own devices: when NinjaOne ignores the filter and sends the
         // whole fleet, foreign rows must not use it up.
-        let mut own: BTreeMap<DeviceId, Listed> = BTreeMap::new();
+        let mut listing = Listing::default();
         'walk: while let Some(page) = pages.next_page().await? {
-            list.requests += 1;
-            list.malformed_rows += page.malformed.len() as u64;
-            for row in page.rows {
+            listing.list.requests += 1;
+            listing.list.malformed_rows += page.malformed.len() as u64;
+            for row in &page.rows {
                 match (row.id, row.organization_id) {
-                    (Some(_), Some(other)) if other != organization => list.foreign_rows += 1,
+                    (Some(_), Some(other)) if other != organization => {
+                        listing.list.foreign_rows += 1;
+                    }
                     (Some(id), Some(_)) => {
-                        if own.len() == ceiling && !own.contains_key(&id) {
-                            list.truncated = true;
+                        listing.observe(id, row, ceiling);
+                        if listing.list.truncated {
                             break 'walk;
                         }
-                        let listed = Listed::of(&row);
-                        // It may be approved: it stays, and the list cannot say that others are gone.
-                        list.malformed_rows += u64::from(row.unreadable.contains(APPROVAL_STATUS));
-                        // A device that is listed twice is what its newest row says.
-                        if own
-                            .get(&id)
-                            .is_none_or(|known| known.rank() < listed.rank())
-                        {
-                            own.insert(id, listed);
-                        }
                     }
-                    _ => list.malformed_rows += 1,
+                    _ => listing.list.malformed_rows += 1,
                 }
             }
         }
         if let Some(field) = entra_device_id_field {
-            self.read_entra_device_ids(&client, organization, field.as_str(), &mut own, &mut list)
-                .await?;
+            let read = read_entra_device_ids(&client, filter, field.as_str()).await?;
+            listing.identify_all(read);
         }
-        let approved = own.into_iter().filter(|(_, listed)| listed.approved);
-        list.devices = approved
-            .map(|(id, listed)| ListedDevice {
-                id,
-                content: listed.content,
-                contact: listed.contact,
-            })
-            .collect();
-        Ok(list)
+        Ok(listing.finish())
     }
 
     async fn budget_wait(
@@ -470,6 +404,7 @@ impl NinjaOne for NinjaOneApi {
         connection: CredentialId,
         tenant: &Fingerprint,
         lane: Lane,
+        requests: u32,
     ) -> Result<Duration> {
         let kept = self
             .clients
@@ -483,7 +418,7 @@ impl NinjaOne for NinjaOneApi {
         let Some(budget) = &self.budget else {
             return Ok(paused);
         };
-        let windows = windows_of(&self.limit, lane);
+        let windows = windows_with_room(&self.limit, lane, requests);
         let wait = budget.store.budget_wait(tenant, &windows).await?;
         Ok(paused.max(wait.unsigned_abs()))
     }
@@ -495,6 +430,24 @@ impl NinjaOne for NinjaOneApi {
     async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
         let client = self.client(access)?;
         Ok(reports::read_reports(&client, request).await?.assessment)
+    }
+
+    async fn assess_group(
+        &self,
+        access: &Access,
+        request: GroupRequest<'_>,
+    ) -> Result<GroupAssessment> {
+        let client = self.client(access)?;
+        group_read::read_group(&client, request).await
+    }
+
+    async fn device_lists(
+        &self,
+        access: &Access,
+        request: DeviceListsRequest<'_>,
+    ) -> Result<DeviceLists> {
+        let client = self.client(access)?;
+        device_lists::read_device_lists(&client, request).await
     }
 }
 
@@ -542,6 +495,14 @@ impl ninjaone_client::Observer for Listener {
         use ninjaone_client::Event;
         if let (Event::Token { .. }, Some(accepted)) = (event, &self.accepted) {
             accepted.store(true, Ordering::Relaxed);
+        }
+        if let Event::Wait {
+            reason: WaitReason::Budget,
+            expected,
+            ..
+        } = event
+        {
+            reading::note_wait(*expected);
         }
         let Some(observer) = &self.observer else {
             return;

@@ -62,6 +62,8 @@ pub struct Assessment {
     /// Devices (NinjaOne ids) that reports have rows of and the organization's device list does not name, with the number of
     /// those rows. They are counted as orphans; a sweep looks up which of them are devices of other organizations.
     pub unlisted_devices: BTreeMap<DeviceId, u64>,
+    /// Rows of the organization's own devices, by report: what its next sweep will about cost.
+    pub rows: BTreeMap<Report, u64>,
 }
 
 impl Assessment {

@@ -42,6 +42,17 @@ pub(super) fn windows_of(limit: &RateLimit, lane: Lane) -> Vec<Window> {
         .collect()
 }
 
+/// The same, with room for so many requests in the longest of them: at most half of it, so that what is large begins at all.
+pub(super) fn windows_with_room(limit: &RateLimit, lane: Lane, requests: u32) -> Vec<Window> {
+    let mut windows = windows_of(limit, lane);
+    let longest = windows.iter_mut().max_by_key(|window| window.length);
+    if let Some(longest) = longest {
+        let room = requests.clamp(1, (longest.limit / 2).max(1));
+        longest.limit = longest.limit.saturating_sub(room - 1).max(1);
+    }
+    windows
+}
+
 #[async_trait]
 impl SharedBudget for StoreBudget {
     async fn take(

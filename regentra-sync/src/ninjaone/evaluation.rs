@@ -2,7 +2,8 @@
 //!
 //! It takes rows in any order and from any number of walks, and every row is checked again here: the vendor ignores filters at
 //! times and answers with the whole fleet. A device of another organization is *foreign*, one that is known nowhere an *orphan*;
-//! both are dropped and counted, never judged.
+//! both are dropped and counted, never judged. A report may be read again: what it was told before is forgotten, and rows that are
+//! seen twice change nothing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,7 +34,7 @@ use super::{
 use crate::{
     error,
     host::DEVICE_CEILING,
-    model::{Question, Report, ReportOutcome},
+    model::{ComplianceOrgId, CustomFields, Question, Report, ReportOutcome},
 };
 
 /// What one organization's reports say, and what went wrong on the way.
@@ -109,6 +110,16 @@ impl<'a> DeviceRoll<'a> {
         self.is_cut
     }
 
+    /// The devices of the organization.
+    pub(super) const fn own(&self) -> &BTreeSet<DeviceId> {
+        &self.own
+    }
+
+    /// Rows of the answer that are lost: nobody can say that they are not of this customer.
+    pub(super) const fn lost(&mut self, rows: u64) {
+        self.tally.malformed(rows);
+    }
+
     /// The list ended: the evaluation of its devices begins.
     pub(super) fn close(mut self, end: Option<Completeness>) -> CustomerEvaluation<'a> {
         let is_whole = !self.is_cut && end.is_some_and(Completeness::is_complete);
@@ -155,7 +166,7 @@ pub(super) enum ReportRow<'a> {
 
 impl ReportRow<'_> {
     /// The report it is a row of.
-    const fn report(self) -> Report {
+    pub(super) const fn report(self) -> Report {
         match self {
             Self::Volume(_) => Report::Volumes,
             Self::Antivirus(_) => Report::AntivirusStatus,
@@ -168,7 +179,19 @@ impl ReportRow<'_> {
         }
     }
 
-    const fn device(self) -> Option<DeviceId> {
+    /// Whether it is lost, because it does not say which row it is.
+    pub(super) fn is_lost(self, fields: &CustomFields) -> bool {
+        match self {
+            Self::Volume(row) => facts::disk_encryption::volume(row).is_err(),
+            Self::Antivirus(row) => facts::antivirus_posture::product(row).is_err(),
+            Self::OsPatch(half, row) => facts::patch_sla::os_patch(row, half).is_err(),
+            Self::SoftwarePatch(half, row) => facts::patch_sla::software_patch(row, half).is_err(),
+            Self::Activity(row) => facts::backup_activity::backup(row).is_err(),
+            Self::CustomFields(row) => fields.read(row).is_err(),
+        }
+    }
+
+    pub(super) const fn device(self) -> Option<DeviceId> {
         match self {
             Self::Volume(row) => row.device_id,
             Self::Antivirus(row) => row.device_id,
@@ -180,13 +203,21 @@ impl ReportRow<'_> {
     }
 }
 
+/// A row, and the customer whose device it is of.
+#[derive(Clone, Copy)]
+pub(super) struct OwnRow<'a> {
+    pub(super) customer: ComplianceOrgId,
+    pub(super) organization: OrganizationId,
+    pub(super) row: ReportRow<'a>,
+}
+
 /// One customer's evaluation, from its devices to its five signals. It carries the id of whose it is, and what it yields carries it on.
 pub(super) struct CustomerEvaluation<'a> {
     request: AssessmentRequest<'a>,
     fleet: Arc<Fleet>,
     foreign: BTreeSet<DeviceId>,
     listed: Option<BTreeSet<DeviceId>>,
-    unlisted: BTreeMap<DeviceId, u64>,
+    unlisted: BTreeMap<Report, BTreeMap<DeviceId, u64>>,
     rows: BTreeMap<Report, RowTally>,
     states: BTreeMap<Report, ReportState>,
     outcomes: BTreeMap<Report, ReportOutcome>,
@@ -209,21 +240,70 @@ impl<'a> CustomerEvaluation<'a> {
         tally.page(malformed, repaired);
     }
 
-    /// A row of a report.
+    /// A report is read anew: what it said before is forgotten, apart from what its rows prove, which they prove once more.
+    pub(super) fn begin_again(&mut self, report: Report) {
+        self.rows.remove(&report);
+        self.unlisted.remove(&report);
+        self.states.remove(&report);
+        self.outcomes.remove(&report);
+        self.failures.remove(&report);
+    }
+
+    /// Rows of this customer's devices that a report has had so far.
+    pub(super) fn own_rows(&self, report: Report) -> u64 {
+        self.rows.get(&report).map_or(0, RowTally::own)
+    }
+
+    /// Pages that a report has had so far.
+    pub(super) fn pages(&self, report: Report) -> u64 {
+        self.rows.get(&report).map_or(0, |tally| tally.pages)
+    }
+
+    /// Whether a report was read, to whatever end.
+    pub(super) fn has_ended(&self, report: Report) -> bool {
+        self.outcomes.contains_key(&report)
+    }
+
+    /// A report was read for many customers: in so many pages, of which so many rows are lost. Nobody can say whose those are.
+    pub(super) fn among_others(&mut self, report: Report, pages: u64, lost: u64) {
+        let tally = self.rows.entry(report).or_default();
+        tally.pages += pages;
+        tally.malformed(lost);
+    }
+
+    /// A row of an answer for this customer alone.
     pub(super) fn observe(&mut self, row: ReportRow<'_>) {
         let fate = self.judge(row);
         let device = row.device();
+        let report = row.report();
         let is_foreign = device.is_some_and(|id| self.foreign.contains(&id));
-        let tally = self.rows.entry(row.report()).or_default();
+        let tally = self.rows.entry(report).or_default();
         match fate {
             Ok(fate) => {
                 tally.count(fate, is_foreign);
                 if let (Some(id), RowFate::UnknownDevice, false) = (device, fate, is_foreign) {
-                    count_unlisted(&mut self.unlisted, id);
+                    count_unlisted(&mut self.unlisted, report, id);
                 }
             }
             Err(Malformed { .. }) => tally.malformed(1),
         }
+    }
+
+    /// A row of an answer for many customers, that was found to be of this customer's device. It takes no other: one that is of
+    /// another customer, or of a device that its list does not show, is `None`.
+    pub(super) fn observe_own(&mut self, row: OwnRow<'_>) -> Option<Result<(), Malformed>> {
+        if row.customer != self.request.customer || row.organization != self.request.organization {
+            return None;
+        }
+        Some(match self.judge(row.row) {
+            Ok(RowFate::UnknownDevice) => return None,
+            Ok(fate) => {
+                let tally = self.rows.entry(row.row.report()).or_default();
+                tally.count(fate, false);
+                Ok(())
+            }
+            Err(lost) => Err(lost),
+        })
     }
 
     fn judge(&mut self, row: ReportRow<'_>) -> Result<RowFate, Malformed> {
@@ -331,7 +411,12 @@ impl<'a> CustomerEvaluation<'a> {
                 counts: sweep_counts(&self.rows),
                 signatures_out_of_date,
                 listed_devices: self.listed,
-                unlisted_devices: self.unlisted,
+                unlisted_devices: unlisted(self.unlisted),
+                rows: self
+                    .rows
+                    .iter()
+                    .map(|(of, tally)| (*of, tally.own()))
+                    .collect(),
             },
             rows: self.rows,
             failures: self.failures,
@@ -393,13 +478,27 @@ fn finish_antivirus(
 /// more are counted like the others, and whose they are is not looked up: a server invents ids faster than memory holds them.
 const MOST_OTHERS: usize = 100_000;
 
+/// Devices that no list shows, with their rows in all reports.
+fn unlisted(of_reports: BTreeMap<Report, BTreeMap<DeviceId, u64>>) -> BTreeMap<DeviceId, u64> {
+    let mut all = BTreeMap::new();
+    for (device, rows) in of_reports.into_values().flatten() {
+        *all.entry(device).or_default() += rows;
+    }
+    all
+}
+
 /// Counts a row of a device that no list shows.
-fn count_unlisted(unlisted: &mut BTreeMap<DeviceId, u64>, device: DeviceId) {
-    let is_full = unlisted.len() >= MOST_OTHERS;
-    if let Some(rows) = unlisted.get_mut(&device) {
+fn count_unlisted(
+    unlisted: &mut BTreeMap<Report, BTreeMap<DeviceId, u64>>,
+    report: Report,
+    device: DeviceId,
+) {
+    let remembered: usize = unlisted.values().map(BTreeMap::len).sum();
+    let of_report = unlisted.entry(report).or_default();
+    if let Some(rows) = of_report.get_mut(&device) {
         *rows += 1;
-    } else if !is_full {
-        unlisted.insert(device, 1);
+    } else if remembered < MOST_OTHERS {
+        of_report.insert(device, 1);
     }
 }
 
@@ -412,10 +511,12 @@ mod tests {
         let mut unlisted = BTreeMap::new();
         for id in 0..2 * MOST_OTHERS {
             let id = DeviceId::new(i64::try_from(id).unwrap());
-            count_unlisted(&mut unlisted, id);
+            count_unlisted(&mut unlisted, Report::Volumes, id);
         }
-        count_unlisted(&mut unlisted, DeviceId::new(7));
-        assert_eq!(unlisted.len(), MOST_OTHERS);
-        assert_eq!(unlisted.get(&DeviceId::new(7)), Some(&2));
+        count_unlisted(&mut unlisted, Report::Volumes, DeviceId::new(7));
+        count_unlisted(&mut unlisted, Report::OsPatches, DeviceId::new(7));
+        let all = super::unlisted(unlisted);
+        assert_eq!(all.len(), MOST_OTHERS);
+        assert_eq!(all.get(&DeviceId::new(7)), Some(&2));
     }
 }

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use ninjaone_client::{AuthorizationCode, BaseUrl, Lane, RefreshToken, TokenStore};
 use secrecy::SecretString;
 
-use super::assessment::{Assessment, AssessmentRequest};
+use super::{
+    assessment::{Assessment, AssessmentRequest},
+    group::{DeviceLists, DeviceListsRequest, GroupAssessment, GroupCounts, GroupRequest},
+};
 use crate::{
     error::Result,
     model::{
@@ -129,13 +132,14 @@ pub trait NinjaOne: Debug + Send + Sync + 'static {
     /// All approved devices of one organization, up to the ceiling. Devices of other organizations are dropped and counted.
     async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList>;
 
-    /// How long a request of this lane would wait for the budget of a connection; zero where nothing is known of one. An event that
-    /// would wait long is not begun.
+    /// How long so many requests of this lane would wait for the budget of a connection, the first one and all of them within the
+    /// hour; zero where nothing is known of one. An event that would wait long is not begun.
     async fn budget_wait(
         &self,
         _connection: CredentialId,
         _tenant: &Fingerprint,
         _lane: Lane,
+        _requests: u32,
     ) -> Result<std::time::Duration> {
         Ok(std::time::Duration::ZERO)
     }
@@ -145,4 +149,53 @@ pub trait NinjaOne: Debug + Send + Sync + 'static {
 
     /// Pulls one organization's reports and judges them.
     async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment>;
+
+    /// Pulls the reports of many organizations in one pass, and judges each by its own rows. One that cannot reads them one by one.
+    ///
+    /// # Errors
+    /// Of [`GroupRequest::checkpoint`]; what a customer cannot be judged for stands in its place in the answer.
+    async fn assess_group(
+        &self,
+        access: &Access,
+        request: GroupRequest<'_>,
+    ) -> Result<GroupAssessment> {
+        let mut counts = GroupCounts::default();
+        let mut assessments = Vec::with_capacity(request.members.len());
+        for member in request.members {
+            request.checkpoint.check().await?;
+            let assessment = self.assess(access, member.request).await;
+            let requests = assessment.as_ref().map_or(0, |of| of.counts.requests);
+            counts.requests += requests;
+            assessments.push(assessment);
+        }
+        Ok(GroupAssessment {
+            assessments,
+            counts,
+        })
+    }
+
+    /// The approved devices of many organizations, in one pass; otherwise as [`devices`](Self::devices).
+    ///
+    /// # Errors
+    /// Of [`DeviceListsRequest::checkpoint`]; why there is no list of an organization stands in its place in the answer.
+    async fn device_lists(
+        &self,
+        access: &Access,
+        request: DeviceListsRequest<'_>,
+    ) -> Result<DeviceLists> {
+        let mut counts = GroupCounts::default();
+        let mut lists = Vec::with_capacity(request.organizations.len());
+        for (organization, _) in request.organizations {
+            request.checkpoint.check().await?;
+            let list = DeviceListRequest {
+                organization: *organization,
+                ceiling: request.ceiling,
+                entra_device_id_field: request.entra_device_id_field,
+            };
+            let list = self.devices(access, list).await;
+            counts.requests += list.as_ref().map_or(0, |list| list.requests);
+            lists.push(list);
+        }
+        Ok(DeviceLists { lists, counts })
+    }
 }

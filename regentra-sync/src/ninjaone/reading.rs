@@ -1,6 +1,9 @@
 //! What is read at this moment, so that work that is ended says where it stood.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ninjaone_client::Pager;
 
@@ -8,9 +11,15 @@ tokio::task_local! {
     static READING: Reading;
 }
 
-/// What a piece of work reads at this moment. Clones share it.
+/// What a piece of work reads at this moment, and how long it waited before it was allowed to. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Reading(Arc<Mutex<Option<&'static str>>>);
+pub(crate) struct Reading(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    last: Option<&'static str>,
+    waited: Duration,
+}
 
 impl Reading {
     /// Runs work that notes here what it reads.
@@ -20,14 +29,29 @@ impl Reading {
 
     /// What was read last, such as `queries.volumes`; nothing where nothing was noted.
     pub(crate) fn last(&self) -> Option<&'static str> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state().last
+    }
+
+    /// How long it waited for the request budget, or is to wait.
+    pub(crate) fn waited(&self) -> Duration {
+        self.state().waited
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Notes that a list or report is read now. Without effect outside of [`Reading::noted_by`].
 pub(super) fn note<T: serde::de::DeserializeOwned + Send + 'static>(pages: &Pager<T>) {
     let operation = pages.request().endpoint().operation;
+    let _ = READING.try_with(|reading| reading.state().last = Some(operation));
+}
+
+/// Notes that the next request waits. Without effect outside of [`Reading::noted_by`].
+pub(super) fn note_wait(expected: Duration) {
     let _ = READING.try_with(|reading| {
-        *reading.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(operation);
+        let mut state = reading.state();
+        state.waited = state.waited.saturating_add(expected);
     });
 }

@@ -1,23 +1,24 @@
-//! Pulls one organization's reports and judges them: wire rows become facts, facts become five signals.
+//! The reports of a sweep: how each is asked for, and the walk that reads it.
 //!
 //! Eight walks (nine where the host names custom fields), one after the other, each a page at a time: the device list, which says
-//! who belongs to the organization, and then the reports, whose rows the evaluation joins to those devices. Activities are asked for by status code and date, and rows of other codes and dates are
-//! none of the signal's.
+//! who belongs to the organization, and then the reports, whose rows the evaluation joins to those devices. Activities are asked
+//! for by status code and date, and rows of other codes and dates are none of the signal's.
 //!
-//! A report that fails, or ends before its end, makes its own signal unknown and leaves the others alone. Without the device list nothing can be judged:
-//! that is the one error of [`read_reports`].
+//! A report that fails, or ends before its end, makes its own signal unknown and leaves the others alone. Without the device list
+//! nothing can be judged: that is the one error of [`read_reports`].
 
 use ninjaone_client::{
-    Client, DeviceFilter, Error, Pager,
+    Client, Completeness, DeviceFilter, Error, Pager, RepairedField,
     activities::ActivitiesParams,
     devices::DevicesParams,
+    models::Device,
     queries::{
         AntivirusStatusParams, CustomFieldsParams, OsPatchInstallsParams, OsPatchesParams,
         SoftwarePatchInstallsParams, SoftwarePatchesParams, VolumesParams,
     },
 };
-use regentra_evidence::PatchKind;
-use time::Duration;
+use regentra_evidence::{KindsInUse, PatchKind};
+use time::{Duration, OffsetDateTime};
 
 use super::{
     assessment::AssessmentRequest,
@@ -25,13 +26,30 @@ use super::{
     facts::{self, patch_sla::PatchReport},
     reading,
 };
-use crate::model::Report;
+use crate::model::{CustomFields, Report};
 
 /// How far back install attempts are asked for: the 45 days that count, and a day for what the vendor makes of time zones.
 const ATTEMPTS_ASKED_FOR: Duration = Duration::days(46);
 
 /// How far back activities are asked for: the 7 days that count, and a day for what the vendor makes of time zones.
 const ACTIVITIES_ASKED_FOR: Duration = Duration::days(8);
+
+/// The reports that are asked for besides the device list, in this order.
+pub(crate) fn reports_besides_devices(fields: &CustomFields, kinds: KindsInUse) -> Vec<Report> {
+    let mut reports = Vec::with_capacity(8);
+    if !fields.is_empty() {
+        reports.push(Report::CustomFields);
+    }
+    reports.extend([Report::Volumes, Report::AntivirusStatus]);
+    if kinds.contains(PatchKind::Os) {
+        reports.extend([Report::OsPatches, Report::OsPatchInstalls]);
+    }
+    if kinds.contains(PatchKind::Software) {
+        reports.extend([Report::SoftwarePatches, Report::SoftwarePatchInstalls]);
+    }
+    reports.push(Report::Activities);
+    reports
+}
 
 /// Pulls the reports of one organization through `client` and judges them at `request.now`.
 ///
@@ -49,17 +67,15 @@ pub async fn read_reports(
 ) -> Result<Collected, Error> {
     let filter = DeviceFilter::organization(request.organization);
     let mut evaluation = read_devices(client, request, filter.clone()).await?;
-    read_custom_fields(client, &filter, &mut evaluation).await;
-    read_volumes(client, &filter, &mut evaluation).await;
-    read_antivirus(client, &filter, &mut evaluation).await;
-    let kinds = request.kinds_in_use;
-    if kinds.contains(PatchKind::Os) {
-        read_os_patches(client, &filter, &mut evaluation).await;
+    for report in reports_besides_devices(request.custom_fields, request.kinds_in_use) {
+        let mut rows = OfOne {
+            report,
+            evaluation: &mut evaluation,
+        };
+        let asked = Asked::of(&request, report, filter.clone());
+        let end = read_report(client, asked, &mut rows).await;
+        evaluation.end(report, end);
     }
-    if kinds.contains(PatchKind::Software) {
-        read_software_patches(client, &filter, &mut evaluation).await;
-    }
-    read_activities(client, &filter, &mut evaluation).await;
     Ok(evaluation.finish())
 }
 
@@ -68,9 +84,7 @@ async fn read_devices<'a>(
     request: AssessmentRequest<'a>,
     filter: DeviceFilter,
 ) -> Result<CustomerEvaluation<'a>, Error> {
-    let params = DevicesParams::default().filter(filter);
-    let mut pages = client.devices().detailed(params);
-    reading::note(&pages);
+    let mut pages = detailed_devices(client, filter);
     let mut roll = DeviceRoll::new(request);
     while let Some(page) = pages.next_page().await? {
         roll.page(page.malformed.len(), &page.repaired);
@@ -84,137 +98,155 @@ async fn read_devices<'a>(
     Ok(roll.close(pages.completeness()))
 }
 
-/// Nothing is asked when the host names no field.
-async fn read_custom_fields(
-    client: &Client,
-    filter: &DeviceFilter,
-    evaluation: &mut CustomerEvaluation<'_>,
-) {
-    let fields = evaluation.request().custom_fields;
-    if fields.is_empty() {
-        return;
+/// The device list, with everything a signal or an asset says of a device.
+pub(super) fn detailed_devices(client: &Client, filter: DeviceFilter) -> Pager<Device> {
+    let params = DevicesParams::default().filter(filter);
+    let pages = client.devices().detailed(params);
+    reading::note(&pages);
+    pages
+}
+
+/// What takes the rows of a report.
+pub(super) trait Rows: Send {
+    /// A page came: rows that did not decode, and fields that did not.
+    fn page(&mut self, malformed: usize, repaired: &[RepairedField]);
+
+    /// A row of it.
+    fn row(&mut self, row: ReportRow<'_>);
+}
+
+/// The rows of an answer for one customer.
+pub(super) struct OfOne<'e, 'a> {
+    pub(super) report: Report,
+    pub(super) evaluation: &'e mut CustomerEvaluation<'a>,
+}
+
+impl Rows for OfOne<'_, '_> {
+    fn page(&mut self, malformed: usize, repaired: &[RepairedField]) {
+        self.evaluation.page(self.report, malformed, repaired);
     }
-    let params = CustomFieldsParams::default()
-        .filter(filter.clone())
-        .fields(fields.names());
-    let pages = client.queries().custom_fields(params);
-    walk(evaluation, Report::CustomFields, pages, |row| {
-        ReportRow::CustomFields(row)
-    })
-    .await;
+
+    fn row(&mut self, row: ReportRow<'_>) {
+        self.evaluation.observe(row);
+    }
 }
 
-async fn read_volumes(
-    client: &Client,
-    filter: &DeviceFilter,
-    evaluation: &mut CustomerEvaluation<'_>,
-) {
-    let params = VolumesParams::default().filter(filter.clone()).bitlocker();
-    let pages = client.queries().volumes(params);
-    walk(evaluation, Report::Volumes, pages, |row| {
-        ReportRow::Volume(row)
-    })
-    .await;
-}
-
-async fn read_antivirus(
-    client: &Client,
-    filter: &DeviceFilter,
-    evaluation: &mut CustomerEvaluation<'_>,
-) {
-    let params = AntivirusStatusParams::default().filter(filter.clone());
-    let pages = client.queries().antivirus_status(params);
-    walk(evaluation, Report::AntivirusStatus, pages, |row| {
-        ReportRow::Antivirus(row)
-    })
-    .await;
-}
-
-async fn read_os_patches(
-    client: &Client,
-    filter: &DeviceFilter,
-    evaluation: &mut CustomerEvaluation<'_>,
-) {
-    let since = evaluation.request().now.saturating_sub(ATTEMPTS_ASKED_FOR);
-    let pending = OsPatchesParams::default().filter(filter.clone());
-    let pending = client.queries().os_patches(pending);
-    walk(evaluation, Report::OsPatches, pending, |row| {
-        ReportRow::OsPatch(PatchReport::Pending, row)
-    })
-    .await;
-    let installs = OsPatchInstallsParams::default()
-        .filter(filter.clone())
-        .installed_after(since);
-    let installs = client.queries().os_patch_installs(installs);
-    walk(evaluation, Report::OsPatchInstalls, installs, |row| {
-        ReportRow::OsPatch(PatchReport::Installs, row)
-    })
-    .await;
-}
-
-async fn read_software_patches(
-    client: &Client,
-    filter: &DeviceFilter,
-    evaluation: &mut CustomerEvaluation<'_>,
-) {
-    let since = evaluation.request().now.saturating_sub(ATTEMPTS_ASKED_FOR);
-    let pending = SoftwarePatchesParams::default().filter(filter.clone());
-    let pending = client.queries().software_patches(pending);
-    walk(evaluation, Report::SoftwarePatches, pending, |row| {
-        ReportRow::SoftwarePatch(PatchReport::Pending, row)
-    })
-    .await;
-    let installs = SoftwarePatchInstallsParams::default()
-        .filter(filter.clone())
-        .installed_after(since);
-    let installs = client.queries().software_patch_installs(installs);
-    walk(evaluation, Report::SoftwarePatchInstalls, installs, |row| {
-        ReportRow::SoftwarePatch(PatchReport::Installs, row)
-    })
-    .await;
-}
-
-async fn read_activities(
-    client: &Client,
-    filter: &DeviceFilter,
-    evaluation: &mut CustomerEvaluation<'_>,
-) {
-    let since = evaluation
-        .request()
-        .now
-        .saturating_sub(ACTIVITIES_ASKED_FOR);
-    let params = ActivitiesParams::default()
-        .filter(filter.clone())
-        .statuses(facts::backup_activity::status_codes())
-        .after(since);
-    let pages = client.activities().list(params);
-    walk(evaluation, Report::Activities, pages, |row| {
-        ReportRow::Activity(row)
-    })
-    .await;
-}
-
-/// Reads a report to its end, a page at a time, into an evaluation.
-async fn walk<T>(
-    evaluation: &mut CustomerEvaluation<'_>,
+/// A report, and of which devices.
+pub(super) struct Asked<'a> {
     report: Report,
+    filter: DeviceFilter,
+    now: OffsetDateTime,
+    custom_fields: &'a CustomFields,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) const fn of(
+        request: &AssessmentRequest<'a>,
+        report: Report,
+        filter: DeviceFilter,
+    ) -> Self {
+        Self {
+            report,
+            filter,
+            now: request.now,
+            custom_fields: request.custom_fields,
+        }
+    }
+}
+
+/// Reads a report to its end, a page at a time. The device list is none.
+pub(super) async fn read_report(
+    client: &Client,
+    asked: Asked<'_>,
+    rows: &mut dyn Rows,
+) -> Result<Option<Completeness>, Error> {
+    let Asked {
+        report,
+        filter,
+        now,
+        custom_fields,
+    } = asked;
+    let queries = client.queries();
+    let since = now.saturating_sub(ATTEMPTS_ASKED_FOR);
+    match report {
+        Report::CustomFields => {
+            let params = CustomFieldsParams::default().filter(filter);
+            let params = params.fields(custom_fields.names());
+            walk(queries.custom_fields(params), rows, |row| {
+                ReportRow::CustomFields(row)
+            })
+            .await
+        }
+        Report::Volumes => {
+            let params = VolumesParams::default().filter(filter).bitlocker();
+            walk(queries.volumes(params), rows, |row| ReportRow::Volume(row)).await
+        }
+        Report::AntivirusStatus => {
+            let params = AntivirusStatusParams::default().filter(filter);
+            walk(queries.antivirus_status(params), rows, |row| {
+                ReportRow::Antivirus(row)
+            })
+            .await
+        }
+        Report::OsPatches => {
+            let params = OsPatchesParams::default().filter(filter);
+            walk(queries.os_patches(params), rows, |row| {
+                ReportRow::OsPatch(PatchReport::Pending, row)
+            })
+            .await
+        }
+        Report::OsPatchInstalls => {
+            let params = OsPatchInstallsParams::default().filter(filter);
+            let params = params.installed_after(since);
+            walk(queries.os_patch_installs(params), rows, |row| {
+                ReportRow::OsPatch(PatchReport::Installs, row)
+            })
+            .await
+        }
+        Report::SoftwarePatches => {
+            let params = SoftwarePatchesParams::default().filter(filter);
+            walk(queries.software_patches(params), rows, |row| {
+                ReportRow::SoftwarePatch(PatchReport::Pending, row)
+            })
+            .await
+        }
+        Report::SoftwarePatchInstalls => {
+            let params = SoftwarePatchInstallsParams::default().filter(filter);
+            let params = params.installed_after(since);
+            walk(queries.software_patch_installs(params), rows, |row| {
+                ReportRow::SoftwarePatch(PatchReport::Installs, row)
+            })
+            .await
+        }
+        Report::Activities => {
+            let params = ActivitiesParams::default().filter(filter);
+            let params = params
+                .statuses(facts::backup_activity::status_codes())
+                .after(now.saturating_sub(ACTIVITIES_ASKED_FOR));
+            walk(client.activities().list(params), rows, |row| {
+                ReportRow::Activity(row)
+            })
+            .await
+        }
+        // Its rows are devices, which a roll takes.
+        Report::Devices => Ok(None),
+    }
+}
+
+async fn walk<T>(
     mut pages: Pager<T>,
-    row: impl for<'row> Fn(&'row T) -> ReportRow<'row>,
-) where
-    T: serde::de::DeserializeOwned + Send + 'static,
+    rows: &mut dyn Rows,
+    row: for<'row> fn(&'row T) -> ReportRow<'row>,
+) -> Result<Option<Completeness>, Error>
+where
+    T: serde::de::DeserializeOwned + Send + Sync + 'static,
 {
     reading::note(&pages);
-    let end = loop {
-        match pages.next_page().await {
-            Ok(Some(page)) => {
-                evaluation.page(report, page.malformed.len(), &page.repaired);
-                for each in &page.rows {
-                    evaluation.observe(row(each));
-                }
-            }
-            Ok(None) => break Ok(pages.completeness()),
-            Err(error) => break Err(error),
+    while let Some(page) = pages.next_page().await? {
+        rows.page(page.malformed.len(), &page.repaired);
+        for each in &page.rows {
+            rows.row(row(each));
         }
-    };
-    evaluation.end(report, end);
+    }
+    Ok(pages.completeness())
 }

@@ -64,6 +64,11 @@ impl RowTally {
         *counter += rows as u64;
     }
 
+    /// Rows of the organization's own devices.
+    pub(super) const fn own(&self) -> u64 {
+        self.used + self.not_judged + self.stale + self.unreadable
+    }
+
     pub(super) const fn malformed(&mut self, rows: u64) {
         self.malformed += rows;
         self.rows += rows;

@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 use super::cadence::spread;
 use crate::model::{
     Actor, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, OrganizationId, RegionKey,
-    derive,
+    StrategyCosts, StrategyReason, SweepStrategy, derive,
 };
 
 impl EventId {
@@ -32,6 +32,16 @@ impl EventId {
     #[must_use]
     pub fn of_sync(credential: CredentialId, scheduled_at: OffsetDateTime) -> Self {
         Self::scheduled("sync", credential.as_uuid(), scheduled_at)
+    }
+
+    /// The sweep of a group of customers of this credential at this scheduled time, of which this mapping's is the first.
+    #[must_use]
+    pub fn of_sweep_group(
+        credential: CredentialId,
+        first: MappingId,
+        scheduled_at: OffsetDateTime,
+    ) -> Self {
+        Self::scheduled("sweep_group", credential.as_uuid(), scheduled_at).part(first.as_uuid())
     }
 
     /// The part of this event that is about one mapping.
@@ -112,6 +122,81 @@ impl SweepEvent {
     }
 }
 
+/// One pass for the sweeps of many customers of one credential. Each is committed into its own customer's tenant, under the id of its
+/// own [`SweepEvent`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepGroup {
+    /// Derived from (credential, scheduled time, first mapping).
+    pub id: EventId,
+    /// The MSP whose credential is used.
+    pub msp_credential_org_id: MspOrgId,
+    /// The region of the credential.
+    pub region: RegionKey,
+    /// The tick of the schedule it belongs to.
+    #[serde(with = "time::serde::rfc3339")]
+    pub scheduled_at: OffsetDateTime,
+    /// When to start: with the first of its sweeps.
+    #[serde(with = "time::serde::rfc3339")]
+    pub starts_at: OffsetDateTime,
+    /// [`SweepStrategy::Group`] or [`SweepStrategy::WholeTenant`].
+    pub strategy: SweepStrategy,
+    /// Why that one was taken.
+    pub reason: StrategyReason,
+    /// What each strategy would cost for all customers of the credential, in requests.
+    pub costs: StrategyCosts,
+    /// What this pass costs about, in requests.
+    pub cost: u64,
+    /// Its sweeps, in the order of their starts.
+    pub sweeps: Vec<GroupedSweep>,
+}
+
+/// One sweep of a [`SweepGroup`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupedSweep {
+    /// The customer whose evidence it becomes.
+    pub customer_compliance_org_id: ComplianceOrgId,
+    /// The mapping.
+    pub mapping_id: MappingId,
+    /// The organization in NinjaOne.
+    pub external_org_id: OrganizationId,
+    /// When it would start alone.
+    #[serde(with = "time::serde::rfc3339")]
+    pub starts_at: OffsetDateTime,
+}
+
+impl GroupedSweep {
+    pub(crate) const fn of(event: &SweepEvent) -> Self {
+        Self {
+            customer_compliance_org_id: event.customer_compliance_org_id,
+            mapping_id: event.mapping_id,
+            external_org_id: event.external_org_id,
+            starts_at: event.starts_at,
+        }
+    }
+}
+
+impl SweepGroup {
+    /// The credential that the event is worked with.
+    #[must_use]
+    pub fn credential(&self) -> CredentialId {
+        CredentialId::of(self.msp_credential_org_id, &self.region)
+    }
+
+    /// Its sweeps, each as the event of its own that it is.
+    pub fn events(&self) -> impl Iterator<Item = SweepEvent> + '_ {
+        self.sweeps.iter().map(|sweep| SweepEvent {
+            id: EventId::of_sweep(sweep.mapping_id, self.scheduled_at),
+            msp_credential_org_id: self.msp_credential_org_id,
+            customer_compliance_org_id: sweep.customer_compliance_org_id,
+            mapping_id: sweep.mapping_id,
+            region: self.region.clone(),
+            external_org_id: sweep.external_org_id,
+            scheduled_at: self.scheduled_at,
+            starts_at: sweep.starts_at,
+        })
+    }
+}
+
 /// One asset sync of every mapped organization of one credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncEvent {
@@ -171,6 +256,8 @@ pub enum EventKey {
     Connection(CredentialId),
     /// A customer: evidence sweeps.
     Customer(ComplianceOrgId),
+    /// A connection: the passes for many customers.
+    Group(CredentialId),
     /// One mapped organization: an asset sync that a person asked for.
     Mapping(MappingId),
 }
@@ -180,14 +267,15 @@ impl fmt::Display for EventKey {
         match self {
             Self::Connection(id) => write!(f, "connection/{id}"),
             Self::Customer(id) => write!(f, "customer/{id}"),
+            Self::Group(id) => write!(f, "group/{id}"),
             Self::Mapping(id) => write!(f, "mapping/{id}"),
         }
     }
 }
 
-/// The version of the written form of an [`Event`]. An event of an older release is read; one of a newer release is an error that
-/// says so.
-const VERSION: u32 = 1;
+/// The newest version of the written form of an [`Event`]. An event of an older release is read; one of a newer release is an error
+/// that says so. Each kind is written in the version that brought it, so that the release before goes on reading the others.
+const VERSION: u32 = 2;
 
 /// Work to do, planned or asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +287,8 @@ pub enum Event {
     EvidenceSweep(SweepEvent),
     /// An asset sync of one organization that a person asked for.
     RequestedSync(RequestedSyncEvent),
+    /// Planned evidence sweeps of many customers, in one pass.
+    SweepGroup(SweepGroup),
 }
 
 impl Event {
@@ -209,6 +299,7 @@ impl Event {
             Self::AssetSync(event) => event.id,
             Self::EvidenceSweep(event) => event.id,
             Self::RequestedSync(event) => event.id,
+            Self::SweepGroup(event) => event.id,
         }
     }
 
@@ -219,6 +310,7 @@ impl Event {
             Self::AssetSync(event) => event.msp_org_id,
             Self::EvidenceSweep(event) => event.msp_credential_org_id,
             Self::RequestedSync(event) => event.msp_org_id,
+            Self::SweepGroup(event) => event.msp_credential_org_id,
         }
     }
 
@@ -229,6 +321,7 @@ impl Event {
             Self::AssetSync(event) => event.credential(),
             Self::EvidenceSweep(event) => event.credential(),
             Self::RequestedSync(event) => event.credential(),
+            Self::SweepGroup(event) => event.credential(),
         }
     }
 
@@ -239,6 +332,7 @@ impl Event {
             Self::AssetSync(event) => EventKey::Connection(event.credential()),
             Self::EvidenceSweep(event) => EventKey::Customer(event.customer_compliance_org_id),
             Self::RequestedSync(event) => EventKey::Mapping(event.mapping_id),
+            Self::SweepGroup(event) => EventKey::Group(event.credential()),
         }
     }
 
@@ -249,6 +343,7 @@ impl Event {
             Self::AssetSync(event) => event.scheduled_at,
             Self::EvidenceSweep(event) => event.scheduled_at,
             Self::RequestedSync(event) => event.requested_at,
+            Self::SweepGroup(event) => event.scheduled_at,
         }
     }
 
@@ -257,7 +352,7 @@ impl Event {
     pub const fn kind(&self) -> PlanKind {
         match self {
             Self::AssetSync(_) | Self::RequestedSync(_) => PlanKind::AssetSync,
-            Self::EvidenceSweep(_) => PlanKind::EvidenceSweep,
+            Self::EvidenceSweep(_) | Self::SweepGroup(_) => PlanKind::EvidenceSweep,
         }
     }
 
@@ -268,6 +363,7 @@ impl Event {
             Self::AssetSync(event) => event.starts_at,
             Self::EvidenceSweep(event) => event.starts_at,
             Self::RequestedSync(event) => event.requested_at,
+            Self::SweepGroup(event) => event.starts_at,
         }
     }
 
@@ -283,6 +379,14 @@ impl Event {
                 event.starts_at = spread(event.scheduled_at, length, subject);
             }
             Self::RequestedSync(_) => {}
+            Self::SweepGroup(event) => {
+                for sweep in &mut event.sweeps {
+                    let subject = sweep.mapping_id.as_uuid();
+                    sweep.starts_at = spread(event.scheduled_at, length, subject);
+                }
+                let first = event.sweeps.iter().map(|sweep| sweep.starts_at).min();
+                event.starts_at = first.unwrap_or(event.scheduled_at);
+            }
         }
     }
 }
@@ -293,6 +397,7 @@ enum Written<'a> {
     AssetSync(&'a SyncEvent),
     EvidenceSweep(&'a SweepEvent),
     RequestedSync(&'a RequestedSyncEvent),
+    SweepGroup(&'a SweepGroup),
 }
 
 #[derive(Serialize)]
@@ -308,8 +413,12 @@ impl Serialize for Event {
             Self::AssetSync(event) => Written::AssetSync(event),
             Self::EvidenceSweep(event) => Written::EvidenceSweep(event),
             Self::RequestedSync(event) => Written::RequestedSync(event),
+            Self::SweepGroup(event) => Written::SweepGroup(event),
         };
-        let version = VERSION;
+        let version = match self {
+            Self::SweepGroup(_) => 2,
+            Self::AssetSync(_) | Self::EvidenceSweep(_) | Self::RequestedSync(_) => 1,
+        };
         Versioned { version, event }.serialize(serializer)
     }
 }
@@ -322,6 +431,7 @@ impl<'de> Deserialize<'de> for Event {
             AssetSync(SyncEvent),
             EvidenceSweep(SweepEvent),
             RequestedSync(RequestedSyncEvent),
+            SweepGroup(SweepGroup),
         }
 
         let mut object = serde_json::Map::deserialize(deserializer)?;
@@ -341,6 +451,7 @@ impl<'de> Deserialize<'de> for Event {
             Read::AssetSync(event) => Self::AssetSync(event),
             Read::EvidenceSweep(event) => Self::EvidenceSweep(event),
             Read::RequestedSync(event) => Self::RequestedSync(event),
+            Read::SweepGroup(event) => Self::SweepGroup(event),
         })
     }
 }
@@ -352,7 +463,7 @@ mod tests {
     use super::*;
 
     /// One of each kind, as this release writes it: the next one has to read it.
-    fn written() -> [serde_json::Value; 3] {
+    fn written() -> [serde_json::Value; 4] {
         let id = "8e3d52f4-7a0c-5b6e-9f21-6d1cc05e27ab";
         let (tick, start) = ("2026-11-30T06:30:00Z", "2026-11-30T07:01:02.345Z");
         [
@@ -368,6 +479,14 @@ mod tests {
             json!({
                 "version": 1, "kind": "requested_sync", "id": id, "msp_org_id": id, "region": "us2", "mapping_id": id,
                 "actor": {"operator": id}, "requested_at": start,
+            }),
+            json!({
+                "version": 2, "kind": "sweep_group", "id": id, "msp_credential_org_id": id, "region": "ca",
+                "scheduled_at": tick, "starts_at": start, "strategy": "whole_tenant", "reason": "cheapest",
+                "costs": {"per_customer": 120, "group": 40, "whole_tenant": 30}, "cost": 30,
+                "sweeps": [{
+                    "customer_compliance_org_id": id, "mapping_id": id, "external_org_id": 7, "starts_at": start,
+                }],
             }),
         ]
     }
@@ -395,8 +514,8 @@ mod tests {
     fn an_event_of_a_later_release_is_refused_by_name() {
         for (version, says) in [
             (
-                json!(2),
-                "an event of version 2, and this release reads up to 1",
+                json!(3),
+                "an event of version 3, and this release reads up to 2",
             ),
             (json!("x"), "no number"),
             (json!(-1), "no number"),
@@ -415,7 +534,7 @@ mod tests {
             event.key().to_string()
         });
         let kinds = keys.each_ref().map(|key| key.split_once('/').unwrap().0);
-        assert_eq!(kinds, ["connection", "customer", "mapping"]);
+        assert_eq!(kinds, ["connection", "customer", "mapping", "group"]);
         for key in &keys {
             let (_, id) = key.split_once('/').unwrap();
             assert!(id.parse::<uuid::Uuid>().is_ok(), "{key}");

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::event::Event;
+use crate::model::{CredentialId, MappingId};
 
 /// A page of the plan of one tick.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,24 +23,31 @@ impl PlanPage {
     }
 }
 
-/// Where a page of a plan begins. It can be kept, as text or by `serde`, and used by another process.
+/// Where a page of a plan begins: after an organization of a connection, or after a connection. It can be kept, as text or by
+/// `serde`, and used by another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PlanCursor(uuid::Uuid);
+#[serde(into = "String", try_from = "String")]
+pub struct PlanCursor {
+    pub(crate) connection: CredentialId,
+    pub(crate) mapping: Option<MappingId>,
+}
 
 impl PlanCursor {
-    pub(crate) const fn after(id: uuid::Uuid) -> Self {
-        Self(id)
-    }
-
-    pub(crate) const fn get(self) -> uuid::Uuid {
-        self.0
+    pub(crate) const fn after(connection: CredentialId, mapping: Option<MappingId>) -> Self {
+        Self {
+            connection,
+            mapping,
+        }
     }
 }
 
 impl fmt::Display for PlanCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_hyphenated().fmt(f)
+        write!(f, "{}", self.connection)?;
+        match self.mapping {
+            Some(mapping) => write!(f, "/{mapping}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -47,6 +55,51 @@ impl FromStr for PlanCursor {
     type Err = uuid::Error;
 
     fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        text.parse().map(Self)
+        let (connection, mapping) = match text.split_once('/') {
+            Some((connection, mapping)) => (connection, Some(mapping.parse()?)),
+            None => (text, None),
+        };
+        Ok(Self {
+            connection: CredentialId::from_uuid(connection.parse()?),
+            mapping: mapping.map(MappingId::from_uuid),
+        })
+    }
+}
+
+impl From<PlanCursor> for String {
+    fn from(cursor: PlanCursor) -> Self {
+        cursor.to_string()
+    }
+}
+
+impl TryFrom<String> for PlanCursor {
+    type Error = uuid::Error;
+
+    fn try_from(text: String) -> Result<Self, uuid::Error> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        let id = uuid::Uuid::from_u128(0x00ab_cdef);
+        let (connection, mapping) = (CredentialId::from_uuid(id), MappingId::from_uuid(id));
+        for (mapping, text) in [
+            (None, format!("{id}")),
+            (Some(mapping), format!("{id}/{id}")),
+        ] {
+            let cursor = PlanCursor::after(connection, mapping);
+            assert_eq!(cursor.to_string(), text);
+            assert_eq!(text.parse(), Ok(cursor));
+            let json = serde_json::to_string(&cursor).unwrap();
+            assert_eq!(serde_json::from_str::<PlanCursor>(&json).unwrap(), cursor);
+        }
+        for text in ["", "x", "/", "00000000-0000-0000-0000-000000000000/"] {
+            assert!(text.parse::<PlanCursor>().is_err(), "{text}");
+        }
     }
 }

@@ -15,6 +15,8 @@ enum Subject {
     Region(CredentialId),
     Mapping(MappingId),
     Requested(MappingId),
+    /// By its first mapping.
+    Group(CredentialId, Option<MappingId>),
 }
 
 impl Subject {
@@ -23,6 +25,10 @@ impl Subject {
             Event::AssetSync(event) => Self::Region(event.credential()),
             Event::EvidenceSweep(event) => Self::Mapping(event.mapping_id),
             Event::RequestedSync(event) => Self::Requested(event.mapping_id),
+            Event::SweepGroup(event) => {
+                let first = event.sweeps.first().map(|sweep| sweep.mapping_id);
+                Self::Group(event.credential(), first)
+            }
         }
     }
 }

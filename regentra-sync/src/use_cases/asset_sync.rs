@@ -4,19 +4,23 @@ use ninjaone_client::Lane;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::integration::{Integration, LeaseGuard, RACES, busy, superseded};
+use super::{
+    integration::{Integration, LeaseGuard, RACES, busy, superseded},
+    sweep_group::{KnownRuns, StillConnected},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     host::{DEVICE_CEILING, ORGANIZATION_CEILING, Progress},
     model::{
         Actor, Asset, AssetId, AuditDetails, AuditRow, CompanyId, Credential, CredentialId,
-        DeviceList, EventId, LeaseKey, Mapping, MappingId, MspOrgId, OrganizationId, RegionKey,
-        RunKind, RunOutcome, RunRecord, RunSubject, SettingsGuard, SyncCounts, TenantView,
+        DeviceList, EventId, LeaseKey, Mapping, MappingId, MspOrgId, OrganizationId,
+        OrganizationListHabit, Pass, RegionKey, Report, RunKind, RunOutcome, RunReading, RunRecord,
+        RunSubject, SettingsGuard, SweepStrategy, SyncCounts, TenantView,
     },
-    ninjaone::{Access, DeviceListRequest},
-    rules::{SyncPlan, SyncTarget, sync_plan},
+    ninjaone::{Access, DeviceListRequest, DeviceLists, DeviceListsRequest},
+    rules::{GROUP_DEVICES, GROUP_ORGANIZATIONS, SyncPlan, SyncTarget, sync_plan},
     schedule::{RequestedSyncEvent, SyncEvent},
-    store::{AssetCommit, AssetFilter, CommitOutcome, Guard},
+    store::{AssetCommit, AssetFilter, CommitOutcome, Guard, RunFilter, RunPage},
 };
 
 /// What became of one organization in an asset sync.
@@ -208,6 +212,11 @@ impl Integration {
         let deadline = ("event_deadline", self.inner.policy.event_deadline);
         let sync = self.within(deadline, Box::pin(sync));
         let synced = self.with_lease(msp, &held, sync).await;
+        let reading = synced
+            .as_ref()
+            .ok()
+            .and_then(|(_, reading)| reading.clone());
+        let synced = synced.map(|(synced, _)| synced);
         let outcome = match &synced {
             Ok(synced) if synced.iter().all(|synced| synced.outcome.is_ok()) => {
                 RunOutcome::Succeeded
@@ -215,7 +224,11 @@ impl Integration {
             Ok(_) => RunOutcome::PARTIAL,
             Err(error) => failed(error),
         };
-        let record = self.of_region(credential, started_at, outcome);
+        let mut record = self.of_region(credential, started_at, outcome);
+        if let Some((requests, reading)) = reading {
+            record.requests = requests;
+            record.reading = Some(reading);
+        }
         self.release(msp, held, vec![record]).await?;
         synced
     }
@@ -246,6 +259,7 @@ impl Integration {
         let deadline = ("event_deadline", self.inner.policy.event_deadline);
         let sync = self.sync_region(msp, credential, wanted, actor, event, lane);
         let synced = self.within(deadline, Box::pin(sync)).await;
+        let synced = synced.map(|(synced, _)| synced);
         if let Err(error) = &synced
             && matches!(
                 error.kind(),
@@ -275,6 +289,7 @@ impl Integration {
             finished_at: self.now(),
             outcome,
             requests: 0,
+            reading: None,
         }
     }
 
@@ -286,7 +301,7 @@ impl Integration {
         actor: Actor,
         event: EventId,
         lane: Lane,
-    ) -> Result<Vec<MappingSync>> {
+    ) -> Result<(Vec<MappingSync>, Option<(u64, RunReading)>)> {
         let credential = self.connected(msp, credential).await?;
         let mapped = self.mapped(msp, credential.id).await?;
         // With nothing mapped the list is asked for all the same: what is new is seen, and a connection that fails is noticed.
@@ -297,7 +312,7 @@ impl Integration {
             .filter(|(mapping, company)| wanted.has(mapping.id, *company))
             .collect();
         if targets.is_empty() && !is_first_look {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
         let access = self.open(msp, &credential, lane).await?;
         let list = self
@@ -319,18 +334,38 @@ impl Integration {
             kind: RunKind::AssetSync,
             subjects: targets.len(),
         });
+        let is_missing =
+            |mapping: &Mapping| list.is_complete() && !listed.contains(&mapping.external_org_id);
+        let run = RegionRun {
+            msp,
+            credential: &credential,
+            access: &access,
+            actor,
+            event,
+        };
+        let there = targets.iter().filter(|(mapping, _)| !is_missing(mapping));
+        let there: Vec<_> = there.map(|(mapping, _)| mapping.clone()).collect();
+        let passes = self.passes(run, there).await?;
         let mut synced = Vec::with_capacity(targets.len());
+        let mut outcomes = BTreeMap::new();
+        let (mut requests, mut reading) = (list.requests, None);
+        for pass in passes {
+            if let [mapping] = pass.mappings.as_slice() {
+                let outcome = Box::pin(self.sync_mapping(run, mapping.clone())).await;
+                outcomes.insert(mapping.id, outcome);
+                continue;
+            }
+            let (of_pass, cost, read) = Box::pin(self.sync_together(run, pass)).await?;
+            requests += cost;
+            reading = Some(read);
+            outcomes.extend(of_pass);
+        }
         for (mapping, company) in targets {
-            let is_missing = list.is_complete() && !listed.contains(&mapping.external_org_id);
             let id = mapping.id;
-            let outcome = if is_missing && credential.view == TenantView::Part {
-                Ok(SyncOutcome::OutOfView)
-            } else if is_missing {
-                Ok(SyncOutcome::Missing)
-            } else {
-                let run =
-                    Box::pin(self.sync_mapping(msp, &credential, &access, mapping, actor, event));
-                run.await
+            let outcome = match outcomes.remove(&id) {
+                Some(outcome) => outcome,
+                None if credential.view == TenantView::Part => Ok(SyncOutcome::OutOfView),
+                None => Ok(SyncOutcome::Missing),
             };
             if let Err(error) = &outcome {
                 tracing::warn!(mapping = %id, %error, "an organization's assets were not synced");
@@ -348,7 +383,137 @@ impl Integration {
                 outcome,
             });
         }
-        Ok(synced)
+        Ok((synced, reading.map(|reading| (requests, reading))))
+    }
+
+    /// Which of these organizations are read together.
+    async fn passes(&self, run: RegionRun<'_>, mappings: Vec<Mapping>) -> Result<Vec<SyncPass>> {
+        let each_alone = |mappings: Vec<Mapping>| {
+            let alone = mappings.into_iter().map(|mapping| SyncPass {
+                mappings: vec![mapping],
+                ..SyncPass::default()
+            });
+            alone.collect()
+        };
+        if mappings.len() < FEWEST_TOGETHER {
+            return Ok(each_alone(mappings));
+        }
+        let runs = self.views().runs(run.msp).await?;
+        let (id, now) = (run.credential.id, self.now());
+        let known = KnownRuns::of(&runs, id, RunKind::AssetSync, now);
+        let habits = known.pass.organization_list;
+        let habit = habits.get(&Report::Devices).copied().unwrap_or_default();
+        let mut passes: Vec<SyncPass> = Vec::new();
+        let mut devices_of_last = 0;
+        for mapping in mappings {
+            let rows = known.rows.get(&mapping.id);
+            let devices = rows.and_then(|rows| rows.get(&Report::Devices)).copied();
+            let expected = devices.unwrap_or(USUAL_DEVICES);
+            let fits = passes.last().is_some_and(|last| {
+                last.mappings.len() < GROUP_ORGANIZATIONS
+                    && expected.saturating_add(devices_of_last) <= GROUP_DEVICES
+            });
+            if !fits {
+                devices_of_last = 0;
+                passes.push(SyncPass {
+                    habits: habits.clone(),
+                    ..SyncPass::default()
+                });
+            }
+            devices_of_last = expected.saturating_add(devices_of_last);
+            if let Some(last) = passes.last_mut() {
+                last.mappings.push(mapping);
+                last.devices.push(devices.unwrap_or(0));
+            }
+        }
+        let is_wasteful = habit == OrganizationListHabit::Ignored && passes.len() > 1;
+        if is_wasteful || !habit.is_usable() {
+            let all = passes.into_iter().flat_map(|pass| pass.mappings);
+            return Ok(each_alone(all.collect()));
+        }
+        Ok(passes)
+    }
+
+    /// Syncs organizations whose devices are listed in one pass. Each is written by itself, under its own lease.
+    async fn sync_together(
+        &self,
+        run: RegionRun<'_>,
+        pass: SyncPass,
+    ) -> Result<(Vec<(MappingId, Result<SyncOutcome>)>, u64, RunReading)> {
+        let (msp, credential) = (run.msp, run.credential);
+        let started_at = self.now();
+        let store = &self.inner.store;
+        let settings = store.connection_settings(msp, credential.id).await?;
+        let settings = settings.unwrap_or_default();
+        let applied = self.inner.policy.apply(&settings.settings)?;
+        let organizations = pass.mappings.iter().zip(&pass.devices);
+        let organizations: Vec<_> = organizations
+            .map(|(mapping, devices)| (mapping.external_org_id, *devices))
+            .collect();
+        let checkpoint = StillConnected {
+            integration: self,
+            msp,
+            connection: credential.guard(),
+        };
+        let request = DeviceListsRequest {
+            organizations: &organizations,
+            ceiling: DEVICE_CEILING,
+            entra_device_id_field: applied.entra_device_id_field.as_ref(),
+            organization_list: &pass.habits,
+            checkpoint: &checkpoint,
+        };
+        let read = self.inner.ninjaone.device_lists(run.access, request).await;
+        let DeviceLists { lists, counts } = read?;
+        let devices = lists.iter().flatten().map(|list| list.devices.len() as u64);
+        let reading = RunReading {
+            strategy: SweepStrategy::Group,
+            rows: BTreeMap::from([(Report::Devices, devices.sum())]),
+            pass: Some(Pass {
+                organizations: organizations.len() as u64,
+                page_sizes: counts.page_sizes,
+                organization_list: counts.organization_list,
+                tenant_devices: counts.tenant_devices,
+                read_again: counts.read_again,
+            }),
+        };
+        let mut outcomes = Vec::with_capacity(pass.mappings.len());
+        for (mapping, list) in pass.mappings.into_iter().zip(lists) {
+            let listed = list.map(|list| ListedDevices {
+                list: list.strip_nul(),
+                settings: settings.guard(credential.id),
+            });
+            let id = mapping.id;
+            let outcome = self.write_listed(run, mapping, listed, started_at).await;
+            outcomes.push((id, outcome));
+        }
+        Ok((outcomes, counts.requests, reading))
+    }
+
+    /// Writes the devices of one organization that were listed with those of others.
+    async fn write_listed(
+        &self,
+        run: RegionRun<'_>,
+        mapping: Mapping,
+        listed: Result<ListedDevices>,
+        started_at: OffsetDateTime,
+    ) -> Result<SyncOutcome> {
+        let key = LeaseKey::AssetSync(mapping.id);
+        let held = self.lease(run.msp, key).await?;
+        let held = held.ok_or_else(being_synced)?;
+        // A sync of this organization alone that began after the list was read knows more than the list does.
+        let filter = RunFilter {
+            mapping: Some(mapping.id),
+            kind: Some(RunKind::AssetSync),
+            outcome: None,
+        };
+        let page = RunPage::first(filter, 1);
+        let last = self.views().runs_page(run.msp, page).await?;
+        if last.iter().any(|last| last.was_done_since(started_at)) {
+            self.release(run.msp, held, Vec::new()).await?;
+            return Ok(SyncOutcome::Superseded);
+        }
+        self.conclude_sync(run, &mapping, held, listed, started_at)
+            .await
     }
 
     /// The mapped organizations, with the company of each.
@@ -364,27 +529,47 @@ impl Integration {
         Ok(mapped.collect())
     }
 
-    async fn sync_mapping(
-        &self,
-        msp: MspOrgId,
-        credential: &Credential,
-        access: &Access,
-        mapping: Mapping,
-        actor: Actor,
-        event: EventId,
-    ) -> Result<SyncOutcome> {
+    async fn sync_mapping(&self, run: RegionRun<'_>, mapping: Mapping) -> Result<SyncOutcome> {
+        let RegionRun {
+            msp,
+            credential,
+            access,
+            ..
+        } = run;
         let held = self.lease(msp, LeaseKey::AssetSync(mapping.id)).await?;
-        let held = held.ok_or_else(|| {
-            busy("this organization's assets are being synced already; wait for it")
-        })?;
+        let held = held.ok_or_else(being_synced)?;
         let started_at = self.now();
         let organization = mapping.external_org_id;
         let listed = self.list_devices(msp, credential, access, organization);
         let listed = self.with_lease(msp, &held, listed).await;
+        self.conclude_sync(run, &mapping, held, listed, started_at)
+            .await
+    }
+
+    /// Writes the devices of one organization, and keeps the record of its sync.
+    async fn conclude_sync(
+        &self,
+        run: RegionRun<'_>,
+        mapping: &Mapping,
+        held: LeaseGuard<'_>,
+        listed: Result<ListedDevices>,
+        started_at: OffsetDateTime,
+    ) -> Result<SyncOutcome> {
+        let RegionRun {
+            msp,
+            credential,
+            actor,
+            event,
+            ..
+        } = run;
+        let devices = listed
+            .as_ref()
+            .ok()
+            .map(|listed| listed.list.devices.len() as u64);
         let requests = listed.as_ref().map_or(0, |listed| listed.list.requests);
         let synced = match listed {
             Ok(listed) => {
-                self.write_assets(msp, credential, &mapping, &held, &listed, actor, event)
+                self.write_assets(msp, credential, mapping, &held, &listed, actor, event)
                     .await
             }
             Err(error) => Err(error),
@@ -421,6 +606,10 @@ impl Integration {
             finished_at,
             outcome,
             requests,
+            reading: devices.map(|devices| {
+                let rows = BTreeMap::from([(Report::Devices, devices)]);
+                RunReading::of_customer(SweepStrategy::PerCustomer, rows)
+            }),
         });
         self.release(msp, held, record.into_iter().collect())
             .await?;
@@ -569,6 +758,35 @@ impl Integration {
         }
         Ok(concerned.into_values().collect())
     }
+}
+
+/// What the organizations of a region are synced with.
+#[derive(Clone, Copy)]
+struct RegionRun<'a> {
+    msp: MspOrgId,
+    credential: &'a Credential,
+    access: &'a Access,
+    actor: Actor,
+    event: EventId,
+}
+
+/// Organizations whose devices are listed together.
+#[derive(Default)]
+struct SyncPass {
+    mappings: Vec<Mapping>,
+    /// How many devices each had when it was synced last.
+    devices: Vec<u64>,
+    habits: BTreeMap<Report, OrganizationListHabit>,
+}
+
+/// Fewer organizations are read each alone.
+const FEWEST_TOGETHER: usize = 5;
+
+/// Devices of an organization that was never synced.
+const USUAL_DEVICES: u64 = 20;
+
+fn being_synced() -> Error {
+    busy("this organization's assets are being synced already; wait for it")
 }
 
 /// The devices of one organization, and the settings that they were read by.

@@ -4,7 +4,7 @@ use crate::{
     model::{
         Actor, AuditDetails, AuditRow, ChangedSetting, ConnectionSettings, CredentialId,
         CustomFields, EntraDeviceIdField, EventId, MspOrgId, RegionKey, Setting, StoredSettings,
-        Version,
+        StrategyChoice, Version,
     },
     store::{CommitOutcome, SettingsCommit},
 };
@@ -50,6 +50,8 @@ pub struct Configure {
     pub entra_device_id_field: Change<EntraDeviceIdField>,
     /// Which kinds of patches the tenant is used for.
     pub kinds_in_use: Change<KindsInUse>,
+    /// How the reports of its sweeps are read.
+    pub sweep_strategy: Change<StrategyChoice>,
     /// Who asks.
     pub actor: Actor,
 }
@@ -65,6 +67,7 @@ impl Configure {
             custom_fields: Change::Keep,
             entra_device_id_field: Change::Keep,
             kinds_in_use: Change::Keep,
+            sweep_strategy: Change::Keep,
             actor,
         }
     }
@@ -86,6 +89,12 @@ impl Configure {
             (
                 Setting::KindsInUse,
                 self.kinds_in_use.clone().apply(&mut changed.kinds_in_use),
+            ),
+            (
+                Setting::SweepStrategy,
+                self.sweep_strategy
+                    .clone()
+                    .apply(&mut changed.sweep_strategy),
             ),
         ];
         for (setting, is_decided) in decided {

@@ -101,6 +101,7 @@ impl Integration {
             finished_at: self.now(),
             outcome,
             requests,
+            reading: None,
         };
         self.release(msp, held, vec![record]).await?;
         discovery

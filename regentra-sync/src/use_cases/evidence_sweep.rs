@@ -12,12 +12,13 @@ use crate::{
     model::{
         Actor, Asset, AssetStatus, AuditDetails, AuditRow, CLOCK_TOLERANCE, Credential, EventId,
         EvidenceRow, LeaseKey, Mapping, MspOrgId, OutboxAction, Report, RunKind, RunOutcome,
-        RunRecord, RunSubject, SignatureAges, StoredSettings, SweepCounts, SweptSignal,
-        chain_start, is_ahead,
+        RunReading, RunRecord, RunSubject, SignatureAges, SignatureHistory, StoredSettings,
+        SweepCounts, SweepStrategy, SweptSignal, chain_start, is_ahead,
     },
     ninjaone::{Access, Assessment, AssessmentRequest},
     rules::{Sweep, TicketPlan, ticket_plan},
     schedule::SweepEvent,
+    seal::Keyring,
     store::{
         AssetFilter, CommitOutcome, Guard, StoreError, StoreErrorKind, StoredSignal, SweepCommit,
         SweepState, check_not_ahead,
@@ -82,16 +83,42 @@ pub struct SweepReport {
     pub closed: usize,
     /// Failing signals that went into the tick's digest, because its cap was reached.
     pub digested: bool,
+    /// Rows of the customer's own devices, by report.
+    pub rows: BTreeMap<Report, u64>,
 }
 
-/// What a sweep works on, as it was read under the lease.
-struct Subject {
-    credential: Credential,
-    settings: StoredSettings,
+/// What a sweep works on, as it was read before its reports.
+pub(super) struct Subject {
+    pub(super) credential: Credential,
+    pub(super) settings: StoredSettings,
     mapping: Mapping,
     company: crate::model::CompanyId,
     /// Who asked for it.
     actor: Actor,
+}
+
+/// A sweep that may read its reports.
+pub(super) struct Prepared {
+    /// The event that its commit is made under.
+    pub(super) event: SweepEvent,
+    pub(super) subject: Subject,
+    signature_history: SignatureHistory,
+}
+
+impl Prepared {
+    pub(super) fn ages(&self, keyring: &Keyring, now: OffsetDateTime) -> SignatureAges {
+        let digester = keyring.device_digester(self.subject.credential.id);
+        SignatureAges::new(self.signature_history.clone(), digester, now)
+    }
+}
+
+/// What the reports of one customer said.
+pub(super) struct Swept<'a> {
+    pub(super) prepared: &'a Prepared,
+    pub(super) assessment: Assessment,
+    pub(super) ages: &'a SignatureAges,
+    pub(super) now: OffsetDateTime,
+    pub(super) strategy: SweepStrategy,
 }
 
 impl Integration {
@@ -133,40 +160,57 @@ impl Integration {
             tracing::info!("the settings of the connection were changed: sweeping again");
             swept = Box::pin(self.sweep_held(event, actor, &held)).await;
         }
-        let ended = match &swept {
+        let strategy = SweepStrategy::PerCustomer;
+        self.record_sweep(event, held, started_at, &swept, strategy)
+            .await?;
+        swept
+    }
+
+    /// Releases a customer's lease, and keeps the record of its sweep.
+    pub(super) async fn record_sweep(
+        &self,
+        event: &SweepEvent,
+        held: LeaseGuard<'_>,
+        started_at: OffsetDateTime,
+        swept: &Result<SweepOutcome>,
+        strategy: SweepStrategy,
+    ) -> Result<()> {
+        let ended = match swept {
             Ok(SweepOutcome::Committed(report)) => {
                 let outcome = succeeded_if(report.answered, report.failed_reports.clone());
-                Some((outcome, report.counts.requests))
+                let reading = RunReading::of_customer(strategy, report.rows.clone());
+                Some((outcome, report.counts.requests, Some(reading)))
             }
             Ok(SweepOutcome::AlreadyCommitted) => {
                 let outcome = self.outcome_of_committed(event).await?;
-                outcome.map(|outcome| (outcome, 0))
+                outcome.map(|outcome| (outcome, 0, None))
             }
             // Nothing was done, so nothing is remembered: the last run is the one before.
             Ok(SweepOutcome::Superseded(_) | SweepOutcome::Skipped(_) | SweepOutcome::Busy) => None,
-            Err(error) => Some((RunOutcome::failed(error.kind()), 0)),
+            Err(error) => Some((RunOutcome::failed(error.kind()), 0, None)),
         };
         let succeeded = matches!(
             swept,
             Ok(SweepOutcome::Committed(_) | SweepOutcome::AlreadyCommitted)
         );
-        let record = ended.map(|(outcome, requests)| RunRecord {
+        let record = ended.map(|(outcome, requests, reading)| RunRecord {
             subject: run_of(event),
             started_at,
             finished_at: self.now(),
             outcome,
             requests,
+            reading,
         });
+        let msp = event.msp_credential_org_id;
         self.release(msp, held, record.into_iter().collect())
             .await?;
-        let kind = RunKind::EvidenceSweep;
         self.tell(&Progress::Done {
-            kind,
+            kind: RunKind::EvidenceSweep,
             mapping: event.mapping_id,
             company: None,
             succeeded,
         });
-        swept
+        Ok(())
     }
 
     /// How the run that committed this event ended, where it left no record of that: it died in between.
@@ -199,6 +243,31 @@ impl Integration {
         )))
     }
 
+    /// What a sweep begins with, or how it ended before it began.
+    pub(super) async fn prepare_sweep(
+        &self,
+        event: &SweepEvent,
+        actor: Actor,
+    ) -> Result<std::result::Result<Prepared, SweepOutcome>> {
+        let (event, state) = self.unless_swept_ahead(event).await?;
+        if state.seen {
+            return Ok(Err(SweepOutcome::AlreadyCommitted));
+        }
+        let subject = match self.subject_of(&event, actor).await? {
+            Ok(subject) => subject,
+            Err(reason) => return Ok(Err(SweepOutcome::Skipped(reason))),
+        };
+        // What would be refused in the end is not begun.
+        if let Some(reason) = self.is_out_of_time(&event, &state).await? {
+            return Ok(Err(SweepOutcome::Skipped(reason)));
+        }
+        Ok(Ok(Prepared {
+            event,
+            subject,
+            signature_history: state.signature_history,
+        }))
+    }
+
     async fn sweep_held(
         &self,
         event: &SweepEvent,
@@ -206,26 +275,17 @@ impl Integration {
         held: &LeaseGuard<'_>,
     ) -> Result<SweepOutcome> {
         let msp = event.msp_credential_org_id;
-        let (event, state) = self.unless_swept_ahead(event).await?;
-        let event = &event;
-        if state.seen {
-            return Ok(SweepOutcome::AlreadyCommitted);
-        }
-        let subject = match self.subject_of(event, actor).await? {
-            Ok(subject) => subject,
-            Err(reason) => return Ok(SweepOutcome::Skipped(reason)),
+        let prepared = match self.prepare_sweep(event, actor).await? {
+            Ok(prepared) => prepared,
+            Err(ended) => return Ok(ended),
         };
-        // What would be refused in the end is not begun.
-        if let Some(reason) = self.is_out_of_time(event, &state).await? {
-            return Ok(SweepOutcome::Skipped(reason));
-        }
+        let Prepared { event, subject, .. } = &prepared;
         let settings = self.inner.policy.apply(&subject.settings.settings)?;
         let access = self.open(msp, &subject.credential, Lane::Sweep).await?;
         let keyring = self.keyring()?;
-        let digester = keyring.device_digester(subject.credential.id);
         let digest_key = keyring.digest_key();
         let now = self.now();
-        let ages = SignatureAges::new(state.signature_history, digester, now);
+        let ages = prepared.ages(keyring, now);
         let request = AssessmentRequest {
             customer: event.customer_compliance_org_id,
             organization: event.external_org_id,
@@ -244,18 +304,33 @@ impl Integration {
             ("event_deadline", policy.event_deadline)
         };
         let assess = self.within(deadline, assess);
-        let mut assessment = self.with_lease(msp, held, assess).await?;
-        check(&assessment, event)?;
-        self.tell_foreign_from_orphan(event, &mut assessment)
-            .await?;
-        self.keep_those_with_assets(event, &ages, &mut assessment)
-            .await?;
-        let outcome = self
-            .commit_sweep(event, held, &subject, &assessment, &ages, now)
-            .await?;
+        let assessment = self.with_lease(msp, held, assess).await?;
+        let swept = Swept {
+            prepared: &prepared,
+            assessment,
+            ages: &ages,
+            now,
+            strategy: SweepStrategy::PerCustomer,
+        };
+        let outcome = self.conclude_sweep(held, swept).await?;
         self.warn_of_low_budget(msp, &subject.credential, &access)
             .await?;
         Ok(outcome)
+    }
+
+    /// Commits what the reports of one customer said.
+    pub(super) async fn conclude_sweep(
+        &self,
+        held: &LeaseGuard<'_>,
+        mut swept: Swept<'_>,
+    ) -> Result<SweepOutcome> {
+        let event = &swept.prepared.event;
+        check(&swept.assessment, event)?;
+        self.tell_foreign_from_orphan(event, &mut swept.assessment)
+            .await?;
+        self.keep_those_with_assets(event, swept.ages, &mut swept.assessment)
+            .await?;
+        self.commit_sweep(held, &swept).await
     }
 
     /// Why the event is not of this time: by the store's clock and by what was swept last. An error where this process's clock
@@ -381,15 +456,8 @@ impl Integration {
         }))
     }
 
-    async fn commit_sweep(
-        &self,
-        event: &SweepEvent,
-        held: &LeaseGuard<'_>,
-        subject: &Subject,
-        assessment: &Assessment,
-        ages: &SignatureAges,
-        now: OffsetDateTime,
-    ) -> Result<SweepOutcome> {
+    async fn commit_sweep(&self, held: &LeaseGuard<'_>, swept: &Swept<'_>) -> Result<SweepOutcome> {
+        let event = &swept.prepared.event;
         let (msp, customer) = (
             event.msp_credential_org_id,
             event.customer_compliance_org_id,
@@ -400,8 +468,12 @@ impl Integration {
             if state.seen {
                 return Ok(SweepOutcome::AlreadyCommitted);
             }
-            let (commit, report) =
-                self.sweep_commit(event, held, subject, assessment, ages, &state, now)?;
+            // A sweep that a person started while the reports were read for many: it knows more than they do.
+            let is_behind = state.collected.values().any(|at| *at > swept.now);
+            if swept.strategy != SweepStrategy::PerCustomer && is_behind {
+                return Ok(SweepOutcome::Superseded(Guard::EvidenceChain));
+            }
+            let (commit, report) = self.sweep_commit(held, swept, &state)?;
             match self.inner.store.commit_sweep(msp, customer, commit).await? {
                 CommitOutcome::Committed => {
                     tracing::info!(
@@ -419,20 +491,20 @@ impl Integration {
         Err(superseded())
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one commit, which nothing else keeps together"
-    )]
     fn sweep_commit(
         &self,
-        event: &SweepEvent,
         held: &LeaseGuard<'_>,
-        subject: &Subject,
-        assessment: &Assessment,
-        ages: &SignatureAges,
+        swept_now: &Swept<'_>,
         state: &SweepState,
-        now: OffsetDateTime,
     ) -> Result<(SweepCommit, SweepReport)> {
+        let Swept {
+            prepared: Prepared { event, subject, .. },
+            assessment,
+            ages,
+            now,
+            strategy,
+        } = swept_now;
+        let now = *now;
         let policy = &self.inner.policy;
         let (customer, mapping) = (event.customer_compliance_org_id, event.mapping_id);
         let first_synced_at = subject.mapping.first_evidence_synced_at;
@@ -502,6 +574,7 @@ impl Integration {
             counts: assessment.counts.clone(),
             answered,
             dry_run,
+            strategy: *strategy,
         };
         let report = report(&tickets, &signals, assessment, dry_run);
         let commit = SweepCommit {
@@ -589,7 +662,7 @@ impl Integration {
     }
 
     /// Says on the MSP's trail, at most once an hour, that little is left of the request budget.
-    async fn warn_of_low_budget(
+    pub(super) async fn warn_of_low_budget(
         &self,
         msp: MspOrgId,
         credential: &Credential,
@@ -671,5 +744,6 @@ fn report(
         opened: count(|action| matches!(action, OutboxAction::Open { .. })),
         closed: count(|action| matches!(action, OutboxAction::Close { .. })),
         digested: count(|action| matches!(action, OutboxAction::Digest { .. })) > 0,
+        rows: assessment.rows.clone(),
     }
 }

@@ -489,16 +489,29 @@ impl Integration {
         let reading = Reading::default();
         let deadline = deadline.unsigned_abs();
         let done = tokio::time::timeout(deadline, reading.noted_by(work)).await;
-        done.unwrap_or_else(|_| {
-            let asked = reading.last();
-            let asked = asked.map_or_else(|| "NinjaOne".to_owned(), |asked| format!("NinjaOne for {asked}"));
-            let message = format!(
-                "asking {asked} takes longer than {} seconds, the longest this work may take (Policy::{limit}): it was ended, nothing \
-                 that was not finished is written, and it is tried again",
-                deadline.as_secs()
-            );
-            Err(Error::new(ErrorKind::Deadline, message))
-        })
+        done.unwrap_or_else(|_| Err(deadline_passed(&reading, limit, deadline)))
+    }
+
+    /// The same for long work that may wait for the request budget: what it waits does not count.
+    pub(super) async fn within_apart_from_waits<T>(
+        &self,
+        (limit, deadline): (&'static str, time::Duration),
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let reading = Reading::default();
+        let mut work = pin!(reading.noted_by(work));
+        let began = tokio::time::Instant::now();
+        let mut allowed = deadline.unsigned_abs();
+        loop {
+            if let Ok(done) = tokio::time::timeout_at(began + allowed, &mut work).await {
+                return done;
+            }
+            let more = deadline.unsigned_abs().saturating_add(reading.waited());
+            if more <= allowed {
+                return Err(deadline_passed(&reading, limit, deadline.unsigned_abs()));
+            }
+            allowed = more;
+        }
     }
 
     /// The address of a region, if the host allows it.
@@ -516,6 +529,20 @@ impl Integration {
                        address you sign in at";
         Err(Error::new(ErrorKind::Invalid, message))
     }
+}
+
+fn deadline_passed(reading: &Reading, limit: &str, deadline: std::time::Duration) -> Error {
+    let asked = reading.last();
+    let asked = asked.map_or_else(
+        || "NinjaOne".to_owned(),
+        |asked| format!("NinjaOne for {asked}"),
+    );
+    let message = format!(
+        "asking {asked} takes longer than {} seconds, the longest this work may take (Policy::{limit}): it was ended, nothing that was \
+         not finished is written, and it is tried again",
+        deadline.as_secs()
+    );
+    Error::new(ErrorKind::Deadline, message)
 }
 
 pub(super) fn superseded() -> Error {

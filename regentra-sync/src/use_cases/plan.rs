@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use ninjaone_client::Lane;
 use time::{Duration, OffsetDateTime};
 
@@ -8,18 +8,22 @@ use super::{
     asset_sync::{MappingSync, SyncOutcome},
     evidence_sweep::SweepOutcome,
     integration::Integration,
+    sweep_group::KnownRuns,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     host::Progress,
     model::{
-        Actor, CredentialId, EventId, MappingId, MspOrgId, RunKind, RunOutcome, RunRecord,
-        RunSubject,
+        Actor, CredentialId, EventId, MappingId, MspOrgId, Report, RunKind, RunOutcome, RunRecord,
+        RunSubject, StrategyChoice,
     },
+    ninjaone::reports_besides_devices,
+    rules::{FEW_CUSTOMERS, Known, StrategyPlan, strategy_plan},
     schedule::{
-        Attempt, Event, EventEnd, EventOutcome, PlanCursor, PlanKind, PlanPage, RequestedSyncEvent,
-        Retry, SweepEvent, SyncEvent, spread,
+        Attempt, Event, EventEnd, EventOutcome, GroupedSweep, PlanCursor, PlanKind, PlanPage,
+        RequestedSyncEvent, Retry, SweepEvent, SweepGroup, SyncEvent, spread,
     },
+    store::ActiveCredential,
 };
 
 /// An event that would wait longer than this for the request budget is not begun.
@@ -87,11 +91,11 @@ impl Integration {
             self.inner.policy.asset_sync.every,
             self.inner.policy.plan_page,
         );
-        let after = from.map(|from| CredentialId::from_uuid(from.get()));
+        let after = from.map(|from| from.connection);
         let page = self.inner.store.active_credentials(after, limit).await?;
         let next = page
             .last()
-            .map(|last| PlanCursor::after(last.credential.as_uuid()));
+            .map(|last| PlanCursor::after(last.credential, None));
         let events = page.into_iter().map(|active| {
             Event::AssetSync(SyncEvent {
                 id: EventId::of_sync(active.credential, scheduled_at),
@@ -109,28 +113,152 @@ impl Integration {
         scheduled_at: OffsetDateTime,
         from: Option<PlanCursor>,
     ) -> Result<PlanPage> {
-        let (length, limit) = (
-            self.inner.policy.evidence_sweep.every,
-            self.inner.policy.plan_page,
-        );
-        let after = from.map(|from| MappingId::from_uuid(from.get()));
-        let page = self.inner.store.promoted_mappings(after, limit).await?;
-        let next = page
-            .last()
-            .map(|last| PlanCursor::after(last.mapping.as_uuid()));
-        let events = page.into_iter().map(|promoted| {
-            Event::EvidenceSweep(SweepEvent {
-                id: EventId::of_sweep(promoted.mapping, scheduled_at),
-                msp_credential_org_id: promoted.msp,
-                customer_compliance_org_id: promoted.customer,
-                mapping_id: promoted.mapping,
-                region: promoted.region,
-                external_org_id: promoted.external_org_id,
+        let limit = self.inner.policy.plan_page as usize;
+        let mut events = Vec::new();
+        // A connection whose events did not fit on the page before comes once more.
+        let mut after = from.and_then(|from| match from.mapping {
+            Some(_) => id_before(from.connection),
+            None => Some(from.connection),
+        });
+        let within = from.and_then(|from| Some((from.connection, from.mapping?)));
+        loop {
+            let store = &self.inner.store;
+            let connections = store.active_credentials(after, CONNECTIONS_AT_ONCE).await?;
+            let Some(last) = connections.last() else {
+                return Ok(PlanPage::new(events, None));
+            };
+            after = Some(last.credential);
+            for connection in connections {
+                let within = within.filter(|(of, _)| *of == connection.credential);
+                let planned = self.plan_connection(&connection, scheduled_at).await?;
+                let begin = within.and_then(|(_, mapping)| {
+                    let ended = planned
+                        .iter()
+                        .position(|event| last_mapping(event) == Some(mapping));
+                    ended.map(|place| place + 1)
+                });
+                let rest = planned.into_iter().skip(begin.unwrap_or(0));
+                let mut rest = rest.peekable();
+                while events.len() < limit
+                    && let Some(event) = rest.next()
+                {
+                    events.push(event);
+                }
+                if events.len() >= limit {
+                    let mapping = rest.peek().and_then(|_| last_mapping(events.last()?));
+                    let next = PlanCursor::after(connection.credential, mapping);
+                    return Ok(PlanPage::new(events, Some(next)));
+                }
+            }
+        }
+    }
+
+    /// The sweeps of one connection, in the order of their starts: each by itself, or in groups.
+    async fn plan_connection(
+        &self,
+        connection: &ActiveCredential,
+        scheduled_at: OffsetDateTime,
+    ) -> Result<Vec<Event>> {
+        let (msp, credential) = (connection.msp, connection.credential);
+        let mut sweeps = self.promoted(connection, scheduled_at).await?;
+        sweeps.sort_by_key(|sweep| (sweep.starts_at, sweep.mapping_id));
+        let plan = self.strategy(msp, credential, sweeps.iter().map(|sweep| sweep.mapping_id));
+        let plan = plan.await?;
+        if plan.groups.is_empty() {
+            return Ok(sweeps.into_iter().map(Event::EvidenceSweep).collect());
+        }
+        let groups = plan.groups.iter().filter_map(|group| {
+            let sweeps = sweeps.get(group.customers.clone())?;
+            let first = sweeps.first()?;
+            Some(Event::SweepGroup(SweepGroup {
+                id: EventId::of_sweep_group(credential, first.mapping_id, scheduled_at),
+                msp_credential_org_id: msp,
+                region: connection.region.clone(),
                 scheduled_at,
-                starts_at: spread(scheduled_at, length, promoted.mapping.as_uuid()),
+                starts_at: first.starts_at,
+                strategy: plan.strategy,
+                reason: plan.reason,
+                costs: plan.costs,
+                cost: group.cost,
+                sweeps: sweeps.iter().map(GroupedSweep::of).collect(),
+            }))
+        });
+        Ok(groups.collect())
+    }
+
+    /// A sweep of every mapped organization of a connection whose company was promoted.
+    async fn promoted(
+        &self,
+        connection: &ActiveCredential,
+        scheduled_at: OffsetDateTime,
+    ) -> Result<Vec<SweepEvent>> {
+        let (msp, store) = (connection.msp, &self.inner.store);
+        let mappings = store.mappings(msp, connection.credential).await?;
+        if mappings
+            .iter()
+            .all(|mapping| mapping.state.company().is_none())
+        {
+            return Ok(Vec::new());
+        }
+        let companies = store.companies(msp).await?.into_iter();
+        let promoted: BTreeMap<_, _> = companies
+            .filter_map(|company| Some((company.id, company.converted_to?)))
+            .collect();
+        let length = self.inner.policy.evidence_sweep.every;
+        let sweeps = mappings.into_iter().filter_map(|mapping| {
+            let customer = promoted.get(&mapping.state.company()?)?;
+            Some(SweepEvent {
+                id: EventId::of_sweep(mapping.id, scheduled_at),
+                msp_credential_org_id: msp,
+                customer_compliance_org_id: *customer,
+                mapping_id: mapping.id,
+                region: connection.region.clone(),
+                external_org_id: mapping.external_org_id,
+                scheduled_at,
+                starts_at: spread(scheduled_at, length, mapping.id.as_uuid()),
             })
         });
-        Ok(PlanPage::new(events.collect(), next))
+        Ok(sweeps.collect())
+    }
+
+    /// How the sweeps of these organizations of a connection are read.
+    async fn strategy(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+        organizations: impl ExactSizeIterator<Item = MappingId>,
+    ) -> Result<StrategyPlan> {
+        let store = &self.inner.store;
+        let settings = store.connection_settings(msp, credential).await?;
+        // Settings that cannot be read are an error of the sweeps, which say so.
+        let applied = self
+            .inner
+            .policy
+            .apply(&settings.unwrap_or_default().settings);
+        let applied = applied.unwrap_or_default();
+        let is_asked = organizations.len() > FEW_CUSTOMERS
+            && applied.sweep_strategy != StrategyChoice::PerCustomer;
+        let mut known = KnownRuns::default();
+        if is_asked {
+            let runs = self.views().runs(msp).await?;
+            known = KnownRuns::of(&runs, credential, RunKind::EvidenceSweep, self.now());
+        }
+        let mut reports = vec![Report::Devices];
+        reports.extend(reports_besides_devices(
+            &applied.custom_fields,
+            applied.kinds_in_use,
+        ));
+        let customers = organizations
+            .map(|mapping| known.rows.remove(&mapping))
+            .collect();
+        let known = Known {
+            customers,
+            reports,
+            page_sizes: known.pass.page_sizes,
+            organization_list: known.pass.organization_list,
+            tenant_devices: known.pass.tenant_devices,
+        };
+        Ok(strategy_plan(applied.sweep_strategy, &known))
     }
 
     /// The event that syncs the assets of one mapped organization, because a person asks for it: *Sync With NinjaOne* on a company.
@@ -204,6 +332,14 @@ impl Integration {
             }
             // The last run may have been a person's own; the store remembers exactly.
             Event::EvidenceSweep(event) => self.is_swept(event).await,
+            Event::SweepGroup(group) => {
+                for event in group.events() {
+                    if !self.is_swept(&event).await? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
         }
     }
 
@@ -242,6 +378,9 @@ impl Integration {
                     self.sweep(event).await.map(|swept| of_sweep(&swept))
                 }
                 Event::RequestedSync(event) => self.handle_requested(event).await,
+                Event::SweepGroup(group) => {
+                    self.sweep_group(group).await.map(|swept| of_group(&swept))
+                }
             },
             Err(error) => Err(error),
         };
@@ -294,7 +433,13 @@ impl Integration {
             Event::RequestedSync(_) => Lane::Interactive,
             _ => Lane::Sweep,
         };
-        let wait = self.inner.ninjaone.budget_wait(id, tenant, lane).await?;
+        // One pass begins when all of it has room, so that it does not stand half read.
+        let requests = match event {
+            Event::SweepGroup(group) => u32::try_from(group.cost).unwrap_or(u32::MAX),
+            _ => 1,
+        };
+        let ninjaone = &self.inner.ninjaone;
+        let wait = ninjaone.budget_wait(id, tenant, lane, requests).await?;
         Ok((wait > LONGEST_WAIT).then_some(wait))
     }
 
@@ -316,44 +461,88 @@ impl Integration {
             parallel,
             actor,
         } = request;
-        let mut customers: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let scheduled_at = self.inner.policy.evidence_sweep.last(scheduled_at);
-        let mut from = None;
-        loop {
-            let page = self.plan_sweeps(scheduled_at, from).await?;
-            for event in page.events {
-                if let Event::EvidenceSweep(event) = event
-                    && event.msp_credential_org_id == msp
-                {
-                    customers
-                        .entry(event.customer_compliance_org_id)
-                        .or_default()
-                        .push(event);
+        let (mut customers, mut groups): (BTreeMap<_, Vec<_>>, BTreeMap<_, Vec<_>>) =
+            Default::default();
+        for credential in self.inner.store.credentials(msp).await? {
+            if !credential.is_active {
+                continue;
+            }
+            let connection = ActiveCredential {
+                msp,
+                credential: credential.id,
+                region: credential.region,
+            };
+            for event in self.plan_connection(&connection, scheduled_at).await? {
+                match event {
+                    Event::EvidenceSweep(event) => {
+                        let customer = event.customer_compliance_org_id;
+                        customers.entry(customer).or_default().push(event);
+                    }
+                    Event::SweepGroup(group) => {
+                        groups.entry(connection.credential).or_default().push(group);
+                    }
+                    Event::AssetSync(_) | Event::RequestedSync(_) => {}
                 }
             }
-            from = page.next;
-            if from.is_none() {
-                break;
-            }
         }
-        let subjects = customers.values().map(Vec::len).sum();
+        let grouped = groups.values().flatten().map(|group| group.sweeps.len());
+        let subjects = customers.values().map(Vec::len).chain(grouped).sum();
         self.tell(&Progress::Started {
             kind: RunKind::EvidenceSweep,
             subjects,
         });
-        let sweeps = customers.into_values().map(|events| async move {
-            let mut swept = Vec::with_capacity(events.len());
-            for event in events {
-                let outcome = self.sweep_by(&event, actor).await;
-                swept.push((event, outcome));
-            }
-            swept
+        let alone = customers.into_values().map(|events| {
+            let sweeps = async move {
+                let mut swept = Vec::with_capacity(events.len());
+                for event in events {
+                    let outcome = self.sweep_by(&event, actor).await;
+                    swept.push((event, outcome));
+                }
+                swept
+            };
+            sweeps.boxed()
         });
-        let swept: Vec<_> = stream::iter(sweeps)
+        let together = groups.into_values().map(|groups| {
+            let sweeps = async move {
+                let mut swept = Vec::new();
+                for group in groups {
+                    match self.sweep_group_by(&group, actor).await {
+                        Ok(outcomes) => swept.extend(outcomes),
+                        Err(error) => {
+                            swept.extend(
+                                group.events().map(|event| (event, Err(error.of_another()))),
+                            );
+                        }
+                    }
+                }
+                swept
+            };
+            sweeps.boxed()
+        });
+        let swept: Vec<_> = stream::iter(alone.chain(together))
             .buffer_unordered(parallel.max(1))
             .collect()
             .await;
         Ok(swept.into_iter().flatten().collect())
+    }
+}
+
+/// Connections that are read at once when sweeps are planned.
+const CONNECTIONS_AT_ONCE: u32 = 100;
+
+/// The id before this one.
+fn id_before(credential: CredentialId) -> Option<CredentialId> {
+    let before = credential.as_uuid().as_u128().checked_sub(1)?;
+    Some(CredentialId::from_uuid(uuid::Uuid::from_u128(before)))
+}
+
+/// The last mapping that an event of a sweep is about.
+fn last_mapping(event: &Event) -> Option<MappingId> {
+    match event {
+        Event::EvidenceSweep(event) => Some(event.mapping_id),
+        Event::SweepGroup(group) => group.sweeps.last().map(|sweep| sweep.mapping_id),
+        Event::AssetSync(_) | Event::RequestedSync(_) => None,
     }
 }
 
@@ -375,6 +564,11 @@ fn subject_of(event: &Event) -> RunSubject {
             credential: event.credential(),
             mapping: Some(event.mapping_id),
         },
+        Event::SweepGroup(event) => RunSubject {
+            kind: RunKind::EvidenceSweep,
+            credential: event.credential(),
+            mapping: None,
+        },
     }
 }
 
@@ -387,6 +581,26 @@ const fn of_sweep(swept: &SweepOutcome) -> (EventOutcome, bool) {
         SweepOutcome::Superseded(_) => (EventOutcome::Superseded, true),
         SweepOutcome::Busy => (EventOutcome::Busy, true),
     }
+}
+
+/// The same of the sweeps of a group together: what is left to do of it decides.
+fn of_group(swept: &[(SweepEvent, Result<SweepOutcome>)]) -> (EventOutcome, bool) {
+    let ends = swept.iter().map(|(_, outcome)| match outcome {
+        Ok(swept) => of_sweep(swept),
+        Err(error) => of_error(error),
+    });
+    let rank = |(end, again): &(EventOutcome, bool)| {
+        let rank = match end {
+            EventOutcome::Failed { .. } => 4,
+            EventOutcome::Busy | EventOutcome::Superseded => 3,
+            EventOutcome::Done => 2,
+            EventOutcome::DoneBefore => 1,
+            _ => 0,
+        };
+        (*again, rank)
+    };
+    let worst = ends.max_by_key(rank);
+    worst.unwrap_or((EventOutcome::Skipped, false))
 }
 
 /// The same of the organizations of an asset sync together.

@@ -1,0 +1,731 @@
+//! Reads the reports of many customers in one pass, and judges each customer by its own rows.
+//!
+//! The walks are those of one customer, over the organizations of a group or the whole tenant. A router finds out by the device list
+//! of the same pass whose device a row is of, and hands the row to that customer's evaluation and no other.
+//!
+//! - An answer that fails or loses a row is read again by halves of the group ([`halves`](super::halves)).
+//! - The vendor ignores filters without a word, and nobody knows what else a server makes of a list of organizations. So whatever has no
+//!   row where its last run had some is read alone, and so are a few organizations of each report until it is known that the report
+//!   honours such a list. Where a customer alone has more rows than among others, the list is trusted no more: every customer of the
+//!   pass is read alone for that report, and the next tick chooses its strategy by that.
+//! - The device list is read first and, in short, again at the end. A customer with a device that changed its organization meanwhile is
+//!   read alone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use ninjaone_client::{
+    Client, Completeness, DeviceFilter, DeviceId, ErrorKind as Vendor, OrganizationId,
+    RepairedField, devices::DevicesParams,
+};
+
+use super::{
+    assessment::{Assessment, AssessmentRequest},
+    evaluation::{CustomerEvaluation, DeviceRoll, OwnRow, ReportRow},
+    group::{GroupAssessment, GroupCounts, GroupMember, GroupRequest},
+    halves::{PartEnd, PartOutcome, PartReader, Spending, read_by_halves},
+    reading,
+    reports::{
+        Asked, OfOne, Rows, detailed_devices, read_report, read_reports, reports_besides_devices,
+    },
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::{OrganizationListHabit, Report, SweepStrategy},
+};
+
+/// So many organizations without a row are read alone, of a report that nobody knows to honour a list of organizations.
+const LOOKED_AT: usize = 3;
+
+/// One customer of the pass.
+enum Member<'a> {
+    /// Its devices are not read yet.
+    Waiting,
+    /// Its reports are being read.
+    Evaluated(Box<CustomerEvaluation<'a>>),
+    /// It is to be read alone.
+    Alone,
+    /// It is left for another pass.
+    Left(Error),
+    /// It was read alone.
+    Done(Box<Assessment>),
+}
+
+/// Whose device a row is of.
+#[derive(Clone, Copy)]
+struct Route {
+    member: usize,
+    organization: OrganizationId,
+}
+
+/// The pass.
+struct GroupPass<'r> {
+    client: &'r Client,
+    requests: Vec<GroupMember<'r>>,
+    strategy: SweepStrategy,
+    members: Vec<Member<'r>>,
+    by_organization: HashMap<OrganizationId, usize>,
+    routes: HashMap<DeviceId, Route>,
+    habits: BTreeMap<Report, OrganizationListHabit>,
+    counts: GroupCounts,
+    /// Rows of the device list that were lost at first.
+    lost_devices: bool,
+}
+
+/// Reads and judges.
+///
+/// # Errors
+/// Of the checkpoint alone. What a customer cannot be judged for is beside its name.
+pub(super) async fn read_group(
+    client: &Client,
+    request: GroupRequest<'_>,
+) -> Result<GroupAssessment> {
+    let members = request.members;
+    let Some(first) = members.first() else {
+        return Ok(GroupAssessment {
+            assessments: Vec::new(),
+            counts: GroupCounts::default(),
+        });
+    };
+    let by_organization = members.iter().enumerate();
+    let mut pass = GroupPass {
+        client,
+        requests: members.to_vec(),
+        strategy: request.strategy,
+        members: members.iter().map(|_| Member::Waiting).collect(),
+        by_organization: by_organization
+            .map(|(place, member)| (member.request.organization, place))
+            .collect(),
+        routes: HashMap::new(),
+        habits: request.organization_list.clone(),
+        counts: GroupCounts::default(),
+        lost_devices: false,
+    };
+    let mut spending = Spending {
+        left: request.read_again,
+        requests: 0,
+        read_again: 0,
+        failures: 0,
+        checkpoint: request.checkpoint,
+    };
+    let everybody: Vec<_> = (0..members.len()).collect();
+    let together = pass.together(Report::Devices);
+    read_by_halves(&mut RollCall(&mut pass), everybody, together, &mut spending).await?;
+    let fields = first.request.custom_fields;
+    for report in reports_besides_devices(fields, first.request.kinds_in_use) {
+        let (together, evaluated) = (pass.together(report), pass.evaluated());
+        let mut reader = OneReport {
+            looks: BTreeMap::new(),
+            pass: &mut pass,
+            report,
+        };
+        read_by_halves(&mut reader, evaluated, together, &mut spending).await?;
+    }
+    let evaluated = pass.evaluated();
+    let mut look = SecondLook {
+        unlooked: evaluated.iter().copied().collect(),
+        pass: &mut pass,
+    };
+    read_by_halves(&mut look, evaluated, true, &mut spending).await?;
+    // Nobody knows whether their devices are still theirs.
+    for member in look.unlooked {
+        pass.set(member, Member::Left(left_over()));
+    }
+    pass.read_the_rest_alone(&mut spending).await?;
+    Ok(pass.finish(&spending))
+}
+
+impl<'r> GroupPass<'r> {
+    /// Whether a report is read for many at once.
+    fn together(&self, report: Report) -> bool {
+        self.strategy == SweepStrategy::WholeTenant || self.habit(report).is_usable()
+    }
+
+    fn habit(&self, report: Report) -> OrganizationListHabit {
+        self.habits.get(&report).copied().unwrap_or_default()
+    }
+
+    /// Remembers what a list of organizations was answered with; what is bad of it is not forgotten.
+    fn learn(&mut self, report: Report, habit: OrganizationListHabit) {
+        let known = self.habits.entry(report).or_default();
+        *known = (*known).max(habit);
+    }
+
+    fn evaluated(&self) -> Vec<usize> {
+        let members = self.members.iter().enumerate();
+        let evaluated = members.filter(|(_, member)| matches!(member, Member::Evaluated(_)));
+        evaluated.map(|(place, _)| place).collect()
+    }
+
+    fn request(&self, member: usize) -> Option<AssessmentRequest<'r>> {
+        self.requests.get(member).map(|member| member.request)
+    }
+
+    fn set(&mut self, member: usize, to: Member<'r>) {
+        if let Some(place) = self.members.get_mut(member) {
+            *place = to;
+        }
+    }
+
+    fn evaluation(&mut self, member: usize) -> Option<&mut CustomerEvaluation<'r>> {
+        match self.members.get_mut(member) {
+            Some(Member::Evaluated(evaluation)) => Some(evaluation),
+            _ => None,
+        }
+    }
+
+    fn rows_before(&self, member: usize, report: Report) -> u64 {
+        let before = self
+            .requests
+            .get(member)
+            .and_then(|member| member.rows_before);
+        before
+            .and_then(|rows| rows.get(&report))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// Which devices a part of the members is asked for by.
+    fn filter(&self, part: &[usize]) -> DeviceFilter {
+        let mut organizations = part
+            .iter()
+            .filter_map(|of| self.request(*of))
+            .map(|of| of.organization);
+        match part.len() {
+            1 => organizations
+                .next()
+                .map(DeviceFilter::organization)
+                .unwrap_or_default(),
+            all if all == self.requests.len() && self.strategy == SweepStrategy::WholeTenant => {
+                DeviceFilter::default()
+            }
+            _ => DeviceFilter::organization_in(organizations),
+        }
+    }
+
+    /// Whether a part is asked for by a list of organizations.
+    fn is_listed(&self, part: &[usize]) -> bool {
+        let is_tenant =
+            part.len() == self.requests.len() && self.strategy == SweepStrategy::WholeTenant;
+        part.len() > 1 && !is_tenant
+    }
+
+    /// Takes the devices of a customer in.
+    fn enrol(&mut self, member: usize, roll: DeviceRoll<'r>, end: Option<Completeness>) {
+        let Some(request) = self.request(member) else {
+            return;
+        };
+        let route = Route {
+            member,
+            organization: request.organization,
+        };
+        self.routes
+            .extend(roll.own().iter().map(|device| (*device, route)));
+        self.set(member, Member::Evaluated(Box::new(roll.close(end))));
+    }
+
+    /// Reads those alone for whom a device moved.
+    async fn read_the_rest_alone(&mut self, spending: &mut Spending<'_>) -> Result<()> {
+        for member in 0..self.members.len() {
+            let Some(request) = self.request(member) else {
+                continue;
+            };
+            if !matches!(self.members.get(member), Some(Member::Alone)) {
+                continue;
+            }
+            if spending.left == 0 {
+                self.set(member, Member::Left(left_over()));
+                continue;
+            }
+            spending.checkpoint.check().await?;
+            let read = read_reports(self.client, request).await;
+            let requests = read
+                .as_ref()
+                .map_or(1, |read| read.assessment.counts.requests);
+            spending.count(requests, true);
+            let read = match read {
+                Ok(read) => Member::Done(Box::new(read.assessment)),
+                Err(error) => Member::Left(error.into()),
+            };
+            self.set(member, read);
+        }
+        Ok(())
+    }
+
+    fn finish(self, spending: &Spending<'_>) -> GroupAssessment {
+        let assessments = self.members.into_iter().map(|member| match member {
+            Member::Evaluated(evaluation) => {
+                let mut assessment = evaluation.finish().assessment;
+                // What the pass cost is no customer's alone.
+                assessment.counts.requests = 0;
+                Ok(assessment)
+            }
+            Member::Done(assessment) => Ok(*assessment),
+            Member::Left(error) => Err(error),
+            Member::Waiting | Member::Alone => Err(left_over()),
+        });
+        GroupAssessment {
+            assessments: assessments.collect(),
+            counts: GroupCounts {
+                requests: spending.requests,
+                read_again: spending.read_again,
+                organization_list: self.habits,
+                ..self.counts
+            },
+        }
+    }
+}
+
+fn left_over() -> Error {
+    let message = "answers for many customers were not whole, and the requests that may be spent on reading again are spent: this customer is \
+                   read in another pass";
+    Error::new(ErrorKind::Ninjaone(Vendor::Truncated), message)
+}
+
+/// The device list: who belongs to whom.
+struct RollCall<'p, 'r>(&'p mut GroupPass<'r>);
+
+/// The devices of a part of the members.
+struct Rolls<'r> {
+    rolls: BTreeMap<usize, DeviceRoll<'r>>,
+    /// Devices that were listed for a member, and for whom.
+    seen: HashMap<DeviceId, usize>,
+    /// Members with a device that is listed for another one, too.
+    ambiguous: BTreeSet<usize>,
+    lost: u64,
+    foreign: u64,
+    devices: u64,
+}
+
+#[async_trait]
+impl PartReader for RollCall<'_, '_> {
+    async fn read(&mut self, part: &[usize]) -> PartEnd {
+        match part {
+            [member] => self.read_alone(*member).await,
+            _ => self.read_many(part).await,
+        }
+    }
+
+    fn give_up(&mut self, part: &[usize]) {
+        for member in part {
+            if matches!(self.0.members.get(*member), Some(Member::Waiting)) {
+                self.0.set(*member, Member::Left(left_over()));
+            }
+        }
+    }
+}
+
+impl<'r> RollCall<'_, 'r> {
+    async fn read_alone(&mut self, member: usize) -> PartEnd {
+        let pass = &mut *self.0;
+        let Some(request) = pass.request(member) else {
+            return PartEnd::new(0, PartOutcome::Whole);
+        };
+        let before = pass
+            .evaluation(member)
+            .map(|known| known.own_rows(Report::Devices));
+        let mut pages = detailed_devices(
+            pass.client,
+            DeviceFilter::organization(request.organization),
+        );
+        let mut roll = DeviceRoll::new(request);
+        let end = loop {
+            match pages.next_page().await {
+                Ok(Some(page)) => {
+                    roll.page(page.malformed.len(), &page.repaired);
+                    page.rows.iter().for_each(|row| roll.observe(row));
+                    if roll.is_cut() {
+                        break None;
+                    }
+                }
+                Ok(None) => break pages.completeness(),
+                Err(error) => {
+                    let kind = error.kind();
+                    pass.set(member, Member::Left(error.into()));
+                    return PartEnd::new(
+                        u64::from(pages.pages_so_far()) + 1,
+                        PartOutcome::Failed(kind),
+                    );
+                }
+            }
+        };
+        let requests = u64::from(pages.pages_so_far());
+        pass.enrol(member, roll, end);
+        let known = pass.evaluation(member);
+        let has = known.map_or(0, |known| known.own_rows(Report::Devices));
+        let mut end = PartEnd::new(requests, PartOutcome::Whole);
+        // Where it was read among others and had fewer devices there, the list leaves some out.
+        if before.is_some_and(|before| has > before) && pass.strategy == SweepStrategy::Group {
+            pass.learn(Report::Devices, OrganizationListHabit::LeavesOut);
+            end.leaves_out = true;
+        }
+        end
+    }
+
+    async fn read_many(&mut self, part: &[usize]) -> PartEnd {
+        let pass = &mut *self.0;
+        let mut pages = detailed_devices(pass.client, pass.filter(part));
+        let new = |member: &usize| Some((*member, DeviceRoll::new(pass.request(*member)?)));
+        let mut rolls = Rolls {
+            rolls: part.iter().filter_map(new).collect(),
+            seen: HashMap::new(),
+            ambiguous: BTreeSet::new(),
+            lost: 0,
+            foreign: 0,
+            devices: 0,
+        };
+        let end = loop {
+            match pages.next_page().await {
+                Ok(Some(page)) => {
+                    rolls.lost += page.malformed.len() as u64;
+                    page.rows
+                        .iter()
+                        .for_each(|row| rolls.observe(row, &pass.by_organization));
+                }
+                Ok(None) => break pages.completeness(),
+                Err(error) => {
+                    let kind = error.kind();
+                    for member in part {
+                        pass.set(*member, Member::Left(error.clone().into()));
+                    }
+                    if kind == Vendor::InvalidRequest && pass.is_listed(part) {
+                        pass.learn(Report::Devices, OrganizationListHabit::Refused);
+                    }
+                    return PartEnd::new(
+                        u64::from(pages.pages_so_far()) + 1,
+                        PartOutcome::Failed(kind),
+                    );
+                }
+            }
+        };
+        let requests = u64::from(pages.pages_so_far());
+        let is_whole = end.is_some_and(Completeness::is_complete);
+        if !is_whole || rolls.lost > 0 {
+            pass.lost_devices = true;
+            for (member, mut roll) in rolls.rolls {
+                roll.lost(rolls.lost);
+                pass.enrol(member, roll, end);
+            }
+            return PartEnd::new(requests, PartOutcome::Lossy);
+        }
+        let is_listed = pass.is_listed(part);
+        pass.counts.foreign_rows += rolls.foreign;
+        if rolls.foreign > 0 && is_listed {
+            pass.learn(Report::Devices, OrganizationListHabit::Ignored);
+        }
+        if rolls.foreign > 0 || !is_listed {
+            pass.counts.tenant_devices = Some(rolls.devices);
+        }
+        let mut ended = PartEnd::new(requests, PartOutcome::Whole);
+        let mut counted: Vec<_> = Vec::new();
+        for (member, roll) in rolls.rolls {
+            let own = roll.own().len();
+            // It has no device, too many, or one of another one's.
+            if own == 0 || roll.is_cut() || rolls.ambiguous.contains(&member) {
+                ended.look_again.push(member);
+            } else {
+                counted.push(member);
+            }
+            pass.enrol(member, roll, end);
+        }
+        if is_listed && pass.habit(Report::Devices) == OrganizationListHabit::Unknown {
+            pass.learn(Report::Devices, OrganizationListHabit::Honoured);
+            ended.look_again.extend(spread_over(&counted, LOOKED_AT));
+        }
+        ended
+    }
+}
+
+impl Rolls<'_> {
+    fn observe(
+        &mut self,
+        row: &ninjaone_client::models::Device,
+        by_organization: &HashMap<OrganizationId, usize>,
+    ) {
+        let (Some(id), Some(organization)) = (row.id, row.organization_id) else {
+            // A device that does not say whose it is may be anybody's of the part.
+            self.lost += 1;
+            return;
+        };
+        self.devices += 1;
+        let member = by_organization.get(&organization).copied();
+        let roll = member.and_then(|member| Some((member, self.rolls.get_mut(&member)?)));
+        let Some((member, roll)) = roll else {
+            self.foreign += 1;
+            return;
+        };
+        roll.observe(row);
+        if let Some(other) = self.seen.insert(id, member)
+            && other != member
+        {
+            self.ambiguous.extend([member, other]);
+        }
+    }
+}
+
+/// So many of these, from all over them.
+fn spread_over(members: &[usize], number: usize) -> Vec<usize> {
+    let step = members.len().div_ceil(number.max(1)).max(1);
+    members.iter().copied().step_by(step).collect()
+}
+
+/// One report that is not the device list.
+struct OneReport<'p, 'r> {
+    pass: &'p mut GroupPass<'r>,
+    report: Report,
+    /// Members that were read among others, with the rows that they had there.
+    looks: BTreeMap<usize, u64>,
+}
+
+/// Hands the rows of an answer to the customers whose devices they are of.
+struct Router<'p, 'r> {
+    pass: &'p mut GroupPass<'r>,
+    part: BTreeSet<usize>,
+    own: u64,
+    lost: u64,
+    foreign: u64,
+    orphan: u64,
+    pages: u64,
+}
+
+impl Rows for Router<'_, '_> {
+    fn page(&mut self, malformed: usize, _repaired: &[RepairedField]) {
+        self.lost += malformed as u64;
+        self.pages += 1;
+    }
+
+    fn row(&mut self, row: ReportRow<'_>) {
+        let route = row
+            .device()
+            .and_then(|device| self.pass.routes.get(&device))
+            .copied();
+        let Some(route) = route else {
+            let fields = self
+                .pass
+                .requests
+                .first()
+                .map(|first| first.request.custom_fields);
+            if fields.is_some_and(|fields| row.is_lost(fields)) {
+                self.lost += 1;
+            } else if row.device().is_some() {
+                self.orphan += 1;
+            }
+            return;
+        };
+        if !self.part.contains(&route.member) {
+            self.foreign += 1;
+            return;
+        }
+        let Some(evaluation) = self.pass.evaluation(route.member) else {
+            self.foreign += 1;
+            return;
+        };
+        let own = OwnRow {
+            customer: evaluation.request().customer,
+            organization: route.organization,
+            row,
+        };
+        match evaluation.observe_own(own) {
+            Some(Ok(())) => self.own += 1,
+            Some(Err(_)) => self.lost += 1,
+            None => self.foreign += 1,
+        }
+    }
+}
+
+#[async_trait]
+impl PartReader for OneReport<'_, '_> {
+    async fn read(&mut self, part: &[usize]) -> PartEnd {
+        match part {
+            [member] => self.read_alone(*member).await,
+            _ => self.read_many(part).await,
+        }
+    }
+
+    fn give_up(&mut self, part: &[usize]) {
+        for member in part {
+            let report = self.report;
+            if let Some(evaluation) = self.pass.evaluation(*member)
+                && !evaluation.has_ended(report)
+            {
+                evaluation.end(report, Ok(None));
+            }
+        }
+    }
+}
+
+impl OneReport<'_, '_> {
+    async fn read_alone(&mut self, member: usize) -> PartEnd {
+        let report = self.report;
+        let Some(request) = self.pass.request(member) else {
+            return PartEnd::new(0, PartOutcome::Whole);
+        };
+        let client = self.pass.client;
+        let strategy = self.pass.strategy;
+        let before = self.looks.remove(&member);
+        let Some(evaluation) = self.pass.evaluation(member) else {
+            return PartEnd::new(0, PartOutcome::Whole);
+        };
+        evaluation.begin_again(report);
+        let filter = DeviceFilter::organization(request.organization);
+        let mut rows = OfOne { report, evaluation };
+        let end = read_report(client, Asked::of(&request, report, filter), &mut rows).await;
+        let failed = end.as_ref().err().map(ninjaone_client::Error::kind);
+        evaluation.end(report, end);
+        let (has, requests) = (evaluation.own_rows(report), evaluation.pages(report));
+        if let Some(kind) = failed {
+            return PartEnd::new(requests + 1, PartOutcome::Failed(kind));
+        }
+        let mut end = PartEnd::new(requests, PartOutcome::Whole);
+        if before.is_some_and(|before| has > before) && strategy == SweepStrategy::Group {
+            self.pass.learn(report, OrganizationListHabit::LeavesOut);
+            end.leaves_out = true;
+        }
+        end
+    }
+
+    async fn read_many(&mut self, part: &[usize]) -> PartEnd {
+        let (report, client) = (self.report, self.pass.client);
+        let Some(request) = part.first().and_then(|first| self.pass.request(*first)) else {
+            return PartEnd::new(0, PartOutcome::Whole);
+        };
+        for member in part {
+            if let Some(evaluation) = self.pass.evaluation(*member) {
+                evaluation.begin_again(report);
+            }
+        }
+        let filter = self.pass.filter(part);
+        let mut router = Router {
+            part: part.iter().copied().collect(),
+            pass: &mut *self.pass,
+            own: 0,
+            lost: 0,
+            foreign: 0,
+            orphan: 0,
+            pages: 0,
+        };
+        let end = read_report(client, Asked::of(&request, report, filter), &mut router).await;
+        let Router {
+            own,
+            lost,
+            foreign,
+            orphan,
+            pages,
+            ..
+        } = router;
+        for member in part {
+            if let Some(evaluation) = self.pass.evaluation(*member) {
+                evaluation.among_others(report, pages, lost);
+                evaluation.end(report, end.clone());
+            }
+        }
+        let is_listed = self.pass.is_listed(part);
+        match end {
+            Ok(Some(Completeness::Complete)) if lost == 0 => {}
+            Ok(_) => return PartEnd::new(pages, PartOutcome::Lossy),
+            Err(error) => {
+                let kind = error.kind();
+                if kind == Vendor::InvalidRequest && is_listed {
+                    self.pass.learn(report, OrganizationListHabit::Refused);
+                }
+                return PartEnd::new(pages + 1, PartOutcome::Failed(kind));
+            }
+        }
+        self.pass.counts.foreign_rows += foreign;
+        self.pass.counts.orphan_rows += orphan;
+        // Some rows of devices that nobody knows are usual.
+        if is_listed && foreign + orphan > own && foreign + orphan > 100 {
+            self.pass.learn(report, OrganizationListHabit::Ignored);
+        }
+        let mut ended = PartEnd::new(pages, PartOutcome::Whole);
+        ended.look_again = self.doubtful(part, is_listed);
+        ended
+    }
+
+    /// Members for which the answer is looked at twice: those without a row that had some before, and a few others as long as nobody
+    /// knows whether the report honours a list of organizations.
+    fn doubtful(&mut self, part: &[usize], is_listed: bool) -> Vec<usize> {
+        let report = self.report;
+        let (mut lack, mut without, mut with) = (Vec::new(), Vec::new(), Vec::new());
+        for member in part {
+            let before = self.pass.rows_before(*member, report);
+            let Some(evaluation) = self.pass.evaluation(*member) else {
+                continue;
+            };
+            let rows = evaluation.own_rows(report);
+            self.looks.insert(*member, rows);
+            if evaluation.own_rows(Report::Devices) == 0 {
+                continue;
+            }
+            match (rows, before) {
+                (0, 0) => without.push(*member),
+                (0, _) => lack.push(*member),
+                _ => with.push(*member),
+            }
+        }
+        if is_listed && self.pass.habit(report) == OrganizationListHabit::Unknown {
+            self.pass.learn(report, OrganizationListHabit::Honoured);
+            lack.extend(spread_over(&without, LOOKED_AT));
+            lack.extend(spread_over(&with, 1));
+        }
+        lack
+    }
+}
+
+/// The device list once more, in short: which devices changed their organization during the pass.
+struct SecondLook<'p, 'r> {
+    pass: &'p mut GroupPass<'r>,
+    /// Members that it has not looked at.
+    unlooked: BTreeSet<usize>,
+}
+
+#[async_trait]
+impl PartReader for SecondLook<'_, '_> {
+    async fn read(&mut self, part: &[usize]) -> PartEnd {
+        let pass = &mut *self.pass;
+        let params = DevicesParams::default().filter(pass.filter(part));
+        let mut pages = pass.client.devices().list(params);
+        reading::note(&pages);
+        let mut lost = 0;
+        let mut moved = BTreeSet::new();
+        let end = loop {
+            let page = match pages.next_page().await {
+                Ok(Some(page)) => page,
+                Ok(None) => break pages.completeness(),
+                Err(error) => {
+                    let requests = u64::from(pages.pages_so_far()) + 1;
+                    return PartEnd::new(requests, PartOutcome::Failed(error.kind()));
+                }
+            };
+            lost += page.malformed.len();
+            for row in &page.rows {
+                let (Some(id), Some(organization)) = (row.id, row.organization_id) else {
+                    lost += 1;
+                    continue;
+                };
+                let was = pass.routes.get(&id).copied();
+                if was.is_some_and(|was| was.organization != organization) {
+                    moved.extend(was.map(|was| was.member));
+                    moved.extend(pass.by_organization.get(&organization));
+                }
+            }
+        };
+        let requests = u64::from(pages.pages_so_far());
+        for member in moved {
+            if pass.evaluation(member).is_some() {
+                pass.set(member, Member::Alone);
+            }
+        }
+        let is_whole = end.is_some_and(Completeness::is_complete);
+        // A row that says nothing was lost at first, too: it is no device that moved.
+        if is_whole && (lost == 0 || pass.lost_devices || part.len() == 1) {
+            part.iter().for_each(|member| {
+                self.unlooked.remove(member);
+            });
+            return PartEnd::new(requests, PartOutcome::Whole);
+        }
+        PartEnd::new(requests, PartOutcome::Lossy)
+    }
+
+    fn give_up(&mut self, _part: &[usize]) {}
+}

@@ -1,0 +1,333 @@
+//! Reading for many organizations at once, and for fewer where that goes wrong: what fails, or loses a row, is read again by halves,
+//! until it is known whose it is.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use async_trait::async_trait;
+use ninjaone_client::ErrorKind;
+
+use super::group::Checkpoint;
+use crate::error::Result;
+
+/// After so many failures in a row the server is down: what fails then is not read again, until something is answered. One bad member
+/// of the largest group takes nine.
+const MOST_FAILURES: usize = 12;
+
+/// Reads something for a part of the members. A part of one is asked for by its organization alone.
+#[async_trait]
+pub(super) trait PartReader: Send {
+    /// Reads it, in the place of what was read for these members before.
+    async fn read(&mut self, part: &[usize]) -> PartEnd;
+
+    /// Nothing more is read for these members. What was read for them before stays.
+    fn give_up(&mut self, part: &[usize]);
+}
+
+/// How reading for a part ended.
+#[derive(Debug)]
+pub(super) struct PartEnd {
+    /// Requests made.
+    pub(super) requests: u64,
+    pub(super) outcome: PartOutcome,
+    /// Members of the part for which the answer is not to be trusted: each is read alone.
+    pub(super) look_again: Vec<usize>,
+    /// A member that was read alone has more rows than among others: the server leaves some out.
+    pub(super) leaves_out: bool,
+}
+
+impl PartEnd {
+    pub(super) const fn new(requests: u64, outcome: PartOutcome) -> Self {
+        Self {
+            requests,
+            outcome,
+            look_again: Vec::new(),
+            leaves_out: false,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum PartOutcome {
+    /// It was read to its end, and every row is known.
+    Whole,
+    /// It was read, and rows are lost, or its end is not known.
+    Lossy,
+    /// It failed.
+    Failed(ErrorKind),
+}
+
+/// Whether a request fails alike whoever it is asked for: nothing is learned by asking for fewer.
+const fn is_of_everybody(error: ErrorKind) -> bool {
+    matches!(
+        error,
+        ErrorKind::Config
+            | ErrorKind::Unauthenticated
+            | ErrorKind::WrongRegionOrClient
+            | ErrorKind::ScopeNotGranted
+            | ErrorKind::AuthorizeAgain
+            | ErrorKind::UserContextRequired
+            | ErrorKind::Forbidden
+            | ErrorKind::NotAvailable
+            | ErrorKind::RateLimited { .. }
+            | ErrorKind::Certificate
+            | ErrorKind::Budget
+            | ErrorKind::TokenStore
+    )
+}
+
+/// What may be spent, and what was.
+#[derive(Debug)]
+pub(super) struct Spending<'a> {
+    /// Requests that may yet be spent on reading again.
+    pub(super) left: u64,
+    pub(super) requests: u64,
+    pub(super) read_again: u64,
+    /// Failures in a row.
+    pub(super) failures: usize,
+    pub(super) checkpoint: &'a dyn Checkpoint,
+}
+
+impl Spending<'_> {
+    pub(super) const fn count(&mut self, requests: u64, is_again: bool) {
+        self.requests += requests;
+        if is_again {
+            self.read_again += requests;
+            self.left = self.left.saturating_sub(requests);
+        }
+    }
+}
+
+/// Reads for all members, together or each alone, and again by halves where that goes wrong.
+///
+/// # Errors
+/// Of the checkpoint alone.
+pub(super) async fn read_by_halves(
+    reader: &mut dyn PartReader,
+    members: Vec<usize>,
+    together: bool,
+    spending: &mut Spending<'_>,
+) -> Result<()> {
+    let each_alone = |members: &[usize]| members.iter().map(|of| vec![*of]).collect::<Vec<_>>();
+    let mut queue: VecDeque<Vec<usize>> = if together {
+        VecDeque::from([members.clone()])
+    } else {
+        each_alone(&members).into()
+    };
+    let mut read_alone = BTreeSet::new();
+    let mut is_again = false;
+    while let Some(mut part) = queue.pop_front() {
+        part.retain(|member| !read_alone.contains(member));
+        if part.is_empty() {
+            continue;
+        }
+        if is_again && (spending.left == 0 || spending.failures >= MOST_FAILURES) {
+            reader.give_up(&part);
+            continue;
+        }
+        spending.checkpoint.check().await?;
+        let end = reader.read(&part).await;
+        spending.count(end.requests.max(1), is_again);
+        is_again = true;
+        let is_alone = part.len() == 1;
+        if is_alone {
+            read_alone.extend(part.iter().copied());
+        }
+        let is_split = match &end.outcome {
+            PartOutcome::Whole => {
+                spending.failures = 0;
+                false
+            }
+            PartOutcome::Lossy => {
+                spending.failures = 0;
+                !is_alone
+            }
+            PartOutcome::Failed(error) => {
+                spending.failures += 1;
+                !is_alone && !is_of_everybody(*error)
+            }
+        };
+        if is_split {
+            let (first, second) = part.split_at(part.len() / 2);
+            queue.push_front(second.to_vec());
+            queue.push_front(first.to_vec());
+        } else {
+            queue.extend(each_alone(&end.look_again));
+        }
+        if end.leaves_out {
+            queue.extend(each_alone(&members));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A server that fails, or loses a row, for some members.
+    #[derive(Default)]
+    struct Server {
+        bad: BTreeSet<usize>,
+        lossy: BTreeSet<usize>,
+        suspect: BTreeSet<usize>,
+        hidden: BTreeSet<usize>,
+        is_down: bool,
+        is_refused: bool,
+        ends: BTreeMap<usize, &'static str>,
+        reads: Vec<Vec<usize>>,
+    }
+
+    #[async_trait]
+    impl PartReader for Server {
+        async fn read(&mut self, part: &[usize]) -> PartEnd {
+            self.reads.push(part.to_vec());
+            let has = |of: &BTreeSet<usize>| part.iter().any(|member| of.contains(member));
+            let (outcome, end) = if self.is_down || has(&self.bad) {
+                (PartOutcome::Failed(ErrorKind::Server), "failed")
+            } else if self.is_refused {
+                (PartOutcome::Failed(ErrorKind::NotAvailable), "refused")
+            } else if has(&self.lossy) {
+                (PartOutcome::Lossy, "lossy")
+            } else {
+                (PartOutcome::Whole, "whole")
+            };
+            self.ends.extend(part.iter().map(|member| (*member, end)));
+            let mut end = PartEnd::new(1, outcome);
+            if part.len() > 1 {
+                let suspect = part.iter().filter(|member| self.suspect.contains(member));
+                end.look_again = suspect.copied().collect();
+            } else {
+                end.leaves_out = has(&self.hidden);
+            }
+            end
+        }
+
+        fn give_up(&mut self, part: &[usize]) {
+            for member in part {
+                self.ends.entry(*member).or_insert("left");
+            }
+        }
+    }
+
+    #[derive(Debug)]
+    struct GoOn;
+
+    #[async_trait]
+    impl Checkpoint for GoOn {
+        async fn check(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    async fn read(server: &mut Server, members: usize, together: bool, left: u64) -> (u64, u64) {
+        let mut spending = Spending {
+            left,
+            requests: 0,
+            read_again: 0,
+            failures: 0,
+            checkpoint: &GoOn,
+        };
+        let all = (0..members).collect();
+        read_by_halves(server, all, together, &mut spending)
+            .await
+            .unwrap();
+        (spending.requests, spending.read_again)
+    }
+
+    #[tokio::test]
+    async fn what_goes_well_is_read_once() {
+        let mut server = Server::default();
+        assert_eq!(read(&mut server, 200, true, 0).await, (1, 0));
+        assert!(server.ends.values().all(|end| *end == "whole"));
+    }
+
+    #[tokio::test]
+    async fn one_bad_member_is_found_by_halves() {
+        for (bad, lossy, end) in [(true, false, "failed"), (false, true, "lossy")] {
+            let of = BTreeSet::from([77]);
+            let mut server = Server {
+                bad: if bad { of.clone() } else { BTreeSet::new() },
+                lossy: if lossy { of } else { BTreeSet::new() },
+                ..Server::default()
+            };
+            let (requests, _) = read(&mut server, 200, true, 1_000).await;
+            assert!(requests <= 1 + 2 * 8, "{requests}");
+            for (member, ended) in server.ends {
+                assert_eq!(ended, if member == 77 { end } else { "whole" });
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_budget_does_not_reach_stays_as_it_was() {
+        let mut server = Server {
+            lossy: BTreeSet::from([0]),
+            ..Server::default()
+        };
+        let (requests, again) = read(&mut server, 64, true, 3).await;
+        assert_eq!((requests, again), (4, 3));
+        let whole = server.ends.values().filter(|end| **end == "whole").count();
+        assert_eq!(whole, 0, "the bad one is among the first half of each half");
+        assert_eq!(server.ends[&0], "lossy");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_down_is_not_asked_for_everybody() {
+        for together in [true, false] {
+            let mut server = Server {
+                is_down: true,
+                ..Server::default()
+            };
+            read(&mut server, 200, together, 1_000).await;
+            assert_eq!(server.reads.len(), MOST_FAILURES);
+            assert_eq!(server.ends.len(), 200, "{together}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_may_have_is_asked_for_once() {
+        let mut server = Server {
+            is_refused: true,
+            ..Server::default()
+        };
+        read(&mut server, 200, true, 1_000).await;
+        assert_eq!(server.reads.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_member_that_is_suspect_is_read_alone_and_all_are_once_one_hid_rows() {
+        let mut server = Server {
+            suspect: BTreeSet::from([3, 4]),
+            ..Server::default()
+        };
+        assert_eq!(read(&mut server, 10, true, 99).await, (3, 2));
+        server.hidden = BTreeSet::from([4]);
+        assert_eq!(read(&mut server, 10, true, 99).await, (11, 10));
+    }
+
+    proptest! {
+        /// Every member ends as it would alone, for no more than two requests a member besides the first.
+        #[test]
+        fn every_member_ends_as_alone(
+            members in 1_usize..80,
+            bad in prop::collection::btree_set(0_usize..80, 0..3),
+            lossy in prop::collection::btree_set(0_usize..80, 0..6),
+            together: bool,
+        ) {
+            let mut server = Server { bad, lossy, ..Server::default() };
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let (requests, _) = runtime.block_on(read(&mut server, members, together, 10_000));
+            prop_assert!(requests <= 2 * members as u64);
+            for member in 0..members {
+                let alone = if server.bad.contains(&member) { "failed" }
+                    else if server.lossy.contains(&member) { "lossy" }
+                    else { "whole" };
+                prop_assert_eq!(server.ends[&member], alone);
+            }
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! Which strategy reads the sweeps of a connection, and in which groups: by the requests that each would cost.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use crate::model::{
+    OrganizationListHabit, Report, StrategyChoice, StrategyCosts, StrategyReason, SweepStrategy,
+};
+
+/// The most organizations of one group. The filter that names them is some 1,500 characters long then.
+pub const GROUP_ORGANIZATIONS: usize = 200;
+
+/// The most devices of one group, and of a tenant that is read in one pass: what is known of each patch is kept until the end.
+pub const GROUP_DEVICES: u64 = 5_000;
+
+/// So many customers are read each alone: a pass for them would save little.
+pub(crate) const FEW_CUSTOMERS: usize = 4;
+
+/// Rows of a customer that nobody has read yet: 20 devices, with what devices usually have.
+const USUAL_ROWS: [(Report, u64); 9] = [
+    (Report::Devices, 20),
+    (Report::CustomFields, 20),
+    (Report::Volumes, 40),
+    (Report::AntivirusStatus, 24),
+    (Report::OsPatches, 360),
+    (Report::OsPatchInstalls, 440),
+    (Report::SoftwarePatches, 60),
+    (Report::SoftwarePatchInstalls, 100),
+    (Report::Activities, 24),
+];
+
+/// What is known of a connection's customers, in the order in which they are swept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// Rows of each customer by report, as its last run read them; `None` where none is known.
+    pub(crate) customers: Vec<Option<BTreeMap<Report, u64>>>,
+    /// The reports that are asked for.
+    pub(crate) reports: Vec<Report>,
+    /// Rows of a page, by report.
+    pub(crate) page_sizes: BTreeMap<Report, u32>,
+    /// What NinjaOne makes of a list of organizations, by report.
+    pub(crate) organization_list: BTreeMap<Report, OrganizationListHabit>,
+    /// Devices of the whole tenant.
+    pub(crate) tenant_devices: Option<u64>,
+}
+
+/// The strategy, why, and what each would have cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StrategyPlan {
+    pub(crate) strategy: SweepStrategy,
+    pub(crate) reason: StrategyReason,
+    pub(crate) costs: StrategyCosts,
+    /// Which customers are read together; empty where each is read alone.
+    pub(crate) groups: Vec<Group>,
+}
+
+/// Customers that are read together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) customers: Range<usize>,
+    /// What the pass costs, in requests.
+    pub(crate) cost: u64,
+}
+
+/// Chooses how the customers of a connection are read.
+pub(crate) fn strategy_plan(choice: StrategyChoice, known: &Known) -> StrategyPlan {
+    let rows = known.rows();
+    let per_customer = rows.iter().map(|rows| known.cost_alone(rows)).sum();
+    let groups = known.groups(&rows);
+    let group = groups.iter().map(|group| group.cost).sum();
+    let whole_tenant = known.cost_of_tenant(&rows);
+    let costs = StrategyCosts {
+        per_customer,
+        group,
+        whole_tenant,
+    };
+    let (strategy, reason) = match choice.fixed() {
+        Some(SweepStrategy::WholeTenant) if whole_tenant.is_none() => {
+            (SweepStrategy::Group, StrategyReason::TooManyDevices)
+        }
+        Some(strategy) => (strategy, StrategyReason::Fixed),
+        None => cheapest(known, costs),
+    };
+    let groups = match (strategy, whole_tenant) {
+        (SweepStrategy::Group, _) => groups,
+        (SweepStrategy::WholeTenant, Some(cost)) => vec![Group {
+            customers: 0..rows.len(),
+            cost,
+        }],
+        _ => Vec::new(),
+    };
+    StrategyPlan {
+        strategy,
+        reason,
+        costs,
+        groups,
+    }
+}
+
+fn cheapest(known: &Known, costs: StrategyCosts) -> (SweepStrategy, StrategyReason) {
+    if known.customers.len() <= FEW_CUSTOMERS {
+        return (SweepStrategy::PerCustomer, StrategyReason::FewCustomers);
+    }
+    let whole = costs.whole_tenant.unwrap_or(u64::MAX);
+    if costs.per_customer <= costs.group.min(whole) {
+        let honoured = known.organization_list.values().all(|habit| {
+            matches!(
+                habit,
+                OrganizationListHabit::Honoured | OrganizationListHabit::Unknown
+            )
+        });
+        let reason = if honoured {
+            StrategyReason::Cheapest
+        } else {
+            StrategyReason::OrganizationListNotHonoured
+        };
+        return (SweepStrategy::PerCustomer, reason);
+    }
+    if costs.group <= whole {
+        (SweepStrategy::Group, StrategyReason::Cheapest)
+    } else {
+        (SweepStrategy::WholeTenant, StrategyReason::Cheapest)
+    }
+}
+
+impl Known {
+    /// The rows of every customer: what is known, and for the others what those that are known have on average.
+    fn rows(&self) -> Vec<BTreeMap<Report, u64>> {
+        let known: Vec<_> = self.customers.iter().flatten().collect();
+        let number = known.len() as u64;
+        let usual = |report: Report| {
+            let usual = USUAL_ROWS.iter().find(|(of, _)| *of == report);
+            let usual = usual.map_or(0, |(_, rows)| *rows);
+            let rows = known.iter().filter_map(|rows| rows.get(&report));
+            let sum = rows.fold(0_u64, |sum, rows| sum.saturating_add(*rows));
+            sum.checked_div(number).unwrap_or(usual)
+        };
+        let usual: BTreeMap<_, _> = self.reports.iter().map(|of| (*of, usual(*of))).collect();
+        let customers = self.customers.iter();
+        customers
+            .map(|rows| rows.clone().unwrap_or_else(|| usual.clone()))
+            .collect()
+    }
+
+    /// Requests for so many rows of a report. A list ends with an empty page, a report mostly with its last one.
+    fn pages(&self, report: Report, rows: u64) -> u64 {
+        let is_list = matches!(report, Report::Devices | Report::Activities);
+        let usual = if is_list { 1_000 } else { 5_000 };
+        let size = self.page_sizes.get(&report).copied().unwrap_or(usual);
+        let size = u64::from(size.max(1));
+        rows / size + 1 + u64::from(is_list && rows > 0)
+    }
+
+    /// What one customer alone costs.
+    fn cost_alone(&self, rows: &BTreeMap<Report, u64>) -> u64 {
+        let reports = self.reports.iter();
+        reports
+            .map(|report| self.pages(*report, of(rows, *report)))
+            .sum()
+    }
+
+    /// What one pass costs for customers with these rows.
+    fn cost_together<'a>(
+        &self,
+        customers: &[BTreeMap<Report, u64>],
+        everybody: u64,
+        reports: impl Iterator<Item = &'a Report>,
+    ) -> u64 {
+        let sum = |report| customers.iter().map(|rows| of(rows, report)).sum::<u64>();
+        let pages = |report: &Report| {
+            let together = self.pages(*report, sum(*report));
+            let habit = self.organization_list.get(report).copied();
+            match habit.unwrap_or_default() {
+                OrganizationListHabit::Honoured | OrganizationListHabit::Unknown => together,
+                OrganizationListHabit::Ignored => {
+                    let devices = sum(Report::Devices).max(1);
+                    let everybodys = sum(*report).saturating_mul(everybody.max(devices)) / devices;
+                    self.pages(*report, everybodys)
+                }
+                OrganizationListHabit::LeavesOut | OrganizationListHabit::Refused => {
+                    let alone = customers.iter();
+                    alone
+                        .map(|rows| self.pages(*report, of(rows, *report)))
+                        .sum()
+                }
+            }
+        };
+        // The device list is read once more at the end.
+        reports.map(pages).sum::<u64>() + pages(&Report::Devices)
+    }
+
+    fn groups(&self, rows: &[BTreeMap<Report, u64>]) -> Vec<Group> {
+        let everybody = rows
+            .iter()
+            .map(|rows| of(rows, Report::Devices))
+            .sum::<u64>();
+        let everybody = self.tenant_devices.unwrap_or(0).max(everybody);
+        let mut groups = Vec::new();
+        let mut start = 0;
+        while start < rows.len() {
+            let mut devices = 0_u64;
+            let rest = rows.get(start..).unwrap_or_default();
+            let fits = rest.iter().take(GROUP_ORGANIZATIONS).take_while(|rows| {
+                devices = devices.saturating_add(of(rows, Report::Devices));
+                devices <= GROUP_DEVICES
+            });
+            // One customer may have more devices than a group: it is a group of its own.
+            let customers = start..start + fits.count().max(1);
+            let together = rows.get(customers.clone()).unwrap_or_default();
+            let cost = self.cost_together(together, everybody, self.reports.iter());
+            start = customers.end;
+            groups.push(Group { customers, cost });
+        }
+        groups
+    }
+
+    /// What one pass over the whole tenant costs: nobody else's rows are known, so devices of others count like those of the customers.
+    fn cost_of_tenant(&self, rows: &[BTreeMap<Report, u64>]) -> Option<u64> {
+        let everybody = self
+            .tenant_devices
+            .filter(|devices| *devices < GROUP_DEVICES)?;
+        let sum = |report| rows.iter().map(|rows| of(rows, report)).sum::<u64>();
+        let devices = sum(Report::Devices).max(1);
+        let pages = |report: &Report| {
+            let all = sum(*report).saturating_mul(everybody.max(devices)) / devices;
+            self.pages(*report, all)
+        };
+        Some(self.reports.iter().map(pages).sum::<u64>() + pages(&Report::Devices))
+    }
+}
+
+fn of(rows: &BTreeMap<Report, u64>, report: Report) -> u64 {
+    rows.get(&report).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORTS: [Report; 8] = [
+        Report::Devices,
+        Report::Volumes,
+        Report::AntivirusStatus,
+        Report::OsPatches,
+        Report::OsPatchInstalls,
+        Report::SoftwarePatches,
+        Report::SoftwarePatchInstalls,
+        Report::Activities,
+    ];
+
+    fn customer(devices: u64) -> Option<BTreeMap<Report, u64>> {
+        let rows = [2, 1, 18, 22, 3, 5, 1];
+        let mut all = BTreeMap::from([(Report::Devices, devices)]);
+        all.extend(
+            REPORTS[1..]
+                .iter()
+                .zip(rows)
+                .map(|(of, rows)| (*of, rows * devices)),
+        );
+        Some(all)
+    }
+
+    fn known(customers: usize, devices: u64) -> Known {
+        Known {
+            customers: vec![customer(devices); customers],
+            reports: REPORTS.to_vec(),
+            ..Known::default()
+        }
+    }
+
+    fn choose(known: &Known) -> (SweepStrategy, StrategyReason, usize) {
+        let plan = strategy_plan(StrategyChoice::Cheapest, known);
+        (plan.strategy, plan.reason, plan.groups.len())
+    }
+
+    #[test]
+    fn few_customers_are_read_alone_and_many_in_groups() {
+        use SweepStrategy::{Group, PerCustomer};
+        for (customers, devices, expected) in [
+            (0, 20, (PerCustomer, StrategyReason::FewCustomers, 0)),
+            (1, 20, (PerCustomer, StrategyReason::FewCustomers, 0)),
+            (4, 20, (PerCustomer, StrategyReason::FewCustomers, 0)),
+            (5, 20, (Group, StrategyReason::Cheapest, 1)),
+            (200, 20, (Group, StrategyReason::Cheapest, 1)),
+            (201, 20, (Group, StrategyReason::Cheapest, 2)),
+            (5_000, 20, (Group, StrategyReason::Cheapest, 25)),
+            // Ten have as many devices as a group may, less one customer's.
+            (10, 556, (Group, StrategyReason::Cheapest, 2)),
+        ] {
+            assert_eq!(
+                choose(&known(customers, devices)),
+                expected,
+                "{customers} x {devices}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_customer_with_more_devices_than_a_group_is_a_group_of_its_own() {
+        let mut known = known(6, 20);
+        known.customers[2] = customer(9_000);
+        let plan = strategy_plan(StrategyChoice::Group, &known);
+        let groups: Vec<_> = plan
+            .groups
+            .iter()
+            .map(|group| group.customers.clone())
+            .collect();
+        assert_eq!(groups, [0..2, 2..3, 3..6]);
+    }
+
+    #[test]
+    fn every_customer_is_in_one_group_in_order() {
+        for (customers, devices) in [(1, 1), (199, 1), (200, 25), (777, 13), (3, 5_001)] {
+            let plan = strategy_plan(StrategyChoice::Group, &known(customers, devices));
+            let all: Vec<_> = plan
+                .groups
+                .into_iter()
+                .flat_map(|group| group.customers)
+                .collect();
+            assert_eq!(all, (0..customers).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_whole_tenant_is_read_where_it_is_small_and_has_many_organizations() {
+        let mut many = known(900, 3);
+        assert_eq!(choose(&many).0, SweepStrategy::Group);
+        many.tenant_devices = Some(2_700);
+        assert_eq!(
+            choose(&many),
+            (SweepStrategy::WholeTenant, StrategyReason::Cheapest, 1)
+        );
+        many.tenant_devices = Some(4_999);
+        assert_eq!(choose(&many).0, SweepStrategy::WholeTenant);
+        many.tenant_devices = Some(5_000);
+        assert_eq!(choose(&many).0, SweepStrategy::Group);
+        let fixed = strategy_plan(StrategyChoice::WholeTenant, &many);
+        assert_eq!(
+            (fixed.strategy, fixed.reason, fixed.costs.whole_tenant),
+            (SweepStrategy::Group, StrategyReason::TooManyDevices, None)
+        );
+        // Most of the tenant is not promoted: groups read less.
+        let mut few = known(20, 10);
+        few.tenant_devices = Some(4_999);
+        assert_eq!(choose(&few).0, SweepStrategy::Group);
+    }
+
+    #[test]
+    fn a_fixed_strategy_is_taken_and_the_costs_of_all_are_told() {
+        let mut known = known(40, 20);
+        known.tenant_devices = Some(800);
+        for choice in StrategyChoice::ALL {
+            let plan = strategy_plan(choice, &known);
+            if let Some(fixed) = choice.fixed() {
+                assert_eq!((plan.strategy, plan.reason), (fixed, StrategyReason::Fixed));
+            }
+            let costs = plan.costs;
+            assert!(costs.group < costs.per_customer && costs.whole_tenant.is_some());
+            let groups: u64 = plan.groups.iter().map(|group| group.cost).sum();
+            match plan.strategy {
+                SweepStrategy::PerCustomer => assert_eq!(groups, 0),
+                SweepStrategy::Group => assert_eq!(groups, costs.group),
+                SweepStrategy::WholeTenant => assert_eq!(Some(groups), costs.whole_tenant),
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_of_organizations_that_is_not_honoured_makes_groups_cost_more() {
+        for (habit, strategy) in [
+            (OrganizationListHabit::Unknown, SweepStrategy::Group),
+            (OrganizationListHabit::Honoured, SweepStrategy::Group),
+            (OrganizationListHabit::LeavesOut, SweepStrategy::PerCustomer),
+            (OrganizationListHabit::Refused, SweepStrategy::PerCustomer),
+            (OrganizationListHabit::Ignored, SweepStrategy::PerCustomer),
+        ] {
+            let mut known = known(12, 20);
+            known.tenant_devices = Some(400_000);
+            known.organization_list = REPORTS.into_iter().map(|report| (report, habit)).collect();
+            let plan = strategy_plan(StrategyChoice::Cheapest, &known);
+            assert_eq!(plan.strategy, strategy, "{habit:?}");
+            if strategy == SweepStrategy::PerCustomer {
+                assert_eq!(plan.reason, StrategyReason::OrganizationListNotHonoured);
+            }
+        }
+        // One report that lacks rows is read for each customer alone, the others together.
+        let mut known = known(12, 20);
+        known.organization_list =
+            BTreeMap::from([(Report::Activities, OrganizationListHabit::LeavesOut)]);
+        assert_eq!(choose(&known).0, SweepStrategy::Group);
+    }
+
+    /// The promise: 5,000 customers with 20 devices each cost no more than 1,700 requests at pages of 5,000 rows, and 6,000 at 1,000.
+    #[test]
+    fn five_thousand_customers_fit_the_budget() {
+        let mut many = known(5_000, 20);
+        let cost = |known: &Known| strategy_plan(StrategyChoice::Cheapest, known).costs;
+        assert!(cost(&many).group <= 1_700, "{:?}", cost(&many));
+        assert_eq!(cost(&many).per_customer, 50_000);
+        many.page_sizes = REPORTS.into_iter().map(|report| (report, 1_000)).collect();
+        assert!(cost(&many).group <= 6_000, "{:?}", cost(&many));
+        assert!(cost(&known(500, 20)).group <= 180);
+        assert!(cost(&known(12, 20)).group <= 30);
+    }
+
+    #[test]
+    fn customers_that_nobody_has_read_count_like_the_others() {
+        let mut half = known(100, 30);
+        half.customers.extend(vec![None; 100]);
+        let plan = strategy_plan(StrategyChoice::Cheapest, &half);
+        assert_eq!(
+            plan.costs,
+            strategy_plan(StrategyChoice::Cheapest, &known(200, 30)).costs
+        );
+        let none = Known {
+            customers: vec![None; 300],
+            reports: REPORTS.to_vec(),
+            ..Known::default()
+        };
+        let plan = strategy_plan(StrategyChoice::Cheapest, &none);
+        assert_eq!(
+            (plan.strategy, plan.groups.len()),
+            (SweepStrategy::Group, 2)
+        );
+        // Numbers from a store that nobody wrote stay numbers.
+        let mut huge = known(10, 20);
+        huge.customers[0] = Some(
+            REPORTS
+                .into_iter()
+                .map(|report| (report, u64::MAX / 64))
+                .collect(),
+        );
+        huge.tenant_devices = Some(u64::MAX);
+        let _ = strategy_plan(StrategyChoice::Cheapest, &huge);
+    }
+}

@@ -1,0 +1,443 @@
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use ninjaone_client::Lane;
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    evidence_sweep::{Prepared, SweepOutcome, Swept},
+    integration::{Integration, busy},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    host::Progress,
+    model::{
+        Actor, AuditDetails, AuditRow, CredentialGuard, CredentialId, LeaseKey, MappingId,
+        MspOrgId, OrganizationListHabit, Pass, Report, RunKind, RunOutcome, RunReading, RunRecord,
+        RunSubject, SignatureAges,
+    },
+    ninjaone::{
+        Assessment, AssessmentRequest, Checkpoint, GroupAssessment, GroupCounts, GroupMember,
+        GroupRequest,
+    },
+    schedule::{SweepEvent, SweepGroup},
+    store::Guard,
+};
+
+/// How long it is believed what a tenant makes of lists of organizations: servers are updated.
+const HABITS_LAST: Duration = Duration::days(7);
+
+/// So many requests may always be spent on reading again.
+const READ_AGAIN: u64 = 64;
+
+/// What is known of a connection's sweeps from its last runs.
+#[derive(Debug, Default)]
+pub(super) struct KnownRuns {
+    /// Rows of each customer, by report.
+    pub(super) rows: BTreeMap<MappingId, BTreeMap<Report, u64>>,
+    /// What the last pass showed of the server.
+    pub(super) pass: Pass,
+}
+
+impl KnownRuns {
+    /// Of the runs of an MSP, those of this connection.
+    pub(super) fn of(
+        runs: &[RunRecord],
+        credential: CredentialId,
+        kind: RunKind,
+        now: OffsetDateTime,
+    ) -> Self {
+        let mut known = Self::default();
+        let of_connection = runs
+            .iter()
+            .filter(|run| run.subject.credential == credential && run.subject.kind == kind);
+        for run in of_connection {
+            let Some(reading) = &run.reading else {
+                continue;
+            };
+            match (run.subject.mapping, &reading.pass) {
+                (Some(mapping), _) => {
+                    known.rows.insert(mapping, reading.rows.clone());
+                }
+                (None, Some(pass)) => known.pass = pass.clone(),
+                (None, None) => {}
+            }
+            if run.subject.mapping.is_none() && now - run.finished_at > HABITS_LAST {
+                known.pass.organization_list.clear();
+                known.pass.tenant_devices = None;
+            }
+        }
+        known
+    }
+}
+
+/// Ends a pass whose connection was disconnected or connected anew.
+#[derive(Debug)]
+pub(super) struct StillConnected<'a> {
+    pub(super) integration: &'a Integration,
+    pub(super) msp: MspOrgId,
+    pub(super) connection: CredentialGuard,
+}
+
+#[async_trait]
+impl Checkpoint for StillConnected<'_> {
+    async fn check(&self) -> Result<()> {
+        let id = self.connection.credential;
+        let stored = self
+            .integration
+            .inner
+            .store
+            .credential(self.msp, id)
+            .await?;
+        if stored.is_some_and(|stored| stored.is_active && stored.guard() == self.connection) {
+            return Ok(());
+        }
+        let message =
+            "the region was disconnected or connected anew meanwhile: nothing more is read";
+        Err(Error::new(ErrorKind::Superseded, message))
+    }
+}
+
+/// The outcome of each sweep of a group.
+pub(super) type GroupOutcomes = Vec<(SweepEvent, Result<SweepOutcome>)>;
+
+impl Integration {
+    /// Handles the sweeps of many customers in one pass: pulls their reports together, judges each customer by its own rows, and
+    /// commits each into its own tenant. The same event may be handled again: what is committed is left out, and asked for no more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] while another pass of this connection is under way, [`ErrorKind::Store`]. What a customer's sweep ends
+    /// with, an error included, is in the answer.
+    pub async fn sweep_group(&self, group: &SweepGroup) -> Result<GroupOutcomes> {
+        self.sweep_group_by(group, Actor::Schedule).await
+    }
+
+    #[tracing::instrument(
+        name = "regentra.sweep_group",
+        skip_all,
+        fields(
+            event = %group.id,
+            msp = %group.msp_credential_org_id,
+            credential = %group.credential(),
+            customers = group.sweeps.len(),
+            strategy = group.strategy.as_str()
+        )
+    )]
+    pub(super) async fn sweep_group_by(
+        &self,
+        group: &SweepGroup,
+        actor: Actor,
+    ) -> Result<GroupOutcomes> {
+        let (msp, credential) = (group.msp_credential_org_id, group.credential());
+        let held = self.lease(msp, LeaseKey::SweepGroup(credential)).await?;
+        let held = held.ok_or_else(|| {
+            busy("many customers of this connection are being swept already; wait for it")
+        })?;
+        let started_at = self.now();
+        let mut outcomes = Vec::with_capacity(group.sweeps.len());
+        let mut prepared = Vec::new();
+        for event in group.events() {
+            match self.prepare_sweep(&event, actor).await {
+                Ok(Ok(ready)) => prepared.push((event, ready)),
+                Ok(Err(ended)) => outcomes.push((event, Ok(ended))),
+                Err(error) => outcomes.push((event, Err(error))),
+            }
+        }
+        self.tell(&Progress::Started {
+            kind: RunKind::EvidenceSweep,
+            subjects: prepared.len(),
+        });
+        let mut record = None;
+        if let Some((_, first)) = prepared.first() {
+            let connection = first.subject.credential.guard();
+            let (ready, others): (Vec<_>, Vec<_>) = prepared
+                .into_iter()
+                .partition(|(_, of)| of.subject.credential.guard() == connection);
+            // What changed between two of them is read as it is now by the next attempt.
+            outcomes.extend(
+                others
+                    .into_iter()
+                    .map(|(event, _)| (event, Ok(SweepOutcome::Superseded(Guard::Credential)))),
+            );
+            let work = self.sweep_prepared(group, &ready, actor);
+            let swept = self.with_lease(msp, &held, Box::pin(work)).await;
+            let (swept, reading) = swept?;
+            let outcome = outcome_of(&swept);
+            record = Some(RunRecord {
+                subject: RunSubject {
+                    kind: RunKind::EvidenceSweep,
+                    credential,
+                    mapping: None,
+                },
+                started_at,
+                finished_at: self.now(),
+                outcome,
+                requests: reading.requests,
+                reading: Some(reading.reading),
+            });
+            outcomes.extend(swept);
+        }
+        self.release(msp, held, record.into_iter().collect())
+            .await?;
+        Ok(outcomes)
+    }
+
+    async fn sweep_prepared(
+        &self,
+        group: &SweepGroup,
+        prepared: &[(SweepEvent, Prepared)],
+        actor: Actor,
+    ) -> Result<(GroupOutcomes, GroupReading)> {
+        let now = self.now();
+        let mut read = match Box::pin(self.read_prepared(group, prepared, now)).await {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::warn!(%error, "many customers were not read");
+                let mut failed = Vec::with_capacity(prepared.len());
+                for (event, _) in prepared {
+                    let swept = Err(error.of_another());
+                    let outcome = self.conclude_of_group(group, event, now, swept).await;
+                    failed.push((event.clone(), outcome));
+                }
+                return Ok((failed, GroupReading::none(group)));
+            }
+        };
+        let mut outcomes = Vec::with_capacity(prepared.len());
+        let assessments = std::mem::take(&mut read.assessments);
+        let all = prepared.iter().zip(read.ages.iter().zip(assessments));
+        for ((event, prepared), (ages, assessment)) in all {
+            let swept = assessment.map(|assessment| Swept {
+                prepared,
+                assessment,
+                ages,
+                now,
+                strategy: group.strategy,
+            });
+            let outcome = self.conclude_of_group(group, event, now, swept).await;
+            outcomes.push((event.clone(), outcome));
+        }
+        self.audit_group(group, &outcomes, &read, actor).await?;
+        Ok((outcomes, read.reading))
+    }
+
+    /// Reads and judges, and commits nothing.
+    async fn read_prepared(
+        &self,
+        group: &SweepGroup,
+        prepared: &[(SweepEvent, Prepared)],
+        now: OffsetDateTime,
+    ) -> Result<GroupRead> {
+        let (msp, credential) = (group.msp_credential_org_id, group.credential());
+        let Some((_, first)) = prepared.first() else {
+            return Ok(GroupRead::none(group));
+        };
+        let connection = first.subject.credential.guard();
+        let settings = self.inner.policy.apply(&first.subject.settings.settings)?;
+        let access = self
+            .open(msp, &first.subject.credential, Lane::Sweep)
+            .await?;
+        let keyring = self.keyring()?;
+        let digest_key = keyring.digest_key();
+        let ages: Vec<SignatureAges> = prepared
+            .iter()
+            .map(|(_, of)| of.ages(keyring, now))
+            .collect();
+        let runs = self.views().runs(msp).await?;
+        let known = KnownRuns::of(&runs, credential, RunKind::EvidenceSweep, now);
+        let members: Vec<_> = prepared
+            .iter()
+            .zip(&ages)
+            .map(|((event, _), ages)| GroupMember {
+                request: AssessmentRequest {
+                    customer: event.customer_compliance_org_id,
+                    organization: event.external_org_id,
+                    now,
+                    rules: &self.inner.policy.rules,
+                    custom_fields: &settings.custom_fields,
+                    kinds_in_use: settings.kinds_in_use,
+                    digest_key: &digest_key,
+                    signature_ages: Some(ages),
+                },
+                rows_before: known.rows.get(&event.mapping_id),
+            })
+            .collect();
+        let checkpoint = StillConnected {
+            integration: self,
+            msp,
+            connection,
+        };
+        // At worst it costs as much as it would for each alone.
+        let alone = 10 * members.len() as u64;
+        let request = GroupRequest {
+            members: &members,
+            strategy: group.strategy,
+            organization_list: &known.pass.organization_list,
+            read_again: alone.max(READ_AGAIN),
+            checkpoint: &checkpoint,
+        };
+        let assess = self.inner.ninjaone.assess_group(&access, request);
+        let deadline = ("event_deadline", self.inner.policy.event_deadline);
+        let GroupAssessment {
+            assessments,
+            counts,
+        } = self.within_apart_from_waits(deadline, assess).await?;
+        self.warn_of_low_budget(msp, &first.subject.credential, &access)
+            .await?;
+        let mut rows = BTreeMap::new();
+        for assessment in assessments.iter().flatten() {
+            for (report, of) in &assessment.rows {
+                *rows.entry(*report).or_default() += of;
+            }
+        }
+        let reading = GroupReading {
+            requests: counts.requests,
+            reading: RunReading {
+                strategy: group.strategy,
+                rows,
+                pass: Some(Pass {
+                    organizations: members.len() as u64,
+                    page_sizes: counts.page_sizes.clone(),
+                    organization_list: remembered(known.pass.organization_list.clone(), &counts),
+                    tenant_devices: counts.tenant_devices.or(known.pass.tenant_devices),
+                    read_again: counts.read_again,
+                }),
+            },
+        };
+        Ok(GroupRead {
+            assessments,
+            ages,
+            counts,
+            reading,
+        })
+    }
+
+    /// Commits one customer's sweep, or remembers why there is none, under that customer's lease.
+    async fn conclude_of_group(
+        &self,
+        group: &SweepGroup,
+        event: &SweepEvent,
+        started_at: OffsetDateTime,
+        swept: Result<Swept<'_>>,
+    ) -> Result<SweepOutcome> {
+        let msp = event.msp_credential_org_id;
+        let key = LeaseKey::EvidenceSweep(event.customer_compliance_org_id);
+        let Some(held) = self.lease(msp, key).await? else {
+            return Ok(SweepOutcome::Busy);
+        };
+        let outcome = match swept {
+            Ok(swept) => self.conclude_sweep(&held, swept).await,
+            Err(error) => Err(error),
+        };
+        self.record_sweep(event, held, started_at, &outcome, group.strategy)
+            .await?;
+        outcome
+    }
+
+    /// Says on the MSP's trail how many were swept, and at which cost.
+    async fn audit_group(
+        &self,
+        group: &SweepGroup,
+        outcomes: &GroupOutcomes,
+        read: &GroupRead,
+        actor: Actor,
+    ) -> Result<()> {
+        let committed = outcomes
+            .iter()
+            .filter(|(_, outcome)| matches!(outcome, Ok(SweepOutcome::Committed(_))));
+        let committed = committed.count() as u64;
+        let msp = group.msp_credential_org_id;
+        let details = AuditDetails::GroupSwept {
+            credential: group.credential(),
+            strategy: group.strategy,
+            reason: group.reason,
+            costs: group.costs,
+            customers: outcomes.len() as u64,
+            committed,
+            requests: read.counts.requests,
+            read_again: read.counts.read_again,
+            foreign_rows: read.counts.foreign_rows,
+            orphan_rows: read.counts.orphan_rows,
+        };
+        // Delivered again, it has another number of customers left.
+        let left = outcomes.first().map_or(group.id, |(first, _)| {
+            group.id.for_mapping(first.mapping_id)
+        });
+        let row = AuditRow::new(left, self.now(), actor, details);
+        let _ = self.inner.store.commit_audit(msp, left, vec![row]).await?;
+        tracing::info!(
+            customers = outcomes.len(),
+            committed,
+            requests = read.counts.requests,
+            strategy = group.strategy.as_str(),
+            reason = group.reason.as_words(),
+            "swept many customers"
+        );
+        Ok(())
+    }
+}
+
+/// What a pass read.
+struct GroupRead {
+    assessments: Vec<Result<Assessment>>,
+    ages: Vec<SignatureAges>,
+    counts: GroupCounts,
+    reading: GroupReading,
+}
+
+impl GroupRead {
+    fn none(group: &SweepGroup) -> Self {
+        Self {
+            assessments: Vec::new(),
+            ages: Vec::new(),
+            counts: GroupCounts::default(),
+            reading: GroupReading::none(group),
+        }
+    }
+}
+
+/// What the record of a pass says.
+struct GroupReading {
+    requests: u64,
+    reading: RunReading,
+}
+
+impl GroupReading {
+    fn none(group: &SweepGroup) -> Self {
+        Self {
+            requests: 0,
+            reading: RunReading::of_customer(group.strategy, BTreeMap::new()),
+        }
+    }
+}
+
+/// What is known now of lists of organizations.
+fn remembered(
+    mut known: BTreeMap<Report, OrganizationListHabit>,
+    counts: &GroupCounts,
+) -> BTreeMap<Report, OrganizationListHabit> {
+    known.extend(
+        counts
+            .organization_list
+            .iter()
+            .map(|(of, habit)| (*of, *habit)),
+    );
+    known
+}
+
+fn outcome_of(swept: &GroupOutcomes) -> RunOutcome {
+    let is_done = |outcome: &Result<SweepOutcome>| match outcome {
+        Ok(SweepOutcome::Committed(report)) => report.answered,
+        Ok(SweepOutcome::AlreadyCommitted | SweepOutcome::Skipped(_)) => true,
+        Ok(SweepOutcome::Superseded(_) | SweepOutcome::Busy) | Err(_) => false,
+    };
+    if swept.iter().all(|(_, outcome)| is_done(outcome)) {
+        return RunOutcome::Succeeded;
+    }
+    let mut errors = swept.iter().map(|(_, outcome)| outcome.as_ref().err());
+    if let Some(Some(first)) = swept.first().map(|(_, outcome)| outcome.as_ref().err())
+        && errors.all(|error| error.is_some())
+    {
+        return RunOutcome::failed(first.kind());
+    }
+    RunOutcome::PARTIAL
+}
