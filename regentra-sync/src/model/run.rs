@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 
 use super::{
@@ -175,8 +175,18 @@ pub struct RunRecord {
     /// Requests made to NinjaOne for this subject alone.
     pub requests: u64,
     /// What it read, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "if_readable",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub reading: Option<RunReading>,
+}
+
+/// What a later release wrote in another form is not known here, and the record is read all the same.
+fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RunReading>, D::Error> {
+    let value = Option::<serde_json::Value>::deserialize(deserializer)?;
+    Ok(value.and_then(|value| serde_json::from_value(value).ok()))
 }
 
 impl RunRecord {

@@ -76,6 +76,7 @@ mod tests {
             finished_at: at(minutes),
             outcome: RunOutcome::Succeeded,
             requests: 1,
+            reading: None,
         };
         // Of ten runs, those from the third to the sixth were written by a clock that ran ahead.
         let runs: Vec<_> = (1..=10)

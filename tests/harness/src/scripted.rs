@@ -294,6 +294,7 @@ impl NinjaOne for Scripted {
             signatures_out_of_date: by_device(&script.signatures),
             listed_devices: listed,
             unlisted_devices: by_device(&script.unlisted_devices),
+            rows: BTreeMap::new(),
         })
     }
 }

@@ -6,8 +6,8 @@ use clap::Args;
 use regentra_evidence::{KindsInUse, SignalKind};
 use regentra_sync::{
     model::{
-        Actor, AuditDetails, AuditRow, ChangedSetting, Grant, SweepCounts, SweptSignal, SyncCounts,
-        TenantView,
+        Actor, AuditDetails, AuditRow, ChangedSetting, Grant, SweepCounts, SweepStrategy,
+        SweptSignal, SyncCounts, TenantView,
     },
     store::AuditPage,
 };
@@ -251,13 +251,52 @@ fn what(portal: &Portal, details: &AuditDetails) -> String {
             counts,
             answered,
             dry_run,
+            strategy,
         } => {
             let mut parts = vec![verdicts(signals)];
             parts.extend(dry_run.then(|| "dry run".to_owned()));
             parts.extend((!answered).then(|| "a report did not answer".to_owned()));
             parts.extend(dropped(counts));
-            parts.push(count(counts.requests, "request", "requests"));
+            parts.push(match strategy {
+                SweepStrategy::PerCustomer => count(counts.requests, "request", "requests"),
+                _ => "read with other customers".to_owned(),
+            });
             format!("{}: {}", organization(*mapping), parts.join("; "))
+        }
+        AuditDetails::GroupSwept {
+            strategy,
+            reason,
+            costs,
+            customers,
+            committed,
+            requests,
+            read_again,
+            ..
+        } => {
+            let done = format!(
+                "{} of {} swept in one pass ({strategy}: {}): {}",
+                number(*committed),
+                count(*customers, "customer", "customers"),
+                reason.as_words(),
+                count(*requests, "request", "requests"),
+            );
+            let again =
+                (*read_again > 0).then(|| format!("{} of them to read again", number(*read_again)));
+            let whole = costs
+                .whole_tenant
+                .map(|cost| format!("whole tenant {}", number(cost)));
+            let all = [
+                Some(format!("each alone {}", number(costs.per_customer))),
+                Some(format!("in groups {}", number(costs.group))),
+                whole,
+            ];
+            let all: Vec<_> = all.into_iter().flatten().collect();
+            let all = format!("all customers would cost: {}", all.join(", "));
+            let parts: Vec<_> = [Some(done), again, Some(all)]
+                .into_iter()
+                .flatten()
+                .collect();
+            parts.join("; ")
         }
         AuditDetails::BudgetLow { spent, limit, .. } => {
             format!(
@@ -315,6 +354,10 @@ fn setting(changed: &ChangedSetting) -> String {
                 .to_owned()
             });
             format!("kinds of patches: {now}")
+        }
+        ChangedSetting::SweepStrategy(now) => {
+            let now = now.map_or_else(by_policy, |strategy| strategy.to_string());
+            format!("strategy of sweeps: {now}")
         }
         _ => "another setting".to_owned(),
     }

@@ -6,7 +6,7 @@ use regentra_sync::{
     Change, Configure,
     model::{
         AppliedSettings, CustomFieldName, CustomFieldSource, CustomFields, EntraDeviceIdField,
-        Question, RegionKey, Setting, Version,
+        Question, RegionKey, Setting, StrategyChoice, Version,
     },
     views::SettingsOfConnection,
 };
@@ -51,7 +51,12 @@ pub struct SettingsArgs {
     #[arg(long, value_name = "KINDS", value_parser = kinds)]
     patch_kinds: Option<KindsInUse>,
 
-    /// Leave settings to the host's policy again, separated by commas: `custom_fields`, `entra_device_id_field`, `kinds_in_use`.
+    /// How the reports of sweeps are read: cheapest, `per_customer`, group, `whole_tenant`.
+    #[arg(long, value_name = "STRATEGY")]
+    sweep_strategy: Option<StrategyChoice>,
+
+    /// Leave settings to the host's policy again, separated by commas: `custom_fields`, `entra_device_id_field`, `kinds_in_use`,
+    /// `sweep_strategy`.
     #[arg(long, value_name = "SETTINGS", value_delimiter = ',', value_parser = setting)]
     by_policy: Vec<Setting>,
 
@@ -99,6 +104,7 @@ impl SettingsArgs {
             || self.entra_field.is_some()
             || self.no_entra_field
             || self.patch_kinds.is_some()
+            || self.sweep_strategy.is_some()
             || !self.by_policy.is_empty()
     }
 
@@ -138,6 +144,7 @@ pub async fn run(args: SettingsArgs, host: &HostArgs) -> anyhow::Result<()> {
     let custom_fields = args.change(Setting::CustomFields, args.custom_fields())?;
     let entra_field = args.change(Setting::EntraDeviceIdField, args.entra_field())?;
     let kinds = args.change(Setting::KindsInUse, args.patch_kinds)?;
+    let strategy = args.change(Setting::SweepStrategy, args.sweep_strategy)?;
     let host_args = host;
     let (host, writes) = (host.open_without_keys().await?, args.writes());
     let region = match args.region {
@@ -151,6 +158,7 @@ pub async fn run(args: SettingsArgs, host: &HostArgs) -> anyhow::Result<()> {
             custom_fields,
             entra_device_id_field: entra_field,
             kinds_in_use: kinds,
+            sweep_strategy: strategy,
             ..Configure::new(host.request(), region.clone(), host.actor())
         };
         changed = host.integration.configure(host.msp, request).await?.changed;
@@ -211,6 +219,11 @@ fn show(settings: &SettingsOfConnection) -> anyhow::Result<()> {
                 KindsInUse::Software => "software",
             }),
             own.kinds_in_use.is_some(),
+        ),
+        (
+            Setting::SweepStrategy,
+            Shown::from(applied.sweep_strategy.as_str()),
+            own.sweep_strategy.is_some(),
         ),
     ] {
         table.add_row([

@@ -84,6 +84,12 @@ pub(crate) trait Columns {
     fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
         serde_json::from_str(self.value(column)?).map_err(|_| corrupt(column))
     }
+
+    /// A column selected as `::text`; `None` also where a later release wrote it in another form.
+    fn json_if_readable<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
+        let text = self.value::<Option<&str>>(column)?;
+        Ok(text.and_then(|text| serde_json::from_str(text).ok()))
+    }
 }
 
 impl Columns for PgRow {

@@ -195,7 +195,7 @@ impl Runs for PostgresStore {
 
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {
         let query = sqlx::query(
-            "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome::text, requests \
+            "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome::text, requests, reading::text \
              FROM regentra_sync.runs WHERE msp_org_id = $1",
         )
         .bind(msp.as_uuid());
@@ -217,7 +217,7 @@ impl Runs for PostgresStore {
         } = page;
         // The order of the index: a run without a mapping is last. Of the same kind and credential, none comes after that one.
         let query = sqlx::query(
-            "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome::text AS outcome, requests \
+            "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome::text AS outcome, requests, reading::text AS reading \
              FROM regentra_sync.runs WHERE msp_org_id = $1 \
              AND ($2::text IS NULL OR ((kind, credential_id) >= ($2, $3) AND ((kind, credential_id) > ($2, $3) \
              OR ($4::uuid IS NOT NULL AND (mapping_id > $4 OR mapping_id IS NULL))))) \
@@ -240,10 +240,10 @@ impl Runs for PostgresStore {
 async fn keep(connection: &mut PgConnection, msp: MspOrgId, record: &RunRecord) -> Result<()> {
     sqlx::query(
         "INSERT INTO regentra_sync.runs \
-         (msp_org_id, kind, credential_id, mapping_id, started_at, finished_at, outcome, requests) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8) \
+         (msp_org_id, kind, credential_id, mapping_id, started_at, finished_at, outcome, requests, reading) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9::text::jsonb) \
          ON CONFLICT ON CONSTRAINT one_record_per_subject DO UPDATE SET started_at = excluded.started_at, \
-         finished_at = excluded.finished_at, outcome = excluded.outcome, requests = excluded.requests",
+         finished_at = excluded.finished_at, outcome = excluded.outcome, requests = excluded.requests, reading = excluded.reading",
     )
     .bind(msp.as_uuid())
     .bind(record.subject.kind.as_str())
@@ -253,6 +253,7 @@ async fn keep(connection: &mut PgConnection, msp: MspOrgId, record: &RunRecord) 
     .bind(record.finished_at)
     .bind(to_json(&record.outcome)?)
     .bind(to_bigint(record.requests)?)
+    .bind(record.reading.as_ref().map(to_json).transpose()?)
     .execute(connection)
     .await
     .map_err(failed)?;
@@ -270,5 +271,6 @@ fn run_record(row: &PgRow) -> Result<RunRecord> {
         finished_at: row.time("finished_at")?,
         outcome: row.json("outcome")?,
         requests: row.count("requests")?,
+        reading: row.json_if_readable("reading")?,
     })
 }

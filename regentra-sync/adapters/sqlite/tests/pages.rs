@@ -229,6 +229,7 @@ async fn of_runs(world: &World<'_>, store: &SqliteStore, all: &[Mapping]) {
             _ => RunOutcome::Succeeded,
         },
         requests: 6,
+        reading: None,
     });
     let records: Vec<_> = records.collect();
     assert_eq!(records.len(), 15_000);

@@ -394,6 +394,7 @@ async fn written_ahead(path: &Path) {
         finished_at: AHEAD,
         outcome: RunOutcome::Succeeded,
         requests: 9,
+        reading: None,
     };
     let (subject, record) = (
         serde_json::to_string(&run.subject).unwrap(),

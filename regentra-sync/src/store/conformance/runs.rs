@@ -66,6 +66,10 @@ fn record(world: &World<'_>, minutes: i64) -> RunRecord {
         finished_at: at(minutes + 1),
         outcome: RunOutcome::failed(ErrorKind::Ninjaone(Vendor::Timeout)),
         requests: 3,
+        reading: Some(crate::model::RunReading::of_customer(
+            crate::model::SweepStrategy::Group,
+            std::collections::BTreeMap::from([(crate::model::Report::OsPatches, 7)]),
+        )),
     }
 }
 

@@ -475,6 +475,7 @@ impl<'a> World<'a> {
             },
             answered: true,
             dry_run: true,
+            strategy: crate::model::SweepStrategy::PerCustomer,
         };
         SweepCommit {
             event,

@@ -518,6 +518,7 @@ impl NinjaOne for Truths {
             signatures_out_of_date: sightings,
             listed_devices: None,
             unlisted_devices: BTreeMap::new(),
+            rows: BTreeMap::new(),
         })
     }
 }

@@ -200,6 +200,7 @@ impl NinjaOne for Fleet {
             signatures_out_of_date: sightings,
             listed_devices: None,
             unlisted_devices: BTreeMap::new(),
+            rows: BTreeMap::new(),
         })
     }
 }

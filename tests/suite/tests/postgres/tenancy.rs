@@ -83,6 +83,7 @@ async fn fill(store: &PostgresStore, number: u128) -> Tenant {
         finished_at: at(2),
         outcome: RunOutcome::Succeeded,
         requests: 1,
+        reading: None,
     };
     store
         .release_lease(world.msp, &world.lease, vec![record])

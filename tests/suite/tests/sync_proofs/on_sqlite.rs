@@ -149,7 +149,7 @@ impl HoldsUp for Stories {
         true
     }
 
-    async fn retire_and_reactivate(copy: PathBuf) {
+    async fn release(copy: PathBuf) {
         let mut db = connection(&copy).await;
         for write in ["INSERT", "UPDATE", "DELETE"] {
             execute(&mut db, format!("DROP TRIGGER held_{write}")).await;
