@@ -1,8 +1,10 @@
 //! A simulated NinjaOne tenant in a process of its own.
 //!
-//! Prints its base URL, client id and client secret, one a line, and serves until it is stopped.
+//! Prints its base URL, client id and client secret, one a line, and serves until it is stopped. A line `requests` on its input is
+//! answered by a line that says how many requests were answered since the line before, by path, as JSON.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
+use std::sync::Arc;
 
 use clap::Parser;
 use ninjaone_simulator::front::tcp::{self, Framing};
@@ -23,7 +25,7 @@ struct Arguments {
     /// Seed of the fleet: the same seed, size and time give the same bytes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// What the fleet is like: healthy, failing, mixed, empty, mac-only, network-only or dark.
+    /// What the fleet is like: healthy, failing, mixed, empty, mac-only, network-only, dark or scale.
     #[arg(long, default_value = "mixed")]
     preset: Preset,
     /// Port on 127.0.0.1; 0 takes a free one.
@@ -71,7 +73,26 @@ async fn main() -> io::Result<()> {
             tenant.client_secret()
         )
     };
-    io::stdout().write_all(lines.as_bytes())?;
-    io::stdout().flush()?;
+    say(&lines)?;
+    let front = Arc::new(front);
+    let counted = Arc::clone(&front);
+    // Reading a line blocks. When the input ends, or nobody reads the answers, the tenant is served on.
+    std::thread::spawn(move || {
+        let commands = io::stdin().lock().lines().map_while(Result::ok);
+        commands
+            .filter(|command| command == "requests")
+            .try_for_each(|_| {
+                let mut tenant = counted.tenant();
+                let line = serde_json::json!(tenant.requests_by_path()).to_string();
+                tenant.clear_requests();
+                say(&(line + "\n"))
+            })
+    });
     std::future::pending().await
+}
+
+fn say(lines: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(lines.as_bytes())?;
+    output.flush()
 }
