@@ -14,6 +14,7 @@ mod list;
 mod numbers;
 mod oauth;
 mod preset;
+pub mod program;
 mod quota;
 mod report;
 mod request;

@@ -167,7 +167,13 @@ fn a_computed_fleet_answers_byte_for_byte_as_the_same_rows_held_do() {
                 assert!(one.body == other.body, "{target} with {fault:?}");
                 one.body
             };
-            for filter in FILTERS.map(|filter| filter.replace(' ', "%20")) {
+            // Without a fault, every filter; with one, those by organizations.
+            let filters = if fault.is_some() { 6 } else { FILTERS.len() };
+            for filter in FILTERS
+                .map(|filter| filter.replace(' ', "%20"))
+                .into_iter()
+                .take(filters)
+            {
                 for path in paths() {
                     for (size, parameters) in [(10, ""), (10_000, "&include=bl")] {
                         let target = format!("{path}?pageSize={size}{parameters}{filter}");
