@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::answer::Answer;
 use crate::fault::{Changes, Parameter};
 use crate::filter::{BadFilter, Filter};
+use crate::fleet::scale::Scale;
 use crate::report::{device_filter, moment, page_size_asked};
 use crate::request::Request;
 use crate::table::{Devices, Row, Table};
@@ -54,9 +55,10 @@ pub(crate) fn answer(
         // Events of the console belong to no device: a device filter leaves them out.
         let passes =
             !filtered || !row.keyed || (row.device.is_some() && filter.admits(row.device, known));
-        passes && of.is_none_or(|device| row.device == Some(device)) && wanted.admits(row)
+        let is_of_device = of.is_none_or(|device| row.device == Some(device));
+        passes && is_of_device && wanted.admits(row.id, &row.text)
     };
-    let size = changes.capped(page_size_asked(request, 200, changes).clamp(10, 1000));
+    let size = page_size(request, changes);
     let rows = table.rows();
     let start = wanted
         .older_than
@@ -69,11 +71,39 @@ pub(crate) fn answer(
         .take(size)
         .collect();
     let texts: Vec<&str> = page.iter().map(|row| row.text(true)).collect();
-    let activities = changes.rows(&texts);
+    let last = page.iter().find(|row| row.keyed).map_or(0, |row| row.id);
+    reply(&texts, last, of, changes)
+}
+
+/// `/v2/activities` of a computed fleet, whose every activity is of a device.
+pub(crate) fn computed(request: &Request, fleet: &Scale, changes: &Changes) -> Answer {
+    let filter = match device_filter(request, changes) {
+        Ok(filter) => filter,
+        Err(BadFilter) => return BadFilter::answer(),
+    };
+    let wanted = Wanted::of(request, false, changes);
+    let from = wanted.older_than.map_or(0, |id| fleet.first_below(id));
+    let devices = fleet.admitted(&filter);
+    let page: Vec<(i64, String)> = fleet
+        .feed(from, &devices)
+        .map(|(activity, id)| (id, fleet.activity(activity)))
+        .filter(|(id, text)| wanted.admits(*id, text))
+        .take(page_size(request, changes))
+        .collect();
+    let last = page.first().map_or(0, |(id, _)| *id);
+    let texts: Vec<&str> = page.iter().map(|(_, text)| text.as_str()).collect();
+    reply(&texts, last, None, changes)
+}
+
+fn page_size(request: &Request, changes: &Changes) -> usize {
+    changes.capped(page_size_asked(request, 200, changes).clamp(10, 1000))
+}
+
+fn reply(texts: &[&str], last: i64, of: Option<i64>, changes: &Changes) -> Answer {
+    let activities = changes.rows(texts);
     if changes.bare_array {
         return Answer::json_text(activities);
     }
-    let last = page.iter().find(|row| row.keyed).map_or(0, |row| row.id);
     let of_node = of.map_or_else(String::new, |_| format!(r#","lastNodeActivityId":{last}"#));
     Answer::json_text(format!(
         r#"{{"lastActivityId":{last}{of_node},"activities":{activities}}}"#
@@ -111,8 +141,8 @@ impl Wanted {
         }
     }
 
-    fn admits(&self, row: &Row) -> bool {
-        if self.newer_than.is_some_and(|id| row.id <= id) {
+    fn admits(&self, id: i64, text: &str) -> bool {
+        if self.newer_than.is_some_and(|newer_than| id <= newer_than) {
             return false;
         }
         let by_content = self.before.is_some()
@@ -125,7 +155,7 @@ impl Wanted {
         if !by_content {
             return true;
         }
-        let Ok(facts) = serde_json::from_str::<Facts>(&row.text) else {
+        let Ok(facts) = serde_json::from_str::<Facts>(text) else {
             return true;
         };
         let time = facts.activity_time.as_f64();

@@ -337,6 +337,9 @@ impl TenantBuilder {
             faults: Vec::new(),
             log: Vec::new(),
         };
+        if self.canaries {
+            tenant.hold();
+        }
         if let Some(given) = devices {
             tenant.set_devices(&given);
         }

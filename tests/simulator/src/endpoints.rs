@@ -27,6 +27,15 @@ pub(crate) fn answer(
 ) -> Answer {
     let segments = request.segments();
     let present = Present::of(tenant.now);
+    // These look at all devices at once.
+    if let [
+        "device" | "devices" | "alerts" | "jobs" | "groups" | "group",
+        ..,
+    ]
+    | ["organization", _, "devices"] = segments.as_slice()
+    {
+        tenant.hold();
+    }
     let found = match segments.as_slice() {
         ["device", id, rest @ ..] => {
             return device::answer(tenant, id, rest, request, changes, now);

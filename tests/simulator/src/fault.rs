@@ -12,7 +12,7 @@ use crate::answer::{ErrorShape, Trickle};
 pub(crate) use damage::apply;
 pub use damage::{Damage, Harm};
 pub(crate) use effect::{Changes, http_date, instead, spoil};
-pub use habit::{CursorHabit, Parameter};
+pub use habit::{CursorHabit, Half, Parameter};
 pub use rule::FaultRule;
 
 /// One way in which the vendor, or what lies before it, misbehaves.
@@ -93,6 +93,25 @@ pub enum Fault {
     Ignored(Parameter),
     /// A request that carries this kind of parameter is refused (400).
     Refused(Parameter),
+    /// A request for devices, a report or activities that carries this kind of parameter is answered with no row at all.
+    MatchesNothing(Parameter),
+    /// Of a device filter with a list of values (`org in (5, 6)`) half is honoured; one without a list (`org = 5`) is honoured whole.
+    Halved(Half),
+    /// A request whose path and query are longer than this is refused, by 414 or 431, with a gateway's HTML page.
+    TooLong {
+        /// Bytes that are taken, as they are on the wire.
+        bytes: usize,
+        /// The status of the refusal.
+        status: u16,
+    },
+    /// Before the request is answered, a device moves to another organization, and stays there. A report that a cursor is open for
+    /// goes on with the rows that it began with. With [`starting_at`](Self::starting_at) it moves after so many requests.
+    DeviceMoves {
+        /// The device's id.
+        device: i64,
+        /// The id of the organization it moves to.
+        organization: i64,
+    },
     /// `null` where the array of rows belongs.
     RowsNull,
     /// A field of some rows is not what it was.
@@ -222,6 +241,10 @@ impl Fault {
             Self::PlaceIgnored
             | Self::Everything
             | Self::Refused(_)
+            | Self::MatchesNothing(_)
+            | Self::Halved(_)
+            | Self::TooLong { .. }
+            | Self::DeviceMoves { .. }
             | Self::RowsNull
             | Self::NotAvailable(_)
             | Self::StalledCursor

@@ -4,6 +4,7 @@ use time::Date;
 use time::macros::format_description;
 
 use crate::answer::{Answer, ErrorShape};
+use crate::fault::Half;
 use crate::table::Device;
 
 /// A parsed device filter.
@@ -44,6 +45,10 @@ enum Clause {
     },
     Offline(bool),
     Group,
+    /// Not the vendor's: no row at all.
+    Nothing,
+    /// Not the vendor's: the first, third, fifth ... device of each organization.
+    EveryOther,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,18 +77,39 @@ impl Filter {
             .map(Self)
     }
 
-    /// The organization, where the filter begins with exactly one.
-    pub(crate) fn organization(&self) -> Option<i64> {
+    /// A filter that admits no row.
+    pub(crate) fn nothing() -> Self {
+        Self(vec![Clause::Nothing])
+    }
+
+    /// The organizations, where the filter begins with them.
+    pub(crate) fn organizations(&self) -> Option<&[i64]> {
         match self.0.first()? {
             Clause::Number {
                 field: Number::Organization,
                 wanted: true,
                 values,
-            } => match values.as_slice() {
-                [id] => Some(*id),
-                _ => None,
-            },
+            } => Some(values),
             _ => None,
+        }
+    }
+
+    /// Whether the organization of a device alone decides.
+    pub(crate) fn is_of_organizations_alone(&self) -> bool {
+        self.0.is_empty() || (self.0.len() == 1 && self.organizations().is_some())
+    }
+
+    /// What a server makes of a list that it honours by half.
+    pub(crate) fn halve(&mut self, half: Half) {
+        match half {
+            Half::Organizations => {
+                for clause in &mut self.0 {
+                    if let Clause::Number { values, .. } = clause {
+                        *values = values.iter().copied().step_by(2).collect();
+                    }
+                }
+            }
+            Half::Devices => self.0.push(Clause::EveryOther),
         }
     }
 
@@ -159,6 +185,7 @@ impl Clause {
 
     fn admits(&self, id: Option<i64>, device: Option<&Device>) -> bool {
         match (self, device) {
+            (Self::Nothing, _) => false,
             (
                 Self::Number {
                     field: Number::Id,
@@ -203,6 +230,7 @@ impl Clause {
                 .created
                 .is_some_and(|created| if *after { created > *at } else { created < *at }),
             (Self::Offline(wanted), Some(device)) => device.offline == Some(*wanted),
+            (Self::EveryOther, Some(device)) => device.place.is_multiple_of(2),
         }
     }
 }
@@ -259,6 +287,7 @@ mod tests {
             status: "APPROVED".to_owned(),
             offline: Some(true),
             created: Some(1_743_088_826.5),
+            place: 0,
         }
     }
 

@@ -9,6 +9,7 @@ mod devices;
 mod machine;
 mod organizations;
 mod patches;
+pub(crate) mod scale;
 mod volumes;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::table::Table;
 use crate::wire;
 pub(crate) use devices::summary;
 use machine::Machine;
+use scale::Scale;
 
 /// A field no version of the vendor's document knows; some rows carry it.
 pub(crate) const UNHEARD_OF: &str = "unheardOfField";
@@ -68,6 +70,8 @@ pub(crate) struct Rows {
     pub(crate) activities: Table,
     pub(crate) reports: BTreeMap<Report, Table>,
     pub(crate) canaries: Option<Canaries>,
+    /// A fleet whose devices, facts and activities are in none of these tables, but made when they are asked for.
+    pub(crate) computed: Option<Scale>,
 }
 
 /// The present of a fleet.
@@ -120,6 +124,11 @@ pub(crate) fn generate(plan: &Plan, canaries: bool) -> Rows {
         canaries: canaries.then(Canaries::default),
         ..Rows::default()
     };
+    if plan.preset == Preset::Scale {
+        organizations::add(&mut rows, plan);
+        rows.computed = Some(Scale::new(plan));
+        return rows;
+    }
     rows.reports
         .extend(FACTS.map(|report| (report, Table::default())));
     let characters: Vec<Character> = (0..plan.organizations)

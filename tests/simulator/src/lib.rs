@@ -11,8 +11,10 @@ mod filter;
 mod fleet;
 pub mod front;
 mod list;
+mod numbers;
 mod oauth;
 mod preset;
+pub mod program;
 mod quota;
 mod report;
 mod request;
@@ -26,9 +28,10 @@ pub use answer::{Answer, Delivery, ErrorShape, Trickle};
 pub use builder::TenantBuilder;
 pub use clock::Clock;
 pub use fault::{
-    CursorHabit, Damage, Fault, FaultRule, Harm, Malformed, NotAvailable, Parameter, RetryAfter,
+    CursorHabit, Damage, Fault, FaultRule, Half, Harm, Malformed, NotAvailable, Parameter,
+    RetryAfter,
 };
-pub use preset::{Character, Preset, UnknownPreset};
+pub use preset::{Character, Preset, Trouble, UnknownPreset};
 pub use report::Report;
 pub use request::Request;
 pub use shape::{Burst, OddName, Shape};

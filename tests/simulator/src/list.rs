@@ -1,8 +1,11 @@
 //! Lists: bare arrays in ascending order of id, paged by `after`.
 
+use std::borrow::Cow;
+
 use crate::answer::{Answer, ErrorShape};
 use crate::fault::Changes;
 use crate::filter::Filter;
+use crate::fleet::scale::Scale;
 use crate::report::page_size;
 use crate::request::Request;
 use crate::table::{Devices, Row, Table};
@@ -18,29 +21,15 @@ pub(crate) fn page(
     filter: &Filter,
     changes: &Changes,
 ) -> Answer {
-    let place = request
-        .parameter("after")
-        .filter(|_| !changes.place_ignored);
-    let after = match place.map(str::parse::<i64>) {
-        Some(Ok(id)) => Some(id),
-        Some(Err(_)) => {
-            return Answer::error(
-                400,
-                ErrorShape::Described,
-                "invalid_id",
-                "after is not an id",
-            );
-        }
-        None => None,
+    let after = match place(request, changes) {
+        Ok(after) => after,
+        Err(NoId) => return NoId::answer(),
     };
     let size = page_size(request, DEFAULT_PAGE, changes);
     let rows = table.rows();
-    let all: Vec<u32>;
-    let candidates = if let Some(id) = filter.organization() {
-        table.of_organization(id, devices)
-    } else {
-        all = (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).collect();
-        &all
+    let candidates: Cow<'_, [u32]> = match filter.organizations() {
+        Some(ids) => table.of_organizations(ids, devices),
+        None => (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).collect(),
     };
     let row = |number: &u32| {
         usize::try_from(*number)
@@ -66,4 +55,47 @@ pub(crate) fn page(
     }
     let texts: Vec<&str> = page.iter().map(|row| row.text(true)).collect();
     Answer::json_text(changes.rows(&texts))
+}
+
+/// One page of the devices of a computed fleet.
+pub(crate) fn computed(
+    request: &Request,
+    fleet: &Scale,
+    is_detailed: bool,
+    filter: &Filter,
+    changes: &Changes,
+) -> Answer {
+    let first = match place(request, changes) {
+        Ok(after) => after.map_or(0, |id| fleet.first_after(id)),
+        Err(NoId) => return NoId::answer(),
+    };
+    let size = page_size(request, DEFAULT_PAGE, changes);
+    let admitted = fleet.admitted(filter);
+    let page = admitted.from(first).take(size);
+    let texts: Vec<String> = page
+        .map(|device| fleet.device_text(device, is_detailed))
+        .collect();
+    Answer::json_text(changes.rows(&texts))
+}
+
+/// A page is to begin after something that is no id.
+struct NoId;
+
+impl NoId {
+    fn answer() -> Answer {
+        Answer::error(
+            400,
+            ErrorShape::Described,
+            "invalid_id",
+            "after is not an id",
+        )
+    }
+}
+
+/// The id that a page begins after.
+fn place(request: &Request, changes: &Changes) -> Result<Option<i64>, NoId> {
+    let place = request
+        .parameter("after")
+        .filter(|_| !changes.place_ignored);
+    place.map(str::parse).transpose().map_err(|_| NoId)
 }

@@ -1,5 +1,6 @@
 //! The reports under `/v2/queries` and the backup jobs: rows behind a cursor that lives on the server.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -10,6 +11,8 @@ use time::{Date, OffsetDateTime};
 use crate::answer::{Answer, ErrorShape};
 use crate::fault::{Changes, CursorHabit, Parameter};
 use crate::filter::{BadFilter, Filter};
+use crate::fleet::scale::Scale;
+use crate::numbers::Numbers;
 use crate::request::Request;
 use crate::seed::Dice;
 use crate::table::{Devices, Row, Table};
@@ -163,7 +166,7 @@ pub(crate) struct Cursors {
 #[derive(Debug)]
 struct Cursor {
     report: Report,
-    rows: Vec<u32>,
+    rows: Numbers,
     bitlocker: bool,
     offset: usize,
     /// Pages sent so far.
@@ -171,9 +174,30 @@ struct Cursor {
     expires: f64,
 }
 
+/// The rows of a report.
+#[derive(Clone, Copy)]
+pub(crate) enum Held<'a> {
+    /// They are there.
+    Table(&'a Table),
+    /// They are made when they are sent.
+    Computed(&'a Scale, Report),
+}
+
+impl<'a> Held<'a> {
+    fn text(self, number: u32, bitlocker: bool) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Table(table) => table
+                .rows()
+                .get(usize::try_from(number).ok()?)
+                .map(|row| row.text(bitlocker).into()),
+            Self::Computed(fleet, report) => Some(fleet.text(report, number, bitlocker).into()),
+        }
+    }
+}
+
 /// What a report is asked against.
 pub(crate) struct Source<'a> {
-    pub(crate) table: &'a Table,
+    pub(crate) held: Held<'a>,
     pub(crate) devices: &'a Devices,
     pub(crate) seed: u64,
     pub(crate) cursor_seconds: f64,
@@ -228,7 +252,7 @@ impl Cursors {
                 && !source.cursor_on_one_page
                 && !changes.has(CursorHabit::PresentOnOnePage);
             if whole || changes.bare_array {
-                return whole_report(&rows, bitlocker, source.table, changes);
+                return whole_report(&rows, bitlocker, source.held, changes);
             }
             self.opened += 1;
             let name = Dice::new(source.seed, (2 << 56) + self.opened).uuid();
@@ -252,7 +276,7 @@ impl Cursors {
             name
         };
         let asked = page_size_asked(request, report.default_page(), changes);
-        self.page(&name, size, asked, source.table, changes)
+        self.page(&name, size, asked, source.held, changes)
     }
 
     /// Gives a cursor another name.
@@ -270,18 +294,16 @@ impl Cursors {
         name: &str,
         size: usize,
         asked: usize,
-        table: &Table,
+        held: Held<'_>,
         changes: &Changes,
     ) -> Answer {
         let Some(cursor) = self.open.get_mut(name) else {
             return Answer::not_found();
         };
         let offset = cursor.offset;
-        let numbers = cursor.rows.get(offset..).unwrap_or_default();
-        let page: Vec<&str> = numbers
-            .iter()
-            .take(size)
-            .filter_map(|number| text(table, *number, cursor.bitlocker))
+        let numbers = cursor.rows.skip(offset).take(size);
+        let page: Vec<Cow<'_, str>> = numbers
+            .filter_map(|number| held.text(number, cursor.bitlocker))
             .collect();
         let last = offset + page.len() >= cursor.rows.len();
         let state = Self::state(name, cursor, page.len(), asked, changes);
@@ -335,10 +357,10 @@ impl Cursors {
 }
 
 /// A report that fits on one page has no cursor at all (`samples/real/queries.device-health.json`).
-fn whole_report(rows: &[u32], bitlocker: bool, table: &Table, changes: &Changes) -> Answer {
-    let page: Vec<&str> = rows
+fn whole_report(rows: &Numbers, bitlocker: bool, held: Held<'_>, changes: &Changes) -> Answer {
+    let page: Vec<Cow<'_, str>> = rows
         .iter()
-        .filter_map(|number| text(table, *number, bitlocker))
+        .filter_map(|number| held.text(number, bitlocker))
         .collect();
     let results = changes.rows(&page);
     Answer::json_text(if changes.bare_array {
@@ -346,13 +368,6 @@ fn whole_report(rows: &[u32], bitlocker: bool, table: &Table, changes: &Changes)
     } else {
         format!(r#"{{"results":{results}}}"#)
     })
-}
-
-fn text(table: &Table, number: u32, bitlocker: bool) -> Option<&str> {
-    table
-        .rows()
-        .get(usize::try_from(number).ok()?)
-        .map(|row| row.text(bitlocker))
 }
 
 /// The rows of a page: as many as were asked for, within the vendor's bounds and those of the request's faults.
@@ -372,11 +387,16 @@ pub(crate) fn page_size_asked(request: &Request, default: usize, changes: &Chang
 
 /// The device filter of a request, unless it is to be ignored.
 pub(crate) fn device_filter(request: &Request, changes: &Changes) -> Result<Filter, BadFilter> {
-    Filter::parse(
-        changes
-            .parameter(Parameter::DeviceFilter, "df", request)
-            .unwrap_or(""),
-    )
+    let text = changes.parameter(Parameter::DeviceFilter, "df", request);
+    let mut filter = Filter::parse(text.unwrap_or(""))?;
+    if let Some(half) = changes.half(request) {
+        filter.halve(half);
+    }
+    Ok(if changes.matches_nothing(request) {
+        Filter::nothing()
+    } else {
+        filter
+    })
 }
 
 fn select(
@@ -384,25 +404,32 @@ fn select(
     request: &Request,
     source: &Source<'_>,
     changes: &Changes,
-) -> Result<Vec<u32>, BadFilter> {
+) -> Result<Numbers, BadFilter> {
     let filter = if report.filtered() {
         device_filter(request, changes)?
     } else {
         Filter::default()
     };
     let wanted = Wanted::of(report, request, changes);
+    let table = match source.held {
+        Held::Table(table) => table,
+        Held::Computed(fleet, report) => {
+            let rows = fleet.rows(report, &filter);
+            if wanted.admits_all_since(fleet.oldest()) {
+                return Ok(rows);
+            }
+            let admits = |number: &u32| wanted.admits(&fleet.text(report, *number, true));
+            return Ok(rows.iter().filter(admits).collect());
+        }
+    };
     let admits = |row: &Row| {
         let device = row.device.and_then(|id| source.devices.get(id));
-        filter.admits(row.device, device) && wanted.admits(row)
+        filter.admits(row.device, device) && wanted.admits(&row.text)
     };
-    let rows = source.table.rows();
-    let candidates: &mut dyn Iterator<Item = u32> = match filter.organization() {
-        Some(id) => &mut source
-            .table
-            .of_organization(id, source.devices)
-            .iter()
-            .copied(),
-        None => &mut (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)),
+    let rows = table.rows();
+    let candidates: Cow<'_, [u32]> = match filter.organizations() {
+        Some(ids) => table.of_organizations(ids, source.devices),
+        None => (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).collect(),
     };
     let row = |number: u32| {
         usize::try_from(number)
@@ -410,6 +437,8 @@ fn select(
             .and_then(|number| rows.get(number))
     };
     Ok(candidates
+        .iter()
+        .copied()
         .filter(|number| row(*number).is_some_and(admits))
         .collect())
 }
@@ -475,16 +504,21 @@ impl Wanted {
         }
     }
 
-    fn admits(&self, row: &Row) -> bool {
-        if self.words.is_empty()
-            && self.installed_after.is_none()
+    /// Whether rows of any content pass that have no time before this one.
+    fn admits_all_since(&self, oldest: f64) -> bool {
+        let is_earlier = |time: Option<f64>| time.is_none_or(|time| time <= oldest);
+        self.words.is_empty()
             && self.installed_before.is_none()
-            && self.monitored.is_none()
-        {
+            && is_earlier(self.installed_after)
+            && is_earlier(self.monitored)
+    }
+
+    fn admits(&self, row: &str) -> bool {
+        if self.admits_all_since(f64::NEG_INFINITY) {
             return true;
         }
         // A row that is no object cannot be filtered, and must be seen by whoever tests malformed rows.
-        let Ok(facts) = serde_json::from_str::<Facts>(&row.text) else {
+        let Ok(facts) = serde_json::from_str::<Facts>(row) else {
             return true;
         };
         let word = |name: &str| match name {

@@ -22,6 +22,7 @@ pub struct Request {
     query: Vec<(String, String)>,
     headers: Vec<(String, String)>,
     body: Bytes,
+    length: usize,
 }
 
 impl Request {
@@ -32,12 +33,13 @@ impl Request {
     pub fn new(method: &str, target: &str) -> Self {
         let url = Url::parse(target)
             .or_else(|_| Url::parse("http://tenant.invalid").and_then(|base| base.join(target)));
-        let (path, query) = url.map_or_else(
-            |_| (target.to_owned(), Vec::new()),
+        let (path, query, length) = url.map_or_else(
+            |_| (target.to_owned(), Vec::new(), target.len()),
             |url| {
                 (
                     url.path().to_owned(),
                     url.query_pairs().into_owned().collect(),
+                    url.path().len() + url.query().map_or(0, |query| query.len() + 1),
                 )
             },
         );
@@ -51,6 +53,7 @@ impl Request {
             query,
             headers: Vec::new(),
             body: Bytes::new(),
+            length,
         }
     }
 
@@ -101,6 +104,11 @@ impl Request {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The bytes of path and query as they are on the wire.
+    pub(crate) fn length(&self) -> usize {
+        self.length
     }
 
     /// The query, decoded, in the order sent.

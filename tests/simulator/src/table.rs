@@ -1,5 +1,6 @@
 //! Rows as the wire sends them: serialised once when the tenant is built, and only read afterwards.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
@@ -116,13 +117,45 @@ impl Table {
             .get_or_init(|| self.rows.iter().map(Row::value).collect())
     }
 
+    /// Changes the organization of a device's row; whether there is one.
+    pub(crate) fn move_device(&mut self, id: i64, organization: i64) -> bool {
+        let Some(row) = self.rows.iter_mut().find(|row| row.keyed && row.id == id) else {
+            return false;
+        };
+        let mut value = row.value();
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("organizationId".to_owned(), organization.into());
+        }
+        row.text = wire::text(&value).into_boxed_str();
+        self.values = OnceLock::new();
+        self.by_organization = OnceLock::new();
+        true
+    }
+
     /// The row of an id.
     pub(crate) fn find(&self, id: i64) -> Option<&Row> {
         self.rows.iter().find(|row| row.keyed && row.id == id)
     }
 
-    /// The numbers of the rows that an organization's filter can admit: its own and those of devices nobody knows.
-    pub(crate) fn of_organization(&self, organization: i64, devices: &Devices) -> &[u32] {
+    /// The numbers of the rows that a filter by organizations can admit: their own and those of devices nobody knows.
+    pub(crate) fn of_organizations(
+        &self,
+        organizations: &[i64],
+        devices: &Devices,
+    ) -> Cow<'_, [u32]> {
+        if let [organization] = organizations {
+            return Cow::Borrowed(self.of_organization(*organization, devices));
+        }
+        let each = organizations
+            .iter()
+            .flat_map(|organization| self.of_organization(*organization, devices));
+        let mut numbers: Vec<u32> = each.copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        Cow::Owned(numbers)
+    }
+
+    fn of_organization(&self, organization: i64, devices: &Devices) -> &[u32] {
         let index = self.by_organization.get_or_init(|| {
             let mut index: ByOrganization = devices
                 .organizations()
@@ -166,19 +199,23 @@ pub(crate) struct Device {
     pub(crate) status: String,
     pub(crate) offline: Option<bool>,
     pub(crate) created: Option<f64>,
+    /// The how manieth of its organization, from 0.
+    pub(crate) place: u32,
 }
 
 impl Devices {
     /// The devices of a list.
     pub(crate) fn of(devices: &Table) -> Self {
-        Self(
-            devices
-                .rows()
-                .iter()
-                .filter(|row| row.keyed)
-                .map(|row| (row.id, Device::of(&row.value())))
-                .collect(),
-        )
+        let mut places: HashMap<Option<i64>, u32> = HashMap::new();
+        let device = |row: &Row| {
+            let mut device = Device::of(&row.value());
+            let place = places.entry(device.organization).or_default();
+            device.place = *place;
+            *place += 1;
+            (row.id, device)
+        };
+        let keyed = devices.rows().iter().filter(|row| row.keyed);
+        Self(keyed.map(device).collect())
     }
 
     /// A device.
@@ -211,6 +248,7 @@ impl Device {
             status: word("approvalStatus"),
             offline: row.get("offline").and_then(Value::as_bool),
             created: row.get("created").and_then(Value::as_f64),
+            place: 0,
         }
     }
 }

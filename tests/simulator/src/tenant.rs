@@ -18,7 +18,7 @@ use crate::list;
 use crate::oauth::Oauth;
 use crate::preset::Preset;
 use crate::quota::Quota;
-use crate::report::{self, Cursors, Report, Source};
+use crate::report::{self, Cursors, Held, Report, Source};
 use crate::request::Request;
 use crate::table::{Devices, Table};
 
@@ -128,7 +128,10 @@ impl Tenant {
     /// Devices as `devices-detailed` sends them, in ascending order of id.
     #[must_use]
     pub fn devices(&self) -> &[Value] {
-        self.rows.devices.values()
+        match &self.rows.computed {
+            Some(fleet) => fleet.device_values(),
+            None => self.rows.devices.values(),
+        }
     }
 
     /// Users.
@@ -140,14 +143,21 @@ impl Tenant {
     /// Activities, newest first.
     #[must_use]
     pub fn activities(&self) -> &[Value] {
-        self.rows.activities.values()
+        match &self.rows.computed {
+            Some(fleet) => fleet.activity_values(),
+            None => self.rows.activities.values(),
+        }
     }
 
     /// The rows of a report. Reports that only repeat the device list (`ComputerSystems`, `DeviceHealth` ...) are empty until they
     /// were asked for once.
     #[must_use]
     pub fn report(&self, report: Report) -> &[Value] {
-        self.rows.reports.get(&report).map_or(&[], Table::values)
+        match (&self.rows.computed, self.rows.reports.get(&report)) {
+            (_, Some(table)) => table.values(),
+            (Some(fleet), None) => fleet.report_values(report),
+            (None, None) => &[],
+        }
     }
 
     /// Volumes, with `bitLockerStatus` where there is one.
@@ -210,6 +220,7 @@ impl Tenant {
     /// Replaces the devices, given as `devices-detailed` sends them. Cursors that are open end, and reports that only repeat the
     /// device list are made anew.
     pub fn set_devices(&mut self, rows: &[Value]) {
+        self.hold();
         self.rows.devices = Table::ascending(rows);
         let summaries: Vec<Value> = self
             .rows
@@ -233,13 +244,63 @@ impl Tenant {
 
     /// Replaces the activities, which are sent in descending order of id.
     pub fn set_activities(&mut self, rows: &[Value]) {
+        self.hold();
         self.rows.activities = Table::descending(rows);
     }
 
     /// Replaces the rows of a report. Cursors that are open end.
     pub fn set_report(&mut self, report: Report, rows: &[Value]) {
+        self.hold();
         self.rows.reports.insert(report, Table::of(rows));
         self.cursors = Cursors::default();
+    }
+
+    /// Moves a device to another organization; whether there is such a device and it was elsewhere. Its location stays. Cursors stay
+    /// open: a report that was begun goes on with the rows that it began with.
+    pub fn move_device(&mut self, device: i64, organization: i64) -> bool {
+        if let Some(fleet) = &mut self.rows.computed {
+            let moves = fleet.move_device(device, organization);
+            if moves {
+                self.rows.reports.clear();
+            }
+            return moves;
+        }
+        let now_in = self.devices.get(device).map(|known| known.organization);
+        if now_in.is_none_or(|now_in| now_in == Some(organization)) {
+            return false;
+        }
+        self.rows.devices.move_device(device, organization);
+        self.rows.summaries.move_device(device, organization);
+        self.devices = Devices::of(&self.rows.devices);
+        // Reports that only repeat the device list are made anew, row by row as they were.
+        self.rows
+            .reports
+            .retain(|report, _| fleet::FACTS.contains(report));
+        for table in self.rows.reports.values_mut() {
+            table.forget_organizations();
+        }
+        true
+    }
+
+    /// Makes every row of a computed fleet, and keeps them from then on.
+    pub(crate) fn hold(&mut self) {
+        let Some(fleet) = self.rows.computed.take() else {
+            return;
+        };
+        for device in 0..fleet.devices() {
+            self.rows.device(&fleet.device_value(device));
+        }
+        for report in fleet::FACTS {
+            self.rows.reports.entry(report).or_default();
+            for row in fleet.report_values(report) {
+                self.rows.report(report, row);
+            }
+        }
+        for row in fleet.activity_values() {
+            let row = self.rows.masked(row).into_owned();
+            self.rows.activities.push(&row);
+        }
+        self.devices = Devices::of(&self.rows.devices);
     }
 
     /// Switches a fault on.
@@ -314,6 +375,15 @@ impl Tenant {
             .collect();
         let changes = Changes::of(&counted);
         let struck: Vec<Fault> = counted.into_iter().map(|(fault, _)| fault).collect();
+        for fault in &struck {
+            if let Fault::DeviceMoves {
+                device,
+                organization,
+            } = fault
+            {
+                self.move_device(*device, *organization);
+            }
+        }
         let mut answer = match struck
             .iter()
             .find_map(|fault| fault::instead(fault, request, now))
@@ -397,7 +467,11 @@ impl Tenant {
             self.fill(report);
             let empty = Table::default();
             let source = Source {
-                table: self.rows.reports.get(&report).unwrap_or(&empty),
+                held: match (&self.rows.computed, self.rows.reports.get(&report)) {
+                    (_, Some(table)) => Held::Table(table),
+                    (Some(fleet), None) => Held::Computed(fleet, report),
+                    (None, None) => Held::Table(&empty),
+                },
                 devices: &self.devices,
                 seed: self.seed,
                 cursor_seconds: self.cursor_lifetime.as_secs_f64(),
@@ -423,9 +497,12 @@ impl Tenant {
             ),
             "/v2/devices" => self.devices_page(request, false, changes),
             "/v2/devices-detailed" => self.devices_page(request, true, changes),
-            "/v2/activities" => {
-                activities::answer(request, &self.rows.activities, &self.devices, None, changes)
-            }
+            "/v2/activities" => match &self.rows.computed {
+                Some(fleet) => activities::computed(request, fleet, changes),
+                None => {
+                    activities::answer(request, &self.rows.activities, &self.devices, None, changes)
+                }
+            },
             _ => endpoints::answer(self, request, changes, now),
         }
     }
@@ -433,6 +510,9 @@ impl Tenant {
     fn devices_page(&self, request: &Request, detailed: bool, changes: &Changes) -> Answer {
         match report::device_filter(request, changes) {
             Ok(filter) => {
+                if let Some(fleet) = &self.rows.computed {
+                    return list::computed(request, fleet, detailed, &filter, changes);
+                }
                 let table = if detailed {
                     &self.rows.devices
                 } else {
@@ -446,12 +526,22 @@ impl Tenant {
 
     /// Makes the rows of a report that only repeats the device list.
     pub(crate) fn fill(&mut self, report: Report) {
-        if self.rows.reports.contains_key(&report) {
+        let is_computed = self.rows.computed.is_some() && fleet::FACTS.contains(&report);
+        if is_computed || self.rows.reports.contains_key(&report) {
             return;
         }
         let present = Present::of(self.now);
         let mut table = Table::default();
-        for device in self.rows.devices.rows().iter().filter(|row| row.keyed) {
+        let computed = self.rows.computed.as_ref().map(|fleet| {
+            let mut devices = Table::default();
+            (0..fleet.devices()).for_each(|device| devices.push(&fleet.device_value(device)));
+            devices
+        });
+        if let Some(devices) = &computed {
+            self.devices = Devices::of(devices);
+        }
+        let devices = computed.as_ref().unwrap_or(&self.rows.devices);
+        for device in devices.rows().iter().filter(|row| row.keyed) {
             for row in fleet::derived::rows(report, device, self.seed, present) {
                 let row = match &mut self.rows.canaries {
                     Some(canaries) => Cow::Owned(canaries.replace(&row)),
@@ -461,6 +551,13 @@ impl Tenant {
             }
         }
         self.rows.reports.insert(report, table);
+    }
+
+    fn device_count(&self) -> usize {
+        let computed = self.rows.computed.as_ref();
+        computed.map_or(self.rows.devices.rows().len(), |fleet| {
+            usize::try_from(fleet.devices()).unwrap_or(usize::MAX)
+        })
     }
 
     /// The number of requests answered, by path.
@@ -480,7 +577,7 @@ impl fmt::Debug for Tenant {
         f.debug_struct("Tenant")
             .field("now", &self.now)
             .field("seed", &self.seed)
-            .field("devices", &self.rows.devices.rows().len())
+            .field("devices", &self.device_count())
             .field("open_cursors", &self.cursors.len())
             .field("requests", &self.log.len())
             .finish_non_exhaustive()

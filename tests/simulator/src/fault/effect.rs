@@ -4,7 +4,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::{CursorHabit, Fault, Malformed, NotAvailable, Parameter, RetryAfter};
+use super::{CursorHabit, Fault, Half, Malformed, NotAvailable, Parameter, RetryAfter};
 use crate::answer::{Answer, ErrorShape};
 use crate::request::Request;
 use crate::wire;
@@ -30,6 +30,8 @@ pub(crate) struct Changes {
     page_cap: Option<usize>,
     pub(crate) bare_array: bool,
     malformed: Option<Malformed>,
+    half: Option<Half>,
+    matching_nothing: Vec<Parameter>,
 }
 
 impl Changes {
@@ -58,6 +60,8 @@ impl Changes {
                 Fault::RowsNull => changes.rows_null = true,
                 Fault::BareArray => changes.bare_array = true,
                 Fault::MalformedRow(how) => changes.malformed = Some(*how),
+                Fault::Halved(half) => changes.half = Some(*half),
+                Fault::MatchesNothing(parameter) => changes.matching_nothing.push(*parameter),
                 _ => {}
             }
         }
@@ -96,6 +100,20 @@ impl Changes {
             .filter(|value| !value.is_empty() && !self.ignores(parameter, request))
     }
 
+    /// What is left of a list of values in the request's device filter; all of it where none is named.
+    pub(crate) fn half(&self, request: &Request) -> Option<Half> {
+        let list = Parameter::DeviceFilterIn;
+        self.half
+            .filter(|_| list.is_in(request) && !self.ignores(Parameter::DeviceFilter, request))
+    }
+
+    /// Whether a parameter of the request makes the server answer with no row.
+    pub(crate) fn matches_nothing(&self, request: &Request) -> bool {
+        self.matching_nothing
+            .iter()
+            .any(|parameter| parameter.is_in(request))
+    }
+
     /// Whether cursors are written this way.
     pub(crate) fn has(&self, habit: CursorHabit) -> bool {
         self.habits.contains(&habit)
@@ -116,14 +134,14 @@ impl Changes {
     }
 
     /// Rows as a JSON array.
-    pub(crate) fn rows(&self, rows: &[&str]) -> String {
+    pub(crate) fn rows<T: AsRef<str>>(&self, rows: &[T]) -> String {
         if self.rows_null {
             return "null".to_owned();
         }
         let mut text =
-            String::with_capacity(rows.iter().map(|row| row.len() + 1).sum::<usize>() + 2);
+            String::with_capacity(rows.iter().map(|row| row.as_ref().len() + 1).sum::<usize>() + 2);
         text.push('[');
-        for (number, row) in rows.iter().enumerate() {
+        for (number, row) in rows.iter().map(AsRef::as_ref).enumerate() {
             if number > 0 {
                 text.push(',');
             }
@@ -158,6 +176,10 @@ impl Malformed {
     }
 }
 
+/// What a gateway says of a request whose first line it does not take.
+const TOO_LONG: &str =
+    "<html><head><title>Request-URI Too Large</title></head><body>nginx</body></html>\n";
+
 /// The answer a fault gives instead of the tenant's own.
 pub(crate) fn instead(fault: &Fault, request: &Request, now: OffsetDateTime) -> Option<Answer> {
     let answer = match fault {
@@ -191,6 +213,9 @@ pub(crate) fn instead(fault: &Fault, request: &Request, now: OffsetDateTime) -> 
             "invalid_parameter",
             "Invalid parameter",
         ),
+        Fault::TooLong { bytes, status } if request.length() > *bytes => {
+            Answer::html(*status, TOO_LONG)
+        }
         Fault::NotAvailable(how) => match how {
             NotAvailable::Forbidden => Answer::error(
                 403,

@@ -63,6 +63,15 @@ impl Parameter {
     }
 }
 
+/// What is left of a list of values by a server that honours half of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// The first, third, fifth ... value: rows of every second organization are missing.
+    Organizations,
+    /// Every value, and the first, third, fifth ... device of each organization: no organization is missing.
+    Devices,
+}
+
 fn has_list(filter: &str) -> bool {
     filter.contains('(')
 }

@@ -51,6 +51,11 @@ pub(crate) fn summary(row: &Value) -> Value {
 
 /// Adds the device.
 pub(super) fn add(rows: &mut Rows, machine: &Machine, now: Present) {
+    rows.device(&row(machine, now));
+}
+
+/// The device as `devices-detailed` shows it.
+pub(super) fn row(machine: &Machine, now: Present) -> Value {
     let mut dice = machine.dice(1);
     let dns = format!(
         "{}.{}.example.com",
@@ -93,7 +98,7 @@ pub(super) fn add(rows: &mut Rows, machine: &Machine, now: Present) {
         apparatus(machine)
     };
     fields.extend(own);
-    rows.device(&Value::Object(fields));
+    Value::Object(fields)
 }
 
 fn computer(machine: &Machine) -> Map<String, Value> {
@@ -229,7 +234,7 @@ fn apparatus(machine: &Machine) -> Map<String, Value> {
     }
 }
 
-fn role_id(machine: &Machine) -> i64 {
+pub(super) fn role_id(machine: &Machine) -> i64 {
     match machine.class {
         "WINDOWS_WORKSTATION" => 201,
         "WINDOWS_SERVER" => 1002,

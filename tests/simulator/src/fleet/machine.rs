@@ -25,6 +25,18 @@ pub(super) struct Machine {
     seed: u64,
 }
 
+/// Where a device of a computed fleet stands, and what does not follow from that.
+pub(super) struct Placed {
+    pub(super) seed: u64,
+    pub(super) number: u32,
+    pub(super) id: i64,
+    pub(super) organization: usize,
+    pub(super) place: usize,
+    pub(super) is_offline: bool,
+    pub(super) collected: f64,
+    pub(super) now: Present,
+}
+
 const NETWORK: [&str; 8] = [
     "NMS_SWITCH",
     "NMS_ROUTER",
@@ -89,6 +101,46 @@ impl Machine {
                 days_silent * 86_400.0 + f64::from(20_000 + dice.below(20_000)) + dice.fraction(),
             ),
             name: format!("{prefix}-{kind}-{:04}", number % 10_000),
+            domain: DOMAINS
+                .get(organization % DOMAINS.len())
+                .copied()
+                .unwrap_or("WORKGROUP"),
+            seed,
+        }
+    }
+
+    /// A Windows computer of a computed fleet.
+    pub(super) fn placed(placed: &Placed) -> Self {
+        let &Placed {
+            seed,
+            number,
+            organization,
+            place,
+            now,
+            ..
+        } = placed;
+        let mut dice = Dice::new(seed, (1 << 56) | u64::from(number));
+        let is_server = matches!(place % 20, 4 | 9);
+        let prefix = dice.pick(["EXA", "AC", "HQ", "LON", "NYC", "FIN", "OPS", "MED"]);
+        let kind = if is_server { "SRV" } else { "PC" };
+        let days_known = 90.0 + f64::from(dice.below(1_500));
+        Self {
+            id: placed.id,
+            organization: organizations::id(organization),
+            location: organizations::location(organization, place),
+            place,
+            character: Character::Healthy,
+            class: if is_server {
+                "WINDOWS_SERVER"
+            } else {
+                "WINDOWS_WORKSTATION"
+            },
+            approval: "APPROVED",
+            offline: Some(placed.is_offline),
+            last_contact: now.ago(f64::from(dice.below(20_000)) + dice.fraction()),
+            created: now.ago(days_known * 86_400.0 + dice.fraction()),
+            collected: placed.collected,
+            name: format!("{prefix}-{kind}-{number:06}"),
             domain: DOMAINS
                 .get(organization % DOMAINS.len())
                 .copied()

@@ -34,6 +34,12 @@ pub(super) fn id(place: usize) -> i64 {
     2 + 3 * i64::try_from(place).unwrap_or(0)
 }
 
+/// The place of the organization that would have this id.
+pub(super) fn place(id: i64) -> Option<usize> {
+    let above = id.checked_sub(2).filter(|above| above % 3 == 0)?;
+    usize::try_from(above / 3).ok()
+}
+
 /// The location of the device at a place of its organization: two locations each.
 pub(super) fn location(organization: usize, place: usize) -> i64 {
     10 + 2 * i64::try_from(organization).unwrap_or(0) + i64::from(place % 5 == 3)

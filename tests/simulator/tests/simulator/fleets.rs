@@ -204,6 +204,7 @@ fn a_preset_is_what_it_says_whatever_its_size() {
                     "{at}"
                 ),
                 Character::Empty => panic!("{at} has devices"),
+                Character::Troubled(_) => panic!("{at} is of a large fleet"),
             }
         }
     }

@@ -466,7 +466,7 @@ async fn every_survivable_fault_can_be_survived() {
 
 #[tokio::test]
 async fn the_program_prints_where_it_serves_and_for_whom() {
-    use tokio::io::{AsyncBufReadExt, BufReader};
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
     let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_ninjaone-simulator"))
         .args([
@@ -479,6 +479,7 @@ async fn the_program_prints_where_it_serves_and_for_whom() {
             "--preset",
             "healthy",
         ])
+        .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -503,4 +504,36 @@ async fn the_program_prints_where_it_serves_and_for_whom() {
     let organizations: Vec<serde_json::Value> =
         serde_json::from_slice(&organizations.body).unwrap();
     assert_eq!(organizations.len(), 2);
+
+    let mut commands = program.stdin.take().unwrap();
+    for counted in [r#"{"/v2/organizations":1,"/ws/oauth/token":1}"#, "{}"] {
+        let targets = if counted == "{}" {
+            "[]"
+        } else {
+            r#"["/v2/organizations?"]"#
+        };
+        commands
+            .write_all(b"hello\ntargets\nrequests\n")
+            .await
+            .unwrap();
+        assert_eq!(line().await, r#"{"error":"a line is requests or targets"}"#);
+        assert_eq!(line().await, targets);
+        assert_eq!(line().await, counted);
+    }
+    drop(commands);
+    let again = get(&url, "/v2/organizations", "another token").await;
+    assert_eq!(again.unwrap().status, 401, "it serves on");
+}
+
+#[tokio::test]
+async fn the_program_ends_with_the_one_that_started_it_if_asked_to() {
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_ninjaone-simulator"))
+        .args(["--attached", "--devices", "2"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    drop(program.stdin.take());
+    assert!(program.wait().await.unwrap().success());
 }

@@ -4,5 +4,6 @@ mod fleets;
 mod fronts;
 mod lies;
 mod paging;
+mod scale;
 mod tokens;
 mod vendor_fields;

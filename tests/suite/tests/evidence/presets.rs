@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ninjaone_client::OrganizationId;
 use ninjaone_client::models::{Activity, AntivirusStatus, Device, OsPatch, SoftwarePatch, Volume};
-use ninjaone_simulator::{Character, Preset, Tenant};
+use ninjaone_simulator::{Character, Preset, Tenant, Trouble};
 use regentra_evidence::Status::{self, Fail, NotApplicable, Pass, Unknown, Warning};
 use regentra_evidence::{
     AntivirusPosture, BackupActivity, DiskEncryption, Fleet, PatchSla, ReportState,
@@ -117,6 +117,13 @@ fn promised(character: Character) -> [Status; 5] {
         Character::Empty | Character::Dark => [Unknown, Unknown, Unknown, Unknown, Warning],
         Character::MacOnly => [Unknown, Pass, Pass, Unknown, Pass],
         Character::NetworkOnly => [NotApplicable, NotApplicable, NotApplicable, Unknown, Pass],
+        Character::Troubled(trouble) => match trouble {
+            Trouble::Disks => [Fail, Pass, Pass, Pass, Pass],
+            Trouble::Antivirus => [Pass, Fail, Pass, Pass, Pass],
+            Trouble::MissingPatches | Trouble::FailedInstalls => [Pass, Pass, Fail, Pass, Pass],
+            Trouble::Backups => [Pass, Pass, Pass, Fail, Pass],
+            Trouble::Offline => [Pass, Pass, Pass, Pass, Warning],
+        },
     }
 }
 
@@ -154,8 +161,27 @@ fn presets_reach_what_they_promise_at_every_size() {
 }
 
 #[test]
+fn customers_of_a_large_fleet_pass_and_fail_as_they_promise() {
+    for seed in [1, 2] {
+        let tenant = Tenant::builder(NOW)
+            .preset(Preset::Scale, seed, 600)
+            .organization_count(30)
+            .build();
+        let decoded = Decoded::of(&tenant);
+        for (place, organization) in tenant.organizations().iter().enumerate() {
+            let character = Preset::Scale.character(place);
+            assert_eq!(
+                decoded.verdicts(&organization["id"]),
+                promised(character),
+                "seed {seed}, organization {place} ({character:?})"
+            );
+        }
+    }
+}
+
+#[test]
 fn canaries_change_no_verdict() {
-    for preset in Preset::ALL {
+    for preset in Preset::ALL.into_iter().chain([Preset::Scale]) {
         let plain = Tenant::preset(preset, 5, 48, NOW);
         let canary = Tenant::builder(NOW)
             .preset(preset, 5, 48)
