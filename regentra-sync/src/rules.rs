@@ -1,11 +1,13 @@
 //! The decisions of the sync, without I/O: which machine is which, which rows change, which tickets open and close.
 
 mod identity;
+mod known_runs;
 mod reconcile;
 mod sweep_strategy;
 mod sync_plan;
 mod ticket_plan;
 
+pub(crate) use self::known_runs::KnownRuns;
 pub(crate) use self::sweep_strategy::{FEW_CUSTOMERS, Known, StrategyPlan, strategy_plan};
 pub use self::{
     identity::{Ambiguity, Matches, SharedSerials, entra_key, host_key, match_assets, serial_key},

@@ -33,7 +33,9 @@ pub(crate) use self::diagnose::Acting;
 pub use self::{
     asset_doubts::{AssetDoubt, Doubt, DoubtCounts},
     card::Card,
-    connection_status::{ConnectionStatus, CustomerStatus, DryRun, LastRun, OrganizationCounts},
+    connection_status::{
+        ConnectionStatus, CustomerStatus, DryRun, LastRun, OrganizationCounts, SweepCost,
+    },
     connection_test::ConnectionTest,
     connections::Connection,
     diagnosis::{Diagnosis, Finding, FutureRows, Severity},

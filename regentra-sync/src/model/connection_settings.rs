@@ -134,7 +134,7 @@ pub struct ConnectionSettings {
     pub entra_device_id_field: Option<EntraDeviceIdField>,
     /// Which kinds of patches the tenant is used for.
     pub kinds_in_use: Option<KindsInUse>,
-    /// How the reports of its sweeps are read.
+    /// How the reports of its sweeps are read. `PerCustomer` holds for the device lists of asset syncs, too.
     pub sweep_strategy: Option<StrategyChoice>,
     /// What this release does not read, by name.
     kept: BTreeMap<String, Value>,

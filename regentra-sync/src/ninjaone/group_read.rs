@@ -138,7 +138,16 @@ pub(super) async fn read_group(
 impl<'r> GroupPass<'r> {
     /// Whether a report is read for many at once.
     fn together(&self, report: Report) -> bool {
-        self.strategy == SweepStrategy::WholeTenant || self.habit(report).is_usable()
+        if self.strategy == SweepStrategy::WholeTenant {
+            return true;
+        }
+        match self.habit(report) {
+            // Nobody has asked this report yet: a server that refuses a list for devices refuses it here.
+            OrganizationListHabit::Unknown => {
+                self.habit(Report::Devices) != OrganizationListHabit::Refused
+            }
+            habit => habit.is_usable(),
+        }
     }
 
     fn habit(&self, report: Report) -> OrganizationListHabit {

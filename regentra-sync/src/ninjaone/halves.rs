@@ -13,6 +13,9 @@ use crate::error::Result;
 /// of the largest group takes nine.
 const MOST_FAILURES: usize = 12;
 
+/// After so many refusals of lists nothing is asked for by one.
+const MOST_REFUSALS: usize = 2;
+
 /// Reads something for a part of the members. A part of one is asked for by its organization alone.
 #[async_trait]
 pub(super) trait PartReader: Send {
@@ -114,20 +117,25 @@ pub(super) async fn read_by_halves(
         each_alone(&members).into()
     };
     let mut read_alone = BTreeSet::new();
-    let mut is_again = false;
+    // What is asked for each alone to begin with is not asked again.
+    let mut at_first = queue.len();
+    let (mut refused, mut reads) = (0, 0_usize);
     while let Some(mut part) = queue.pop_front() {
+        let is_again = at_first == 0;
+        at_first = at_first.saturating_sub(1);
         part.retain(|member| !read_alone.contains(member));
         if part.is_empty() {
             continue;
         }
-        if is_again && (spending.left == 0 || spending.failures >= MOST_FAILURES) {
+        let is_down = spending.failures >= MOST_FAILURES;
+        if (is_again && spending.left == 0) || (is_down && reads > 0) {
             reader.give_up(&part);
             continue;
         }
         spending.checkpoint.check().await?;
         let end = reader.read(&part).await;
+        reads += 1;
         spending.count(end.requests.max(1), is_again);
-        is_again = true;
         let is_alone = part.len() == 1;
         if is_alone {
             read_alone.extend(part.iter().copied());
@@ -146,7 +154,16 @@ pub(super) async fn read_by_halves(
                 !is_alone && !is_of_everybody(*error)
             }
         };
-        if is_split {
+        refused += usize::from(matches!(
+            end.outcome,
+            PartOutcome::Failed(ErrorKind::InvalidRequest)
+        ));
+        if is_split && refused >= MOST_REFUSALS {
+            // It is not the number that is refused, but the list.
+            for alone in each_alone(&part).into_iter().rev() {
+                queue.push_front(alone);
+            }
+        } else if is_split {
             let (first, second) = part.split_at(part.len() / 2);
             queue.push_front(second.to_vec());
             queue.push_front(first.to_vec());

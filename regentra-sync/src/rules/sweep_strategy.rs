@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
+use super::known_runs::KnownRuns;
 use crate::model::{
-    OrganizationListHabit, Report, StrategyChoice, StrategyCosts, StrategyReason, SweepStrategy,
+    MappingId, OrganizationListHabit, Report, StrategyChoice, StrategyCosts, StrategyReason,
+    SweepStrategy,
 };
 
 /// The most organizations of one group. The filter that names them is some 1,500 characters long then.
@@ -123,6 +125,23 @@ fn cheapest(known: &Known, costs: StrategyCosts) -> (SweepStrategy, StrategyReas
 }
 
 impl Known {
+    /// What the last runs say of these organizations.
+    pub(crate) fn of(
+        organizations: impl Iterator<Item = MappingId>,
+        reports: Vec<Report>,
+        mut runs: KnownRuns,
+    ) -> Self {
+        Self {
+            customers: organizations
+                .map(|mapping| runs.rows.remove(&mapping))
+                .collect(),
+            reports,
+            page_sizes: runs.pass.page_sizes,
+            organization_list: runs.pass.organization_list,
+            tenant_devices: runs.pass.tenant_devices,
+        }
+    }
+
     /// The rows of every customer: what is known, and for the others what those that are known have on average.
     fn rows(&self) -> Vec<BTreeMap<Report, u64>> {
         let known: Vec<_> = self.customers.iter().flatten().collect();

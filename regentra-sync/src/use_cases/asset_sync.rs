@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     integration::{Integration, LeaseGuard, RACES, busy, superseded},
-    sweep_group::{KnownRuns, StillConnected},
+    sweep_group::StillConnected,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -15,10 +15,10 @@ use crate::{
         Actor, Asset, AssetId, AuditDetails, AuditRow, CompanyId, Credential, CredentialId,
         DeviceList, EventId, LeaseKey, Mapping, MappingId, MspOrgId, OrganizationId,
         OrganizationListHabit, Pass, RegionKey, Report, RunKind, RunOutcome, RunReading, RunRecord,
-        RunSubject, SettingsGuard, SweepStrategy, SyncCounts, TenantView,
+        RunSubject, SettingsGuard, StrategyChoice, SweepStrategy, SyncCounts, TenantView,
     },
     ninjaone::{Access, DeviceListRequest, DeviceLists, DeviceListsRequest},
-    rules::{GROUP_DEVICES, GROUP_ORGANIZATIONS, SyncPlan, SyncTarget, sync_plan},
+    rules::{GROUP_DEVICES, GROUP_ORGANIZATIONS, KnownRuns, SyncPlan, SyncTarget, sync_plan},
     schedule::{RequestedSyncEvent, SyncEvent},
     store::{AssetCommit, AssetFilter, CommitOutcome, Guard, RunFilter, RunPage},
 };
@@ -396,6 +396,18 @@ impl Integration {
             alone.collect()
         };
         if mappings.len() < FEWEST_TOGETHER {
+            return Ok(each_alone(mappings));
+        }
+        let store = &self.inner.store;
+        let settings = store
+            .connection_settings(run.msp, run.credential.id)
+            .await?;
+        // Settings that cannot be read fail each organization by itself, and say so.
+        let applied = self
+            .inner
+            .policy
+            .apply(&settings.unwrap_or_default().settings);
+        if !applied.is_ok_and(|of| of.sweep_strategy != StrategyChoice::PerCustomer) {
             return Ok(each_alone(mappings));
         }
         let runs = self.views().runs(run.msp).await?;

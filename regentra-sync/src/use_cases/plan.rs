@@ -8,7 +8,6 @@ use super::{
     asset_sync::{MappingSync, SyncOutcome},
     evidence_sweep::SweepOutcome,
     integration::Integration,
-    sweep_group::KnownRuns,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -18,7 +17,7 @@ use crate::{
         RunSubject, StrategyChoice,
     },
     ninjaone::reports_besides_devices,
-    rules::{FEW_CUSTOMERS, Known, StrategyPlan, strategy_plan},
+    rules::{FEW_CUSTOMERS, Known, KnownRuns, StrategyPlan, strategy_plan},
     schedule::{
         Attempt, Event, EventEnd, EventOutcome, GroupedSweep, PlanCursor, PlanKind, PlanPage,
         RequestedSyncEvent, Retry, SweepEvent, SweepGroup, SyncEvent, spread,
@@ -248,16 +247,7 @@ impl Integration {
             &applied.custom_fields,
             applied.kinds_in_use,
         ));
-        let customers = organizations
-            .map(|mapping| known.rows.remove(&mapping))
-            .collect();
-        let known = Known {
-            customers,
-            reports,
-            page_sizes: known.pass.page_sizes,
-            organization_list: known.pass.organization_list,
-            tenant_devices: known.pass.tenant_devices,
-        };
+        let known = Known::of(organizations, reports, known);
         Ok(strategy_plan(applied.sweep_strategy, &known))
     }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use ninjaone_client::Lane;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::{
     evidence_sweep::{Prepared, SweepOutcome, Swept},
@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::Progress,
     model::{
-        Actor, AuditDetails, AuditRow, CredentialGuard, CredentialId, LeaseKey, MappingId,
+        Actor, AuditDetails, AuditRow, CredentialGuard, CredentialId, LeaseKey,
         MspOrgId, OrganizationListHabit, Pass, Report, RunKind, RunOutcome, RunReading, RunRecord,
         RunSubject, SignatureAges,
     },
@@ -20,56 +20,13 @@ use crate::{
         Assessment, AssessmentRequest, Checkpoint, GroupAssessment, GroupCounts, GroupMember,
         GroupRequest,
     },
+    rules::KnownRuns,
     schedule::{SweepEvent, SweepGroup},
     store::Guard,
 };
 
-/// How long it is believed what a tenant makes of lists of organizations: servers are updated.
-const HABITS_LAST: Duration = Duration::days(7);
-
 /// So many requests may always be spent on reading again.
 const READ_AGAIN: u64 = 64;
-
-/// What is known of a connection's sweeps from its last runs.
-#[derive(Debug, Default)]
-pub(super) struct KnownRuns {
-    /// Rows of each customer, by report.
-    pub(super) rows: BTreeMap<MappingId, BTreeMap<Report, u64>>,
-    /// What the last pass showed of the server.
-    pub(super) pass: Pass,
-}
-
-impl KnownRuns {
-    /// Of the runs of an MSP, those of this connection.
-    pub(super) fn of(
-        runs: &[RunRecord],
-        credential: CredentialId,
-        kind: RunKind,
-        now: OffsetDateTime,
-    ) -> Self {
-        let mut known = Self::default();
-        let of_connection = runs
-            .iter()
-            .filter(|run| run.subject.credential == credential && run.subject.kind == kind);
-        for run in of_connection {
-            let Some(reading) = &run.reading else {
-                continue;
-            };
-            match (run.subject.mapping, &reading.pass) {
-                (Some(mapping), _) => {
-                    known.rows.insert(mapping, reading.rows.clone());
-                }
-                (None, Some(pass)) => known.pass = pass.clone(),
-                (None, None) => {}
-            }
-            if run.subject.mapping.is_none() && now - run.finished_at > HABITS_LAST {
-                known.pass.organization_list.clear();
-                known.pass.tenant_devices = None;
-            }
-        }
-        known
-    }
-}
 
 /// Ends a pass whose connection was disconnected or connected anew.
 #[derive(Debug)]
@@ -164,11 +121,7 @@ impl Integration {
             let (swept, reading) = swept?;
             let outcome = outcome_of(&swept);
             record = Some(RunRecord {
-                subject: RunSubject {
-                    kind: RunKind::EvidenceSweep,
-                    credential,
-                    mapping: None,
-                },
+                subject: subject_of(credential),
                 started_at,
                 finished_at: self.now(),
                 outcome,
@@ -267,12 +220,12 @@ impl Integration {
             connection,
         };
         // At worst it costs as much as it would for each alone.
-        let alone = 10 * members.len() as u64;
+        let alone = 12 * members.len() as u64;
         let request = GroupRequest {
             members: &members,
             strategy: group.strategy,
             organization_list: &known.pass.organization_list,
-            read_again: alone.max(READ_AGAIN),
+            read_again: alone + READ_AGAIN,
             checkpoint: &checkpoint,
         };
         let assess = self.inner.ninjaone.assess_group(&access, request);
@@ -289,17 +242,24 @@ impl Integration {
                 *rows.entry(*report).or_default() += of;
             }
         }
+        // The record of a connection's passes is one: it adds up those of a tick.
+        let before = runs.iter().find(|run| {
+            run.subject == subject_of(credential) && run.started_at >= group.scheduled_at
+        });
+        let pass_before = before.and_then(|run| run.reading.as_ref()?.pass.as_ref());
         let reading = GroupReading {
-            requests: counts.requests,
+            requests: counts.requests + before.map_or(0, |run| run.requests),
             reading: RunReading {
                 strategy: group.strategy,
                 rows,
                 pass: Some(Pass {
-                    organizations: members.len() as u64,
+                    organizations: members.len() as u64
+                        + pass_before.map_or(0, |pass| pass.organizations),
                     page_sizes: counts.page_sizes.clone(),
                     organization_list: remembered(known.pass.organization_list.clone(), &counts),
                     tenant_devices: counts.tenant_devices.or(known.pass.tenant_devices),
-                    read_again: counts.read_again,
+                    read_again: counts.read_again
+                        + pass_before.map_or(0, |pass| pass.read_again),
                 }),
             },
         };
@@ -373,6 +333,15 @@ impl Integration {
             "swept many customers"
         );
         Ok(())
+    }
+}
+
+/// Whose record the passes of a connection replace.
+const fn subject_of(credential: CredentialId) -> RunSubject {
+    RunSubject {
+        kind: RunKind::EvidenceSweep,
+        credential,
+        mapping: None,
     }
 }
 

@@ -12,10 +12,13 @@ use crate::{
     error::{ErrorKind, Result},
     host::Policy,
     model::{
-        BudgetUsage, CompanyId, Credential, CredentialId, Grant, Mapping, MappingId, MappingState,
-        MspOrgId, NINJAONE_WINDOWS, OrganizationId, PortalCompany, RegionKey, RunKind, RunOutcome,
-        RunRecord, Sensitive, TenantView, is_readable,
+        BudgetUsage, CompanyId, ConnectionSettings, Credential, CredentialId, Grant, Mapping,
+        MappingId, MappingState, MspOrgId, NINJAONE_WINDOWS, OrganizationId, PortalCompany,
+        RegionKey, Report, RunKind, RunOutcome, RunRecord, Sensitive, StrategyCosts,
+        StrategyReason, SweepStrategy, TenantView, is_readable,
     },
+    ninjaone::reports_besides_devices,
+    rules::{Known, KnownRuns, strategy_plan},
 };
 
 /// What an operator's card shows of one region.
@@ -58,6 +61,8 @@ pub struct ConnectionStatus {
     /// When evidence sweeps are due next; `None` while disconnected.
     #[serde(with = "time::serde::rfc3339::option")]
     pub next_evidence_sweep: Option<OffsetDateTime>,
+    /// How the sweeps of its customers are read, and what that costs; `None` while none is promoted.
+    pub sweeps: Option<SweepCost>,
     /// Requests used of the budget.
     pub budget: BudgetUsage,
     /// Requests allowed in any minute, and in any hour.
@@ -65,6 +70,19 @@ pub struct ConnectionStatus {
     /// The last run that failed, unless a later one of its subject succeeded; or one of the whole region, unless a later one of
     /// anything in it succeeded.
     pub last_error: Option<LastRun>,
+}
+
+/// How the sweeps of a connection are read, and what that costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SweepCost {
+    /// How those of the next tick are read.
+    pub strategy: SweepStrategy,
+    /// Why.
+    pub reason: StrategyReason,
+    /// What each strategy would cost for a tick, in requests, by what the last runs have read.
+    pub costs: StrategyCosts,
+    /// What the last runs did cost, in requests.
+    pub last: u64,
 }
 
 /// Organizations by what was decided about them.
@@ -172,7 +190,9 @@ impl Snapshot {
             mappings,
             runs,
             budget,
+            settings,
         } = connection;
+        let sweeps = sweep_cost(self, connection, policy, settings);
         let runs: Vec<_> = runs.iter().collect();
         let last = |kind| {
             let of_kind = runs.iter().filter(|record| record.subject.kind == kind);
@@ -218,6 +238,7 @@ impl Snapshot {
             next_evidence_sweep: credential
                 .is_active
                 .then(|| policy.evidence_sweep.next(self.now)),
+            sweeps,
             budget: *budget,
             budget_limits: (NINJAONE_WINDOWS[0].limit, NINJAONE_WINDOWS[1].limit),
             last_error: failed
@@ -225,6 +246,48 @@ impl Snapshot {
                 .map(|record| LastRun::from(*record)),
         }
     }
+}
+
+fn sweep_cost(
+    snapshot: &Snapshot,
+    connection: &ConnectionSnapshot,
+    policy: &Policy,
+    settings: &ConnectionSettings,
+) -> Option<SweepCost> {
+    let promoted = connection.mappings.iter().filter(|mapping| {
+        let company = mapping.state.company();
+        let company = company.and_then(|company| snapshot.companies.get(&company));
+        company.is_some_and(|company| company.converted_to.is_some())
+    });
+    let promoted: Vec<_> = promoted.map(|mapping| mapping.id).collect();
+    let applied = policy.apply(settings).ok()?;
+    if promoted.is_empty() {
+        return None;
+    }
+    let kind = RunKind::EvidenceSweep;
+    let known = KnownRuns::of(
+        &connection.runs,
+        connection.credential.id,
+        kind,
+        snapshot.now,
+    );
+    let mut reports = vec![Report::Devices];
+    reports.extend(reports_besides_devices(
+        &applied.custom_fields,
+        applied.kinds_in_use,
+    ));
+    let known = Known::of(promoted.into_iter(), reports, known);
+    let plan = strategy_plan(applied.sweep_strategy, &known);
+    let sweeps = connection
+        .runs
+        .iter()
+        .filter(|run| run.subject.kind == kind);
+    Some(SweepCost {
+        strategy: plan.strategy,
+        reason: plan.reason,
+        costs: plan.costs,
+        last: sweeps.map(|run| run.requests).sum(),
+    })
 }
 
 /// Whether the last that NinjaOne said of this connection is that it has to be authorized again.

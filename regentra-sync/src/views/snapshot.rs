@@ -7,7 +7,10 @@ use time::OffsetDateTime;
 use super::{Views, asset_doubts::AssetDoubt};
 use crate::{
     error::Result,
-    model::{BudgetUsage, CompanyId, Credential, Mapping, MspOrgId, PortalCompany, RunRecord},
+    model::{
+        BudgetUsage, CompanyId, ConnectionSettings, Credential, Mapping, MspOrgId, PortalCompany,
+        RunRecord,
+    },
 };
 
 /// What is stored of an MSP at one moment, as far as several rows together say how it stands.
@@ -36,6 +39,7 @@ pub(super) struct ConnectionSnapshot {
     /// The last run of each subject, without those that lie in the future.
     pub(super) runs: Vec<RunRecord>,
     pub(super) budget: BudgetUsage,
+    pub(super) settings: ConnectionSettings,
 }
 
 impl Views {
@@ -61,6 +65,11 @@ impl Views {
                 runs: of_it.cloned().collect(),
                 mappings: store.mappings(msp, credential.id).await?,
                 budget: store.budget_usage(&credential.fingerprint).await?,
+                settings: store
+                    .connection_settings(msp, credential.id)
+                    .await?
+                    .unwrap_or_default()
+                    .settings,
                 credential,
             });
         }

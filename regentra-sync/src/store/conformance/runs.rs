@@ -68,7 +68,7 @@ fn record(world: &World<'_>, minutes: i64) -> RunRecord {
         requests: 3,
         reading: Some(crate::model::RunReading::of_customer(
             crate::model::SweepStrategy::Group,
-            std::collections::BTreeMap::from([(crate::model::Report::OsPatches, 7)]),
+            std::collections::BTreeMap::from([(Report::OsPatches, 7)]),
         )),
     }
 }

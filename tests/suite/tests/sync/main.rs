@@ -51,6 +51,7 @@ mod scheduler;
 mod settings;
 mod settings_over_http;
 mod status;
+mod strategies;
 mod tickets;
 mod two_regions;
 mod views;

@@ -1,0 +1,552 @@
+//! One pass for many customers says of each what its own sweep would have said, whatever the server does.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration as Wait};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use ninjaone_simulator::{
+    Clock as TenantClock, CursorHabit, Damage, ErrorShape, Fault, FaultRule, Half, Harm,
+    NotAvailable, Parameter, Preset, RetryAfter, Shape, Tenant, TenantBuilder, front::in_process,
+};
+use regentra_evidence::SignalKind;
+use regentra_harness::plan::PlanAll as _;
+use regentra_sync::{
+    Choice, Connect, Discover, Integration, MapOrganization, Promote,
+    host::{ManualClock, Policy, StoreClock},
+    model::{
+        Actor, AuditDetails, ComplianceOrgId, CredentialId, EventId, Mapping, MspOrgId,
+        OrganizationListHabit, RegionKey, Report, RunKind, RunRecord, StrategyChoice,
+        StrategyReason, SweepStrategy,
+    },
+    ninjaone::NinjaOneApi,
+    ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError, TransportErrorKind},
+    schedule::{Cadence, Event, EventEnd, EventOutcome, PlanKind},
+    seal::{KeyId, Keyring, MasterKey},
+    store::{AssetFilter, AuditFilter, AuditPage, MemoryStore, Store},
+};
+use time::{Duration, OffsetDateTime, macros::datetime};
+use uuid::Uuid;
+
+const NOW: OffsetDateTime = datetime!(2026-11-23 06:31 UTC);
+
+#[derive(Debug)]
+struct InProcess(in_process::Front);
+
+#[async_trait]
+impl Transport for InProcess {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, TransportError> {
+        let broken = |_| TransportError::new(TransportErrorKind::Incomplete);
+        self.0.call(request).await.map_err(broken)
+    }
+}
+
+/// A host over a tenant, every organization of which is mapped and promoted. Two of them over equal tenants have equal ids.
+struct Scene {
+    front: in_process::Front,
+    store: Arc<dyn Store>,
+    integration: Integration,
+    clock: ManualClock,
+    mappings: Vec<Mapping>,
+}
+
+fn msp() -> MspOrgId {
+    MspOrgId::from_uuid(Uuid::from_u128(1))
+}
+
+fn customer(organization: i64) -> ComplianceOrgId {
+    ComplianceOrgId::from_uuid(Uuid::from_u128(
+        1_000 + u128::try_from(organization).unwrap(),
+    ))
+}
+
+impl Scene {
+    async fn new(tenant: Tenant, choice: StrategyChoice) -> Self {
+        let (id, secret) = (
+            tenant.client_id().to_owned(),
+            tenant.client_secret().to_owned(),
+        );
+        let front = in_process::serve_with(tenant, TenantClock::fixed(NOW));
+        let clock = ManualClock::at(NOW);
+        let store = MemoryStore::new().with_clock(StoreClock::of(clock.clone()));
+        let store: Arc<dyn Store> = Arc::new(store);
+        let key = |byte| MasterKey::from_bytes([byte; 32]);
+        let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
+        let retry = RetryPolicy::default().backoff(Wait::from_millis(1), Wait::from_millis(5));
+        let ninjaone = NinjaOneApi::new()
+            .rate_limit(RateLimit::unlimited())
+            .retry(retry)
+            .transport(Arc::new(InProcess(front.clone())));
+        let policy = Policy::default()
+            .allow_hosts(|_| true)
+            .sweep_strategy(choice);
+        let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(ninjaone))
+            .clock(Arc::new(clock.clone()))
+            .policy(policy)
+            .build();
+        let region = RegionKey::parse(&front.url()).unwrap();
+        let (actor, event) = (Actor::Schedule, |what: &str| {
+            EventId::of_request("scene", what)
+        });
+        let connect = Connect {
+            event: event("connect"),
+            region: region.clone(),
+            client_id: id.into(),
+            client_secret: secret.into(),
+            allow_duplicate: false,
+            actor,
+        };
+        integration.connect(msp(), connect).await.unwrap();
+        let discover = Discover {
+            region: region.clone(),
+            actor,
+            event: event("discover"),
+        };
+        integration.discover(msp(), discover).await.unwrap();
+        let credential = CredentialId::of(msp(), &region);
+        for mapping in store.mappings(msp(), credential).await.unwrap() {
+            let map = MapOrganization {
+                mapping: mapping.id,
+                choice: Choice::CreateNew,
+                actor,
+                event: event(&format!("map {}", mapping.id)),
+            };
+            let mapped = integration.map(msp(), map).await.unwrap();
+            let promote = Promote {
+                company: mapped.mapping.state.company().unwrap(),
+                compliance_org: customer(mapping.external_org_id.get()),
+                actor,
+                event: event(&format!("promote {}", mapping.id)),
+            };
+            integration.promote(msp(), promote).await.unwrap();
+        }
+        let mappings = store.mappings(msp(), credential).await.unwrap();
+        front.tenant().clear_requests();
+        Self {
+            front,
+            store,
+            integration,
+            clock,
+            mappings,
+        }
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        use regentra_sync::host::Clock as _;
+        self.clock.now()
+    }
+
+    async fn planned(&self) -> Vec<Event> {
+        let tick = Cadence::EVIDENCE_SWEEP.last(self.now());
+        let planned = self.integration.plan_all(PlanKind::EvidenceSweep, tick);
+        planned.await.unwrap()
+    }
+
+    /// Sweeps everything that the present tick plans, and moves on to the next tick.
+    async fn sweep(&self) -> Vec<EventEnd> {
+        let mut ends = Vec::new();
+        for event in self.planned().await {
+            ends.push(self.integration.handle(&event, 1).await);
+        }
+        self.clock.advance(Duration::hours(6));
+        ends
+    }
+
+    async fn sync(&self) -> Vec<EventEnd> {
+        let tick = Cadence::ASSET_SYNC.last(self.now());
+        let planned = self.integration.plan_all(PlanKind::AssetSync, tick);
+        let mut ends = Vec::new();
+        for event in planned.await.unwrap() {
+            ends.push(self.integration.handle(&event, 1).await);
+        }
+        ends
+    }
+
+    fn requests(&self) -> usize {
+        let tenant = self.front.tenant();
+        tenant
+            .requests()
+            .iter()
+            .filter(|request| request.path.starts_with("/v2/"))
+            .count()
+    }
+
+    /// Everything that an auditor and the ticket system see, as text.
+    async fn remembered(&self) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        for mapping in &self.mappings {
+            let (name, customer) = (
+                mapping.external_org_id,
+                customer(mapping.external_org_id.get()),
+            );
+            let signals = self
+                .store
+                .current_signals(customer, OffsetDateTime::UNIX_EPOCH);
+            for stored in signals.await.unwrap() {
+                let key = format!("{name} {} as it is", stored.signal.kind().as_str());
+                all.insert(key, serde_json::to_string(&stored).unwrap());
+            }
+            for kind in SignalKind::ALL {
+                let chain = self
+                    .store
+                    .evidence_chain(customer, mapping.id, kind, 0, 100);
+                for (place, row) in chain.await.unwrap().into_iter().enumerate() {
+                    let key = format!("{name} {} record {place}", kind.as_str());
+                    all.insert(key, format!("{row:?}"));
+                }
+            }
+        }
+        let outbox = self.store.outbox(msp(), self.now(), 1_000).await.unwrap();
+        for row in outbox {
+            all.insert(format!("outbox {}", row.id), format!("{row:?}"));
+        }
+        all
+    }
+
+    async fn assets(&self) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        for mapping in &self.mappings {
+            let assets = self
+                .store
+                .assets(msp(), AssetFilter::Mapping(mapping.id))
+                .await;
+            for asset in assets.unwrap() {
+                all.insert(asset.id.to_string(), serde_json::to_string(&asset).unwrap());
+            }
+        }
+        all
+    }
+
+    async fn runs(&self) -> Vec<RunRecord> {
+        self.store.runs(msp()).await.unwrap()
+    }
+
+    /// What the last pass made of lists of organizations.
+    async fn habits(&self, kind: RunKind) -> BTreeMap<Report, OrganizationListHabit> {
+        let runs = self.runs().await;
+        let mut of_pass = runs
+            .into_iter()
+            .filter(|run| run.subject.kind == kind && run.subject.mapping.is_none());
+        let pass = of_pass.next().unwrap().reading.unwrap().pass.unwrap();
+        pass.organization_list
+    }
+}
+
+/// A tenant of some customers of every character.
+fn tenant(seed: u64, organizations: usize, devices: usize) -> TenantBuilder {
+    Tenant::builder(NOW)
+        .preset(Preset::Mixed, seed, organizations * devices)
+        .organization_count(organizations)
+}
+
+/// What every strategy remembers of equal tenants with these faults, in two ticks: the first is a dry run, and the second opens tickets.
+async fn compare(what: &str, build: impl Fn() -> Tenant, faults: impl Fn() -> Vec<FaultRule>) {
+    let mut alone: Option<(BTreeMap<String, String>, BTreeMap<String, String>)> = None;
+    for choice in [
+        StrategyChoice::PerCustomer,
+        StrategyChoice::Group,
+        StrategyChoice::WholeTenant,
+    ] {
+        let scene = Scene::new(build(), choice).await;
+        scene.front.tenant().faults(faults());
+        scene.sync().await;
+        for tick in 0..2 {
+            scene.sweep().await;
+            let _ = tick;
+        }
+        let remembered = (scene.remembered().await, scene.assets().await);
+        match &alone {
+            None => alone = Some(remembered),
+            Some(alone) => {
+                for (of, is) in [(&alone.0, &remembered.0), (&alone.1, &remembered.1)] {
+                    for (key, value) in of {
+                        assert_eq!(is.get(key), Some(value), "{what}, {choice}: {key}");
+                    }
+                    assert_eq!(is.len(), of.len(), "{what}, {choice}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_strategy_says_the_same_of_every_customer() {
+    for (seed, organizations, devices) in [(1, 12, 8), (2, 7, 3), (3, 25, 2)] {
+        let build = || tenant(seed, organizations, devices).build();
+        compare("as it is", build, Vec::new).await;
+    }
+    for preset in [
+        Preset::Empty,
+        Preset::Dark,
+        Preset::Failing,
+        Preset::NetworkOnly,
+    ] {
+        let build = || {
+            let tenant = Tenant::builder(NOW).preset(preset, 5, 40);
+            tenant.organization_count(6).build()
+        };
+        compare("a preset", build, Vec::new).await;
+    }
+    for shape in Shape::ALL {
+        let build = || tenant(4, 6, 6).shape(shape).build();
+        compare("a shape", build, Vec::new).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_strategy_says_the_same_whatever_survivable_the_server_does() {
+    let build = || tenant(9, 8, 6).build();
+    let every = |fault: Fault| vec![FaultRule::from(fault)];
+    for rows in [2, 3, 7, 100, 999] {
+        let what = format!("pages capped at {rows}");
+        compare(&what, build, || every(Fault::PageCapped { rows })).await;
+    }
+    for habit in [
+        CursorHabit::CountOfPage,
+        CursorHabit::CountAbsent,
+        CursorHabit::NameChanges,
+        CursorHabit::AbsentOnLastPage,
+        CursorHabit::PresentOnOnePage,
+    ] {
+        compare("a habit", build, || every(Fault::Cursor(habit))).await;
+    }
+    for parameter in Parameter::ALL {
+        compare("ignored", build, || every(Fault::Ignored(parameter))).await;
+    }
+    compare("filters ignored", build, || every(Fault::FiltersIgnored)).await;
+    compare("busy", build, || {
+        vec![Fault::TooManyRequests(RetryAfter::Seconds(1)).every(3)]
+    })
+    .await;
+    compare("a module is missing", build, || {
+        vec![Fault::NotAvailable(NotAvailable::Forbidden).on("/v2/queries/antivirus-status")]
+    })
+    .await;
+}
+
+/// A tenant's list of organizations that is answered wrongly, for devices, for a report, for activities and for all.
+fn wrong_lists() -> Vec<(&'static str, Vec<FaultRule>)> {
+    let paths = [
+        "/v2/devices-detailed",
+        "/v2/devices",
+        "/v2/queries/volumes",
+        "/v2/queries/antivirus-status",
+        "/v2/queries/os-patches",
+        "/v2/queries/os-patch-installs",
+        "/v2/queries/software-patches",
+        "/v2/queries/software-patch-installs",
+        "/v2/activities",
+        "/v2/*",
+    ];
+    let mut all = Vec::new();
+    for path in paths {
+        for fault in [
+            Fault::Ignored(Parameter::DeviceFilterIn),
+            Fault::MatchesNothing(Parameter::DeviceFilterIn),
+            Fault::Refused(Parameter::DeviceFilterIn),
+            Fault::Halved(Half::Organizations),
+            Fault::TooLong {
+                bytes: 300,
+                status: 414,
+            },
+        ] {
+            all.push((path, vec![fault.on(path)]));
+        }
+    }
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_organizations_that_is_answered_wrongly_leads_to_the_right_verdicts() {
+    for (path, faults) in wrong_lists() {
+        let build = || tenant(6, 10, 4).build();
+        let what = format!("{path} {faults:?}");
+        compare(&what, build, || faults.clone()).await;
+    }
+}
+
+/// The first device of an organization in the middle of the list.
+fn some_device(tenant: &Tenant) -> i64 {
+    let organization = &tenant.organizations()[4]["id"];
+    let devices = tenant.devices();
+    let own = devices
+        .iter()
+        .find(|device| device["organizationId"] == *organization);
+    own.unwrap()["id"].as_i64().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_row_or_a_report_that_fails_is_of_the_customers_that_it_is_of_alone() {
+    let build = || tenant(8, 9, 5).build();
+    let device = some_device(&build());
+    for (path, harm) in [
+        (
+            "/v2/devices-detailed",
+            Damage::to("id", Harm::Word).of_id(device),
+        ),
+        (
+            "/v2/devices-detailed",
+            Damage::to("organizationId", Harm::Object).of_id(device),
+        ),
+        ("/v2/devices", Damage::to("id", Harm::Word).of_id(device)),
+        (
+            "/v2/queries/volumes",
+            Damage::to("deviceId", Harm::Word).of_device(device),
+        ),
+        (
+            "/v2/queries/os-patches",
+            Damage::to("deviceId", Harm::List).of_device(device),
+        ),
+        (
+            "/v2/activities",
+            Damage::to("statusCode", Harm::Object).of_device(device),
+        ),
+    ] {
+        let what = format!("a lost row of {path}");
+        compare(&what, build, || vec![Fault::Damaged(harm.clone()).on(path)]).await;
+    }
+    for path in [
+        "/v2/queries/volumes",
+        "/v2/queries/os-patches",
+        "/v2/activities",
+    ] {
+        compare("always down", build, || {
+            vec![Fault::ServiceUnavailable.on(path)]
+        })
+        .await;
+    }
+    // A report that fails for one organization, however many it is asked for with.
+    let organization = build().organizations()[2]["id"].as_i64().unwrap();
+    let text = organization.to_string();
+    for path in [
+        "/v2/devices-detailed",
+        "/v2/queries/volumes",
+        "/v2/queries/os-patch-installs",
+    ] {
+        let what = format!("{path} fails for one");
+        compare(&what, build, || {
+            let error = Fault::Error {
+                status: 500,
+                shape: ErrorShape::ResultCode,
+            };
+            vec![error.on(path).whose_query_contains(&text)]
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_leaves_out_organizations_is_found_out_and_remembered() {
+    for (fault, habit) in [
+        (
+            Fault::Halved(Half::Organizations),
+            OrganizationListHabit::LeavesOut,
+        ),
+        (
+            Fault::MatchesNothing(Parameter::DeviceFilterIn),
+            OrganizationListHabit::LeavesOut,
+        ),
+        (
+            Fault::Refused(Parameter::DeviceFilterIn),
+            OrganizationListHabit::Refused,
+        ),
+    ] {
+        let scene = Scene::new(tenant(6, 12, 6).build(), StrategyChoice::Cheapest).await;
+        scene.front.tenant().fault(fault.on("/v2/*"));
+        let planned = scene.planned().await;
+        assert!(matches!(planned.as_slice(), [Event::SweepGroup(_)]));
+        scene.sweep().await;
+        let habits = scene.habits(RunKind::EvidenceSweep).await;
+        assert_eq!(habits[&Report::Devices], habit);
+        // From now on each is read alone.
+        let planned = scene.planned().await;
+        assert_eq!(planned.len(), 12);
+        assert!(
+            planned
+                .iter()
+                .all(|event| matches!(event, Event::EvidenceSweep(_)))
+        );
+    }
+    let scene = Scene::new(tenant(6, 12, 6).build(), StrategyChoice::Cheapest).await;
+    scene.sweep().await;
+    let habits = scene.habits(RunKind::EvidenceSweep).await;
+    assert!(
+        habits
+            .values()
+            .all(|habit| *habit == OrganizationListHabit::Honoured),
+        "{habits:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_customers_cost_few_requests_and_the_audit_trail_says_so() {
+    let scene = Scene::new(tenant(6, 12, 6).build(), StrategyChoice::Cheapest).await;
+    scene.sweep().await;
+    scene.front.tenant().clear_requests();
+    let planned = scene.planned().await;
+    let [Event::SweepGroup(group)] = planned.as_slice() else {
+        panic!("{planned:?}");
+    };
+    assert_eq!(
+        (group.strategy, group.reason),
+        (SweepStrategy::Group, StrategyReason::Cheapest)
+    );
+    let ends = scene.sweep().await;
+    assert_eq!(ends[0].outcome, EventOutcome::Done);
+    assert!(scene.requests() <= 30, "{}", scene.requests());
+    let audit = scene
+        .store
+        .msp_audit(msp(), AuditPage::first(AuditFilter::default(), 100))
+        .await
+        .unwrap();
+    let told = audit.iter().find_map(|row| match &row.details {
+        AuditDetails::GroupSwept {
+            costs,
+            committed,
+            requests,
+            ..
+        } => Some((*costs, *committed, *requests)),
+        _ => None,
+    });
+    let (costs, committed, requests) = told.unwrap();
+    assert_eq!((committed, requests), (12, scene.requests() as u64));
+    assert!(costs.group < costs.per_customer);
+    // Delivered again, it asks for nothing.
+    scene.front.tenant().clear_requests();
+    let again = scene.integration.handle(&planned[0], 2).await;
+    assert_eq!(again.outcome, EventOutcome::DoneBefore);
+    assert_eq!(scene.requests(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_moves_during_the_pass_counts_where_it_is() {
+    for request in [2, 4, 8, 11] {
+        let scene = Scene::new(tenant(6, 8, 6).build(), StrategyChoice::Group).await;
+        let (device, to) = {
+            let tenant = scene.front.tenant();
+            let to = tenant.organizations()[6]["id"].as_i64().unwrap();
+            (some_device(&tenant), to)
+        };
+        let moves = Fault::DeviceMoves {
+            device,
+            organization: to,
+        };
+        scene
+            .front
+            .tenant()
+            .fault(moves.starting_at(request).once());
+        let ends = scene.sweep().await;
+        assert_eq!(ends[0].outcome, EventOutcome::Done, "{request}");
+        // Whoever had it and whoever has it are as their own sweeps would have found them afterwards.
+        let alone = {
+            let tenant = tenant(6, 8, 6).build();
+            let scene = Scene::new(tenant, StrategyChoice::PerCustomer).await;
+            scene.front.tenant().move_device(device, to);
+            scene.sweep().await;
+            scene.remembered().await
+        };
+        assert_eq!(scene.remembered().await, alone, "{request}");
+    }
+}
