@@ -318,15 +318,19 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
 
     /// Whether a page that failed is asked for again in a smaller size.
     fn asks_for_less(&mut self, error: &Error) -> bool {
+        let operation = self.first.endpoint().operation;
         let (Some(read), Some(reason)) = (&mut self.read, PageSizeReason::of(error)) else {
             return false;
         };
+        if error.operation() != operation {
+            // It was the token that could not be got.
+            return false;
+        }
         let place = match self.pages {
             0 => Place::First,
             _ if self.walk.is_by_id() => Place::LaterById,
             _ => Place::LaterByCursor,
         };
-        let operation = self.first.endpoint().operation;
         let sizes = &self.client.inner.page_sizes;
         let (again, change) = sizes.fail(operation, read, reason, place);
         self.tell_page_size(change);

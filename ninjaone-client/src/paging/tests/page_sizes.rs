@@ -358,6 +358,19 @@ async fn what_is_no_matter_of_size_is_not_asked_for_in_another() {
     assert_eq!(sizes(&script), [5_000]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_token_that_cannot_be_got_is_no_matter_of_size() {
+    for (status, requests) in [(503, 5), (400, 1), (413, 1)] {
+        let script = Scripted::new(move |_| answer(status, r#"{"error":"invalid_request"}"#));
+        let error = volumes(&script.client()).await.unwrap_err();
+        assert_eq!(
+            (error.operation(), error.attempts()),
+            ("oauth.token", requests)
+        );
+        assert_eq!(script.sent().len(), requests as usize, "{status}");
+    }
+}
+
 /// One report is one size: under one cursor another would skip rows.
 #[tokio::test(start_paused = true)]
 async fn a_later_page_of_a_report_is_never_asked_for_in_another_size() {
