@@ -552,7 +552,7 @@ fn fault(kind: u8) -> Answer {
 }
 
 proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
 
     /// Whatever fails above whatever size, and now and then below: every list is whole or an error, and every page of one report
     /// has the size of its first.
