@@ -189,7 +189,7 @@ macro_rules! endpoint {
 
 /// Declares the parameters of an endpoint: by-value setters, and the request they make.
 ///
-/// `page_size` gives the default and the range; `at` the placeholders of the path; `flags` setters without a value;
+/// `page_size` gives the size that the client begins with and the range; `at` the placeholders of the path; `flags` setters without a value;
 /// `local` what is not sent.
 macro_rules! params {
     (
@@ -202,24 +202,13 @@ macro_rules! params {
         $(local {$($(#[$local_doc:meta])* $local:ident: $local_type:ty;)+})?
     ) => {
         $(#[$doc])*
-        #[derive(Clone)]
+        #[derive(Clone, Default)]
         #[must_use]
         pub struct $name {
             $($field: Option<$type>,)*
-            $(#[doc = concat!("Default ", $size)] pub(crate) page_size: u32,)?
+            $(#[doc = concat!("None where the client chooses, which begins with ", $size)] page_size: Option<u32>,)?
             $($($flag: bool,)+)?
             $($($local: Option<$local_type>,)+)?
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self {
-                    $($field: None,)*
-                    $(page_size: $size,)?
-                    $($($flag: false,)+)?
-                    $($($local: None,)+)?
-                }
-            }
         }
 
         impl $name {
@@ -235,10 +224,18 @@ macro_rules! params {
             )*
 
             $(
-                #[doc = concat!("Rows of a page, ", $least, " to ", $most, ". Default ", $size, ".")]
+                #[doc = concat!("Rows of a page, ", $least, " to ", $most, ", for every page of the list.")]
+                ///
+                #[doc = concat!("Default: the client chooses. It begins with ", $size, " and learns from what fails: see")]
+                /// [`ClientBuilder::largest_page`](crate::ClientBuilder::largest_page).
                 pub fn page_size(mut self, rows: u32) -> Self {
-                    self.page_size = rows;
+                    self.page_size = Some(rows);
                     self
+                }
+
+                /// Rows of a page, as long as the client has not chosen.
+                pub(crate) fn page_rows(&self) -> u32 {
+                    self.page_size.unwrap_or($size)
                 }
             )?
 
@@ -258,7 +255,8 @@ macro_rules! params {
                 }
             )+)?
 
-            /// The request for the first page, without I/O.
+            /// The request for the first page, without I/O. Where no page size is set, the client that sends it may choose
+            /// another than it names.
             #[must_use]
             pub fn request(&self $($(, $place: $place_type)+)?) -> $crate::request::Request {
                 let request = $crate::request::Request::new(Self::ENDPOINT) $($(.at($place))+)?;
@@ -274,7 +272,10 @@ macro_rules! params {
                         None => request,
                     };
                 )*
-                $(let request = request.page_size(self.page_size, $least, $most);)?
+                $(
+                    let range = $crate::request::PageRange { begin: $size, least: $least, most: $most };
+                    let request = request.page_size(self.page_size, range);
+                )?
                 $($(let request = if self.$flag { request.with($flag_wire, $flag_value) } else { request };)+)?
                 request
             }

@@ -1,5 +1,6 @@
 //! Building a client.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use http::HeaderValue;
 use crate::client::Inner;
 use crate::limit::{BudgetKey, Lane, Limiter, RateLimit, SharedBudget, limiter_of};
 use crate::oauth::{Credentials, Rotation, TokenCache};
-use crate::paging::{Fences, LearnedOfReports};
+use crate::paging::{Fences, LearnedOfReports, PageSizes};
 use crate::transport::ReqwestTransport;
 use crate::{BaseUrl, Client, Error, Observer, RetryPolicy, Transport};
 
@@ -29,6 +30,8 @@ pub struct ClientBuilder {
     most_pages: u32,
     most_rows: usize,
     largest_content: usize,
+    largest_page: u32,
+    page_sizes: BTreeMap<String, u32>,
     http_client: Option<reqwest::Client>,
     transport: Option<Arc<dyn Transport>>,
     observer: Option<Arc<dyn Observer>>,
@@ -51,6 +54,8 @@ impl ClientBuilder {
             most_pages: 5_000,
             most_rows: 5_000_000,
             largest_content: Fences::DECODED,
+            largest_page: PageSizes::LARGEST,
+            page_sizes: BTreeMap::new(),
             http_client: None,
             transport: None,
             observer: None,
@@ -141,6 +146,39 @@ impl ClientBuilder {
         self
     }
 
+    /// The most rows of a page that it asks for where the caller's parameters set no page size. Default: 5,000.
+    ///
+    /// Without a page size of the caller's own the client begins with 5,000 rows for reports and 1,000 for lists and the activity
+    /// log, or with this where it is less, and learns from what fails, operation by operation. NinjaOne takes at most 10,000 rows
+    /// for reports and 1,000 for the others.
+    ///
+    /// A page that is refused (400, 413), that the server does not manage (5xx, no answer in time, an answer that breaks off,
+    /// after all attempts) or that is larger than this client reads is asked for again in half the size: one that the server does not
+    /// manage once for each list, one that it refuses (400) down to 1,000 rows, others down to 100. The size that worked is
+    /// remembered. Of a report only the first page is asked for again: pages of two sizes under one cursor could skip rows. When a
+    /// later one fails, the report fails, and the next is read in smaller pages.
+    ///
+    /// After 20 full pages the size doubles, up to this ceiling, and below the size that failed last. That one is tried again after
+    /// a day. [`Event::PageSize`](crate::Event::PageSize) says what changes, [`Client::page_sizes`] what holds.
+    pub fn largest_page(mut self, rows: u32) -> Self {
+        self.largest_page = rows;
+        self
+    }
+
+    /// Begins with these page sizes, by operation: what [`Client::page_sizes`] of an earlier process returned.
+    ///
+    /// Operations that this version does not know are ignored. Sizes are raised to 100, and lowered to
+    /// [`largest_page`](Self::largest_page) and to what the endpoint takes.
+    pub fn page_sizes<N: Into<String>>(
+        mut self,
+        sizes: impl IntoIterator<Item = (N, u32)>,
+    ) -> Self {
+        let sizes = sizes.into_iter();
+        self.page_sizes
+            .extend(sizes.map(|(operation, rows)| (operation.into(), rows)));
+        self
+    }
+
     /// Sends through a reqwest client of yours: its proxy, its certificates, its connections.
     ///
     /// Build it with `redirect(Policy::none())` and `retry(reqwest::retry::never())`; this crate cannot check that, and a
@@ -209,6 +247,7 @@ impl ClientBuilder {
             most_pages: self.most_pages,
             most_rows: self.most_rows,
             reports: LearnedOfReports::default(),
+            page_sizes: PageSizes::new(self.largest_page, &self.page_sizes),
             largest_answer: self.largest_answer,
             largest_content: self.largest_content,
             user_agent,

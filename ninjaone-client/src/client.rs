@@ -1,5 +1,6 @@
 //! The client: one pipeline for every request.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use crate::limit::{
 use crate::oauth::{Credentials, Rotation, TOKEN_PATH, Token, TokenAnswer, TokenCache};
 use crate::observer::{Event, Observer, WaitReason};
 use crate::paging::{
-    Fence, Fences, LearnedOfReports, Pager, RawPage, Unreadable, Walk, read_page, read_single,
+    Fence, Fences, LearnedOfReports, PageSizes, Pager, RawPage, Unreadable, Walk, read_page,
+    read_single,
 };
 use crate::request::{Endpoint, Paging, Request, is_dots};
 use crate::response::{self, Failure, RequestKind};
@@ -68,6 +70,7 @@ pub(crate) struct Inner {
     pub(crate) most_pages: u32,
     pub(crate) most_rows: usize,
     pub(crate) reports: LearnedOfReports,
+    pub(crate) page_sizes: PageSizes,
     /// Bytes of a body.
     pub(crate) largest_answer: usize,
     /// Bytes of memory that the content of a body takes.
@@ -114,6 +117,15 @@ impl Client {
     #[must_use]
     pub fn budget(&self) -> BudgetUse {
         self.inner.limiter.used(&self.inner.limit)
+    }
+
+    /// How many rows a page is asked to hold now, by operation, such as `queries.volumes`: of the lists and reports that were read
+    /// without a page size of the caller's own, and of those that [`ClientBuilder::page_sizes`] named.
+    ///
+    /// A host that stores them and hands them to the client it builds next saves that one what this one has learned.
+    #[must_use]
+    pub fn page_sizes(&self) -> BTreeMap<&'static str, u32> {
+        self.inner.page_sizes.all()
     }
 
     /// Gets a token, unless a fresh one is there, and says what is wrong when it cannot.
@@ -166,7 +178,9 @@ impl Client {
             }
             read_single(body, fences)
         }
-        self.call(request, read).await.map(|answer| answer.value)
+        self.call(request, read, self.inner.retry)
+            .await
+            .map(|answer| answer.value)
     }
 
     pub(crate) fn pager<T: DeserializeOwned + Send + 'static>(
@@ -181,6 +195,7 @@ impl Client {
     pub(crate) async fn page<T: DeserializeOwned + Send + 'static>(
         &self,
         request: &Request,
+        retry: RetryPolicy,
     ) -> Result<Answer<RawPage<T>>, Error> {
         fn read<T: DeserializeOwned>(
             status: StatusCode,
@@ -192,7 +207,7 @@ impl Client {
             }
             read_page(body, fences)
         }
-        self.call(request, read).await
+        self.call(request, read, retry).await
     }
 
     pub(crate) fn tell(&self, event: &Event) {
@@ -205,6 +220,7 @@ impl Client {
         &self,
         request: &Request,
         read: Reader<T>,
+        retry: RetryPolicy,
     ) -> Result<Answer<T>, Error> {
         request.validate()?;
         let endpoint = request.endpoint();
@@ -217,10 +233,10 @@ impl Client {
             },
             url: self.inner.base.join(&request.path_and_query()),
             form: None,
-            fences: Fences::of(request.asked_rows(), self.inner.largest_content),
+            fences: Fences::of(request.expected_rows(), self.inner.largest_content),
         };
         let span = tracing::info_span!("ninjaone.operation", operation = call.operation);
-        self.run(&call, read).instrument(span).await
+        self.run(&call, read, retry).instrument(span).await
     }
 
     /// The current token, or a new one.
@@ -274,7 +290,8 @@ impl Client {
                 })
             };
             let span = tracing::info_span!("ninjaone.operation", operation = call.operation);
-            let answer = self.run(&call, read).instrument(span).await?.value;
+            let retry = self.inner.retry;
+            let answer = self.run(&call, read, retry).instrument(span).await?.value;
             self.tell(&Event::Token {
                 valid_for: answer.lifetime(),
             });
@@ -287,6 +304,7 @@ impl Client {
         &self,
         call: &Call,
         read: Reader<T>,
+        retry: RetryPolicy,
     ) -> Result<Answer<T>, Error> {
         let mut attempt = 0;
         let mut spent = Duration::ZERO;
@@ -330,11 +348,7 @@ impl Client {
             {
                 self.inner.limiter.pause(wait.min(LONGEST_PAUSE));
             }
-            match self
-                .inner
-                .retry
-                .decide(failure.outcome, attempt, spent, jitter())
-            {
+            match retry.decide(failure.outcome, attempt, spent, jitter()) {
                 Decision::Stop => {
                     return Err(failure.error.of(call.operation).after_attempts(attempt));
                 }

@@ -100,7 +100,8 @@ async fn retries_are_bounded_by_count_and_deadline() {
     let error = list(&script.client()).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.attempts(), script.asked().len()),
-        (ErrorKind::Server, 5, 5)
+        (ErrorKind::Server, 6, 6),
+        "five, and one in pages of half the size"
     );
     assert!(error.is_retryable());
 

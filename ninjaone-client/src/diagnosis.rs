@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::client::Inner;
 use crate::limit::{BudgetKey, limiter_of};
 use crate::oauth::{Grant, Rotation, TokenCache};
-use crate::paging::LearnedOfReports;
+use crate::paging::{LearnedOfReports, PageSizes};
 use crate::response::RequestKind;
 use crate::{BaseUrl, Client, Error, ErrorKind, RetryPolicy};
 
@@ -111,6 +111,7 @@ impl Client {
             most_pages: inner.most_pages,
             most_rows: inner.most_rows,
             reports: LearnedOfReports::default(),
+            page_sizes: PageSizes::default(),
             largest_answer: inner.largest_answer,
             largest_content: inner.largest_content,
             user_agent: inner.user_agent.clone(),

@@ -63,6 +63,19 @@ pub enum ErrorKind {
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+/// What an error says about the size of the page that was asked for, beside what its kind and its status say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SizeHint {
+    /// Nothing.
+    None,
+    /// The page is larger than this client reads.
+    TooLarge,
+    /// The page broke off.
+    BrokenOff,
+    /// The server asks to wait: the size is not what is wrong.
+    AskedToWait,
+}
+
 #[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
@@ -73,6 +86,7 @@ struct Inner {
     incident_id: Option<String>,
     attempts: u32,
     permanent: bool,
+    size_hint: SizeHint,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -88,6 +102,7 @@ impl Error {
             incident_id: None,
             attempts: 0,
             permanent: false,
+            size_hint: SizeHint::None,
             source: None,
         }))
     }
@@ -118,6 +133,16 @@ impl Error {
     pub(crate) fn permanent(mut self) -> Self {
         self.0.permanent = true;
         self
+    }
+
+    /// What it says about the size of the page that was asked for.
+    pub(crate) fn with_size_hint(mut self, hint: SizeHint) -> Self {
+        self.0.size_hint = hint;
+        self
+    }
+
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        self.0.size_hint
     }
 
     pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {

@@ -50,7 +50,7 @@ pub use oauth::{
     Authorization, AuthorizationCode, Credentials, MemoryTokenStore, PendingAuthorization,
     RefreshToken, Scope, Scopes, TokenStore, TokenStoreError,
 };
-pub use observer::{Event, Observer, WaitReason};
+pub use observer::{Event, Observer, PageSizeReason, WaitReason};
 pub use paging::{Collected, Completeness, MalformedRow, Page, Pager, RepairedField};
 pub use region::{BaseUrl, Region};
 pub use request::{Endpoint, Paging, Request};

@@ -63,6 +63,18 @@ pub enum Event {
         /// What was asked.
         operation: &'static str,
     },
+    /// The client asks for pages of another size from now on, where the caller sets none.
+    #[non_exhaustive]
+    PageSize {
+        /// What is asked.
+        operation: &'static str,
+        /// Rows of a page until now.
+        from: u32,
+        /// Rows of a page from now on.
+        to: u32,
+        /// Why.
+        reason: PageSizeReason,
+    },
     /// A token was got.
     #[non_exhaustive]
     Token {
@@ -87,4 +99,25 @@ pub enum WaitReason {
     RetryAfter,
     /// The pause after a failure.
     Backoff,
+}
+
+/// Why the client asks for pages of another size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PageSizeReason {
+    /// The larger size was refused (400), and the smaller was not.
+    Refused,
+    /// The larger page was too large for the server (413).
+    TooLarge,
+    /// The larger page exceeded a limit of this client
+    /// ([`largest_answer`](crate::ClientBuilder::largest_answer), [`largest_content`](crate::ClientBuilder::largest_content)).
+    LimitExceeded,
+    /// The server failed on the larger page (5xx), however often it was asked.
+    ServerFailed,
+    /// The larger page did not come in time, however often it was asked for.
+    TimedOut,
+    /// The larger page broke off, however often it was asked for.
+    BrokenOff,
+    /// Pages came full and without a failure for a while.
+    Grown,
 }

@@ -4,6 +4,7 @@ mod by_cursor;
 mod cursor;
 mod decode;
 mod learned;
+mod page_size;
 mod pager;
 mod stream;
 #[cfg(test)]
@@ -15,4 +16,5 @@ pub use pager::{Collected, Completeness, Page, Pager};
 
 pub(crate) use decode::{Fence, Fences, RawPage, Unreadable, read_page, read_single};
 pub(crate) use learned::LearnedOfReports;
+pub(crate) use page_size::PageSizes;
 pub(crate) use walk::{Walk, Wanted};

@@ -57,7 +57,7 @@ impl Endpoint {
 /// use ninjaone_client::queries::VolumesParams;
 /// let filter = DeviceFilter::organization(OrganizationId::new(7));
 /// let request = VolumesParams::default().filter(filter).bitlocker().request();
-/// assert_eq!(request.to_string(), "/v2/queries/volumes?df=org%20%3D%207&pageSize=1000&include=bl");
+/// assert_eq!(request.to_string(), "/v2/queries/volumes?df=org%20%3D%207&pageSize=5000&include=bl");
 /// ```
 #[derive(Clone)]
 pub struct Request {
@@ -65,6 +65,29 @@ pub struct Request {
     path: String,
     query: Vec<(String, String)>,
     problem: Option<&'static str>,
+    /// Where the client chooses the page size: within what.
+    page_range: Option<PageRange>,
+}
+
+/// The sizes of pages that an endpoint takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PageRange {
+    /// What the client begins with.
+    pub(crate) begin: u32,
+    pub(crate) least: u32,
+    pub(crate) most: u32,
+}
+
+impl PageRange {
+    /// The sizes under a ceiling of the host. The least stays: one below it is refused by the server.
+    pub(crate) fn under(self, ceiling: u32) -> Self {
+        let most = self.most.min(ceiling).max(self.least);
+        Self {
+            begin: self.begin.min(most),
+            most,
+            ..self
+        }
+    }
 }
 
 impl Request {
@@ -81,6 +104,7 @@ impl Request {
             path: path.to_owned(),
             query: Vec::new(),
             problem: None,
+            page_range: None,
         }
     }
 
@@ -129,17 +153,42 @@ impl Request {
         self
     }
 
-    /// Refuses a page size outside of what the vendor allows.
-    pub(crate) fn page_size(self, size: u32, least: u32, most: u32) -> Self {
-        let problem = (!(least..=most).contains(&size))
+    /// Asks for pages of a size, and refuses one outside of what the vendor allows. Without a size the client chooses.
+    pub(crate) fn page_size(mut self, size: Option<u32>, range: PageRange) -> Self {
+        let problem = size
+            .is_some_and(|size| !(range.least..=range.most).contains(&size))
             .then_some("the page size is out of the endpoint's range");
-        self.refused(problem).with("pageSize", size)
+        if size.is_none() {
+            self.page_range = Some(range);
+        }
+        self.refused(problem)
+            .with("pageSize", size.unwrap_or(range.begin))
+    }
+
+    /// Where the client chooses the page size: within what.
+    pub(crate) fn page_range(&self) -> Option<PageRange> {
+        self.page_range
+    }
+
+    /// Sets a page size that the client chose, and within what.
+    pub(crate) fn set_page_size(&mut self, size: u32, range: PageRange) {
+        self.page_range = Some(range);
+        for (_, value) in self.query.iter_mut().filter(|(name, _)| name == "pageSize") {
+            *value = size.to_string();
+        }
     }
 
     /// How many rows a page is asked to hold.
     pub(crate) fn asked_rows(&self) -> Option<usize> {
         let size = self.query.iter().find(|(name, _)| name == "pageSize");
         size.and_then(|(_, size)| size.parse().ok())
+    }
+
+    /// How many rows a page is expected to hold. A size that the client made smaller does not count: what a server that ignores
+    /// it sends is no more than it ever was.
+    pub(crate) fn expected_rows(&self) -> Option<usize> {
+        let begin = self.page_range.map_or(0, |range| range.begin as usize);
+        self.asked_rows().map(|asked| asked.max(begin))
     }
 
     /// The endpoint.

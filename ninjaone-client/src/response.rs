@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Response, StatusCode, header};
 
+use crate::error::SizeHint;
 use crate::paging::{Fence, Unreadable};
 use crate::retry::Outcome;
 use crate::transport::{TransportError, TransportErrorKind};
@@ -98,6 +99,10 @@ pub(crate) fn body_of(asked: RequestKind, answer: Response<Bytes>) -> Result<Byt
         .with_status(status.as_u16())
         .with_vendor(said.code(), incident);
     Err(if again {
+        let error = match retry_after {
+            Some(_) => error.with_size_hint(SizeHint::AskedToWait),
+            None => error,
+        };
         Failure::after(error, retry_after)
     } else {
         Failure::permanent(error)
@@ -133,7 +138,8 @@ pub(crate) fn unreadable(
     match why {
         Unreadable::BrokenOff => Failure::retryable(
             Error::new(ErrorKind::Connect, "the answer broke off: try again later")
-                .with_status(status.as_u16()),
+                .with_status(status.as_u16())
+                .with_size_hint(SizeHint::BrokenOff),
         ),
         Unreadable::Garbled => Failure::retryable(
             Error::new(
@@ -159,7 +165,13 @@ pub(crate) fn unreadable(
             Failure::permanent(Error::new(ErrorKind::Decode, reason).with_status(status.as_u16()))
         }
         Unreadable::Exceeds(fence) => Failure::permanent(
-            Error::new(ErrorKind::LimitExceeded, exceeded(fence)).with_status(status.as_u16()),
+            Error::new(ErrorKind::LimitExceeded, exceeded(fence))
+                .with_status(status.as_u16())
+                .with_size_hint(match fence {
+                    Fence::Body(_) | Fence::Decoded(_) => SizeHint::TooLarge,
+                    // Smaller pages change nothing about these.
+                    Fence::Rows(_) | Fence::Cursor(_) | Fence::Depth => SizeHint::None,
+                }),
         ),
         Unreadable::VendorError => {
             let said = VendorError::read(body);
@@ -210,7 +222,8 @@ fn exceeded(fence: Fence) -> Cow<'static, str> {
 pub(crate) fn no_answer(error: TransportError, largest: usize) -> Failure {
     if error.kind() == TransportErrorKind::TooLarge {
         let reason = exceeded(Fence::Body(largest));
-        return Failure::permanent(Error::new(ErrorKind::LimitExceeded, reason).caused_by(error));
+        let exceeded = Error::new(ErrorKind::LimitExceeded, reason).caused_by(error);
+        return Failure::permanent(exceeded.with_size_hint(SizeHint::TooLarge));
     }
     let (kind, reason, again) = match error.kind() {
         TransportErrorKind::Connect => (
@@ -239,7 +252,13 @@ pub(crate) fn no_answer(error: TransportError, largest: usize) -> Failure {
             true,
         ),
     };
-    let error = Error::new(kind, reason).caused_by(error);
+    let hint = match error.kind() {
+        TransportErrorKind::Incomplete => SizeHint::BrokenOff,
+        _ => SizeHint::None,
+    };
+    let error = Error::new(kind, reason)
+        .caused_by(error)
+        .with_size_hint(hint);
     if again {
         Failure::retryable(error)
     } else {

@@ -6,6 +6,9 @@ use std::time::Duration;
 ///
 /// Defaults: 5 attempts, waits doubling from half a second up to 30 seconds with jitter, never shorter than a
 /// `Retry-After`, and all of it within 5 minutes. Time spent waiting for the rate limit does not count.
+///
+/// A page whose size the client chose, and which failed to the end, may be sent once more than that, in half the size: see
+/// [`ClientBuilder::largest_page`](crate::ClientBuilder::largest_page).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     max_attempts: u32,

@@ -93,7 +93,7 @@ impl ActivitiesParams {
         Walk::backwards(
             self.older_than.map(ActivityId::get),
             wanted,
-            self.page_size,
+            self.page_rows(),
             |row: &Activity| row.id.map(ActivityId::get),
         )
     }

@@ -17,7 +17,7 @@ group! {
 params! {
     /// Which backup jobs.
     BackupJobsParams = endpoint!("backup.jobs" "/v2/backup/jobs" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only jobs of devices that match.
         filter: DeviceFilter = "df";
@@ -81,7 +81,7 @@ impl Backup<'_> {
     pub fn jobs(self, params: BackupJobsParams) -> Pager<BackupJob> {
         self.0.pager(
             params.request(),
-            Walk::by_cursor("cursor", params.page_size),
+            Walk::by_cursor("cursor", params.page_rows()),
         )
     }
 
@@ -89,7 +89,7 @@ impl Backup<'_> {
     pub fn integrity_check_jobs(self, params: BackupJobsParams) -> Pager<BackupJob> {
         self.0.pager(
             params.request_integrity_checks(),
-            Walk::by_cursor("cursor", params.page_size),
+            Walk::by_cursor("cursor", params.page_rows()),
         )
     }
 }

@@ -49,7 +49,7 @@ impl CustomFields<'_> {
     pub fn list(self, params: CustomFieldDefinitionsParams) -> Pager<CustomFieldDefinition> {
         self.0.pager(
             params.request(),
-            Walk::by_cursor("cursorName", params.page_size),
+            Walk::by_cursor("cursorName", params.page_rows()),
         )
     }
 }

@@ -258,7 +258,7 @@ impl Devices<'_> {
         let walk = Walk::backwards(
             params.older_than.map(ActivityId::get),
             wanted,
-            params.page_size,
+            params.page_rows(),
             |row: &Activity| row.id.map(ActivityId::get),
         );
         self.0.pager(params.request(id), walk)

@@ -48,7 +48,7 @@ impl DevicesParams {
     fn walk(&self) -> Walk<Device> {
         Walk::by_id(
             self.after.map(DeviceId::get),
-            self.page_size,
+            self.page_rows(),
             |row: &Device| row.id.map(DeviceId::get),
         )
     }

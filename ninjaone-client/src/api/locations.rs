@@ -26,7 +26,7 @@ impl Locations<'_> {
     /// All locations, by id, each with its organization.
     pub fn list(self, params: LocationsParams) -> Pager<Location> {
         let after = params.after.map(LocationId::get);
-        let walk = Walk::by_id(after, params.page_size, |row: &Location| {
+        let walk = Walk::by_id(after, params.page_rows(), |row: &Location| {
             row.id.map(LocationId::get)
         });
         self.0.pager(params.request(), walk)

@@ -100,7 +100,7 @@ impl OrganizationsParams {
     }
 
     fn walk<T: PartialEq + DeserializeOwned>(&self, id_of: fn(&T) -> Option<i64>) -> Walk<T> {
-        Walk::by_id(self.after.map(OrganizationId::get), self.page_size, id_of)
+        Walk::by_id(self.after.map(OrganizationId::get), self.page_rows(), id_of)
     }
 }
 
@@ -122,7 +122,7 @@ impl Organizations<'_> {
     /// Devices of one organization in short, by id.
     pub fn devices(self, id: OrganizationId, params: OrganizationDevicesParams) -> Pager<Device> {
         let after = params.after.map(DeviceId::get);
-        let walk = Walk::by_id(after, params.page_size, |row: &Device| {
+        let walk = Walk::by_id(after, params.page_rows(), |row: &Device| {
             row.id.map(DeviceId::get)
         });
         self.0.pager(params.request(id), walk)

@@ -25,7 +25,7 @@ group! {
 params! {
     /// Which volumes.
     VolumesParams = endpoint!("queries.volumes" "/v2/queries/volumes" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only volumes of devices that match.
         filter: DeviceFilter = "df";
@@ -41,7 +41,7 @@ params! {
 params! {
     /// Which antivirus products.
     AntivirusStatusParams = endpoint!("queries.antivirus_status" "/v2/queries/antivirus-status" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only products on devices that match.
         filter: DeviceFilter = "df";
@@ -57,7 +57,7 @@ params! {
 params! {
     /// Which patches of operating systems that nobody has tried to install.
     OsPatchesParams = endpoint!("queries.os_patches" "/v2/queries/os-patches" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only patches on devices that match.
         filter: DeviceFilter = "df";
@@ -75,7 +75,7 @@ params! {
 params! {
     /// Which attempts to install patches of operating systems.
     OsPatchInstallsParams = endpoint!("queries.os_patch_installs" "/v2/queries/os-patch-installs" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only attempts on devices that match.
         filter: DeviceFilter = "df";
@@ -91,7 +91,7 @@ params! {
 params! {
     /// Which patches of third-party software that nobody has tried to install.
     SoftwarePatchesParams = endpoint!("queries.software_patches" "/v2/queries/software-patches" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only patches on devices that match.
         filter: DeviceFilter = "df";
@@ -112,7 +112,7 @@ params! {
     /// Which attempts to install patches of third-party software.
     SoftwarePatchInstallsParams =
         endpoint!("queries.software_patch_installs" "/v2/queries/software-patch-installs" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only attempts on devices that match.
         filter: DeviceFilter = "df";
@@ -134,7 +134,7 @@ params! {
 params! {
     /// Which custom field values.
     CustomFieldsParams = endpoint!("queries.custom_fields" "/v2/queries/custom-fields" ByCursor);
-    page_size 1000 in 10..=10000;
+    page_size 5000 in 10..=10000;
     {
         /// Only values of devices that match.
         filter: DeviceFilter = "df";
@@ -150,7 +150,7 @@ params! {
 params! {
     /// Which threats.
     AntivirusThreatsParams = endpoint!("queries.antivirus_threats" "/v2/queries/antivirus-threats" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -162,7 +162,7 @@ params! {
 params! {
     /// Which sizes of backups. The vendor has no device filter here: pick your rows by their organization.
     BackupUsageParams = endpoint!("queries.backup_usage" "/v2/queries/backup/usage" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Whether deleted devices count.
         include_deleted_devices: bool = "includeDeletedDevices";
@@ -176,7 +176,7 @@ params! {
 params! {
     /// Which computers.
     ComputerSystemsParams = endpoint!("queries.computer_systems" "/v2/queries/computer-systems" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -189,7 +189,7 @@ params! {
     /// Which custom field values, with who wrote them.
     CustomFieldsDetailedParams =
         endpoint!("queries.custom_fields_detailed" "/v2/queries/custom-fields-detailed" ByCursor);
-    page_size 1000 in 10..=10000;
+    page_size 5000 in 10..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -205,7 +205,7 @@ params! {
 params! {
     /// Which custom field values of devices, locations and organizations.
     ScopedCustomFieldsParams = endpoint!("queries.scoped_custom_fields" "/v2/queries/scoped-custom-fields" ByCursor);
-    page_size 1000 in 10..=10000;
+    page_size 5000 in 10..=10000;
     {
         /// Only values written after this time.
         updated_after: OffsetDateTime = "updatedAfter";
@@ -222,7 +222,7 @@ params! {
     /// Which custom field values of devices, locations and organizations, with who wrote them.
     ScopedCustomFieldsDetailedParams =
         endpoint!("queries.scoped_custom_fields_detailed" "/v2/queries/scoped-custom-fields-detailed" ByCursor);
-    page_size 1000 in 10..=10000;
+    page_size 5000 in 10..=10000;
     {
         /// Only values written after this time.
         updated_after: OffsetDateTime = "updatedAfter";
@@ -238,7 +238,7 @@ params! {
 params! {
     /// Health of which devices.
     DeviceHealthParams = endpoint!("queries.device_health" "/v2/queries/device-health" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -250,7 +250,7 @@ params! {
 params! {
     /// Which disks.
     DisksParams = endpoint!("queries.disks" "/v2/queries/disks" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -262,7 +262,7 @@ params! {
 params! {
     /// Last users of which devices.
     LoggedOnUsersParams = endpoint!("queries.logged_on_users" "/v2/queries/logged-on-users" ByCursor);
-    page_size 1000 in 10..=10000;
+    page_size 5000 in 10..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -272,7 +272,7 @@ params! {
 params! {
     /// Which network interfaces.
     NetworkInterfacesParams = endpoint!("queries.network_interfaces" "/v2/queries/network-interfaces" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -282,7 +282,7 @@ params! {
 params! {
     /// Which operating systems.
     OperatingSystemsParams = endpoint!("queries.operating_systems" "/v2/queries/operating-systems" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -294,7 +294,7 @@ params! {
 params! {
     /// Overrides of which devices.
     PolicyOverridesParams = endpoint!("queries.policy_overrides" "/v2/queries/policy-overrides" ByCursor);
-    page_size 1000 in 10..=10000;
+    page_size 5000 in 10..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -304,7 +304,7 @@ params! {
 params! {
     /// Which processors.
     ProcessorsParams = endpoint!("queries.processors" "/v2/queries/processors" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -316,7 +316,7 @@ params! {
 params! {
     /// Which RAID controllers.
     RaidControllersParams = endpoint!("queries.raid_controllers" "/v2/queries/raid-controllers" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -328,7 +328,7 @@ params! {
 params! {
     /// Which drives at RAID controllers.
     RaidDrivesParams = endpoint!("queries.raid_drives" "/v2/queries/raid-drives" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -340,7 +340,7 @@ params! {
 params! {
     /// Which software.
     SoftwareParams = endpoint!("queries.software" "/v2/queries/software" ByCursor);
-    page_size 1000 in 1..=10000;
+    page_size 5000 in 1..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -354,7 +354,7 @@ params! {
 params! {
     /// Which Windows services.
     WindowsServicesParams = endpoint!("queries.windows_services" "/v2/queries/windows-services" ByCursor);
-    page_size 1000 in 10..=10000;
+    page_size 5000 in 10..=10000;
     {
         /// Only rows of devices that match.
         filter: DeviceFilter = "df";
@@ -373,7 +373,7 @@ macro_rules! reports {
         impl Queries<'_> {$(
             $(#[$doc])*
             pub fn $method(self, params: $params) -> Pager<$row> {
-                self.0.pager(params.request(), Walk::by_cursor("cursor", params.page_size))
+                self.0.pager(params.request(), Walk::by_cursor("cursor", params.page_rows()))
             }
         )*}
     };

@@ -32,6 +32,8 @@ pub(crate) struct ByCursor {
     pub(super) parameter: &'static str,
     /// Rows asked for.
     pub(super) page_size: usize,
+    /// Rows of a page that are nothing unusual, where the client chose fewer.
+    pub(super) expected: usize,
     pub(super) name: Option<String>,
     /// Pages have names of their own: one that is asked for again is the same page.
     names_change: bool,
@@ -165,6 +167,7 @@ impl ByCursor {
         *self = Self {
             parameter: self.parameter,
             page_size: self.page_size,
+            expected: self.expected,
             learned: self.learned,
             lapsed_at: self.lapsed_at,
             began_anew: true,
@@ -185,7 +188,7 @@ impl ByCursor {
         fingerprint: u64,
         resent: bool,
     ) -> Result<Step, Error> {
-        check_page(received, self.page_size)?;
+        check_page(received, self.expected.max(self.page_size))?;
         let page = (fingerprint, received);
         let named = cursor.and_then(|cursor| cursor.name.clone());
         let count = cursor.and_then(|cursor| cursor.count);

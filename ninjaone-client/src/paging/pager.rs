@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 
 use super::by_cursor::{Refused, expired_twice};
 use super::decode::{Body, MalformedRow, RawPage, RepairedField};
+use super::page_size::{Change, Place, Read};
 use super::walk::{Step, Walk};
-use crate::observer::Event;
+use crate::observer::{Event, PageSizeReason};
 use crate::request::Request;
 use crate::transport::Lent;
 use crate::{Client, Error, ErrorKind};
@@ -91,6 +92,10 @@ pub struct Pager<T> {
     client: Client,
     first: Request,
     walk: Walk<T>,
+    /// The choice of a page size, where the caller made none.
+    read: Option<Read>,
+    /// How often the next request was sent in vain in a larger size. It is sent once: that many attempts are enough.
+    sent_in_vain: u32,
     ceiling: Option<usize>,
     /// Rows delivered so far, malformed ones included.
     delivered: usize,
@@ -109,10 +114,15 @@ pub struct Pager<T> {
 
 impl<T: DeserializeOwned + Send + 'static> Pager<T> {
     pub(crate) fn new(client: Client, first: Request, walk: Walk<T>) -> Self {
-        Self {
+        let operation = first.endpoint().operation;
+        let range = first.page_range();
+        let read = range.map(|range| client.inner.page_sizes.begin(operation, range));
+        let mut pager = Self {
             client,
             first,
             walk,
+            read,
+            sent_in_vain: 0,
             ceiling: None,
             delivered: 0,
             completeness: None,
@@ -121,7 +131,9 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             pages: 0,
             rows: 0,
             lent: None,
-        }
+        };
+        pager.set_page_size();
+        pager
     }
 
     /// Reads no more than `rows` rows. Exactly so many are complete; one more, and the list is truncated.
@@ -210,7 +222,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         self.walk.position()
     }
 
-    /// The first request, as it will be sent.
+    /// The first request, as it will be sent. Where the client chooses the page size, that may change until then.
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.first
@@ -223,6 +235,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             return Ok(Advance::Over);
         }
         let operation = self.first.endpoint().operation;
+        self.choose_page_size();
         let request = self.walk.request(&self.first);
         let request = request.map_err(|error| error.of(operation))?;
         let most_pages = self.client.inner.most_pages;
@@ -230,19 +243,104 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             return Err(too_many("pages", most_pages as usize).of(operation));
         }
         let resent = std::mem::replace(&mut self.in_doubt, true);
-        let answer = match self.client.page::<T>(&request).await {
+        let sent_in_vain = std::mem::take(&mut self.sent_in_vain);
+        let retry = match sent_in_vain {
+            0 => self.client.inner.retry,
+            _ => self.client.inner.retry.max_attempts(1),
+        };
+        let answer = match self.client.page::<T>(&request, retry).await {
             Ok(answer) => answer,
-            Err(error) => return self.refused(error),
+            Err(error) => {
+                let attempts = error.attempts().saturating_add(sent_in_vain);
+                return self.refused(error.after_attempts(attempts));
+            }
         };
         let (mut page, attempts) = (answer.value, answer.attempts);
         self.lent = answer.large.map(Lent::of);
         self.pages += 1;
+        let received = page.received();
         // Until the page is taken the next request asks for one that was sent before.
         let step = self
             .take(&mut page, resent || attempts > 1)
             .map_err(|error| error.of(operation))?;
         self.in_doubt = false;
+        self.learn_page_size(&request, received);
         Ok(self.arrive(step, page))
+    }
+
+    /// Chooses the page size until the first page has come.
+    fn choose_page_size(&mut self) {
+        if let Some(read) = &mut self.read
+            && self.pages == 0
+            && !read.has_failed()
+        {
+            let operation = self.first.endpoint().operation;
+            let now = self.client.inner.page_sizes.begin(operation, read.range());
+            if now.rows() != read.rows() {
+                *read = now;
+                self.set_page_size();
+            }
+        }
+    }
+
+    /// Asks for pages of the size that was chosen.
+    fn set_page_size(&mut self) {
+        if let Some(read) = &self.read {
+            let (rows, range) = (read.rows(), read.range());
+            self.first.set_page_size(rows, range);
+            self.walk.set_page_size(rows, range.begin);
+        }
+    }
+
+    /// Remembers what a page has shown of its size.
+    fn learn_page_size(&mut self, request: &Request, received: usize) {
+        let asked = request.asked_rows().and_then(|rows| rows.try_into().ok());
+        if let (Some(read), Some(asked)) = (&mut self.read, asked) {
+            let operation = self.first.endpoint().operation;
+            let sizes = &self.client.inner.page_sizes;
+            let change = sizes.come(operation, read, asked, received);
+            self.tell_page_size(change);
+        }
+    }
+
+    fn tell_page_size(&self, change: Option<Change>) {
+        if let Some(Change { from, to, reason }) = change {
+            let operation = self.first.endpoint().operation;
+            tracing::debug!(operation, from, to, ?reason, "page size");
+            self.client.tell(&Event::PageSize {
+                operation,
+                from,
+                to,
+                reason,
+            });
+        }
+    }
+
+    /// Whether a page that failed is asked for again in a smaller size.
+    fn asks_for_less(&mut self, error: &Error) -> bool {
+        let operation = self.first.endpoint().operation;
+        let (Some(read), Some(reason)) = (&mut self.read, PageSizeReason::of(error)) else {
+            return false;
+        };
+        if error.operation() != operation {
+            // It was the token that could not be got.
+            return false;
+        }
+        let place = match self.pages {
+            0 => Place::First,
+            _ if self.walk.is_by_id() => Place::LaterById,
+            _ => Place::LaterByCursor,
+        };
+        let sizes = &self.client.inner.page_sizes;
+        let (again, change) = sizes.fail(operation, read, reason, place);
+        self.tell_page_size(change);
+        if again {
+            if reason.may_pass() {
+                self.sent_in_vain = error.attempts();
+            }
+            self.set_page_size();
+        }
+        again
     }
 
     fn take(&mut self, page: &mut RawPage<T>, resent: bool) -> Result<Step, Error> {
@@ -352,8 +450,11 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         Advance::BegunAnew
     }
 
-    /// A refused cursor is an expired one, as far as can be told: the report is read anew, once.
+    /// A page that failed may be asked for in a smaller size. A refused cursor is an expired one, as far as can be told: the report is read anew, once.
     fn refused(&mut self, error: Error) -> Result<Advance<T>, Error> {
+        if self.asks_for_less(&error) {
+            return Ok(Advance::Nothing);
+        }
         let is_invalid = error.kind() == ErrorKind::InvalidRequest;
         let is_refused = is_invalid
             || (matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotAvailable)

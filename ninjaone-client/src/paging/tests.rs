@@ -2,6 +2,7 @@
 
 mod activity_log;
 mod habits;
+mod page_sizes;
 
 use std::sync::{Arc, Mutex};
 

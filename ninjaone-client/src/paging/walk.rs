@@ -68,7 +68,7 @@ impl<T: PartialEq + DeserializeOwned> Walk<T> {
     pub(crate) fn by_id(after: Option<i64>, page_size: u32, id_of: fn(&T) -> Option<i64>) -> Self {
         Self::ById(ById {
             after,
-            page_size: page_size as usize,
+            expected: page_size as usize,
             rows: Rows::new(id_of),
             previous: Previous::default(),
         })
@@ -83,7 +83,7 @@ impl<T: PartialEq + DeserializeOwned> Walk<T> {
         Self::Backwards(Backwards {
             older_than,
             wanted,
-            page_size: page_size as usize,
+            expected: page_size as usize,
             rows: Rows::new(id_of),
             previous: Previous::default(),
             not_asked_for: 0,
@@ -94,6 +94,26 @@ impl<T: PartialEq + DeserializeOwned> Walk<T> {
 impl<T> Walk<T> {
     pub(crate) fn by_cursor(parameter: &'static str, page_size: u32) -> Self {
         Self::ByCursor(Box::new(ByCursor::new(parameter, page_size)))
+    }
+
+    /// Asks for pages of `rows` from now on, where `expected` are nothing unusual.
+    pub(crate) fn set_page_size(&mut self, rows: u32, expected: u32) {
+        let (rows, expected) = (rows as usize, expected.max(rows) as usize);
+        match self {
+            Self::Whole => {}
+            // The size travels in the first request.
+            Self::ById(walk) => walk.expected = expected,
+            Self::Backwards(walk) => walk.expected = expected,
+            Self::ByCursor(walk) => {
+                walk.page_size = rows;
+                walk.expected = expected;
+            }
+        }
+    }
+
+    /// Whether the pages after the first may have another size. Those of a report may not: under one cursor they would skip rows.
+    pub(crate) fn is_by_id(&self) -> bool {
+        matches!(self, Self::ById(_) | Self::Backwards(_))
     }
 
     /// The request for the next page.
@@ -163,7 +183,8 @@ pub(super) fn check_page(received: usize, page_size: usize) -> Result<(), Error>
 /// A list by the largest id so far. It is over at an empty page: servers send fewer rows than asked for.
 pub(crate) struct ById<T> {
     after: Option<i64>,
-    page_size: usize,
+    /// Rows of a page that are nothing unusual.
+    expected: usize,
     rows: Rows<T>,
     previous: Previous,
 }
@@ -171,7 +192,7 @@ pub(crate) struct ById<T> {
 impl<T> ById<T> {
     fn take(&mut self, page: &mut RawPage<T>) -> Result<Step, Error> {
         let received = page.received();
-        check_page(received, self.page_size)?;
+        check_page(received, self.expected)?;
         if received == 0 {
             return Ok(Step::DONE);
         }
@@ -229,7 +250,8 @@ impl<T> Wanted<T> {
 pub(crate) struct Backwards<T> {
     older_than: Option<i64>,
     wanted: Wanted<T>,
-    page_size: usize,
+    /// Rows of a page that are nothing unusual.
+    expected: usize,
     rows: Rows<T>,
     previous: Previous,
     /// Rows received that were not asked for.
@@ -239,7 +261,7 @@ pub(crate) struct Backwards<T> {
 impl<T> Backwards<T> {
     fn take(&mut self, page: &mut RawPage<T>) -> Result<Step, Error> {
         let received = page.received();
-        check_page(received, self.page_size)?;
+        check_page(received, self.expected)?;
         if received == 0 {
             return Ok(Step::DONE);
         }

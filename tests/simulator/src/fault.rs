@@ -112,6 +112,13 @@ pub enum Fault {
         /// The id of the organization it moves to.
         organization: i64,
     },
+    /// A request for pages of more rows than these fails: what a server, or a gateway before it, does not manage.
+    PageTooLarge {
+        /// The most rows that may be asked for.
+        most: usize,
+        /// The status of the answer: 400, 413 or 5xx.
+        status: u16,
+    },
     /// `null` where the array of rows belongs.
     RowsNull,
     /// A field of some rows is not what it was.
@@ -245,6 +252,7 @@ impl Fault {
             | Self::Halved(_)
             | Self::TooLong { .. }
             | Self::DeviceMoves { .. }
+            | Self::PageTooLarge { .. }
             | Self::RowsNull
             | Self::NotAvailable(_)
             | Self::StalledCursor

@@ -597,9 +597,9 @@ async fn a_page_that_repeats_is_stalled_even_where_its_offset_moves_on() {
 const BEGIN: &str = "<!-- requests: ";
 const END: &str = "<!-- end of requests -->";
 
-/// The requests of lists of so many rows, at 1,000 a page.
+/// The requests of lists of so many rows, in pages of the size that the client begins with.
 async fn requests_table() -> String {
-    const ROWS: [usize; 7] = [0, 1, 2, 999, 1_000, 1_001, 20_000];
+    const ROWS: [usize; 8] = [0, 1, 2, 1_000, 1_001, 5_000, 5_001, 20_000];
     let mut table = String::from("| |");
     for rows in ROWS {
         let thousands = rows / 1_000;
@@ -615,10 +615,15 @@ async fn requests_table() -> String {
     table.push('\n');
     let report = |rows, count, last| {
         Server::of(Habits {
+            cap: 10_000,
             count,
             last,
             ..Habits::of(rows)
         })
+    };
+    let read = async |script: Arc<Scripted>| {
+        let pager = script.client().queries().volumes(VolumesParams::default());
+        pager.collect().await.unwrap().rows.len()
     };
     let mut line = |name: &str, requests: &[usize]| {
         write!(table, "| {name} |").unwrap();
@@ -666,12 +671,11 @@ async fn requests_table() -> String {
         let mut requests = Vec::new();
         for rows in ROWS {
             let script = report(rows, count, last);
-            let ids = volumes(&script.client(), 1_000).await.unwrap();
-            assert_eq!(ids.len(), rows);
+            assert_eq!(read(Arc::clone(&script)).await, rows);
             requests.push(script.asked().len());
             if count == Count::OfPage {
                 let script = report(rows, Count::Absent, last);
-                volumes(&script.client(), 1_000).await.unwrap();
+                assert_eq!(read(Arc::clone(&script)).await, rows);
                 assert_eq!(requests.last(), Some(&script.asked().len()));
             }
         }

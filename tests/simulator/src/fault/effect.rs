@@ -216,6 +216,12 @@ pub(crate) fn instead(fault: &Fault, request: &Request, now: OffsetDateTime) -> 
         Fault::TooLong { bytes, status } if request.length() > *bytes => {
             Answer::html(*status, TOO_LONG)
         }
+        Fault::PageTooLarge { most, status } if page_size(request) > *most => Answer::error(
+            *status,
+            ErrorShape::ResultCode,
+            "FAILURE",
+            "The page is too large",
+        ),
         Fault::NotAvailable(how) => match how {
             NotAvailable::Forbidden => Answer::error(
                 403,
@@ -240,6 +246,12 @@ pub(crate) fn instead(fault: &Fault, request: &Request, now: OffsetDateTime) -> 
         _ => return None,
     };
     Some(answer)
+}
+
+/// The page size that a request asks for, whatever the server makes of it.
+fn page_size(request: &Request) -> usize {
+    let size = request.parameter("pageSize");
+    size.and_then(|size| size.parse().ok()).unwrap_or(0)
 }
 
 /// What a fault does to an answer on its way.

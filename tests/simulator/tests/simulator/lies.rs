@@ -333,6 +333,19 @@ fn each_parameter_is_ignored_and_refused_by_itself() {
 }
 
 #[test]
+fn pages_of_too_many_rows_fail_and_others_do_not() {
+    for status in [400, 413, 504] {
+        for path in ["/v2/devices", "/v2/queries/volumes", "/v2/activities"] {
+            for (size, expected) in [(50, 200), (51, status), (10_000, status)] {
+                let fault = Fault::PageTooLarge { most: 50, status };
+                let answer = Visit::to(30, [fault]).answer(&format!("{path}?pageSize={size}"));
+                assert_eq!(answer.status, expected, "{path} {size}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_date_of_activities_is_not_the_place_of_lists() {
     let target = "/v2/devices?pageSize=1000&after=410";
     let honoured = Visit::with([]).rows(target);

@@ -111,6 +111,8 @@ fn client(front: in_process::Front) -> Client {
         Credentials::client_credentials("pairs", "secret"),
     )
     .transport(Arc::new(InProcess(front)))
+    // Reports of a few thousand rows take several pages.
+    .largest_page(1_000)
     .rate_limit(RateLimit::unlimited())
     .retry(RetryPolicy::default().deadline(Duration::from_mins(15)))
     .build()

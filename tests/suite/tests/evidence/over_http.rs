@@ -37,6 +37,8 @@ fn client(url: &str, tenant: (&str, &str)) -> Client {
         BaseUrl::parse(url).unwrap(),
         Credentials::client_credentials(tenant.0, tenant.1),
     )
+    // Reports of a few thousand rows take several pages.
+    .largest_page(1_000)
     .rate_limit(RateLimit::unlimited())
     .retry(RetryPolicy::default().backoff(Duration::from_millis(1), Duration::from_millis(5)))
     .timeout(Duration::from_secs(20))

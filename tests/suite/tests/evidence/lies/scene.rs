@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use ninjaone_client::{
-    BaseUrl, Client, Credentials, Error, RateLimit, RetryPolicy, Transport, TransportError,
-    TransportErrorKind,
+    BaseUrl, Client, ClientBuilder, Credentials, Error, RateLimit, RetryPolicy, Transport,
+    TransportError, TransportErrorKind,
 };
 use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{Clock, FaultRule, Tenant, TenantBuilder};
@@ -114,8 +114,13 @@ impl Scene {
     }
 }
 
-/// A new client of a tenant, and with it a new token.
+/// A new client of a tenant, and with it a new token. Reports of a few thousand rows take several pages.
 pub(crate) fn client(front: &in_process::Front) -> Client {
+    builder(front).largest_page(1_000).build().unwrap()
+}
+
+/// Builds a client of a tenant.
+pub(crate) fn builder(front: &in_process::Front) -> ClientBuilder {
     let credentials = {
         let tenant = front.tenant();
         Credentials::client_credentials(tenant.client_id(), tenant.client_secret())
@@ -124,8 +129,6 @@ pub(crate) fn client(front: &in_process::Front) -> Client {
         .transport(Arc::new(InProcess(front.clone())))
         .rate_limit(RateLimit::unlimited())
         .retry(retry())
-        .build()
-        .unwrap()
 }
 
 /// What one organization's reports say.

@@ -6,14 +6,16 @@ use ninjaone_client::activities::ActivitiesParams;
 use ninjaone_client::devices::DevicesParams;
 use ninjaone_client::organizations::OrganizationsParams;
 use ninjaone_client::queries::VolumesParams;
-use ninjaone_client::{ActivityId, Completeness, DeviceId, Error, OrganizationId, Pager};
+use ninjaone_client::{
+    ActivityId, Client, Completeness, DeviceId, Error, OrganizationId, Pager, RetryPolicy,
+};
 use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{Clock, CursorHabit, Fault, FaultRule, Malformed, Parameter, Tenant};
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::lies::scene::{NOW, client, run};
+use crate::lies::scene::{NOW, builder, client, run};
 
 /// What is walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,52 +99,55 @@ fn walk_by_rules(
         let mut tenant = tenant(what, rows);
         tenant.faults(rules);
         let front = in_process::serve_with(tenant, Clock::fixed(NOW));
-        let client = client(&front);
-        let seen = match what {
-            What::Devices => {
-                let mut params = DevicesParams::default();
-                if let Some(rows) = page_size {
-                    params = params.page_size(rows);
-                }
-                read(client.devices().detailed(params), |row| {
-                    row.id.map(DeviceId::get)
-                })
-                .await
-            }
-            What::Organizations => {
-                let mut params = OrganizationsParams::default();
-                if let Some(rows) = page_size {
-                    params = params.page_size(rows);
-                }
-                read(client.organizations().list(params), |row| {
-                    row.id.map(OrganizationId::get)
-                })
-                .await
-            }
-            What::Volumes => {
-                let mut params = VolumesParams::default();
-                if let Some(rows) = page_size {
-                    params = params.page_size(rows);
-                }
-                read(client.queries().volumes(params), |row| {
-                    row.device_id.map(DeviceId::get)
-                })
-                .await
-            }
-            What::Activities => {
-                let mut params = ActivitiesParams::default();
-                if let Some(rows) = page_size {
-                    params = params.page_size(rows.clamp(10, 1000));
-                }
-                read(client.activities().list(params), |row| {
-                    row.id.map(ActivityId::get)
-                })
-                .await
-            }
-        };
+        let seen = walk_with(&client(&front), what, page_size).await;
         let requests = front.tenant().requests().len();
         seen.map(|seen| Seen { requests, ..seen })
     })
+}
+
+async fn walk_with(client: &Client, what: What, page_size: Option<u32>) -> Result<Seen, Error> {
+    match what {
+        What::Devices => {
+            let mut params = DevicesParams::default();
+            if let Some(rows) = page_size {
+                params = params.page_size(rows);
+            }
+            read(client.devices().detailed(params), |row| {
+                row.id.map(DeviceId::get)
+            })
+            .await
+        }
+        What::Organizations => {
+            let mut params = OrganizationsParams::default();
+            if let Some(rows) = page_size {
+                params = params.page_size(rows);
+            }
+            read(client.organizations().list(params), |row| {
+                row.id.map(OrganizationId::get)
+            })
+            .await
+        }
+        What::Volumes => {
+            let mut params = VolumesParams::default();
+            if let Some(rows) = page_size {
+                params = params.page_size(rows);
+            }
+            read(client.queries().volumes(params), |row| {
+                row.device_id.map(DeviceId::get)
+            })
+            .await
+        }
+        What::Activities => {
+            let mut params = ActivitiesParams::default();
+            if let Some(rows) = page_size {
+                params = params.page_size(rows.clamp(10, 1000));
+            }
+            read(client.activities().list(params), |row| {
+                row.id.map(ActivityId::get)
+            })
+            .await
+        }
+    }
 }
 
 fn all(rows: i64) -> BTreeSet<i64> {
@@ -386,6 +391,62 @@ fn a_page_size_that_is_refused_ends_no_list() {
     for what in ALL {
         let seen = walk(what, 1115, &[Fault::Refused(Parameter::PageSize)], None);
         never_short(&format!("{what:?}"), &seen, 1115);
+    }
+}
+
+#[test]
+fn pages_that_a_server_does_not_manage_are_read_in_smaller_ones() {
+    for what in ALL {
+        // What is refused (400) is refused above 1,000 rows, which every tenant takes.
+        for (most, status) in [
+            (1_000, 400),
+            (2_000, 400),
+            (128, 413),
+            (999, 413),
+            (2_500, 413),
+        ] {
+            for rows in SIZES.into_iter().chain([6_001]) {
+                for habit in [CursorHabit::CountOfPage, CursorHabit::NameChanges] {
+                    let faults = [Fault::PageTooLarge { most, status }, Fault::Cursor(habit)];
+                    let described = format!("{rows} {what:?}, {faults:?}");
+                    run(async {
+                        let mut tenant = tenant(what, rows);
+                        tenant.faults(faults.map(FaultRule::from));
+                        let front = in_process::serve_with(tenant, Clock::fixed(NOW));
+                        let client = builder(&front).build().unwrap();
+                        for _ in 0..2 {
+                            whole(&described, walk_with(&client, what, None).await, rows);
+                        }
+                    });
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_server_does_not_manage_is_found_by_the_reads_together() {
+    for what in ALL {
+        for most in [100, 128, 999] {
+            run(async {
+                let mut tenant = tenant(what, 1_115);
+                tenant.fault(Fault::PageTooLarge { most, status: 504 });
+                let front = in_process::serve_with(tenant, Clock::fixed(NOW));
+                let retry = RetryPolicy::none();
+                let client = builder(&front).retry(retry).build().unwrap();
+                let mut reads = 1;
+                let seen = loop {
+                    match walk_with(&client, what, None).await {
+                        Ok(seen) => break seen,
+                        Err(error) => assert!(error.is_retryable() && reads < 7, "{error}"),
+                    }
+                    reads += 1;
+                };
+                whole(&format!("{what:?} above {most}"), Ok(seen), 1_115);
+                let next = walk_with(&client, what, None).await;
+                whole(&format!("{what:?} above {most}, once more"), next, 1_115);
+            });
+        }
     }
 }
 
