@@ -128,6 +128,14 @@ impl Client {
         self.inner.page_sizes.all()
     }
 
+    /// Takes in what an earlier client of this tenant learned of page sizes ([`page_sizes`](Self::page_sizes)), for those operations
+    /// that this one has not read yet: for a client that is at work already. See [`ClientBuilder::page_sizes`].
+    pub fn expect_page_sizes<N: Into<String>>(&self, sizes: impl IntoIterator<Item = (N, u32)>) {
+        let sizes = sizes.into_iter();
+        let sizes = sizes.map(|(operation, rows)| (operation.into(), rows));
+        self.inner.page_sizes.expect(&sizes.collect());
+    }
+
     /// Gets a token, unless a fresh one is there, and says what is wrong when it cannot.
     ///
     /// # Errors

@@ -287,6 +287,16 @@ impl PageSizes {
             .collect()
     }
 
+    /// Takes in what an earlier client learned of operations that this one knows nothing of.
+    pub(crate) fn expect(&self, learned: &BTreeMap<String, u32>) {
+        let earlier = Self::new(self.largest, learned);
+        let earlier = earlier.sizes.into_inner();
+        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        for (operation, size) in earlier.unwrap_or_else(PoisonError::into_inner) {
+            sizes.entry(operation).or_insert(size);
+        }
+    }
+
     /// Begins to read a list, whose endpoint takes pages of these sizes.
     pub(super) fn begin(&self, operation: &'static str, range: PageRange) -> Read {
         let range = range.under(self.largest);
@@ -689,6 +699,18 @@ mod tests {
         ]);
         assert_eq!(sizes.all(), expected);
         // A ceiling of the host holds for whatever was learned, and no endpoint is asked for less than it takes.
+        // Of what is known already nothing is taken over.
+        let known = PageSizes::new(8_000, &learned);
+        let other = ["queries.volumes", "devices.list", "x"].map(|name| (name.to_owned(), 300));
+        known.expect(&other.into());
+        let before = sizes.all();
+        for (operation, rows) in known.all() {
+            assert_eq!(
+                rows,
+                before.get(operation).copied().unwrap_or(300),
+                "{operation}"
+            );
+        }
         let sizes = PageSizes::new(60, &learned);
         assert!(sizes.all().values().all(|rows| *rows == 60));
         for (ceiling, least, rows) in [(60, 1, 60), (0, 10, 10), (u32::MAX, 1, 5_000)] {

@@ -22,6 +22,19 @@ pub enum Report {
 }
 
 impl Report {
+    /// Every report.
+    pub const ALL: [Self; 9] = [
+        Self::Devices,
+        Self::Volumes,
+        Self::AntivirusStatus,
+        Self::OsPatches,
+        Self::OsPatchInstalls,
+        Self::SoftwarePatches,
+        Self::SoftwarePatchInstalls,
+        Self::Activities,
+        Self::CustomFields,
+    ];
+
     /// The name in stores, lists and metrics, such as `os_patches`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -19,6 +19,8 @@ pub struct GroupRequest<'a> {
     pub strategy: SweepStrategy,
     /// What NinjaOne made of lists of organizations so far.
     pub organization_list: &'a BTreeMap<Report, OrganizationListHabit>,
+    /// Rows of a page that were asked for last, by report.
+    pub page_sizes: &'a BTreeMap<Report, u32>,
     /// How many requests may be spent on reading again what was not whole or is not to be trusted.
     pub read_again: u64,
     /// Asked before every report.

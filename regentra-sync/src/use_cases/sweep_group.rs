@@ -12,8 +12,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::Progress,
     model::{
-        Actor, AuditDetails, AuditRow, CredentialGuard, CredentialId, LeaseKey,
-        MspOrgId, OrganizationListHabit, Pass, Report, RunKind, RunOutcome, RunReading, RunRecord,
+        Actor, AuditDetails, AuditRow, CredentialGuard, CredentialId, LeaseKey, MspOrgId,
+        OrganizationListHabit, Pass, Report, RunKind, RunOutcome, RunReading, RunRecord,
         RunSubject, SignatureAges,
     },
     ninjaone::{
@@ -225,6 +225,7 @@ impl Integration {
             members: &members,
             strategy: group.strategy,
             organization_list: &known.pass.organization_list,
+            page_sizes: &known.pass.page_sizes,
             read_again: alone + READ_AGAIN,
             checkpoint: &checkpoint,
         };
@@ -258,8 +259,7 @@ impl Integration {
                     page_sizes: counts.page_sizes.clone(),
                     organization_list: remembered(known.pass.organization_list.clone(), &counts),
                     tenant_devices: counts.tenant_devices.or(known.pass.tenant_devices),
-                    read_again: counts.read_again
-                        + pass_before.map_or(0, |pass| pass.read_again),
+                    read_again: counts.read_again + pass_before.map_or(0, |pass| pass.read_again),
                 }),
             },
         };
