@@ -254,11 +254,6 @@ impl<'a> CustomerEvaluation<'a> {
         self.rows.get(&report).map_or(0, RowTally::own)
     }
 
-    /// Pages that a report has had so far.
-    pub(super) fn pages(&self, report: Report) -> u64 {
-        self.rows.get(&report).map_or(0, |tally| tally.pages)
-    }
-
     /// Whether a report was read, to whatever end.
     pub(super) fn has_ended(&self, report: Report) -> bool {
         self.outcomes.contains_key(&report)

@@ -141,13 +141,8 @@ impl<'r> GroupPass<'r> {
         if self.strategy == SweepStrategy::WholeTenant {
             return true;
         }
-        match self.habit(report) {
-            // Nobody has asked this report yet: a server that refuses a list for devices refuses it here.
-            OrganizationListHabit::Unknown => {
-                self.habit(Report::Devices) != OrganizationListHabit::Refused
-            }
-            habit => habit.is_usable(),
-        }
+        // A server that leaves out or refuses what a list of organizations asks for is trusted in no report.
+        self.habit(Report::Devices).is_usable() && self.habit(report).is_usable()
     }
 
     fn habit(&self, report: Report) -> OrganizationListHabit {
@@ -495,12 +490,17 @@ struct Router<'p, 'r> {
     foreign: u64,
     orphan: u64,
     pages: u64,
+    requests: u64,
 }
 
 impl Rows for Router<'_, '_> {
     fn page(&mut self, malformed: usize, _repaired: &[RepairedField]) {
         self.lost += malformed as u64;
         self.pages += 1;
+    }
+
+    fn spent(&mut self, requests: u64) {
+        self.requests += requests;
     }
 
     fn row(&mut self, row: ReportRow<'_>) {
@@ -577,13 +577,18 @@ impl OneReport<'_, '_> {
         };
         evaluation.begin_again(report);
         let filter = DeviceFilter::organization(request.organization);
-        let mut rows = OfOne { report, evaluation };
+        let mut rows = OfOne {
+            report,
+            evaluation,
+            requests: 0,
+        };
         let end = read_report(client, Asked::of(&request, report, filter), &mut rows).await;
+        let requests = rows.requests;
         let failed = end.as_ref().err().map(ninjaone_client::Error::kind);
         evaluation.end(report, end);
-        let (has, requests) = (evaluation.own_rows(report), evaluation.pages(report));
+        let has = evaluation.own_rows(report);
         if let Some(kind) = failed {
-            return PartEnd::new(requests + 1, PartOutcome::Failed(kind));
+            return PartEnd::new(requests, PartOutcome::Failed(kind));
         }
         let mut end = PartEnd::new(requests, PartOutcome::Whole);
         if before.is_some_and(|before| has > before) && strategy == SweepStrategy::Group {
@@ -612,6 +617,7 @@ impl OneReport<'_, '_> {
             foreign: 0,
             orphan: 0,
             pages: 0,
+            requests: 0,
         };
         let end = read_report(client, Asked::of(&request, report, filter), &mut router).await;
         let Router {
@@ -620,6 +626,7 @@ impl OneReport<'_, '_> {
             foreign,
             orphan,
             pages,
+            requests,
             ..
         } = router;
         for member in part {
@@ -631,13 +638,13 @@ impl OneReport<'_, '_> {
         let is_listed = self.pass.is_listed(part);
         match end {
             Ok(Some(Completeness::Complete)) if lost == 0 => {}
-            Ok(_) => return PartEnd::new(pages, PartOutcome::Lossy),
+            Ok(_) => return PartEnd::new(requests, PartOutcome::Lossy),
             Err(error) => {
                 let kind = error.kind();
                 if kind == Vendor::InvalidRequest && is_listed {
                     self.pass.learn(report, OrganizationListHabit::Refused);
                 }
-                return PartEnd::new(pages + 1, PartOutcome::Failed(kind));
+                return PartEnd::new(requests, PartOutcome::Failed(kind));
             }
         }
         self.pass.counts.foreign_rows += foreign;
@@ -646,7 +653,7 @@ impl OneReport<'_, '_> {
         if is_listed && foreign + orphan > own && foreign + orphan > 100 {
             self.pass.learn(report, OrganizationListHabit::Ignored);
         }
-        let mut ended = PartEnd::new(pages, PartOutcome::Whole);
+        let mut ended = PartEnd::new(requests, PartOutcome::Whole);
         ended.look_again = self.doubtful(part, is_listed);
         ended
     }

@@ -71,6 +71,7 @@ pub async fn read_reports(
         let mut rows = OfOne {
             report,
             evaluation: &mut evaluation,
+            requests: 0,
         };
         let asked = Asked::of(&request, report, filter.clone());
         let end = read_report(client, asked, &mut rows).await;
@@ -113,12 +114,16 @@ pub(super) trait Rows: Send {
 
     /// A row of it.
     fn row(&mut self, row: ReportRow<'_>);
+
+    /// The walk ended, after so many requests.
+    fn spent(&mut self, requests: u64);
 }
 
 /// The rows of an answer for one customer.
 pub(super) struct OfOne<'e, 'a> {
     pub(super) report: Report,
     pub(super) evaluation: &'e mut CustomerEvaluation<'a>,
+    pub(super) requests: u64,
 }
 
 impl Rows for OfOne<'_, '_> {
@@ -128,6 +133,10 @@ impl Rows for OfOne<'_, '_> {
 
     fn row(&mut self, row: ReportRow<'_>) {
         self.evaluation.observe(row);
+    }
+
+    fn spent(&mut self, requests: u64) {
+        self.requests += requests;
     }
 }
 
@@ -242,11 +251,19 @@ where
     T: serde::de::DeserializeOwned + Send + Sync + 'static,
 {
     reading::note(&pages);
-    while let Some(page) = pages.next_page().await? {
-        rows.page(page.malformed.len(), &page.repaired);
-        for each in &page.rows {
-            rows.row(row(each));
+    let end = loop {
+        match pages.next_page().await {
+            Ok(Some(page)) => {
+                rows.page(page.malformed.len(), &page.repaired);
+                for each in &page.rows {
+                    rows.row(row(each));
+                }
+            }
+            Ok(None) => break Ok(pages.completeness()),
+            Err(error) => break Err(error),
         }
-    }
-    Ok(pages.completeness())
+    };
+    let failed = u64::from(end.is_err());
+    rows.spent(u64::from(pages.pages_so_far()) + failed);
+    end
 }

@@ -169,6 +169,18 @@ impl Known {
         rows / size + 1 + u64::from(is_list && rows > 0)
     }
 
+    /// What NinjaOne makes of a list of organizations for this report. One that it does not answer for devices, it is asked for in no
+    /// report.
+    fn habit(&self, report: Report) -> OrganizationListHabit {
+        let of = |report| self.organization_list.get(&report).copied();
+        let devices = of(Report::Devices).unwrap_or_default();
+        if devices.is_usable() {
+            of(report).unwrap_or_default()
+        } else {
+            devices
+        }
+    }
+
     /// What one customer alone costs.
     fn cost_alone(&self, rows: &BTreeMap<Report, u64>) -> u64 {
         let reports = self.reports.iter();
@@ -187,8 +199,7 @@ impl Known {
         let sum = |report| customers.iter().map(|rows| of(rows, report)).sum::<u64>();
         let pages = |report: &Report| {
             let together = self.pages(*report, sum(*report));
-            let habit = self.organization_list.get(report).copied();
-            match habit.unwrap_or_default() {
+            match self.habit(*report) {
                 OrganizationListHabit::Honoured | OrganizationListHabit::Unknown => together,
                 OrganizationListHabit::Ignored => {
                     let devices = sum(Report::Devices).max(1);

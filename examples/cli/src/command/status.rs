@@ -1,8 +1,10 @@
 //! `regentra status`: the operator's card.
 
 use regentra_sync::{
-    model::{Grant, RunOutcome, TenantView},
-    views::{Card, ConnectionStatus, CustomerStatus, Diagnosis, DoubtCounts, DryRun, LastRun},
+    model::{Grant, RunOutcome, SweepStrategy, TenantView},
+    views::{
+        Card, ConnectionStatus, CustomerStatus, Diagnosis, DoubtCounts, DryRun, LastRun, SweepCost,
+    },
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -156,6 +158,9 @@ pub fn card(connection: &ConnectionStatus, now: OffsetDateTime) -> String {
         let next = next.map_or_else(String::new, |at| format!("; due next at {}", minute(at)));
         line(label, format!("{}{next}", last_run(last.as_ref(), now)));
     }
+    if let Some(sweeps) = &connection.sweeps {
+        line("read", reading(sweeps));
+    }
     line("requests", spent(connection));
     if let Some(error) = &connection.last_error {
         line("last error", last_run(Some(error), now));
@@ -165,6 +170,28 @@ pub fn card(connection: &ConnectionStatus, now: OffsetDateTime) -> String {
         _ => format!("connected since {}", minute(connection.connected_at)),
     };
     format!("{}  {since}\n{}", connection.region, lines.concat())
+}
+
+/// How the next sweeps are read, and what each way costs.
+fn reading(sweeps: &SweepCost) -> String {
+    let costs = sweeps.costs;
+    let whole = costs
+        .whole_tenant
+        .map(|cost| format!(", the whole tenant in one pass {}", number(cost)));
+    let how = match sweeps.strategy {
+        SweepStrategy::PerCustomer => "each customer alone",
+        SweepStrategy::Group => "many customers in one pass",
+        SweepStrategy::WholeTenant => "the whole tenant in one pass",
+        _ => "in a way that this release does not know",
+    };
+    format!(
+        "{how}: {}; a tick costs each alone {}, in groups {}{}; the last cost {}",
+        sweeps.reason.as_words(),
+        number(costs.per_customer),
+        number(costs.group),
+        whole.unwrap_or_default(),
+        count(sweeps.last, "request", "requests"),
+    )
 }
 
 fn customers(customers: &[CustomerStatus], now: OffsetDateTime) -> String {

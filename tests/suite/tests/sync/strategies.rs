@@ -11,7 +11,7 @@ use ninjaone_simulator::{
 use regentra_evidence::SignalKind;
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Choice, Connect, Discover, Integration, MapOrganization, Promote,
+    Choice, Connect, Discover, Integration, MapOrganization, Promote, TestSavedConnection,
     host::{ManualClock, Policy, StoreClock},
     model::{
         Actor, AuditDetails, ComplianceOrgId, CredentialId, EventId, Mapping, MspOrgId,
@@ -64,11 +64,25 @@ fn customer(organization: i64) -> ComplianceOrgId {
 
 impl Scene {
     async fn new(tenant: Tenant, choice: StrategyChoice) -> Self {
+        Self::with(tenant, choice, RateLimit::unlimited()).await
+    }
+
+    /// Under the vendor's limits, by the time of the test.
+    async fn limited(tenant: Tenant, choice: StrategyChoice) -> Self {
+        Self::with(tenant, choice, RateLimit::default()).await
+    }
+
+    async fn with(tenant: Tenant, choice: StrategyChoice, limit: RateLimit) -> Self {
+        let is_limited = !limit.is_unlimited();
         let (id, secret) = (
             tenant.client_id().to_owned(),
             tenant.client_secret().to_owned(),
         );
-        let front = in_process::serve_with(tenant, TenantClock::fixed(NOW));
+        let front = if is_limited {
+            in_process::serve(tenant)
+        } else {
+            in_process::serve_with(tenant, TenantClock::fixed(NOW))
+        };
         let clock = ManualClock::at(NOW);
         let store = MemoryStore::new().with_clock(StoreClock::of(clock.clone()));
         let store: Arc<dyn Store> = Arc::new(store);
@@ -76,7 +90,7 @@ impl Scene {
         let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
         let retry = RetryPolicy::default().backoff(Wait::from_millis(1), Wait::from_millis(5));
         let ninjaone = NinjaOneApi::new()
-            .rate_limit(RateLimit::unlimited())
+            .rate_limit(limit)
             .retry(retry)
             .transport(Arc::new(InProcess(front.clone())));
         let policy = Policy::default()
@@ -417,7 +431,8 @@ async fn a_lost_row_or_a_report_that_fails_is_of_the_customers_that_it_is_of_alo
         })
         .await;
     }
-    // A report that fails for one organization, however many it is asked for with.
+    // A report that fails for one organization, however many it is asked for with. The devices' list is no such: it is resumed by
+    // ids, which look like those of organizations.
     let organization = build().organizations()[2]["id"].as_i64().unwrap();
     let text = organization.to_string();
     for path in [
@@ -549,4 +564,85 @@ async fn a_device_that_moves_during_the_pass_counts_where_it_is() {
         };
         assert_eq!(scene.remembered().await, alone, "{request}");
     }
+}
+
+/// Requests by the lane's share of the budget, over hours of groups one after the other, with asset syncs between them.
+async fn spent(person: bool) -> Vec<OffsetDateTime> {
+    let tenant = tenant(6, 40, 6).enforce_limits(200, 1_500).build();
+    let scene = Scene::limited(tenant, StrategyChoice::Group).await;
+    let began = tokio::time::Instant::now();
+    let sweeps = async {
+        while began.elapsed() < Wait::from_secs(5 * 3600) {
+            scene.sync().await;
+            let ends = scene.sweep().await;
+            assert!(
+                ends.iter().all(|end| end.outcome == EventOutcome::Done),
+                "{ends:?}"
+            );
+        }
+    };
+    let people = async {
+        let mut number = 0;
+        while person {
+            number += 1;
+            let request = TestSavedConnection {
+                region: RegionKey::parse(&scene.front.url()).unwrap(),
+                actor: Actor::Schedule,
+                event: EventId::of_request("person", &number.to_string()),
+            };
+            scene
+                .integration
+                .test_saved_connection(msp(), request)
+                .await
+                .unwrap();
+        }
+        std::future::pending::<()>().await;
+    };
+    let (sweeps, people) = (std::pin::pin!(sweeps), std::pin::pin!(people));
+    futures_util::future::select(sweeps, people).await;
+    let tenant = scene.front.tenant();
+    let all = tenant
+        .requests()
+        .iter()
+        .filter(|request| request.path.starts_with("/v2/"));
+    all.map(|request| {
+        assert_ne!(request.status, 429, "the limit was exceeded");
+        request.at
+    })
+    .collect()
+}
+
+/// The most requests within any span of this length, and the fewest within one after the first two hours.
+fn spans(at: &[OffsetDateTime], length: Duration) -> (usize, usize) {
+    let within = |from: OffsetDateTime| {
+        let first = at.partition_point(|time| *time < from);
+        let last = at.partition_point(|time| *time < from + length);
+        last - first
+    };
+    let most = at.iter().map(|time| within(*time)).max().unwrap();
+    let begin = at[0] + Duration::hours(2);
+    let settled = at
+        .iter()
+        .filter(|time| **time >= begin && **time + length <= at[at.len() - 1]);
+    (most, settled.map(|time| within(*time)).min().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn hours_of_groups_use_what_sweeps_may_use_of_the_budget_and_never_more() {
+    let (hour, minute) = (Duration::hours(1), Duration::minutes(1));
+    let at = spent(false).await;
+    let (most, fewest) = spans(&at, hour);
+    assert!(
+        most <= 1_350 && fewest * 100 >= 1_500 * 89,
+        "{most}, {fewest}"
+    );
+    assert!(spans(&at, minute).0 <= 200);
+    // With a person in the fast lane all of the time, both lanes use it up.
+    let at = spent(true).await;
+    let (most, fewest) = spans(&at, hour);
+    assert!(
+        most <= 1_500 && fewest * 100 >= 1_500 * 99,
+        "{most}, {fewest}"
+    );
+    assert!(spans(&at, minute).0 <= 200);
 }
