@@ -32,14 +32,14 @@ impl PageSizeReason {
     /// Why a page failed, if its size may be the reason.
     pub(crate) fn of(error: &Error) -> Option<Self> {
         match (error.size_hint(), error.kind(), error.status()) {
-            (SizeHint::AskedToWait, ..) => None,
             (SizeHint::TooLarge, ..) => Some(Self::LimitExceeded),
             (SizeHint::BrokenOff, ..) => Some(Self::BrokenOff),
             (SizeHint::None, ErrorKind::InvalidRequest, Some(400)) => Some(Self::Refused),
             (SizeHint::None, ErrorKind::InvalidRequest, Some(413)) => Some(Self::TooLarge),
             (SizeHint::None, ErrorKind::Server, _) => Some(Self::ServerFailed),
             (SizeHint::None, ErrorKind::Timeout, _) => Some(Self::TimedOut),
-            (SizeHint::None, ..) => None,
+            // A server that asks to wait is busy, whatever the size.
+            (SizeHint::None | SizeHint::AskedToWait, ..) => None,
         }
     }
 

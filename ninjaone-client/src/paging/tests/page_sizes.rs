@@ -161,10 +161,7 @@ async fn reports_begin_at_5000_rows_a_page_and_lists_at_1000() {
         let list = client.devices().list(DevicesParams::default());
         let log = client.activities().list(ActivitiesParams::default());
         let asked = [queries.request(), list.request(), log.request()];
-        assert_eq!(
-            asked.map(|request| request.asked_rows()),
-            expected.map(Some)
-        );
+        assert_eq!(asked.map(crate::Request::asked_rows), expected.map(Some));
     }
 }
 
@@ -601,10 +598,11 @@ proptest! {
                 let mut size = None;
                 for path in &asked {
                     let now = parameter(path, "pageSize");
-                    match parameter(path, "cursor") {
-                        // A first page, whose size the pages after it keep.
-                        None => size = now,
-                        Some(_) => prop_assert_eq!(&now, &size, "{}", path),
+                    // A first page, whose size the pages after it keep.
+                    if parameter(path, "cursor").is_none() {
+                        size = now;
+                    } else {
+                        prop_assert_eq!(&now, &size, "{}", path);
                     }
                 }
             }
