@@ -401,6 +401,7 @@ const fn alone() -> SweepStrategy {
     SweepStrategy::PerCustomer
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 const fn is_alone(strategy: &SweepStrategy) -> bool {
     matches!(strategy, SweepStrategy::PerCustomer)
 }

@@ -291,7 +291,7 @@ struct RollCall<'p, 'r>(&'p mut GroupPass<'r>);
 
 /// The devices of a part of the members.
 struct Rolls<'r> {
-    rolls: BTreeMap<usize, DeviceRoll<'r>>,
+    of_members: BTreeMap<usize, DeviceRoll<'r>>,
     /// Devices that were listed for a member, and for whom.
     seen: HashMap<DeviceId, usize>,
     /// Members with a device that is listed for another one, too.
@@ -319,7 +319,7 @@ impl PartReader for RollCall<'_, '_> {
     }
 }
 
-impl<'r> RollCall<'_, 'r> {
+impl RollCall<'_, '_> {
     async fn read_alone(&mut self, member: usize) -> PartEnd {
         let pass = &mut *self.0;
         let Some(request) = pass.request(member) else {
@@ -371,7 +371,7 @@ impl<'r> RollCall<'_, 'r> {
         let mut pages = detailed_devices(pass.client, pass.filter(part));
         let new = |member: &usize| Some((*member, DeviceRoll::new(pass.request(*member)?)));
         let mut rolls = Rolls {
-            rolls: part.iter().filter_map(new).collect(),
+            of_members: part.iter().filter_map(new).collect(),
             seen: HashMap::new(),
             ambiguous: BTreeSet::new(),
             lost: 0,
@@ -406,7 +406,7 @@ impl<'r> RollCall<'_, 'r> {
         let is_whole = end.is_some_and(Completeness::is_complete);
         if !is_whole || rolls.lost > 0 {
             pass.lost_devices = true;
-            for (member, mut roll) in rolls.rolls {
+            for (member, mut roll) in rolls.of_members {
                 roll.lost(rolls.lost);
                 pass.enrol(member, roll, end);
             }
@@ -422,7 +422,7 @@ impl<'r> RollCall<'_, 'r> {
         }
         let mut ended = PartEnd::new(requests, PartOutcome::Whole);
         let mut counted: Vec<_> = Vec::new();
-        for (member, roll) in rolls.rolls {
+        for (member, roll) in rolls.of_members {
             let own = roll.own().len();
             // It has no device, too many, or one of another one's.
             if own == 0 || roll.is_cut() || rolls.ambiguous.contains(&member) {
@@ -453,7 +453,7 @@ impl Rolls<'_> {
         };
         self.devices += 1;
         let member = by_organization.get(&organization).copied();
-        let roll = member.and_then(|member| Some((member, self.rolls.get_mut(&member)?)));
+        let roll = member.and_then(|member| Some((member, self.of_members.get_mut(&member)?)));
         let Some((member, roll)) = roll else {
             self.foreign += 1;
             return;
@@ -735,9 +735,9 @@ impl PartReader for SecondLook<'_, '_> {
         let is_whole = end.is_some_and(Completeness::is_complete);
         // A row that says nothing was lost at first, too: it is no device that moved.
         if is_whole && (lost == 0 || pass.lost_devices || part.len() == 1) {
-            part.iter().for_each(|member| {
+            for member in part {
                 self.unlooked.remove(member);
-            });
+            }
             return PartEnd::new(requests, PartOutcome::Whole);
         }
         PartEnd::new(requests, PartOutcome::Lossy)

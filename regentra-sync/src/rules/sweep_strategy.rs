@@ -277,7 +277,7 @@ mod tests {
         Report::Activities,
     ];
 
-    fn customer(devices: u64) -> Option<BTreeMap<Report, u64>> {
+    fn customer(devices: u64) -> BTreeMap<Report, u64> {
         let rows = [2, 1, 18, 22, 3, 5, 1];
         let mut all = BTreeMap::from([(Report::Devices, devices)]);
         all.extend(
@@ -286,12 +286,12 @@ mod tests {
                 .zip(rows)
                 .map(|(of, rows)| (*of, rows * devices)),
         );
-        Some(all)
+        all
     }
 
     fn known(customers: usize, devices: u64) -> Known {
         Known {
-            customers: vec![customer(devices); customers],
+            customers: vec![Some(customer(devices)); customers],
             reports: REPORTS.to_vec(),
             ..Known::default()
         }
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn a_customer_with_more_devices_than_a_group_is_a_group_of_its_own() {
         let mut known = known(6, 20);
-        known.customers[2] = customer(9_000);
+        known.customers[2] = Some(customer(9_000));
         let plan = strategy_plan(StrategyChoice::Group, &known);
         let groups: Vec<_> = plan
             .groups
