@@ -110,7 +110,16 @@ pub(super) async fn read_group(
     };
     let everybody: Vec<_> = (0..members.len()).collect();
     let together = pass.together(Report::Devices);
-    read_by_halves(&mut RollCall(&mut pass), everybody, together, &mut spending).await?;
+    read_by_halves(
+        &mut RollCall {
+            looks: BTreeMap::new(),
+            pass: &mut pass,
+        },
+        everybody,
+        together,
+        &mut spending,
+    )
+    .await?;
     let fields = first.request.custom_fields;
     for report in reports_besides_devices(fields, first.request.kinds_in_use) {
         let (together, evaluated) = (pass.together(report), pass.evaluated());
@@ -153,6 +162,21 @@ impl<'r> GroupPass<'r> {
     fn learn(&mut self, report: Report, habit: OrganizationListHabit) {
         let known = self.habits.entry(report).or_default();
         *known = (*known).max(habit);
+    }
+
+    /// Compares what a customer has alone with what it had among others. Where that was less, the list leaves rows out.
+    fn compare(&mut self, report: Report, among_others: Option<u64>, alone: u64) -> bool {
+        let Some(among_others) = among_others.filter(|_| self.strategy == SweepStrategy::Group)
+        else {
+            return false;
+        };
+        let leaves_out = alone > among_others;
+        if leaves_out {
+            self.learn(report, OrganizationListHabit::LeavesOut);
+        } else if alone > 0 || report != Report::Devices {
+            self.learn(report, OrganizationListHabit::Honoured);
+        }
+        leaves_out
     }
 
     fn evaluated(&self) -> Vec<usize> {
@@ -283,11 +307,15 @@ impl<'r> GroupPass<'r> {
 fn left_over() -> Error {
     let message = "answers for many customers were not whole, and the requests that may be spent on reading again are spent: this customer is \
                    read in another pass";
-    Error::new(ErrorKind::Ninjaone(Vendor::Truncated), message)
+    Error::new(ErrorKind::Ninjaone(Vendor::Truncated), message).retryable(true)
 }
 
 /// The device list: who belongs to whom.
-struct RollCall<'p, 'r>(&'p mut GroupPass<'r>);
+struct RollCall<'p, 'r> {
+    pass: &'p mut GroupPass<'r>,
+    /// Members that were read among others, with the rows that they had there.
+    looks: BTreeMap<usize, u64>,
+}
 
 /// The devices of a part of the members.
 struct Rolls<'r> {
@@ -312,8 +340,8 @@ impl PartReader for RollCall<'_, '_> {
 
     fn give_up(&mut self, part: &[usize]) {
         for member in part {
-            if matches!(self.0.members.get(*member), Some(Member::Waiting)) {
-                self.0.set(*member, Member::Left(left_over()));
+            if matches!(self.pass.members.get(*member), Some(Member::Waiting)) {
+                self.pass.set(*member, Member::Left(left_over()));
             }
         }
     }
@@ -321,13 +349,11 @@ impl PartReader for RollCall<'_, '_> {
 
 impl RollCall<'_, '_> {
     async fn read_alone(&mut self, member: usize) -> PartEnd {
-        let pass = &mut *self.0;
+        let pass = &mut *self.pass;
         let Some(request) = pass.request(member) else {
             return PartEnd::new(0, PartOutcome::Whole);
         };
-        let before = pass
-            .evaluation(member)
-            .map(|known| known.own_rows(Report::Devices));
+        let before = self.looks.remove(&member);
         let mut pages = detailed_devices(
             pass.client,
             DeviceFilter::organization(request.organization),
@@ -358,16 +384,12 @@ impl RollCall<'_, '_> {
         let known = pass.evaluation(member);
         let has = known.map_or(0, |known| known.own_rows(Report::Devices));
         let mut end = PartEnd::new(requests, PartOutcome::Whole);
-        // Where it was read among others and had fewer devices there, the list leaves some out.
-        if before.is_some_and(|before| has > before) && pass.strategy == SweepStrategy::Group {
-            pass.learn(Report::Devices, OrganizationListHabit::LeavesOut);
-            end.leaves_out = true;
-        }
+        end.leaves_out = pass.compare(Report::Devices, before, has);
         end
     }
 
     async fn read_many(&mut self, part: &[usize]) -> PartEnd {
-        let pass = &mut *self.0;
+        let pass = &mut *self.pass;
         let mut pages = detailed_devices(pass.client, pass.filter(part));
         let new = |member: &usize| Some((*member, DeviceRoll::new(pass.request(*member)?)));
         let mut rolls = Rolls {
@@ -431,9 +453,11 @@ impl RollCall<'_, '_> {
                 counted.push(member);
             }
             pass.enrol(member, roll, end);
+            let known = pass.evaluation(member);
+            let rows = known.map_or(0, |known| known.own_rows(Report::Devices));
+            self.looks.insert(member, rows);
         }
         if is_listed && pass.habit(Report::Devices) == OrganizationListHabit::Unknown {
-            pass.learn(Report::Devices, OrganizationListHabit::Honoured);
             ended.look_again.extend(spread_over(&counted, LOOKED_AT));
         }
         ended
@@ -570,7 +594,6 @@ impl OneReport<'_, '_> {
             return PartEnd::new(0, PartOutcome::Whole);
         };
         let client = self.pass.client;
-        let strategy = self.pass.strategy;
         let before = self.looks.remove(&member);
         let Some(evaluation) = self.pass.evaluation(member) else {
             return PartEnd::new(0, PartOutcome::Whole);
@@ -591,10 +614,7 @@ impl OneReport<'_, '_> {
             return PartEnd::new(requests, PartOutcome::Failed(kind));
         }
         let mut end = PartEnd::new(requests, PartOutcome::Whole);
-        if before.is_some_and(|before| has > before) && strategy == SweepStrategy::Group {
-            self.pass.learn(report, OrganizationListHabit::LeavesOut);
-            end.leaves_out = true;
-        }
+        end.leaves_out = self.pass.compare(report, before, has);
         end
     }
 
@@ -680,7 +700,6 @@ impl OneReport<'_, '_> {
             }
         }
         if is_listed && self.pass.habit(report) == OrganizationListHabit::Unknown {
-            self.pass.learn(report, OrganizationListHabit::Honoured);
             lack.extend(spread_over(&without, LOOKED_AT));
             lack.extend(spread_over(&with, 1));
         }

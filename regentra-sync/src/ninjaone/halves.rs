@@ -68,13 +68,21 @@ const fn is_of_everybody(error: ErrorKind) -> bool {
             | ErrorKind::WrongRegionOrClient
             | ErrorKind::ScopeNotGranted
             | ErrorKind::AuthorizeAgain
-            | ErrorKind::UserContextRequired
-            | ErrorKind::Forbidden
-            | ErrorKind::NotAvailable
             | ErrorKind::RateLimited { .. }
             | ErrorKind::Certificate
             | ErrorKind::Budget
             | ErrorKind::TokenStore
+    )
+}
+
+/// Whether it is mostly a report that nobody may have: two members alone show whether it is that, or one of the others.
+const fn is_probed(error: ErrorKind) -> bool {
+    matches!(
+        error,
+        ErrorKind::UserContextRequired
+            | ErrorKind::Forbidden
+            | ErrorKind::NotAvailable
+            | ErrorKind::NotFound
     )
 }
 
@@ -120,6 +128,7 @@ pub(super) async fn read_by_halves(
     // What is asked for each alone to begin with is not asked again.
     let mut at_first = queue.len();
     let (mut refused, mut reads) = (0, 0_usize);
+    let mut probed: Option<Vec<usize>> = None;
     while let Some(mut part) = queue.pop_front() {
         let is_again = at_first == 0;
         at_first = at_first.saturating_sub(1);
@@ -140,6 +149,13 @@ pub(super) async fn read_by_halves(
         if is_alone {
             read_alone.extend(part.iter().copied());
         }
+        let is_answered = !matches!(end.outcome, PartOutcome::Failed(_));
+        let is_probe = is_alone && probed.is_some();
+        if let Some(others) = probed.take_if(|_| is_probe && is_answered) {
+            let (first, second) = others.split_at(others.len() / 2);
+            queue.push_front(second.to_vec());
+            queue.push_front(first.to_vec());
+        }
         let is_split = match &end.outcome {
             PartOutcome::Whole => {
                 spending.failures = 0;
@@ -151,7 +167,14 @@ pub(super) async fn read_by_halves(
             }
             PartOutcome::Failed(error) => {
                 spending.failures += 1;
-                !is_alone && !is_of_everybody(*error)
+                let is_probe = !is_alone && is_probed(*error);
+                if is_probe {
+                    probed = Some(part.clone());
+                    for member in [part.last(), part.first()] {
+                        queue.push_front(member.copied().into_iter().collect());
+                    }
+                }
+                !is_alone && !is_probe && !is_of_everybody(*error)
             }
         };
         refused += usize::from(matches!(
@@ -194,6 +217,7 @@ mod tests {
         hidden: BTreeSet<usize>,
         is_down: bool,
         is_refused: bool,
+        forbidden: BTreeSet<usize>,
         ends: BTreeMap<usize, &'static str>,
         reads: Vec<Vec<usize>>,
     }
@@ -205,7 +229,7 @@ mod tests {
             let has = |of: &BTreeSet<usize>| part.iter().any(|member| of.contains(member));
             let (outcome, end) = if self.is_down || has(&self.bad) {
                 (PartOutcome::Failed(ErrorKind::Server), "failed")
-            } else if self.is_refused {
+            } else if self.is_refused || has(&self.forbidden) {
                 (PartOutcome::Failed(ErrorKind::NotAvailable), "refused")
             } else if has(&self.lossy) {
                 (PartOutcome::Lossy, "lossy")
@@ -306,13 +330,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_may_have_is_asked_for_once() {
+    async fn one_member_that_nobody_may_read_does_not_hide_the_others() {
+        for member in [0, 5, 19] {
+            let mut server = Server {
+                forbidden: BTreeSet::from([member]),
+                ..Server::default()
+            };
+            let (requests, _) = read(&mut server, 20, true, 1_000).await;
+            assert!(requests <= 30, "{requests}");
+            for (of, ended) in server.ends {
+                assert_eq!(ended, if of == member { "refused" } else { "whole" });
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_may_have_is_asked_for_once_and_of_one_member() {
         let mut server = Server {
             is_refused: true,
             ..Server::default()
         };
         read(&mut server, 200, true, 1_000).await;
-        assert_eq!(server.reads.len(), 1);
+        assert_eq!(server.reads.len(), 2);
     }
 
     #[tokio::test]
