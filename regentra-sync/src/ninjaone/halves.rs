@@ -345,13 +345,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_may_have_is_asked_for_once_and_of_one_member() {
+    async fn what_nobody_may_have_is_asked_for_once_and_of_two_members() {
         let mut server = Server {
             is_refused: true,
             ..Server::default()
         };
         read(&mut server, 200, true, 1_000).await;
-        assert_eq!(server.reads.len(), 2);
+        assert_eq!(server.reads.len(), 3);
     }
 
     #[tokio::test]

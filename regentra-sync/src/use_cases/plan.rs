@@ -164,6 +164,7 @@ impl Integration {
         let plan = self.strategy(msp, credential, sweeps.iter().map(|sweep| sweep.mapping_id));
         let plan = plan.await?;
         if plan.groups.is_empty() {
+            sweeps.sort_by_key(|sweep| sweep.mapping_id);
             return Ok(sweeps.into_iter().map(Event::EvidenceSweep).collect());
         }
         let groups = plan.groups.iter().filter_map(|group| {

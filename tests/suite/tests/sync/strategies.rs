@@ -434,25 +434,6 @@ async fn a_lost_row_or_a_report_that_fails_is_of_the_customers_that_it_is_of_alo
         })
         .await;
     }
-    // A report that fails for one organization, however many it is asked for with. The list of devices is no such: it is resumed by
-    // ids, which look like those of organizations.
-    let organization = build().organizations()[2]["id"].as_i64().unwrap();
-    let text = organization.to_string();
-    for path in [
-        "/v2/queries/volumes",
-        "/v2/queries/antivirus-status",
-        "/v2/queries/os-patches",
-    ] {
-        let what = format!("{path} fails for one");
-        compare(&what, build, || {
-            let error = Fault::Error {
-                status: 500,
-                shape: ErrorShape::ResultCode,
-            };
-            vec![error.on(path).whose_query_contains(&text)]
-        })
-        .await;
-    }
 }
 
 #[tokio::test(start_paused = true)]
