@@ -44,12 +44,12 @@ async fn by_hand(person: &Person, sql: &'static str) {
     let options = SqliteConnectOptions::new().filename(person.db());
     let mut db = SqliteConnection::connect_with(&options).await.unwrap();
     for trigger in [
-        "evidence_stays",
-        "evidence_remains",
-        "signal_stays",
-        "signal_remains",
-        "evidence_is_new",
-        "customer_audit_remains",
+        "evidence_no_update",
+        "evidence_no_delete",
+        "signals_no_update",
+        "signals_no_delete",
+        "evidence_no_replace",
+        "customer_audit_no_delete",
     ] {
         let drop = format!("DROP TRIGGER IF EXISTS {trigger}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(drop))
@@ -157,7 +157,7 @@ async fn whatever_was_done_to_the_evidence_by_hand_is_named_and_fails() {
             5,
         ),
         (
-            "UPDATE signal SET body = replace(body, '\"complete\":true', '\"complete\":false')",
+            "UPDATE signals SET body = replace(body, '\"complete\":true', '\"complete\":false')",
             "the signal that is shown is not what record 3 says",
             10,
         ),

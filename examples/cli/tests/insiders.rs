@@ -146,10 +146,10 @@ async fn make_passes_of_fails(person: &Person) {
         )
         .await;
     }
-    run_sql(&mut db, "UPDATE signal SET status = 'pass', body = replace(body, '\"status\":\"fail\"', '\"status\":\"pass\"')").await;
+    run_sql(&mut db, "UPDATE signals SET status = 'pass', body = replace(body, '\"status\":\"fail\"', '\"status\":\"pass\"')").await;
 
-    let rows = "SELECT rowid, compliance_org, mapping, signal, sequence, record, hash FROM evidence \
-                ORDER BY compliance_org, mapping, signal, sequence";
+    let rows = "SELECT rowid, compliance_org_id, mapping_id, signal, sequence, record, hash FROM evidence \
+                ORDER BY compliance_org_id, mapping_id, signal, sequence";
     let rows = sqlx::query(rows).fetch_all(&mut db).await.unwrap();
     let mut heads: BTreeMap<String, ChainHead> = BTreeMap::new();
     let mut replaced = Vec::new();
@@ -180,7 +180,7 @@ async fn make_passes_of_fails(person: &Person) {
             .await
             .unwrap();
         let old: Vec<u8> = row.get(6);
-        sqlx::query("UPDATE evidence_head SET hash = ?1 WHERE hash = ?2")
+        sqlx::query("UPDATE evidence_heads SET hash = ?1 WHERE hash = ?2")
             .bind(link.hash.as_bytes().as_slice())
             .bind(&old)
             .execute(&mut db)
@@ -190,30 +190,30 @@ async fn make_passes_of_fails(person: &Person) {
         let old = old.iter().fold(String::new(), hex);
         replaced.push((old, link.hash.to_string()));
     }
-    for row in sqlx::query("SELECT id, entry FROM customer_audit")
+    for row in sqlx::query("SELECT audit_id, details FROM customer_audit")
         .fetch_all(&mut db)
         .await
         .unwrap()
     {
-        let mut entry: String = row.get(1);
+        let mut details: String = row.get(1);
         for (old, new) in &replaced {
-            entry = entry.replace(old, new);
+            details = details.replace(old, new);
         }
-        entry = entry.replace("\"status\":\"fail\"", "\"status\":\"pass\"");
-        sqlx::query("UPDATE customer_audit SET entry = ?1 WHERE id = ?2")
-            .bind(entry)
+        details = details.replace("\"status\":\"fail\"", "\"status\":\"pass\"");
+        sqlx::query("UPDATE customer_audit SET details = ?1 WHERE audit_id = ?2")
+            .bind(details)
             .bind(row.get::<Vec<u8>, _>(0))
             .execute(&mut db)
             .await
             .unwrap();
     }
-    let roots = sqlx::query("SELECT number FROM evidence_root")
+    let roots = sqlx::query("SELECT number FROM evidence_roots")
         .fetch_all(&mut db)
         .await
         .unwrap();
     for root in roots {
         let number: i64 = root.get(0);
-        let heads = sqlx::query("SELECT length, hash FROM evidence_head WHERE root = ?1")
+        let heads = sqlx::query("SELECT length, hash FROM evidence_heads WHERE root_number = ?1")
             .bind(number)
             .fetch_all(&mut db)
             .await
@@ -224,7 +224,7 @@ async fn make_passes_of_fails(person: &Person) {
                 head.get::<Vec<u8>, _>(1).try_into().unwrap(),
             ),
         }));
-        sqlx::query("UPDATE evidence_root SET root = ?1 WHERE number = ?2")
+        sqlx::query("UPDATE evidence_roots SET root = ?1 WHERE number = ?2")
             .bind(tree.root().as_bytes().as_slice())
             .bind(number)
             .execute(&mut db)
@@ -307,12 +307,12 @@ async fn heads_that_were_deleted_or_anchored_again_are_found_with_the_anchors() 
     let mut db = connection(&person).await;
     run_sql(
         &mut db,
-        "UPDATE evidence_head SET root = NULL; DELETE FROM evidence_root",
+        "UPDATE evidence_heads SET root_number = NULL; DELETE FROM evidence_roots",
     )
     .await;
     run_sql(
         &mut db,
-        "DELETE FROM event WHERE id NOT IN (SELECT event FROM evidence)",
+        "DELETE FROM events WHERE event_id NOT IN (SELECT event_id FROM evidence)",
     )
     .await;
     db.close().await.unwrap();
@@ -339,7 +339,7 @@ async fn heads_that_were_deleted_or_anchored_again_are_found_with_the_anchors() 
     let mut db = connection(&person).await;
     run_sql(
         &mut db,
-        "DELETE FROM evidence_head; DELETE FROM evidence_root",
+        "DELETE FROM evidence_heads; DELETE FROM evidence_roots",
     )
     .await;
     db.close().await.unwrap();

@@ -155,7 +155,7 @@ async fn write(
     append_msp_audit(connection, msp, audit).await
 }
 
-/// Whether all that is given way to, by the written rows or among them, is active.
+/// Whether every asset that supersedes a written row is active, and no written row that is not active supersedes another.
 ///
 /// A superseding asset of another source is locked, so that a commit that retires it meanwhile comes after this one and finds
 /// what it superseded.
@@ -165,22 +165,22 @@ async fn superseding_assets_are_active(
     writes: &[AssetWrite],
 ) -> Step<bool> {
     let status = |write: &AssetWrite| write.asset.status;
-    let mut winners: Vec<_> = writes
+    let mut superseding: Vec<_> = writes
         .iter()
         .filter_map(|write| status(write).superseded_by())
         .collect();
-    winners.sort_unstable();
-    winners.dedup();
-    if !winners.is_empty() {
+    superseding.sort_unstable();
+    superseding.dedup();
+    if !superseding.is_empty() {
         let active = sqlx::query(
             "SELECT asset_id FROM regentra_sync.assets \
              WHERE msp_org_id = $1 AND asset_id = ANY ($2) AND status = 'ACTIVE' ORDER BY asset_id FOR SHARE",
         )
         .bind(msp.as_uuid())
-        .bind(column(&winners, |winner| winner.as_uuid()))
+        .bind(column(&superseding, |id| id.as_uuid()))
         .fetch_all(&mut *connection)
         .await?;
-        if active.len() != winners.len() {
+        if active.len() != superseding.len() {
             return Ok(false);
         }
     }
@@ -192,14 +192,14 @@ async fn superseding_assets_are_active(
     if out_of_count.is_empty() {
         return Ok(true);
     }
-    let is_given_way_to: bool = sqlx::query_scalar(
+    let is_superseding: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM regentra_sync.assets WHERE msp_org_id = $1 AND superseded_by = ANY ($2))",
     )
     .bind(msp.as_uuid())
     .bind(out_of_count)
     .fetch_one(connection)
     .await?;
-    Ok(!is_given_way_to)
+    Ok(!is_superseding)
 }
 
 /// The versions of the rows that are to be written, and when they were last written; locked in the order of their ids.
@@ -301,13 +301,17 @@ fn bind<'q>(
         }))
         .bind(column(assets, |asset| asset.content.name.as_str()))
         .bind(column(assets, |asset| {
-            sensitive(asset.content.host_name.as_ref())
+            asset.content.host_name.as_ref().map(Sensitive::as_str)
         }))
         .bind(column(assets, |asset| {
-            sensitive(asset.content.serial_number.as_ref())
+            asset.content.serial_number.as_ref().map(Sensitive::as_str)
         }))
         .bind(column(assets, |asset| {
-            sensitive(asset.content.entra_device_id.as_ref())
+            asset
+                .content
+                .entra_device_id
+                .as_ref()
+                .map(Sensitive::as_str)
         }))
         .bind(column(assets, |asset| asset.content.class.as_deref()))
         .bind(column(assets, |asset| {
@@ -324,10 +328,6 @@ fn bind<'q>(
         .bind(column(assets, |asset| {
             asset.possible_duplicate_of.map(AssetId::as_uuid)
         }))
-}
-
-fn sensitive(text: Option<&Sensitive>) -> Option<&str> {
-    text.map(Sensitive::as_str)
 }
 
 pub(crate) fn asset(row: &PgRow) -> Result<Asset> {

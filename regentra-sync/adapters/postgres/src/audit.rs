@@ -20,17 +20,22 @@ use crate::{
     transaction::Tenants,
 };
 
+/// A page of a trail, newest first.
+const OF_MSPS: &str = "SELECT audit_id, event_id, at, actor_id, action, details::text FROM regentra_sync.msp_audit \
+    WHERE msp_org_id = $1 AND ($2::timestamptz IS NULL OR (at, audit_id) < ($2, $3)) \
+    AND ($4::text IS NULL OR action = $4) AND (NOT $5 OR actor_id IS NULL) \
+    AND ($6::uuid IS NULL OR actor_id = $6) AND ($7::timestamptz IS NULL OR at >= $7) \
+    AND ($8::timestamptz IS NULL OR at < $8) ORDER BY at DESC, audit_id DESC LIMIT $9";
+const OF_CUSTOMERS: &str = "SELECT audit_id, event_id, at, actor_id, action, details::text FROM regentra_sync.customer_audit \
+    WHERE compliance_org_id = $1 AND ($2::timestamptz IS NULL OR (at, audit_id) < ($2, $3)) \
+    AND ($4::text IS NULL OR action = $4) AND (NOT $5 OR actor_id IS NULL) \
+    AND ($6::uuid IS NULL OR actor_id = $6) AND ($7::timestamptz IS NULL OR at >= $7) \
+    AND ($8::timestamptz IS NULL OR at < $8) ORDER BY at DESC, audit_id DESC LIMIT $9";
+
 #[async_trait]
 impl AuditTrail for PostgresStore {
     async fn msp_audit(&self, msp: MspOrgId, page: AuditPage) -> Result<Vec<AuditRow>> {
-        let query = sqlx::query(
-            "SELECT audit_id, event_id, at, actor_id, action, details::text FROM regentra_sync.msp_audit \
-             WHERE msp_org_id = $1 AND ($2::timestamptz IS NULL OR (at, audit_id) < ($2, $3)) \
-             AND ($4::text IS NULL OR action = $4) AND (NOT $5 OR actor_id IS NULL) \
-             AND ($6::uuid IS NULL OR actor_id = $6) AND ($7::timestamptz IS NULL OR at >= $7) \
-             AND ($8::timestamptz IS NULL OR at < $8) ORDER BY at DESC, audit_id DESC LIMIT $9",
-        );
-        let query = bind_page(query.bind(msp.as_uuid()), page);
+        let query = select_page(OF_MSPS, msp.as_uuid(), page);
         self.rows(Tenants::msp(msp), query, audit_row).await
     }
 
@@ -39,14 +44,7 @@ impl AuditTrail for PostgresStore {
         customer: ComplianceOrgId,
         page: AuditPage,
     ) -> Result<Vec<AuditRow>> {
-        let query = sqlx::query(
-            "SELECT audit_id, event_id, at, actor_id, action, details::text FROM regentra_sync.customer_audit \
-             WHERE compliance_org_id = $1 AND ($2::timestamptz IS NULL OR (at, audit_id) < ($2, $3)) \
-             AND ($4::text IS NULL OR action = $4) AND (NOT $5 OR actor_id IS NULL) \
-             AND ($6::uuid IS NULL OR actor_id = $6) AND ($7::timestamptz IS NULL OR at >= $7) \
-             AND ($8::timestamptz IS NULL OR at < $8) ORDER BY at DESC, audit_id DESC LIMIT $9",
-        );
-        let query = bind_page(query.bind(customer.as_uuid()), page);
+        let query = select_page(OF_CUSTOMERS, customer.as_uuid(), page);
         self.rows(Tenants::customer(customer), query, audit_row)
             .await
     }
@@ -70,11 +68,12 @@ impl AuditTrail for PostgresStore {
     }
 }
 
-/// Binds a page after the tenant.
-fn bind_page(
-    query: Query<'_, Postgres, PgArguments>,
+/// A page of a tenant's trail.
+fn select_page(
+    trails: &'static str,
+    tenant: Uuid,
     page: AuditPage,
-) -> Query<'_, Postgres, PgArguments> {
+) -> Query<'static, Postgres, PgArguments> {
     let AuditPage {
         filter:
             AuditFilter {
@@ -90,7 +89,8 @@ fn bind_page(
         None | Some(Actor::Schedule) => None,
         Some(Actor::Operator(id)) => Some(id.as_uuid()),
     };
-    query
+    sqlx::query(trails)
+        .bind(tenant)
         .bind(before.map(|(at, _)| at))
         .bind(before.map(|(_, id)| id.as_uuid()))
         .bind(action.map(AuditAction::as_str))

@@ -216,7 +216,7 @@ pub(crate) async fn lease_holds(
     lease: &Lease,
 ) -> Step {
     let row = sqlx::query(
-        "SELECT worker_id, fence FROM regentra_sync.leases WHERE msp_org_id = $1 AND subject = $2 FOR SHARE",
+        "SELECT worker_id, fence FROM regentra_sync.leases WHERE msp_org_id = $1 AND key = $2 FOR SHARE",
     )
     .bind(msp.as_uuid())
     .bind(lease.key.to_text())

@@ -23,6 +23,8 @@ enum Failure {
     Options,
     #[error("the column {0} holds a value that cannot be read")]
     Column(String),
+    #[error("a stored value cannot be read")]
+    Decode,
     #[error("a value cannot be written to PostgreSQL")]
     Encode,
     #[error("the PostgreSQL driver failed")]
@@ -36,7 +38,7 @@ pub(crate) fn failed(error: sqlx::Error) -> StoreError {
             let code = error
                 .code()
                 .map_or_else(String::new, std::borrow::Cow::into_owned);
-            let (kind, advice) = of_sqlstate(&code);
+            let (kind, advice) = of_code(&code);
             let place = match (error.table(), error.constraint()) {
                 (_, Some(constraint)) => format!(" at constraint {constraint}"),
                 (Some(table), None) => format!(" at table {table}"),
@@ -63,6 +65,7 @@ pub(crate) fn failed(error: sqlx::Error) -> StoreError {
         sqlx::Error::ColumnDecode { index, .. } | sqlx::Error::ColumnNotFound(index) => {
             (StoreErrorKind::Corrupt, Failure::Column(index))
         }
+        sqlx::Error::Decode(_) => (StoreErrorKind::Corrupt, Failure::Decode),
         sqlx::Error::Encode(_) => (StoreErrorKind::Other, Failure::Encode),
         _ => (StoreErrorKind::Other, Failure::Driver),
     };
@@ -93,7 +96,7 @@ pub(crate) fn is_lost_race(error: &sqlx::Error) -> bool {
         .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "23505"))
 }
 
-fn of_sqlstate(code: &str) -> (StoreErrorKind, &'static str) {
+fn of_code(code: &str) -> (StoreErrorKind, &'static str) {
     use StoreErrorKind::{
         Contention, Corrupt, Misconfigured, Other, ReadOnly as NoRoom, Unavailable,
     };
@@ -141,9 +144,7 @@ impl Stop {
     pub(crate) const fn superseded(guard: Guard) -> Self {
         Self::Answer(CommitOutcome::Superseded(guard))
     }
-}
 
-impl Stop {
     /// The error of a read, which has no other answer.
     pub(crate) fn into_error(self) -> StoreError {
         match self {
@@ -197,7 +198,7 @@ mod tests {
             ("23505", StoreErrorKind::Other),
             ("", StoreErrorKind::Other),
         ] {
-            assert_eq!(of_sqlstate(code).0, kind, "{code}");
+            assert_eq!(of_code(code).0, kind, "{code}");
         }
     }
 
@@ -209,6 +210,7 @@ mod tests {
             sqlx::Error::Configuration(text.into()),
             sqlx::Error::Tls(text.into()),
             sqlx::Error::Encode(text.into()),
+            sqlx::Error::Decode(text.into()),
             sqlx::Error::Io(std::io::Error::other(text)),
             sqlx::Error::ColumnDecode {
                 index: "name".to_owned(),

@@ -1,4 +1,4 @@
-//! What a disconnect and an un-mapping have in common: the mappings' assets, signature history and open tickets are let go.
+//! What a disconnect and an un-mapping have in common.
 
 use regentra_sync::{
     model::{EventId, MappingId, MspOrgId, NoteReason, OutboxRow, Source, reactivate_superseded},
@@ -14,8 +14,8 @@ use crate::{
     tickets::{append_outbox, open_tickets},
 };
 
-/// Takes the NinjaOne assets of these mappings out of count and lets come back what had given way to them, deletes the
-/// signature history, and puts a note on the open tickets.
+/// Retires the NinjaOne assets of these mappings, reactivates the assets that they superseded, deletes the signature history,
+/// and puts a note on the open tickets.
 pub(crate) async fn retire_and_reactivate(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -40,7 +40,7 @@ pub(crate) async fn retire_and_reactivate(
         .map(|row| row.id("asset_id", |id| id))
         .collect::<Result<Vec<_>>>()?;
 
-    let gave_way = sqlx::query(
+    let superseded = sqlx::query(
         "SELECT * FROM regentra_sync.assets \
          WHERE msp_org_id = $1 AND superseded_by = ANY ($2) ORDER BY asset_id FOR NO KEY UPDATE",
     )
@@ -48,9 +48,9 @@ pub(crate) async fn retire_and_reactivate(
     .bind(retired)
     .fetch_all(&mut *connection)
     .await?;
-    let gave_way = gave_way.iter().map(asset).collect::<Result<Vec<_>>>()?;
-    let back = reactivate_superseded(gave_way, at);
-    update(connection, msp, &column(&back, |asset| asset)).await?;
+    let superseded = superseded.iter().map(asset).collect::<Result<Vec<_>>>()?;
+    let reactivated = reactivate_superseded(superseded, at);
+    update(connection, msp, &column(&reactivated, |asset| asset)).await?;
 
     sqlx::query(
         "DELETE FROM regentra_sync.signature_history WHERE msp_org_id = $1 AND mapping_id = ANY ($2)",

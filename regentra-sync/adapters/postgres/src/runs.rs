@@ -8,7 +8,11 @@ use regentra_sync::{
     },
     store::{Result, RowsAhead, RunFilter, RunOutcomeKind, RunPage, Runs, Stamped as _},
 };
-use sqlx::{PgConnection, postgres::PgRow};
+use sqlx::{
+    PgConnection, Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
@@ -75,8 +79,8 @@ impl Runs for PostgresStore {
         // One of before has no length: it is measured by that of who wants it.
         let row = sqlx::query(
             "INSERT INTO regentra_sync.leases AS held \
-             (msp_org_id, subject, worker_id, fence, expires_at, length_micros) VALUES ($1, $2, $3, $4, $5, $7) \
-             ON CONFLICT (msp_org_id, subject) DO UPDATE SET worker_id = excluded.worker_id, \
+             (msp_org_id, key, worker_id, fence, expires_at, length_micros) VALUES ($1, $2, $3, $4, $5, $7) \
+             ON CONFLICT (msp_org_id, key) DO UPDATE SET worker_id = excluded.worker_id, \
              fence = held.fence + 1, expires_at = excluded.expires_at, length_micros = excluded.length_micros \
              WHERE held.worker_id IS NULL OR held.worker_id = excluded.worker_id OR held.expires_at <= $6 \
              OR held.expires_at > $6 + 2 * coalesce(held.length_micros, excluded.length_micros) \
@@ -116,7 +120,7 @@ impl Runs for PostgresStore {
             .map_err(failed)?;
         let row = sqlx::query(
             "UPDATE regentra_sync.leases SET expires_at = $5, length_micros = $6 \
-             WHERE msp_org_id = $1 AND subject = $2 AND worker_id = $3 AND fence = $4 RETURNING expires_at",
+             WHERE msp_org_id = $1 AND key = $2 AND worker_id = $3 AND fence = $4 RETURNING expires_at",
         )
         .bind(msp.as_uuid())
         .bind(lease.key.to_text())
@@ -148,7 +152,7 @@ impl Runs for PostgresStore {
         records.check_not_ahead(now.map_err(failed)?)?;
         let released = sqlx::query(
             "UPDATE regentra_sync.leases SET worker_id = NULL \
-             WHERE msp_org_id = $1 AND subject = $2 AND worker_id = $3 AND fence = $4",
+             WHERE msp_org_id = $1 AND key = $2 AND worker_id = $3 AND fence = $4",
         )
         .bind(msp.as_uuid())
         .bind(lease.key.to_text())
@@ -205,36 +209,40 @@ impl Runs for PostgresStore {
     }
 
     async fn runs_page(&self, msp: MspOrgId, page: RunPage) -> Result<Vec<RunRecord>> {
-        let RunPage {
-            filter:
-                RunFilter {
-                    kind,
-                    mapping,
-                    outcome,
-                },
-            after,
-            limit,
-        } = page;
-        // The order of the index: a run without a mapping is last. Of the same kind and credential, none comes after that one.
-        let query = sqlx::query(
-            "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome::text AS outcome, requests, reading::text AS reading \
-             FROM regentra_sync.runs WHERE msp_org_id = $1 \
-             AND ($2::text IS NULL OR ((kind, credential_id) >= ($2, $3) AND ((kind, credential_id) > ($2, $3) \
-             OR ($4::uuid IS NOT NULL AND (mapping_id > $4 OR mapping_id IS NULL))))) \
-             AND ($5::text IS NULL OR kind = $5) AND ($6::uuid IS NULL OR mapping_id = $6) \
-             AND ($7::text IS NULL OR runs.outcome ->> 'outcome' = $7) \
-             ORDER BY kind, credential_id, mapping_id NULLS LAST LIMIT $8",
-        )
-        .bind(msp.as_uuid())
-        .bind(after.map(|after| after.kind.as_str()))
-        .bind(after.map(|after| after.credential.as_uuid()))
-        .bind(after.and_then(|after| after.mapping).map(MappingId::as_uuid))
-        .bind(kind.map(RunKind::as_str))
-        .bind(mapping.map(MappingId::as_uuid))
-        .bind(outcome.map(RunOutcomeKind::as_str))
-        .bind(i64::from(limit));
-        self.rows(Tenants::msp(msp), query, run_record).await
+        self.rows(Tenants::msp(msp), select_page(msp, page), run_record)
+            .await
     }
+}
+
+fn select_page(msp: MspOrgId, page: RunPage) -> Query<'static, Postgres, PgArguments> {
+    let RunPage {
+        filter: RunFilter {
+            kind,
+            mapping,
+            outcome,
+        },
+        after,
+        limit,
+    } = page;
+    // The order of the index: a run without a mapping is last. Of the same kind and credential, none comes after that one.
+    sqlx::query(
+        "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome::text AS outcome, requests, \
+         reading::text AS reading \
+         FROM regentra_sync.runs WHERE msp_org_id = $1 \
+         AND ($2::text IS NULL OR ((kind, credential_id) >= ($2, $3) AND ((kind, credential_id) > ($2, $3) \
+         OR ($4::uuid IS NOT NULL AND (mapping_id > $4 OR mapping_id IS NULL))))) \
+         AND ($5::text IS NULL OR kind = $5) AND ($6::uuid IS NULL OR mapping_id = $6) \
+         AND ($7::text IS NULL OR runs.outcome ->> 'outcome' = $7) \
+         ORDER BY kind, credential_id, mapping_id NULLS LAST LIMIT $8",
+    )
+    .bind(msp.as_uuid())
+    .bind(after.map(|after| after.kind.as_str()))
+    .bind(after.map(|after| after.credential.as_uuid()))
+    .bind(after.and_then(|after| after.mapping).map(MappingId::as_uuid))
+    .bind(kind.map(RunKind::as_str))
+    .bind(mapping.map(MappingId::as_uuid))
+    .bind(outcome.map(RunOutcomeKind::as_str))
+    .bind(i64::from(limit))
 }
 
 async fn keep(connection: &mut PgConnection, msp: MspOrgId, record: &RunRecord) -> Result<()> {

@@ -14,7 +14,11 @@ use regentra_sync::{
         Tickets,
     },
 };
-use sqlx::{PgConnection, postgres::PgRow};
+use sqlx::{
+    PgConnection, Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 use time::OffsetDateTime;
 
 use crate::{
@@ -41,57 +45,12 @@ impl Tickets for PostgresStore {
     }
 
     async fn tickets_page(&self, msp: MspOrgId, page: TicketPage) -> Result<Vec<Ticket>> {
-        let TicketPage {
-            filter:
-                TicketFilter {
-                    state,
-                    customer,
-                    company,
-                    mapping,
-                    signal,
-                },
-            after,
-            limit,
-        } = page;
-        let query = sqlx::query(
-            "SELECT * FROM regentra_sync.tickets WHERE msp_org_id = $1 \
-             AND ($2::timestamptz IS NULL OR (opened_at <= $2 AND (opened_at < $2 OR ticket_id > $3))) \
-             AND ($4::text IS NULL OR state = $4) AND ($5::uuid IS NULL OR compliance_org_id = $5) \
-             AND ($6::uuid IS NULL OR company_id = $6) AND ($7::uuid IS NULL OR mapping_id = $7) \
-             AND ($8::text IS NULL OR signal = $8) ORDER BY opened_at DESC, ticket_id LIMIT $9",
-        )
-        .bind(msp.as_uuid())
-        .bind(after.map(|(opened_at, _)| opened_at))
-        .bind(after.map(|(_, ticket)| ticket.as_uuid()))
-        .bind(state.map(TicketState::as_str))
-        .bind(customer.map(ComplianceOrgId::as_uuid))
-        .bind(company.map(CompanyId::as_uuid))
-        .bind(mapping.map(MappingId::as_uuid))
-        .bind(signal.map(SignalKind::as_str))
-        .bind(i64::from(limit));
-        self.rows(Tenants::msp(msp), query, ticket).await
+        self.rows(Tenants::msp(msp), select_page(msp, page), ticket)
+            .await
     }
 
     async fn ticket_counts(&self, msp: MspOrgId, filter: TicketFilter) -> Result<TicketCounts> {
-        let TicketFilter {
-            state,
-            customer,
-            company,
-            mapping,
-            signal,
-        } = filter;
-        let query = sqlx::query(
-            "SELECT count(*) FILTER (WHERE state = 'open') AS open, count(*) FILTER (WHERE state = 'closed') AS closed \
-             FROM regentra_sync.tickets WHERE msp_org_id = $1 AND ($2::text IS NULL OR state = $2) \
-             AND ($3::uuid IS NULL OR compliance_org_id = $3) AND ($4::uuid IS NULL OR company_id = $4) \
-             AND ($5::uuid IS NULL OR mapping_id = $5) AND ($6::text IS NULL OR signal = $6)",
-        )
-        .bind(msp.as_uuid())
-        .bind(state.map(TicketState::as_str))
-        .bind(customer.map(ComplianceOrgId::as_uuid))
-        .bind(company.map(CompanyId::as_uuid))
-        .bind(mapping.map(MappingId::as_uuid))
-        .bind(signal.map(SignalKind::as_str));
+        let query = select_counts(msp, filter);
         let counts = self.row(Tenants::msp(msp), query, ticket_counts).await?;
         Ok(counts.unwrap_or_default())
     }
@@ -128,6 +87,59 @@ impl Tickets for PostgresStore {
         )
         .await
     }
+}
+
+fn select_page(msp: MspOrgId, page: TicketPage) -> Query<'static, Postgres, PgArguments> {
+    let TicketPage {
+        filter:
+            TicketFilter {
+                state,
+                customer,
+                company,
+                mapping,
+                signal,
+            },
+        after,
+        limit,
+    } = page;
+    sqlx::query(
+        "SELECT * FROM regentra_sync.tickets WHERE msp_org_id = $1 \
+         AND ($2::timestamptz IS NULL OR (opened_at <= $2 AND (opened_at < $2 OR ticket_id > $3))) \
+         AND ($4::text IS NULL OR state = $4) AND ($5::uuid IS NULL OR compliance_org_id = $5) \
+         AND ($6::uuid IS NULL OR company_id = $6) AND ($7::uuid IS NULL OR mapping_id = $7) \
+         AND ($8::text IS NULL OR signal = $8) ORDER BY opened_at DESC, ticket_id LIMIT $9",
+    )
+    .bind(msp.as_uuid())
+    .bind(after.map(|(opened_at, _)| opened_at))
+    .bind(after.map(|(_, ticket)| ticket.as_uuid()))
+    .bind(state.map(TicketState::as_str))
+    .bind(customer.map(ComplianceOrgId::as_uuid))
+    .bind(company.map(CompanyId::as_uuid))
+    .bind(mapping.map(MappingId::as_uuid))
+    .bind(signal.map(SignalKind::as_str))
+    .bind(i64::from(limit))
+}
+
+fn select_counts(msp: MspOrgId, filter: TicketFilter) -> Query<'static, Postgres, PgArguments> {
+    let TicketFilter {
+        state,
+        customer,
+        company,
+        mapping,
+        signal,
+    } = filter;
+    sqlx::query(
+        "SELECT count(*) FILTER (WHERE state = 'open') AS open, count(*) FILTER (WHERE state = 'closed') AS closed \
+         FROM regentra_sync.tickets WHERE msp_org_id = $1 AND ($2::text IS NULL OR state = $2) \
+         AND ($3::uuid IS NULL OR compliance_org_id = $3) AND ($4::uuid IS NULL OR company_id = $4) \
+         AND ($5::uuid IS NULL OR mapping_id = $5) AND ($6::text IS NULL OR signal = $6)",
+    )
+    .bind(msp.as_uuid())
+    .bind(state.map(TicketState::as_str))
+    .bind(customer.map(ComplianceOrgId::as_uuid))
+    .bind(company.map(CompanyId::as_uuid))
+    .bind(mapping.map(MappingId::as_uuid))
+    .bind(signal.map(SignalKind::as_str))
 }
 
 async fn deliver(connection: &mut PgConnection, msp: MspOrgId, commit: &DeliveryCommit) -> Step {
@@ -190,11 +202,11 @@ pub(crate) async fn write_ticket(
 ) -> Step {
     sqlx::query(if exists {
         "UPDATE regentra_sync.tickets SET compliance_org_id = $3, mapping_id = $4, signal = $5, company_id = $6, \
-         state = $7, version = $8, opened_at = $9, last_failed_at = $10, passes = $11, said = $12, reference = $13, \
+         state = $7, version = $8, opened_at = $9, last_failed_at = $10, passes = $11, content_digest = $12, reference = $13, \
          closed_at = $14, pass_expires_at = $15 WHERE msp_org_id = $1 AND ticket_id = $2"
     } else {
         "INSERT INTO regentra_sync.tickets (msp_org_id, ticket_id, compliance_org_id, mapping_id, signal, company_id, \
-         state, version, opened_at, last_failed_at, passes, said, reference, closed_at, \
+         state, version, opened_at, last_failed_at, passes, content_digest, reference, closed_at, \
          pass_expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
     })
     .bind(msp.as_uuid())
@@ -239,20 +251,17 @@ pub(crate) async fn append_outbox(
         .await?;
     let written = sqlx::query(
         "INSERT INTO regentra_sync.outbox AS stored \
-         (msp_org_id, outbox_id, ticket_id, action_name, action, created_at, due_at, delivered_at) \
-         SELECT $1, id, ticket, name, action::jsonb, created_at, due_at, delivered_at \
-         FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], \
-         $8::timestamptz[]) WITH ORDINALITY \
-         AS new (id, ticket, name, action, created_at, due_at, delivered_at, place) ORDER BY place \
+         (msp_org_id, outbox_id, ticket_id, action, created_at, due_at, delivered_at) \
+         SELECT $1, id, ticket, action::jsonb, created_at, due_at, delivered_at \
+         FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[]) \
+         WITH ORDINALITY AS new (id, ticket, action, created_at, due_at, delivered_at, place) ORDER BY place \
          ON CONFLICT (msp_org_id, outbox_id) DO UPDATE SET ticket_id = excluded.ticket_id, \
-         action_name = excluded.action_name, action = excluded.action, created_at = excluded.created_at, \
-         due_at = excluded.due_at, delivered_at = excluded.delivered_at \
-         WHERE excluded.action_name = 'digest' AND stored.delivered_at IS NULL RETURNING outbox_id",
+         action = excluded.action, created_at = excluded.created_at, due_at = excluded.due_at, \
+         delivered_at = excluded.delivered_at WHERE excluded.action ->> 'action' = 'digest' AND stored.delivered_at IS NULL RETURNING outbox_id",
     )
     .bind(msp.as_uuid())
     .bind(column(rows, |row| row.id.as_uuid()))
     .bind(column(rows, |row| row.ticket.map(TicketId::as_uuid)))
-    .bind(column(rows, |row| row.action.as_str()))
     .bind(actions)
     .bind(column(rows, |row| row.created_at))
     .bind(column(rows, |row| row.due_at))
@@ -302,7 +311,7 @@ fn ticket(row: &PgRow) -> Result<Ticket> {
         last_failed_at: row.time("last_failed_at")?,
         passes: row.counter("passes")?,
         pass_expires_at: row.time_if_any("pass_expires_at")?,
-        content_digest: row.text("said")?,
+        content_digest: row.text("content_digest")?,
         reference: row.text_if_any("reference")?.map(Sensitive::from),
         closed_at: row.time_if_any("closed_at")?,
     })

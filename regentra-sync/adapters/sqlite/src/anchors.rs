@@ -1,11 +1,13 @@
+//! [`Anchors`].
+
 use async_trait::async_trait;
 use regentra_sync::{
-    model::{AnchoringFailure, ComplianceOrgId, EvidenceHead, EvidenceRoot, MappingId, MspOrgId},
-    regentra_evidence::Hash256,
-    store::{
-        Anchors, CommitOutcome, Guard, Result, RootCommit, Stamped as _, SweepCommit,
-        check_not_ahead,
+    model::{
+        AnchoringFailure, ComplianceOrgId, EvidenceHead, EvidenceRoot, EvidenceRow, MappingId,
+        MspOrgId,
     },
+    regentra_evidence::Hash256,
+    store::{Anchors, CommitOutcome, Guard, Result, RootCommit, Stamped as _, check_not_ahead},
 };
 use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
@@ -13,134 +15,24 @@ use time::OffsetDateTime;
 
 use crate::{
     SqliteStore,
-    column::{Columns as _, json, micros, signal_kind},
-    commit::{begins, finish},
-    failure::{Failure, Stop, holds},
+    column::{Columns as _, column, micros, to_bigint, to_json},
+    failure::{Step, failed, holds},
 };
 
+const LAST_ROOT: &str =
+    "SELECT * FROM evidence_roots WHERE msp_org_id = ?1 ORDER BY number DESC LIMIT 1";
+
 // Left to itself, SQLite walks all heads or roots that the MSP ever had, in the order of the primary key, instead of looking up the few.
-const PUT_UNDER_ROOT: &str = "UPDATE evidence_head INDEXED BY evidence_head_without_root SET root = ?1 \
-                              WHERE msp = ?2 AND tick = ?3 AND root IS NULL";
-const TICKS_WITHOUT_ROOT: &str = "SELECT DISTINCT tick FROM evidence_head INDEXED BY evidence_head_without_root \
-                                  WHERE msp = ?1 AND root IS NULL AND tick < ?2 ORDER BY tick LIMIT ?3";
-const HEADS_WITHOUT_ROOT: &str = "SELECT * FROM evidence_head INDEXED BY evidence_head_without_root \
-                                  WHERE msp = ?1 AND tick = ?2 AND root IS NULL";
-const HEADS_OF_ROOT: &str =
-    "SELECT * FROM evidence_head INDEXED BY evidence_head_root WHERE msp = ?1 AND root = ?2";
-const ROOTS_WAITING: &str = "SELECT * FROM evidence_root INDEXED BY evidence_root_waiting \
-                             WHERE msp = ?1 AND handed_out_at IS NULL ORDER BY number LIMIT ?2";
-
-fn evidence_head(row: &SqliteRow) -> std::result::Result<EvidenceHead, Failure> {
-    Ok(EvidenceHead {
-        customer: ComplianceOrgId::from_uuid(row.id("compliance_org")?),
-        mapping: MappingId::from_uuid(row.id("mapping")?),
-        signal: signal_kind(&row.text("signal")?)?,
-        length: row.number("length")?,
-        hash: row.hash("hash")?,
-        tick: row.time("tick")?,
-        root: row.optional_number("root")?,
-    })
-}
-
-fn evidence_root(row: &SqliteRow) -> std::result::Result<EvidenceRoot, Failure> {
-    Ok(EvidenceRoot {
-        number: row.number("number")?,
-        tick: row.time("tick")?,
-        heads: row.number("heads")?,
-        root: row.hash("root")?,
-        made_at: row.time("made_at")?,
-        handed_out_at: row.optional_time("handed_out_at")?,
-    })
-}
-
-fn heads(rows: &[SqliteRow]) -> Result<Vec<EvidenceHead>> {
-    Ok(rows
-        .iter()
-        .map(evidence_head)
-        .collect::<std::result::Result<_, _>>()?)
-}
-
-/// A number of ours as SQLite counts.
-fn integer(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Writes the head of each record that a sweep appends, under no root.
-pub(crate) async fn append_heads(
-    db: &mut SqliteConnection,
-    msp: MspOrgId,
-    customer: ComplianceOrgId,
-    commit: &SweepCommit,
-) -> std::result::Result<(), Failure> {
-    #[derive(Serialize)]
-    struct Row {
-        mapping: MappingId,
-        signal: &'static str,
-        length: u64,
-        hash: Hash256,
-    }
-    let rows = commit.evidence.iter().map(|row| Row {
-        mapping: row.mapping,
-        signal: row.signal.as_str(),
-        length: row.link.sequence,
-        hash: row.link.hash,
-    });
-    let insert = "INSERT INTO evidence_head (msp, compliance_org, mapping, signal, length, hash, tick) \
-                  SELECT ?1, ?2, unhex(value ->> 'mapping', '-'), value ->> 'signal', value ->> 'length', \
-                  unhex(value ->> 'hash'), ?3 FROM json_each(?4)";
-    sqlx::query(insert)
-        .bind(msp.as_uuid())
-        .bind(customer.as_uuid())
-        .bind(micros(commit.scheduled_at))
-        .bind(json(&rows.collect::<Vec<_>>())?)
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-async fn last_root(
-    db: &mut SqliteConnection,
-    msp: MspOrgId,
-) -> std::result::Result<Option<EvidenceRoot>, Failure> {
-    let last = "SELECT * FROM evidence_root WHERE msp = ?1 ORDER BY number DESC LIMIT 1";
-    let row = sqlx::query(last)
-        .bind(msp.as_uuid())
-        .fetch_optional(db)
-        .await?;
-    row.as_ref().map(evidence_root).transpose()
-}
-
-async fn write_root(
-    db: &mut SqliteConnection,
-    store_time: OffsetDateTime,
-    msp: MspOrgId,
-    commit: &RootCommit,
-) -> std::result::Result<(), Stop> {
-    let RootCommit { event, root } = commit;
-    begins(db, store_time, msp, *event, commit).await?;
-    let last = last_root(db, msp).await?.map_or(0, |last| last.number);
-    holds(root.number == last.saturating_add(1), Guard::Root)?;
-    let put_under = sqlx::query(PUT_UNDER_ROOT)
-        .bind(integer(root.number))
-        .bind(msp.as_uuid())
-        .bind(micros(root.tick))
-        .execute(&mut *db)
-        .await?;
-    holds(put_under.rows_affected() == root.heads, Guard::Root)?;
-    let insert = "INSERT INTO evidence_root (msp, number, tick, heads, root, made_at, handed_out_at) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    sqlx::query(insert)
-        .bind(msp.as_uuid())
-        .bind(integer(root.number))
-        .bind(micros(root.tick))
-        .bind(integer(root.heads))
-        .bind(root.root.as_bytes().as_slice())
-        .bind(micros(root.made_at))
-        .bind(root.handed_out_at.map(micros))
-        .execute(db)
-        .await?;
-    Ok(())
-}
+const TICKS_WITHOUT_ROOT: &str = "SELECT DISTINCT tick FROM evidence_heads INDEXED BY evidence_heads_without_root \
+    WHERE msp_org_id = ?1 AND root_number IS NULL AND tick < ?2 ORDER BY tick LIMIT ?3";
+const HEADS_WITHOUT_ROOT: &str = "SELECT * FROM evidence_heads INDEXED BY evidence_heads_without_root \
+    WHERE msp_org_id = ?1 AND tick = ?2 AND root_number IS NULL";
+const ROOTS_WAITING: &str = "SELECT * FROM evidence_roots INDEXED BY evidence_roots_waiting \
+    WHERE msp_org_id = ?1 AND handed_out_at IS NULL ORDER BY number LIMIT ?2";
+const HEADS_OF_ROOT: &str = "SELECT * FROM evidence_heads INDEXED BY evidence_heads_by_root \
+    WHERE msp_org_id = ?1 AND root_number = ?2";
+const PUT_UNDER_ROOT: &str = "UPDATE evidence_heads INDEXED BY evidence_heads_without_root SET root_number = ?3 \
+    WHERE msp_org_id = ?1 AND tick = ?2 AND root_number IS NULL";
 
 #[async_trait]
 impl Anchors for SqliteStore {
@@ -150,17 +42,11 @@ impl Anchors for SqliteStore {
         before: OffsetDateTime,
         limit: u32,
     ) -> Result<Vec<OffsetDateTime>> {
-        let rows = sqlx::query(TICKS_WITHOUT_ROOT)
+        let query = sqlx::query(TICKS_WITHOUT_ROOT)
             .bind(msp.as_uuid())
             .bind(micros(before))
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(rows
-            .iter()
-            .map(|row| row.time("tick"))
-            .collect::<std::result::Result<_, _>>()?)
+            .bind(i64::from(limit));
+        self.rows(query, |row| row.time("tick")).await
     }
 
     async fn heads_without_root(
@@ -168,64 +54,58 @@ impl Anchors for SqliteStore {
         msp: MspOrgId,
         tick: OffsetDateTime,
     ) -> Result<Vec<EvidenceHead>> {
-        let rows = sqlx::query(HEADS_WITHOUT_ROOT)
+        let query = sqlx::query(HEADS_WITHOUT_ROOT)
             .bind(msp.as_uuid())
-            .bind(micros(tick))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        heads(&rows)
+            .bind(micros(tick));
+        self.rows(query, evidence_head).await
     }
 
     async fn commit_root(&self, msp: MspOrgId, commit: RootCommit) -> Result<CommitOutcome> {
-        let mut db = self.begin().await?;
-        let written = write_root(&mut db, self.clock.now(), msp, &commit).await;
-        finish(db, written).await
+        self.commit(msp, commit.event, &commit, move |connection, commit| {
+            Box::pin(write_root(connection, msp, commit))
+        })
+        .await
     }
 
     async fn last_root(&self, msp: MspOrgId) -> Result<Option<EvidenceRoot>> {
-        let mut db = self.readers.acquire().await.map_err(Failure::from)?;
-        Ok(last_root(&mut db, msp).await?)
+        let query = sqlx::query(LAST_ROOT).bind(msp.as_uuid());
+        self.row(query, evidence_root).await
     }
 
     async fn roots_waiting(&self, msp: MspOrgId, limit: u32) -> Result<Vec<EvidenceRoot>> {
-        let rows = sqlx::query(ROOTS_WAITING)
+        let query = sqlx::query(ROOTS_WAITING)
             .bind(msp.as_uuid())
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(rows
-            .iter()
-            .map(evidence_root)
-            .collect::<std::result::Result<_, _>>()?)
+            .bind(i64::from(limit));
+        self.rows(query, evidence_root).await
     }
 
     async fn root_handed_out(&self, msp: MspOrgId, number: u64, at: OffsetDateTime) -> Result<()> {
+        let number = to_bigint(number)?;
+        let mut transaction = self.write().await?;
         check_not_ahead(at, self.clock.now())?;
-        let update = "UPDATE evidence_root SET handed_out_at = ?1 \
-                      WHERE msp = ?2 AND number = ?3 AND handed_out_at IS NULL";
-        sqlx::query(update)
-            .bind(micros(at))
-            .bind(msp.as_uuid())
-            .bind(integer(number))
-            .execute(&self.writer)
-            .await
-            .map_err(Failure::from)?;
-        Ok(())
+        sqlx::query(
+            "UPDATE evidence_roots SET handed_out_at = ?3 \
+             WHERE msp_org_id = ?1 AND number = ?2 AND handed_out_at IS NULL",
+        )
+        .bind(msp.as_uuid())
+        .bind(number)
+        .bind(micros(at))
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
     }
 
     async fn anchoring_failure(&self, msp: MspOrgId) -> Result<Option<AnchoringFailure>> {
-        let row = sqlx::query("SELECT error, \"at\" FROM anchoring_failure WHERE msp = ?1")
-            .bind(msp.as_uuid())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(AnchoringFailure {
-            error: row.text("error")?,
-            at: row.time("at")?,
-        }))
+        let query = sqlx::query("SELECT error, at FROM anchoring_failures WHERE msp_org_id = ?1")
+            .bind(msp.as_uuid());
+        let failure = |row: &SqliteRow| {
+            Ok(AnchoringFailure {
+                error: row.text("error")?,
+                at: row.time("at")?,
+            })
+        };
+        self.row(query, failure).await
     }
 
     async fn remember_anchoring_failure(
@@ -233,28 +113,28 @@ impl Anchors for SqliteStore {
         msp: MspOrgId,
         failure: Option<AnchoringFailure>,
     ) -> Result<()> {
+        let mut transaction = self.write().await?;
         failure.check_not_ahead(self.clock.now())?;
         let query = match &failure {
-            None => sqlx::query("DELETE FROM anchoring_failure WHERE msp = ?1").bind(msp.as_uuid()),
+            None => sqlx::query("DELETE FROM anchoring_failures WHERE msp_org_id = ?1")
+                .bind(msp.as_uuid()),
             Some(AnchoringFailure { error, at }) => sqlx::query(
-                "INSERT OR REPLACE INTO anchoring_failure (msp, error, \"at\") VALUES (?1, ?2, ?3)",
+                "INSERT INTO anchoring_failures (msp_org_id, error, at) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (msp_org_id) DO UPDATE SET error = excluded.error, at = excluded.at",
             )
             .bind(msp.as_uuid())
-            .bind(error)
+            .bind(error.as_str())
             .bind(micros(*at)),
         };
-        query.execute(&self.writer).await.map_err(Failure::from)?;
-        Ok(())
+        query.execute(&mut *transaction).await.map_err(failed)?;
+        transaction.commit().await.map_err(failed)
     }
 
     async fn heads_of_root(&self, msp: MspOrgId, number: u64) -> Result<Vec<EvidenceHead>> {
-        let rows = sqlx::query(HEADS_OF_ROOT)
-            .bind(msp.as_uuid())
-            .bind(integer(number))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        heads(&rows)
+        // No root has a number that a bigint does not count.
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        let query = sqlx::query(HEADS_OF_ROOT).bind(msp.as_uuid()).bind(number);
+        self.rows(query, evidence_head).await
     }
 
     async fn heads_of_customer(
@@ -262,15 +142,105 @@ impl Anchors for SqliteStore {
         msp: MspOrgId,
         customer: ComplianceOrgId,
     ) -> Result<Vec<EvidenceHead>> {
-        let select = "SELECT * FROM evidence_head WHERE msp = ?1 AND compliance_org = ?2 AND root IS NOT NULL";
-        let rows = sqlx::query(select)
-            .bind(msp.as_uuid())
-            .bind(customer.as_uuid())
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        heads(&rows)
+        let query = sqlx::query(
+            "SELECT * FROM evidence_heads \
+             WHERE msp_org_id = ?1 AND compliance_org_id = ?2 AND root_number IS NOT NULL",
+        )
+        .bind(msp.as_uuid())
+        .bind(customer.as_uuid());
+        self.rows(query, evidence_head).await
     }
+}
+
+/// Writes the head of each record that a sweep appends, under no root.
+pub(crate) async fn append_heads(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    customer: ComplianceOrgId,
+    rows: &[EvidenceRow],
+    tick: OffsetDateTime,
+) -> Step {
+    #[derive(Serialize)]
+    struct Row {
+        mapping: MappingId,
+        signal: &'static str,
+        length: u64,
+        hash: Hash256,
+    }
+    let rows = column(rows, |row| Row {
+        mapping: row.mapping,
+        signal: row.signal.as_str(),
+        length: row.link.sequence,
+        hash: row.link.hash,
+    });
+    sqlx::query(
+        "INSERT INTO evidence_heads \
+         (msp_org_id, compliance_org_id, tick, mapping_id, signal, length, hash) \
+         SELECT ?1, ?2, ?3, unhex(value ->> 'mapping', '-'), value ->> 'signal', value ->> 'length', \
+         unhex(value ->> 'hash') FROM json_each(?4)",
+    )
+    .bind(msp.as_uuid())
+    .bind(customer.as_uuid())
+    .bind(micros(tick))
+    .bind(to_json(&rows)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn write_root(connection: &mut SqliteConnection, msp: MspOrgId, commit: &RootCommit) -> Step {
+    let RootCommit { event: _, root } = commit;
+    let last = sqlx::query(LAST_ROOT)
+        .bind(msp.as_uuid())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let last = last.as_ref().map(evidence_root).transpose()?;
+    let next = last.map_or(1, |last| last.number.saturating_add(1));
+    holds(root.number == next, Guard::Root)?;
+    let put_under = sqlx::query(PUT_UNDER_ROOT)
+        .bind(msp.as_uuid())
+        .bind(micros(root.tick))
+        .bind(to_bigint(root.number)?)
+        .execute(&mut *connection)
+        .await?;
+    holds(put_under.rows_affected() == root.heads, Guard::Root)?;
+    sqlx::query(
+        "INSERT INTO evidence_roots (msp_org_id, number, tick, heads, root, made_at, handed_out_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .bind(msp.as_uuid())
+    .bind(to_bigint(root.number)?)
+    .bind(micros(root.tick))
+    .bind(to_bigint(root.heads)?)
+    .bind(root.root.as_bytes().as_slice())
+    .bind(micros(root.made_at))
+    .bind(root.handed_out_at.map(micros))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn evidence_head(row: &SqliteRow) -> Result<EvidenceHead> {
+    Ok(EvidenceHead {
+        customer: row.id("compliance_org_id", ComplianceOrgId::from_uuid)?,
+        mapping: row.id("mapping_id", MappingId::from_uuid)?,
+        signal: row.signal_kind("signal")?,
+        length: row.count("length")?,
+        hash: row.hash("hash")?,
+        tick: row.time("tick")?,
+        root: row.count_if_any("root_number")?,
+    })
+}
+
+fn evidence_root(row: &SqliteRow) -> Result<EvidenceRoot> {
+    Ok(EvidenceRoot {
+        number: row.count("number")?,
+        tick: row.time("tick")?,
+        heads: row.count("heads")?,
+        root: row.hash("root")?,
+        made_at: row.time("made_at")?,
+        handed_out_at: row.time_if_any("handed_out_at")?,
+    })
 }
 
 #[cfg(test)]
@@ -282,18 +252,21 @@ mod tests {
         for (statement, step) in [
             (
                 PUT_UNDER_ROOT,
-                "evidence_head_without_root (msp=? AND tick=?)",
+                "evidence_heads_without_root (msp_org_id=? AND tick=?)",
             ),
             (
                 TICKS_WITHOUT_ROOT,
-                "evidence_head_without_root (msp=? AND tick<?)",
+                "evidence_heads_without_root (msp_org_id=? AND tick<?)",
             ),
             (
                 HEADS_WITHOUT_ROOT,
-                "evidence_head_without_root (msp=? AND tick=?)",
+                "evidence_heads_without_root (msp_org_id=? AND tick=?)",
             ),
-            (HEADS_OF_ROOT, "evidence_head_root (msp=? AND root=?)"),
-            (ROOTS_WAITING, "evidence_root_waiting (msp=?)"),
+            (
+                HEADS_OF_ROOT,
+                "evidence_heads_by_root (msp_org_id=? AND root_number=?)",
+            ),
+            (ROOTS_WAITING, "evidence_roots_waiting (msp_org_id=?)"),
         ] {
             let steps = crate::plan(statement).await;
             let [only] = steps.as_slice() else {

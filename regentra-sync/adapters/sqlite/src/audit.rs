@@ -1,16 +1,18 @@
+//! [`AuditTrail`].
+
 use async_trait::async_trait;
 use regentra_sync::{
-    model::{Actor, AuditRow, ComplianceOrgId, EventId, MspOrgId},
+    model::{Actor, ActorId, AuditAction, AuditId, AuditRow, ComplianceOrgId, EventId, MspOrgId},
     store::{AuditFilter, AuditPage, AuditTrail, CommitOutcome, Result},
 };
-use sqlx::{QueryBuilder, Sqlite};
+use serde::{Deserialize as _, Serialize, de::IntoDeserializer as _};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use crate::{
     SqliteStore,
-    column::{Columns as _, from_json, micros},
-    commit::{append_msp_audit, begins, finish},
-    failure::{Failure, Stop},
+    column::{Columns as _, micros, to_json},
+    failure::Step,
 };
 
 /// A table of trails.
@@ -24,16 +26,46 @@ struct Trails {
 
 const OF_MSPS: Trails = Trails {
     table: "msp_audit",
-    tenant: "msp",
-    indexes: Some(["msp_audit_action", "msp_audit_operator"]),
+    tenant: "msp_org_id",
+    indexes: Some(["msp_audit_by_action", "msp_audit_by_operator"]),
 };
 const OF_CUSTOMERS: Trails = Trails {
     table: "customer_audit",
-    tenant: "compliance_org",
+    tenant: "compliance_org_id",
     indexes: None,
 };
 
-/// Only what is given stands in the statement; the index for it is named, since SQLite takes the primary key in its place.
+#[async_trait]
+impl AuditTrail for SqliteStore {
+    async fn msp_audit(&self, msp: MspOrgId, page: AuditPage) -> Result<Vec<AuditRow>> {
+        let mut query = select_page(OF_MSPS, msp.as_uuid(), page);
+        self.rows(query.build(), audit_row).await
+    }
+
+    async fn customer_audit(
+        &self,
+        customer: ComplianceOrgId,
+        page: AuditPage,
+    ) -> Result<Vec<AuditRow>> {
+        let mut query = select_page(OF_CUSTOMERS, customer.as_uuid(), page);
+        self.rows(query.build(), audit_row).await
+    }
+
+    async fn commit_audit(
+        &self,
+        msp: MspOrgId,
+        event: EventId,
+        rows: Vec<AuditRow>,
+    ) -> Result<CommitOutcome> {
+        self.commit(msp, event, &rows, move |connection, rows| {
+            Box::pin(async move { append_msp_audit(connection, msp, rows).await })
+        })
+        .await
+    }
+}
+
+/// A page of a tenant's trail. Only what is given stands in the statement; the index for it is named, since SQLite takes the primary
+/// key in its place.
 fn select_page(trails: Trails, tenant: Uuid, page: AuditPage) -> QueryBuilder<Sqlite> {
     let AuditPage {
         filter:
@@ -46,7 +78,8 @@ fn select_page(trails: Trails, tenant: Uuid, page: AuditPage) -> QueryBuilder<Sq
         before,
         limit,
     } = page;
-    let mut select = QueryBuilder::new("SELECT entry FROM ");
+    let mut select =
+        QueryBuilder::new("SELECT audit_id, event_id, at, actor_id, action, details FROM ");
     select.push(trails.table);
     let index = match (trails.indexes, actor, action) {
         (Some([_, by_operator]), Some(Actor::Operator(_)), _) => Some(by_operator),
@@ -59,76 +92,126 @@ fn select_page(trails: Trails, tenant: Uuid, page: AuditPage) -> QueryBuilder<Sq
     select.push(" WHERE ").push(trails.tenant);
     select.push(" = ").push_bind(tenant);
     if let Some(action) = action {
-        select
-            .push(" AND entry ->> 'action' = ")
-            .push_bind(action.as_str());
+        select.push(" AND action = ").push_bind(action.as_str());
     }
     match actor {
         None => {}
         Some(Actor::Schedule) => {
-            select.push(" AND entry ->> 'actor' = 'schedule'");
+            select.push(" AND actor_id IS NULL");
         }
         Some(Actor::Operator(operator)) => {
-            let operator_is = " AND entry ->> '$.actor.operator' = ";
-            select.push(operator_is).push_bind(operator.to_string());
+            select
+                .push(" AND actor_id = ")
+                .push_bind(operator.as_uuid());
         }
     }
     if let Some((at, id)) = before {
-        select.push(" AND (\"at\", id) < (").push_bind(micros(at));
+        select.push(" AND (at, audit_id) < (").push_bind(micros(at));
         select.push(", ").push_bind(id.as_uuid()).push(")");
     }
     // Of two bounds SQLite begins at one, so the looser one is left out.
     if let Some(until) = until.filter(|until| before.is_none_or(|(at, _)| at >= *until)) {
-        select.push(" AND \"at\" < ").push_bind(micros(until));
+        select.push(" AND at < ").push_bind(micros(until));
     }
     if let Some(from) = from {
-        select.push(" AND \"at\" >= ").push_bind(micros(from));
+        select.push(" AND at >= ").push_bind(micros(from));
     }
     select
-        .push(" ORDER BY \"at\" DESC, id DESC LIMIT ")
-        .push_bind(limit);
+        .push(" ORDER BY at DESC, audit_id DESC LIMIT ")
+        .push_bind(i64::from(limit));
     select
 }
 
-async fn read(
-    store: &SqliteStore,
-    mut select: QueryBuilder<Sqlite>,
-) -> std::result::Result<Vec<AuditRow>, Failure> {
-    let rows = select.build().fetch_all(&store.readers).await?;
-    rows.iter()
-        .map(|row| from_json(&row.text("entry")?, "entry"))
-        .collect()
+fn audit_row(row: &SqliteRow) -> Result<AuditRow> {
+    let actor = row.id_if_any("actor_id", ActorId::from_uuid)?;
+    Ok(AuditRow {
+        id: row.id("audit_id", AuditId::from_uuid)?,
+        event: row.id("event_id", EventId::from_uuid)?,
+        at: row.time("at")?,
+        actor: actor.map_or(Actor::Schedule, Actor::Operator),
+        action: row.named("action", action)?,
+        details: row.json("details")?,
+    })
 }
 
-#[async_trait]
-impl AuditTrail for SqliteStore {
-    async fn msp_audit(&self, msp: MspOrgId, page: AuditPage) -> Result<Vec<AuditRow>> {
-        Ok(read(self, select_page(OF_MSPS, msp.as_uuid(), page)).await?)
-    }
+fn action(name: &str) -> Option<AuditAction> {
+    let name: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
+        name.into_deserializer();
+    AuditAction::deserialize(name).ok()
+}
 
-    async fn customer_audit(
-        &self,
-        customer: ComplianceOrgId,
-        page: AuditPage,
-    ) -> Result<Vec<AuditRow>> {
-        let select = select_page(OF_CUSTOMERS, customer.as_uuid(), page);
-        Ok(read(self, select).await?)
-    }
+/// Columns of an audit row, for a parameter that `json_each` turns into rows again.
+#[derive(Serialize)]
+struct AuditColumns {
+    id: AuditId,
+    event: EventId,
+    at: i64,
+    actor: Option<ActorId>,
+    action: &'static str,
+    details: String,
+}
 
-    async fn commit_audit(
-        &self,
-        msp: MspOrgId,
-        event: EventId,
-        rows: Vec<AuditRow>,
-    ) -> Result<CommitOutcome> {
-        let mut db = self.begin().await?;
-        let written = async {
-            begins(&mut db, self.clock.now(), msp, event, &rows).await?;
-            Ok::<_, Stop>(append_msp_audit(&mut db, msp, &rows).await?)
+impl AuditColumns {
+    fn of(rows: &[AuditRow]) -> Result<Vec<Self>> {
+        let columns = |row: &AuditRow| {
+            Ok(Self {
+                id: row.id,
+                event: row.event,
+                at: micros(row.at),
+                actor: match row.actor {
+                    Actor::Schedule => None,
+                    Actor::Operator(id) => Some(id),
+                },
+                action: row.action.as_str(),
+                details: to_json(&row.details)?,
+            })
         };
-        let written = written.await;
-        finish(db, written).await
+        rows.iter().map(columns).collect()
     }
+}
+
+/// Appends rows to an MSP's trail; one that stands there already is left.
+pub(crate) async fn append_msp_audit(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    rows: &[AuditRow],
+) -> Step {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    // A trigger refuses every insert that has a row in its way, also one that would do nothing.
+    sqlx::query(
+        "INSERT INTO msp_audit (msp_org_id, audit_id, event_id, at, actor_id, action, details) \
+         SELECT ?1, unhex(value ->> 'id', '-'), unhex(value ->> 'event', '-'), value ->> 'at', \
+         unhex(value ->> 'actor', '-'), value ->> 'action', value ->> 'details' FROM json_each(?2) \
+         WHERE NOT EXISTS (SELECT 1 FROM msp_audit WHERE msp_org_id = ?1 AND at = value ->> 'at' \
+         AND audit_id = unhex(value ->> 'id', '-'))",
+    )
+    .bind(msp.as_uuid())
+    .bind(to_json(&AuditColumns::of(rows)?)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Appends a row to a customer's trail; one that stands there already is left.
+pub(crate) async fn append_customer_audit(
+    connection: &mut SqliteConnection,
+    customer: ComplianceOrgId,
+    row: &AuditRow,
+) -> Step {
+    sqlx::query(
+        "INSERT INTO customer_audit (compliance_org_id, audit_id, event_id, at, actor_id, action, details) \
+         SELECT ?1, unhex(value ->> 'id', '-'), unhex(value ->> 'event', '-'), value ->> 'at', \
+         unhex(value ->> 'actor', '-'), value ->> 'action', value ->> 'details' FROM json_each(?2) \
+         WHERE NOT EXISTS (SELECT 1 FROM customer_audit WHERE compliance_org_id = ?1 AND at = value ->> 'at' \
+         AND audit_id = unhex(value ->> 'id', '-'))",
+    )
+    .bind(customer.as_uuid())
+    .bind(to_json(&AuditColumns::of(std::slice::from_ref(row))?)?)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -148,16 +231,16 @@ mod tests {
         let until = Some(OffsetDateTime::UNIX_EPOCH);
         let from = until.map(|until| until - Duration::DAY);
         for (trails, filter, lookup) in [
-            (OF_MSPS, all, "PRIMARY KEY (msp=?"),
+            (OF_MSPS, all, "PRIMARY KEY (msp_org_id=?"),
             (
                 OF_MSPS,
                 AuditFilter { action, ..all },
-                "msp_audit_action (msp=? AND <expr>=?",
+                "msp_audit_by_action (msp_org_id=? AND action=?",
             ),
             (
                 OF_MSPS,
                 AuditFilter { actor, ..all },
-                "msp_audit_operator (msp=? AND <expr>=?",
+                "msp_audit_by_operator (msp_org_id=? AND actor_id=?",
             ),
             (
                 OF_MSPS,
@@ -165,12 +248,12 @@ mod tests {
                     actor: Some(Actor::Schedule),
                     ..all
                 },
-                "PRIMARY KEY (msp=?",
+                "PRIMARY KEY (msp_org_id=?",
             ),
             (
                 OF_MSPS,
                 AuditFilter { from, until, ..all },
-                "PRIMARY KEY (msp=?",
+                "PRIMARY KEY (msp_org_id=?",
             ),
             (
                 OF_MSPS,
@@ -180,13 +263,13 @@ mod tests {
                     until,
                     ..all
                 },
-                "msp_audit_action (msp=? AND <expr>=?",
+                "msp_audit_by_action (msp_org_id=? AND action=?",
             ),
-            (OF_CUSTOMERS, all, "PRIMARY KEY (compliance_org=?"),
+            (OF_CUSTOMERS, all, "PRIMARY KEY (compliance_org_id=?"),
             (
                 OF_CUSTOMERS,
                 AuditFilter { action, ..all },
-                "PRIMARY KEY (compliance_org=?",
+                "PRIMARY KEY (compliance_org_id=?",
             ),
         ] {
             let first = AuditPage::first(filter, 50);

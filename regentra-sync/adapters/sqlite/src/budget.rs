@@ -1,51 +1,49 @@
+//! [`Budget`]: one row a request, counted under the write lock, which every process shares.
+
 use async_trait::async_trait;
 use regentra_sync::{
     model::{BudgetUsage, Fingerprint, Spend, Window},
     store::{Budget, Result},
 };
-use sqlx::SqliteConnection;
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
     SqliteStore,
     column::{Columns as _, micros},
-    failure::Failure,
+    failure::failed,
 };
 
-/// When the window has room again; `None` when it has room at `now`.
-async fn room(
-    db: &mut SqliteConnection,
-    tenant: &Fingerprint,
-    now: OffsetDateTime,
-    window: &Window,
-) -> std::result::Result<Option<OffsetDateTime>, Failure> {
-    let Some(others) = window.limit.checked_sub(1) else {
-        return Ok(Some(now.saturating_add(window.length)));
-    };
-    // The request that has to leave first: as many as the limit started since.
-    let blocking = "SELECT started_at FROM request WHERE tenant = ?1 AND started_at > ?2 \
-                    ORDER BY started_at DESC LIMIT 1 OFFSET ?3";
-    let row = sqlx::query(blocking)
-        .bind(tenant.as_str())
-        .bind(micros(now.saturating_sub(window.length)))
-        .bind(others)
-        .fetch_optional(db)
-        .await?;
-    let started = row.map(|row| row.time("started_at")).transpose()?;
-    // One that is stamped ahead counts as started now.
-    Ok(started.map(|started| started.min(now).saturating_add(window.length)))
-}
-
 /// How long until every window has room; `None` when it has.
+///
+/// A window is full when it holds `limit` requests; it has room again when the one that came `limit` requests ago leaves it. One
+/// that is stamped ahead of the clock counts as started now.
 async fn wait(
-    db: &mut SqliteConnection,
+    connection: &mut SqliteConnection,
     tenant: &Fingerprint,
     now: OffsetDateTime,
     windows: &[Window],
-) -> std::result::Result<Option<Duration>, Failure> {
+) -> Result<Option<Duration>> {
     let mut room_at = None;
     for window in windows {
-        room_at = room_at.max(room(db, tenant, now, window).await?);
+        let leaves_first = match window.limit.checked_sub(1) {
+            None => Some(now),
+            Some(newer) => sqlx::query(
+                "SELECT started_at FROM requests WHERE fingerprint = ?1 AND started_at > ?2 \
+                 ORDER BY started_at DESC LIMIT 1 OFFSET ?3",
+            )
+            .bind(tenant.as_str())
+            .bind(micros(now.saturating_sub(window.length)))
+            .bind(i64::from(newer))
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(failed)?
+            .map(|row| row.time("started_at"))
+            .transpose()?,
+        };
+        let has_room_at =
+            leaves_first.map(|at: OffsetDateTime| at.min(now).saturating_add(window.length));
+        room_at = room_at.max(has_room_at);
     }
     Ok(room_at.map(|room_at| room_at - now))
 }
@@ -53,69 +51,71 @@ async fn wait(
 #[async_trait]
 impl Budget for SqliteStore {
     async fn spend(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Spend> {
-        let mut db = self.begin().await?;
-        // Read under the write lock, so that the times of requests are in the order of their rows.
+        let mut transaction = self.write().await?;
+        // The time is read under the lock. What is stamped ahead of it started now.
         let now = self.clock.now();
-        let stamped =
-            sqlx::query("UPDATE request SET started_at = ?2 WHERE tenant = ?1 AND started_at > ?2")
-                .bind(tenant.as_str())
-                .bind(micros(now))
-                .execute(&mut *db)
-                .await
-                .map_err(Failure::from)?;
-        if let Some(retry_after) = wait(&mut db, tenant, now, windows).await? {
+        let stamped = sqlx::query(
+            "UPDATE requests SET started_at = ?2 WHERE fingerprint = ?1 AND started_at > ?2",
+        )
+        .bind(tenant.as_str())
+        .bind(micros(now))
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        if let Some(retry_after) = wait(&mut transaction, tenant, now, windows).await? {
             if stamped.rows_affected() > 0 {
-                db.commit().await.map_err(Failure::from)?;
+                transaction.commit().await.map_err(failed)?;
+            } else {
+                transaction.rollback().await.map_err(failed)?;
             }
             return Ok(Spend::Exhausted { retry_after });
         }
-        let forgotten = now.saturating_sub(
-            windows
-                .iter()
-                .map(|w| w.length)
-                .fold(Duration::hours(1), Duration::max),
-        );
-        sqlx::query("DELETE FROM request WHERE tenant = ?1 AND started_at <= ?2")
+
+        let longest = windows.iter().map(|window| window.length);
+        let kept = longest.fold(Duration::hours(1), Duration::max);
+        sqlx::query("DELETE FROM requests WHERE fingerprint = ?1 AND started_at <= ?2")
             .bind(tenant.as_str())
-            .bind(micros(forgotten))
-            .execute(&mut *db)
+            .bind(micros(now.saturating_sub(kept)))
+            .execute(&mut *transaction)
             .await
-            .map_err(Failure::from)?;
-        sqlx::query("INSERT INTO request (tenant, started_at) VALUES (?1, ?2)")
+            .map_err(failed)?;
+        sqlx::query("INSERT INTO requests (fingerprint, started_at) VALUES (?1, ?2)")
             .bind(tenant.as_str())
             .bind(micros(now))
-            .execute(&mut *db)
+            .execute(&mut *transaction)
             .await
-            .map_err(Failure::from)?;
-        db.commit().await.map_err(Failure::from)?;
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
         Ok(Spend::Granted)
     }
 
     async fn budget_wait(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Duration> {
+        let mut transaction = self.read().await?;
         let now = self.clock.now();
-        // One transaction, so that all windows are of one moment.
-        let mut db = self.readers.begin().await.map_err(Failure::from)?;
-        Ok(wait(&mut db, tenant, now, windows)
-            .await?
-            .unwrap_or(Duration::ZERO))
+        let wait = wait(&mut transaction, tenant, now, windows).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(wait.unwrap_or(Duration::ZERO))
     }
 
     async fn budget_usage(&self, tenant: &Fingerprint) -> Result<BudgetUsage> {
         let now = self.clock.now();
-        let count = "SELECT count(*) AS hour, coalesce(sum(started_at > ?3), 0) AS minute, \
-                     coalesce(sum(started_at > ?4), 0) AS ahead FROM request WHERE tenant = ?1 AND started_at > ?2";
-        let row = sqlx::query(count)
-            .bind(tenant.as_str())
-            .bind(micros(now.saturating_sub(Duration::hours(1))))
-            .bind(micros(now.saturating_sub(Duration::minutes(1))))
-            .bind(micros(now))
-            .fetch_one(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(BudgetUsage {
-            last_minute: row.number("minute")?,
-            last_hour: row.number("hour")?,
-            ahead: row.number("ahead")?,
-        })
+        let query = sqlx::query(
+            "SELECT count(*) FILTER (WHERE started_at > ?3) AS last_minute, count(*) AS last_hour, \
+             count(*) FILTER (WHERE started_at > ?4) AS ahead \
+             FROM requests WHERE fingerprint = ?1 AND started_at > ?2",
+        )
+        .bind(tenant.as_str())
+        .bind(micros(now.saturating_sub(Duration::hours(1))))
+        .bind(micros(now.saturating_sub(Duration::minutes(1))))
+        .bind(micros(now));
+        let usage = |row: &SqliteRow| {
+            Ok(BudgetUsage {
+                last_minute: row.counter("last_minute")?,
+                last_hour: row.counter("last_hour")?,
+                ahead: row.counter("ahead")?,
+            })
+        };
+        let usage = self.row(query, usage).await?;
+        Ok(usage.unwrap_or_default())
     }
 }

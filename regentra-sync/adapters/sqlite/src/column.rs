@@ -1,122 +1,127 @@
-//! How values look in columns.
+//! Columns, read and written. What cannot be read is an error that names the column and never shows the value.
 
 use regentra_sync::{
-    model::CLOCK_TOLERANCE,
     regentra_evidence::{Hash256, HeadSignature, SignalKind},
+    store::Result,
 };
-use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use serde::de::DeserializeOwned;
+use sqlx::{Row as _, Sqlite, sqlite::SqliteRow};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::failure::Failure;
+use crate::failure::{corrupt, failed, unwritable};
 
-type Result<T> = std::result::Result<T, Failure>;
+/// Typed columns of a row, by name.
+pub(crate) trait Columns {
+    fn value<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(
+        &'r self,
+        column: &str,
+    ) -> Result<T>;
+
+    fn id<T>(&self, column: &str, make: impl Fn(Uuid) -> T) -> Result<T> {
+        Ok(make(self.value(column)?))
+    }
+
+    fn id_if_any<T>(&self, column: &str, make: impl Fn(Uuid) -> T) -> Result<Option<T>> {
+        Ok(self.value::<Option<Uuid>>(column)?.map(make))
+    }
+
+    fn time(&self, column: &str) -> Result<OffsetDateTime> {
+        from_micros(self.value(column)?, column)
+    }
+
+    fn time_if_any(&self, column: &str) -> Result<Option<OffsetDateTime>> {
+        let micros = self.value::<Option<i64>>(column)?;
+        micros.map(|micros| from_micros(micros, column)).transpose()
+    }
+
+    fn text(&self, column: &str) -> Result<String> {
+        self.value(column)
+    }
+
+    fn text_if_any(&self, column: &str) -> Result<Option<String>> {
+        self.value(column)
+    }
+
+    fn counter(&self, column: &str) -> Result<u32> {
+        u32::try_from(self.value::<i64>(column)?).map_err(|_| corrupt(column))
+    }
+
+    fn count(&self, column: &str) -> Result<u64> {
+        u64::try_from(self.value::<i64>(column)?).map_err(|_| corrupt(column))
+    }
+
+    fn named<T>(&self, column: &str, from_name: impl Fn(&str) -> Option<T>) -> Result<T> {
+        from_name(self.value(column)?).ok_or_else(|| corrupt(column))
+    }
+
+    fn signal_kind(&self, column: &str) -> Result<SignalKind> {
+        self.named(column, |name| {
+            SignalKind::ALL
+                .into_iter()
+                .find(|kind| kind.as_str() == name)
+        })
+    }
+
+    fn hash(&self, column: &str) -> Result<Hash256> {
+        let bytes = <[u8; 32]>::try_from(self.value::<&[u8]>(column)?);
+        Ok(Hash256::from_bytes(bytes.map_err(|_| corrupt(column))?))
+    }
+
+    fn count_if_any(&self, column: &str) -> Result<Option<u64>> {
+        let count = self.value::<Option<i64>>(column)?.map(u64::try_from);
+        count.transpose().map_err(|_| corrupt(column))
+    }
+
+    fn signature_if_any(&self, column: &str) -> Result<Option<HeadSignature>> {
+        let bytes = self.value::<Option<&[u8]>>(column)?;
+        let signature = bytes.map(|bytes| bytes.try_into().map(HeadSignature::from_bytes));
+        signature.transpose().map_err(|_| corrupt(column))
+    }
+
+    /// The error of `serde_json` is not kept: it prints the value it choked on.
+    fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
+        serde_json::from_str(self.value(column)?).map_err(|_| corrupt(column))
+    }
+
+    /// `None` also where a later release wrote it in another form.
+    fn json_if_readable<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
+        let text = self.value::<Option<&str>>(column)?;
+        Ok(text.and_then(|text| serde_json::from_str(text).ok()))
+    }
+}
+
+impl Columns for SqliteRow {
+    fn value<'r, T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>>(
+        &'r self,
+        column: &str,
+    ) -> Result<T> {
+        self.try_get(column).map_err(failed)
+    }
+}
+
+/// One column of many rows, for a parameter that `json_each` turns into rows again.
+pub(crate) fn column<'r, R, V>(rows: &'r [R], of: impl Fn(&'r R) -> V) -> Vec<V> {
+    rows.iter().map(of).collect()
+}
+
+/// A value as JSON text.
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|_| unwritable())
+}
+
+/// A count as an `INTEGER`.
+pub(crate) fn to_bigint(count: u64) -> Result<i64> {
+    i64::try_from(count).map_err(|_| unwritable())
+}
 
 /// Microseconds since 1970.
 pub(crate) fn micros(time: OffsetDateTime) -> i64 {
     i64::try_from(time.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX)
 }
 
-/// What is later than this lies in the future, by a clock that shows `now`.
-pub(crate) fn present_until(now: OffsetDateTime) -> OffsetDateTime {
-    now.saturating_add(CLOCK_TOLERANCE)
-}
-
-/// A count as an `INTEGER`.
-pub(crate) fn bigint(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-pub(crate) fn json<T: Serialize>(value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(|_| Failure::corrupt("(to be written)"))
-}
-
-/// The error of `serde_json` is not kept: it prints the value it choked on.
-pub(crate) fn from_json<T: DeserializeOwned>(text: &str, column: &'static str) -> Result<T> {
-    serde_json::from_str(text).map_err(|_| Failure::corrupt(column))
-}
-
-pub(crate) fn signal_kind(name: &str) -> Result<SignalKind> {
-    let kind = SignalKind::ALL
-        .into_iter()
-        .find(|kind| kind.as_str() == name);
-    kind.ok_or_else(|| Failure::corrupt("signal"))
-}
-
-/// Reads columns of a row as what they mean.
-pub(crate) trait Columns {
-    fn text(&self, column: &'static str) -> Result<String>;
-    fn optional_text(&self, column: &'static str) -> Result<Option<String>>;
-    fn id(&self, column: &'static str) -> Result<Uuid>;
-    fn optional_id(&self, column: &'static str) -> Result<Option<Uuid>>;
-    fn time(&self, column: &'static str) -> Result<OffsetDateTime>;
-    fn optional_time(&self, column: &'static str) -> Result<Option<OffsetDateTime>>;
-    fn number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T>;
-    fn optional_number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<Option<T>>;
-    fn flag(&self, column: &'static str) -> Result<bool>;
-    fn hash(&self, column: &'static str) -> Result<Hash256>;
-    fn optional_signature(&self, column: &'static str) -> Result<Option<HeadSignature>>;
-}
-
-impl Columns for SqliteRow {
-    fn text(&self, column: &'static str) -> Result<String> {
-        Ok(self.try_get(column)?)
-    }
-
-    fn optional_text(&self, column: &'static str) -> Result<Option<String>> {
-        Ok(self.try_get(column)?)
-    }
-
-    fn id(&self, column: &'static str) -> Result<Uuid> {
-        Ok(self.try_get(column)?)
-    }
-
-    fn optional_id(&self, column: &'static str) -> Result<Option<Uuid>> {
-        Ok(self.try_get(column)?)
-    }
-
-    fn time(&self, column: &'static str) -> Result<OffsetDateTime> {
-        from_micros(self.try_get(column)?, column)
-    }
-
-    fn optional_time(&self, column: &'static str) -> Result<Option<OffsetDateTime>> {
-        self.try_get::<Option<i64>, _>(column)?
-            .map(|micros| from_micros(micros, column))
-            .transpose()
-    }
-
-    fn number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T> {
-        T::try_from(self.try_get::<i64, _>(column)?).map_err(|_| Failure::corrupt(column))
-    }
-
-    fn optional_number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<Option<T>> {
-        let number: Option<i64> = self.try_get(column)?;
-        let number = number.map(T::try_from).transpose();
-        number.map_err(|_| Failure::corrupt(column))
-    }
-
-    fn flag(&self, column: &'static str) -> Result<bool> {
-        Ok(self.try_get::<i64, _>(column)? != 0)
-    }
-
-    fn hash(&self, column: &'static str) -> Result<Hash256> {
-        let bytes: Vec<u8> = self.try_get(column)?;
-        bytes
-            .try_into()
-            .map(Hash256::from_bytes)
-            .map_err(|_| Failure::corrupt(column))
-    }
-
-    fn optional_signature(&self, column: &'static str) -> Result<Option<HeadSignature>> {
-        let bytes: Option<Vec<u8>> = self.try_get(column)?;
-        let signature = bytes.map(|bytes| bytes.try_into().map(HeadSignature::from_bytes));
-        signature.transpose().map_err(|_| Failure::corrupt(column))
-    }
-}
-
-fn from_micros(micros: i64, column: &'static str) -> Result<OffsetDateTime> {
+fn from_micros(micros: i64, column: &str) -> Result<OffsetDateTime> {
     OffsetDateTime::UNIX_EPOCH
         .checked_add(Duration::microseconds(micros))
-        .ok_or_else(|| Failure::corrupt(column))
+        .ok_or_else(|| corrupt(column))
 }

@@ -1,157 +1,181 @@
-//! What every commit does: the guards they share, and the end.
+//! What every commit does: its event first, its guards, all or nothing.
+//!
+//! A commit holds the write lock of the file from its start, so what a guard found still holds when it ends.
+
+use std::pin::Pin;
 
 use regentra_sync::{
     model::{
-        AuditRow, CompanyId, CredentialGuard, EventId, Lease, MappingGuard, MspOrgId, SettingsGuard,
+        CompanyId, CredentialGuard, EventId, Fence, Generation, Lease, MappingGuard, MspOrgId,
+        SettingsGuard, Version, WorkerId,
     },
     store::{CommitOutcome, Guard, Result, Stamped},
 };
-use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
+use sqlx::SqliteConnection;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::{
-    column::{json, micros},
-    failure::{Failure, Stop, holds},
+    SqliteStore,
+    column::{Columns as _, micros},
+    failure::{Step, Stop, failed, holds},
 };
 
-/// Commits what was written, or takes it back where the work stopped.
-pub(crate) async fn finish(
-    transaction: Transaction<'static, Sqlite>,
-    written: std::result::Result<(), Stop>,
-) -> Result<CommitOutcome> {
-    match written {
-        Ok(()) => {
-            transaction.commit().await.map_err(Failure::from)?;
-            Ok(CommitOutcome::Committed)
+/// What a commit does inside its transaction: check the guards, write.
+pub(crate) type Writing<'c> = Pin<Box<dyn Future<Output = Step> + Send + 'c>>;
+
+impl SqliteStore {
+    /// Does `write` in one transaction, all or nothing, unless the event was seen before, or the commit has a time ahead of the
+    /// store's clock. Every commit goes through it.
+    pub(crate) async fn commit<C: Stamped>(
+        &self,
+        msp: MspOrgId,
+        event: EventId,
+        commit: &C,
+        write: impl for<'c> Fn(&'c mut SqliteConnection, &'c C) -> Writing<'c> + Send + Sync,
+    ) -> Result<CommitOutcome> {
+        match self.attempt(msp, event, commit, &write).await {
+            Ok(()) => Ok(CommitOutcome::Committed),
+            Err(Stop::Answer(outcome)) => Ok(outcome),
+            Err(Stop::Store(error)) => Err(error),
+            Err(Stop::Database(error)) => Err(failed(error)),
         }
-        Err(Stop::Outcome(outcome)) => {
-            transaction.rollback().await.map_err(Failure::from)?;
-            Ok(outcome)
+    }
+
+    async fn attempt<C: Stamped>(
+        &self,
+        msp: MspOrgId,
+        event: EventId,
+        commit: &C,
+        write: &(impl for<'c> Fn(&'c mut SqliteConnection, &'c C) -> Writing<'c> + Send + Sync),
+    ) -> Step {
+        let mut transaction = self.write().await?;
+        let written = async {
+            let now = self.clock.now();
+            remember(&mut transaction, msp, event, now).await?;
+            commit.check_not_ahead(now)?;
+            write(&mut transaction, commit).await
         }
-        Err(Stop::Failure(failure)) => Err(failure.into()),
+        .await;
+        match written {
+            Ok(()) => Ok(transaction.commit().await?),
+            Err(stopped) => {
+                // The write lock is free before the answer is given.
+                let _ = transaction.rollback().await;
+                Err(stopped)
+            }
+        }
     }
 }
 
-/// Remembers the event, or stops because it was seen, or because the commit has a time ahead of the store's clock. Every commit
-/// begins with it.
-pub(crate) async fn begins(
-    db: &mut SqliteConnection,
-    store_time: OffsetDateTime,
+/// Remembers the event.
+async fn remember(
+    connection: &mut SqliteConnection,
     msp: MspOrgId,
     event: EventId,
-    commit: &(impl Stamped + ?Sized),
-) -> std::result::Result<(), Stop> {
-    let remembered =
-        sqlx::query("INSERT INTO event (msp, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
-            .bind(msp.as_uuid())
-            .bind(event.as_uuid())
-            .execute(db)
-            .await?;
+    now: OffsetDateTime,
+) -> Step {
+    let remembered = sqlx::query(
+        "INSERT INTO events (msp_org_id, event_id, recorded_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )
+    .bind(msp.as_uuid())
+    .bind(event.as_uuid())
+    .bind(micros(now))
+    .execute(connection)
+    .await?;
     if remembered.rows_affected() == 0 {
-        return Err(Stop::Outcome(CommitOutcome::AlreadyCommitted));
+        return Err(Stop::Answer(CommitOutcome::AlreadyCommitted));
     }
-    Ok(commit.check_not_ahead(store_time)?)
+    Ok(())
 }
 
+/// The credential is active and of that generation.
 pub(crate) async fn credential_holds(
-    db: &mut SqliteConnection,
+    connection: &mut SqliteConnection,
     msp: MspOrgId,
     guard: CredentialGuard,
-) -> std::result::Result<(), Stop> {
-    let found = sqlx::query(
-        "SELECT 1 FROM credential WHERE msp = ?1 AND id = ?2 AND is_active = 1 AND generation = ?3",
+) -> Step {
+    let row = sqlx::query(
+        "SELECT is_active, generation FROM credentials WHERE msp_org_id = ?1 AND credential_id = ?2",
     )
     .bind(msp.as_uuid())
     .bind(guard.credential.as_uuid())
-    .bind(guard.generation.as_u32())
-    .fetch_optional(db)
+    .fetch_optional(connection)
     .await?;
-    holds(found.is_some(), Guard::Credential)
+    let connected = match row {
+        None => false,
+        Some(row) => {
+            row.value::<bool>("is_active")?
+                && Generation::from_u32(row.counter("generation")?) == guard.generation
+        }
+    };
+    holds(connected, Guard::Credential)
 }
 
 /// The settings of the connection are of that version.
 pub(crate) async fn settings_hold(
-    db: &mut SqliteConnection,
+    connection: &mut SqliteConnection,
     msp: MspOrgId,
     guard: SettingsGuard,
-) -> std::result::Result<(), Stop> {
-    let found = sqlx::query(
-        "SELECT 1 FROM credential WHERE msp = ?1 AND id = ?2 AND settings_version = ?3",
+) -> Step {
+    let row = sqlx::query(
+        "SELECT settings_version FROM credentials WHERE msp_org_id = ?1 AND credential_id = ?2",
     )
     .bind(msp.as_uuid())
     .bind(guard.credential.as_uuid())
-    .bind(guard.version.as_u32())
-    .fetch_optional(db)
+    .fetch_optional(connection)
     .await?;
-    holds(found.is_some(), Guard::Settings)
+    let version = row.map(|row| row.counter("settings_version").map(Version::from_u32));
+    holds(version.transpose()? == Some(guard.version), Guard::Settings)
 }
 
-/// The mapping is mapped and has that version; its company is the answer.
-pub(crate) async fn mapping_holds(
-    db: &mut SqliteConnection,
+/// The mapping has that version; the answer is the company it is mapped to.
+pub(crate) async fn mapping_version_holds(
+    connection: &mut SqliteConnection,
     msp: MspOrgId,
     guard: MappingGuard,
-) -> std::result::Result<CompanyId, Stop> {
-    let found = sqlx::query("SELECT company FROM mapping WHERE msp = ?1 AND id = ?2 AND version = ?3 AND state = 'mapped'")
-        .bind(msp.as_uuid())
-        .bind(guard.mapping.as_uuid())
-        .bind(guard.version.as_u32())
-        .fetch_optional(db)
-        .await?;
-    let superseded = Stop::Outcome(CommitOutcome::Superseded(Guard::Mapping));
-    Ok(CompanyId::from_uuid(
-        found.ok_or(superseded)?.try_get::<Uuid, _>("company")?,
-    ))
-}
-
-pub(crate) async fn lease_holds(
-    db: &mut SqliteConnection,
-    msp: MspOrgId,
-    lease: &Lease,
-) -> std::result::Result<(), Stop> {
-    let found = sqlx::query(
-        "SELECT 1 FROM lease WHERE msp = ?1 AND key = ?2 AND worker = ?3 AND fence = ?4",
+) -> Step<Option<CompanyId>> {
+    let row = sqlx::query(
+        "SELECT version, company_id FROM mappings WHERE msp_org_id = ?1 AND mapping_id = ?2",
     )
     .bind(msp.as_uuid())
-    .bind(lease.key.to_text())
-    .bind(lease.worker.as_uuid())
-    .bind(lease.fence.as_u32())
-    .fetch_optional(db)
+    .bind(guard.mapping.as_uuid())
+    .fetch_optional(connection)
     .await?;
-    holds(found.is_some(), Guard::Lease)
-}
-
-pub(crate) async fn append_msp_audit(
-    db: &mut SqliteConnection,
-    msp: MspOrgId,
-    rows: &[AuditRow],
-) -> std::result::Result<(), Failure> {
-    for row in rows {
-        sqlx::query("INSERT INTO msp_audit (msp, \"at\", id, entry) VALUES (?1, ?2, ?3, ?4)")
-            .bind(msp.as_uuid())
-            .bind(micros(row.at))
-            .bind(row.id.as_uuid())
-            .bind(json(row)?)
-            .execute(&mut *db)
-            .await?;
+    match row {
+        Some(row) if Version::from_u32(row.counter("version")?) == guard.version => {
+            Ok(row.id_if_any("company_id", CompanyId::from_uuid)?)
+        }
+        _ => Err(Stop::superseded(Guard::Mapping)),
     }
-    Ok(())
 }
 
-pub(crate) async fn append_customer_audit(
-    db: &mut SqliteConnection,
-    customer: regentra_sync::model::ComplianceOrgId,
-    row: &AuditRow,
-) -> std::result::Result<(), Failure> {
-    sqlx::query(
-        "INSERT INTO customer_audit (compliance_org, \"at\", id, entry) VALUES (?1, ?2, ?3, ?4)",
-    )
-    .bind(customer.as_uuid())
-    .bind(micros(row.at))
-    .bind(row.id.as_uuid())
-    .bind(json(row)?)
-    .execute(db)
-    .await?;
-    Ok(())
+/// The mapping is mapped and has that version; the answer is its company.
+pub(crate) async fn mapping_holds(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    guard: MappingGuard,
+) -> Step<CompanyId> {
+    let company = mapping_version_holds(connection, msp, guard).await?;
+    company.ok_or_else(|| Stop::superseded(Guard::Mapping))
+}
+
+/// The lease is held by that worker under that fence.
+pub(crate) async fn lease_holds(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    lease: &Lease,
+) -> Step {
+    let row = sqlx::query("SELECT worker_id, fence FROM leases WHERE msp_org_id = ?1 AND key = ?2")
+        .bind(msp.as_uuid())
+        .bind(lease.key.to_text())
+        .fetch_optional(connection)
+        .await?;
+    let held = match row {
+        None => false,
+        Some(row) => {
+            row.id_if_any("worker_id", WorkerId::from_uuid)? == Some(lease.worker)
+                && Fence::from_u32(row.counter("fence")?) == lease.fence
+        }
+    };
+    holds(held, Guard::Lease)
 }

@@ -1,8 +1,12 @@
+//! [`Connections`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use regentra_sync::{
     model::{
-        AuditRow, ComplianceOrgId, ConnectionSettings, Credential, CredentialId, Fingerprint,
-        Generation, Grant, MspOrgId, NoteReason, PendingAuthorization, RegionKey, SealedSecrets,
+        AuditRow, ComplianceOrgId, Credential, CredentialId, Fingerprint, Generation, Grant,
+        MappingId, MspOrgId, NoteReason, PendingAuthorization, RegionKey, SealedSecrets,
         StateDigest, StoredSettings, TenantView, Version,
     },
     seal::{KeyCheck, Sealed},
@@ -16,297 +20,57 @@ use time::OffsetDateTime;
 
 use crate::{
     SqliteStore,
-    assets::{RetireScope, retire_and_reactivate},
-    column::{Columns as _, bigint, from_json, json, micros, present_until},
-    commit::{
-        append_customer_audit, append_msp_audit, begins, credential_holds, finish, settings_hold,
-    },
-    failure::{Failure, Stop, holds},
+    audit::{append_customer_audit, append_msp_audit},
+    column::{Columns as _, micros, to_bigint, to_json},
+    commit::{credential_holds, settings_hold},
+    failure::{Step, failed, holds},
+    retire_and_reactivate::retire_and_reactivate,
+    transaction::present_until,
 };
-
-fn credential(row: &SqliteRow) -> std::result::Result<Credential, Failure> {
-    let secrets = row.optional_text("client_id")?.map(|client_id| {
-        Ok::<_, Failure>(SealedSecrets {
-            client_id: Sealed::from_stored(client_id),
-            client_secret: row.optional_text("client_secret")?.map(Sealed::from_stored),
-            refresh_token: row.optional_text("refresh_token")?.map(Sealed::from_stored),
-        })
-    });
-    Ok(Credential {
-        id: CredentialId::from_uuid(row.id("id")?),
-        region: RegionKey::from_stored(row.text("region")?),
-        grant: Grant::from_name(&row.text("grant")?).ok_or_else(|| Failure::corrupt("grant"))?,
-        secrets: secrets.transpose()?,
-        fingerprint: Fingerprint::from_hex(row.text("fingerprint")?),
-        view: TenantView::from_name(&row.text("tenant_view")?)
-            .ok_or_else(|| Failure::corrupt("tenant_view"))?,
-        lost_organizations: row.number("lost_organizations")?,
-        is_active: row.flag("is_active")?,
-        generation: Generation::from_u32(row.number("generation")?),
-        secrets_version: Version::from_u32(row.number("secrets_version")?),
-        connected_at: row.time("connected_at")?,
-        disconnected_at: row.optional_time("disconnected_at")?,
-    })
-}
-
-async fn write_credential(
-    db: &mut SqliteConnection,
-    store_time: OffsetDateTime,
-    msp: MspOrgId,
-    commit: &ConnectCommit,
-) -> std::result::Result<(), Stop> {
-    let ConnectCommit {
-        event,
-        credential,
-        expected,
-        allow_duplicate,
-        audit,
-    } = commit;
-    begins(db, store_time, msp, *event, commit).await?;
-    let stored = sqlx::query("SELECT generation FROM credential WHERE msp = ?1 AND id = ?2")
-        .bind(msp.as_uuid())
-        .bind(credential.id.as_uuid())
-        .fetch_optional(&mut *db)
-        .await?;
-    let stored = stored
-        .map(|row| row.number("generation").map(Generation::from_u32))
-        .transpose()?;
-    holds(stored == *expected, Guard::Credential)?;
-    let taken = "SELECT 1 FROM credential WHERE fingerprint = ?1 AND is_active = 1 AND NOT (msp = ?2 AND id = ?3)";
-    let taken = sqlx::query(taken)
-        .bind(credential.fingerprint.as_str())
-        .bind(msp.as_uuid())
-        .bind(credential.id.as_uuid())
-        .fetch_optional(&mut *db)
-        .await?;
-    holds(*allow_duplicate || taken.is_none(), Guard::Fingerprint)?;
-
-    let insert = "INSERT INTO credential (msp, id, region, \"grant\", client_id, client_secret, \
-                  refresh_token, fingerprint, is_active, generation, secrets_version, connected_at, disconnected_at, \
-                  tenant_view, lost_organizations) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
-                  ON CONFLICT (msp, id) DO UPDATE SET region = excluded.region, \"grant\" = excluded.\"grant\", \
-                  client_id = excluded.client_id, client_secret = excluded.client_secret, \
-                  refresh_token = excluded.refresh_token, fingerprint = excluded.fingerprint, \
-                  is_active = excluded.is_active, generation = excluded.generation, \
-                  secrets_version = excluded.secrets_version, connected_at = excluded.connected_at, \
-                  disconnected_at = excluded.disconnected_at, tenant_view = excluded.tenant_view, \
-                  lost_organizations = excluded.lost_organizations";
-    let secrets = credential.secrets.as_ref();
-    sqlx::query(insert)
-        .bind(msp.as_uuid())
-        .bind(credential.id.as_uuid())
-        .bind(credential.region.as_str())
-        .bind(credential.grant.as_str())
-        .bind(secrets.map(|secrets| secrets.client_id.as_str()))
-        .bind(
-            secrets
-                .and_then(|secrets| secrets.client_secret.as_ref())
-                .map(Sealed::as_str),
-        )
-        .bind(
-            secrets
-                .and_then(|secrets| secrets.refresh_token.as_ref())
-                .map(Sealed::as_str),
-        )
-        .bind(credential.fingerprint.as_str())
-        .bind(credential.is_active)
-        .bind(credential.generation.as_u32())
-        .bind(credential.secrets_version.as_u32())
-        .bind(micros(credential.connected_at))
-        .bind(credential.disconnected_at.map(micros))
-        .bind(credential.view.as_str())
-        .bind(bigint(credential.lost_organizations))
-        .execute(&mut *db)
-        .await?;
-    Ok(append_msp_audit(db, msp, audit).await?)
-}
-
-async fn write_secrets(
-    db: &mut SqliteConnection,
-    store_time: OffsetDateTime,
-    msp: MspOrgId,
-    commit: &SecretsCommit,
-) -> std::result::Result<(), Stop> {
-    let SecretsCommit {
-        event,
-        guard,
-        expected,
-        secrets,
-        audit,
-    } = commit;
-    begins(db, store_time, msp, *event, commit).await?;
-    credential_holds(db, msp, *guard).await?;
-    let update = "UPDATE credential SET client_id = ?1, client_secret = ?2, refresh_token = ?3, secrets_version = ?4 \
-                  WHERE msp = ?5 AND id = ?6 AND secrets_version = ?7";
-    let updated = sqlx::query(update)
-        .bind(secrets.client_id.as_str())
-        .bind(secrets.client_secret.as_ref().map(Sealed::as_str))
-        .bind(secrets.refresh_token.as_ref().map(Sealed::as_str))
-        .bind(expected.next().as_u32())
-        .bind(msp.as_uuid())
-        .bind(guard.credential.as_uuid())
-        .bind(expected.as_u32())
-        .execute(&mut *db)
-        .await?;
-    holds(updated.rows_affected() == 1, Guard::Credential)?;
-    Ok(append_msp_audit(db, msp, audit).await?)
-}
-
-fn stored_settings(row: &SqliteRow) -> std::result::Result<StoredSettings, Failure> {
-    let settings: ConnectionSettings = from_json(&row.text("settings")?, "settings")?;
-    let version = Version::from_u32(row.number("settings_version")?);
-    Ok(StoredSettings { settings, version })
-}
-
-async fn write_settings(
-    db: &mut SqliteConnection,
-    store_time: OffsetDateTime,
-    msp: MspOrgId,
-    commit: &SettingsCommit,
-) -> std::result::Result<(), Stop> {
-    let SettingsCommit {
-        event,
-        guard,
-        settings,
-        audit,
-    } = commit;
-    begins(db, store_time, msp, *event, commit).await?;
-    settings_hold(db, msp, *guard).await?;
-    let update =
-        "UPDATE credential SET settings = ?1, settings_version = ?2 WHERE msp = ?3 AND id = ?4";
-    sqlx::query(update)
-        .bind(json(settings)?)
-        .bind(guard.version.next().as_u32())
-        .bind(msp.as_uuid())
-        .bind(guard.credential.as_uuid())
-        .execute(&mut *db)
-        .await?;
-    Ok(append_msp_audit(db, msp, audit).await?)
-}
-
-async fn write_disconnect(
-    db: &mut SqliteConnection,
-    store_time: OffsetDateTime,
-    msp: MspOrgId,
-    commit: &DisconnectCommit,
-) -> std::result::Result<(), Stop> {
-    let DisconnectCommit {
-        event,
-        guard,
-        at,
-        audit,
-    } = commit;
-    let credential = guard.credential;
-    begins(db, store_time, msp, *event, commit).await?;
-    credential_holds(db, msp, *guard).await?;
-    let update = "UPDATE credential SET client_id = NULL, client_secret = NULL, refresh_token = NULL, is_active = 0, \
-                  disconnected_at = ?1, generation = ?2 WHERE msp = ?3 AND id = ?4";
-    sqlx::query(update)
-        .bind(micros(*at))
-        .bind(guard.generation.next().as_u32())
-        .bind(msp.as_uuid())
-        .bind(credential.as_uuid())
-        .execute(&mut *db)
-        .await?;
-    let forget = "DELETE FROM authorization WHERE msp = ?1 \
-                  AND region = (SELECT region FROM credential WHERE msp = ?1 AND id = ?2)";
-    sqlx::query(forget)
-        .bind(msp.as_uuid())
-        .bind(credential.as_uuid())
-        .execute(&mut *db)
-        .await?;
-
-    retire_and_reactivate(
-        db,
-        msp,
-        RetireScope::Credential(credential),
-        *event,
-        NoteReason::Disconnected,
-        *at,
-    )
-    .await?;
-    let affected = "SELECT c.converted_to AS customer, count(*) AS mappings, (SELECT count(*) FROM (\
-                      SELECT 1 FROM signal s JOIN mapping o ON o.msp = m.msp AND o.id = s.mapping \
-                      WHERE s.compliance_org = c.converted_to AND o.credential = m.credential AND s.expires_at > ?3 \
-                        AND s.collected_at <= ?4 AND o.company = c.id GROUP BY s.mapping, s.signal)) AS unexpired \
-                    FROM mapping m JOIN company c ON c.msp = m.msp AND c.id = m.company \
-                    WHERE m.msp = ?1 AND m.credential = ?2 AND c.converted_to IS NOT NULL GROUP BY c.converted_to";
-    let affected = sqlx::query(affected)
-        .bind(msp.as_uuid())
-        .bind(credential.as_uuid())
-        .bind(micros(*at))
-        .bind(micros(present_until(*at)))
-        .fetch_all(&mut *db)
-        .await?;
-    for row in affected {
-        let customer = ComplianceOrgId::from_uuid(row.id("customer")?);
-        let (mappings, unexpired) = (row.number("mappings")?, row.number("unexpired")?);
-        let row = AuditRow::customer_disconnected(audit, customer, credential, mappings, unexpired);
-        append_customer_audit(db, customer, &row).await?;
-    }
-    Ok(append_msp_audit(db, msp, std::slice::from_ref(audit)).await?)
-}
-
-async fn forget_expired_authorizations(
-    db: &mut SqliteConnection,
-    msp: MspOrgId,
-    now: OffsetDateTime,
-) -> std::result::Result<(), Failure> {
-    sqlx::query("DELETE FROM authorization WHERE msp = ?1 AND expires_at <= ?2")
-        .bind(msp.as_uuid())
-        .bind(micros(now))
-        .execute(db)
-        .await?;
-    Ok(())
-}
 
 #[async_trait]
 impl Connections for SqliteStore {
     async fn credentials(&self, msp: MspOrgId) -> Result<Vec<Credential>> {
-        let rows = sqlx::query("SELECT * FROM credential WHERE msp = ?1 ORDER BY region")
-            .bind(msp.as_uuid())
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(rows
-            .iter()
-            .map(credential)
-            .collect::<std::result::Result<_, _>>()?)
+        let query = sqlx::query("SELECT * FROM credentials WHERE msp_org_id = ?1 ORDER BY region")
+            .bind(msp.as_uuid());
+        self.rows(query, credential).await
     }
 
     async fn credential(&self, msp: MspOrgId, id: CredentialId) -> Result<Option<Credential>> {
-        let row = sqlx::query("SELECT * FROM credential WHERE msp = ?1 AND id = ?2")
-            .bind(msp.as_uuid())
-            .bind(id.as_uuid())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(row.as_ref().map(credential).transpose()?)
+        let query =
+            sqlx::query("SELECT * FROM credentials WHERE msp_org_id = ?1 AND credential_id = ?2")
+                .bind(msp.as_uuid())
+                .bind(id.as_uuid());
+        self.row(query, credential).await
     }
 
     async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck> {
-        let keep = "INSERT INTO key_check (one, value) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET value = \
-                    CASE WHEN EXISTS (SELECT 1 FROM credential WHERE is_active = 1) THEN key_check.value ELSE excluded.value END \
-                    RETURNING value";
-        let row = sqlx::query(keep)
-            .bind(offered.as_str())
-            .fetch_one(&self.writer)
-            .await
-            .map_err(Failure::from)?;
+        let mut transaction = self.write().await?;
+        let row = sqlx::query(
+            "INSERT INTO key_check AS kept (one, value) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET value = \
+             CASE WHEN EXISTS (SELECT 1 FROM credentials WHERE is_active = 1) THEN kept.value ELSE excluded.value END \
+             RETURNING value",
+        )
+        .bind(offered.as_str())
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
         Ok(KeyCheck::from_stored(row.text("value")?))
     }
 
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome> {
-        let mut db = self.begin().await?;
-        let written = write_credential(&mut db, self.clock.now(), msp, &commit).await;
-        finish(db, written).await
+        self.commit(msp, commit.event, &commit, move |connection, commit| {
+            Box::pin(connect(connection, msp, commit))
+        })
+        .await
     }
 
     async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome> {
-        let mut db = self.begin().await?;
-        let written = write_secrets(&mut db, self.clock.now(), msp, &commit).await;
-        finish(db, written).await
+        self.commit(msp, commit.event, &commit, move |connection, commit| {
+            Box::pin(rewrite_secrets(connection, msp, commit))
+        })
+        .await
     }
 
     async fn connection_settings(
@@ -314,15 +78,13 @@ impl Connections for SqliteStore {
         msp: MspOrgId,
         credential: CredentialId,
     ) -> Result<Option<StoredSettings>> {
-        let row = sqlx::query(
-            "SELECT settings, settings_version FROM credential WHERE msp = ?1 AND id = ?2",
+        let query = sqlx::query(
+            "SELECT settings, settings_version FROM credentials \
+             WHERE msp_org_id = ?1 AND credential_id = ?2",
         )
         .bind(msp.as_uuid())
-        .bind(credential.as_uuid())
-        .fetch_optional(&self.readers)
-        .await
-        .map_err(Failure::from)?;
-        Ok(row.as_ref().map(stored_settings).transpose()?)
+        .bind(credential.as_uuid());
+        self.row(query, stored_settings).await
     }
 
     async fn commit_settings(
@@ -330,9 +92,10 @@ impl Connections for SqliteStore {
         msp: MspOrgId,
         commit: SettingsCommit,
     ) -> Result<CommitOutcome> {
-        let mut db = self.begin().await?;
-        let written = write_settings(&mut db, self.clock.now(), msp, &commit).await;
-        finish(db, written).await
+        self.commit(msp, commit.event, &commit, move |connection, commit| {
+            Box::pin(change_settings(connection, msp, commit))
+        })
+        .await
     }
 
     async fn commit_disconnect(
@@ -340,9 +103,10 @@ impl Connections for SqliteStore {
         msp: MspOrgId,
         commit: DisconnectCommit,
     ) -> Result<CommitOutcome> {
-        let mut db = self.begin().await?;
-        let written = write_disconnect(&mut db, self.clock.now(), msp, &commit).await;
-        finish(db, written).await
+        self.commit(msp, commit.event, &commit, move |connection, commit| {
+            Box::pin(disconnect(connection, msp, commit))
+        })
+        .await
     }
 
     async fn begin_authorization(
@@ -351,22 +115,26 @@ impl Connections for SqliteStore {
         pending: PendingAuthorization,
         now: OffsetDateTime,
     ) -> Result<()> {
+        let mut transaction = self.write().await?;
         let store_time = self.clock.now();
         check_begun(&pending, now, store_time)?;
-        let mut db = self.begin().await?;
-        forget_expired_authorizations(&mut db, msp, now.max(store_time)).await?;
-        let insert = "INSERT OR REPLACE INTO authorization (msp, state, region, sealed, expires_at) \
-                      VALUES (?1, ?2, ?3, ?4, ?5)";
-        sqlx::query(insert)
-            .bind(msp.as_uuid())
-            .bind(pending.state.as_str())
-            .bind(pending.region.as_str())
-            .bind(pending.sealed.as_str())
-            .bind(micros(pending.expires_at))
-            .execute(&mut *db)
+        forget_expired_authorizations(&mut transaction, msp, now.max(store_time))
             .await
-            .map_err(Failure::from)?;
-        Ok(db.commit().await.map_err(Failure::from)?)
+            .map_err(failed)?;
+        sqlx::query(
+            "INSERT INTO authorizations (msp_org_id, state_digest, region, sealed, expires_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (msp_org_id, state_digest) DO UPDATE \
+             SET region = excluded.region, sealed = excluded.sealed, expires_at = excluded.expires_at",
+        )
+        .bind(msp.as_uuid())
+        .bind(pending.state.as_str())
+        .bind(pending.region.as_str())
+        .bind(pending.sealed.as_str())
+        .bind(micros(pending.expires_at))
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
     }
 
     async fn take_authorization(
@@ -375,18 +143,22 @@ impl Connections for SqliteStore {
         state: &StateDigest,
         now: OffsetDateTime,
     ) -> Result<Option<PendingAuthorization>> {
-        let mut db = self.begin().await?;
+        let mut transaction = self.write().await?;
         let store_time = self.clock.now();
         check_not_ahead(now, store_time)?;
-        forget_expired_authorizations(&mut db, msp, now.max(store_time)).await?;
-        let take = "DELETE FROM authorization WHERE msp = ?1 AND state = ?2 RETURNING region, sealed, expires_at";
-        let row = sqlx::query(take)
-            .bind(msp.as_uuid())
-            .bind(state.as_str())
-            .fetch_optional(&mut *db)
+        forget_expired_authorizations(&mut transaction, msp, now.max(store_time))
             .await
-            .map_err(Failure::from)?;
-        db.commit().await.map_err(Failure::from)?;
+            .map_err(failed)?;
+        let row = sqlx::query(
+            "DELETE FROM authorizations WHERE msp_org_id = ?1 AND state_digest = ?2 \
+             RETURNING region, sealed, expires_at",
+        )
+        .bind(msp.as_uuid())
+        .bind(state.as_str())
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(PendingAuthorization {
             state: state.clone(),
@@ -395,4 +167,306 @@ impl Connections for SqliteStore {
             expires_at: row.time("expires_at")?,
         }))
     }
+}
+
+fn stored_settings(row: &SqliteRow) -> Result<StoredSettings> {
+    Ok(StoredSettings {
+        settings: row.json("settings")?,
+        version: Version::from_u32(row.counter("settings_version")?),
+    })
+}
+
+async fn change_settings(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    commit: &SettingsCommit,
+) -> Step {
+    let SettingsCommit {
+        event: _,
+        guard,
+        settings,
+        audit,
+    } = commit;
+    settings_hold(connection, msp, *guard).await?;
+    sqlx::query(
+        "UPDATE credentials SET settings = ?3, settings_version = ?4 \
+         WHERE msp_org_id = ?1 AND credential_id = ?2",
+    )
+    .bind(msp.as_uuid())
+    .bind(guard.credential.as_uuid())
+    .bind(to_json(settings)?)
+    .bind(i64::from(guard.version.next().as_u32()))
+    .execute(&mut *connection)
+    .await?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+async fn forget_expired_authorizations(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    now: OffsetDateTime,
+) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM authorizations WHERE msp_org_id = ?1 AND expires_at <= ?2")
+        .bind(msp.as_uuid())
+        .bind(micros(now))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn connect(connection: &mut SqliteConnection, msp: MspOrgId, commit: &ConnectCommit) -> Step {
+    let ConnectCommit {
+        event: _,
+        credential,
+        expected,
+        allow_duplicate,
+        audit,
+    } = commit;
+    let stored = sqlx::query(
+        "SELECT generation FROM credentials \
+         WHERE msp_org_id = ?1 AND credential_id = ?2",
+    )
+    .bind(msp.as_uuid())
+    .bind(credential.id.as_uuid())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let stored = stored
+        .map(|row| row.counter("generation").map(Generation::from_u32))
+        .transpose()?;
+    holds(stored == *expected, Guard::Credential)?;
+
+    let taken: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM credentials WHERE is_active = 1 AND fingerprint = ?1 \
+         AND (msp_org_id, credential_id) <> (?2, ?3))",
+    )
+    .bind(credential.fingerprint.as_str())
+    .bind(msp.as_uuid())
+    .bind(credential.id.as_uuid())
+    .fetch_one(&mut *connection)
+    .await?;
+    holds(*allow_duplicate || !taken, Guard::Fingerprint)?;
+
+    write_credential(connection, msp, credential, stored.is_some()).await?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+/// Inserts the row, or rewrites the one that is there.
+async fn write_credential(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    credential: &Credential,
+    exists: bool,
+) -> Step {
+    let secrets = credential.secrets.as_ref();
+    sqlx::query(if exists {
+        "UPDATE credentials SET region = ?3, grant_name = ?4, sealed_client_id = ?5, \
+         sealed_client_secret = ?6, sealed_refresh_token = ?7, fingerprint = ?8, is_active = ?9, generation = ?10, \
+         secrets_version = ?11, connected_at = ?12, disconnected_at = ?13, tenant_view = ?14, lost_organizations = ?15 \
+         WHERE msp_org_id = ?1 AND credential_id = ?2"
+    } else {
+        "INSERT INTO credentials (msp_org_id, credential_id, region, grant_name, sealed_client_id, \
+         sealed_client_secret, sealed_refresh_token, fingerprint, is_active, generation, secrets_version, connected_at, \
+         disconnected_at, tenant_view, lost_organizations) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+    })
+    .bind(msp.as_uuid())
+    .bind(credential.id.as_uuid())
+    .bind(credential.region.as_str())
+    .bind(credential.grant.as_str())
+    .bind(secrets.map(|secrets| secrets.client_id.as_str()))
+    .bind(secrets.and_then(|secrets| secrets.client_secret.as_ref()).map(Sealed::as_str))
+    .bind(secrets.and_then(|secrets| secrets.refresh_token.as_ref()).map(Sealed::as_str))
+    .bind(credential.fingerprint.as_str())
+    .bind(credential.is_active)
+    .bind(i64::from(credential.generation.as_u32()))
+    .bind(i64::from(credential.secrets_version.as_u32()))
+    .bind(micros(credential.connected_at))
+    .bind(credential.disconnected_at.map(micros))
+    .bind(credential.view.as_str())
+    .bind(to_bigint(credential.lost_organizations)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn rewrite_secrets(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    commit: &SecretsCommit,
+) -> Step {
+    let SecretsCommit {
+        event: _,
+        guard,
+        expected,
+        secrets,
+        audit,
+    } = commit;
+    let rewritten = sqlx::query(
+        "UPDATE credentials SET sealed_client_id = ?5, sealed_client_secret = ?6, \
+         sealed_refresh_token = ?7, secrets_version = ?8 \
+         WHERE msp_org_id = ?1 AND credential_id = ?2 AND is_active = 1 AND generation = ?3 AND secrets_version = ?4",
+    )
+    .bind(msp.as_uuid())
+    .bind(guard.credential.as_uuid())
+    .bind(i64::from(guard.generation.as_u32()))
+    .bind(i64::from(expected.as_u32()))
+    .bind(secrets.client_id.as_str())
+    .bind(secrets.client_secret.as_ref().map(Sealed::as_str))
+    .bind(secrets.refresh_token.as_ref().map(Sealed::as_str))
+    .bind(i64::from(expected.next().as_u32()))
+    .execute(&mut *connection)
+    .await?;
+    holds(rewritten.rows_affected() > 0, Guard::Credential)?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+async fn disconnect(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    commit: &DisconnectCommit,
+) -> Step {
+    let DisconnectCommit {
+        event,
+        guard,
+        at,
+        audit,
+    } = commit;
+    credential_holds(connection, msp, *guard).await?;
+    sqlx::query(
+        "UPDATE credentials SET sealed_client_id = NULL, sealed_client_secret = NULL, \
+         sealed_refresh_token = NULL, is_active = 0, disconnected_at = ?3, generation = ?4 \
+         WHERE msp_org_id = ?1 AND credential_id = ?2",
+    )
+    .bind(msp.as_uuid())
+    .bind(guard.credential.as_uuid())
+    .bind(micros(*at))
+    .bind(i64::from(guard.generation.next().as_u32()))
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "DELETE FROM authorizations WHERE msp_org_id = ?1 AND region = \
+         (SELECT region FROM credentials WHERE msp_org_id = ?1 AND credential_id = ?2)",
+    )
+    .bind(msp.as_uuid())
+    .bind(guard.credential.as_uuid())
+    .execute(&mut *connection)
+    .await?;
+
+    let (mappings, customers) = affected(connection, msp, guard.credential).await?;
+    retire_and_reactivate(
+        connection,
+        msp,
+        &mappings,
+        *event,
+        NoteReason::Disconnected,
+        *at,
+    )
+    .await?;
+    for (customer, mappings) in customers {
+        tell(
+            connection,
+            customer,
+            &mappings,
+            guard.credential,
+            audit,
+            *at,
+        )
+        .await?;
+    }
+    append_msp_audit(connection, msp, std::slice::from_ref(audit)).await
+}
+
+/// The mappings of a credential, and those of each customer under it.
+async fn affected(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    credential: CredentialId,
+) -> Step<(
+    Vec<MappingId>,
+    BTreeMap<ComplianceOrgId, BTreeSet<MappingId>>,
+)> {
+    let ids = sqlx::query(
+        "SELECT mapping_id FROM mappings \
+         WHERE msp_org_id = ?1 AND credential_id = ?2 ORDER BY mapping_id",
+    )
+    .bind(msp.as_uuid())
+    .bind(credential.as_uuid())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mappings = ids
+        .iter()
+        .map(|row| row.id("mapping_id", MappingId::from_uuid))
+        .collect::<Result<Vec<_>>>()?;
+    let promoted = sqlx::query(
+        "SELECT m.mapping_id, c.converted_to_organization_id FROM mappings m \
+         JOIN companies c ON c.msp_org_id = m.msp_org_id AND c.company_id = m.company_id \
+         WHERE m.msp_org_id = ?1 AND m.credential_id = ?2 AND c.converted_to_organization_id IS NOT NULL",
+    )
+    .bind(msp.as_uuid())
+    .bind(credential.as_uuid())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut customers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for row in &promoted {
+        let customer = row.id("converted_to_organization_id", ComplianceOrgId::from_uuid)?;
+        let mapping = row.id("mapping_id", MappingId::from_uuid)?;
+        customers.entry(customer).or_default().insert(mapping);
+    }
+    Ok((mappings, customers))
+}
+
+/// Tells one customer, on its own trail.
+async fn tell(
+    connection: &mut SqliteConnection,
+    customer: ComplianceOrgId,
+    mappings: &BTreeSet<MappingId>,
+    credential: CredentialId,
+    disconnect: &AuditRow,
+    at: OffsetDateTime,
+) -> Step {
+    let counted = sqlx::query(
+        "SELECT count(*) AS unexpired FROM (SELECT 1 FROM signals WHERE compliance_org_id = ?1 \
+         AND mapping_id IN (SELECT unhex(value, '-') FROM json_each(?2)) AND expires_at > ?3 AND collected_at <= ?4 \
+         GROUP BY mapping_id, signal)",
+    )
+    .bind(customer.as_uuid())
+    .bind(to_json(mappings)?)
+    .bind(micros(at))
+    .bind(micros(present_until(at)))
+    .fetch_one(&mut *connection)
+    .await?;
+    let row = AuditRow::customer_disconnected(
+        disconnect,
+        customer,
+        credential,
+        mappings.len() as u64,
+        counted.count("unexpired")?,
+    );
+    append_customer_audit(connection, customer, &row).await
+}
+
+fn credential(row: &SqliteRow) -> Result<Credential> {
+    let sealed = |column| Ok(row.text_if_any(column)?.map(Sealed::from_stored));
+    let secrets = match sealed("sealed_client_id")? {
+        None => None,
+        Some(client_id) => Some(SealedSecrets {
+            client_id,
+            client_secret: sealed("sealed_client_secret")?,
+            refresh_token: sealed("sealed_refresh_token")?,
+        }),
+    };
+    Ok(Credential {
+        id: row.id("credential_id", CredentialId::from_uuid)?,
+        region: RegionKey::from_stored(row.text("region")?),
+        grant: row.named("grant_name", Grant::from_name)?,
+        secrets,
+        fingerprint: Fingerprint::from_hex(row.text("fingerprint")?),
+        view: row.named("tenant_view", TenantView::from_name)?,
+        lost_organizations: row.count("lost_organizations")?,
+        is_active: row.value("is_active")?,
+        generation: Generation::from_u32(row.counter("generation")?),
+        secrets_version: Version::from_u32(row.counter("secrets_version")?),
+        connected_at: row.time("connected_at")?,
+        disconnected_at: row.time_if_any("disconnected_at")?,
+    })
 }

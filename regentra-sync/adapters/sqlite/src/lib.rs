@@ -7,13 +7,11 @@ use std::{
 
 use regentra_sync::{
     host::StoreClock,
-    store::{Result, StoreError, StoreErrorKind},
+    store::{Result, StoreErrorKind},
 };
 use sqlx::{
-    SqlitePool, Transaction,
-    sqlite::{
-        Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-    },
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 mod anchors;
@@ -27,13 +25,15 @@ mod evidence;
 mod failure;
 mod mappings;
 mod planner;
+mod retire_and_reactivate;
 mod runs;
 mod schema;
 mod tickets;
+mod transaction;
 
 pub use schema::SCHEMA_VERSION;
 
-use failure::Failure;
+use failure::misconfigured;
 
 /// How much of the file a connection keeps in memory, in KiB, however large the file is.
 const PAGE_CACHE_KIB: u32 = 2_048;
@@ -91,7 +91,7 @@ impl SqliteStore {
                 "there is no database at {}; migrate it first",
                 path.display()
             );
-            return Err(StoreError::new(StoreErrorKind::Misconfigured, text));
+            return Err(misconfigured(text));
         }
         // Nothing may be changed in a file that turns out to be another program's, so what is written into the file itself
         // (the journal mode) comes only after that is known.
@@ -139,11 +139,6 @@ impl SqliteStore {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
-    }
-
-    /// A transaction that writes: it holds the write lock from the start, so that what it reads stays true until it commits.
-    async fn begin(&self) -> std::result::Result<Transaction<'static, Sqlite>, Failure> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 }
 

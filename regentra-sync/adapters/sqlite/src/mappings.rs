@@ -1,8 +1,11 @@
+//! [`Mappings`].
+
 use async_trait::async_trait;
 use regentra_sync::{
     model::{
-        CompanyId, ComplianceOrgId, CredentialId, Mapping, MappingId, MappingState, MspOrgId,
-        NoteReason, OrganizationId, PortalCompany, StoredFrameworks, Version,
+        AdoptedFrameworks, CompanyId, ComplianceOrgId, CredentialId, Mapping, MappingId,
+        MappingState, MspOrgId, NoteReason, OrganizationId, PortalCompany, StoredFrameworks,
+        Version,
     },
     store::{
         CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, FrameworksCommit,
@@ -12,332 +15,48 @@ use regentra_sync::{
 };
 use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
-use time::OffsetDateTime;
 
 use crate::{
     SqliteStore,
-    assets::{RetireScope, retire_and_reactivate},
-    column::{Columns as _, bigint, from_json, json, micros},
-    commit::{append_msp_audit, begins, credential_holds, finish},
-    failure::{Failure, Stop, holds},
+    audit::append_msp_audit,
+    column::{Columns as _, column, micros, to_bigint, to_json},
+    commit::{credential_holds, mapping_version_holds},
+    failure::{Step, corrupt, failed, holds},
+    retire_and_reactivate::retire_and_reactivate,
 };
 
-/// In the order of `mapping_organization`. Before the first page stands an empty credential, which is before every other one.
-const PAGE: &str = "SELECT * FROM mapping WHERE msp = ?1 AND (credential, external_org_id) > (?2, ?3) \
-                    AND (?4 IS NULL OR credential = ?4) AND (?5 IS NULL OR state = ?5) \
-                    AND (?6 IS NULL OR company = ?6) AND (?7 IS NULL OR (missing_since IS NOT NULL) = ?7) \
-                    AND (?8 IS NULL OR instr(lower(name), lower(?8)) > 0) \
-                    ORDER BY credential, external_org_id LIMIT ?9";
+/// In the order of `mappings_by_organization`. Before the first page stands an empty credential, which is before every other one.
+const PAGE: &str = "SELECT * FROM mappings WHERE msp_org_id = ?1 AND (credential_id, external_org_id) > (?2, ?3) \
+    AND (?4 IS NULL OR credential_id = ?4) AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR company_id = ?6) \
+    AND (?7 IS NULL OR (missing_since IS NOT NULL) = ?7) AND (?8 IS NULL OR instr(lower(name), lower(?8)) > 0) \
+    ORDER BY credential_id, external_org_id LIMIT ?9";
 
-const COMPANIES_PAGE: &str = "SELECT * FROM company WHERE msp = ?1 AND id > ?2 \
-                              AND (?3 IS NULL OR (converted_to IS NOT NULL) = ?3) \
-                              AND (?4 IS NULL OR instr(lower(name), lower(?4)) > 0) ORDER BY id LIMIT ?5";
-
-/// [`PAGE`]'s filter.
+/// The filter of [`PAGE`].
 const COUNTS: &str = "SELECT count(*) FILTER (WHERE state = 'pending_review') AS pending_review, \
-                      count(*) FILTER (WHERE state = 'mapped') AS mapped, \
-                      count(*) FILTER (WHERE state = 'ignored') AS ignored, count(missing_since) AS missing \
-                      FROM mapping WHERE msp = ?1 AND (?2 IS NULL OR credential = ?2) AND (?3 IS NULL OR state = ?3) \
-                      AND (?4 IS NULL OR company = ?4) AND (?5 IS NULL OR (missing_since IS NOT NULL) = ?5) \
-                      AND (?6 IS NULL OR instr(lower(name), lower(?6)) > 0)";
+    count(*) FILTER (WHERE state = 'mapped') AS mapped, count(*) FILTER (WHERE state = 'ignored') AS ignored, \
+    count(missing_since) AS missing FROM mappings WHERE msp_org_id = ?1 AND (?2 IS NULL OR credential_id = ?2) \
+    AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR company_id = ?4) \
+    AND (?5 IS NULL OR (missing_since IS NOT NULL) = ?5) AND (?6 IS NULL OR instr(lower(name), lower(?6)) > 0)";
+
+/// Before the first page stands an empty company, which is before every other one.
+const COMPANIES_PAGE: &str = "SELECT * FROM companies WHERE msp_org_id = ?1 AND company_id > ?2 \
+    AND (?3 IS NULL OR (converted_to_organization_id IS NOT NULL) = ?3) \
+    AND (?4 IS NULL OR instr(lower(name), lower(?4)) > 0) ORDER BY company_id LIMIT ?5";
 
 /// Whether no name can hold this text.
 fn is_in_no_name(text: Option<&String>) -> bool {
     text.is_some_and(|text| text.contains('\0'))
 }
 
-fn mapping(row: &SqliteRow) -> std::result::Result<Mapping, Failure> {
-    let company = row.optional_id("company")?.map(CompanyId::from_uuid);
-    let state = match (row.text("state")?.as_str(), company) {
-        ("pending_review", None) => MappingState::PendingReview,
-        ("mapped", Some(company)) => MappingState::Mapped { company },
-        ("ignored", None) => MappingState::Ignored,
-        _ => return Err(Failure::corrupt("state")),
-    };
-    Ok(Mapping {
-        id: MappingId::from_uuid(row.id("id")?),
-        credential: CredentialId::from_uuid(row.id("credential")?),
-        external_org_id: OrganizationId::new(row.number("external_org_id")?),
-        name: row.text("name")?.into(),
-        state,
-        suggestion: row.optional_id("suggestion")?.map(CompanyId::from_uuid),
-        version: Version::from_u32(row.number("version")?),
-        discovered_at: row.time("discovered_at")?,
-        missing_since: row.optional_time("missing_since")?,
-        first_evidence_synced_at: row.optional_time("first_evidence_synced_at")?,
-    })
-}
-
-fn company(row: &SqliteRow) -> std::result::Result<PortalCompany, Failure> {
-    Ok(PortalCompany {
-        id: CompanyId::from_uuid(row.id("id")?),
-        name: row.text("name")?.into(),
-        converted_to: row
-            .optional_id("converted_to")?
-            .map(ComplianceOrgId::from_uuid),
-        created_at: row.time("created_at")?,
-    })
-}
-
-/// Adds a company; `false` when it exists.
-async fn insert_company(
-    db: &mut SqliteConnection,
-    msp: MspOrgId,
-    company: &PortalCompany,
-) -> std::result::Result<bool, Failure> {
-    let insert = "INSERT INTO company (msp, id, name, converted_to, created_at) VALUES (?1, ?2, ?3, ?4, ?5) \
-                  ON CONFLICT (msp, id) DO NOTHING";
-    let inserted = sqlx::query(insert)
-        .bind(msp.as_uuid())
-        .bind(company.id.as_uuid())
-        .bind(company.name.as_str())
-        .bind(company.converted_to.map(ComplianceOrgId::as_uuid))
-        .bind(micros(company.created_at))
-        .execute(db)
-        .await?;
-    Ok(inserted.rows_affected() == 1)
-}
-
-/// Adds mappings; one that exists is left as it is.
-async fn add(
-    db: &mut SqliteConnection,
-    msp: MspOrgId,
-    added: &[Mapping],
-) -> std::result::Result<(), Failure> {
-    #[derive(Serialize)]
-    struct Row<'a> {
-        id: MappingId,
-        credential: CredentialId,
-        external_org_id: OrganizationId,
-        name: &'a str,
-        state: &'static str,
-        company: Option<CompanyId>,
-        suggestion: Option<CompanyId>,
-        version: Version,
-        discovered_at: i64,
-        missing_since: Option<i64>,
-        first_evidence_synced_at: Option<i64>,
-    }
-    if added.is_empty() {
-        return Ok(());
-    }
-    let rows = added.iter().map(|new| Row {
-        id: new.id,
-        credential: new.credential,
-        external_org_id: new.external_org_id,
-        name: new.name.as_str(),
-        state: new.state.as_str(),
-        company: new.state.company(),
-        suggestion: new.suggestion,
-        version: new.version,
-        discovered_at: micros(new.discovered_at),
-        missing_since: new.missing_since.map(micros),
-        first_evidence_synced_at: new.first_evidence_synced_at.map(micros),
-    });
-    let insert = "INSERT INTO mapping (msp, id, credential, external_org_id, name, state, company, suggestion, version, \
-                  discovered_at, missing_since, first_evidence_synced_at) \
-                  SELECT ?1, unhex(value ->> 'id', '-'), unhex(value ->> 'credential', '-'), \
-                  value ->> 'external_org_id', value ->> 'name', value ->> 'state', unhex(value ->> 'company', '-'), \
-                  unhex(value ->> 'suggestion', '-'), value ->> 'version', value ->> 'discovered_at', \
-                  value ->> 'missing_since', value ->> 'first_evidence_synced_at' FROM json_each(?2) \
-                  WHERE true ON CONFLICT DO NOTHING";
-    sqlx::query(insert)
-        .bind(msp.as_uuid())
-        .bind(json(&rows.collect::<Vec<_>>())?)
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// Writes what discovery owns of mappings that exist.
-async fn see(
-    db: &mut SqliteConnection,
-    msp: MspOrgId,
-    seen: &[SeenOrganization],
-) -> std::result::Result<(), Failure> {
-    let update = "UPDATE mapping SET name = ?1, missing_since = ?3, \
-                  suggestion = CASE state WHEN 'pending_review' THEN ?2 ELSE suggestion END WHERE msp = ?4 AND id = ?5";
-    for organization in seen {
-        sqlx::query(update)
-            .bind(organization.name.as_str())
-            .bind(organization.suggestion.map(CompanyId::as_uuid))
-            .bind(organization.missing_since.map(micros))
-            .bind(msp.as_uuid())
-            .bind(organization.mapping.as_uuid())
-            .execute(&mut *db)
-            .await?;
-    }
-    Ok(())
-}
-
-async fn write_discovery(
-    db: &mut SqliteConnection,
-    store_time: OffsetDateTime,
-    msp: MspOrgId,
-    commit: &DiscoveryCommit,
-) -> std::result::Result<(), Stop> {
-    let DiscoveryCommit {
-        event,
-        guard,
-        added,
-        seen,
-        lost_organizations,
-        audit,
-    } = commit;
-    begins(db, store_time, msp, *event, commit).await?;
-    credential_holds(db, msp, *guard).await?;
-    if let Some(lost) = lost_organizations {
-        sqlx::query("UPDATE credential SET lost_organizations = ?3 WHERE msp = ?1 AND id = ?2")
-            .bind(msp.as_uuid())
-            .bind(guard.credential.as_uuid())
-            .bind(bigint(*lost))
-            .execute(&mut *db)
-            .await?;
-    }
-    add(db, msp, added).await?;
-    see(db, msp, seen).await?;
-    Ok(append_msp_audit(db, msp, audit).await?)
-}
-
-async fn write_decision(
-    db: &mut SqliteConnection,
-    store_time: OffsetDateTime,
-    msp: MspOrgId,
-    commit: &MappingCommit,
-) -> std::result::Result<(), Stop> {
-    let MappingCommit {
-        event,
-        guard,
-        state,
-        company,
-        at,
-        audit,
-    } = commit;
-    begins(db, store_time, msp, *event, commit).await?;
-    let stored =
-        sqlx::query("SELECT state FROM mapping WHERE msp = ?1 AND id = ?2 AND version = ?3")
-            .bind(msp.as_uuid())
-            .bind(guard.mapping.as_uuid())
-            .bind(guard.version.as_u32())
-            .fetch_optional(&mut *db)
-            .await?;
-    let Some(stored) = stored else {
-        return holds(false, Guard::Mapping);
-    };
-    let was_mapped = stored.text("state")? == "mapped";
-    if let Some(company) = company {
-        holds(insert_company(db, msp, company).await?, Guard::Company)?;
-    }
-    if let Some(company) = state.company() {
-        let exists = sqlx::query("SELECT 1 FROM company WHERE msp = ?1 AND id = ?2")
-            .bind(msp.as_uuid())
-            .bind(company.as_uuid())
-            .fetch_optional(&mut *db)
-            .await?;
-        holds(exists.is_some(), Guard::Company)?;
-    }
-    if was_mapped {
-        retire_and_reactivate(
-            db,
-            msp,
-            RetireScope::Mapping(guard.mapping),
-            *event,
-            NoteReason::Unmapped,
-            *at,
-        )
-        .await?;
-    }
-    let update = "UPDATE mapping SET state = ?1, company = ?2, version = ?3, suggestion = NULL, \
-                  first_evidence_synced_at = NULL WHERE msp = ?4 AND id = ?5";
-    sqlx::query(update)
-        .bind(state.as_str())
-        .bind(state.company().map(CompanyId::as_uuid))
-        .bind(guard.version.next().as_u32())
-        .bind(msp.as_uuid())
-        .bind(guard.mapping.as_uuid())
-        .execute(&mut *db)
-        .await?;
-    Ok(append_msp_audit(db, msp, audit).await?)
-}
-
-async fn write_promotion(
-    db: &mut SqliteConnection,
-    store_time: OffsetDateTime,
-    msp: MspOrgId,
-    commit: &PromotionCommit,
-) -> std::result::Result<(), Stop> {
-    let PromotionCommit {
-        event,
-        company,
-        compliance_org,
-        audit,
-    } = commit;
-    begins(db, store_time, msp, *event, commit).await?;
-    let update = "UPDATE company SET converted_to = ?1 WHERE msp = ?2 AND id = ?3 AND converted_to IS NULL \
-                  AND NOT EXISTS (SELECT 1 FROM company WHERE converted_to = ?1)";
-    let updated = sqlx::query(update)
-        .bind(compliance_org.as_uuid())
-        .bind(msp.as_uuid())
-        .bind(company.as_uuid())
-        .execute(&mut *db)
-        .await?;
-    holds(updated.rows_affected() == 1, Guard::Company)?;
-    Ok(append_msp_audit(db, msp, audit).await?)
-}
-
-fn stored_frameworks(row: &SqliteRow) -> std::result::Result<StoredFrameworks, Failure> {
-    let frameworks = row.optional_text("frameworks")?;
-    let frameworks = frameworks.map(|text| from_json(&text, "frameworks"));
-    Ok(StoredFrameworks {
-        frameworks: frameworks.transpose()?.unwrap_or_default(),
-        version: Version::from_u32(row.number("frameworks_version")?),
-    })
-}
-
-async fn write_frameworks(
-    db: &mut SqliteConnection,
-    store_time: OffsetDateTime,
-    msp: MspOrgId,
-    commit: &FrameworksCommit,
-) -> std::result::Result<(), Stop> {
-    let FrameworksCommit {
-        event,
-        company,
-        expected,
-        frameworks,
-        audit,
-    } = commit;
-    begins(db, store_time, msp, *event, commit).await?;
-    let update = "UPDATE company SET frameworks = ?1, frameworks_version = ?2 \
-                  WHERE msp = ?3 AND id = ?4 AND frameworks_version = ?5";
-    let decided = frameworks.is_decided().then(|| json(frameworks));
-    let updated = sqlx::query(update)
-        .bind(decided.transpose()?)
-        .bind(expected.next().as_u32())
-        .bind(msp.as_uuid())
-        .bind(company.as_uuid())
-        .bind(expected.as_u32())
-        .execute(&mut *db)
-        .await?;
-    holds(updated.rows_affected() == 1, Guard::Company)?;
-    Ok(append_msp_audit(db, msp, audit).await?)
-}
-
 #[async_trait]
 impl Mappings for SqliteStore {
     async fn mappings(&self, msp: MspOrgId, credential: CredentialId) -> Result<Vec<Mapping>> {
-        let rows = sqlx::query(
-            "SELECT * FROM mapping WHERE msp = ?1 AND credential = ?2 ORDER BY external_org_id",
+        let query = sqlx::query(
+            "SELECT * FROM mappings WHERE msp_org_id = ?1 AND credential_id = ?2 ORDER BY external_org_id",
         )
         .bind(msp.as_uuid())
-        .bind(credential.as_uuid())
-        .fetch_all(&self.readers)
-        .await
-        .map_err(Failure::from)?;
-        Ok(rows
-            .iter()
-            .map(mapping)
-            .collect::<std::result::Result<_, _>>()?)
+        .bind(credential.as_uuid());
+        self.rows(query, mapping).await
     }
 
     async fn mappings_page(&self, msp: MspOrgId, page: MappingPage) -> Result<Vec<Mapping>> {
@@ -360,7 +79,7 @@ impl Mappings for SqliteStore {
             after.map_or((Vec::new(), i64::MIN), |(credential, organization)| {
                 (credential.as_uuid().as_bytes().to_vec(), organization.get())
             });
-        let rows = sqlx::query(PAGE)
+        let query = sqlx::query(PAGE)
             .bind(msp.as_uuid())
             .bind(after_credential)
             .bind(after_organization)
@@ -369,14 +88,8 @@ impl Mappings for SqliteStore {
             .bind(company.map(CompanyId::as_uuid))
             .bind(missing)
             .bind(name)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(rows
-            .iter()
-            .map(mapping)
-            .collect::<std::result::Result<_, _>>()?)
+            .bind(i64::from(limit));
+        self.rows(query, mapping).await
     }
 
     async fn mapping_counts(&self, msp: MspOrgId, filter: MappingFilter) -> Result<MappingCounts> {
@@ -390,44 +103,29 @@ impl Mappings for SqliteStore {
         if is_in_no_name(name.as_ref()) {
             return Ok(MappingCounts::default());
         }
-        let row = sqlx::query(COUNTS)
+        let query = sqlx::query(COUNTS)
             .bind(msp.as_uuid())
             .bind(credential.map(CredentialId::as_uuid))
             .bind(decision.map(Decision::as_str))
             .bind(company.map(CompanyId::as_uuid))
             .bind(missing)
-            .bind(name)
-            .fetch_one(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(MappingCounts {
-            pending_review: row.number("pending_review")?,
-            mapped: row.number("mapped")?,
-            ignored: row.number("ignored")?,
-            missing: row.number("missing")?,
-        })
+            .bind(name);
+        let counts = self.row(query, mapping_counts).await?;
+        Ok(counts.unwrap_or_default())
     }
 
     async fn mapping(&self, msp: MspOrgId, id: MappingId) -> Result<Option<Mapping>> {
-        let row = sqlx::query("SELECT * FROM mapping WHERE msp = ?1 AND id = ?2")
+        let query = sqlx::query("SELECT * FROM mappings WHERE msp_org_id = ?1 AND mapping_id = ?2")
             .bind(msp.as_uuid())
-            .bind(id.as_uuid())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(row.as_ref().map(mapping).transpose()?)
+            .bind(id.as_uuid());
+        self.row(query, mapping).await
     }
 
     async fn companies(&self, msp: MspOrgId) -> Result<Vec<PortalCompany>> {
-        let rows = sqlx::query("SELECT * FROM company WHERE msp = ?1 ORDER BY id")
-            .bind(msp.as_uuid())
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(rows
-            .iter()
-            .map(company)
-            .collect::<std::result::Result<_, _>>()?)
+        let query =
+            sqlx::query("SELECT * FROM companies WHERE msp_org_id = ?1 ORDER BY company_id")
+                .bind(msp.as_uuid());
+        self.rows(query, company).await
     }
 
     async fn companies_page(&self, msp: MspOrgId, page: CompanyPage) -> Result<Vec<PortalCompany>> {
@@ -440,36 +138,40 @@ impl Mappings for SqliteStore {
             return Ok(Vec::new());
         }
         let after = after.map_or_else(Vec::new, |after| after.as_uuid().as_bytes().to_vec());
-        let rows = sqlx::query(COMPANIES_PAGE)
+        let query = sqlx::query(COMPANIES_PAGE)
             .bind(msp.as_uuid())
             .bind(after)
             .bind(promoted)
             .bind(name)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(rows
-            .iter()
-            .map(company)
-            .collect::<std::result::Result<_, _>>()?)
+            .bind(i64::from(limit));
+        self.rows(query, company).await
     }
 
     async fn company(&self, msp: MspOrgId, id: CompanyId) -> Result<Option<PortalCompany>> {
-        let row = sqlx::query("SELECT * FROM company WHERE msp = ?1 AND id = ?2")
-            .bind(msp.as_uuid())
-            .bind(id.as_uuid())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(row.as_ref().map(company).transpose()?)
+        let query =
+            sqlx::query("SELECT * FROM companies WHERE msp_org_id = ?1 AND company_id = ?2")
+                .bind(msp.as_uuid())
+                .bind(id.as_uuid());
+        self.row(query, company).await
     }
 
     async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()> {
+        let mut transaction = self.write().await?;
         company.check_not_ahead(self.clock.now())?;
-        let mut db = self.writer.acquire().await.map_err(Failure::from)?;
-        insert_company(&mut db, msp, &company).await?;
-        Ok(())
+        sqlx::query(
+            "INSERT INTO companies \
+             (msp_org_id, company_id, name, converted_to_organization_id, created_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (msp_org_id, company_id) DO NOTHING",
+        )
+        .bind(msp.as_uuid())
+        .bind(company.id.as_uuid())
+        .bind(company.name.as_str())
+        .bind(company.converted_to.map(ComplianceOrgId::as_uuid))
+        .bind(micros(company.created_at))
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
     }
 
     async fn commit_discovery(
@@ -477,15 +179,17 @@ impl Mappings for SqliteStore {
         msp: MspOrgId,
         commit: DiscoveryCommit,
     ) -> Result<CommitOutcome> {
-        let mut db = self.begin().await?;
-        let written = write_discovery(&mut db, self.clock.now(), msp, &commit).await;
-        finish(db, written).await
+        self.commit(msp, commit.event, &commit, move |connection, commit| {
+            Box::pin(discover(connection, msp, commit))
+        })
+        .await
     }
 
     async fn commit_mapping(&self, msp: MspOrgId, commit: MappingCommit) -> Result<CommitOutcome> {
-        let mut db = self.begin().await?;
-        let written = write_decision(&mut db, self.clock.now(), msp, &commit).await;
-        finish(db, written).await
+        self.commit(msp, commit.event, &commit, move |connection, commit| {
+            Box::pin(decide(connection, msp, commit))
+        })
+        .await
     }
 
     async fn commit_promotion(
@@ -493,9 +197,10 @@ impl Mappings for SqliteStore {
         msp: MspOrgId,
         commit: PromotionCommit,
     ) -> Result<CommitOutcome> {
-        let mut db = self.begin().await?;
-        let written = write_promotion(&mut db, self.clock.now(), msp, &commit).await;
-        finish(db, written).await
+        self.commit(msp, commit.event, &commit, move |connection, commit| {
+            Box::pin(promote(connection, msp, commit))
+        })
+        .await
     }
 
     async fn adopted_frameworks(
@@ -503,15 +208,13 @@ impl Mappings for SqliteStore {
         msp: MspOrgId,
         company: CompanyId,
     ) -> Result<Option<StoredFrameworks>> {
-        let row = sqlx::query(
-            "SELECT frameworks, frameworks_version FROM company WHERE msp = ?1 AND id = ?2",
+        let query = sqlx::query(
+            "SELECT frameworks, frameworks_version FROM companies \
+             WHERE msp_org_id = ?1 AND company_id = ?2",
         )
         .bind(msp.as_uuid())
-        .bind(company.as_uuid())
-        .fetch_optional(&self.readers)
-        .await
-        .map_err(Failure::from)?;
-        Ok(row.as_ref().map(stored_frameworks).transpose()?)
+        .bind(company.as_uuid());
+        self.row(query, stored_frameworks).await
     }
 
     async fn commit_frameworks(
@@ -519,10 +222,330 @@ impl Mappings for SqliteStore {
         msp: MspOrgId,
         commit: FrameworksCommit,
     ) -> Result<CommitOutcome> {
-        let mut db = self.begin().await?;
-        let written = write_frameworks(&mut db, self.clock.now(), msp, &commit).await;
-        finish(db, written).await
+        self.commit(msp, commit.event, &commit, move |connection, commit| {
+            Box::pin(adopt(connection, msp, commit))
+        })
+        .await
     }
+}
+
+async fn discover(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    commit: &DiscoveryCommit,
+) -> Step {
+    let DiscoveryCommit {
+        event: _,
+        guard,
+        added,
+        seen,
+        lost_organizations,
+        audit,
+    } = commit;
+    credential_holds(connection, msp, *guard).await?;
+    if let Some(lost) = lost_organizations {
+        sqlx::query(
+            "UPDATE credentials SET lost_organizations = ?3 WHERE msp_org_id = ?1 AND credential_id = ?2",
+        )
+        .bind(msp.as_uuid())
+        .bind(guard.credential.as_uuid())
+        .bind(to_bigint(*lost)?)
+        .execute(&mut *connection)
+        .await?;
+    }
+    add(connection, msp, added).await?;
+    see(connection, msp, seen).await?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+/// Adds mappings; one that exists is left as it is.
+async fn add(connection: &mut SqliteConnection, msp: MspOrgId, added: &[Mapping]) -> Step {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        id: MappingId,
+        credential: CredentialId,
+        external_org_id: OrganizationId,
+        name: &'a str,
+        state: &'static str,
+        company: Option<CompanyId>,
+        suggestion: Option<CompanyId>,
+        version: Version,
+        discovered_at: i64,
+        missing_since: Option<i64>,
+        first_evidence_synced_at: Option<i64>,
+    }
+    if added.is_empty() {
+        return Ok(());
+    }
+    let rows = column(added, |mapping| Row {
+        id: mapping.id,
+        credential: mapping.credential,
+        external_org_id: mapping.external_org_id,
+        name: mapping.name.as_str(),
+        state: mapping.state.as_str(),
+        company: mapping.state.company(),
+        suggestion: mapping.suggestion,
+        version: mapping.version,
+        discovered_at: micros(mapping.discovered_at),
+        missing_since: mapping.missing_since.map(micros),
+        first_evidence_synced_at: mapping.first_evidence_synced_at.map(micros),
+    });
+    sqlx::query(
+        "INSERT INTO mappings (msp_org_id, mapping_id, credential_id, external_org_id, name, state, \
+         company_id, suggestion, version, discovered_at, missing_since, first_evidence_synced_at) \
+         SELECT ?1, unhex(value ->> 'id', '-'), unhex(value ->> 'credential', '-'), value ->> 'external_org_id', \
+         value ->> 'name', value ->> 'state', unhex(value ->> 'company', '-'), unhex(value ->> 'suggestion', '-'), \
+         value ->> 'version', value ->> 'discovered_at', value ->> 'missing_since', value ->> 'first_evidence_synced_at' \
+         FROM json_each(?2) WHERE true ON CONFLICT (msp_org_id, mapping_id) DO NOTHING",
+    )
+    .bind(msp.as_uuid())
+    .bind(to_json(&rows)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes what discovery owns of mappings that exist.
+async fn see(connection: &mut SqliteConnection, msp: MspOrgId, seen: &[SeenOrganization]) -> Step {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        mapping: MappingId,
+        name: &'a str,
+        suggestion: Option<CompanyId>,
+        missing_since: Option<i64>,
+    }
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let rows = column(seen, |seen| Row {
+        mapping: seen.mapping,
+        name: seen.name.as_str(),
+        suggestion: seen.suggestion,
+        missing_since: seen.missing_since.map(micros),
+    });
+    sqlx::query(
+        "UPDATE mappings \
+         SET name = seen.value ->> 'name', missing_since = seen.value ->> 'missing_since', suggestion = \
+         CASE state WHEN 'pending_review' THEN unhex(seen.value ->> 'suggestion', '-') ELSE mappings.suggestion END \
+         FROM json_each(?2) AS seen \
+         WHERE mappings.msp_org_id = ?1 AND mappings.mapping_id = unhex(seen.value ->> 'mapping', '-')",
+    )
+    .bind(msp.as_uuid())
+    .bind(to_json(&rows)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn decide(connection: &mut SqliteConnection, msp: MspOrgId, commit: &MappingCommit) -> Step {
+    let MappingCommit {
+        event,
+        guard,
+        state,
+        company: created,
+        at,
+        audit,
+    } = commit;
+    let was_mapped_to = mapping_version_holds(connection, msp, *guard).await?;
+    if let Some(created) = created {
+        holds(
+            !company_exists(connection, msp, created.id).await?,
+            Guard::Company,
+        )?;
+    }
+    if let Some(company) = state.company() {
+        let is_created = created.as_ref().map(|created| created.id) == Some(company);
+        holds(
+            is_created || company_exists(connection, msp, company).await?,
+            Guard::Company,
+        )?;
+    }
+
+    if let Some(created) = created {
+        create_company(connection, msp, created).await?;
+    }
+    sqlx::query(
+        "UPDATE mappings \
+         SET state = ?3, company_id = ?4, version = ?5, suggestion = NULL, first_evidence_synced_at = NULL \
+         WHERE msp_org_id = ?1 AND mapping_id = ?2",
+    )
+    .bind(msp.as_uuid())
+    .bind(guard.mapping.as_uuid())
+    .bind(state.as_str())
+    .bind(state.company().map(CompanyId::as_uuid))
+    .bind(i64::from(guard.version.next().as_u32()))
+    .execute(&mut *connection)
+    .await?;
+    if was_mapped_to.is_some() {
+        retire_and_reactivate(
+            connection,
+            msp,
+            &[guard.mapping],
+            *event,
+            NoteReason::Unmapped,
+            *at,
+        )
+        .await?;
+    }
+    append_msp_audit(connection, msp, audit).await
+}
+
+async fn company_exists(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    company: CompanyId,
+) -> Step<bool> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM companies WHERE msp_org_id = ?1 AND company_id = ?2)",
+    )
+    .bind(msp.as_uuid())
+    .bind(company.as_uuid())
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Inserts a company that does not exist.
+async fn create_company(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    company: &PortalCompany,
+) -> Step {
+    sqlx::query(
+        "INSERT INTO companies \
+         (msp_org_id, company_id, name, converted_to_organization_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )
+    .bind(msp.as_uuid())
+    .bind(company.id.as_uuid())
+    .bind(company.name.as_str())
+    .bind(company.converted_to.map(ComplianceOrgId::as_uuid))
+    .bind(micros(company.created_at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn promote(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    commit: &PromotionCommit,
+) -> Step {
+    let PromotionCommit {
+        event: _,
+        company,
+        compliance_org,
+        audit,
+    } = commit;
+    let stored = sqlx::query(
+        "SELECT converted_to_organization_id FROM companies \
+         WHERE msp_org_id = ?1 AND company_id = ?2",
+    )
+    .bind(msp.as_uuid())
+    .bind(company.as_uuid())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let may_be_promoted = match stored {
+        None => false,
+        Some(row) => row
+            .id_if_any("converted_to_organization_id", ComplianceOrgId::from_uuid)?
+            .is_none(),
+    };
+    holds(may_be_promoted, Guard::Company)?;
+    let taken: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM companies WHERE converted_to_organization_id = ?1)",
+    )
+    .bind(compliance_org.as_uuid())
+    .fetch_one(&mut *connection)
+    .await?;
+    holds(!taken, Guard::Company)?;
+
+    sqlx::query(
+        "UPDATE companies SET converted_to_organization_id = ?3 WHERE msp_org_id = ?1 AND company_id = ?2",
+    )
+    .bind(msp.as_uuid())
+    .bind(company.as_uuid())
+    .bind(compliance_org.as_uuid())
+    .execute(&mut *connection)
+    .await?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+async fn adopt(
+    connection: &mut SqliteConnection,
+    msp: MspOrgId,
+    commit: &FrameworksCommit,
+) -> Step {
+    let FrameworksCommit {
+        event: _,
+        company,
+        expected,
+        frameworks,
+        audit,
+    } = commit;
+    let decided = frameworks.is_decided().then(|| to_json(frameworks));
+    let adopted = sqlx::query(
+        "UPDATE companies SET frameworks = ?3, frameworks_version = ?4 \
+         WHERE msp_org_id = ?1 AND company_id = ?2 AND frameworks_version = ?5",
+    )
+    .bind(msp.as_uuid())
+    .bind(company.as_uuid())
+    .bind(decided.transpose()?)
+    .bind(i64::from(expected.next().as_u32()))
+    .bind(i64::from(expected.as_u32()))
+    .execute(&mut *connection)
+    .await?;
+    holds(adopted.rows_affected() == 1, Guard::Company)?;
+    append_msp_audit(connection, msp, audit).await
+}
+
+fn stored_frameworks(row: &SqliteRow) -> Result<StoredFrameworks> {
+    let frameworks = row.text_if_any("frameworks")?;
+    Ok(StoredFrameworks {
+        frameworks: match frameworks {
+            Some(_) => row.json("frameworks")?,
+            None => AdoptedFrameworks::default(),
+        },
+        version: Version::from_u32(row.counter("frameworks_version")?),
+    })
+}
+
+fn company(row: &SqliteRow) -> Result<PortalCompany> {
+    Ok(PortalCompany {
+        id: row.id("company_id", CompanyId::from_uuid)?,
+        name: row.text("name")?.into(),
+        converted_to: row.id_if_any("converted_to_organization_id", ComplianceOrgId::from_uuid)?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+fn mapping_counts(row: &SqliteRow) -> Result<MappingCounts> {
+    Ok(MappingCounts {
+        pending_review: row.count("pending_review")?,
+        mapped: row.count("mapped")?,
+        ignored: row.count("ignored")?,
+        missing: row.count("missing")?,
+    })
+}
+
+fn mapping(row: &SqliteRow) -> Result<Mapping> {
+    let company = row.id_if_any("company_id", CompanyId::from_uuid)?;
+    let state = match (row.text("state")?.as_str(), company) {
+        ("pending_review", None) => MappingState::PendingReview,
+        ("mapped", Some(company)) => MappingState::Mapped { company },
+        ("ignored", None) => MappingState::Ignored,
+        _ => return Err(corrupt("state")),
+    };
+    Ok(Mapping {
+        id: row.id("mapping_id", MappingId::from_uuid)?,
+        credential: row.id("credential_id", CredentialId::from_uuid)?,
+        external_org_id: OrganizationId::new(row.value("external_org_id")?),
+        name: row.text("name")?.into(),
+        state,
+        suggestion: row.id_if_any("suggestion", CompanyId::from_uuid)?,
+        version: Version::from_u32(row.counter("version")?),
+        discovered_at: row.time("discovered_at")?,
+        missing_since: row.time_if_any("missing_since")?,
+        first_evidence_synced_at: row.time_if_any("first_evidence_synced_at")?,
+    })
 }
 
 #[cfg(test)]
@@ -533,9 +556,12 @@ mod tests {
     #[tokio::test]
     async fn a_page_begins_where_the_one_before_ended_and_sorts_nothing() {
         for (statement, lookup) in [
-            (PAGE, "(msp=? AND (credential,external_org_id)>(?,?))"),
-            (COMPANIES_PAGE, "(msp=? AND id>?)"),
-            (COUNTS, "(msp=?)"),
+            (
+                PAGE,
+                "(msp_org_id=? AND (credential_id,external_org_id)>(?,?))",
+            ),
+            (COMPANIES_PAGE, "(msp_org_id=? AND company_id>?)"),
+            (COUNTS, "(msp_org_id=?)"),
         ] {
             let plan = plan(statement).await.join("\n");
             assert!(plan.contains(lookup), "{plan}");

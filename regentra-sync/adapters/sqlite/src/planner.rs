@@ -1,30 +1,13 @@
+//! [`Planner`].
+
 use async_trait::async_trait;
 use regentra_sync::{
     model::{ComplianceOrgId, CredentialId, MappingId, MspOrgId, OrganizationId, RegionKey},
     store::{ActiveCredential, Planner, PromotedMapping, Result},
 };
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use crate::{SqliteStore, column::Columns as _, failure::Failure};
-
-fn active_credential(row: &SqliteRow) -> std::result::Result<ActiveCredential, Failure> {
-    Ok(ActiveCredential {
-        msp: MspOrgId::from_uuid(row.id("msp")?),
-        credential: CredentialId::from_uuid(row.id("id")?),
-        region: RegionKey::from_stored(row.text("region")?),
-    })
-}
-
-fn promoted_mapping(row: &SqliteRow) -> std::result::Result<PromotedMapping, Failure> {
-    Ok(PromotedMapping {
-        msp: MspOrgId::from_uuid(row.id("msp")?),
-        customer: ComplianceOrgId::from_uuid(row.id("customer")?),
-        mapping: MappingId::from_uuid(row.id("mapping")?),
-        region: RegionKey::from_stored(row.text("region")?),
-        external_org_id: OrganizationId::new(row.number("external_org_id")?),
-    })
-}
+use crate::{SqliteStore, column::Columns as _};
 
 #[async_trait]
 impl Planner for SqliteStore {
@@ -33,17 +16,20 @@ impl Planner for SqliteStore {
         after: Option<CredentialId>,
         limit: u32,
     ) -> Result<Vec<ActiveCredential>> {
-        let select = "SELECT msp, id, region FROM credential WHERE is_active = 1 AND id > ?1 ORDER BY id LIMIT ?2";
-        let rows = sqlx::query(select)
-            .bind(after.map_or(Uuid::nil(), CredentialId::as_uuid))
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(rows
-            .iter()
-            .map(active_credential)
-            .collect::<std::result::Result<_, _>>()?)
+        let query = sqlx::query(
+            "SELECT msp_org_id, credential_id, region FROM credentials \
+             WHERE is_active = 1 AND credential_id > ?1 ORDER BY credential_id LIMIT ?2",
+        )
+        .bind(after.map_or(Uuid::nil(), CredentialId::as_uuid))
+        .bind(i64::from(limit));
+        self.rows(query, |row| {
+            Ok(ActiveCredential {
+                msp: row.id("msp_org_id", MspOrgId::from_uuid)?,
+                credential: row.id("credential_id", CredentialId::from_uuid)?,
+                region: RegionKey::from_stored(row.text("region")?),
+            })
+        })
+        .await
     }
 
     async fn promoted_mappings(
@@ -51,20 +37,25 @@ impl Planner for SqliteStore {
         after: Option<MappingId>,
         limit: u32,
     ) -> Result<Vec<PromotedMapping>> {
-        let select = "SELECT m.msp, m.id AS mapping, m.external_org_id, r.region, c.converted_to AS customer \
-                      FROM mapping m \
-                      JOIN credential r ON r.msp = m.msp AND r.id = m.credential AND r.is_active = 1 \
-                      JOIN company c ON c.msp = m.msp AND c.id = m.company AND c.converted_to IS NOT NULL \
-                      WHERE m.id > ?1 ORDER BY m.id LIMIT ?2";
-        let rows = sqlx::query(select)
-            .bind(after.map_or(Uuid::nil(), MappingId::as_uuid))
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(rows
-            .iter()
-            .map(promoted_mapping)
-            .collect::<std::result::Result<_, _>>()?)
+        let query = sqlx::query(
+            "SELECT m.msp_org_id, c.converted_to_organization_id AS compliance_org_id, m.mapping_id, r.region, \
+             m.external_org_id FROM mappings m \
+             JOIN credentials r ON r.msp_org_id = m.msp_org_id AND r.credential_id = m.credential_id AND r.is_active = 1 \
+             JOIN companies c ON c.msp_org_id = m.msp_org_id AND c.company_id = m.company_id \
+             AND c.converted_to_organization_id IS NOT NULL \
+             WHERE m.mapping_id > ?1 ORDER BY m.mapping_id LIMIT ?2",
+        )
+        .bind(after.map_or(Uuid::nil(), MappingId::as_uuid))
+        .bind(i64::from(limit));
+        self.rows(query, |row| {
+            Ok(PromotedMapping {
+                msp: row.id("msp_org_id", MspOrgId::from_uuid)?,
+                customer: row.id("compliance_org_id", ComplianceOrgId::from_uuid)?,
+                mapping: row.id("mapping_id", MappingId::from_uuid)?,
+                region: RegionKey::from_stored(row.text("region")?),
+                external_org_id: OrganizationId::new(row.value("external_org_id")?),
+            })
+        })
+        .await
     }
 }

@@ -1,15 +1,23 @@
+//! [`Runs`].
+
+use std::cmp::Ordering;
+
 use async_trait::async_trait;
 use regentra_sync::{
-    model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId},
+    model::{
+        CredentialId, Fence, Lease, LeaseKey, MappingId, MspOrgId, RunKind, RunRecord, RunSubject,
+        WorkerId,
+    },
     store::{Result, RowsAhead, RunFilter, RunPage, Runs, Stamped as _},
 };
-use sqlx::{QueryBuilder, Sqlite};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteRow};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
     SqliteStore,
-    column::{Columns as _, from_json, json, micros, present_until},
-    failure::Failure,
+    column::{Columns as _, micros, to_bigint, to_json},
+    failure::failed,
+    transaction::present_until,
 };
 
 /// How long a lease of before is taken to be, which has no length.
@@ -23,66 +31,25 @@ fn length_in_micros(length: Duration) -> i64 {
 
 /// What lies later than `?2`; a lease is measured by its length from `?3`.
 const ROWS_AHEAD: &str = "SELECT \
-    (SELECT count(*) FROM lease WHERE msp = ?1 AND worker IS NOT NULL \
-        AND expires_at > ?3 + 2 * coalesce(length, ?4)) AS leases, \
-    (SELECT count(*) FROM ticket_tick WHERE msp = ?1 AND scheduled_at > ?2 AND opened > 0) AS ticket_ticks, \
-    (SELECT count(*) FROM evidence_head WHERE msp = ?1 AND root IS NULL AND tick > ?2) AS heads, \
-    (SELECT count(*) FROM evidence_root WHERE msp = ?1 AND (made_at > ?2 OR handed_out_at > ?2)) AS roots, \
-    (SELECT count(*) FROM mapping WHERE msp = ?1 \
+    (SELECT count(*) FROM leases WHERE msp_org_id = ?1 AND worker_id IS NOT NULL \
+        AND expires_at > ?3 + 2 * coalesce(length_micros, ?4)) AS leases, \
+    (SELECT count(*) FROM ticket_ticks WHERE msp_org_id = ?1 AND scheduled_at > ?2 AND opened > 0) \
+        AS ticket_ticks, \
+    (SELECT count(*) FROM evidence_heads WHERE msp_org_id = ?1 AND root_number IS NULL AND tick > ?2) \
+        AS heads, \
+    (SELECT count(*) FROM evidence_roots WHERE msp_org_id = ?1 \
+        AND (made_at > ?2 OR handed_out_at > ?2)) AS roots, \
+    (SELECT count(*) FROM mappings WHERE msp_org_id = ?1 \
         AND (discovered_at > ?2 OR missing_since > ?2 OR first_evidence_synced_at > ?2)) AS mappings, \
-    (SELECT count(*) FROM asset WHERE msp = ?1 \
+    (SELECT count(*) FROM assets WHERE msp_org_id = ?1 \
         AND (created_at > ?2 OR updated_at > ?2 OR missing_since > ?2)) AS assets, \
-    (SELECT count(*) FROM ticket WHERE msp = ?1 \
+    (SELECT count(*) FROM tickets WHERE msp_org_id = ?1 \
         AND (opened_at > ?2 OR last_failed_at > ?2 OR closed_at > ?2)) AS tickets, \
-    (SELECT count(*) FROM outbox WHERE msp = ?1 AND delivered_at IS NULL AND created_at > ?2) AS outbox, \
-    (SELECT count(*) FROM msp_audit WHERE msp = ?1 AND \"at\" > ?2) AS audit, \
-    (SELECT count(*) FROM credential WHERE msp = ?1 \
+    (SELECT count(*) FROM outbox WHERE msp_org_id = ?1 AND delivered_at IS NULL AND created_at > ?2) \
+        AS outbox, \
+    (SELECT count(*) FROM msp_audit WHERE msp_org_id = ?1 AND at > ?2) AS audit, \
+    (SELECT count(*) FROM credentials WHERE msp_org_id = ?1 \
         AND (connected_at > ?2 OR disconnected_at > ?2)) AS credentials";
-
-/// The text of a subject, `{"kind":"…","credential":"…","mapping":…}`, is in the order of pages: `null` is after every id. Only what is
-/// given stands in the statement; the index for it is named, since SQLite takes the primary key in its place.
-fn select_page(msp: MspOrgId, page: RunPage) -> std::result::Result<QueryBuilder<Sqlite>, Failure> {
-    let RunPage {
-        filter: RunFilter {
-            kind,
-            mapping,
-            outcome,
-        },
-        after,
-        limit,
-    } = page;
-    let of_kind = kind.map(|kind| format!("{{\"kind\":\"{}\"", kind.as_str()));
-    let after = after.map(|after| json(&after)).transpose()?;
-    let index = match (mapping, outcome) {
-        (Some(_), _) => " INDEXED BY run_mapping",
-        (None, Some(_)) => " INDEXED BY run_outcome",
-        (None, None) => "",
-    };
-    let mut select = QueryBuilder::new("SELECT record FROM run");
-    select
-        .push(index)
-        .push(" WHERE msp = ")
-        .push_bind(msp.as_uuid());
-    if let Some(mapping) = mapping {
-        select
-            .push(" AND subject ->> 'mapping' = ")
-            .push_bind(mapping.to_string());
-    }
-    if let Some(outcome) = outcome {
-        select
-            .push(" AND record ->> 'outcome' = ")
-            .push_bind(outcome.as_str());
-    }
-    // A comma follows, and `-` is what comes after it.
-    if let Some(end) = of_kind.as_ref().map(|of_kind| format!("{of_kind}-")) {
-        select.push(" AND subject < ").push_bind(end);
-    }
-    if let Some(begin) = of_kind.max(after) {
-        select.push(" AND subject > ").push_bind(begin);
-    }
-    select.push(" ORDER BY subject LIMIT ").push_bind(limit);
-    Ok(select)
-}
 
 #[async_trait]
 impl Runs for SqliteStore {
@@ -97,31 +64,38 @@ impl Runs for SqliteStore {
         worker: WorkerId,
         length: Duration,
     ) -> Result<Option<Lease>> {
+        let mut transaction = self.write().await?;
         let now = self.clock.now();
-        let expires_at = now.saturating_add(length);
         // One of before has no length: it is measured by that of who wants it.
-        let take = "INSERT INTO lease (msp, key, worker, fence, expires_at, length) VALUES (?1, ?2, ?3, 1, ?4, ?6) \
-                    ON CONFLICT (msp, key) DO UPDATE SET worker = excluded.worker, fence = fence + 1, \
-                    expires_at = excluded.expires_at, length = excluded.length \
-                    WHERE worker IS NULL OR worker = excluded.worker OR expires_at <= ?5 \
-                    OR expires_at > ?5 + 2 * coalesce(length, excluded.length) RETURNING fence";
-        let row = sqlx::query(take)
-            .bind(msp.as_uuid())
-            .bind(key.to_text())
-            .bind(worker.as_uuid())
-            .bind(micros(expires_at))
-            .bind(micros(now))
-            .bind(length_in_micros(length))
-            .fetch_optional(&self.writer)
-            .await
-            .map_err(Failure::from)?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(Lease {
-            key,
-            worker,
-            fence: Fence::from_u32(row.number("fence")?),
-            expires_at,
-        }))
+        let row = sqlx::query(
+            "INSERT INTO leases AS held \
+             (msp_org_id, key, worker_id, fence, expires_at, length_micros) VALUES (?1, ?2, ?3, ?4, ?5, ?7) \
+             ON CONFLICT (msp_org_id, key) DO UPDATE SET worker_id = excluded.worker_id, \
+             fence = held.fence + 1, expires_at = excluded.expires_at, length_micros = excluded.length_micros \
+             WHERE held.worker_id IS NULL OR held.worker_id = excluded.worker_id OR held.expires_at <= ?6 \
+             OR held.expires_at > ?6 + 2 * coalesce(held.length_micros, excluded.length_micros) \
+             RETURNING fence, expires_at",
+        )
+        .bind(msp.as_uuid())
+        .bind(key.to_text())
+        .bind(worker.as_uuid())
+        .bind(i64::from(Fence::FIRST.as_u32()))
+        .bind(micros(now.saturating_add(length)))
+        .bind(micros(now))
+        .bind(length_in_micros(length))
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        row.map(|row| {
+            Ok(Lease {
+                key,
+                worker,
+                fence: Fence::from_u32(row.counter("fence")?),
+                expires_at: row.time("expires_at")?,
+            })
+        })
+        .transpose()
     }
 
     async fn renew_lease(
@@ -130,22 +104,29 @@ impl Runs for SqliteStore {
         lease: &Lease,
         length: Duration,
     ) -> Result<Option<Lease>> {
-        let renewed = Lease {
-            expires_at: self.clock.now().saturating_add(length),
-            ..*lease
-        };
-        let renew = "UPDATE lease SET expires_at = ?1, length = ?6 WHERE msp = ?2 AND key = ?3 AND worker = ?4 AND fence = ?5";
-        let updated = sqlx::query(renew)
-            .bind(micros(renewed.expires_at))
-            .bind(msp.as_uuid())
-            .bind(lease.key.to_text())
-            .bind(lease.worker.as_uuid())
-            .bind(lease.fence.as_u32())
-            .bind(length_in_micros(length))
-            .execute(&self.writer)
-            .await
-            .map_err(Failure::from)?;
-        Ok((updated.rows_affected() == 1).then_some(renewed))
+        let mut transaction = self.write().await?;
+        let now = self.clock.now();
+        let row = sqlx::query(
+            "UPDATE leases SET expires_at = ?5, length_micros = ?6 \
+             WHERE msp_org_id = ?1 AND key = ?2 AND worker_id = ?3 AND fence = ?4 RETURNING expires_at",
+        )
+        .bind(msp.as_uuid())
+        .bind(lease.key.to_text())
+        .bind(lease.worker.as_uuid())
+        .bind(i64::from(lease.fence.as_u32()))
+        .bind(micros(now.saturating_add(length)))
+        .bind(length_in_micros(length))
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        row.map(|row| {
+            Ok(Lease {
+                expires_at: row.time("expires_at")?,
+                ..*lease
+            })
+        })
+        .transpose()
     }
 
     async fn release_lease(
@@ -154,82 +135,192 @@ impl Runs for SqliteStore {
         lease: &Lease,
         records: Vec<RunRecord>,
     ) -> Result<()> {
+        let mut transaction = self.write().await?;
         records.check_not_ahead(self.clock.now())?;
-        let mut db = self.begin().await?;
-        let release = "UPDATE lease SET worker = NULL WHERE msp = ?1 AND key = ?2 AND worker = ?3 AND fence = ?4";
-        let released = sqlx::query(release)
-            .bind(msp.as_uuid())
-            .bind(lease.key.to_text())
-            .bind(lease.worker.as_uuid())
-            .bind(lease.fence.as_u32())
-            .execute(&mut *db)
-            .await
-            .map_err(Failure::from)?;
-        if released.rows_affected() == 1 {
-            for record in records {
-                let insert =
-                    "INSERT OR REPLACE INTO run (msp, subject, record) VALUES (?1, ?2, ?3)";
-                sqlx::query(insert)
-                    .bind(msp.as_uuid())
-                    .bind(json(&record.subject)?)
-                    .bind(json(&record)?)
-                    .execute(&mut *db)
-                    .await
-                    .map_err(Failure::from)?;
+        let released = sqlx::query(
+            "UPDATE leases SET worker_id = NULL \
+             WHERE msp_org_id = ?1 AND key = ?2 AND worker_id = ?3 AND fence = ?4",
+        )
+        .bind(msp.as_uuid())
+        .bind(lease.key.to_text())
+        .bind(lease.worker.as_uuid())
+        .bind(i64::from(lease.fence.as_u32()))
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        if released.rows_affected() > 0 {
+            for record in &records {
+                keep(&mut transaction, msp, record).await?;
             }
         }
-        db.commit().await.map_err(Failure::from)?;
-        Ok(())
+        transaction.commit().await.map_err(failed)
     }
 
     async fn rows_ahead(&self, msp: MspOrgId) -> Result<RowsAhead> {
+        let mut transaction = self.read().await?;
         let now = self.clock.now();
         let row = sqlx::query(ROWS_AHEAD)
             .bind(msp.as_uuid())
             .bind(micros(present_until(now)))
             .bind(micros(now))
             .bind(length_in_micros(USUAL_LENGTH))
-            .fetch_one(&self.readers)
+            .fetch_one(&mut *transaction)
             .await
-            .map_err(Failure::from)?;
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
         Ok(RowsAhead {
-            leases: row.number("leases")?,
-            ticket_ticks: row.number("ticket_ticks")?,
-            heads: row.number("heads")?,
-            roots: row.number("roots")?,
-            mappings: row.number("mappings")?,
-            assets: row.number("assets")?,
-            tickets: row.number("tickets")?,
-            outbox: row.number("outbox")?,
-            audit: row.number("audit")?,
-            credentials: row.number("credentials")?,
+            leases: row.count("leases")?,
+            ticket_ticks: row.count("ticket_ticks")?,
+            heads: row.count("heads")?,
+            roots: row.count("roots")?,
+            mappings: row.count("mappings")?,
+            assets: row.count("assets")?,
+            tickets: row.count("tickets")?,
+            outbox: row.count("outbox")?,
+            audit: row.count("audit")?,
+            credentials: row.count("credentials")?,
         })
     }
 
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {
-        let rows = sqlx::query("SELECT record FROM run WHERE msp = ?1")
-            .bind(msp.as_uuid())
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        let records = rows
-            .iter()
-            .map(|row| from_json(&row.text("record")?, "record"));
-        let mut records: Vec<RunRecord> = records.collect::<std::result::Result<_, Failure>>()?;
-        records.sort_by_key(|record| record.subject);
-        Ok(records)
+        let query = sqlx::query(
+            "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome, requests, reading \
+             FROM runs WHERE msp_org_id = ?1",
+        )
+        .bind(msp.as_uuid());
+        let mut runs = self.rows(query, run_record).await?;
+        runs.sort_by_key(|run| run.subject);
+        Ok(runs)
     }
+
     async fn runs_page(&self, msp: MspOrgId, page: RunPage) -> Result<Vec<RunRecord>> {
-        let rows = select_page(msp, page)?
-            .build()
-            .fetch_all(&self.readers)
-            .await
-            .map_err(Failure::from)?;
-        Ok(rows
-            .iter()
-            .map(|row| from_json(&row.text("record")?, "record"))
-            .collect::<std::result::Result<_, Failure>>()?)
+        let mut query = select_page(msp, page);
+        self.rows(query.build(), run_record).await
     }
+}
+
+/// Only what is given stands in the statement, and what is known of the place of the page before. The index for it is named, since
+/// SQLite takes another one in its place.
+fn select_page(msp: MspOrgId, page: RunPage) -> QueryBuilder<Sqlite> {
+    let RunPage {
+        filter: RunFilter {
+            kind,
+            mapping,
+            outcome,
+        },
+        after,
+        limit,
+    } = page;
+    let mut select = QueryBuilder::new(
+        "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome, requests, reading \
+         FROM runs INDEXED BY ",
+    );
+    select.push(match (mapping, outcome) {
+        (Some(_), _) => "runs_of_mapping",
+        (None, Some(_)) => "runs_by_outcome",
+        (None, None) => "one_record_per_subject",
+    });
+    select.push(" WHERE msp_org_id = ").push_bind(msp.as_uuid());
+    if let Some(mapping) = mapping {
+        select
+            .push(" AND mapping_id = ")
+            .push_bind(mapping.as_uuid());
+    }
+    if let Some(outcome) = outcome {
+        select
+            .push(" AND outcome ->> 'outcome' = ")
+            .push_bind(outcome.as_str());
+    }
+    if let Some(kind) = kind {
+        select.push(" AND kind = ").push_bind(kind.as_str());
+    }
+    if let Some(after) = after {
+        let past = kind.map_or(Ordering::Equal, |kind| {
+            after.kind.as_str().cmp(kind.as_str())
+        });
+        match past {
+            // Every run of the kind comes after that one, or none does.
+            Ordering::Less => {}
+            Ordering::Greater => {
+                select.push(" AND false");
+            }
+            Ordering::Equal => {
+                // Of the same credential, the run of the mapping that is asked for may come after that of another one.
+                let is_of_credential =
+                    mapping.is_some_and(|mapping| after.mapping.is_some_and(|of| mapping > of));
+                select.push(match (kind, mapping) {
+                    (None, None) => " AND (kind, credential_id, mapping_order)",
+                    (None, Some(_)) => " AND (kind, credential_id)",
+                    (Some(_), None) => " AND (credential_id, mapping_order)",
+                    (Some(_), Some(_)) => " AND (credential_id)",
+                });
+                select.push(if is_of_credential { " >= (" } else { " > (" });
+                let mut place = select.separated(", ");
+                if kind.is_none() {
+                    place.push_bind(after.kind.as_str());
+                }
+                place.push_bind(after.credential.as_uuid());
+                if mapping.is_none() {
+                    place.push_bind(mapping_order(after.mapping));
+                }
+                select.push(")");
+            }
+        }
+    }
+    select.push(if mapping.is_some() {
+        " ORDER BY kind, credential_id LIMIT "
+    } else {
+        " ORDER BY kind, credential_id, mapping_order LIMIT "
+    });
+    select.push_bind(i64::from(limit));
+    select
+}
+
+/// As the column of that name: a run without a mapping is last.
+fn mapping_order(mapping: Option<MappingId>) -> Vec<u8> {
+    mapping.map_or_else(
+        || vec![0xFF; 17],
+        |mapping| mapping.as_uuid().as_bytes().to_vec(),
+    )
+}
+
+async fn keep(connection: &mut SqliteConnection, msp: MspOrgId, record: &RunRecord) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO runs \
+         (msp_org_id, kind, credential_id, mapping_id, started_at, finished_at, outcome, requests, reading) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+         ON CONFLICT (msp_org_id, kind, credential_id, mapping_order) DO UPDATE SET started_at = excluded.started_at, \
+         finished_at = excluded.finished_at, outcome = excluded.outcome, requests = excluded.requests, \
+         reading = excluded.reading",
+    )
+    .bind(msp.as_uuid())
+    .bind(record.subject.kind.as_str())
+    .bind(record.subject.credential.as_uuid())
+    .bind(record.subject.mapping.map(MappingId::as_uuid))
+    .bind(micros(record.started_at))
+    .bind(micros(record.finished_at))
+    .bind(to_json(&record.outcome)?)
+    .bind(to_bigint(record.requests)?)
+    .bind(record.reading.as_ref().map(to_json).transpose()?)
+    .execute(connection)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+fn run_record(row: &SqliteRow) -> Result<RunRecord> {
+    Ok(RunRecord {
+        subject: RunSubject {
+            kind: row.named("kind", RunKind::from_name)?,
+            credential: row.id("credential_id", CredentialId::from_uuid)?,
+            mapping: row.id_if_any("mapping_id", MappingId::from_uuid)?,
+        },
+        started_at: row.time("started_at")?,
+        finished_at: row.time("finished_at")?,
+        outcome: row.json("outcome")?,
+        requests: row.count("requests")?,
+        reading: row.json_if_readable("reading")?,
+    })
 }
 
 #[cfg(test)]
@@ -251,15 +342,26 @@ mod tests {
         let mapping = Some(MappingId::from_uuid(id));
         let outcome = Some(RunOutcomeKind::Failed);
         for (filter, lookup) in [
-            (all, "PRIMARY KEY (msp=?"),
-            (RunFilter { kind, ..all }, "PRIMARY KEY (msp=?"),
+            (all, "one_record_per_subject (msp_org_id=?"),
+            (
+                RunFilter { kind, ..all },
+                "one_record_per_subject (msp_org_id=? AND kind=?",
+            ),
             (
                 RunFilter { outcome, ..all },
-                "run_outcome (msp=? AND <expr>=?",
+                "runs_by_outcome (msp_org_id=? AND <expr>=?",
             ),
             (
                 RunFilter { mapping, ..all },
-                "run_mapping (msp=? AND <expr>=?",
+                "runs_of_mapping (msp_org_id=? AND mapping_id=?",
+            ),
+            (
+                RunFilter {
+                    kind,
+                    mapping,
+                    ..all
+                },
+                "runs_of_mapping (msp_org_id=? AND mapping_id=? AND kind=?",
             ),
             (
                 RunFilter {
@@ -267,7 +369,7 @@ mod tests {
                     outcome,
                     ..all
                 },
-                "run_outcome (msp=? AND <expr>=?",
+                "runs_by_outcome (msp_org_id=? AND <expr>=? AND kind=?",
             ),
         ] {
             let first = RunPage::first(filter, 50);
@@ -277,18 +379,20 @@ mod tests {
                 mapping,
             });
             for page in [first, RunPage { after, ..first }] {
-                let begins = match (page.after, filter.kind) {
-                    (None, None) => ")",
-                    (Some(_), None) => " AND subject>?)",
-                    (_, Some(_)) => " AND subject>? AND subject<?)",
+                let begins = match (page.after, filter.kind, filter.mapping) {
+                    (None, ..) => ")",
+                    (_, None, None) => " AND (kind,credential_id,mapping_order)>(?,?,?))",
+                    (_, None, Some(_)) => " AND (kind,credential_id)>(?,?))",
+                    (_, Some(_), None) => " AND (credential_id,mapping_order)>(?,?))",
+                    (_, Some(_), Some(_)) => " AND credential_id>?)",
                 };
-                let select = select_page(MspOrgId::from_uuid(id), page).unwrap();
+                let select = select_page(MspOrgId::from_uuid(id), page);
                 let plan = plan(select.sql().as_str()).await;
                 let [step] = plan.as_slice() else {
                     panic!("{filter:?}: {plan:?}");
                 };
                 assert!(
-                    step.starts_with("SEARCH run USING ")
+                    step.starts_with("SEARCH runs USING ")
                         && step.contains(&format!("{lookup}{begins}")),
                     "{filter:?}: {step}"
                 );

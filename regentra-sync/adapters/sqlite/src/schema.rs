@@ -1,17 +1,17 @@
 //! The schema, its versions, and whose file this is.
 //!
-//! The migrations table is this crate's own (`regentra_migration`). A file with tables and without that one is another
+//! The migrations table is this crate's own (`regentra_migration`; an older release looks for that name to see that the file is newer). A file with tables and without that one is another
 //! program's and is refused; a host that keeps tables of its own in the same file lets this crate migrate it first.
 
 use std::path::Path;
 
-use regentra_sync::store::{Result, StoreErrorKind};
+use regentra_sync::store::{Result, StoreError, StoreErrorKind};
 use sqlx::{
     ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool,
     sqlite::SqliteConnectOptions,
 };
 
-use crate::failure::Failure;
+use crate::failure::{Step, Stop, failed, is_no_database, misconfigured};
 
 /// One step of the schema. A step that was released is never changed.
 struct Migration {
@@ -56,10 +56,14 @@ const MIGRATIONS: &[Migration] = &[
         version: 9,
         sql: include_str!("../migrations/0009_pages.sql"),
     },
+    Migration {
+        version: 10,
+        sql: include_str!("../migrations/0010_dictionary.sql"),
+    },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 9;
+pub const SCHEMA_VERSION: u32 = 10;
 
 /// What a database file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +76,13 @@ enum Found {
     Version(i64),
 }
 
-async fn found(db: &mut SqliteConnection) -> std::result::Result<Found, Failure> {
-    let tables = "SELECT count(*) AS tables, coalesce(sum(name = 'regentra_migration'), 0) AS ours FROM sqlite_schema \
-                  WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
-    let row = sqlx::query(tables).fetch_one(&mut *db).await?;
+async fn found(connection: &mut SqliteConnection) -> sqlx::Result<Found> {
+    let row = sqlx::query(
+        "SELECT count(*) AS tables, coalesce(sum(name = 'regentra_migration'), 0) AS ours FROM sqlite_schema \
+         WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
     if row.try_get::<i64, _>("ours")? == 0 {
         let is_empty = row.try_get::<i64, _>("tables")? == 0;
         return Ok(if is_empty {
@@ -84,33 +91,41 @@ async fn found(db: &mut SqliteConnection) -> std::result::Result<Found, Failure>
             Found::Foreign
         });
     }
-    let version = "SELECT coalesce(max(version), 0) AS version FROM regentra_migration";
-    Ok(Found::Version(
-        sqlx::query(version)
-            .fetch_one(&mut *db)
-            .await?
-            .try_get("version")?,
-    ))
+    let version = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM regentra_migration")
+        .fetch_one(connection)
+        .await?;
+    Ok(Found::Version(version))
 }
 
-fn misconfigured(text: String) -> Failure {
-    Failure::new(StoreErrorKind::Misconfigured, text)
-}
-
-fn foreign(path: &Path) -> Failure {
+fn foreign(path: &Path) -> StoreError {
     misconfigured(format!(
         "{} is another program's database; name a file of its own",
         path.display()
     ))
 }
 
-fn newer(path: &Path, version: i64) -> Failure {
-    let text = "has schema version {version}, and this program knows up to";
-    let text = text.replace("{version}", &version.to_string());
+fn newer(path: &Path, version: i64) -> StoreError {
     misconfigured(format!(
-        "{} {text} {SCHEMA_VERSION}; use a newer program",
+        "{} has schema version {version}, and this program knows up to {SCHEMA_VERSION}; use a newer program",
         path.display()
     ))
+}
+
+/// An error of opening a file, with the file's name and what to do.
+fn explained(error: sqlx::Error, path: &Path) -> StoreError {
+    let (is_no_database, error) = (is_no_database(&error), failed(error));
+    let path = path.display();
+    let text = match error.kind() {
+        StoreErrorKind::Misconfigured if is_no_database => {
+            format!("{path} is not a SQLite database; name another file")
+        }
+        StoreErrorKind::ReadOnly => {
+            format!("{path} cannot be opened for writing; check the folder and its permissions")
+        }
+        StoreErrorKind::Corrupt => format!("{path} is damaged; restore it from a backup"),
+        _ => return error,
+    };
+    StoreError::new(error.kind(), text)
 }
 
 /// Looks into a file, without changing it, and refuses one that is another program's or no database.
@@ -123,108 +138,85 @@ pub(crate) async fn refuse_foreign(path: &Path) -> Result<()> {
         .read_only(true)
         .busy_timeout(crate::BUSY_TIMEOUT);
     let looked = async {
-        let mut db = options.connect().await?;
-        let found = found(&mut db).await?;
-        db.close().await?;
-        Ok::<_, Failure>(found)
+        let mut connection = options.connect().await?;
+        let found = found(&mut connection).await?;
+        connection.close().await?;
+        Ok(found)
     };
     match looked.await {
-        Ok(Found::Foreign) => Err(foreign(path).into()),
+        Ok(Found::Foreign) => Err(foreign(path)),
         Ok(Found::Version(version)) if version > i64::from(SCHEMA_VERSION) => {
-            Err(newer(path, version).into())
+            Err(newer(path, version))
         }
         Ok(Found::Empty | Found::Version(_)) => Ok(()),
-        Err(failure) => Err(explained(failure.into(), path)),
+        Err(error) => Err(explained(error, path)),
     }
 }
 
-/// An error of opening a file, with the file's name and what to do.
-fn explained(
-    error: regentra_sync::store::StoreError,
-    path: &Path,
-) -> regentra_sync::store::StoreError {
-    let path = path.display();
-    let text = match error.kind() {
-        StoreErrorKind::Misconfigured => {
-            format!("{path} is not a SQLite database; name another file")
+/// Applies what is missing. All of it is one transaction.
+pub(crate) async fn migrate(pool: &SqlitePool, path: &Path) -> Result<()> {
+    match in_one_transaction(pool, path).await {
+        Ok(()) => Ok(()),
+        Err(Stop::Database(error)) => Err(explained(error, path)),
+        Err(stopped) => Err(stopped.into_error()),
+    }
+}
+
+async fn in_one_transaction(pool: &SqlitePool, path: &Path) -> Step {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let version = match found(&mut transaction).await? {
+        Found::Version(version) if version > i64::from(SCHEMA_VERSION) => {
+            return Err(newer(path, version).into());
         }
-        StoreErrorKind::ReadOnly => {
-            format!("{path} cannot be opened for writing; check the folder and its permissions")
+        Found::Version(version) => version,
+        Found::Foreign => return Err(foreign(path).into()),
+        Found::Empty => {
+            sqlx::raw_sql(
+                "CREATE TABLE regentra_migration (version INTEGER PRIMARY KEY, \
+                 applied_at INTEGER NOT NULL DEFAULT (unixepoch())) STRICT",
+            )
+            .execute(&mut *transaction)
+            .await?;
+            0
         }
-        StoreErrorKind::Corrupt => format!("{path} is damaged; restore it from a backup"),
-        _ => return error,
     };
-    regentra_sync::store::StoreError::new(error.kind(), text)
+    for migration in MIGRATIONS.iter().filter(|step| step.version > version) {
+        sqlx::raw_sql(migration.sql)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("INSERT INTO regentra_migration (version) VALUES (?1)")
+            .bind(migration.version)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    Ok(transaction.commit().await?)
 }
 
 /// Refuses a database whose schema is not this program's.
 pub(crate) async fn check(pool: &SqlitePool, path: &Path) -> Result<()> {
     let looked = async {
-        let mut db = pool.acquire().await?;
-        found(&mut db).await
+        let mut connection = pool.acquire().await?;
+        found(&mut connection).await
     };
-    match looked
-        .await
-        .map_err(|failure| explained(failure.into(), path))?
-    {
+    match looked.await.map_err(|error| explained(error, path))? {
         Found::Version(version) if version == i64::from(SCHEMA_VERSION) => Ok(()),
-        Found::Version(version) if version > i64::from(SCHEMA_VERSION) => {
-            Err(newer(path, version).into())
-        }
-        Found::Foreign => Err(foreign(path).into()),
-        Found::Empty | Found::Version(_) => {
-            let text = format!(
-                "{} has an older schema than version {SCHEMA_VERSION}; migrate it first",
-                path.display()
-            );
-            Err(misconfigured(text).into())
-        }
+        Found::Version(version) if version > i64::from(SCHEMA_VERSION) => Err(newer(path, version)),
+        Found::Foreign => Err(foreign(path)),
+        Found::Empty | Found::Version(_) => Err(misconfigured(format!(
+            "{} has an older schema than version {SCHEMA_VERSION}; migrate it first",
+            path.display()
+        ))),
     }
 }
 
-/// Applies what is missing, in one transaction.
-pub(crate) async fn migrate(pool: &SqlitePool, path: &Path) -> Result<()> {
-    let migrated = async {
-        let mut db = pool.begin_with("BEGIN IMMEDIATE").await?;
-        let mut version = match found(&mut db).await? {
-            Found::Version(version) => version,
-            Found::Foreign => return Err(foreign(path)),
-            Found::Empty => {
-                let create = "CREATE TABLE regentra_migration (version INTEGER PRIMARY KEY, \
-                              applied_at INTEGER NOT NULL DEFAULT (unixepoch())) STRICT";
-                sqlx::query(create).execute(&mut *db).await?;
-                0
-            }
-        };
-        if version > i64::from(SCHEMA_VERSION) {
-            return Err(newer(path, version));
-        }
-        for migration in MIGRATIONS {
-            if migration.version > version {
-                sqlx::raw_sql(migration.sql).execute(&mut *db).await?;
-                let applied = "INSERT INTO regentra_migration (version) VALUES (?1)";
-                sqlx::query(applied)
-                    .bind(migration.version)
-                    .execute(&mut *db)
-                    .await?;
-                version = migration.version;
-            }
-        }
-        db.commit().await?;
-        Ok(())
-    };
-    migrated
-        .await
-        .map_err(|failure: Failure| explained_unless_said(failure, path))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn explained_unless_said(failure: Failure, path: &Path) -> regentra_sync::store::StoreError {
-    let error = regentra_sync::store::StoreError::from(failure);
-    let is_from_sqlite =
-        std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<sqlx::Error>);
-    if is_from_sqlite {
-        explained(error, path)
-    } else {
-        error
+    #[test]
+    fn the_schema_version_is_the_last_migrations() {
+        let versions: Vec<_> = MIGRATIONS.iter().map(|step| step.version).collect();
+        let all: Vec<_> = (1..=i64::from(SCHEMA_VERSION)).collect();
+        assert_eq!(versions, all);
     }
 }

@@ -102,17 +102,18 @@ async fn fill(path: &std::path::Path) {
     let numbers =
         "WITH RECURSIVE number (n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM number WHERE n < 9)";
     for insert in [
-        "INSERT INTO company (msp, id, name, created_at) SELECT msp, randomblob(16), name, 0 FROM mapping \
+        "INSERT INTO companies (msp_org_id, company_id, name, created_at) SELECT msp_org_id, randomblob(16), name, 0 FROM mappings \
          WHERE external_org_id >= 1000"
             .to_owned(),
         format!(
-            "{numbers} INSERT INTO asset (msp, id, company, external_source, credential, mapping, external_id, status, name, \
-             version, created_at, updated_at) SELECT msp, randomblob(16), id, 'ninjaone', credential, id, n, 'ACTIVE', \
-             'PC-' || n, 1, 0, 0 FROM mapping, number WHERE external_org_id >= 1000"
+            "{numbers} INSERT INTO assets (msp_org_id, asset_id, company_id, external_source, credential_id, mapping_id, external_id, \
+             status, name, version, created_at, updated_at) SELECT msp_org_id, randomblob(16), mapping_id, 'ninjaone', \
+             credential_id, mapping_id, n, 'ACTIVE', 'PC-' || n, 1, 0, 0 FROM mappings, number WHERE external_org_id >= 1000"
         ),
-        "INSERT INTO ticket (msp, id, compliance_org, mapping, signal, company, state, version, opened_at, last_failed_at, \
-         passes, said) SELECT msp, randomblob(16), id, id, 'patch_sla', id, iif(external_org_id % 100, 'closed', 'open'), 1, \
-         external_org_id, 0, 0, 'digest' FROM mapping WHERE external_org_id >= 1000"
+        "INSERT INTO tickets (msp_org_id, ticket_id, compliance_org_id, mapping_id, signal, company_id, state, version, opened_at, \
+         last_failed_at, passes, content_digest) SELECT msp_org_id, randomblob(16), mapping_id, mapping_id, 'patch_sla', \
+         mapping_id, iif(external_org_id % 100, 'closed', 'open'), 1, \
+         external_org_id, 0, 0, 'digest' FROM mappings WHERE external_org_id >= 1000"
             .to_owned(),
     ] {
         sqlx::query(sqlx::AssertSqlSafe(insert))

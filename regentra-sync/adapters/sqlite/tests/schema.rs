@@ -173,11 +173,11 @@ async fn content(path: &Path) -> Vec<String> {
     let options = SqliteConnectOptions::new().filename(path);
     let mut db = SqliteConnection::connect_with(&options).await.unwrap();
     let all = "SELECT 'evidence', rowid, quote(signal), sequence, quote(record) FROM evidence \
-               UNION ALL SELECT 'signal', position, quote(signal), 0, quote(body) FROM signal \
-               UNION ALL SELECT 'msp_audit', 0, quote(msp), \"at\", quote(entry) FROM msp_audit \
-               UNION ALL SELECT 'customer_audit', 0, quote(compliance_org), \"at\", quote(entry) FROM customer_audit \
-               UNION ALL SELECT 'evidence_head', root, quote(signal), length, quote(hash) FROM evidence_head \
-               UNION ALL SELECT 'evidence_root', handed_out_at, quote(root), number, quote(tick) FROM evidence_root";
+               UNION ALL SELECT 'signals', position, quote(signal), 0, quote(body) FROM signals \
+               UNION ALL SELECT 'msp_audit', 0, quote(msp_org_id), at, quote(details) FROM msp_audit \
+               UNION ALL SELECT 'customer_audit', 0, quote(compliance_org_id), at, quote(details) FROM customer_audit \
+               UNION ALL SELECT 'evidence_heads', root_number, quote(signal), length, quote(hash) FROM evidence_heads \
+               UNION ALL SELECT 'evidence_roots', handed_out_at, quote(root), number, quote(tick) FROM evidence_roots";
     let rows = sqlx::query(all).fetch_all(&mut db).await.unwrap();
     db.close().await.unwrap();
     let text = |row: &SqliteRow| {
@@ -197,12 +197,12 @@ async fn no_statement_changes_a_record_a_signal_or_an_audit_row_while_the_trigge
     // Two of each, as a commit writes them: without row ids.
     let rows = "INSERT INTO evidence SELECT x'00', x'00', 'patch_sla', value, x'00', '{}', x'00', x'00', NULL, NULL \
           FROM json_each('[1, 2]');
-        INSERT INTO signal (compliance_org, mapping, signal, event, status, collected_at, expires_at, body) \
+        INSERT INTO signals (compliance_org_id, mapping_id, signal, event_id, status, collected_at, expires_at, body) \
           SELECT x'00', x'00', 'patch_sla', x'00', 'fail', 0, 0, '{}' FROM json_each('[1, 2]');
-        INSERT INTO msp_audit SELECT x'00', value, x'00', '{}' FROM json_each('[1, 2]');
-        INSERT INTO customer_audit SELECT x'00', value, x'00', '{}' FROM json_each('[1, 2]');
-        INSERT INTO evidence_head SELECT x'00', x'00', x'00', 'patch_sla', value, x'00', 0, 1 FROM json_each('[1, 2]');
-        INSERT INTO evidence_root SELECT x'00', value, 0, 1, x'00', 0, 0 FROM json_each('[1, 2]')";
+        INSERT INTO msp_audit SELECT x'00', x'00', x'00', value, NULL, 'a', '{}' FROM json_each('[1, 2]');
+        INSERT INTO customer_audit SELECT x'00', x'00', x'00', value, NULL, 'a', '{}' FROM json_each('[1, 2]');
+        INSERT INTO evidence_heads SELECT x'00', x'00', x'00', 'patch_sla', value, x'00', 0, 1 FROM json_each('[1, 2]');
+        INSERT INTO evidence_roots SELECT x'00', value, 0, 1, x'00', 0, 0 FROM json_each('[1, 2]')";
     execute(&path, rows).await.unwrap();
     let before = content(&path).await;
     assert_eq!(before.len(), 12);
@@ -210,18 +210,19 @@ async fn no_statement_changes_a_record_a_signal_or_an_audit_row_while_the_trigge
     let evidence =
         "(x'00', x'00', 'patch_sla', 1, x'00', '{\"forged\":1}', x'00', x'00', NULL, NULL)";
     let signal = "(1, x'00', x'00', 'patch_sla', x'00', 'pass', 0, 0, '{\"forged\":1}')";
-    let audit = "(x'00', 1, x'00', '{\"forged\":1}')";
+    let audit = "(x'00', x'00', x'00', 1, NULL, 'a', '{\"forged\":1}')";
     let head = "(x'00', x'00', x'00', 'patch_sla', 1, x'ff', 0, 1)";
     let root = "(x'00', 1, 0, 1, x'ff', 0, 0)";
-    let columns = "compliance_org, mapping, signal, sequence, event, record, previous, hash";
+    let columns =
+        "compliance_org_id, mapping_id, signal, sequence, event_id, record, previous, hash";
     let mut statements = Vec::new();
     for (table, row, column, value) in [
         ("evidence", evidence, "record", "'x'"),
-        ("signal", signal, "body", "'x'"),
-        ("msp_audit", audit, "entry", "'x'"),
-        ("customer_audit", audit, "entry", "'x'"),
-        ("evidence_head", head, "hash", "x'ff'"),
-        ("evidence_root", root, "root", "x'ff'"),
+        ("signals", signal, "body", "'x'"),
+        ("msp_audit", audit, "details", "'x'"),
+        ("customer_audit", audit, "details", "'x'"),
+        ("evidence_heads", head, "hash", "x'ff'"),
+        ("evidence_roots", root, "root", "x'ff'"),
     ] {
         statements.extend([
             format!("DELETE FROM {table}"),
@@ -249,18 +250,18 @@ async fn no_statement_changes_a_record_a_signal_or_an_audit_row_while_the_trigge
         "UPDATE evidence SET rowid = 9 WHERE rowid = 1".to_owned(),
         format!("INSERT OR REPLACE INTO evidence (rowid, {columns}) VALUES {other_place}"),
         format!("INSERT OR REPLACE INTO evidence (_rowid_, {columns}) VALUES {other_place}"),
-        "UPDATE OR REPLACE signal SET position = 2 WHERE position = 1".to_owned(),
-        "UPDATE OR REPLACE evidence_head SET root = 2 WHERE length = 1".to_owned(),
-        "UPDATE OR REPLACE evidence_root SET handed_out_at = 9 WHERE number = 1".to_owned(),
-        "UPDATE OR REPLACE evidence_root SET number = 2 WHERE number = 1".to_owned(),
-        "UPDATE msp_audit SET \"at\" = 2 WHERE \"at\" = 1".to_owned(),
+        "UPDATE OR REPLACE signals SET position = 2 WHERE position = 1".to_owned(),
+        "UPDATE OR REPLACE evidence_heads SET root_number = 2 WHERE length = 1".to_owned(),
+        "UPDATE OR REPLACE evidence_roots SET handed_out_at = 9 WHERE number = 1".to_owned(),
+        "UPDATE OR REPLACE evidence_roots SET number = 2 WHERE number = 1".to_owned(),
+        "UPDATE msp_audit SET at = 2 WHERE at = 1".to_owned(),
     ]);
     let has_row_ids = |statement: &str| {
         let without = [
             "msp_audit",
             "customer_audit",
-            "evidence_head",
-            "evidence_root",
+            "evidence_heads",
+            "evidence_roots",
         ];
         !(statement.contains("rowid") && without.iter().any(|table| statement.contains(table)))
     };
@@ -276,12 +277,12 @@ async fn no_statement_changes_a_record_a_signal_or_an_audit_row_while_the_trigge
 
     // What a commit writes still goes in, and a head and a root go their one way.
     let next = "INSERT INTO evidence SELECT x'00', x'00', 'patch_sla', 3, x'00', '{}', x'00', x'00', NULL, zeroblob(64);
-        INSERT INTO signal (compliance_org, mapping, signal, event, status, collected_at, expires_at, body) \
+        INSERT INTO signals (compliance_org_id, mapping_id, signal, event_id, status, collected_at, expires_at, body) \
           SELECT x'00', x'00', 'patch_sla', x'00', 'pass', 0, 0, '{}' FROM json_each('[1, 2, 3]');
-        INSERT INTO evidence_head VALUES (x'00', x'00', x'00', 'patch_sla', 3, x'00', 0, NULL);
-        UPDATE evidence_head SET root = 3 WHERE root IS NULL;
-        INSERT INTO evidence_root VALUES (x'00', 3, 0, 1, x'00', 0, NULL);
-        UPDATE evidence_root SET handed_out_at = 5 WHERE handed_out_at IS NULL";
+        INSERT INTO evidence_heads VALUES (x'00', x'00', x'00', 'patch_sla', 3, x'00', 0, NULL);
+        UPDATE evidence_heads SET root_number = 3 WHERE root_number IS NULL;
+        INSERT INTO evidence_roots VALUES (x'00', 3, 0, 1, x'00', 0, NULL);
+        UPDATE evidence_roots SET handed_out_at = 5 WHERE handed_out_at IS NULL";
     execute(&path, next).await.unwrap();
     assert_eq!(content(&path).await.len(), 12 + 1 + 3 + 1 + 1);
 }
@@ -307,8 +308,8 @@ async fn chains_of_the_schema_before_keep_their_records_and_their_last_heads_wai
     let content = content(&path).await;
     let of = |table: &str| content.iter().filter(|row| row.contains(table)).count();
     assert_eq!(of("\"evidence\""), 3);
-    assert_eq!(of("\"evidence_head\""), 2, "{content:?}");
-    let last = "[None, Some(2)] [\"evidence_head\", \"'patch_sla'\", \"X'02'\"]";
+    assert_eq!(of("\"evidence_heads\""), 2, "{content:?}");
+    let last = "[None, Some(2)] [\"evidence_heads\", \"'patch_sla'\", \"X'02'\"]";
     assert!(content.iter().any(|row| row == last), "{content:?}");
 }
 
@@ -583,11 +584,11 @@ async fn settings_that_are_no_json_object_are_damage_and_name_their_column() {
     for (column, damage) in [
         (
             "settings",
-            "UPDATE credential SET settings = '[\"secret\"]'",
+            "UPDATE credentials SET settings = '[\"secret\"]'",
         ),
         (
             "frameworks",
-            "UPDATE company SET frameworks = '{\"secret\": 1}'",
+            "UPDATE companies SET frameworks = '{\"secret\": 1}'",
         ),
     ] {
         execute(&path, damage).await.unwrap();
@@ -602,4 +603,125 @@ async fn settings_that_are_no_json_object_are_damage_and_name_their_column() {
         assert!(text.contains(column) && !text.contains("secret"), "{text}");
     }
     store.close().await;
+}
+
+/// A file of schema version 9, whose tables and columns had names of their own.
+async fn with_names_of_before(path: &Path, rows: &str) {
+    let old = [
+        "CREATE TABLE regentra_migration (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL DEFAULT (unixepoch())) STRICT;",
+        include_str!("../migrations/0001_initial.sql"),
+        include_str!("../migrations/0002_pass_expires_at.sql"),
+        include_str!("../migrations/0003_identity.sql"),
+        include_str!("../migrations/0004_clocks.sql"),
+        include_str!("../migrations/0005_signed_heads.sql"),
+        include_str!("../migrations/0006_anchoring_failure.sql"),
+        include_str!("../migrations/0007_key_check.sql"),
+        include_str!("../migrations/0008_settings.sql"),
+        include_str!("../migrations/0009_pages.sql"),
+        "INSERT INTO regentra_migration (version) VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9);",
+        rows,
+    ];
+    execute(path, &old.concat()).await.unwrap();
+}
+
+#[tokio::test]
+async fn runs_of_the_schema_before_keep_their_times_to_the_microsecond_and_their_order() {
+    use regentra_sync::{
+        model::{Report, RunReading, SweepStrategy},
+        store::{RunFilter, RunPage},
+    };
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let blob = format!("x'{}'", Uuid::from_u128(1).simple());
+    let subject = |mapping: Option<u128>| RunSubject {
+        kind: RunKind::AssetSync,
+        credential: CredentialId::from_uuid(Uuid::from_u128(3)),
+        mapping: mapping.map(|mapping| MappingId::from_uuid(Uuid::from_u128(mapping))),
+    };
+    let times = [
+        datetime!(2026-11-30 12:00 UTC),
+        datetime!(2026-11-30 12:00:00.5 UTC),
+        datetime!(2026-11-30 12:00:00.000001 UTC),
+        datetime!(2026-11-30 12:00:00.123456 UTC),
+        datetime!(2026-11-30 23:30:59.25 +02:00),
+        datetime!(1969-12-31 23:59:59 UTC),
+        datetime!(9999-12-31 23:59:59.999999 UTC),
+    ];
+    let mut runs = Vec::new();
+    let mut rows = Vec::new();
+    for (number, time) in (1..).zip(times) {
+        let run = RunRecord {
+            subject: subject((number > 1).then_some(number)),
+            started_at: time,
+            finished_at: time,
+            outcome: RunOutcome::PARTIAL,
+            requests: 7,
+            reading: (number == 2).then(|| {
+                RunReading::of_customer(
+                    SweepStrategy::Group,
+                    BTreeMap::from([(Report::OsPatches, 7)]),
+                )
+            }),
+        };
+        let json = [
+            serde_json::to_string(&run.subject).unwrap(),
+            serde_json::to_string(&run).unwrap(),
+        ];
+        let [subject, record] = json;
+        rows.push(format!(
+            "INSERT INTO run VALUES ({blob}, '{subject}', '{record}');"
+        ));
+        runs.push(run);
+    }
+    with_names_of_before(&path, &rows.concat()).await;
+    let store = SqliteStore::migrate(&path).await.unwrap();
+    let msp = MspOrgId::from_uuid(Uuid::from_u128(1));
+    assert_eq!(store.runs(msp).await.unwrap(), runs);
+    let page = RunPage::first(RunFilter::default(), 50);
+    let page = store.runs_page(msp, page).await.unwrap();
+    runs.rotate_left(1);
+    assert_eq!(page, runs, "the one without a mapping is last");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_renamed_stops_the_migration_and_the_file_stays_as_it_was_until_it_is_mended()
+ {
+    let event = Uuid::from_u128(7);
+    let whole = format!(
+        r#"{{"id":"{event}","event":"{event}","at":"2026-11-30T12:00:00Z","actor":"schedule","action":"NINJAONE_SYNCED","details":{{"a":1}}}}"#
+    );
+    let damages = [
+        "{}",
+        r#"{"event":"secret","action":"a","details":{}}"#,
+        &whole.replace("details", "secret"),
+        &whole.replace("action", "secret"),
+    ];
+    let of = |table| damages.map(|damaged| (table, damaged));
+    let mut all = [of("msp_audit"), of("customer_audit")].concat();
+    // An index over the other trail's JSON refuses what is none.
+    all.push(("customer_audit", "secret"));
+    for (table, damaged) in all {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        let row = format!("INSERT INTO {table} VALUES (x'01', 5, x'02', '{damaged}');");
+        with_names_of_before(&path, &row).await;
+        let error = SqliteStore::migrate(&path).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Other, "{damaged}");
+        let text = format!("{error} {error:?} {}", said(&error));
+        assert!(text.contains("breaks a rule of its table"), "{text}");
+        assert!(!text.contains("secret"), "{text}");
+        let refused = SqliteStore::open(&path).await.unwrap_err();
+        assert!(said(&refused).contains("migrate it first"), "version 9");
+        let mend = format!(
+            "DROP TRIGGER {table}_stays; UPDATE {table} SET entry = '{whole}'; \
+             CREATE TRIGGER {table}_stays BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END"
+        );
+        execute(&path, &mend).await.unwrap();
+        SqliteStore::migrate(&path).await.unwrap().close().await;
+        let content = content(&path).await;
+        assert_eq!(content.len(), 1);
+        assert!(content[0].contains(r#"{\"a\":1}"#), "{content:?}");
+    }
 }

@@ -128,9 +128,9 @@ impl Database {
 
     /// From now on every write of an asset row fails, whatever it would write.
     pub(crate) async fn freeze_assets(&self) -> anyhow::Result<()> {
-        let on_sqlite = "CREATE TRIGGER no_insert BEFORE INSERT ON asset BEGIN SELECT RAISE(ABORT, 'frozen'); END;\
-                         CREATE TRIGGER no_update BEFORE UPDATE ON asset BEGIN SELECT RAISE(ABORT, 'frozen'); END;\
-                         CREATE TRIGGER no_delete BEFORE DELETE ON asset BEGIN SELECT RAISE(ABORT, 'frozen'); END";
+        let on_sqlite = "CREATE TRIGGER no_insert BEFORE INSERT ON assets BEGIN SELECT RAISE(ABORT, 'frozen'); END;\
+                         CREATE TRIGGER no_update BEFORE UPDATE ON assets BEGIN SELECT RAISE(ABORT, 'frozen'); END;\
+                         CREATE TRIGGER no_delete BEFORE DELETE ON assets BEGIN SELECT RAISE(ABORT, 'frozen'); END";
         let on_postgres = "CREATE TRIGGER frozen BEFORE INSERT OR UPDATE OR DELETE ON regentra_sync.assets \
                            FOR EACH ROW EXECUTE FUNCTION regentra_sync.refuse_change()";
         self.execute(on_sqlite, on_postgres, None).await
@@ -145,7 +145,7 @@ impl Database {
     /// Adds companies that were promoted, given as a JSON list of (MSP, company, name, compliance organization): nothing is
     /// measured here, and the store adds one at a time.
     pub(crate) async fn add_companies(&self, rows: &str) -> anyhow::Result<()> {
-        let on_sqlite = "INSERT INTO company (msp, id, name, converted_to, created_at) \
+        let on_sqlite = "INSERT INTO companies (msp_org_id, company_id, name, converted_to_organization_id, created_at) \
                          SELECT unhex(value ->> 0, '-'), unhex(value ->> 1, '-'), value ->> 2, unhex(value ->> 3, '-'), 0 \
                          FROM json_each(?1)";
         let on_postgres = "INSERT INTO regentra_sync.companies \

@@ -9,25 +9,25 @@ use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteConnectOptions};
 
 /// What names a customer or a machine to the MSP that looks after them.
 const NAMED: &Places = &[
-    ("company", "name"),
-    ("mapping", "name"),
-    ("asset", "name"),
-    ("asset", "host_name"),
-    ("asset", "serial_number"),
-    ("asset", "entra_device_id"),
-    ("asset", "manufacturer"),
-    ("asset", "model"),
-    ("asset", "operating_system"),
+    ("companies", "name"),
+    ("mappings", "name"),
+    ("assets", "name"),
+    ("assets", "host_name"),
+    ("assets", "serial_number"),
+    ("assets", "entra_device_id"),
+    ("assets", "manufacturer"),
+    ("assets", "model"),
+    ("assets", "operating_system"),
 ];
 
 /// What a customer's own auditors read, and what leaves the MSP as tickets.
 const PUBLISHED: &Places = &[
-    ("signal", "body"),
+    ("signals", "body"),
     ("evidence", "record"),
-    ("customer_audit", "entry"),
-    ("msp_audit", "entry"),
+    ("customer_audit", "details"),
+    ("msp_audit", "details"),
     ("outbox", "action"),
-    ("run", "record"),
+    ("runs", "outcome"),
 ];
 
 /// Every value of every column, as text.

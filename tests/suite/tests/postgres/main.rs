@@ -12,6 +12,7 @@ mod authorization;
 mod canary_columns;
 mod conformance;
 mod crashes;
+mod dictionary;
 mod histories;
 mod interruptions;
 mod races;

@@ -107,11 +107,11 @@ impl Kept for File {
 
 regentra_harness::release_before!(File,
     appended: [
-        ("signal", "status = 'pass'"),
+        ("signals", "status = 'pass'"),
         ("evidence", "record = '{}'"),
-        ("msp_audit", "entry = '{}'"),
-        ("customer_audit", "entry = '{}'"),
-        ("evidence_head", "hash = zeroblob(32)"),
-        ("evidence_root", "root = zeroblob(32)"),
+        ("msp_audit", "details = '{}'"),
+        ("customer_audit", "details = '{}'"),
+        ("evidence_heads", "hash = zeroblob(32)"),
+        ("evidence_roots", "root = zeroblob(32)"),
     ],
-    told: ["signal", "evidence", "evidence_head", "evidence_root"]);
+    told: ["signals", "evidence", "evidence_heads", "evidence_roots"]);
