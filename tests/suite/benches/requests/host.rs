@@ -71,14 +71,14 @@ pub(crate) async fn run(case: &Case) -> anyhow::Result<Figures> {
     host.furnish(case, &simulator).await?;
 
     let _ = simulator.requests().await?;
-    let kind = match case.work {
-        Work::Sweep => PlanKind::EvidenceSweep,
-        Work::Assets => PlanKind::AssetSync,
+    let (kind, cadence) = match case.work {
+        Work::Sweep => (PlanKind::EvidenceSweep, Cadence::EVIDENCE_SWEEP),
+        Work::Assets => (PlanKind::AssetSync, Cadence::ASSET_SYNC),
     };
     meter::forget_peak();
     let resident_before_mib = meter::resident();
     let (spent, began) = (meter::Spent::now(), Instant::now());
-    host.tick(kind).await?;
+    host.tick(kind, cadence).await?;
     let seconds = began.elapsed().as_secs_f64();
     let (cpu_seconds, store_cpu_seconds) = spent.since();
     let peak_mib = meter::peak();
@@ -173,11 +173,7 @@ impl Host {
     }
 
     /// Handles every event of a tick: one at a time of each key, as an engine does.
-    async fn tick(&self, kind: PlanKind) -> anyhow::Result<()> {
-        let cadence = match kind {
-            PlanKind::AssetSync => Cadence::ASSET_SYNC,
-            PlanKind::EvidenceSweep => Cadence::EVIDENCE_SWEEP,
-        };
+    async fn tick(&self, kind: PlanKind, cadence: Cadence) -> anyhow::Result<()> {
         let mut queues: BTreeMap<String, VecDeque<Event>> = BTreeMap::new();
         for event in self.integration.plan_all(kind, cadence.last(NOW)).await? {
             let queue = queues.entry(event.key().to_string()).or_default();
