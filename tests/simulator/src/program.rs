@@ -57,10 +57,10 @@ struct Arguments {
 }
 
 /// Serves a tenant by the program's arguments, the first of which is the program's name. It returns when its input ends, and only
-/// with `--attached`.
+/// with `--attached`. Arguments that are none of the program's, or ask for help, end the process.
 ///
 /// # Errors
-/// When the arguments are none of the program's, or no port can be bound.
+/// When no port can be bound, or the output is closed.
 pub async fn serve<T: Into<OsString> + Clone>(
     arguments: impl IntoIterator<Item = T>,
 ) -> io::Result<()> {

@@ -1,0 +1,151 @@
+//! The same pages without a sync: fetched, decoded into the rows' types, one field added up.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, ensure};
+use bytes::Bytes;
+use cpu_time::{ProcessTime, ThreadTime};
+use ninjaone_client::models::{
+    Activity, AntivirusStatus, Device, Organization, OsPatch, SoftwarePatch, Volume,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use url::Url;
+
+use crate::{cases::Plain, simulator::Simulator};
+
+#[derive(Deserialize)]
+struct Reported<T> {
+    results: Vec<T>,
+    cursor: Option<Cursor>,
+}
+
+#[derive(Deserialize)]
+struct Cursor {
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Fed<T> {
+    activities: Vec<T>,
+}
+
+/// A page: its rows, the sum of a field, and the parameter that names the next page.
+struct Page {
+    rows: usize,
+    sum: i64,
+    next: Option<(&'static str, String)>,
+}
+
+/// Reads every list of the tick to its end, as it was asked for.
+pub(crate) async fn read(simulator: &Simulator, targets: &[String]) -> anyhow::Result<Plain> {
+    let http = reqwest::Client::builder().build()?;
+    let token = token(&http, simulator).await?;
+    let mut plain = Plain::default();
+    let mut seen = BTreeSet::new();
+    let processor = ProcessTime::now();
+    for target in targets {
+        let first = Url::parse(&simulator.url)?.join(target)?;
+        let continued = |name: &str| match name {
+            "cursor" | "olderThan" => true,
+            // Of activities it is a date.
+            "after" => first.path() != "/v2/activities",
+            _ => false,
+        };
+        if first.query_pairs().any(|(name, _)| continued(&name)) || !seen.insert(target) {
+            continue;
+        }
+        let mut url = first.clone();
+        loop {
+            let answer = http.get(url).bearer_auth(&token).send().await?;
+            let body = answer.error_for_status()?.bytes().await?;
+            let decoding = ThreadTime::now();
+            let page = page(first.path(), &body)?;
+            plain.decode_cpu_seconds += decoding.elapsed().as_secs_f64();
+            plain.pages += 1;
+            plain.rows += u64::try_from(page.rows)?;
+            plain.sum += page.sum;
+            let Some((name, value)) = page.next.filter(|_| page.rows > 0) else {
+                break;
+            };
+            url = first.clone();
+            url.query_pairs_mut().append_pair(name, &value);
+        }
+    }
+    plain.cpu_seconds = processor.elapsed().as_secs_f64();
+    Ok(plain)
+}
+
+async fn token(http: &reqwest::Client, simulator: &Simulator) -> anyhow::Result<String> {
+    #[derive(Deserialize)]
+    struct Token {
+        access_token: String,
+    }
+    let Simulator {
+        url,
+        client_id,
+        client_secret,
+        ..
+    } = simulator;
+    let form = format!(
+        "grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}&scope=monitoring"
+    );
+    let answer = http
+        .post(format!("{url}/ws/oauth/token"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form)
+        .send()
+        .await?;
+    let body = answer.error_for_status()?.bytes().await?;
+    Ok(serde_json::from_slice::<Token>(&body)?.access_token)
+}
+
+fn page(path: &str, body: &Bytes) -> anyhow::Result<Page> {
+    match path {
+        "/v2/organizations" => list(body, |row: &Organization| row.id.map(|id| id.get())),
+        "/v2/devices" | "/v2/devices-detailed" => {
+            list(body, |row: &Device| row.id.map(|id| id.get()))
+        }
+        "/v2/activities" => {
+            let Fed { activities } = serde_json::from_slice::<Fed<Activity>>(body)?;
+            let of = |row: &Activity| row.device_id.map_or(0, |id| id.get());
+            let last = activities.last().and_then(|row| row.id);
+            Ok(Page {
+                rows: activities.len(),
+                sum: activities.iter().map(of).sum(),
+                next: last.map(|id| ("olderThan", id.to_string())),
+            })
+        }
+        "/v2/queries/volumes" => report(body, |row: &Volume| row.device_id.map(|id| id.get())),
+        "/v2/queries/antivirus-status" => report(body, |row: &AntivirusStatus| {
+            row.device_id.map(|id| id.get())
+        }),
+        "/v2/queries/os-patches" | "/v2/queries/os-patch-installs" => {
+            report(body, |row: &OsPatch| row.device_id.map(|id| id.get()))
+        }
+        "/v2/queries/software-patches" | "/v2/queries/software-patch-installs" => {
+            report(body, |row: &SoftwarePatch| row.device_id.map(|id| id.get()))
+        }
+        other => anyhow::bail!("a list that is not read here: {other}"),
+    }
+}
+
+fn list<T: DeserializeOwned>(body: &[u8], id: fn(&T) -> Option<i64>) -> anyhow::Result<Page> {
+    let rows: Vec<T> = serde_json::from_slice(body)?;
+    let last = rows.last().map(|row| id(row).context("a row without id"));
+    Ok(Page {
+        rows: rows.len(),
+        sum: rows.iter().filter_map(id).sum(),
+        next: last.transpose()?.map(|id| ("after", id.to_string())),
+    })
+}
+
+fn report<T: DeserializeOwned>(body: &[u8], field: fn(&T) -> Option<i64>) -> anyhow::Result<Page> {
+    let Reported { results, cursor } = serde_json::from_slice::<Reported<T>>(body)?;
+    let name = cursor.and_then(|cursor| cursor.name);
+    ensure!(name.as_deref() != Some(""), "a cursor without a name");
+    Ok(Page {
+        rows: results.len(),
+        sum: results.iter().filter_map(field).sum(),
+        next: name.map(|name| ("cursor", name)),
+    })
+}
