@@ -49,6 +49,8 @@ pub struct Verdict {
 pub struct Assessment {
     /// The customer that it is of, as it was asked for.
     pub customer: ComplianceOrgId,
+    /// The organization that it is of, as it was asked for.
+    pub organization: OrganizationId,
     /// The five signals.
     pub verdicts: Vec<Verdict>,
     /// How each report went.

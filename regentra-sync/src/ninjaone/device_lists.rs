@@ -199,8 +199,9 @@ pub(super) async fn read_device_lists(
         Member::Failed(error) => Err(error),
         Member::Waiting => Err(not_read()),
     });
+    let of = request.organizations.iter().map(|(of, _)| *of);
     Ok(DeviceLists {
-        lists: finished.collect(),
+        lists: of.zip(finished).collect(),
         counts: lists.counts,
     })
 }

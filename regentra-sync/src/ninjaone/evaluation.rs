@@ -398,6 +398,7 @@ impl<'a> CustomerEvaluation<'a> {
         Collected {
             assessment: Assessment {
                 customer: request.customer,
+                organization: request.organization,
                 verdicts: [disk, antivirus, patches, backups, inventory]
                     .into_iter()
                     .map(|(signal, facts)| Verdict { signal, facts })

@@ -74,7 +74,7 @@ pub struct GroupCounts {
 /// The device lists of many organizations.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceListsRequest<'a> {
-    /// Of which organizations, in the order of the answer, each with the number of devices that are known of it.
+    /// Of which organizations, each with the number of devices that are known of it.
     pub organizations: &'a [(OrganizationId, u64)],
     /// The most devices of one organization. One more makes its list truncated.
     pub ceiling: usize,
@@ -89,8 +89,8 @@ pub struct DeviceListsRequest<'a> {
 /// The device lists of many organizations, as they were read in one pass.
 #[derive(Debug)]
 pub struct DeviceLists {
-    /// Of each organization, in the order of the request, its list, or why there is none.
-    pub lists: Vec<Result<crate::model::DeviceList>>,
+    /// Of each organization of the request its list, or why there is none.
+    pub lists: BTreeMap<OrganizationId, Result<crate::model::DeviceList>>,
     /// What the pass cost.
     pub counts: GroupCounts,
 }

@@ -1,6 +1,6 @@
 //! What the use cases need of NinjaOne.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use ninjaone_client::{AuthorizationCode, BaseUrl, Lane, RefreshToken, TokenStore};
@@ -177,14 +177,14 @@ pub trait NinjaOne: Debug + Send + Sync + 'static {
     /// The approved devices of many organizations, in one pass; otherwise as [`devices`](Self::devices).
     ///
     /// # Errors
-    /// Of [`DeviceListsRequest::checkpoint`]; why there is no list of an organization stands in its place in the answer.
+    /// Of [`DeviceListsRequest::checkpoint`]; why there is no list of an organization is beside its id in the answer.
     async fn device_lists(
         &self,
         access: &Access,
         request: DeviceListsRequest<'_>,
     ) -> Result<DeviceLists> {
         let mut counts = GroupCounts::default();
-        let mut lists = Vec::with_capacity(request.organizations.len());
+        let mut lists = BTreeMap::new();
         for (organization, _) in request.organizations {
             request.checkpoint.check().await?;
             let list = DeviceListRequest {
@@ -194,7 +194,7 @@ pub trait NinjaOne: Debug + Send + Sync + 'static {
             };
             let list = self.devices(access, list).await;
             counts.requests += list.as_ref().map_or(0, |list| list.requests);
-            lists.push(list);
+            lists.insert(*organization, list);
         }
         Ok(DeviceLists { lists, counts })
     }

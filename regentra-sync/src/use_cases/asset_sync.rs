@@ -395,7 +395,7 @@ impl Integration {
             });
             alone.collect()
         };
-        if mappings.len() < FEWEST_TOGETHER {
+        if mappings.len() < 2 {
             return Ok(each_alone(mappings));
         }
         let store = &self.inner.store;
@@ -407,7 +407,12 @@ impl Integration {
             .inner
             .policy
             .apply(&settings.unwrap_or_default().settings);
-        if !applied.is_ok_and(|of| of.sweep_strategy != StrategyChoice::PerCustomer) {
+        let choice = applied.map_or(StrategyChoice::PerCustomer, |of| of.sweep_strategy);
+        let is_few = match choice {
+            StrategyChoice::PerCustomer => true,
+            _ => choice.fixed().is_none() && mappings.len() < FEWEST_TOGETHER,
+        };
+        if is_few {
             return Ok(each_alone(mappings));
         }
         let runs = self.views().runs(run.msp).await?;
@@ -475,8 +480,9 @@ impl Integration {
             checkpoint: &checkpoint,
         };
         let read = self.inner.ninjaone.device_lists(run.access, request).await;
-        let DeviceLists { lists, counts } = read?;
-        let devices = lists.iter().flatten().map(|list| list.devices.len() as u64);
+        let DeviceLists { mut lists, counts } = read?;
+        let devices = lists.values().flatten();
+        let devices = devices.map(|list| list.devices.len() as u64);
         let reading = RunReading {
             strategy: SweepStrategy::Group,
             rows: BTreeMap::from([(Report::Devices, devices.sum())]),
@@ -489,7 +495,9 @@ impl Integration {
             }),
         };
         let mut outcomes = Vec::with_capacity(pass.mappings.len());
-        for (mapping, list) in pass.mappings.into_iter().zip(lists) {
+        for mapping in pass.mappings {
+            let list = lists.remove(&mapping.external_org_id);
+            let list = list.unwrap_or_else(|| Err(not_listed()));
             let listed = list.map(|list| ListedDevices {
                 list: list.strip_nul(),
                 settings: settings.guard(credential.id),
@@ -520,7 +528,8 @@ impl Integration {
         };
         let page = RunPage::first(filter, 1);
         let last = self.views().runs_page(run.msp, page).await?;
-        if last.iter().any(|last| last.was_done_since(started_at)) {
+        let is_newer = |last: &RunRecord| last.started_at > started_at && !last.has_failed();
+        if last.iter().any(is_newer) {
             self.release(run.msp, held, Vec::new()).await?;
             return Ok(SyncOutcome::Superseded);
         }
@@ -791,11 +800,16 @@ struct SyncPass {
     habits: BTreeMap<Report, OrganizationListHabit>,
 }
 
-/// Fewer organizations are read each alone.
+/// Fewer organizations are read each alone, where the strategy is not fixed.
 const FEWEST_TOGETHER: usize = 5;
 
 /// Devices of an organization that was never synced.
 const USUAL_DEVICES: u64 = 20;
+
+fn not_listed() -> Error {
+    let message = "a pass holds no device list of an organization that it was asked for; nothing was written of this organization";
+    Error::new(ErrorKind::Internal, message)
+}
 
 fn being_synced() -> Error {
     busy("this organization's assets are being synced already; wait for it")

@@ -10,10 +10,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::Progress,
     model::{
-        Actor, Asset, AssetStatus, AuditDetails, AuditRow, CLOCK_TOLERANCE, Credential, EventId,
-        EvidenceRow, LeaseKey, Mapping, MspOrgId, OutboxAction, Report, RunKind, RunOutcome,
-        RunReading, RunRecord, RunSubject, SignatureAges, SignatureHistory, StoredSettings,
-        SweepCounts, SweepStrategy, SweptSignal, chain_start, is_ahead,
+        Actor, Asset, AssetStatus, AuditDetails, AuditRow, CLOCK_TOLERANCE, Credential,
+        CredentialGuard, EventId, EvidenceRow, LeaseKey, Mapping, MspOrgId, OutboxAction, Report,
+        RunKind, RunOutcome, RunReading, RunRecord, RunSubject, SettingsGuard, SignatureAges,
+        SignatureHistory, StoredSettings, SweepCounts, SweepStrategy, SweptSignal, chain_start,
+        is_ahead,
     },
     ninjaone::{Access, Assessment, AssessmentRequest},
     rules::{Sweep, TicketPlan, ticket_plan},
@@ -106,6 +107,15 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// The connection and the settings that its commit is refused without.
+    pub(super) const fn guards(&self) -> (CredentialGuard, SettingsGuard) {
+        let credential = &self.subject.credential;
+        (
+            credential.guard(),
+            self.subject.settings.guard(credential.id),
+        )
+    }
+
     pub(super) fn ages(&self, keyring: &Keyring, now: OffsetDateTime) -> SignatureAges {
         let digester = keyring.device_digester(self.subject.credential.id);
         SignatureAges::new(self.signature_history.clone(), digester, now)
@@ -214,7 +224,10 @@ impl Integration {
     }
 
     /// How the run that committed this event ended, where it left no record of that: it died in between.
-    async fn outcome_of_committed(&self, event: &SweepEvent) -> Result<Option<RunOutcome>> {
+    pub(super) async fn outcome_of_committed(
+        &self,
+        event: &SweepEvent,
+    ) -> Result<Option<RunOutcome>> {
         let runs = self.views().runs(event.msp_credential_org_id).await?;
         let is_recorded = runs
             .iter()
@@ -690,7 +703,7 @@ impl Integration {
 }
 
 /// Whose record a sweep replaces.
-fn run_of(event: &SweepEvent) -> RunSubject {
+pub(super) fn run_of(event: &SweepEvent) -> RunSubject {
     RunSubject {
         kind: RunKind::EvidenceSweep,
         credential: event.credential(),
@@ -706,11 +719,16 @@ fn succeeded_if(answered: bool, failed_reports: BTreeMap<Report, ErrorKind>) -> 
     }
 }
 
-/// What a sweep may commit: it is of the customer that it was asked for, and holds each signal once.
+/// What a sweep may commit: it is of the customer and the organization that it was asked for, and holds each signal once.
 fn check(assessment: &Assessment, event: &SweepEvent) -> Result<()> {
     if assessment.customer != event.customer_compliance_org_id {
         let message =
             "an assessment is of another customer than it was asked for; nothing was written";
+        return Err(Error::new(ErrorKind::Internal, message));
+    }
+    if assessment.organization != event.external_org_id {
+        let message =
+            "an assessment is of another organization than it was asked for; nothing was written";
         return Err(Error::new(ErrorKind::Internal, message));
     }
     let kinds: BTreeSet<_> = assessment

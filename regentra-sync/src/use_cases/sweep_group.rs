@@ -1,12 +1,12 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use ninjaone_client::Lane;
 use time::OffsetDateTime;
 
 use super::{
-    evidence_sweep::{Prepared, SweepOutcome, Swept},
-    integration::{Integration, busy},
+    evidence_sweep::{Prepared, SweepOutcome, Swept, run_of},
+    integration::{Integration, LeaseGuard, busy},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -85,11 +85,26 @@ impl Integration {
         group: &SweepGroup,
         actor: Actor,
     ) -> Result<GroupOutcomes> {
-        let (msp, credential) = (group.msp_credential_org_id, group.credential());
-        let held = self.lease(msp, LeaseKey::SweepGroup(credential)).await?;
+        let msp = group.msp_credential_org_id;
+        let held = self
+            .lease(msp, LeaseKey::SweepGroup(group.credential()))
+            .await?;
         let held = held.ok_or_else(|| {
             busy("many customers of this connection are being swept already; wait for it")
         })?;
+        let (outcomes, record) = Box::pin(self.sweep_group_held(group, actor, &held)).await;
+        self.release(msp, held, record.into_iter().collect())
+            .await?;
+        outcomes
+    }
+
+    async fn sweep_group_held(
+        &self,
+        group: &SweepGroup,
+        actor: Actor,
+        held: &LeaseGuard<'_>,
+    ) -> (Result<GroupOutcomes>, Option<RunRecord>) {
+        let (msp, credential) = (group.msp_credential_org_id, group.credential());
         let started_at = self.now();
         let mut outcomes = Vec::with_capacity(group.sweeps.len());
         let mut prepared = Vec::new();
@@ -100,39 +115,98 @@ impl Integration {
                 Err(error) => outcomes.push((event, Err(error))),
             }
         }
+        if let Err(error) = self
+            .record_committed(group, started_at, &mut outcomes)
+            .await
+        {
+            return (Err(error), None);
+        }
         self.tell(&Progress::Started {
             kind: RunKind::EvidenceSweep,
             subjects: prepared.len(),
         });
-        let mut record = None;
-        if let Some((_, first)) = prepared.first() {
-            let connection = first.subject.credential.guard();
-            let (ready, others): (Vec<_>, Vec<_>) = prepared
-                .into_iter()
-                .partition(|(_, of)| of.subject.credential.guard() == connection);
-            // What changed between two of them is read as it is now by the next attempt.
-            outcomes.extend(
-                others
-                    .into_iter()
-                    .map(|(event, _)| (event, Ok(SweepOutcome::Superseded(Guard::Credential)))),
-            );
-            let work = self.sweep_prepared(group, &ready, actor);
-            let swept = self.with_lease(msp, &held, Box::pin(work)).await;
-            let (swept, reading) = swept?;
-            let outcome = outcome_of(&swept);
-            record = Some(RunRecord {
-                subject: subject_of(credential),
-                started_at,
-                finished_at: self.now(),
-                outcome,
-                requests: reading.requests,
-                reading: Some(reading.reading),
-            });
-            outcomes.extend(swept);
+        let Some((_, first)) = prepared.first() else {
+            return (Ok(outcomes), None);
+        };
+        // One pass is read by one connection's rights, and judged by one state of its settings. What changed between two of them is
+        // read as it is now by the next attempt.
+        let guards = first.guards();
+        let (ready, others): (Vec<_>, Vec<_>) = prepared
+            .into_iter()
+            .partition(|(_, of)| of.guards() == guards);
+        outcomes.extend(others.into_iter().map(|(event, of)| {
+            let guard = if of.guards().0 == guards.0 {
+                Guard::Settings
+            } else {
+                Guard::Credential
+            };
+            (event, Ok(SweepOutcome::Superseded(guard)))
+        }));
+        let work = self.sweep_prepared(group, &ready, actor);
+        let (swept, reading, audited) = self.with_lease(msp, held, Box::pin(work)).await;
+        let record = reading.map(|reading| RunRecord {
+            subject: subject_of(credential),
+            started_at,
+            finished_at: self.now(),
+            outcome: outcome_of(&swept),
+            requests: reading.requests,
+            reading: Some(reading.reading),
+        });
+        outcomes.extend(swept);
+        (audited.map(|()| outcomes), record)
+    }
+
+    /// Keeps the records of sweeps that were committed by a run that died before it kept them.
+    async fn record_committed(
+        &self,
+        group: &SweepGroup,
+        started_at: OffsetDateTime,
+        outcomes: &mut GroupOutcomes,
+    ) -> Result<()> {
+        let is_committed =
+            |outcome: &Result<SweepOutcome>| matches!(outcome, Ok(SweepOutcome::AlreadyCommitted));
+        if !outcomes.iter().any(|(_, outcome)| is_committed(outcome)) {
+            return Ok(());
         }
-        self.release(msp, held, record.into_iter().collect())
-            .await?;
-        Ok(outcomes)
+        let msp = group.msp_credential_org_id;
+        let runs = self.views().runs(msp).await?;
+        let recorded: BTreeSet<_> = runs
+            .iter()
+            .filter(|run| run.was_done_since(group.scheduled_at))
+            .map(|run| run.subject)
+            .collect();
+        for (event, outcome) in outcomes {
+            if !is_committed(outcome) || recorded.contains(&run_of(event)) {
+                continue;
+            }
+            if let Err(error) = self.record_one_committed(event, started_at).await {
+                *outcome = Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn record_one_committed(
+        &self,
+        event: &SweepEvent,
+        started_at: OffsetDateTime,
+    ) -> Result<()> {
+        let msp = event.msp_credential_org_id;
+        let key = LeaseKey::EvidenceSweep(event.customer_compliance_org_id);
+        // Who works on the customer keeps a record of its own.
+        let Some(held) = self.lease(msp, key).await? else {
+            return Ok(());
+        };
+        let ended = self.outcome_of_committed(event).await?;
+        let record = ended.map(|outcome| RunRecord {
+            subject: run_of(event),
+            started_at,
+            finished_at: self.now(),
+            outcome,
+            requests: 0,
+            reading: None,
+        });
+        self.release(msp, held, record.into_iter().collect()).await
     }
 
     async fn sweep_prepared(
@@ -140,10 +214,18 @@ impl Integration {
         group: &SweepGroup,
         prepared: &[(SweepEvent, Prepared)],
         actor: Actor,
-    ) -> Result<(GroupOutcomes, GroupReading)> {
+    ) -> (GroupOutcomes, Option<GroupReading>, Result<()>) {
         let now = self.now();
         let mut read = match Box::pin(self.read_prepared(group, prepared, now)).await {
             Ok(read) => read,
+            // The connection is another one: as when a commit is refused, nothing was done, so nothing is remembered.
+            Err(error) if error.kind() == ErrorKind::Superseded => {
+                let superseded = prepared.iter().map(|(event, _)| {
+                    let outcome = SweepOutcome::Superseded(Guard::Credential);
+                    (event.clone(), Ok(outcome))
+                });
+                return (superseded.collect(), None, Ok(()));
+            }
             Err(error) => {
                 tracing::warn!(%error, "many customers were not read");
                 let mut failed = Vec::with_capacity(prepared.len());
@@ -152,13 +234,13 @@ impl Integration {
                     let outcome = self.conclude_of_group(group, event, now, swept).await;
                     failed.push((event.clone(), outcome));
                 }
-                return Ok((failed, GroupReading::none(group)));
+                return (failed, Some(self.reading_before(group).await), Ok(()));
             }
         };
         let mut outcomes = Vec::with_capacity(prepared.len());
-        let assessments = std::mem::take(&mut read.assessments);
-        let all = prepared.iter().zip(read.ages.iter().zip(assessments));
-        for ((event, prepared), (ages, assessment)) in all {
+        let mut assessments = std::mem::take(&mut read.assessments).into_iter();
+        for ((event, prepared), ages) in prepared.iter().zip(&read.ages) {
+            let assessment = assessments.next().unwrap_or_else(|| Err(not_assessed()));
             let swept = assessment.map(|assessment| Swept {
                 prepared,
                 assessment,
@@ -169,8 +251,20 @@ impl Integration {
             let outcome = self.conclude_of_group(group, event, now, swept).await;
             outcomes.push((event.clone(), outcome));
         }
-        self.audit_group(group, &outcomes, &read, actor).await?;
-        Ok((outcomes, read.reading))
+        let audited = self.audit_group(group, &outcomes, &read, actor).await;
+        (outcomes, Some(read.reading), audited)
+    }
+
+    /// What earlier passes have shown of the server, which is not forgotten when one fails.
+    async fn reading_before(&self, group: &SweepGroup) -> GroupReading {
+        let (msp, subject) = (group.msp_credential_org_id, subject_of(group.credential()));
+        let runs = self.views().runs(msp).await.unwrap_or_default();
+        let before = runs.into_iter().find(|run| run.subject == subject);
+        let (requests, reading) = before.map_or((0, None), |run| (run.requests, run.reading));
+        match reading {
+            Some(reading) => GroupReading { requests, reading },
+            None => GroupReading::none(group),
+        }
     }
 
     /// Reads and judges, and commits nothing.
@@ -235,8 +329,13 @@ impl Integration {
             assessments,
             counts,
         } = self.within_apart_from_waits(deadline, assess).await?;
-        self.warn_of_low_budget(msp, &first.subject.credential, &access)
-            .await?;
+        // What was read is not thrown away for a warning that could not be written.
+        if let Err(error) = self
+            .warn_of_low_budget(msp, &first.subject.credential, &access)
+            .await
+        {
+            tracing::warn!(%error, "whether little is left of the request budget is not known");
+        }
         let mut rows = BTreeMap::new();
         for assessment in assessments.iter().flatten() {
             for (report, of) in &assessment.rows {
@@ -334,6 +433,11 @@ impl Integration {
         );
         Ok(())
     }
+}
+
+fn not_assessed() -> Error {
+    let message = "a pass holds no assessment of a customer that it was asked for; nothing was written of this customer";
+    Error::new(ErrorKind::Internal, message)
 }
 
 /// Whose record the passes of a connection replace.

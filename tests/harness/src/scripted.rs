@@ -282,6 +282,7 @@ impl NinjaOne for Scripted {
         let listed = listed.map(|listed| listed.iter().copied().map(DeviceId::new).collect());
         Ok(Assessment {
             customer: script.assessed.unwrap_or(request.customer),
+            organization: request.organization,
             verdicts: SignalKind::ALL.map(verdict).to_vec(),
             reports,
             counts: SweepCounts {

@@ -509,6 +509,7 @@ impl NinjaOne for Truths {
             .collect();
         Ok(Assessment {
             customer: request.customer,
+            organization: request.organization,
             verdicts: reports.judged.iter().map(verdict).collect(),
             reports: reports.outcomes,
             counts: SweepCounts {

@@ -188,6 +188,7 @@ impl NinjaOne for Fleet {
         ];
         Ok(Assessment {
             customer: request.customer,
+            organization: request.organization,
             verdicts: verdicts
                 .into_iter()
                 .map(|(signal, facts)| Verdict { signal, facts })
