@@ -20,9 +20,11 @@ use crate::proofs::{
 };
 
 /// Those that the promise names.
-pub const OPERATIONS: [Operation; 5] = [
+pub const OPERATIONS: [Operation; 7] = [
     Operation::SyncAssets,
+    Operation::SyncTogether,
     Operation::SweepThatFails,
+    Operation::SweepGroup,
     Operation::Connect,
     Operation::Disconnect,
     Operation::RotateKey,

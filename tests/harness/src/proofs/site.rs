@@ -13,12 +13,14 @@ use regentra_sync::{
     host::{Clock as _, ManualClock, Policy, StoreClock},
     model::{
         Actor, ActorId, CompanyId, ComplianceOrgId, CredentialId, DeviceList, EventId, LeaseKey,
-        MappingId, MspOrgId, OrganizationId, OrganizationList, PortalCompany, RegionKey, WorkerId,
+        MappingId, MspOrgId, OrganizationId, OrganizationList, PortalCompany, RegionKey,
+        StrategyChoice, WorkerId,
     },
     ninjaone::{
-        Access, Assessment, AssessmentRequest, DeviceListRequest, NinjaOne, Redeemed, Redemption,
+        Access, Assessment, AssessmentRequest, DeviceListRequest, DeviceLists, DeviceListsRequest,
+        GroupAssessment, GroupRequest, NinjaOne, Redeemed, Redemption,
     },
-    schedule::{Cadence, Event, PlanKind, SweepEvent, SyncEvent},
+    schedule::{Cadence, Event, PlanKind, SweepEvent, SweepGroup, SyncEvent},
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };
@@ -81,6 +83,16 @@ pub fn request(label: &str) -> EventId {
     EventId::of_request("proof", label)
 }
 
+/// One ticket a tick: the next one goes into the digest.
+fn policy() -> Policy {
+    Policy::default().tickets_per_tick(1)
+}
+
+/// The same of a host that reads many organizations in one pass, even where they are few.
+pub fn together() -> Policy {
+    policy().sweep_strategy(StrategyChoice::Group)
+}
+
 /// A worker that nobody is.
 fn undertaker() -> WorkerId {
     WorkerId::from_uuid(Uuid::from_u128(0xdead))
@@ -114,7 +126,7 @@ impl Site {
     pub fn builder_with(&self, store: Arc<dyn Store>, keyring: Keyring) -> IntegrationBuilder {
         Integration::builder(store, keyring, Arc::new(self.ninjaone.clone()))
             .clock(Arc::new(self.clock.clone()))
-            .policy(Policy::default().tickets_per_tick(1))
+            .policy(policy())
     }
 
     pub async fn snapshot(&self) -> Snapshot {
@@ -136,6 +148,7 @@ impl Site {
             for credential in self.store.credentials(*msp).await.unwrap() {
                 keys.push(LeaseKey::Discovery(credential.id));
                 keys.push(LeaseKey::RegionSync(credential.id));
+                keys.push(LeaseKey::SweepGroup(credential.id));
                 let mappings = self.store.mappings(*msp, credential.id).await.unwrap();
                 keys.extend(
                     mappings
@@ -172,6 +185,21 @@ impl Site {
             _ => None,
         });
         sweeps.find(|sweep| sweep.mapping_id == mapping).unwrap()
+    }
+
+    /// The sweeps of one MSP in the present tick, in one group.
+    pub async fn group_event(&self, msp: MspOrgId) -> SweepGroup {
+        let process = self.builder(Arc::clone(&self.store)).policy(together());
+        let process = process.build();
+        let events = process.plan_all(PlanKind::EvidenceSweep, self.tick());
+        let events = events.await.unwrap().into_iter();
+        let mut groups = events.filter_map(|event| match event {
+            Event::SweepGroup(group) => Some(group),
+            _ => None,
+        });
+        groups
+            .find(|group| group.msp_credential_org_id == msp)
+            .unwrap()
     }
 
     /// The asset sync of one MSP that is due.
@@ -288,5 +316,23 @@ impl NinjaOne for NinjaOnes {
     async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
         let behind = self.behind(&access.client_id)?;
         behind.assess(access, request).await
+    }
+
+    async fn assess_group(
+        &self,
+        access: &Access,
+        request: GroupRequest<'_>,
+    ) -> Result<GroupAssessment> {
+        let behind = self.behind(&access.client_id)?;
+        behind.assess_group(access, request).await
+    }
+
+    async fn device_lists(
+        &self,
+        access: &Access,
+        request: DeviceListsRequest<'_>,
+    ) -> Result<DeviceLists> {
+        let behind = self.behind(&access.client_id)?;
+        behind.device_lists(access, request).await
     }
 }

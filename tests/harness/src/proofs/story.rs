@@ -10,13 +10,13 @@ use regentra_sync::{
         EventId, ListedDevice, MspOrgId, Source, Version,
     },
     regentra_evidence::{Framework, SignalKind, Status},
-    schedule::{SweepEvent, SyncEvent},
+    schedule::{SweepEvent, SweepGroup, SyncEvent},
     store::{AssetCommit, AssetWrite, CommitOutcome},
 };
 use time::Duration;
 use uuid::Uuid;
 
-use crate::proofs::site::{NOW, Site, keyring, mapping, msp, operator, request, us};
+use crate::proofs::site::{NOW, Site, keyring, mapping, msp, operator, request, together, us};
 use crate::scripted::device;
 
 /// What can happen next. Each is one request or one event, which may be delivered again.
@@ -33,6 +33,10 @@ pub enum Operation {
     SyncCompany,
     SweepThatFails,
     SweepThatPasses,
+    /// As a sweep that fails, of every promoted organization in one pass.
+    SweepGroup,
+    /// As a sync of all assets, with the devices of all organizations listed in one pass.
+    SyncTogether,
     Deliver,
     RotateKey,
     Configure,
@@ -40,7 +44,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Connect,
         Self::Reconnect,
         Self::Disconnect,
@@ -52,6 +56,8 @@ impl Operation {
         Self::SyncCompany,
         Self::SweepThatFails,
         Self::SweepThatPasses,
+        Self::SweepGroup,
+        Self::SyncTogether,
         Self::Deliver,
         Self::RotateKey,
         Self::Configure,
@@ -60,16 +66,23 @@ impl Operation {
 
     /// Whether it works on several organizations one after the other, each with a commit of its own.
     pub fn has_parts(self) -> bool {
-        matches!(self, Self::SyncAssets | Self::SyncCompany)
+        matches!(self, Self::SyncAssets | Self::SyncCompany) || self.is_together()
+    }
+
+    /// Whether it reads several organizations in one pass. Delivered again, it reads those that are left.
+    pub fn is_together(self) -> bool {
+        matches!(self, Self::SweepGroup | Self::SyncTogether)
     }
 
     /// Those that read NinjaOne for a while and write afterwards: what a disconnect can overtake.
-    pub const RUNS: [Self; 5] = [
+    pub const RUNS: [Self; 7] = [
         Self::Discover,
         Self::SyncAssets,
         Self::SyncCompany,
         Self::SweepThatFails,
         Self::SweepThatPasses,
+        Self::SweepGroup,
+        Self::SyncTogether,
     ];
 }
 
@@ -92,6 +105,7 @@ pub struct Story {
     pub site: Site,
     sync: SyncEvent,
     sweep: SweepEvent,
+    group: SweepGroup,
 }
 
 fn serial(id: i64, serial: &str) -> ListedDevice {
@@ -185,7 +199,14 @@ impl Story {
         change_ninjaone(&site);
         let sync = site.sync_event(ours()).await;
         let sweep = site.sweep_event(mapping(ours(), 1)).await;
-        Self { site, sync, sweep }
+        let group = site.group_event(ours()).await;
+        assert_eq!(group.sweeps.len(), 3, "every promoted organization");
+        Self {
+            site,
+            sync,
+            sweep,
+            group,
+        }
     }
 
     /// Does it once, in this process. `Err` says why it has to be delivered again.
@@ -265,7 +286,7 @@ impl Story {
                 );
                 promote.await.map_err(said)?;
             }
-            Operation::SyncAssets => {
+            Operation::SyncAssets | Operation::SyncTogether => {
                 all_synced(process.sync(&self.sync).await.map_err(said)?)?;
             }
             Operation::SyncCompany => {
@@ -282,11 +303,18 @@ impl Story {
             }
             Operation::SweepThatFails | Operation::SweepThatPasses => {
                 self.set_verdicts(operation);
-                match process.sweep(&self.sweep).await.map_err(said)? {
-                    SweepOutcome::Committed(_)
-                    | SweepOutcome::AlreadyCommitted
-                    | SweepOutcome::Skipped(_) => {}
-                    again => return Err(format!("{again:?}")),
+                swept(process.sweep(&self.sweep).await)?;
+            }
+            Operation::SweepGroup => {
+                self.set_verdicts(operation);
+                let outcomes = process.sweep_group(&self.group).await.map_err(said)?;
+                assert_eq!(
+                    outcomes.len(),
+                    self.group.sweeps.len(),
+                    "one for each customer"
+                );
+                for (_, outcome) in outcomes {
+                    swept(outcome)?;
                 }
             }
             Operation::Deliver => {
@@ -324,7 +352,7 @@ impl Story {
     fn set_verdicts(&self, operation: Operation) {
         let ninjaone = self.site.ninjaone.of(ours());
         let mut script = ninjaone.script();
-        if operation == Operation::SweepThatFails {
+        if operation != Operation::SweepThatPasses {
             script
                 .verdicts_of
                 .insert((1, SignalKind::DiskEncryption), Status::Fail);
@@ -347,7 +375,21 @@ impl Story {
         store: Arc<dyn regentra_sync::store::Store>,
     ) -> Integration {
         let rotated = operation == Operation::RotateKey;
-        self.site.builder_with(store, keyring(rotated)).build()
+        let mut builder = self.site.builder_with(store, keyring(rotated));
+        if operation.is_together() {
+            builder = builder.policy(together());
+        }
+        builder.build()
+    }
+}
+
+/// What does not have to be delivered again.
+fn swept(outcome: regentra_sync::Result<SweepOutcome>) -> Result<(), String> {
+    match outcome.map_err(|error| error.to_string())? {
+        SweepOutcome::Committed(_) | SweepOutcome::AlreadyCommitted | SweepOutcome::Skipped(_) => {
+            Ok(())
+        }
+        again => Err(format!("{again:?}")),
     }
 }
 

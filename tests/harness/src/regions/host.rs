@@ -13,7 +13,8 @@ use regentra_sync::{
         RegionKey,
     },
     ninjaone::{
-        Access, Assessment, AssessmentRequest, DeviceListRequest, NinjaOne, Redeemed, Redemption,
+        Access, Assessment, AssessmentRequest, DeviceListRequest, DeviceLists, DeviceListsRequest,
+        GroupAssessment, GroupRequest, NinjaOne, Redeemed, Redemption,
     },
     regentra_evidence::{SignalKind, Status, posture::Posture},
     schedule::{Cadence, Event, PlanKind, SweepEvent},
@@ -100,6 +101,22 @@ impl NinjaOne for NinjaOnes {
 
     async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
         self.of(access).assess(access, request).await
+    }
+
+    async fn assess_group(
+        &self,
+        access: &Access,
+        request: GroupRequest<'_>,
+    ) -> Result<GroupAssessment> {
+        self.of(access).assess_group(access, request).await
+    }
+
+    async fn device_lists(
+        &self,
+        access: &Access,
+        request: DeviceListsRequest<'_>,
+    ) -> Result<DeviceLists> {
+        self.of(access).device_lists(access, request).await
     }
 }
 

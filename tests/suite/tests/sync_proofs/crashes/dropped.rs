@@ -7,8 +7,6 @@ use std::pin::pin;
 use super::{Operation, Successor, Undisturbed, deliver_again, in_memory};
 use regentra_harness::suspension::run_to_suspension;
 
-use crate::snapshot::assert_same;
-
 async fn dropped_at_every_suspension(operation: Operation) {
     let undisturbed = Undisturbed::run(operation).await;
     for successor in [Successor::Same, Successor::Another] {
@@ -24,7 +22,7 @@ async fn dropped_at_every_suspension(operation: Operation) {
             };
             undisturbed.assert_whole(&story.site.snapshot().await, &what);
             deliver_again(&story, &process, operation, successor).await;
-            assert_same(&story.site.snapshot().await, &undisturbed.end, &what);
+            undisturbed.assert_ended_in_order(&story.site.snapshot().await, operation, &what);
             if let Some(done) = done {
                 // It was not dropped any more: that was every suspension.
                 assert_eq!(done, Ok(()));
@@ -63,6 +61,8 @@ dropped! {
     syncing_a_company: SyncCompany,
     a_sweep_that_fails: SweepThatFails,
     a_sweep_that_passes: SweepThatPasses,
+    sweeping_a_group: SweepGroup,
+    syncing_assets_together: SyncTogether,
     delivering_to_the_ticket_system: Deliver,
     rotating_the_key: RotateKey,
     changing_settings: Configure,

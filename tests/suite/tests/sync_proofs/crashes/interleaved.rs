@@ -85,6 +85,8 @@ interleaved! {
     syncing_a_company: SyncCompany,
     a_sweep_that_fails: SweepThatFails,
     a_sweep_that_passes: SweepThatPasses,
+    sweeping_a_group: SweepGroup,
+    syncing_assets_together: SyncTogether,
     delivering_to_the_ticket_system: Deliver,
     rotating_the_key: RotateKey,
     changing_settings: Configure,
