@@ -151,8 +151,14 @@ impl World {
         }
         let performed = run.await;
         self.model.frees(&subjects);
-        let is_run =
-            |other: &Operation| matches!(other, Operation::Deliver { .. } | Operation::Sync { .. });
+        let is_run = |other: &Operation| {
+            matches!(
+                other,
+                Operation::Deliver { .. }
+                    | Operation::DeliverTogether { .. }
+                    | Operation::Sync { .. }
+            )
+        };
         let touched = self.model.view != left.view || others.iter().any(is_run);
         let candidates = match operation {
             Operation::Deliver { .. } => {

@@ -1,13 +1,16 @@
 //! A process of the host: it does what an operation says, and tells how that ended.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use regentra_sync::{
-    Choice, Connect, Disconnect, Discover, Error, Integration, MapOrganization, MappingSync,
-    Promote, SweepOutcome, SyncAssets, SyncCompany, SyncOutcome,
+    Choice, Connect, Disconnect, Discover, Error, ErrorKind, Integration, MapOrganization,
+    MappingSync, Promote, SweepOutcome, SyncAssets, SyncCompany, SyncOutcome,
     host::{Clock as _, ManualClock},
-    model::{Actor, ActorId, EventId, PortalCompany},
-    schedule::{Cadence, Event, PlanKind, SweepEvent},
+    model::{Actor, ActorId, EventId, PortalCompany, StrategyCosts, StrategyReason, SweepStrategy},
+    schedule::{Cadence, Event, GroupedSweep, PlanKind, SweepEvent, SweepGroup},
     store::Store,
 };
 use uuid::Uuid;
@@ -41,6 +44,8 @@ pub struct Host {
     pub number: u64,
     /// What there is to deliver.
     pub event: Option<(SweepEvent, Sweep)>,
+    /// What there is to deliver in one pass.
+    pub together: Vec<(SweepEvent, Sweep)>,
 }
 
 fn operator() -> Actor {
@@ -210,9 +215,39 @@ impl Host {
                     said(swept, said_of_sweep)
                 }
             },
+            Operation::DeliverTogether { .. } => self.sweep_together(&mut performed).await,
             _ => String::new(),
         };
         performed
+    }
+
+    async fn sweep_together(&self, performed: &mut Performed) -> String {
+        let Some(group) = group_of(&self.together) else {
+            return String::new();
+        };
+        let swept = match self.process.sweep_group(&group).await {
+            Ok(swept) => swept,
+            Err(error) => {
+                if error.kind() == ErrorKind::Busy {
+                    let tenants = self.together.iter().map(|(_, sweep)| sweep.org.0);
+                    performed.busy.extend(tenants.map(Subject::Group));
+                }
+                return format!("{:?}", error.kind());
+            }
+        };
+        assert_eq!(swept.len(), self.together.len(), "one end for each sweep");
+        let mut swept: BTreeMap<_, _> = swept
+            .into_iter()
+            .map(|(event, outcome)| (event.id, outcome))
+            .collect();
+        let ends = self.together.iter().map(|(event, sweep)| {
+            let outcome = swept.remove(&event.id).unwrap();
+            if matches!(outcome, Ok(SweepOutcome::Busy)) {
+                performed.busy.insert(Subject::Customer(sweep.customer));
+            }
+            (sweep.org, said(outcome, said_of_sweep))
+        });
+        said_of_orgs(&ends.collect::<Vec<_>>())
     }
 
     async fn connect(&self, tenant: Tenant, client: Tenant) -> String {
@@ -331,6 +366,29 @@ impl Host {
         });
         tenants.collect()
     }
+}
+
+/// One pass for these sweeps of one connection and tick.
+fn group_of(sweeps: &[(SweepEvent, Sweep)]) -> Option<SweepGroup> {
+    let (first, _) = sweeps.first()?;
+    let grouped = sweeps.iter().map(|(event, _)| GroupedSweep {
+        customer_compliance_org_id: event.customer_compliance_org_id,
+        mapping_id: event.mapping_id,
+        external_org_id: event.external_org_id,
+        starts_at: event.starts_at,
+    });
+    Some(SweepGroup {
+        id: EventId::of_request("together", &first.id.to_string()),
+        msp_credential_org_id: first.msp_credential_org_id,
+        region: first.region.clone(),
+        scheduled_at: first.scheduled_at,
+        starts_at: first.starts_at,
+        strategy: SweepStrategy::Group,
+        reason: StrategyReason::Fixed,
+        costs: StrategyCosts::default(),
+        cost: 1,
+        sweeps: grouped.collect(),
+    })
 }
 
 fn said_of_sweep(swept: SweepOutcome) -> String {

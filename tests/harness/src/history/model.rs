@@ -67,6 +67,8 @@ pub enum Subject {
     Discovery(Tenant),
     Assets(Org),
     Customer(Customer),
+    /// The sweeps of many customers in one pass.
+    Group(Tenant),
 }
 
 /// A sweep that was planned.
@@ -1013,6 +1015,28 @@ impl Model {
             }
         }
         format!("committed, answered {answered}, dry run {dry_run}")
+    }
+
+    /// The sweeps of one pass: each as if it were swept alone, one after the other.
+    pub fn sweep_together(
+        &mut self,
+        sweeps: &[Sweep],
+        truths: &Truths,
+        times: (OffsetDateTime, OffsetDateTime, OffsetDateTime),
+        run: &mut Run,
+    ) -> String {
+        let Some(first) = sweeps.first() else {
+            return String::new();
+        };
+        if run.busy.contains(&Subject::Group(first.org.0)) {
+            return "Busy".to_owned();
+        }
+        let mut said = Vec::with_capacity(sweeps.len());
+        for sweep in sweeps {
+            said.push((sweep.org, self.sweep(*sweep, truths, times, run)));
+            run.between.push(self.clone());
+        }
+        said_of_orgs(&said)
     }
 
     /// Says whether the signal should have a ticket and gets none in this tick.

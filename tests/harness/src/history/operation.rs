@@ -70,6 +70,10 @@ pub enum Operation {
     Deliver {
         event: usize,
     },
+    /// Those of these events that are of the connection and the tick of the first one, in one pass.
+    DeliverTogether {
+        events: Vec<usize>,
+    },
     DeliverTickets {
         msp: u8,
         rows: usize,
@@ -273,6 +277,7 @@ fn run(focus: Focus) -> impl Strategy<Value = Operation> {
         5 => focus.tenant().prop_map(|tenant| Operation::Sync { tenant }),
         2 => (focus.msp(), name()).prop_map(|(msp, name)| Operation::SyncCompany { msp, name }),
         5 => event().prop_map(|event| Operation::Deliver { event }),
+        3 => vec(event(), 1..6).prop_map(|events| Operation::DeliverTogether { events }),
     ]
 }
 
@@ -381,6 +386,7 @@ fn meanwhile(tenant: Tenant) -> impl Strategy<Value = Vec<Operation>> {
         1 => health(focus),
         1 => Just(Operation::DeliverTickets { msp: tenant.msp(), rows: 50 }),
         3 => event().prop_map(|event| Operation::Deliver { event }),
+        1 => vec(event(), 1..6).prop_map(|events| Operation::DeliverTogether { events }),
         2 => Just(Operation::Sync { tenant }),
     ];
     let reconnect = vec![

@@ -302,6 +302,31 @@ fn settled(tenant: Tenant) -> Vec<Operation> {
     operations
 }
 
+/// What is delivered one after the other is delivered in one pass before: what it swept is committed then, and what is of another
+/// connection is not.
+fn swept_together(operations: Vec<Operation>) -> Vec<Operation> {
+    let mut together = Vec::with_capacity(operations.len() + 1);
+    let mut operations = operations.into_iter().peekable();
+    while let Some(operation) = operations.next() {
+        let Operation::Deliver { event } = operation else {
+            together.push(operation);
+            continue;
+        };
+        let mut events = vec![event];
+        while let Some(Operation::Deliver { event }) =
+            operations.next_if(|next| matches!(next, Operation::Deliver { .. }))
+        {
+            events.push(event);
+        }
+        together.push(Operation::DeliverTogether {
+            events: events.clone(),
+        });
+        let alone = events.into_iter();
+        together.extend(alone.map(|event| Operation::Deliver { event }));
+    }
+    together
+}
+
 /// A history: of some tenants that are settled already and perhaps were swept, or of none.
 pub fn histories(
     in_memory: bool,
@@ -337,6 +362,14 @@ pub fn histories(
         if is_swept && !begun.is_empty() {
             begun.extend(swept());
         }
+        let part = (part, prop::bool::weighted(0.4));
+        let part = part.prop_map(|(part, is_together)| {
+            if is_together {
+                swept_together(part)
+            } else {
+                part
+            }
+        });
         vec(part, 2..12).prop_map(move |parts| {
             let parts = parts.into_iter().flatten();
             begun.clone().into_iter().chain(parts).collect()

@@ -434,6 +434,14 @@ impl Names {
 
     fn see_audit(&self, trail: Trail, row: &AuditRow, view: &mut View) {
         let said = match &row.details {
+            // What a pass cost, which is a matter of requests; the model knows of none.
+            AuditDetails::GroupSwept { .. } => {
+                assert!(
+                    matches!(trail, Trail::Msp(_)),
+                    "a pass is for many customers"
+                );
+                return;
+            }
             AuditDetails::Synced {
                 mapping,
                 counts,

@@ -117,10 +117,28 @@ impl World {
         }
     }
 
+    /// Of these events those of the first one's connection and tick, each organization once.
+    fn together(&self, places: &[usize]) -> Vec<(SweepEvent, Sweep)> {
+        let mut together: Vec<(SweepEvent, Sweep)> = Vec::new();
+        for (event, sweep) in places.iter().filter_map(|place| self.event(*place)) {
+            let fits = together
+                .first()
+                .is_none_or(|(_, first)| (first.org.0, first.tick) == (sweep.org.0, sweep.tick));
+            if fits && together.iter().all(|(_, other)| other.org != sweep.org) {
+                together.push((event.clone(), *sweep));
+            }
+        }
+        together
+    }
+
     pub fn host(&self, operation: &Operation) -> Host {
         let event = match operation {
             Operation::Deliver { event } => self.event(*event).cloned(),
             _ => None,
+        };
+        let together = match operation {
+            Operation::DeliverTogether { events } => self.together(events),
+            _ => Vec::new(),
         };
         Host {
             store: Arc::clone(&self.store),
@@ -129,6 +147,7 @@ impl World {
             names: Arc::clone(&self.names),
             number: self.requests,
             event,
+            together,
         }
     }
 
@@ -139,11 +158,15 @@ impl World {
         let sweeps = match operation {
             Operation::Meanwhile { run: operation, .. }
             | Operation::Interrupted { operation, .. } => {
-                matches!(**operation, Operation::Deliver { .. })
+                matches!(
+                    **operation,
+                    Operation::Deliver { .. } | Operation::DeliverTogether { .. }
+                )
             }
             operation => matches!(
                 operation,
                 Operation::Deliver { .. }
+                    | Operation::DeliverTogether { .. }
                     | Operation::Plan
                     | Operation::Pass { .. }
                     | Operation::SetBack { .. }
@@ -300,6 +323,12 @@ impl World {
                     .into_iter()
                     .collect()
             }
+            Operation::DeliverTogether { events } => {
+                let sweeps = self.together(events).into_iter().map(|(_, sweep)| sweep);
+                let subjects = sweeps
+                    .flat_map(|of| [Subject::Group(of.org.0), Subject::Customer(of.customer)]);
+                subjects.collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -311,6 +340,13 @@ impl World {
         let event = match operation {
             Operation::Deliver { event } => self.event(*event).map(|(_, sweep)| *sweep),
             _ => None,
+        };
+        let together: Vec<_> = match operation {
+            Operation::DeliverTogether { events } => {
+                let together = self.together(events).into_iter();
+                together.map(|(_, sweep)| sweep).collect()
+            }
+            _ => Vec::new(),
         };
         let truths = self.truths.all();
         let model = &mut self.model;
@@ -368,6 +404,9 @@ impl World {
                 Some(sweep) => model.sweep(sweep, &truths, (now, now, store_time), run),
                 None => String::new(),
             },
+            Operation::DeliverTogether { .. } => {
+                model.sweep_together(&together, &truths, (now, now, store_time), run)
+            }
             _ => String::new(),
         }
     }
