@@ -11,7 +11,7 @@ use regentra_sync::{
     Choice, Connect, Disconnect, Discover, Integration, MapOrganization, Promote, SweepNow,
     SweepOutcome, SyncAssets,
     host::{ManualClock, Policy, StoreClock},
-    model::{Actor, ComplianceOrgId, EventId, MspOrgId, RegionKey},
+    model::{Actor, ComplianceOrgId, EventId, MspOrgId, RegionKey, StrategyChoice},
     ninjaone::NinjaOneApi,
     ninjaone_client::RateLimit,
     seal::{KeyId, Keyring, MasterKey},
@@ -37,9 +37,13 @@ pub struct Planted {
     pub secrets: Vec<String>,
 }
 
-/// From connecting to disconnecting, with rows that do not decode and filters that are ignored on the way.
+/// From connecting to disconnecting, with rows that do not decode and filters that are ignored on the way. Its organizations are
+/// read by one strategy or another.
 #[expect(clippy::too_many_lines, reason = "a story is one piece")]
-pub async fn whole_story(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) -> Planted {
+pub async fn whole_story(
+    strategy: StrategyChoice,
+    store: impl FnOnce(StoreClock) -> Arc<dyn Store>,
+) -> Planted {
     let tenant = Tenant::builder(NOW).preset(Preset::Failing, 9, 60);
     let mut tenant = tenant.organization_count(3).canaries().build();
     tenant.fault(
@@ -60,9 +64,10 @@ pub async fn whole_story(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) -> Pl
     let ninjaone = NinjaOneApi::new()
         .rate_limit(RateLimit::unlimited())
         .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
+    let policy = Policy::default().allow_hosts(|_| true).tickets_per_tick(3);
     let host = Integration::builder(store, keyring, Arc::new(ninjaone))
         .clock(Arc::new(clock.clone()))
-        .policy(Policy::default().allow_hosts(|_| true).tickets_per_tick(3))
+        .policy(policy.sweep_strategy(strategy))
         .build();
     let region = RegionKey::parse(&server.url()).unwrap();
     let (msp, actor) = (MspOrgId::from_uuid(Uuid::from_u128(1)), Actor::Schedule);

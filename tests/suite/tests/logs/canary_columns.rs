@@ -4,6 +4,7 @@
 use std::{path::Path, sync::Arc};
 
 use regentra_harness::canaries::{Columns, Places, listening, runtime, whole_story};
+use regentra_sync::{model::StrategyChoice, store::Store};
 use regentra_sync_sqlite::SqliteStore;
 use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteConnectOptions};
 
@@ -56,12 +57,23 @@ async fn columns(path: &Path) -> Columns {
 
 #[test]
 fn no_canary_is_in_a_column_that_is_not_there_for_it_nor_in_the_log() {
+    for strategy in [
+        StrategyChoice::PerCustomer,
+        StrategyChoice::Group,
+        StrategyChoice::WholeTenant,
+    ] {
+        look(strategy);
+    }
+}
+
+fn look(strategy: StrategyChoice) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("regentra.db");
     let runtime = runtime();
     let (planted, log) = listening(&runtime, async {
         let store = SqliteStore::migrate(&path).await.unwrap();
-        let planted = whole_story(|clock| Arc::new(store.clone().with_clock(clock))).await;
+        let store_of = |clock| -> Arc<dyn Store> { Arc::new(store.clone().with_clock(clock)) };
+        let planted = whole_story(strategy, store_of).await;
         store.close().await;
         planted
     });

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use regentra_harness::canaries::{Columns, Places, Planted, listening, runtime, whole_story};
 use regentra_harness::postgres::{self, Database, SUPERUSER, execute};
+use regentra_sync::{model::StrategyChoice, store::Store};
 use sqlx::AssertSqlSafe;
 
 /// What names a customer or a machine to the MSP that looks after them.
@@ -125,6 +126,16 @@ fn look_at_the_servers_log(planted: &Planted, log: &str) {
 
 #[test]
 fn no_canary_is_in_a_column_that_is_not_there_for_it_nor_in_the_logs() {
+    for strategy in [
+        StrategyChoice::PerCustomer,
+        StrategyChoice::Group,
+        StrategyChoice::WholeTenant,
+    ] {
+        look(strategy);
+    }
+}
+
+fn look(strategy: StrategyChoice) {
     let runtime = runtime();
     let database = runtime.block_on(async {
         let database = postgres::database().await;
@@ -138,7 +149,8 @@ fn no_canary_is_in_a_column_that_is_not_there_for_it_nor_in_the_logs() {
     });
     let (planted, log) = listening(&runtime, async {
         let store = database.store().await;
-        let planted = whole_story(|clock| Arc::new(store.clone().with_clock(clock))).await;
+        let store_of = |clock| -> Arc<dyn Store> { Arc::new(store.clone().with_clock(clock)) };
+        let planted = whole_story(strategy, store_of).await;
         store.close().await;
         planted
     });
