@@ -41,6 +41,7 @@ mod disconnection;
 mod discovery;
 mod dropped_key;
 mod evidence_sweep;
+mod groups;
 mod host;
 mod incomplete_lists;
 mod live;
