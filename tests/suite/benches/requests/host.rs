@@ -6,19 +6,22 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use regentra_evidence::SignalKind;
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
-    Change, Choice, Configure, Connect, Discover, Integration, MapOrganization, Promote,
+    Change, Configure, Connect, Discover, Integration, Promote,
     host::{ManualClock, Policy, StoreClock},
-    model::{Actor, ComplianceOrgId, CredentialId, EventId, MspOrgId, RegionKey},
+    model::{
+        Actor, CompanyId, ComplianceOrgId, CredentialId, EventId, MappingState, MspOrgId,
+        PortalCompany, RegionKey,
+    },
     ninjaone::NinjaOneApi,
     ninjaone_client::RateLimit,
     schedule::{Again, Cadence, Event, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
-    store::{AssetFilter, Store},
+    store::{AssetFilter, CommitOutcome, MappingCommit, Store},
 };
 use regentra_sync_sqlite::SqliteStore;
 use time::{OffsetDateTime, macros::datetime};
@@ -141,14 +144,26 @@ impl Host {
         );
         mappings.sort_by_key(|mapping| mapping.external_org_id);
         for (place, mapping) in mappings.iter().enumerate() {
-            let map = MapOrganization {
-                mapping: mapping.id,
-                choice: Choice::CreateNew,
-                actor,
+            // What `map` would write, without looking for a company of that name among all the others: nothing is measured here.
+            let company = CompanyId::of_name(msp, mapping.name.as_str());
+            let map = MappingCommit {
                 event: request(&format!("map {}", mapping.id)),
+                guard: mapping.guard(),
+                state: MappingState::Mapped { company },
+                company: Some(PortalCompany {
+                    id: company,
+                    name: mapping.name.clone(),
+                    converted_to: None,
+                    created_at: NOW,
+                }),
+                at: NOW,
+                audit: Vec::new(),
             };
-            let mapped = self.integration.map(msp, map).await?;
-            let company = mapped.mapping.state.company().context("just mapped")?;
+            let mapped = self.store.commit_mapping(msp, map).await?;
+            ensure!(
+                mapped == CommitOutcome::Committed,
+                "an organization was not mapped: {mapped:?}"
+            );
             // Spread over the tenant, and over what its customers are like: 7,919 is a prime.
             if place * 7_919 % case.organizations.max(1) >= case.promoted {
                 continue;

@@ -49,7 +49,7 @@ struct Arguments {
     /// Customers of that case that are promoted; all unless told otherwise.
     #[arg(long, requires = "organizations")]
     promoted: Option<usize>,
-    /// The strategy of that case: cheapest, per_customer, group, whole_tenant.
+    /// The strategy of that case: `cheapest`, `per_customer`, `group` or `whole_tenant`.
     #[arg(long, requires = "organizations", default_value = "cheapest")]
     strategy: StrategyChoice,
     /// Rows that NinjaOne sends a page at most, in that case.

@@ -1,12 +1,13 @@
 //! The same pages without a sync: fetched, decoded into the rows' types, one field added up.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use cpu_time::{ProcessTime, ThreadTime};
-use ninjaone_client::models::{
-    Activity, AntivirusStatus, Device, Organization, OsPatch, SoftwarePatch, Volume,
+use ninjaone_client::{
+    DeviceId, OrganizationId,
+    models::{Activity, AntivirusStatus, Device, Organization, OsPatch, SoftwarePatch, Volume},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use url::Url;
@@ -36,26 +37,21 @@ struct Page {
     next: Option<(&'static str, String)>,
 }
 
-/// Reads every list of the tick to its end, as it was asked for.
+/// Reads every list of the tick, as it was asked for and as far.
 pub(crate) async fn read(simulator: &Simulator, targets: &[String]) -> anyhow::Result<Plain> {
     let http = reqwest::Client::builder().build()?;
     let token = token(&http, simulator).await?;
     let mut plain = Plain::default();
-    let mut seen = BTreeSet::new();
-    let processor = ProcessTime::now();
+    let base = Url::parse(&simulator.url)?;
+    // The first page of each list -> how many pages were asked for.
+    let mut lists: BTreeMap<Url, u32> = BTreeMap::new();
     for target in targets {
-        let first = Url::parse(&simulator.url)?.join(target)?;
-        let continued = |name: &str| match name {
-            "cursor" | "olderThan" => true,
-            // Of activities it is a date.
-            "after" => first.path() != "/v2/activities",
-            _ => false,
-        };
-        if first.query_pairs().any(|(name, _)| continued(&name)) || !seen.insert(target) {
-            continue;
-        }
+        *lists.entry(first_page(&base.join(target)?)).or_default() += 1;
+    }
+    let processor = ProcessTime::now();
+    for (first, pages) in lists {
         let mut url = first.clone();
-        loop {
+        for _ in 0..pages {
             let answer = http.get(url).bearer_auth(&token).send().await?;
             let body = answer.error_for_status()?.bytes().await?;
             let decoding = ThreadTime::now();
@@ -73,6 +69,20 @@ pub(crate) async fn read(simulator: &Simulator, targets: &[String]) -> anyhow::R
     }
     plain.cpu_seconds = processor.elapsed().as_secs_f64();
     Ok(plain)
+}
+
+/// The same list from its beginning.
+fn first_page(url: &Url) -> Url {
+    let continues = |name: &str| match name {
+        "cursor" | "olderThan" => true,
+        // Of activities it is a date.
+        "after" => url.path() != "/v2/activities",
+        _ => false,
+    };
+    let mut first = url.clone();
+    let kept = url.query_pairs().filter(|(name, _)| !continues(name));
+    first.query_pairs_mut().clear().extend_pairs(kept);
+    first
 }
 
 async fn token(http: &reqwest::Client, simulator: &Simulator) -> anyhow::Result<String> {
@@ -101,13 +111,13 @@ async fn token(http: &reqwest::Client, simulator: &Simulator) -> anyhow::Result<
 
 fn page(path: &str, body: &Bytes) -> anyhow::Result<Page> {
     match path {
-        "/v2/organizations" => list(body, |row: &Organization| row.id.map(|id| id.get())),
+        "/v2/organizations" => list(body, |row: &Organization| row.id.map(OrganizationId::get)),
         "/v2/devices" | "/v2/devices-detailed" => {
-            list(body, |row: &Device| row.id.map(|id| id.get()))
+            list(body, |row: &Device| row.id.map(DeviceId::get))
         }
         "/v2/activities" => {
             let Fed { activities } = serde_json::from_slice::<Fed<Activity>>(body)?;
-            let of = |row: &Activity| row.device_id.map_or(0, |id| id.get());
+            let of = |row: &Activity| row.device_id.map_or(0, DeviceId::get);
             let last = activities.last().and_then(|row| row.id);
             Ok(Page {
                 rows: activities.len(),
@@ -115,15 +125,15 @@ fn page(path: &str, body: &Bytes) -> anyhow::Result<Page> {
                 next: last.map(|id| ("olderThan", id.to_string())),
             })
         }
-        "/v2/queries/volumes" => report(body, |row: &Volume| row.device_id.map(|id| id.get())),
+        "/v2/queries/volumes" => report(body, |row: &Volume| row.device_id.map(DeviceId::get)),
         "/v2/queries/antivirus-status" => report(body, |row: &AntivirusStatus| {
-            row.device_id.map(|id| id.get())
+            row.device_id.map(DeviceId::get)
         }),
         "/v2/queries/os-patches" | "/v2/queries/os-patch-installs" => {
-            report(body, |row: &OsPatch| row.device_id.map(|id| id.get()))
+            report(body, |row: &OsPatch| row.device_id.map(DeviceId::get))
         }
         "/v2/queries/software-patches" | "/v2/queries/software-patch-installs" => {
-            report(body, |row: &SoftwarePatch| row.device_id.map(|id| id.get()))
+            report(body, |row: &SoftwarePatch| row.device_id.map(DeviceId::get))
         }
         other => anyhow::bail!("a list that is not read here: {other}"),
     }
