@@ -111,7 +111,7 @@ pub(crate) fn in_small() -> Vec<Case> {
         Case::sweep("8 of 30, groups", 30, 8, Group).at_most(45),
         Case::sweep("assets of 30 organizations", 30, 0, Cheapest)
             .assets()
-            .at_most(6),
+            .at_most(12),
     ]
 }
 
