@@ -313,7 +313,8 @@ impl PartReader for Lists<'_> {
             ended.outcome = PartOutcome::Lossy;
         }
         let is_unknown = self.habit == OrganizationListHabit::Unknown && part.len() > 1;
-        let mut looked_at = 3;
+        // Nobody knows yet whether the list is honoured: one organization with devices is read alone.
+        let mut looked_at = 1;
         for (member, mut listing) in read {
             listing.list.malformed_rows += lost;
             listing.list.foreign_rows = if part.len() == 1 { foreign } else { 0 };
@@ -326,7 +327,7 @@ impl PartReader for Lists<'_> {
                 .map_or(0, |(_, known)| *known);
             // It had devices and has none: alone it may have.
             let is_gone = listing.own.is_empty() && known > 0;
-            let is_sample = is_unknown && looked_at > 0;
+            let is_sample = is_unknown && looked_at > 0 && !listing.own.is_empty();
             if part.len() > 1 && (is_gone || is_sample) {
                 looked_at -= i32::from(is_sample);
                 ended.look_again.push(member);
@@ -334,14 +335,18 @@ impl PartReader for Lists<'_> {
             self.set(member, Member::Listed(Box::new(listing)));
         }
         if let ([member], [Some(before)]) = (part, before.as_slice())
-            && self.number(*member).is_some_and(|has| has > *before)
-            && is_whole
+            && let Some(has) = self.number(*member).filter(|_| is_whole)
         {
-            self.habit = self.habit.max(OrganizationListHabit::LeavesOut);
-            ended.leaves_out = true;
-        }
-        if is_unknown && matches!(ended.outcome, PartOutcome::Whole) {
-            self.habit = self.habit.max(OrganizationListHabit::Honoured);
+            // Alone it has more than among others: the list leaves some out.
+            ended.leaves_out = has > *before;
+            let habit = if ended.leaves_out {
+                OrganizationListHabit::LeavesOut
+            } else {
+                OrganizationListHabit::Honoured
+            };
+            if has > 0 {
+                self.habit = self.habit.max(habit);
+            }
         }
         ended
     }

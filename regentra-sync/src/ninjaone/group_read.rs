@@ -458,7 +458,7 @@ impl RollCall<'_, '_> {
             self.looks.insert(member, rows);
         }
         if is_listed && pass.habit(Report::Devices) == OrganizationListHabit::Unknown {
-            ended.look_again.extend(spread_over(&counted, LOOKED_AT));
+            ended.look_again.extend(spread_over(&counted, 1));
         }
         ended
     }

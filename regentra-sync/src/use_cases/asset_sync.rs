@@ -349,7 +349,15 @@ impl Integration {
         let mut synced = Vec::with_capacity(targets.len());
         let mut outcomes = BTreeMap::new();
         let (mut requests, mut reading) = (list.requests, None);
-        for pass in passes {
+        for mut pass in passes {
+            // What one pass has shown of the server the next need not find out again.
+            if let Some(RunReading {
+                pass: Some(before), ..
+            }) = &reading
+            {
+                let shown = before.organization_list.iter();
+                pass.habits.extend(shown.map(|(of, habit)| (*of, *habit)));
+            }
             if let [mapping] = pass.mappings.as_slice() {
                 let outcome = Box::pin(self.sync_mapping(run, mapping.clone())).await;
                 outcomes.insert(mapping.id, outcome);
