@@ -142,21 +142,8 @@ pub fn card(connection: &ConnectionStatus, now: OffsetDateTime) -> String {
             number(of(|dry_run| matches!(dry_run, DryRun::NotPromoted))),
         ),
     );
-    let runs = [
-        (
-            "asset sync",
-            &connection.last_asset_sync,
-            connection.next_asset_sync,
-        ),
-        (
-            "evidence sweep",
-            &connection.last_evidence_sweep,
-            connection.next_evidence_sweep,
-        ),
-    ];
-    for (label, last, next) in runs {
-        let next = next.map_or_else(String::new, |at| format!("; due next at {}", minute(at)));
-        line(label, format!("{}{next}", last_run(last.as_ref(), now)));
+    for (label, text) in last_runs(connection, now) {
+        line(label, text);
     }
     if let Some(sweeps) = &connection.sweeps {
         line("read", reading(sweeps));
@@ -170,6 +157,30 @@ pub fn card(connection: &ConnectionStatus, now: OffsetDateTime) -> String {
         _ => format!("connected since {}", minute(connection.connected_at)),
     };
     format!("{}  {since}\n{}", connection.region, lines.concat())
+}
+
+/// The last runs of each kind, and when the next are due.
+fn last_runs(
+    connection: &ConnectionStatus,
+    now: OffsetDateTime,
+) -> impl Iterator<Item = (&'static str, String)> {
+    [
+        (
+            "asset sync",
+            &connection.last_asset_sync,
+            connection.next_asset_sync,
+        ),
+        (
+            "evidence sweep",
+            &connection.last_evidence_sweep,
+            connection.next_evidence_sweep,
+        ),
+    ]
+    .into_iter()
+    .map(move |(label, last, next)| {
+        let next = next.map_or_else(String::new, |at| format!("; due next at {}", minute(at)));
+        (label, format!("{}{next}", last_run(last.as_ref(), now)))
+    })
 }
 
 /// How the next sweeps are read, and what each way costs.

@@ -352,15 +352,15 @@ impl Story {
     fn set_verdicts(&self, operation: Operation) {
         let ninjaone = self.site.ninjaone.of(ours());
         let mut script = ninjaone.script();
-        if operation != Operation::SweepThatPasses {
+        if operation == Operation::SweepThatPasses {
+            script.verdicts_of.clear();
+        } else {
             script
                 .verdicts_of
                 .insert((1, SignalKind::DiskEncryption), Status::Fail);
             script
                 .verdicts_of
                 .insert((1, SignalKind::BackupActivity), Status::Fail);
-        } else {
-            script.verdicts_of.clear();
         }
     }
 

@@ -78,7 +78,9 @@ struct At {
 
 impl fmt::Debug for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("At").field("name", &self.name).finish()
+        f.debug_struct("At")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -633,23 +635,24 @@ async fn tickets_their_cap_and_the_digest_of_a_tick_are_those_of_single_sweeps(h
         let process = process(host);
         // A dry run; more fails than a tick opens tickets for; some pass again, and a report fails; all pass twice.
         for tick in 0..5 {
-            let mut script = host.ninjaone.script();
-            script.verdicts_of.clear();
-            script.reports.clear();
-            for (organization, _) in ORGANIZATIONS {
-                for (place, kind) in (0_i64..).zip(SignalKind::ALL) {
-                    let fails = tick < 2 || tick == 2 && (organization + place) % 2 == 0;
-                    if fails {
-                        let of = (organization, kind);
-                        script.verdicts_of.insert(of, Status::Fail);
+            {
+                let mut script = host.ninjaone.script();
+                script.verdicts_of.clear();
+                script.reports.clear();
+                for (organization, _) in ORGANIZATIONS {
+                    for (place, kind) in (0_i64..).zip(SignalKind::ALL) {
+                        let fails = tick < 2 || tick == 2 && (organization + place) % 2 == 0;
+                        if fails {
+                            let of = (organization, kind);
+                            script.verdicts_of.insert(of, Status::Fail);
+                        }
                     }
                 }
+                if tick == 2 {
+                    let report = regentra_sync::model::Report::Volumes;
+                    script.reports.insert(report, TIMED_OUT);
+                }
             }
-            if tick == 2 {
-                let report = regentra_sync::model::Report::Volumes;
-                script.reports.insert(report, TIMED_OUT);
-            }
-            drop(script);
             let group = planned(host).await;
             if is_group {
                 assert_eq!(swept(&process, &group).await, ["committed"; ALL]);

@@ -16,6 +16,7 @@ use regentra_sync::{
     model::{
         Actor, ActorId, Asset, AuditAction, AuditRow, CompanyId, ComplianceOrgId, CredentialId,
         EventId, Mapping, MappingId, MspOrgId, OrganizationId, PortalCompany, RegionKey,
+        StrategyChoice,
     },
     schedule::{Event, PlanKind, SweepEvent},
     seal::{KeyId, Keyring, MasterKey},
@@ -369,5 +370,9 @@ impl Host {
 
 fn builder(store: &Arc<dyn Store>, ninjaone: &Scripted, clock: &ManualClock) -> IntegrationBuilder {
     let ninjaone = Arc::new(ninjaone.clone());
-    Integration::builder(Arc::clone(store), keyring(), ninjaone).clock(Arc::new(clock.clone()))
+    // Every customer is swept by itself, as many as there are: passes for many have tests of their own.
+    let alone = Policy::default().sweep_strategy(StrategyChoice::PerCustomer);
+    Integration::builder(Arc::clone(store), keyring(), ninjaone)
+        .clock(Arc::new(clock.clone()))
+        .policy(alone)
 }

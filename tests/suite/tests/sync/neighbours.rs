@@ -16,7 +16,7 @@ use regentra_sync::{
     Choice, Connect, Disconnect, Discover, ErrorKind, Integration, MapOrganization, Promote,
     Scheduler, TestConnection,
     host::{Clock, Observer, Policy, Progress, StoreClock, to_micros},
-    model::{Actor, CredentialId, EventId, MspOrgId, OrganizationId, RegionKey},
+    model::{Actor, CredentialId, EventId, MspOrgId, OrganizationId, RegionKey, StrategyChoice},
     ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError},
     schedule::{Cadence, Event, EventOutcome, PlanKind},
@@ -170,7 +170,7 @@ impl Host {
         let integration = Integration::builder(Arc::new(store.clone()), keyring(), ninjaone)
             .clock(Arc::new(clock))
             .observer(Arc::<Ends>::clone(&ends))
-            .policy(policy)
+            .policy(policy.sweep_strategy(StrategyChoice::PerCustomer))
             .build();
         Self {
             store,

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration as Wait};
 use async_trait::async_trait;
 use bytes::Bytes;
 use ninjaone_simulator::{
-    Clock as TenantClock, CursorHabit, Damage, ErrorShape, Fault, FaultRule, Half, Harm,
-    NotAvailable, Parameter, Preset, RetryAfter, Shape, Tenant, TenantBuilder, front::in_process,
+    Clock as TenantClock, CursorHabit, Damage, Fault, FaultRule, Half, Harm, NotAvailable,
+    Parameter, Preset, RetryAfter, Shape, Tenant, TenantBuilder, front::in_process,
 };
 use regentra_evidence::SignalKind;
 use regentra_harness::plan::PlanAll as _;
@@ -556,7 +556,7 @@ async fn spent(person: bool) -> Vec<OffsetDateTime> {
     let scene = Scene::limited(tenant, StrategyChoice::Group).await;
     let began = tokio::time::Instant::now();
     let sweeps = async {
-        while began.elapsed() < Wait::from_secs(4 * 3600) {
+        while began.elapsed() < Wait::from_hours(4) {
             scene.sync().await;
             let ends = scene.sweep().await;
             assert!(
@@ -566,7 +566,10 @@ async fn spent(person: bool) -> Vec<OffsetDateTime> {
         }
     };
     let people = async {
-        while person {
+        if !person {
+            std::future::pending::<()>().await;
+        }
+        loop {
             let request = TestSavedConnection {
                 region: RegionKey::parse(&scene.front.url()).unwrap(),
                 actor: Actor::Schedule,
@@ -577,7 +580,6 @@ async fn spent(person: bool) -> Vec<OffsetDateTime> {
                 .await
                 .unwrap();
         }
-        std::future::pending::<()>().await;
     };
     let (sweeps, people) = (std::pin::pin!(sweeps), std::pin::pin!(people));
     futures_util::future::select(sweeps, people).await;

@@ -505,8 +505,8 @@ async fn an_answer_for_a_group_that_mixes_customers_up_is_written_for_none_of_th
             behind: story.site.ninjaone.of(ours()),
             places: places.clone(),
         };
-        let store = Arc::clone(&story.site.store);
-        let process = Integration::builder(store, keyring(false), Arc::new(wrong))
+        let rows = Arc::clone(&story.site.store);
+        let process = Integration::builder(rows, keyring(false), Arc::new(wrong))
             .clock(Arc::new(story.site.clock.clone()))
             .policy(together())
             .build();
@@ -551,8 +551,8 @@ async fn a_list_of_devices_that_a_pass_lacks_is_no_organization_that_is_gone() {
         behind: site.ninjaone.of(ours()),
         places: Vec::new(),
     };
-    let store = Arc::clone(&site.store);
-    let process = Integration::builder(store, keyring(false), Arc::new(wrong))
+    let rows = Arc::clone(&site.store);
+    let process = Integration::builder(rows, keyring(false), Arc::new(wrong))
         .clock(Arc::new(site.clock.clone()))
         .policy(together())
         .build();
