@@ -65,6 +65,9 @@ async fn two_at_once_do_each_sweep_once_and_share_one_budget() {
         let id = company["id"].as_str().unwrap();
         person.does(&["promote", id]).await.text();
     }
+    // One pass for all would leave the other process nothing to do.
+    let alone = ["settings", "--sweep-strategy", "per_customer"];
+    person.does(&alone).await.text();
     "2026-11-23T06:31:00Z".clone_into(&mut person.now);
     let requests = || -> usize {
         let tenant = person.server.tenant();

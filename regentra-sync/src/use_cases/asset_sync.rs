@@ -467,6 +467,8 @@ impl Integration {
     ) -> Result<(Vec<(MappingId, Result<SyncOutcome>)>, u64, RunReading)> {
         let (msp, credential) = (run.msp, run.credential);
         let started_at = self.now();
+        let runs = self.views().runs(msp).await?;
+        let last: BTreeMap<_, _> = runs.into_iter().map(|run| (run.subject, run)).collect();
         let store = &self.inner.store;
         let settings = store.connection_settings(msp, credential.id).await?;
         let settings = settings.unwrap_or_default();
@@ -511,8 +513,9 @@ impl Integration {
                 settings: settings.guard(credential.id),
             });
             let id = mapping.id;
-            let outcome = self.write_listed(run, mapping, listed, started_at).await;
-            outcomes.push((id, outcome));
+            let last = last.get(&run_of(credential.id, id));
+            let outcome = self.write_listed(run, mapping, listed, last, started_at);
+            outcomes.push((id, outcome.await));
         }
         Ok((outcomes, counts.requests, reading))
     }
@@ -523,21 +526,23 @@ impl Integration {
         run: RegionRun<'_>,
         mapping: Mapping,
         listed: Result<ListedDevices>,
+        last: Option<&RunRecord>,
         started_at: OffsetDateTime,
     ) -> Result<SyncOutcome> {
         let key = LeaseKey::AssetSync(mapping.id);
         let held = self.lease(run.msp, key).await?;
         let held = held.ok_or_else(being_synced)?;
-        // A sync of this organization alone that began after the list was read knows more than the list does.
+        // A sync of this organization alone that ended since the list was read knows more than the list does. It is known by its record
+        // and not by its time, which a clock that was set back makes older.
         let filter = RunFilter {
             mapping: Some(mapping.id),
             kind: Some(RunKind::AssetSync),
             outcome: None,
         };
         let page = RunPage::first(filter, 1);
-        let last = self.views().runs_page(run.msp, page).await?;
-        let is_newer = |last: &RunRecord| last.started_at > started_at && !last.has_failed();
-        if last.iter().any(is_newer) {
+        let now_last = self.views().runs_page(run.msp, page).await?;
+        let was_synced = |now_last: &RunRecord| Some(now_last) != last && !now_last.has_failed();
+        if now_last.iter().any(was_synced) {
             self.release(run.msp, held, Vec::new()).await?;
             return Ok(SyncOutcome::Superseded);
         }
@@ -623,11 +628,7 @@ impl Integration {
             Ok(SyncOutcome::Missing | SyncOutcome::OutOfView | SyncOutcome::Superseded) => None,
             Err(error) => Some(failed(error)),
         };
-        let subject = RunSubject {
-            kind: RunKind::AssetSync,
-            credential: credential.id,
-            mapping: Some(mapping.id),
-        };
+        let subject = run_of(credential.id, mapping.id);
         let finished_at = self.now();
         let record = outcome.map(|outcome| RunRecord {
             subject,
@@ -817,6 +818,15 @@ const USUAL_DEVICES: u64 = 20;
 fn not_listed() -> Error {
     let message = "a pass holds no device list of an organization that it was asked for; nothing was written of this organization";
     Error::new(ErrorKind::Internal, message)
+}
+
+/// Whose record the sync of an organization replaces.
+const fn run_of(credential: CredentialId, mapping: MappingId) -> RunSubject {
+    RunSubject {
+        kind: RunKind::AssetSync,
+        credential,
+        mapping: Some(mapping),
+    }
 }
 
 fn being_synced() -> Error {
