@@ -483,6 +483,9 @@ impl Integration {
             kind: RunKind::EvidenceSweep,
             subjects,
         });
+        for events in customers.values_mut() {
+            events.sort_by_key(|event| event.mapping_id);
+        }
         let alone = customers.into_values().map(|events| {
             let sweeps = async move {
                 let mut swept = Vec::with_capacity(events.len());

@@ -125,7 +125,12 @@ impl Host {
             (PlanKind::AssetSync, Cadence::ASSET_SYNC),
             (PlanKind::EvidenceSweep, Cadence::EVIDENCE_SWEEP),
         ] {
-            let events = process.plan_all(kind, cadence.last(now)).await.unwrap();
+            let mut events = process.plan_all(kind, cadence.last(now)).await.unwrap();
+            // Sweeps in the order of the release before: by mapping, whatever their connection.
+            events.sort_by_key(|event| match event {
+                Event::EvidenceSweep(sweep) => Some(sweep.mapping_id),
+                _ => None,
+            });
             for event in events {
                 let Event::EvidenceSweep(sweep) = &event else {
                     let end = process.handle(&event, 1).await;

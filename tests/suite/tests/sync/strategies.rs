@@ -161,7 +161,9 @@ impl Scene {
     /// Sweeps everything that the present tick plans, and moves on to the next tick.
     async fn sweep(&self) -> Vec<EventEnd> {
         let mut ends = Vec::new();
-        for event in self.planned().await {
+        let mut planned = self.planned().await;
+        planned.sort_by_key(Event::starts_at);
+        for event in planned {
             ends.push(self.integration.handle(&event, 1).await);
         }
         self.clock.advance(Duration::hours(6));

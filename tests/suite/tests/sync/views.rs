@@ -5,6 +5,8 @@ use std::sync::Arc;
 use regentra_evidence::{Coverage, SignalKind, Status};
 use regentra_sync::{
     Choice, Disconnect, Discover, ErrorKind, Integration, MapOrganization, TestSavedConnection,
+    host::Policy,
+    model::StrategyChoice,
     store::{Decision, MappingFilter, MappingPage},
     views::{Card, Finding, PublicSignal, Views},
 };
@@ -21,7 +23,10 @@ on_every_store!(
 );
 
 fn reader(host: &Host) -> Views {
-    Views::new(Arc::clone(&host.store)).clock(Arc::new(host.clock.clone()))
+    // As the host of the tests has it.
+    let alone = Policy::default().sweep_strategy(StrategyChoice::PerCustomer);
+    let views = Views::new(Arc::clone(&host.store)).clock(Arc::new(host.clock.clone()));
+    views.policy(alone)
 }
 
 async fn a_process_without_keys_reads_what_one_with_keys_reads(host: Host) {
