@@ -313,7 +313,7 @@ impl PartReader for Lists<'_> {
             ended.outcome = PartOutcome::Lossy;
         }
         let is_unknown = self.habit == OrganizationListHabit::Unknown && part.len() > 1;
-        // Nobody knows yet whether the list is honoured: one organization with devices is read alone.
+        // Nobody knows yet whether the list is honoured: whatever has no device is read alone, and one that has some.
         let mut looked_at = 1;
         for (member, mut listing) in read {
             listing.list.malformed_rows += lost;
@@ -326,7 +326,7 @@ impl PartReader for Lists<'_> {
                 .get(member)
                 .map_or(0, |(_, known)| *known);
             // It had devices and has none: alone it may have.
-            let is_gone = listing.own.is_empty() && known > 0;
+            let is_gone = listing.own.is_empty() && (known > 0 || is_unknown);
             let is_sample = is_unknown && looked_at > 0 && !listing.own.is_empty();
             if part.len() > 1 && (is_gone || is_sample) {
                 looked_at -= i32::from(is_sample);
