@@ -506,15 +506,15 @@ impl Integration {
         };
         let mut outcomes = Vec::with_capacity(pass.mappings.len());
         for mapping in pass.mappings {
-            let list = lists.remove(&mapping.external_org_id);
-            let list = list.unwrap_or_else(|| Err(not_listed()));
-            let listed = list.map(|list| ListedDevices {
+            let read = lists.remove(&mapping.external_org_id);
+            let read = read.unwrap_or_else(|| Err(not_listed()));
+            let listed = read.map(|list| ListedDevices {
                 list: list.strip_nul(),
                 settings: settings.guard(credential.id),
             });
             let id = mapping.id;
-            let last = last.get(&run_of(credential.id, id));
-            let outcome = self.write_listed(run, mapping, listed, last, started_at);
+            let before = last.get(&run_of(credential.id, id));
+            let outcome = self.write_listed(run, mapping, listed, before, started_at);
             outcomes.push((id, outcome.await));
         }
         Ok((outcomes, counts.requests, reading))
