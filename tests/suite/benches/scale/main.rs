@@ -25,7 +25,7 @@ use regentra_sync::{
     SweepOutcome, SyncAssets, SyncOutcome,
     host::{Clock as _, ManualClock, StoreClock},
     model::{Actor, ComplianceOrgId, CredentialId, EventId, MspOrgId, RegionKey},
-    schedule::{Cadence, PlanKind},
+    schedule::{Cadence, Event, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, Store},
 };
@@ -189,11 +189,19 @@ async fn story(database: &Database, arguments: &Arguments) -> anyhow::Result<()>
 }
 
 /// Plans a tick page by page, and keeps no page.
+/// How many syncs or sweeps an event stands for.
+fn sweeps_of(event: &Event) -> usize {
+    match event {
+        Event::SweepGroup(group) => group.sweeps.len(),
+        _ => 1,
+    }
+}
+
 async fn count_planned(integration: &Integration, kind: PlanKind) -> anyhow::Result<usize> {
     let (mut planned, mut from) = (0, None);
     loop {
         let page = integration.plan(kind, NOW, from).await?;
-        planned += page.events.len();
+        planned += page.events.iter().map(sweeps_of).sum::<usize>();
         from = page.next;
         if from.is_none() {
             return Ok(planned);
