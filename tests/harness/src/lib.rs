@@ -26,6 +26,7 @@
 pub mod authorization;
 pub mod canaries;
 pub mod history;
+pub mod in_process;
 pub mod log;
 pub mod plan;
 pub mod postgres;

@@ -4,40 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use ninjaone_client::devices::DevicesParams;
 use ninjaone_client::queries::VolumesParams;
 use ninjaone_client::{
     BaseUrl, Client, Credentials, DeviceId, Error, ErrorKind, Pager, RateLimit, RetryPolicy,
-    Transport, TransportError, TransportErrorKind,
 };
 use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{
     ErrorShape, Fault, FaultRule, Malformed, NotAvailable, RetryAfter, Tenant, Trickle,
 };
+use regentra_harness::in_process::InProcess;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use time::macros::datetime;
 
 const DEVICES: i64 = 10_000;
-
-/// The in-process tenant as a transport, so that time can be paused.
-#[derive(Debug)]
-struct InProcess(in_process::Front);
-
-#[async_trait]
-impl Transport for InProcess {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, TransportError> {
-        self.0
-            .call(request)
-            .await
-            .map_err(|_| TransportError::new(TransportErrorKind::Incomplete))
-    }
-}
 
 fn faults() -> Vec<Fault> {
     vec![

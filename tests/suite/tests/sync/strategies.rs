@@ -2,14 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration as Wait};
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use ninjaone_simulator::{
     Clock as TenantClock, CursorHabit, Damage, Fault, FaultRule, Half, Harm, NotAvailable,
     Parameter, Preset, RetryAfter, Shape, Tenant, TenantBuilder, front::in_process,
 };
 use regentra_evidence::SignalKind;
-use regentra_harness::plan::PlanAll as _;
+use regentra_harness::{in_process::InProcess, plan::PlanAll as _};
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, Promote, TestSavedConnection,
     host::{ManualClock, Policy, StoreClock},
@@ -19,7 +17,7 @@ use regentra_sync::{
         StrategyReason, SweepStrategy,
     },
     ninjaone::NinjaOneApi,
-    ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError, TransportErrorKind},
+    ninjaone_client::{RateLimit, RetryPolicy},
     schedule::{Cadence, Event, EventEnd, EventOutcome, PlanKind},
     seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, AuditFilter, AuditPage, MemoryStore, Store},
@@ -28,20 +26,6 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:31 UTC);
-
-#[derive(Debug)]
-struct InProcess(in_process::Front);
-
-#[async_trait]
-impl Transport for InProcess {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, TransportError> {
-        let broken = |_| TransportError::new(TransportErrorKind::Incomplete);
-        self.0.call(request).await.map_err(broken)
-    }
-}
 
 /// A host over a tenant, every organization of which is mapped and promoted. Two of them over equal tenants have equal ids.
 struct Scene {
@@ -540,7 +524,7 @@ async fn a_device_that_moves_during_the_pass_counts_where_it_is() {
             .fault(moves.starting_at(request).once());
         let ends = scene.sweep().await;
         assert_eq!(ends[0].outcome, EventOutcome::Done, "{request}");
-        // Whoever had it and whoever has it are as their own sweeps would have found them afterwards.
+        // Both customers stand as their own sweeps would have found them after the move.
         let alone = {
             let tenant = tenant(6, 8, 6).build();
             let scene = Scene::new(tenant, StrategyChoice::PerCustomer).await;

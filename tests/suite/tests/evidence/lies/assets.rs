@@ -7,6 +7,7 @@ use ninjaone_client::organizations::OrganizationsParams;
 use ninjaone_client::{BaseUrl, Lane, OrganizationId, RateLimit};
 use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{Damage, Fault, FaultRule, Harm, OddName, Preset, Shape, Tenant};
+use regentra_harness::in_process::InProcess;
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, SyncCompany,
     host::{ManualClock, Policy, StoreClock},
@@ -20,7 +21,7 @@ use regentra_sync::{
 };
 use uuid::Uuid;
 
-use crate::lies::scene::{InProcess, NOW, Scene, retry, run};
+use crate::lies::scene::{NOW, Scene, retry, run};
 
 fn live(front: in_process::Front) -> NinjaOneApi {
     NinjaOneApi::new()

@@ -5,15 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use ninjaone_client::{
-    BaseUrl, Client, ClientBuilder, Credentials, Error, RateLimit, RetryPolicy, Transport,
-    TransportError, TransportErrorKind,
-};
+use ninjaone_client::{BaseUrl, Client, ClientBuilder, Credentials, Error, RateLimit, RetryPolicy};
 use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{Clock, FaultRule, Tenant, TenantBuilder};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules, Signal, SignalKind, Status};
+use regentra_harness::in_process::InProcess;
 use regentra_sync::{
     model::{ComplianceOrgId, CustomFields, OrganizationId},
     ninjaone::{AssessmentRequest, Collected, read_reports},
@@ -23,21 +19,6 @@ use time::{OffsetDateTime, macros::datetime};
 use tokio::runtime::Runtime;
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
-
-/// The in-process tenant as a transport, so that time can be paused.
-#[derive(Debug)]
-pub(crate) struct InProcess(pub(crate) in_process::Front);
-
-#[async_trait]
-impl Transport for InProcess {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, TransportError> {
-        let broken = |_| TransportError::new(TransportErrorKind::Incomplete);
-        self.0.call(request).await.map_err(broken)
-    }
-}
 
 /// A runtime of paused time: pauses between retries cost nothing.
 fn paused() -> Runtime {
