@@ -337,7 +337,7 @@ async fn after_a_disconnect_between_two_commits_of_a_group_nothing_more_is_writt
     let ends = swept(&process, &group).await;
     assert_eq!(ends, first_and("committed", "Superseded(Credential)"));
     assert_eq!(written(&host, &group).await, [true, false, false, false]);
-    // The first is told of its sweep and of the disconnect, the others of that alone.
+    // The trail of the first customer has its sweep and the disconnect, those of the others the disconnect alone.
     for (place, event) in group.events().enumerate() {
         let trail = host.customer_audit(event.customer_compliance_org_id).await;
         let is_disconnect = |details| matches!(details, &AuditDetails::Disconnected { .. });
