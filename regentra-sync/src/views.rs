@@ -29,6 +29,7 @@ use crate::{
     store::Store,
 };
 
+pub(crate) use self::connection_status::strategy_of;
 pub(crate) use self::diagnose::Acting;
 pub use self::{
     asset_doubts::{AssetDoubt, Doubt, DoubtCounts},

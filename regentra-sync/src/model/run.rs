@@ -122,6 +122,30 @@ pub struct RunSubject {
     pub mapping: Option<MappingId>,
 }
 
+impl RunSubject {
+    /// A run of one mapped organization.
+    pub(crate) const fn of_mapping(
+        kind: RunKind,
+        credential: CredentialId,
+        mapping: MappingId,
+    ) -> Self {
+        Self {
+            kind,
+            credential,
+            mapping: Some(mapping),
+        }
+    }
+
+    /// A run of a connection as a whole.
+    pub(crate) const fn of_connection(kind: RunKind, credential: CredentialId) -> Self {
+        Self {
+            kind,
+            credential,
+            mapping: None,
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]

@@ -11,7 +11,7 @@ use ninjaone_client::{
 use super::{
     facts::asset::{self, APPROVAL_STATUS, Listed},
     group::{DeviceLists, DeviceListsRequest, GroupCounts},
-    halves::{PartEnd, PartOutcome, PartReader, Spending, read_by_halves},
+    halves::{PartEnd, PartOutcome, PartReader, Spending, devices_of, left_over, read_by_halves},
     reading,
     reports::detailed_devices,
 };
@@ -197,7 +197,7 @@ pub(super) async fn read_device_lists(
     let finished = lists.members.into_iter().map(|member| match member {
         Member::Listed(listing) => Ok(listing.finish()),
         Member::Failed(error) => Err(error),
-        Member::Waiting => Err(not_read()),
+        Member::Waiting => Err(left_over()),
     });
     let of = request.organizations.iter().map(|(of, _)| *of);
     Ok(DeviceLists {
@@ -206,28 +206,12 @@ pub(super) async fn read_device_lists(
     })
 }
 
-fn not_read() -> Error {
-    let message = "answers for many organizations were not whole, and the requests that may be spent on reading again are spent: this \
-                   organization is synced in another run";
-    Error::new(
-        crate::error::ErrorKind::Ninjaone(Vendor::Truncated),
-        message,
-    )
-}
-
 impl Lists<'_> {
     fn filter(&self, part: &[usize]) -> DeviceFilter {
-        let organizations = part
-            .iter()
-            .filter_map(|of| self.request.organizations.get(*of));
-        let mut organizations = organizations.map(|(id, _)| *id);
-        if part.len() == 1 {
-            return organizations
-                .next()
-                .map(DeviceFilter::organization)
-                .unwrap_or_default();
-        }
-        DeviceFilter::organization_in(organizations)
+        let all = self.request.organizations;
+        let organizations = part.iter().filter_map(|of| all.get(*of));
+        let organizations: Vec<_> = organizations.map(|(id, _)| *id).collect();
+        devices_of(&organizations)
     }
 
     fn listed(&self) -> Vec<usize> {

@@ -23,14 +23,15 @@ use super::{
     assessment::{Assessment, AssessmentRequest},
     evaluation::{CustomerEvaluation, DeviceRoll, OwnRow, ReportRow},
     group::{GroupAssessment, GroupCounts, GroupMember, GroupRequest},
-    halves::{PartEnd, PartOutcome, PartReader, Spending, read_by_halves},
+    halves::{PartEnd, PartOutcome, PartReader, Spending, devices_of, left_over, read_by_halves},
     reading,
     reports::{
-        Asked, OfOne, Rows, detailed_devices, read_report, read_reports, reports_besides_devices,
+        Asked, Called, OfOne, Rows, call_roll, detailed_devices, read_report, read_reports,
+        reports_besides_devices,
     },
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     model::{OrganizationListHabit, Report, SweepStrategy},
 };
 
@@ -215,20 +216,12 @@ impl<'r> GroupPass<'r> {
 
     /// Which devices a part of the members is asked for by.
     fn filter(&self, part: &[usize]) -> DeviceFilter {
-        let mut organizations = part
-            .iter()
-            .filter_map(|of| self.request(*of))
-            .map(|of| of.organization);
-        match part.len() {
-            1 => organizations
-                .next()
-                .map(DeviceFilter::organization)
-                .unwrap_or_default(),
-            all if all == self.requests.len() && self.strategy == SweepStrategy::WholeTenant => {
-                DeviceFilter::default()
-            }
-            _ => DeviceFilter::organization_in(organizations),
+        if part.len() > 1 && !self.is_listed(part) {
+            return DeviceFilter::default();
         }
+        let organizations = part.iter().filter_map(|of| self.request(*of));
+        let organizations: Vec<_> = organizations.map(|of| of.organization).collect();
+        devices_of(&organizations)
     }
 
     /// Whether a part is asked for by a list of organizations.
@@ -304,12 +297,6 @@ impl<'r> GroupPass<'r> {
     }
 }
 
-fn left_over() -> Error {
-    let message = "answers for many customers were not whole, and the requests that may be spent on reading again are spent: this customer is \
-                   read in another pass";
-    Error::new(ErrorKind::Ninjaone(Vendor::Truncated), message).retryable(true)
-}
-
 /// The device list: who belongs to whom.
 struct RollCall<'p, 'r> {
     pass: &'p mut GroupPass<'r>,
@@ -354,32 +341,19 @@ impl RollCall<'_, '_> {
             return PartEnd::new(0, PartOutcome::Whole);
         };
         let before = self.looks.remove(&member);
-        let mut pages = detailed_devices(
-            pass.client,
-            DeviceFilter::organization(request.organization),
-        );
-        let mut roll = DeviceRoll::new(request);
-        let end = loop {
-            match pages.next_page().await {
-                Ok(Some(page)) => {
-                    roll.page(page.malformed.len(), &page.repaired);
-                    page.rows.iter().for_each(|row| roll.observe(row));
-                    if roll.is_cut() {
-                        break None;
-                    }
-                }
-                Ok(None) => break pages.completeness(),
-                Err(error) => {
-                    let kind = error.kind();
-                    pass.set(member, Member::Left(error.into()));
-                    return PartEnd::new(
-                        u64::from(pages.pages_so_far()) + 1,
-                        PartOutcome::Failed(kind),
-                    );
-                }
+        let Called {
+            roll,
+            end,
+            requests,
+        } = call_roll(pass.client, request).await;
+        let end = match end {
+            Ok(end) => end,
+            Err(error) => {
+                let kind = error.kind();
+                pass.set(member, Member::Left(error.into()));
+                return PartEnd::new(requests, PartOutcome::Failed(kind));
             }
         };
-        let requests = u64::from(pages.pages_so_far());
         pass.enrol(member, roll, end);
         let known = pass.evaluation(member);
         let has = known.map_or(0, |known| known.own_rows(Report::Devices));

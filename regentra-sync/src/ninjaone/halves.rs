@@ -4,10 +4,10 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use async_trait::async_trait;
-use ninjaone_client::ErrorKind;
+use ninjaone_client::{DeviceFilter, ErrorKind, OrganizationId};
 
 use super::group::Checkpoint;
-use crate::error::Result;
+use crate::error::{self, Error, Result};
 
 /// After so many failures in a row the server is down: what fails then is not read again, until something is answered. One bad member
 /// of the largest group takes nine.
@@ -15,6 +15,21 @@ const MOST_FAILURES: usize = 12;
 
 /// After so many refusals of lists nothing is asked for by one.
 const MOST_REFUSALS: usize = 2;
+
+/// The devices of these organizations: of one by itself, as it is read alone.
+pub(super) fn devices_of(organizations: &[OrganizationId]) -> DeviceFilter {
+    match organizations {
+        [alone] => DeviceFilter::organization(*alone),
+        many => DeviceFilter::organization_in(many.iter().copied()),
+    }
+}
+
+/// A member that nothing more was read for: the event that is delivered again reads it.
+pub(super) fn left_over() -> Error {
+    let message = "answers for many organizations were not whole, and the requests that may be spent on reading again are spent: this one is \
+                   read in another pass";
+    Error::new(error::ErrorKind::Ninjaone(ErrorKind::Truncated), message).retryable(true)
+}
 
 /// Reads something for a part of the members. A part of one is asked for by its organization alone.
 #[async_trait]
@@ -59,7 +74,7 @@ pub(super) enum PartOutcome {
     Failed(ErrorKind),
 }
 
-/// Whether a request fails alike whoever it is asked for: nothing is learned by asking for fewer.
+/// Whether a request fails in the same way for every member: asking for fewer members shows nothing.
 const fn is_of_everybody(error: ErrorKind) -> bool {
     matches!(
         error,
@@ -75,7 +90,8 @@ const fn is_of_everybody(error: ErrorKind) -> bool {
     )
 }
 
-/// Whether it is mostly a report that nobody may have: two members alone show whether it is that, or one of the others.
+/// Whether the tenant mostly has no such report, or the connection may not read it. Reading two members alone shows whether that is so,
+/// or whether the refusal is about one member.
 const fn is_probed(error: ErrorKind) -> bool {
     matches!(
         error,

@@ -66,7 +66,8 @@ pub async fn read_reports(
     request: AssessmentRequest<'_>,
 ) -> Result<Collected, Error> {
     let filter = DeviceFilter::organization(request.organization);
-    let mut evaluation = read_devices(client, request, filter.clone()).await?;
+    let called = call_roll(client, request).await;
+    let mut evaluation = called.roll.close(called.end?);
     for report in reports_besides_devices(request.custom_fields, request.kinds_in_use) {
         let mut rows = OfOne {
             report,
@@ -80,23 +81,37 @@ pub async fn read_reports(
     Ok(evaluation.finish())
 }
 
-async fn read_devices<'a>(
-    client: &Client,
-    request: AssessmentRequest<'a>,
-    filter: DeviceFilter,
-) -> Result<CustomerEvaluation<'a>, Error> {
-    let mut pages = detailed_devices(client, filter);
+/// The devices of one organization, as its list alone names them.
+pub(super) struct Called<'a> {
+    pub(super) roll: DeviceRoll<'a>,
+    /// How far the list was read; a roll that is cut says so itself.
+    pub(super) end: Result<Option<Completeness>, Error>,
+    pub(super) requests: u64,
+}
+
+/// Reads the device list of one organization.
+pub(super) async fn call_roll<'a>(client: &Client, request: AssessmentRequest<'a>) -> Called<'a> {
+    let mut pages = detailed_devices(client, DeviceFilter::organization(request.organization));
     let mut roll = DeviceRoll::new(request);
-    while let Some(page) = pages.next_page().await? {
-        roll.page(page.malformed.len(), &page.repaired);
-        for row in &page.rows {
-            roll.observe(row);
-            if roll.is_cut() {
-                return Ok(roll.close(None));
+    let end = loop {
+        match pages.next_page().await {
+            Ok(Some(page)) => {
+                roll.page(page.malformed.len(), &page.repaired);
+                page.rows.iter().for_each(|row| roll.observe(row));
+                if roll.is_cut() {
+                    break Ok(None);
+                }
             }
+            Ok(None) => break Ok(pages.completeness()),
+            Err(error) => break Err(error),
         }
+    };
+    let requests = u64::from(pages.pages_so_far()) + u64::from(end.is_err());
+    Called {
+        roll,
+        end,
+        requests,
     }
-    Ok(roll.close(pages.completeness()))
 }
 
 /// The device list, with everything a signal or an asset says of a device.

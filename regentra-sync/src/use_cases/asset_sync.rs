@@ -280,11 +280,7 @@ impl Integration {
         outcome: RunOutcome,
     ) -> RunRecord {
         RunRecord {
-            subject: RunSubject {
-                kind: RunKind::AssetSync,
-                credential,
-                mapping: None,
-            },
+            subject: RunSubject::of_connection(RunKind::AssetSync, credential),
             started_at,
             finished_at: self.now(),
             outcome,
@@ -822,11 +818,7 @@ fn not_listed() -> Error {
 
 /// Whose record the sync of an organization replaces.
 const fn run_of(credential: CredentialId, mapping: MappingId) -> RunSubject {
-    RunSubject {
-        kind: RunKind::AssetSync,
-        credential,
-        mapping: Some(mapping),
-    }
+    RunSubject::of_mapping(RunKind::AssetSync, credential, mapping)
 }
 
 fn being_synced() -> Error {

@@ -90,11 +90,7 @@ impl Integration {
             }
             Err(error) => Err(error),
         };
-        let subject = RunSubject {
-            kind: RunKind::Discovery,
-            credential: credential.id,
-            mapping: None,
-        };
+        let subject = RunSubject::of_connection(RunKind::Discovery, credential.id);
         let record = RunRecord {
             subject,
             started_at,

@@ -704,11 +704,7 @@ impl Integration {
 
 /// Whose record a sweep replaces.
 pub(super) fn run_of(event: &SweepEvent) -> RunSubject {
-    RunSubject {
-        kind: RunKind::EvidenceSweep,
-        credential: event.credential(),
-        mapping: Some(event.mapping_id),
-    }
+    RunSubject::of_mapping(RunKind::EvidenceSweep, event.credential(), event.mapping_id)
 }
 
 fn succeeded_if(answered: bool, failed_reports: BTreeMap<Report, ErrorKind>) -> RunOutcome {

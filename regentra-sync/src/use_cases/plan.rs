@@ -13,16 +13,16 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::Progress,
     model::{
-        Actor, CredentialId, EventId, MappingId, MspOrgId, Report, RunKind, RunOutcome, RunRecord,
+        Actor, CredentialId, EventId, MappingId, MspOrgId, RunKind, RunOutcome, RunRecord,
         RunSubject, StrategyChoice,
     },
-    ninjaone::reports_besides_devices,
-    rules::{FEW_CUSTOMERS, Known, KnownRuns, StrategyPlan, strategy_plan},
+    rules::{FEW_CUSTOMERS, StrategyPlan},
     schedule::{
         Attempt, Event, EventEnd, EventOutcome, GroupedSweep, PlanCursor, PlanKind, PlanPage,
         RequestedSyncEvent, Retry, SweepEvent, SweepGroup, SyncEvent, spread,
     },
     store::ActiveCredential,
+    views::strategy_of,
 };
 
 /// An event that would wait longer than this for the request budget is not begun.
@@ -238,18 +238,18 @@ impl Integration {
         let applied = applied.unwrap_or_default();
         let is_asked = organizations.len() > FEW_CUSTOMERS
             && applied.sweep_strategy != StrategyChoice::PerCustomer;
-        let mut known = KnownRuns::default();
-        if is_asked {
-            let runs = self.views().runs(msp).await?;
-            known = KnownRuns::of(&runs, credential, RunKind::EvidenceSweep, self.now());
-        }
-        let mut reports = vec![Report::Devices];
-        reports.extend(reports_besides_devices(
-            &applied.custom_fields,
-            applied.kinds_in_use,
-        ));
-        let known = Known::of(organizations, reports, known);
-        Ok(strategy_plan(applied.sweep_strategy, &known))
+        let runs = if is_asked {
+            self.views().runs(msp).await?
+        } else {
+            Vec::new()
+        };
+        Ok(strategy_of(
+            organizations,
+            &applied,
+            &runs,
+            credential,
+            self.now(),
+        ))
     }
 
     /// The event that syncs the assets of one mapped organization, because a person asks for it: *Sync With NinjaOne* on a company.
@@ -391,11 +391,7 @@ impl Integration {
 
     async fn handle_requested(&self, event: &RequestedSyncEvent) -> Result<(EventOutcome, bool)> {
         let (msp, credential) = (event.msp_org_id, event.credential());
-        let subject = RunSubject {
-            kind: RunKind::AssetSync,
-            credential,
-            mapping: Some(event.mapping_id),
-        };
+        let subject = RunSubject::of_mapping(RunKind::AssetSync, credential, event.mapping_id);
         let since = event.requested_at.saturating_sub(JUST_SYNCED);
         let runs = self.views().runs(msp).await?;
         let mut of_mapping = runs.iter().filter(|run| run.subject == subject);
@@ -542,27 +538,15 @@ fn last_mapping(event: &Event) -> Option<MappingId> {
 
 /// Whose last run says whether an event may be done.
 fn subject_of(event: &Event) -> RunSubject {
+    let (kind, credential) = (event.kind(), event.credential());
+    let kind = match kind {
+        PlanKind::AssetSync => RunKind::AssetSync,
+        PlanKind::EvidenceSweep => RunKind::EvidenceSweep,
+    };
     match event {
-        Event::AssetSync(event) => RunSubject {
-            kind: RunKind::AssetSync,
-            credential: event.credential(),
-            mapping: None,
-        },
-        Event::EvidenceSweep(event) => RunSubject {
-            kind: RunKind::EvidenceSweep,
-            credential: event.credential(),
-            mapping: Some(event.mapping_id),
-        },
-        Event::RequestedSync(event) => RunSubject {
-            kind: RunKind::AssetSync,
-            credential: event.credential(),
-            mapping: Some(event.mapping_id),
-        },
-        Event::SweepGroup(event) => RunSubject {
-            kind: RunKind::EvidenceSweep,
-            credential: event.credential(),
-            mapping: None,
-        },
+        Event::AssetSync(_) | Event::SweepGroup(_) => RunSubject::of_connection(kind, credential),
+        Event::EvidenceSweep(event) => RunSubject::of_mapping(kind, credential, event.mapping_id),
+        Event::RequestedSync(event) => RunSubject::of_mapping(kind, credential, event.mapping_id),
     }
 }
 

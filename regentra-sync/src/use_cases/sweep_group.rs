@@ -442,11 +442,7 @@ fn not_assessed() -> Error {
 
 /// Whose record the passes of a connection replace.
 const fn subject_of(credential: CredentialId) -> RunSubject {
-    RunSubject {
-        kind: RunKind::EvidenceSweep,
-        credential,
-        mapping: None,
-    }
+    RunSubject::of_connection(RunKind::EvidenceSweep, credential)
 }
 
 /// What a pass read.

@@ -12,13 +12,13 @@ use crate::{
     error::{ErrorKind, Result},
     host::Policy,
     model::{
-        BudgetUsage, CompanyId, ConnectionSettings, Credential, CredentialId, Grant, Mapping,
-        MappingId, MappingState, MspOrgId, NINJAONE_WINDOWS, OrganizationId, PortalCompany,
-        RegionKey, Report, RunKind, RunOutcome, RunRecord, Sensitive, StrategyCosts,
+        AppliedSettings, BudgetUsage, CompanyId, ConnectionSettings, Credential, CredentialId,
+        Grant, Mapping, MappingId, MappingState, MspOrgId, NINJAONE_WINDOWS, OrganizationId,
+        PortalCompany, RegionKey, Report, RunKind, RunOutcome, RunRecord, Sensitive, StrategyCosts,
         StrategyReason, SweepStrategy, TenantView, is_readable,
     },
     ninjaone::reports_besides_devices,
-    rules::{Known, KnownRuns, strategy_plan},
+    rules::{Known, KnownRuns, StrategyPlan, strategy_plan},
 };
 
 /// What an operator's card shows of one region.
@@ -248,6 +248,24 @@ impl Snapshot {
     }
 }
 
+/// How the sweeps of these organizations of a connection are read, by what its last runs have read.
+pub(crate) fn strategy_of(
+    organizations: impl Iterator<Item = MappingId>,
+    settings: &AppliedSettings,
+    runs: &[RunRecord],
+    credential: CredentialId,
+    now: OffsetDateTime,
+) -> StrategyPlan {
+    let known = KnownRuns::of(runs, credential, RunKind::EvidenceSweep, now);
+    let mut reports = vec![Report::Devices];
+    reports.extend(reports_besides_devices(
+        &settings.custom_fields,
+        settings.kinds_in_use,
+    ));
+    let known = Known::of(organizations, reports, known);
+    strategy_plan(settings.sweep_strategy, &known)
+}
+
 fn sweep_cost(
     snapshot: &Snapshot,
     connection: &ConnectionSnapshot,
@@ -264,20 +282,15 @@ fn sweep_cost(
     if promoted.is_empty() {
         return None;
     }
-    let kind = RunKind::EvidenceSweep;
-    let known = KnownRuns::of(
+    let (credential, kind) = (connection.credential.id, RunKind::EvidenceSweep);
+    let promoted = promoted.into_iter();
+    let plan = strategy_of(
+        promoted,
+        &applied,
         &connection.runs,
-        connection.credential.id,
-        kind,
+        credential,
         snapshot.now,
     );
-    let mut reports = vec![Report::Devices];
-    reports.extend(reports_besides_devices(
-        &applied.custom_fields,
-        applied.kinds_in_use,
-    ));
-    let known = Known::of(promoted.into_iter(), reports, known);
-    let plan = strategy_plan(applied.sweep_strategy, &known);
     let sweeps = connection
         .runs
         .iter()
