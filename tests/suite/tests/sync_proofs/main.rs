@@ -1,5 +1,4 @@
-//! The sync's promises, proven over stores: every law on a store written from the documentation, crashes, tenancies, and random
-//! histories against a small model.
+//! The sync's promises, proven over stores: crashes, tenancies, and random histories against a small model.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,7 +10,6 @@
 
 mod crashes;
 mod dice;
-mod fourth_store;
 mod histories;
 mod on_sqlite;
 mod release_before;
