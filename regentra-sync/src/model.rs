@@ -13,6 +13,7 @@ mod custom_field;
 pub(crate) mod error_kind;
 mod evidence_chain;
 mod evidence_head;
+mod hex_digest;
 mod id;
 mod keyed;
 mod listing;
@@ -59,6 +60,7 @@ pub use self::{
         EvidenceRow, TimeFault, chain_start, chain_subject, mapping_of, verify_times,
     },
     evidence_head::{AnchoringFailure, EvidenceHead, EvidenceRoot},
+    hex_digest::MalformedDigest,
     id::{EventId, Version},
     keyed::{DeviceDigester, Field},
     listing::{Contact, DeviceList, ListedDevice, ListedOrganization, OrganizationList},

@@ -1,11 +1,10 @@
 //! The NinjaOne credential of an MSP: one per region, sealed.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
+    hex_digest::hex_digest,
     id::{Version, counter, derive, opaque_id},
     region::RegionKey,
     tenant::MspOrgId,
@@ -34,30 +33,10 @@ counter! {
     Generation
 }
 
-/// A keyed fingerprint (HMAC-SHA-256, lower-case hex) of (host, client id): finds a client id that is connected twice
-/// without revealing it, and keys the request budget of that NinjaOne tenant.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Fingerprint(String);
-
-impl Fingerprint {
-    /// The fingerprint with this text, as a store kept it.
-    #[must_use]
-    pub fn from_hex(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for stores.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Fingerprint(..)")
-    }
+hex_digest! {
+    /// A keyed fingerprint (HMAC-SHA-256, lower-case hex) of (host, client id): finds a client id that is connected twice
+    /// without revealing it, and keys the request budget of that NinjaOne tenant.
+    Fingerprint
 }
 
 /// How access was granted.

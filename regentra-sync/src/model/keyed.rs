@@ -87,7 +87,7 @@ impl Keyring {
     #[must_use]
     pub fn fingerprint(&self, host: &str, client_id: &SecretString) -> Fingerprint {
         let parts = [host.as_bytes(), client_id.expose_secret().as_bytes()];
-        Fingerprint::from_hex(crate::hex::encode(&self.digest("fingerprint", &parts)))
+        Fingerprint::from_bytes(self.digest("fingerprint", &parts))
     }
 
     /// What turns this credential's device ids into keyed ones.
@@ -108,10 +108,7 @@ impl DeviceDigester {
     /// The keyed id of this NinjaOne device.
     #[must_use]
     pub fn digest(&self, device: DeviceId) -> DeviceDigest {
-        DeviceDigest::from_hex(crate::hex::encode(&hmac_sha256(
-            &*self.key,
-            &[&device.get().to_be_bytes()],
-        )))
+        DeviceDigest::from_bytes(hmac_sha256(&*self.key, &[&device.get().to_be_bytes()]))
     }
 }
 

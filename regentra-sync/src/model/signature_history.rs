@@ -9,40 +9,17 @@
 //! its state is unknown, a report failed) neither starts nor resets anything. What is known of a device is forgotten when neither
 //! the organization nor its assets have it, and a disconnect or an un-mapping purges it all.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use ninjaone_client::DeviceId;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{ahead::is_ahead, keyed::DeviceDigester};
+use super::{ahead::is_ahead, hex_digest::hex_digest, keyed::DeviceDigester};
 
-/// A device as the signature history knows it: HMAC-SHA-256 of (credential, device id), lower-case hex.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct DeviceDigest(String);
-
-impl DeviceDigest {
-    /// The digest with this text, as a store kept it.
-    #[must_use]
-    pub fn from_hex(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for stores.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for DeviceDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DeviceDigest(..)")
-    }
+hex_digest! {
+    /// A device as the signature history knows it: HMAC-SHA-256 of (credential, device id), lower-case hex.
+    DeviceDigest
 }
 
 /// What a device's signatures were last seen to be.

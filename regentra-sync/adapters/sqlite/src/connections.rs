@@ -460,7 +460,7 @@ fn credential(row: &SqliteRow) -> Result<Credential> {
         region: RegionKey::from_stored(row.text("region")?),
         grant: row.named("grant_name", Grant::from_name)?,
         secrets,
-        fingerprint: Fingerprint::from_hex(row.text("fingerprint")?),
+        fingerprint: row.named("fingerprint", |text| Fingerprint::parse(text).ok())?,
         view: row.named("tenant_view", TenantView::from_name)?,
         lost_organizations: row.count("lost_organizations")?,
         is_active: row.value("is_active")?,

@@ -567,7 +567,7 @@ async fn signature_history(
     .fetch_all(connection)
     .await?;
     let entry = |row: &SqliteRow| {
-        let device = DeviceDigest::from_hex(row.text("device_digest")?);
+        let device = row.named("device_digest", |text| DeviceDigest::parse(text).ok())?;
         let state = row.named("state", SignatureState::from_name)?;
         let since = row.time("since")?;
         Ok((device, SignatureRecord { state, since }))

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, error::Error as _, fs, path::Path, sync::Arc};
 use regentra_sync::{
     Integration,
     model::{
-        ComplianceOrgId, CredentialId, Fingerprint, LeaseKey, MappingId, MspOrgId,
+        ComplianceOrgId, CredentialId, EventId, Fingerprint, LeaseKey, MappingId, MspOrgId,
         NINJAONE_WINDOWS, RunKind, RunOutcome, RunRecord, RunSubject, Spend, WorkerId,
     },
     ninjaone::NinjaOneApi,
@@ -28,6 +28,9 @@ use uuid::Uuid;
 
 /// No clock that is right shows it while this is tested.
 const AHEAD: OffsetDateTime = datetime!(2100-01-01 00:00 UTC);
+
+/// A digest, such as stores have kept in every version.
+const FINGERPRINT: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfefff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
 
 async fn execute(path: &Path, sql: &str) -> Result<(), sqlx::Error> {
     let options = SqliteConnectOptions::new()
@@ -334,9 +337,9 @@ async fn a_database_of_an_older_release_keeps_every_row_and_the_running_ages_of_
     let blob = |number: u128| format!("x'{}'", id(number).simple());
     let (msp, mapping, credential, asset, company) = (blob(1), blob(2), blob(3), blob(4), blob(5));
     let rows = format!(
-        "INSERT INTO signature (msp, mapping, device, first_seen_at) VALUES ({msp}, {mapping}, 'd', 5000000);\
+        "INSERT INTO signature (msp, mapping, device, first_seen_at) VALUES ({msp}, {mapping}, '{FINGERPRINT}', 5000000);\
          INSERT INTO credential (msp, id, region, \"grant\", fingerprint, is_active, generation, secrets_version, connected_at) \
-         VALUES ({msp}, {credential}, 'us', 'authorization_code', 'f', 1, 1, 1, 0);\
+         VALUES ({msp}, {credential}, 'us', 'authorization_code', '{FINGERPRINT}', 1, 1, 1, 0);\
          INSERT INTO asset (msp, id, company, external_source, external_id, status, name, version, created_at, updated_at) \
          VALUES ({msp}, {asset}, {company}, 'level', '7', 'ACTIVE', 'PC', 1, 0, 0);"
     );
@@ -410,7 +413,7 @@ async fn written_ahead(path: &Path) {
     );
     let rows = format!(
         "INSERT INTO credential (msp, id, region, \"grant\", fingerprint, is_active, generation, secrets_version, connected_at) \
-         VALUES ({msp}, {credential}, 'us', 'client_credentials', 'f', 1, 1, 1, 0);\
+         VALUES ({msp}, {credential}, 'us', 'client_credentials', '{FINGERPRINT}', 1, 1, 1, 0);\
          INSERT INTO company (msp, id, name, converted_to, created_at) VALUES ({msp}, {company}, 'n', {customer}, 0);\
          INSERT INTO mapping (msp, id, credential, external_org_id, name, state, company, version, discovered_at) \
          VALUES ({msp}, {mapping}, {credential}, 1, 'n', 'mapped', {company}, 1, 0);\
@@ -420,7 +423,7 @@ async fn written_ahead(path: &Path) {
          INSERT INTO run VALUES ({msp}, '{subject}', '{record}');\
          INSERT INTO lease VALUES ({msp}, 'evidence_sweep:{customer_id}', x'{worker}', 4, {ahead});\
          INSERT INTO ticket_tick VALUES ({msp}, {ahead}, 1, 20, 0);\
-         INSERT INTO request (tenant, started_at) SELECT 'f', {ahead} FROM json_each('[1, 2, 3, 4, 5]');",
+         INSERT INTO request (tenant, started_at) SELECT '{FINGERPRINT}', {ahead} FROM json_each('[1, 2, 3, 4, 5]');",
         customer_id = Uuid::from_u128(9),
         worker = Uuid::from_u128(8).simple(),
     );
@@ -444,7 +447,7 @@ async fn a_database_of_the_release_before_whose_clock_ran_ahead_migrates_ignores
     );
     assert_eq!(store.current_signals(customer, now).await.unwrap(), []);
     assert_eq!(store.signals_ahead(customer).await.unwrap().len(), 1);
-    let tenant = Fingerprint::from_hex("f");
+    let tenant = Fingerprint::parse(FINGERPRINT).unwrap();
     let usage = store.budget_usage(&tenant).await.unwrap();
     assert_eq!((usage.last_hour, usage.ahead), (5, 5));
 
@@ -545,9 +548,9 @@ async fn a_database_of_the_release_before_settings_keeps_its_rows_and_has_decide
     let credential = blob(3);
     let rows = format!(
         "INSERT INTO credential (msp, id, region, \"grant\", client_id, fingerprint, is_active, generation, secrets_version, \
-         connected_at) VALUES ({msp}, {credential}, 'us', 'client_credentials', 'sealed', 'f', 1, 7, 3, 5000000);\
+         connected_at) VALUES ({msp}, {credential}, 'us', 'client_credentials', 'sealed', '{FINGERPRINT}', 1, 7, 3, 5000000);\
          INSERT INTO credential (msp, id, region, \"grant\", fingerprint, is_active, generation, secrets_version, connected_at, \
-         disconnected_at) VALUES ({msp}, {gone}, 'eu', 'authorization_code', 'g', 0, 2, 1, 1000000, 2000000);\
+         disconnected_at) VALUES ({msp}, {gone}, 'eu', 'authorization_code', '{FINGERPRINT}', 0, 2, 1, 1000000, 2000000);\
          INSERT INTO company (msp, id, name, converted_to, created_at) VALUES ({msp}, {company}, 'n', {customer}, 3000000);"
     );
     execute(&path, &rows).await.unwrap();
@@ -601,6 +604,36 @@ async fn settings_that_are_no_json_object_are_damage_and_name_their_column() {
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);
         let text = format!("{error} {error:?}");
         assert!(text.contains(column) && !text.contains("secret"), "{text}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn digests_that_are_not_64_hexadecimal_digits_are_damage_and_name_their_column() {
+    use regentra_sync::store::Connections as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.db");
+    let store = SqliteStore::migrate(&path).await.unwrap();
+    let world = World::new(&store, 1).await;
+    world.sweep("a", 1).await;
+    for (table, column) in [
+        ("signature_history", "device_digest"),
+        ("credentials", "fingerprint"),
+    ] {
+        let damage = format!("UPDATE {table} SET {column} = 'SECRET' || substr({column}, 7)");
+        execute(&path, &damage).await.unwrap();
+        let credentials = store.credentials(world.msp).await.map(drop);
+        let event = EventId::from_uuid(Uuid::from_u128(8));
+        let (customer, mapping) = (world.customer, world.mapping.id);
+        let state = store.sweep_state(world.msp, customer, mapping, event, AHEAD);
+        let error = match column {
+            "fingerprint" => credentials.unwrap_err(),
+            _ => state.await.unwrap_err(),
+        };
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(column) && !text.contains("SECRET"), "{text}");
     }
     store.close().await;
 }

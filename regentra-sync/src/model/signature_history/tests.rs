@@ -6,7 +6,7 @@ use super::*;
 const START: OffsetDateTime = datetime!(2026-10-01 06:30 UTC);
 
 fn device() -> DeviceDigest {
-    DeviceDigest::from_hex("d")
+    DeviceDigest::from_bytes([0xd; 32])
 }
 
 /// Sweeps day by day: out of date (`true`), up to date (`false`), or not seen. Since when the device is out of date, as days

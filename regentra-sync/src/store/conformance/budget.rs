@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use time::{Duration, OffsetDateTime};
 
-use super::world::at;
+use super::world::{at, digest_of};
 use crate::{
     host::ManualClock,
     model::{BudgetUsage, Fingerprint, Spend, Window},
@@ -22,7 +22,7 @@ const WINDOWS: [Window; 2] = [
 ];
 
 fn tenant() -> Fingerprint {
-    Fingerprint::from_hex("tenant")
+    Fingerprint::from_bytes(digest_of("tenant"))
 }
 
 fn second(seconds: i64) -> OffsetDateTime {
@@ -155,7 +155,7 @@ pub async fn budgets_of_tenants_are_apart(store: &dyn Store, clock: &ManualClock
         spend((store, clock), 0).await,
         Spend::Exhausted { .. }
     ));
-    let other = Fingerprint::from_hex("other");
+    let other = Fingerprint::from_bytes(digest_of("other"));
     assert_eq!(store.spend(&other, &WINDOWS).await.unwrap(), Spend::Granted);
     let usage = store.budget_usage(&other).await.unwrap();
     assert_eq!(

@@ -8,7 +8,7 @@ use super::{
     anchors::root,
     connections::{pending, rewriting},
     evidence::commit_one,
-    world::{World, at, committed, credential, mapping},
+    world::{World, at, committed, credential, digest_of, mapping},
 };
 use crate::{
     host::ManualClock,
@@ -648,7 +648,7 @@ pub async fn a_commit_behind_the_last_record_is_refused(store: &dyn Store, clock
 
 pub async fn a_clock_that_ran_ahead(store: &dyn Store, clock: &ManualClock) {
     let world = World::new(store, 1).await;
-    let (tenant, ahead) = (Fingerprint::from_hex("tenant"), at(20 * DAY));
+    let (tenant, ahead) = (Fingerprint::from_bytes(digest_of("tenant")), at(20 * DAY));
     // Everything of a machine twenty days ahead, its store's clock included: it is as all were before stores refused such times.
     clock.set(ahead);
     let passed = commit_one(&world, "ahead", 20 * DAY, Status::Pass).await;
@@ -727,7 +727,7 @@ pub async fn a_clock_that_ran_behind(store: &dyn Store, clock: &ManualClock) {
     );
     // Leases and requests that were stamped behind are over when the clock is right.
     let (tenant, worker) = (
-        Fingerprint::from_hex("tenant"),
+        Fingerprint::from_bytes(digest_of("tenant")),
         WorkerId::from_uuid(uuid::Uuid::from_u128(7)),
     );
     let key = LeaseKey::Discovery(world.credential.id);
@@ -746,7 +746,10 @@ pub async fn a_clock_that_ran_behind(store: &dyn Store, clock: &ManualClock) {
 
 pub async fn two_processes_ten_minutes_apart(store: &dyn Store, clock: &ManualClock) {
     let world = World::new(store, 1).await;
-    let (tenant, length) = (Fingerprint::from_hex("tenant"), Duration::minutes(5));
+    let (tenant, length) = (
+        Fingerprint::from_bytes(digest_of("tenant")),
+        Duration::minutes(5),
+    );
     let key = LeaseKey::Discovery(world.credential.id);
     let worker = |n| WorkerId::from_uuid(uuid::Uuid::from_u128(n));
     clock.set(at(60));

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use time::Duration;
 
-use super::world::{World, at, committed, credential, secrets};
+use super::world::{World, at, committed, credential, digest_of, secrets};
 use crate::{
     host::ManualClock,
     model::{
@@ -715,7 +715,7 @@ pub async fn expired_authorizations_are_forgotten_when_the_next_is_begun_or_take
         .await
         .unwrap();
     clock.set(at(20));
-    let nothing = StateDigest::from_hex("nobody's");
+    let nothing = StateDigest::from_bytes(digest_of("nobody's"));
     let none = store.take_authorization(one.msp, &nothing, at(20)).await;
     assert_eq!(none.unwrap(), None);
     clock.set(at(1));
@@ -751,7 +751,7 @@ pub async fn a_disconnect_forgets_the_authorizations_under_way_for_its_region(
 
 pub(super) fn pending(state: &str, region: &str, expires_at: i64) -> PendingAuthorization {
     PendingAuthorization {
-        state: StateDigest::from_hex(state),
+        state: StateDigest::from_bytes(digest_of(state)),
         region: RegionKey::from_stored(region),
         sealed: Sealed::from_stored(format!("1.k.{state}")),
         expires_at: at(expires_at),

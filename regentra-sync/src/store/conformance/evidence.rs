@@ -4,7 +4,7 @@ use futures_util::future::join;
 use regentra_evidence::{SIGNAL_LIFETIME, SignalKind, Status, verify_chain};
 use time::Duration;
 
-use super::world::{World, at, committed, signal};
+use super::world::{World, at, committed, digest_of, signal};
 use crate::{
     host::{Clock as _, ManualClock},
     model::{
@@ -392,7 +392,7 @@ pub async fn the_signature_history_keeps_states_and_forgets_devices(store: &dyn 
     use SignatureState::{OutOfDate, OutOfDateAtFirst, UpToDate};
 
     let world = World::new(store, 1).await;
-    let device = |name: &str| DeviceDigest::from_hex(name);
+    let device = |name: &str| DeviceDigest::from_bytes(digest_of(name));
     let sweep = |label: &'static str, changes: SignatureChanges| {
         let world = &world;
         async move {

@@ -4,6 +4,7 @@ use regentra_evidence::{
     FactsDigest, Hash256, HeadSigner, KeyId, Rules, Signal, SignalKind, Status,
 };
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
@@ -497,7 +498,7 @@ impl<'a> World<'a> {
             first_evidence_synced_at: Some(at(minutes)),
             signatures: SignatureChanges {
                 changed: SignatureHistory::from([(
-                    crate::model::DeviceDigest::from_hex("d1"),
+                    crate::model::DeviceDigest::from_bytes(digest_of("d1")),
                     SignatureRecord {
                         state: SignatureState::OutOfDate,
                         since: at(minutes),
@@ -638,12 +639,18 @@ impl<'a> World<'a> {
     }
 }
 
+/// The bytes of a digest that stands for this name.
+#[must_use]
+pub fn digest_of(name: &str) -> [u8; 32] {
+    Sha256::digest(name).into()
+}
+
 /// A credential as connecting would make it.
 #[must_use]
 pub fn credential(msp: MspOrgId, region: RegionKey, number: u128) -> Credential {
     Credential {
         id: CredentialId::of(msp, &region),
-        fingerprint: Fingerprint::from_hex(format!("fingerprint of {number} in {region}")),
+        fingerprint: Fingerprint::from_bytes(digest_of(&format!("{number} in {region}"))),
         region,
         grant: Grant::ClientCredentials,
         view: TenantView::Part,

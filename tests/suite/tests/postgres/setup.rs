@@ -19,6 +19,9 @@ use regentra_sync_postgres::{PostgresStore, SCHEMA_VERSION, migrate};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
+/// A digest, such as stores have kept in every version.
+const FINGERPRINT: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfefff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
+
 fn said(error: &StoreError) -> String {
     error.source().unwrap().to_string()
 }
@@ -409,7 +412,7 @@ async fn written_ahead() -> Database {
     let rows = format!(
         "INSERT INTO regentra_sync.credentials (msp_org_id, credential_id, region, grant_name, fingerprint, is_active, \
          generation, secrets_version, connected_at) \
-         VALUES ({msp}, {credential}, 'us', 'client_credentials', 'f', true, 1, 1, 'epoch');\
+         VALUES ({msp}, {credential}, 'us', 'client_credentials', '{FINGERPRINT}', true, 1, 1, 'epoch');\
          INSERT INTO regentra_sync.companies VALUES ({msp}, {company}, 'n', {customer}, 'epoch');\
          INSERT INTO regentra_sync.mappings (msp_org_id, mapping_id, credential_id, external_org_id, name, state, company_id, \
          version, discovered_at) VALUES ({msp}, {mapping}, {credential}, 1, 'n', 'mapped', {company}, 1, 'epoch');\
@@ -424,7 +427,7 @@ async fn written_ahead() -> Database {
          '{{\"outcome\": \"succeeded\"}}', 9);\
          INSERT INTO regentra_sync.leases VALUES ({msp}, 'evidence_sweep:{subject}', {worker}, 4, '{AHEAD}');\
          INSERT INTO regentra_sync.ticket_ticks VALUES ({msp}, '{AHEAD}', 1, 20, 0);\
-         INSERT INTO regentra_sync.requests SELECT 'f', '{AHEAD}' FROM generate_series(1, 5);",
+         INSERT INTO regentra_sync.requests SELECT '{FINGERPRINT}', '{AHEAD}' FROM generate_series(1, 5);",
         expires = signal.expires_at,
     );
     let mut superuser = database.connect(SUPERUSER).await;
@@ -445,7 +448,7 @@ async fn a_database_of_the_release_before_whose_clock_ran_ahead_migrates_ignores
     );
     assert_eq!(store.current_signals(customer, now).await.unwrap(), []);
     assert_eq!(store.signals_ahead(customer).await.unwrap().len(), 1);
-    let tenant = Fingerprint::from_hex("f");
+    let tenant = Fingerprint::parse(FINGERPRINT).unwrap();
     let usage = store.budget_usage(&tenant).await.unwrap();
     assert_eq!((usage.last_hour, usage.ahead), (5, 5));
 
@@ -545,7 +548,7 @@ async fn a_database_of_the_release_before_settings_keeps_its_rows_and_has_decide
     let rows = format!(
         "INSERT INTO regentra_sync.credentials (msp_org_id, credential_id, region, grant_name, fingerprint, is_active, \
          generation, secrets_version, connected_at) \
-         VALUES ({msp}, {credential}, 'us', 'client_credentials', 'f', true, 7, 3, 'epoch');\
+         VALUES ({msp}, {credential}, 'us', 'client_credentials', '{FINGERPRINT}', true, 7, 3, 'epoch');\
          INSERT INTO regentra_sync.companies VALUES ({msp}, {company}, 'n', {customer}, 'epoch');"
     );
     let mut superuser = database.connect(SUPERUSER).await;
@@ -564,4 +567,34 @@ async fn a_database_of_the_release_before_settings_keeps_its_rows_and_has_decide
     assert_eq!(kept.name.as_str(), "n");
     let stored = store.adopted_frameworks(msp, company).await.unwrap();
     assert_eq!(stored, Some(StoredFrameworks::default()));
+}
+
+#[tokio::test]
+async fn digests_that_are_not_64_hexadecimal_digits_are_damage_and_name_their_column() {
+    use regentra_sync::{model::EventId, store::Connections as _};
+
+    let database = postgres::database().await;
+    let store = database.store().await.with_clock(postgres::clock());
+    let world = World::new(&store, 1).await;
+    world.sweep("a", 1).await;
+    let mut superuser = database.connect(SUPERUSER).await;
+    for (table, column) in [
+        ("signature_history", "device_digest"),
+        ("credentials", "fingerprint"),
+    ] {
+        let damage =
+            format!("UPDATE regentra_sync.{table} SET {column} = 'SECRET' || substr({column}, 7)");
+        execute(&mut superuser, &damage).await;
+        let credentials = store.credentials(world.msp).await.map(drop);
+        let event = EventId::from_uuid(Uuid::from_u128(8));
+        let (customer, mapping) = (world.customer, world.mapping.id);
+        let state = store.sweep_state(world.msp, customer, mapping, event, AHEAD);
+        let error = match column {
+            "fingerprint" => credentials.unwrap_err(),
+            _ => state.await.unwrap_err(),
+        };
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(column) && !text.contains("SECRET"), "{text}");
+    }
 }

@@ -20,7 +20,7 @@ use regentra_sync::{
     store::{
         Anchors as _, AuditPage, AuditTrail as _, Budget as _, Connections as _, Evidence as _,
         RootCommit, Runs as _, TicketWrite,
-        conformance::world::{World, at, committed, signer},
+        conformance::world::{World, at, committed, digest_of, signer},
     },
 };
 use regentra_sync_postgres::PostgresStore;
@@ -90,7 +90,7 @@ async fn fill(store: &PostgresStore, number: u128) -> Tenant {
         .await
         .unwrap();
     let pending = PendingAuthorization {
-        state: StateDigest::from_hex(format!("state {number}")),
+        state: StateDigest::from_bytes(digest_of(&format!("state {number}"))),
         region: RegionKey::from_stored("us"),
         sealed: Sealed::from_stored("1.k.sealed"),
         expires_at: at(1_005),

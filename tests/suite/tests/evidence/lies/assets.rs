@@ -39,14 +39,14 @@ pub(crate) fn listed(
         let tenant = scene.front.tenant();
         Access {
             base_url: BaseUrl::parse(&scene.front.url()).unwrap(),
-            fingerprint: Fingerprint::from_hex("00"),
+            fingerprint: Fingerprint::from_bytes([0; 32]),
             client_id: tenant.client_id().to_owned().into(),
             grant: AccessGrant::ClientCredentials {
                 client_secret: tenant.client_secret().to_owned().into(),
             },
             lane: Lane::Interactive,
             standing: Standing::Tried {
-                log_ins: Fingerprint::from_hex("01"),
+                log_ins: Fingerprint::from_bytes([1; 32]),
             },
         }
     };
