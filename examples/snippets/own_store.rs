@@ -25,9 +25,8 @@ use regentra_sync::{
         EvidenceHead, EvidenceRoot, EvidenceRow, Fence, Fingerprint, Lease, LeaseKey, Mapping,
         MappingGuard, MappingId, MappingState, MspOrgId, NoteReason, OutboxAction, OutboxId,
         OutboxRow, PendingAuthorization, PortalCompany, RegionKey, RunRecord, RunSubject,
-        SettingsGuard, SignatureHistory, Source, Spend, StateDigest, StoredFrameworks,
-        StoredSettings, Ticket, TicketId, TicketState, TicketTick, Window, WorkerId, chain_start,
-        is_ahead, reactivate_superseded,
+        SettingsGuard, SignatureHistory, Spend, StateDigest, StoredFrameworks, StoredSettings,
+        Ticket, TicketId, TicketState, TicketTick, Window, WorkerId, chain_start, is_ahead,
     },
     ninjaone::NinjaOneApi,
     seal::{KeyCheck, KeyId, Keyring, MasterKey},
@@ -39,6 +38,7 @@ use regentra_sync::{
         PromotionCommit, Result, RootCommit, RowsAhead, RunPage, Runs, SecretsCommit,
         SettingsCommit, Stamped, StoreError, StoreErrorKind, StoredSignal, SweepCommit, SweepState,
         TicketCounts, TicketFilter, TicketPage, Tickets, check_begun, check_not_ahead,
+        effects::{self, EndedMappings},
     },
 };
 use time::{Duration, OffsetDateTime};
@@ -156,7 +156,7 @@ impl OwnStore {
 }
 
 /// The rows of one MSP, in the order of their keys.
-fn of_msp<K, T>(table: &Table<K, T>, msp: MspOrgId) -> impl Iterator<Item = &T> {
+fn of_msp<K, T>(table: &Table<K, T>, msp: MspOrgId) -> impl Iterator<Item = &T> + Clone {
     let rows = table.iter().filter(move |((owner, _), _)| *owner == msp);
     rows.map(|(_, row)| row)
 }
@@ -216,8 +216,8 @@ impl State {
         rows.find(|row| row.id == id)
     }
 
-    /// What un-mapping and disconnecting have in common.
-    fn retire_and_reactivate(
+    /// The effects of the end of mappings.
+    fn end_mappings(
         &mut self,
         msp: MspOrgId,
         mappings: &BTreeSet<MappingId>,
@@ -225,34 +225,16 @@ impl State {
         reason: NoteReason,
         at: OffsetDateTime,
     ) {
-        let mut retired = BTreeSet::new();
-        for ((owner, id), asset) in &mut self.assets {
-            let is_of_mappings = asset.mapping.is_some_and(|id| mappings.contains(&id));
-            let is_active = asset.status == AssetStatus::Active;
-            if *owner == msp && asset.source == Source::Ninjaone && is_of_mappings && is_active {
-                asset.status = AssetStatus::Retired;
-                asset.version = asset.version.next();
-                asset.updated_at = at;
-                retired.insert(*id);
-            }
-        }
-        let is_superseded = |asset: &&Asset| {
-            let superseding = asset.status.superseded_by();
-            superseding.is_some_and(|superseding| retired.contains(&superseding))
-        };
-        let superseded = of_msp(&self.assets, msp).filter(is_superseded).cloned();
-        for asset in reactivate_superseded(superseded.collect(), at) {
+        let assets: Vec<_> = of_msp(&self.assets, msp).collect();
+        let tickets = of_msp(&self.tickets, msp);
+        let ended = EndedMappings::of(mappings, assets, tickets, event, reason, at);
+        for asset in ended.assets {
             self.assets.insert((msp, asset.id), asset);
         }
         for mapping in mappings {
             self.signatures.remove(&(msp, *mapping));
         }
-        let is_open = |ticket: &&Ticket| {
-            ticket.state == TicketState::Open && mappings.contains(&ticket.key.mapping)
-        };
-        let open = of_msp(&self.tickets, msp).filter(is_open);
-        let notes = open.map(|ticket| OutboxRow::note(event, ticket, reason, at));
-        self.outbox.entry(msp).or_default().extend(notes);
+        self.outbox.entry(msp).or_default().extend(ended.notes);
     }
 }
 
@@ -346,39 +328,26 @@ impl Connections for OwnStore {
             state.credential_holds(msp, guard)?;
 
             if let Some(stored) = state.credentials.get_mut(&(msp, guard.credential)) {
-                stored.secrets = None;
-                stored.is_active = false;
-                stored.disconnected_at = Some(at);
-                stored.generation = stored.generation.next();
+                *stored = effects::disconnected(stored.clone(), at);
                 let region = stored.region.clone();
                 let pending = &mut state.authorizations;
-                pending.retain(|(owner, _), begun| *owner != msp || begun.region != region);
+                pending.retain(|(owner, _), begun| {
+                    *owner != msp || !effects::is_revoked(begun, &region)
+                });
             }
-            let mut mappings = BTreeSet::new();
-            let mut of_customers: BTreeMap<_, Vec<_>> = BTreeMap::new();
-            for mapping in of_msp(&state.mappings, msp) {
-                if mapping.credential != guard.credential {
-                    continue;
-                }
-                mappings.insert(mapping.id);
-                let company = mapping.state.company();
-                let company = company.and_then(|id| state.companies.get(&(msp, id)));
-                if let Some(customer) = company.and_then(|company| company.converted_to) {
-                    of_customers.entry(customer).or_default().push(mapping.id);
-                }
-            }
+            let mappings = of_msp(&state.mappings, msp);
+            let mappings = mappings.filter(|mapping| mapping.credential == guard.credential);
+            let rows = effects::customer_rows(
+                &commit.audit,
+                guard.credential,
+                mappings.clone(),
+                |company| state.companies.get(&(msp, company))?.converted_to,
+                |customer| state.current_signals(customer, at, at),
+            );
+            let mappings = mappings.map(|mapping| mapping.id).collect();
             let reason = NoteReason::Disconnected;
-            state.retire_and_reactivate(msp, &mappings, commit.event, reason, at);
-            for (customer, theirs) in of_customers {
-                let current = state.current_signals(customer, at, at);
-                let current = current.iter().filter(|row| theirs.contains(&row.mapping));
-                let row = AuditRow::customer_disconnected(
-                    &commit.audit,
-                    customer,
-                    guard.credential,
-                    theirs.len() as u64,
-                    current.count() as u64,
-                );
+            state.end_mappings(msp, &mappings, commit.event, reason, at);
+            for (customer, row) in rows {
                 state.customer_audit.entry(customer).or_default().push(row);
             }
             state.append_audit(msp, vec![commit.audit]);
@@ -516,10 +485,7 @@ impl Mappings for OwnStore {
             let stored = stored.filter(|stored| stored.version == commit.guard.version);
             let stored = stored.ok_or(Guard::Mapping)?;
             let was_mapped = stored.state.company().is_some();
-            stored.state = commit.state;
-            stored.version = stored.version.next();
-            stored.suggestion = None;
-            stored.first_evidence_synced_at = None;
+            *stored = effects::decided(stored.clone(), commit.state);
             if let Some(company) = commit.company {
                 let before = state.companies.insert((msp, company.id), company);
                 holds(before.is_none(), Guard::Company)?;
@@ -531,7 +497,7 @@ impl Mappings for OwnStore {
             if was_mapped {
                 let (mapping, reason) = (commit.guard.mapping, NoteReason::Unmapped);
                 let mappings = BTreeSet::from([mapping]);
-                state.retire_and_reactivate(msp, &mappings, commit.event, reason, commit.at);
+                state.end_mappings(msp, &mappings, commit.event, reason, commit.at);
             }
             state.append_audit(msp, commit.audit);
             Ok(())
@@ -752,19 +718,21 @@ impl Evidence for OwnStore {
             let trail = state.customer_audit.entry(customer).or_default();
             trail.push(commit.audit);
             if let Some(stored) = state.mappings.get_mut(&(msp, mapping)) {
-                let first = &mut stored.first_evidence_synced_at;
-                let is_stamped = first.is_some_and(|first| !is_ahead(first, store_time));
-                if !is_stamped && commit.first_evidence_synced_at.is_some() {
-                    *first = commit.first_evidence_synced_at;
-                }
+                let (first, carried) = (
+                    stored.first_evidence_synced_at,
+                    commit.first_evidence_synced_at,
+                );
+                stored.first_evidence_synced_at =
+                    effects::first_evidence_synced_at(first, carried, store_time);
             }
             let history = state.signatures.entry((msp, mapping)).or_default();
             history.extend(commit.signatures.changed);
             history.retain(|device, _| !commit.signatures.forgotten.contains(device));
-            for ((owner, at), tick) in &mut state.ticks {
-                if *owner == msp && is_ahead(*at, store_time) && tick.opened > 0 {
-                    tick.opened = 0;
-                    tick.version = tick.version.next();
+            for ((owner, _), tick) in &mut state.ticks {
+                if *owner == msp
+                    && let Some(cleared) = effects::tick_to_come(tick, store_time)
+                {
+                    *tick = cleared;
                 }
             }
             if let Some(mut tick) = commit.tick {
@@ -875,15 +843,8 @@ impl State {
             committed_at: Some(store_time),
             ..row.clone()
         });
-        self.heads.entry(msp).or_default().push(EvidenceHead {
-            customer,
-            mapping,
-            signal,
-            length: row.link.sequence,
-            hash: row.link.hash,
-            tick,
-            root: None,
-        });
+        let head = effects::evidence_head(customer, row, tick);
+        self.heads.entry(msp).or_default().push(head);
         Ok(())
     }
 

@@ -11,6 +11,8 @@
 //! remembers the event, and answers [`CommitOutcome::Committed`]. It writes all or nothing, also when its future is dropped
 //! or the process dies, and nobody sees a half of it. A lost race is an answer, not an error.
 //!
+//! Some commits change rows that they do not carry, as a disconnect does: [`effects`] says how, as functions that a store calls.
+//!
 //! **Events** are remembered per MSP, for good, and by every commit alike: the ids of sweeps, requests and deliveries never
 //! clash. **Times** are UTC and come with nothing finer than a microsecond, which is what a store has to keep. **Rows** of
 //! another tenant do not exist: neither a read nor a guard finds them, and an unknown id is answered as an empty one.
@@ -51,6 +53,7 @@ mod commit;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod connections;
+pub mod effects;
 mod error;
 mod evidence;
 mod mappings;

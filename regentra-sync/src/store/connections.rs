@@ -77,17 +77,11 @@ pub trait Connections: Debug + Send + Sync + 'static {
     /// Guards: the credential is active and of that generation, else [`Guard::Credential`].
     ///
     /// Writes, for exactly this credential:
-    /// 1. every sealed column empty, `is_active` false, `disconnected_at` = `at`, the generation plus one;
-    /// 2. every active NinjaOne asset of its mappings, whatever their state, retired, rows kept, the version plus one, `updated_at` = `at`; assets that
-    ///    such a one had superseded as [`reactivate_superseded`](crate::model::reactivate_superseded) says;
-    /// 3. the signature history of its mappings deleted;
-    /// 4. one [`OutboxRow::note`](crate::model::OutboxRow::note) per open ticket of its mappings, with reason *disconnected*;
-    ///    tickets, mappings, settings, signals and evidence stay as they are;
-    /// 5. the audit row on the MSP's trail, and on the trail of **every** compliance organization that a company mapped under
-    ///    this credential was promoted to, one [`AuditRow::customer_disconnected`] with the number of its mappings of this
-    ///    credential and of their signals that are the newest of their key and unexpired at `at`;
-    /// 6. its fingerprint is free for others;
-    /// 7. authorizations under way for its region are forgotten: they hold a sealed client secret too.
+    /// 1. the credential as [`disconnected`](super::effects::disconnected) says;
+    /// 2. no authorization under way that [`is_revoked`](super::effects::is_revoked);
+    /// 3. the [`EndedMappings`](super::effects::EndedMappings) of all its mappings, whatever their state, with reason *disconnected*,
+    ///    and their signature history deleted;
+    /// 4. the audit row on the MSP's trail, and the [`customer_rows`](super::effects::customer_rows) on those of customers.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     async fn commit_disconnect(

@@ -50,14 +50,11 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     /// Refuses, once the guards hold, a commit behind its chains with [`SweepCommit::check_order`].
     ///
     /// Writes on the customer's side: the signals (appended, never overwritten), the evidence rows with the time of the store's
-    /// clock beside them, the audit row. On the MSP's side: the head of each evidence row, under no root, for
-    /// [`Anchors`](super::Anchors); `first_evidence_synced_at` of the mapping if it is given and not stamped yet, or stamped ahead of
-    /// the store's clock; the signature history,
-    /// tickets, outbox rows (a digest that exists is replaced in its place, any other row that exists is left as it is), and the
-    /// tick with its version plus one.
-    ///
-    /// Clears what a clock that ran ahead left of the ticket cap: a tick of the MSP that lies ahead of the store's clock has opened
-    /// no ticket from then on (its version plus one).
+    /// clock beside them, the audit row. On the MSP's side: the [`evidence_head`](super::effects::evidence_head) of each evidence
+    /// row, for [`Anchors`](super::Anchors); the mapping's
+    /// [`first_evidence_synced_at`](super::effects::first_evidence_synced_at); the signature history, tickets, outbox rows (a
+    /// digest that exists is replaced in its place, any other row that exists is left as it is), what becomes of each
+    /// [`tick_to_come`](super::effects::tick_to_come), and the tick with its version plus one.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     /// [`Guard::Settings`]: super::Guard::Settings

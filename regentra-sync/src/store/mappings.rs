@@ -61,10 +61,9 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     /// Guards: the mapping exists with that version, else [`Guard::Mapping`]; a company to create does not exist yet, and the
     /// company of the new state exists (or is created here), else [`Guard::Company`].
     ///
-    /// Writes: the company, if there is one; of the mapping the state, the version plus one, no suggestion, no
-    /// `first_evidence_synced_at`; the audit rows on the MSP's trail. If the mapping was mapped before, besides: every active
-    /// NinjaOne asset of the mapping retired (version plus one, `updated_at` = `at`) and assets that such a one had superseded
-    /// as [`reactivate_superseded`](crate::model::reactivate_superseded) says; its signature history deleted; one note with reason *unmapped* per open ticket of the mapping.
+    /// Writes: the company, if there is one; the mapping as [`decided`](super::effects::decided) says; the audit rows on the MSP's
+    /// trail. If the mapping was mapped before, besides: its [`EndedMappings`](super::effects::EndedMappings) with reason
+    /// *unmapped*, and its signature history deleted.
     ///
     /// [`Guard::Mapping`]: super::Guard::Mapping
     /// [`Guard::Company`]: super::Guard::Company

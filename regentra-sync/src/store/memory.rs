@@ -16,15 +16,15 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     host::StoreClock,
     model::{
-        AnchoringFailure, Asset, AssetId, AssetStatus, AuditRow, CompanyId, ComplianceOrgId,
-        Credential, CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot,
-        EvidenceRow, Fence, Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId,
-        MspOrgId, NoteReason, OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord,
-        RunSubject, SettingsGuard, SignatureHistory, Source, StateDigest, StoredFrameworks,
-        StoredSettings, Ticket, TicketId, TicketState, TicketTick, WorkerId, reactivate_superseded,
+        AnchoringFailure, Asset, AssetId, AuditRow, CompanyId, ComplianceOrgId, Credential,
+        CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fence,
+        Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId, MspOrgId, NoteReason,
+        OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord, RunSubject,
+        SettingsGuard, SignatureHistory, StateDigest, StoredFrameworks, StoredSettings, Ticket,
+        TicketId, TicketTick, WorkerId,
     },
     seal::KeyCheck,
-    store::{CommitOutcome, Guard, Stamped, StoreError, StoredSignal},
+    store::{CommitOutcome, Guard, Stamped, StoreError, StoredSignal, effects::EndedMappings},
 };
 
 mod anchors;
@@ -197,9 +197,8 @@ impl State {
         self.msp_audit.entry(msp).or_default().extend(rows);
     }
 
-    /// Takes the NinjaOne assets of these mappings out of count, deletes their signature history, and puts a note on their
-    /// open tickets.
-    fn retire_and_reactivate(
+    /// The effects of the end of mappings.
+    fn end_mappings(
         &mut self,
         msp: MspOrgId,
         mappings: &BTreeSet<MappingId>,
@@ -207,37 +206,15 @@ impl State {
         reason: NoteReason,
         at: OffsetDateTime,
     ) {
-        let mut retired = BTreeSet::new();
-        for ((owner, _), asset) in &mut self.assets {
-            let is_theirs = *owner == msp
-                && asset.source == Source::Ninjaone
-                && asset.mapping.is_some_and(|m| mappings.contains(&m));
-            if is_theirs && asset.status == AssetStatus::Active {
-                asset.status = AssetStatus::Retired;
-                asset.version = asset.version.next();
-                asset.updated_at = at;
-                retired.insert(asset.id);
-            }
-        }
-        let gave_way = self.assets.iter().filter(|((owner, _), asset)| {
-            let winner = asset.status.superseded_by();
-            *owner == msp && winner.is_some_and(|winner| retired.contains(&winner))
-        });
-        let gave_way = gave_way.map(|(_, asset)| asset.clone()).collect();
-        for asset in reactivate_superseded(gave_way, at) {
+        let assets: Vec<_> = of_msp(&self.assets, msp).collect();
+        let tickets = of_msp(&self.tickets, msp);
+        let ended = EndedMappings::of(mappings, assets, tickets, event, reason, at);
+        for asset in ended.assets {
             self.assets.insert((msp, asset.id), asset);
         }
         self.signatures
             .retain(|(owner, mapping), _| *owner != msp || !mappings.contains(mapping));
-        let open = self.tickets.iter().filter(|((owner, _), ticket)| {
-            *owner == msp
-                && ticket.state == TicketState::Open
-                && mappings.contains(&ticket.key.mapping)
-        });
-        let notes: Vec<_> = open
-            .map(|(_, ticket)| OutboxRow::note(event, ticket, reason, at))
-            .collect();
-        self.outbox.entry(msp).or_default().extend(notes);
+        self.outbox.entry(msp).or_default().extend(ended.notes);
     }
 
     fn outbox_row(&mut self, msp: MspOrgId, id: OutboxId) -> Option<&mut OutboxRow> {
@@ -246,6 +223,15 @@ impl State {
             .iter_mut()
             .find(|row| row.id == id)
     }
+}
+
+/// The rows of one MSP, in the order of their keys.
+fn of_msp<K, T>(
+    table: &BTreeMap<(MspOrgId, K), T>,
+    msp: MspOrgId,
+) -> impl Iterator<Item = &T> + Clone {
+    let rows = table.iter().filter(move |((owner, _), _)| *owner == msp);
+    rows.map(|(_, row)| row)
 }
 
 fn holds(condition: bool, guard: Guard) -> Result<(), CommitOutcome> {

@@ -1,4 +1,4 @@
-//! What a disconnect and an un-mapping have in common.
+//! What a disconnect and an un-mapping have in common: `effects::EndedMappings` of the store, in statements.
 
 use regentra_sync::{
     model::{EventId, MappingId, MspOrgId, NoteReason, OutboxRow, Source, reactivate_superseded},

@@ -1,18 +1,16 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::{MemoryStore, State, holds, outcome};
+use super::{MemoryStore, State, holds, of_msp, outcome};
 use crate::{
     model::{
-        AuditRow, Credential, CredentialId, MspOrgId, NoteReason, PendingAuthorization,
-        StateDigest, StoredSettings,
+        Credential, CredentialId, MspOrgId, NoteReason, PendingAuthorization, StateDigest,
+        StoredSettings,
     },
     seal::KeyCheck,
     store::{
         CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
-        SettingsCommit, check_begun, check_not_ahead,
+        SettingsCommit, check_begun, check_not_ahead, effects,
     },
 };
 
@@ -158,52 +156,24 @@ impl Connections for MemoryStore {
                 } = commit;
                 state.credential_holds(msp, guard)?;
                 if let Some(stored) = state.credentials.get_mut(&(msp, guard.credential)) {
-                    stored.secrets = None;
-                    stored.is_active = false;
-                    stored.disconnected_at = Some(at);
-                    stored.generation = stored.generation.next();
+                    *stored = effects::disconnected(stored.clone(), at);
+                    let region = stored.region.clone();
+                    state.authorizations.retain(|(owner, _), pending| {
+                        *owner != msp || !effects::is_revoked(pending, &region)
+                    });
                 }
-
-                let region = state.credentials.get(&(msp, guard.credential));
-                let region = region.map(|stored| stored.region.clone());
-                state.authorizations.retain(|(owner, _), pending| {
-                    *owner != msp || Some(&pending.region) != region.as_ref()
-                });
-
-                let mut customers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-                let mut mappings = BTreeSet::new();
-                let of_msp = state
-                    .mappings
-                    .iter()
-                    .filter(|((owner, _), _)| *owner == msp);
-                let of_credential = of_msp
-                    .map(|(_, mapping)| mapping)
+                let mappings = of_msp(&state.mappings, msp)
                     .filter(|mapping| mapping.credential == guard.credential);
-                for mapping in of_credential {
-                    mappings.insert(mapping.id);
-                    let company = mapping
-                        .state
-                        .company()
-                        .and_then(|company| state.companies.get(&(msp, company)));
-                    if let Some(customer) = company.and_then(|company| company.converted_to) {
-                        customers.entry(customer).or_default().insert(mapping.id);
-                    }
-                }
-                state.retire_and_reactivate(msp, &mappings, event, NoteReason::Disconnected, at);
-                for (customer, mappings) in customers {
-                    let unexpired = state
-                        .current(customer, at, at)
-                        .iter()
-                        .filter(|s| mappings.contains(&s.mapping))
-                        .count();
-                    let (mappings, unexpired) = (mappings.len() as u64, unexpired as u64);
-                    let row = AuditRow::customer_disconnected(
-                        &audit,
-                        customer,
-                        guard.credential,
-                        mappings,
-                        unexpired,
-                    );
+                let rows = effects::customer_rows(
+                    &audit,
+                    guard.credential,
+                    mappings.clone(),
+                    |company| state.companies.get(&(msp, company))?.converted_to,
+                    |customer| state.current(customer, at, at),
+                );
+                let mappings = mappings.map(|mapping| mapping.id).collect();
+                state.end_mappings(msp, &mappings, event, NoteReason::Disconnected, at);
+                for (customer, row) in rows {
                     state.customer_audit.entry(customer).or_default().push(row);
                 }
                 state.append_msp_audit(msp, vec![audit]);

@@ -7,10 +7,12 @@ use time::OffsetDateTime;
 use super::{MemoryStore, State, Stopped, holds};
 use crate::{
     model::{
-        ComplianceOrgId, EventId, EvidenceHead, EvidenceRow, MappingId, MspOrgId, OutboxAction,
-        OutboxId, OutboxRow, TicketState, TicketTick, Version, chain_start, is_ahead,
+        ComplianceOrgId, EventId, EvidenceRow, MappingId, MspOrgId, OutboxAction, OutboxId,
+        OutboxRow, TicketState, Version, chain_start, is_ahead,
     },
-    store::{CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState},
+    store::{
+        CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, effects,
+    },
 };
 
 impl State {
@@ -24,21 +26,6 @@ impl State {
             .get(&(customer, mapping, signal))?
             .last()
             .map(|row| row.link.head())
-    }
-
-    /// Writes the head of each record that a sweep appends, under no root.
-    fn append_heads(&mut self, msp: MspOrgId, customer: ComplianceOrgId, commit: &SweepCommit) {
-        let head = |row: &EvidenceRow| EvidenceHead {
-            customer,
-            mapping: row.mapping,
-            signal: row.signal,
-            length: row.link.sequence,
-            hash: row.link.hash,
-            tick: commit.scheduled_at,
-            root: None,
-        };
-        let heads = commit.evidence.iter().map(head);
-        self.heads.entry(msp).or_default().extend(heads);
     }
 
     /// The signal of each key that was committed last of those not ahead of the store's clock, unless it is expired at `now`, in
@@ -57,20 +44,6 @@ impl State {
         last.filter(|stored| !stored.signal.is_expired(now))
             .cloned()
             .collect()
-    }
-
-    /// The ticks to come in which a clock that ran ahead opened tickets.
-    pub(super) fn ticks_ahead(
-        &mut self,
-        msp: MspOrgId,
-        store_time: OffsetDateTime,
-    ) -> impl Iterator<Item = &mut TicketTick> {
-        let of_msp = self
-            .ticks
-            .iter_mut()
-            .filter(move |((owner, _), _)| *owner == msp);
-        let ticks = of_msp.map(|(_, tick)| tick);
-        ticks.filter(move |tick| tick.opened > 0 && is_ahead(tick.scheduled_at, store_time))
     }
 
     /// When the last signals of the mapping were collected that are not ahead of the store's clock.
@@ -220,7 +193,9 @@ impl Evidence for MemoryStore {
                 Err(Stopped::Outcome(outcome)) => return Ok(outcome),
                 Err(Stopped::Refused(refused)) => return Err(refused),
             }
-            state.append_heads(msp, customer, &commit);
+            let head = |row| effects::evidence_head(customer, row, commit.scheduled_at);
+            let heads = commit.evidence.iter().map(head);
+            state.heads.entry(msp).or_default().extend(heads);
             for stored in commit.signals {
                 let key = (customer, stored.mapping, stored.signal.kind());
                 state.signals.entry(key).or_default().push(stored);
@@ -239,10 +214,11 @@ impl Evidence for MemoryStore {
                 .or_default()
                 .push(commit.audit);
             if let Some(mapping) = state.mappings.get_mut(&(msp, commit.mapping.mapping)) {
-                let stamped = mapping.first_evidence_synced_at;
-                let stamped = stamped.filter(|at| !is_ahead(*at, store_time));
-                let first = stamped.or(commit.first_evidence_synced_at);
-                mapping.first_evidence_synced_at = first.or(mapping.first_evidence_synced_at);
+                mapping.first_evidence_synced_at = effects::first_evidence_synced_at(
+                    mapping.first_evidence_synced_at,
+                    commit.first_evidence_synced_at,
+                    store_time,
+                );
             }
             let history = state
                 .signatures
@@ -264,9 +240,12 @@ impl Evidence for MemoryStore {
                     None => state.outbox.entry(msp).or_default().push(row),
                 }
             }
-            for tick in state.ticks_ahead(msp, store_time) {
-                tick.opened = 0;
-                tick.version = tick.version.next();
+            for ((owner, _), tick) in &mut state.ticks {
+                if *owner == msp
+                    && let Some(cleared) = effects::tick_to_come(tick, store_time)
+                {
+                    *tick = cleared;
+                }
             }
             if let Some(mut tick) = commit.tick {
                 tick.version = tick.version.next();

@@ -11,6 +11,7 @@ use crate::{
     store::{
         CommitOutcome, CompanyPage, DiscoveryCommit, FrameworksCommit, Guard, MappingCommit,
         MappingCounts, MappingFilter, MappingPage, Mappings, PromotionCommit, Result, Stamped as _,
+        effects,
     },
 };
 
@@ -206,13 +207,10 @@ impl Mappings for MemoryStore {
                     state.companies.insert((msp, company.id), company);
                 }
                 if let Some(mapping) = state.mappings.get_mut(&key) {
-                    mapping.state = decided;
-                    mapping.version = guard.version.next();
-                    mapping.suggestion = None;
-                    mapping.first_evidence_synced_at = None;
+                    *mapping = effects::decided(mapping.clone(), decided);
                 }
                 if was.company().is_some() {
-                    state.retire_and_reactivate(
+                    state.end_mappings(
                         msp,
                         &BTreeSet::from([guard.mapping]),
                         event,

@@ -1,12 +1,10 @@
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 
-use super::{LeaseRow, MemoryStore};
+use super::{LeaseRow, MemoryStore, of_msp};
 use crate::{
     model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId, is_ahead},
-    store::{Result, RowsAhead, RunPage, Runs, Stamped},
+    store::{Result, RowsAhead, RunPage, Runs, Stamped, effects::tick_to_come},
 };
 
 #[async_trait]
@@ -119,7 +117,9 @@ impl Runs for MemoryStore {
                 heads: heads
                     .filter(|head| head.root.is_none() && is_ahead(head.tick, now))
                     .count() as u64,
-                ticket_ticks: state.ticks_ahead(msp, now).count() as u64,
+                ticket_ticks: of_msp(&state.ticks, msp)
+                    .filter(|tick| tick_to_come(tick, now).is_some())
+                    .count() as u64,
             })
         })
         .await
@@ -155,11 +155,6 @@ impl Runs for MemoryStore {
         })
         .await
     }
-}
-
-fn of_msp<K, T>(table: &BTreeMap<(MspOrgId, K), T>, msp: MspOrgId) -> impl Iterator<Item = &T> {
-    let rows = table.iter().filter(move |((owner, _), _)| *owner == msp);
-    rows.map(|(_, row)| row)
 }
 
 fn ahead<'a, T: Stamped + 'a>(rows: impl Iterator<Item = &'a T>, now: OffsetDateTime) -> u64 {
