@@ -12,6 +12,6 @@ pub use self::anchor_sink::{TimeStampTransport, TimeStamps, verify_imprint};
 pub use self::{
     anchor_sink::{Anchor, AnchorSink, FileSink, SinkError, SinkErrorKind},
     clock::{Clock, ManualClock, StoreClock, SystemClock, to_micros},
-    policy::{DEVICE_CEILING, ORGANIZATION_CEILING, PASSES_TO_CLOSE, Policy},
+    policy::{DEVICE_CEILING, LEASE_LENGTH, ORGANIZATION_CEILING, PASSES_TO_CLOSE, Policy},
     progress::{Observer, Progress, Unobserved},
 };

@@ -33,6 +33,7 @@ pub(crate) use self::{ahead::present, id::derive, name::confusable_name};
 /// NinjaOne's own ids, which mean something only together with a credential.
 pub use ninjaone_client::{DeviceId, OrganizationId};
 
+pub(crate) use self::budget::BUDGET_LOW_PERCENT;
 pub use self::{
     adopted_frameworks::{AdoptedFrameworks, StoredFrameworks},
     ahead::{CLOCK_TOLERANCE, is_ahead},

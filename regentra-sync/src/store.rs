@@ -63,6 +63,9 @@ mod runs;
 mod tickets;
 mod times;
 
+/// How many rows are read at a time where all are wanted.
+pub(crate) const ROWS_PER_READ: u32 = 500;
+
 /// Everything a host's store does. Implemented by whatever implements the ten traits.
 pub trait Store:
     Connections

@@ -17,9 +17,8 @@ pub const FILE: &str = "REGENTRA_ANCHORS";
 /// The variable that names a time-stamping authority by its address.
 pub const AUTHORITY: &str = "REGENTRA_TSA";
 
-/// How long the authority may take, and how much it may answer.
+/// How long the authority may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-const LONGEST_REPLY: usize = 256 * 1024;
 
 /// The sink that the environment names, if it names one.
 ///
@@ -111,7 +110,7 @@ impl TimeStampTransport for Authority {
         let mut reply = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(failed)? {
             reply.extend_from_slice(&part);
-            if reply.len() > LONGEST_REPLY {
+            if reply.len() > TimeStamps::LONGEST_REPLY {
                 let text = "the time-stamping authority's reply is longer than a time stamp can be";
                 return Err(SinkError::new(SinkErrorKind::Unreadable, text));
             }

@@ -9,6 +9,7 @@
 use std::process::{Command, Stdio};
 
 use crate::simulated::{Person, Run, mixed};
+use crate::story::MSP;
 use regentra_sync::{
     host::{ManualClock, StoreClock},
     model::{ComplianceOrgId, LeaseKey, MspOrgId, WorkerId},
@@ -16,8 +17,6 @@ use regentra_sync::{
 };
 use regentra_sync_sqlite::SqliteStore;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
-
-const MSP: &str = "0192f0c1-0000-7000-8000-000000000001";
 
 /// A person with two promoted customers, and the compliance organizations of both.
 async fn promoted() -> (Person, Vec<ComplianceOrgId>) {

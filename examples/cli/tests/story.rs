@@ -13,7 +13,7 @@ use regentra_sync::{
 use regentra_sync_sqlite::SqliteStore;
 use serde_json::Value;
 
-const MSP: &str = "0192f0c1-0000-7000-8000-000000000001";
+pub(crate) const MSP: &str = "0192f0c1-0000-7000-8000-000000000001";
 
 async fn assets(person: &Person) -> Vec<Asset> {
     let store = SqliteStore::open(person.db()).await.unwrap();

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Waits shorter than this are not worth a word.
-const WORTH_SAYING: Duration = Duration::from_secs(2);
+pub const WORTH_SAYING: Duration = Duration::from_secs(2);
 /// Where there is no terminal, a line that says how far it is comes at most this often.
 const LINES_APART: Duration = Duration::from_secs(2);
 

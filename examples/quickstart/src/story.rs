@@ -56,7 +56,7 @@ const SECOND_OF: (usize, usize) = (9, 1);
 /// the whole story takes less than a minute's 180 requests.
 const PROMOTED: [usize; 4] = [0, 1, 2, 5];
 /// Customers that are swept side by side.
-const PARALLEL: usize = 4;
+pub const PARALLEL: usize = 4;
 
 /// Plays the story in this folder.
 ///

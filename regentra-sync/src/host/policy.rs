@@ -25,6 +25,9 @@ pub const ORGANIZATION_CEILING: usize = 5_000;
 /// The most devices of one organization that are walked; seeing one more is a truncated list. Exactly this many is complete.
 pub const DEVICE_CEILING: usize = 10_000;
 
+/// The length of a lease where a host says nothing else. A lease that a store kept without its length is taken to be of this one.
+pub const LEASE_LENGTH: Duration = Duration::minutes(5);
+
 /// Complete passing sweeps after which a ticket is closed.
 pub const PASSES_TO_CLOSE: u32 = 2;
 
@@ -87,7 +90,7 @@ impl Default for Policy {
             tickets_per_tick: 20,
             asset_sync: Cadence::ASSET_SYNC,
             evidence_sweep: Cadence::EVIDENCE_SWEEP,
-            lease_length: Duration::minutes(5),
+            lease_length: LEASE_LENGTH,
             sweep_deadline: Duration::minutes(90),
             event_deadline: Duration::hours(4),
             retry: Retry::default(),

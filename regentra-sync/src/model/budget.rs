@@ -12,6 +12,9 @@ pub struct Window {
     pub length: Duration,
 }
 
+/// From how much of the hour's budget on it is low, in percent.
+pub(crate) const BUDGET_LOW_PERCENT: u64 = 90;
+
 /// NinjaOne's quota for one tenant: 200 requests in any 60 seconds and 1,500 in any hour.
 pub const NINJAONE_WINDOWS: [Window; 2] = [
     Window {

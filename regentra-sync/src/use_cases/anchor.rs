@@ -13,11 +13,8 @@ use crate::{
     error::Result,
     host::AnchorSink,
     model::{AnchoringFailure, EventId, EvidenceHead, EvidenceRoot, MspOrgId, is_ahead},
-    store::{CommitOutcome, RootCommit},
+    store::{CommitOutcome, ROWS_PER_READ, RootCommit},
 };
-
-/// How many ticks, roots, rows or MSPs are read at a time.
-const PAGE: u32 = 500;
 
 /// How many MSPs' roots are handed out side by side.
 const SIDE_BY_SIDE: usize = 8;
@@ -152,7 +149,11 @@ impl Integration {
     pub async fn msps(&self) -> Result<Vec<MspOrgId>> {
         let (mut after, mut msps) = (None, BTreeSet::new());
         loop {
-            let page = self.inner.store.active_credentials(after, PAGE).await?;
+            let page = self
+                .inner
+                .store
+                .active_credentials(after, ROWS_PER_READ)
+                .await?;
             let Some(last) = page.last() else {
                 return Ok(msps.into_iter().collect());
             };
@@ -167,9 +168,11 @@ impl Integration {
         let store = &self.inner.store;
         let (mut made, store_time) = (0, store.store_time().await?);
         loop {
-            let mut ticks = store.ticks_without_root(msp, before, PAGE).await?;
+            let mut ticks = store.ticks_without_root(msp, before, ROWS_PER_READ).await?;
             if ticks.is_empty() {
-                ticks = store.ticks_without_root(msp, END_OF_TIME, PAGE).await?;
+                ticks = store
+                    .ticks_without_root(msp, END_OF_TIME, ROWS_PER_READ)
+                    .await?;
                 ticks.retain(|tick| is_ahead(*tick, store_time));
             }
             if ticks.is_empty() {
@@ -191,7 +194,7 @@ impl Integration {
     ) -> Result<(u64, u64)> {
         let (store, mut handed_out) = (&self.inner.store, 0);
         loop {
-            let waiting = store.roots_waiting(msp, PAGE).await?;
+            let waiting = store.roots_waiting(msp, ROWS_PER_READ).await?;
             if waiting.is_empty() {
                 if is_made && store.anchoring_failure(msp).await?.is_some() {
                     store.remember_anchoring_failure(msp, None).await?;

@@ -10,11 +10,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::Progress,
     model::{
-        Actor, Asset, AssetStatus, AuditDetails, AuditRow, CLOCK_TOLERANCE, Credential,
-        CredentialGuard, EventId, EvidenceRow, LeaseKey, Mapping, MspOrgId, OutboxAction, Report,
-        RunKind, RunOutcome, RunReading, RunRecord, RunSubject, SettingsGuard, SignatureAges,
-        SignatureHistory, StoredSettings, SweepCounts, SweepStrategy, SweptSignal, chain_start,
-        is_ahead,
+        Actor, Asset, AssetStatus, AuditDetails, AuditRow, BUDGET_LOW_PERCENT, CLOCK_TOLERANCE,
+        Credential, CredentialGuard, EventId, EvidenceRow, LeaseKey, Mapping, MspOrgId,
+        OutboxAction, Report, RunKind, RunOutcome, RunReading, RunRecord, RunSubject,
+        SettingsGuard, SignatureAges, SignatureHistory, StoredSettings, SweepCounts, SweepStrategy,
+        SweptSignal, chain_start, is_ahead,
     },
     ninjaone::{Access, Assessment, AssessmentRequest},
     rules::{Sweep, TicketPlan, ticket_plan},
@@ -25,9 +25,6 @@ use crate::{
         SweepState, check_not_ahead,
     },
 };
-
-/// How much of the hour's budget may be used before the audit trail says so, in percent.
-const BUDGET_LOW_PERCENT: u32 = 90;
 
 /// How often a sweep begins again because the settings of its connection were changed while it ran.
 const CHANGES_OF_SETTINGS: usize = 3;
@@ -684,7 +681,7 @@ impl Integration {
         let now = self.now();
         let usage = self.inner.store.budget_usage(&access.fingerprint).await?;
         let limit = crate::model::NINJAONE_WINDOWS[1].limit;
-        if u64::from(usage.last_hour) * 100 < u64::from(limit) * u64::from(BUDGET_LOW_PERCENT) {
+        if u64::from(usage.last_hour) * 100 < u64::from(limit) * BUDGET_LOW_PERCENT {
             return Ok(());
         }
         let hour = now.unix_timestamp() / Duration::HOUR.whole_seconds();

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use ninjaone_client::{RefreshToken, TokenStore, TokenStoreError};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::integration::RACES;
 use crate::{
     error::{Error, ErrorKind, Result},
     host::Clock,
@@ -13,9 +14,6 @@ use crate::{
     seal::Keyring,
     store::{CommitOutcome, SecretsCommit, Store},
 };
-
-/// How often a write that lost a race starts over before it gives up.
-const RACES: usize = 16;
 
 /// The refresh token of one connection, under one generation: what was got for it is never written once it was disconnected or
 /// authorized anew.

@@ -10,16 +10,13 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{
-        AuditDetails, BudgetUsage, CLOCK_TOLERANCE, CompanyId, ComplianceOrgId, Credential,
-        Mapping, MappingId, MappingState, MspOrgId, NINJAONE_WINDOWS, PortalCompany, RunKind,
-        RunOutcome, RunRecord, TenantView, is_ahead, is_readable, is_same_name,
+        AuditDetails, BUDGET_LOW_PERCENT, BudgetUsage, CLOCK_TOLERANCE, CompanyId, ComplianceOrgId,
+        Credential, Mapping, MappingId, MappingState, MspOrgId, NINJAONE_WINDOWS, PortalCompany,
+        RunKind, RunOutcome, RunRecord, TenantView, is_ahead, is_readable, is_same_name,
     },
     schedule::Cadence,
     store::{AuditPage, RowsAhead},
 };
-
-/// From how much of the hour's budget on it is low, in percent.
-const BUDGET_LOW_PERCENT: u64 = 90;
 
 /// So many sweeps in a row that do not end a dry run are no accident.
 const SWEEPS_WITHOUT_END: u64 = 2;

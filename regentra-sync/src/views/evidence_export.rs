@@ -12,11 +12,8 @@ use crate::{
         AuditDetails, ComplianceOrgId, EvidenceHead, EvidenceRow, MappingId, MspOrgId,
         chain_subject,
     },
-    store::AuditPage,
+    store::{AuditPage, ROWS_PER_READ},
 };
-
-/// How many rows are read at a time.
-const PAGE: u32 = 500;
 
 type Chain = (MappingId, SignalKind);
 
@@ -94,7 +91,7 @@ impl Views {
         customer: ComplianceOrgId,
     ) -> Result<BTreeMap<Chain, Vec<ChainHead>>> {
         let mut heads: BTreeMap<Chain, Vec<ChainHead>> = BTreeMap::new();
-        let mut page = AuditPage::newest(PAGE);
+        let mut page = AuditPage::newest(ROWS_PER_READ);
         loop {
             let rows = self.store.customer_audit(customer, page).await?;
             for row in &rows {
@@ -109,7 +106,7 @@ impl Views {
                 }
             }
             match rows.last() {
-                Some(last) if rows.len() as u64 == u64::from(PAGE) => {
+                Some(last) if rows.len() as u64 == u64::from(ROWS_PER_READ) => {
                     page = page.next(last);
                 }
                 _ => break,
@@ -132,9 +129,9 @@ impl Views {
             let after = links.last().map_or(0, |signed| signed.link.sequence);
             let page = self
                 .store
-                .evidence_chain(customer, mapping, signal, after, PAGE)
+                .evidence_chain(customer, mapping, signal, after, ROWS_PER_READ)
                 .await?;
-            let is_last = (page.len() as u64) < u64::from(PAGE);
+            let is_last = (page.len() as u64) < u64::from(ROWS_PER_READ);
             links.extend(page.into_iter().map(EvidenceRow::into_signed_link));
             if is_last {
                 return Ok(links);

@@ -28,6 +28,29 @@ const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 /// Columns, each by its table and its name.
 pub type Places = [(&'static str, &'static str)];
 
+/// What names a customer or a machine to the MSP that looks after them.
+pub const NAMED: &Places = &[
+    ("companies", "name"),
+    ("mappings", "name"),
+    ("assets", "name"),
+    ("assets", "host_name"),
+    ("assets", "serial_number"),
+    ("assets", "entra_device_id"),
+    ("assets", "manufacturer"),
+    ("assets", "model"),
+    ("assets", "operating_system"),
+];
+
+/// What a customer's own auditors read, and what leaves the MSP as tickets.
+pub const PUBLISHED: &Places = &[
+    ("signals", "body"),
+    ("evidence", "record"),
+    ("customer_audit", "details"),
+    ("msp_audit", "details"),
+    ("outbox", "action"),
+    ("runs", "outcome"),
+];
+
 /// Every value of every column, as text, by table and column.
 pub type Columns = BTreeMap<(String, String), Vec<String>>;
 

@@ -10,7 +10,7 @@ use ninjaone_client::{
 use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_evidence::{DigestKey, KeyId, Rules};
 use regentra_sync::{
-    host::{Clock as _, SystemClock},
+    host::{Clock as _, ORGANIZATION_CEILING, SystemClock},
     model::{AppliedSettings, ComplianceOrgId, RegionKey, Report, ReportOutcome},
     ninjaone::{AssessmentRequest, Collected, read_reports},
 };
@@ -26,8 +26,6 @@ use crate::{
     verdict,
 };
 
-/// The most organizations that are walked when looking for one.
-const ORGANIZATION_CEILING: usize = 5_000;
 /// Devices of the simulated tenant that `--demo` starts.
 const DEMO_DEVICES: usize = 400;
 

@@ -19,11 +19,9 @@ use crate::{
     format::{clock, count, rfc3339},
     host::HostArgs,
     output,
-    progress::why,
+    progress::{WORTH_SAYING, why},
 };
 
-/// Waits shorter than this are not worth a line.
-const WORTH_SAYING: std::time::Duration = std::time::Duration::from_secs(2);
 /// A run that is started by a timer does not wait longer than this for what fails.
 const ATTEMPTS_ONCE: u32 = 3;
 

@@ -1,6 +1,7 @@
 //! `regentra sweep`: evidence.
 
 use anyhow::bail;
+use quickstart::story::PARALLEL;
 use regentra_evidence::SignalKind;
 use regentra_sync::{
     SkipReason, SweepNow, SweepOutcome,
@@ -16,9 +17,6 @@ use crate::{
     portal::Portal,
     table, verdict,
 };
-
-/// Customers that are swept side by side.
-const PARALLEL: usize = 4;
 
 type Swept = (SweepEvent, Outcome);
 

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use regentra_sync::{
+    host::LEASE_LENGTH,
     model::{
         CredentialId, Fence, Lease, LeaseKey, MappingId, MspOrgId, RunKind, RunRecord, RunSubject,
         WorkerId,
@@ -21,9 +22,6 @@ use crate::{
     failure::failed,
     transaction::{Tenants, present_until, store_time},
 };
-
-/// How long a lease of before is taken to be, which has no length.
-const USUAL_LENGTH: Duration = Duration::minutes(5);
 
 /// No lease is so long that twice its length does not fit.
 fn length_in_micros(length: Duration) -> i64 {
@@ -178,7 +176,7 @@ impl Runs for PostgresStore {
             .bind(msp.as_uuid())
             .bind(present_until(now))
             .bind(now)
-            .bind(length_in_micros(USUAL_LENGTH))
+            .bind(length_in_micros(LEASE_LENGTH))
             .fetch_one(&mut *transaction)
             .await
             .map_err(failed)?;

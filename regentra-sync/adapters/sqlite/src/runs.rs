@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use async_trait::async_trait;
 use regentra_sync::{
+    host::LEASE_LENGTH,
     model::{
         CredentialId, Fence, Lease, LeaseKey, MappingId, MspOrgId, RunKind, RunRecord, RunSubject,
         WorkerId,
@@ -19,9 +20,6 @@ use crate::{
     failure::failed,
     transaction::present_until,
 };
-
-/// How long a lease of before is taken to be, which has no length.
-const USUAL_LENGTH: Duration = Duration::minutes(5);
 
 /// No lease is so long that twice its length does not fit.
 fn length_in_micros(length: Duration) -> i64 {
@@ -163,7 +161,7 @@ impl Runs for SqliteStore {
             .bind(msp.as_uuid())
             .bind(micros(present_until(now)))
             .bind(micros(now))
-            .bind(length_in_micros(USUAL_LENGTH))
+            .bind(length_in_micros(LEASE_LENGTH))
             .fetch_one(&mut *transaction)
             .await
             .map_err(failed)?;

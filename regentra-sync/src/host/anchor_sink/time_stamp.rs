@@ -19,9 +19,6 @@ use super::{Anchor, AnchorSink, SinkError, SinkErrorKind};
 const SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 
-/// What an authority answers is a few kilobytes; more is not read.
-const LONGEST_REPLY: usize = 256 * 1024;
-
 /// Carries a query to a time-stamping authority and its reply back. The host gives it, with its own HTTP client, proxy and time-out.
 #[async_trait]
 pub trait TimeStampTransport: fmt::Debug + Send + Sync + 'static {
@@ -45,6 +42,9 @@ pub struct TimeStamps {
 }
 
 impl TimeStamps {
+    /// The longest reply of an authority that is read, in bytes; a time stamp is a few thousand.
+    pub const LONGEST_REPLY: usize = 256 * 1024;
+
     /// Stamps by `authority`, kept by `next`.
     #[must_use]
     pub fn new(authority: Arc<dyn TimeStampTransport>, next: Arc<dyn AnchorSink>) -> Self {
@@ -125,7 +125,7 @@ fn query(digest: Hash256, nonce: &[u8]) -> der::Result<Vec<u8>> {
 
 /// The imprint, the nonce and the time of the stamp that a reply grants.
 fn read(reply: &[u8]) -> Result<(Hash256, Option<Vec<u8>>, OffsetDateTime), SinkError> {
-    if reply.len() > LONGEST_REPLY {
+    if reply.len() > TimeStamps::LONGEST_REPLY {
         let text = "the time-stamping authority's reply is longer than a time stamp can be";
         return Err(SinkError::new(SinkErrorKind::Unreadable, text));
     }
@@ -292,7 +292,7 @@ mod tests {
         for (reply, words) in [
             (Vec::new(), "not a time stamp"),
             (b"<html>".to_vec(), "not a time stamp"),
-            (vec![0; LONGEST_REPLY + 1], "longer than"),
+            (vec![0; TimeStamps::LONGEST_REPLY + 1], "longer than"),
             (rejected, "refuses"),
         ] {
             let sink = TimeStamps::new(Arc::new(Recorded(reply.clone())), Arc::new(Unreachable));

@@ -24,16 +24,10 @@ use time::{Duration, UtcOffset};
 
 use self::dice::Dice;
 use self::patches::Kind;
+use crate::boundaries::rows::{DAY, HOUR, MICROSECOND, MINUTE, ORGANIZATION, SECOND};
 use crate::oracle::tenant::{Kinds, Report, Tenant};
 
-const ORGANIZATION: i64 = 7;
 const OTHER_ORGANIZATION: i64 = 8;
-
-const MICROSECOND: i64 = 1;
-const SECOND: i64 = 1_000_000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
 
 /// How good the rows of a report are.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,33 +3,10 @@
 
 use std::{path::Path, sync::Arc};
 
-use regentra_harness::canaries::{Columns, Places, listening, runtime, whole_story};
+use regentra_harness::canaries::{Columns, NAMED, PUBLISHED, listening, runtime, whole_story};
 use regentra_sync::{model::StrategyChoice, store::Store};
 use regentra_sync_sqlite::SqliteStore;
 use sqlx::{AssertSqlSafe, Row as _, SqlitePool, sqlite::SqliteConnectOptions};
-
-/// What names a customer or a machine to the MSP that looks after them.
-const NAMED: &Places = &[
-    ("companies", "name"),
-    ("mappings", "name"),
-    ("assets", "name"),
-    ("assets", "host_name"),
-    ("assets", "serial_number"),
-    ("assets", "entra_device_id"),
-    ("assets", "manufacturer"),
-    ("assets", "model"),
-    ("assets", "operating_system"),
-];
-
-/// What a customer's own auditors read, and what leaves the MSP as tickets.
-const PUBLISHED: &Places = &[
-    ("signals", "body"),
-    ("evidence", "record"),
-    ("customer_audit", "details"),
-    ("msp_audit", "details"),
-    ("outbox", "action"),
-    ("runs", "outcome"),
-];
 
 /// Every value of every column, as text.
 async fn columns(path: &Path) -> Columns {

@@ -8,10 +8,10 @@ use super::rows::{
 use super::{BACKUP, Table};
 use crate::oracle::tenant::Tenant;
 
-const COMPLETED: &str = "NINJA_BACKUP_BACKUPJOB_COMPLETED";
-const WITH_WARNING: &str = "NINJA_BACKUP_BACKUPJOB_COMPLETED_WITH_WARNING";
-const FAILED: &str = "NINJA_BACKUP_BACKUPJOB_FAILED";
-const CANCELLED: &str = "NINJA_BACKUP_BACKUPJOB_CANCELLED";
+pub(super) const COMPLETED: &str = "NINJA_BACKUP_BACKUPJOB_COMPLETED";
+pub(super) const WITH_WARNING: &str = "NINJA_BACKUP_BACKUPJOB_COMPLETED_WITH_WARNING";
+pub(super) const FAILED: &str = "NINJA_BACKUP_BACKUPJOB_FAILED";
+pub(super) const CANCELLED: &str = "NINJA_BACKUP_BACKUPJOB_CANCELLED";
 
 const INSIDE: &str = "inside the window";
 const OUTSIDE: &str = "outside";

@@ -21,8 +21,8 @@ fn installs(rows: Vec<Value>) -> Tenant {
 }
 
 const FINE: &str = "fine";
-const FAILS: &str = "failed";
-const MOOT: &str = "superseded";
+pub(super) const FAILED: &str = "failed";
+pub(super) const MOOT: &str = "superseded";
 
 fn attempts(table: &mut Table) {
     let undated = |row: Value| row.without("installedAt");
@@ -30,8 +30,8 @@ fn attempts(table: &mut Table) {
     let success = |ago: i64| install(1, "os-1", "INSTALLED", ago);
     let failed_at = |time: i64| undated(failure(0)).with("timestamp", ago(time));
     for (name, rows, becomes) in [
-        ("a failure", vec![failure(DAY)], FAILS),
-        ("a failure 45 days ago", vec![failure(45 * DAY)], FAILS),
+        ("a failure", vec![failure(DAY)], FAILED),
+        ("a failure 45 days ago", vec![failure(45 * DAY)], FAILED),
         (
             "a failure a microsecond earlier",
             vec![failure(45 * DAY + MICROSECOND)],
@@ -45,7 +45,7 @@ fn attempts(table: &mut Table) {
         (
             "a failure in five minutes",
             vec![failure(-5 * MINUTE)],
-            FAILS,
+            FAILED,
         ),
         ("a success", vec![success(DAY)], FINE),
         // The latest wins, and at one time the failure.
@@ -57,9 +57,9 @@ fn attempts(table: &mut Table) {
         (
             "installed, then failed",
             vec![success(2 * DAY), failure(DAY)],
-            FAILS,
+            FAILED,
         ),
-        ("both at one time", vec![success(DAY), failure(DAY)], FAILS),
+        ("both at one time", vec![success(DAY), failure(DAY)], FAILED),
         (
             "installed a microsecond after",
             vec![success(DAY - MICROSECOND), failure(DAY)],
@@ -78,49 +78,49 @@ fn attempts(table: &mut Table) {
         (
             "failed 45 days ago, installed before",
             vec![failure(45 * DAY), success(45 * DAY + MICROSECOND)],
-            FAILS,
+            FAILED,
         ),
         (
             "both in the near future",
             vec![failure(-4 * MINUTE), success(-5 * MINUTE)],
-            FAILS,
+            FAILED,
         ),
         // A failure without its own time always counts for a pair without a dated attempt.
-        ("an undated failure", vec![failed_at(DAY)], FAILS),
+        ("an undated failure", vec![failed_at(DAY)], FAILED),
         (
             "an undated failure, collected 45 days ago",
             vec![failed_at(45 * DAY)],
-            FAILS,
+            FAILED,
         ),
         (
             "an undated failure, collected before",
             vec![failed_at(45 * DAY + MICROSECOND)],
-            FAILS,
+            FAILED,
         ),
         (
             "an undated failure, collected years ago",
             vec![failed_at(3_000 * DAY)],
-            FAILS,
+            FAILED,
         ),
         (
             "a failure at no time at all",
             vec![undated(failure(0)).without("timestamp")],
-            FAILS,
+            FAILED,
         ),
         (
             "an undated failure and an undated success",
             vec![failed_at(2 * DAY), undated(success(0))],
-            FAILS,
+            FAILED,
         ),
         (
             "an undated failure, installed more than 45 days ago",
             vec![failed_at(DAY), success(45 * DAY + MICROSECOND)],
-            FAILS,
+            FAILED,
         ),
         (
             "an undated failure beside a dated one",
             vec![failed_at(DAY), failure(2 * DAY)],
-            FAILS,
+            FAILED,
         ),
         (
             "an undated failure, failed and then installed",
@@ -162,29 +162,29 @@ fn attempts(table: &mut Table) {
         (
             "an undated success, failed long ago",
             vec![undated(success(0)), failure(44 * DAY)],
-            FAILS,
+            FAILED,
         ),
         ("an undated success alone", vec![undated(success(0))], FINE),
         (
             "a success dated a day ahead, failed before",
             vec![success(-DAY), failure(2 * DAY)],
-            FAILS,
+            FAILED,
         ),
         (
             "a success dated by a text, failed before",
             vec![success(0).with("installedAt", "soon"), failure(2 * DAY)],
-            FAILS,
+            FAILED,
         ),
         // Any severity.
         (
             "a failure of low severity",
             vec![failure(DAY).with("severity", "LOW")],
-            FAILS,
+            FAILED,
         ),
         (
             "a failure of a driver",
             vec![failure(DAY).with("type", "DRIVER_UPDATES")],
-            FAILS,
+            FAILED,
         ),
         (
             "a failure of definition updates",
@@ -195,18 +195,18 @@ fn attempts(table: &mut Table) {
         (
             "another patch installed at the same time",
             vec![failure(DAY), install(1, "os-2", "INSTALLED", DAY)],
-            FAILS,
+            FAILED,
         ),
         (
             "another patch installed before",
             vec![failure(DAY), install(1, "os-2", "INSTALLED", 2 * DAY)],
-            FAILS,
+            FAILED,
         ),
         // However it is spelled.
         (
             "a failure in small letters",
             vec![failure(DAY).with("status", "failed")],
-            FAILS,
+            FAILED,
         ),
         (
             "a success in small letters",
@@ -215,11 +215,11 @@ fn attempts(table: &mut Table) {
         ),
     ] {
         let (status, reasons) = match becomes {
-            FAILS => ("fail", vec!["installs_failed"]),
+            FAILED => ("fail", vec!["installs_failed"]),
             MOOT => ("warning", vec!["installs_superseded"]),
             _ => ("pass", vec![]),
         };
-        let (fails, moot) = (i64::from(becomes == FAILS), i64::from(becomes == MOOT));
+        let (fails, moot) = (i64::from(becomes == FAILED), i64::from(becomes == MOOT));
         let counts = json!({ "failed_installs": fails, "failed_superseded": moot });
         let expected = json!({
             "status": status, "reasons": reasons, "metadata": { "os": counts, "devices_with_failed": fails },

@@ -2,15 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::patch_attempts::{FAILED, MOOT};
 use super::patch_sla::scanned;
 use super::rows::{
     Change, DAY, HOUR, MICROSECOND, MINUTE, ago, device, failed, healthy, install, os_patch,
     software_patch,
 };
 use super::{PATCHES, Table};
-
-const FAILED: &str = "failed";
-const MOOT: &str = "superseded";
 
 pub(crate) fn table(table: &mut Table) {
     rejected(table);

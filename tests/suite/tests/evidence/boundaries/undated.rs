@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::backup_activity::{CANCELLED, COMPLETED, FAILED, WITH_WARNING};
 use super::patch_sla::{pending, scanned};
 use super::rows::{
     Change, DAY, HOUR, MICROSECOND, activity, ago, bitlocker, customer, definitions, device,
@@ -474,11 +475,6 @@ fn pending_patches_twice(table: &mut Table) {
         patch_case(table, name, tenant, "nothing", false);
     }
 }
-
-const COMPLETED: &str = "NINJA_BACKUP_BACKUPJOB_COMPLETED";
-const WITH_WARNING: &str = "NINJA_BACKUP_BACKUPJOB_COMPLETED_WITH_WARNING";
-const FAILED: &str = "NINJA_BACKUP_BACKUPJOB_FAILED";
-const CANCELLED: &str = "NINJA_BACKUP_BACKUPJOB_CANCELLED";
 
 fn backups(table: &mut Table) {
     let at = |id: i64, code: &str| activity(id, 1, code);

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::backup_activity::COMPLETED;
 use super::patch_sla::scanned;
 use super::rows::{
     Change, DAY, GIB, HOUR, activity, ago, bitlocker, customer, device, healthy, install, os_patch,
@@ -730,7 +731,6 @@ fn lost_patches(table: &mut Table) {
 }
 
 fn activities(table: &mut Table) {
-    const COMPLETED: &str = "NINJA_BACKUP_BACKUPJOB_COMPLETED";
     let one = |rows: Vec<Value>| -> Tenant {
         let mut tenant = customer(vec![device(1)]);
         tenant.activities.rows = rows;

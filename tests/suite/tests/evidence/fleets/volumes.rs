@@ -3,8 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{DAY, Maker, Temper};
-
-const GIB: i64 = 1 << 30;
+use crate::boundaries::rows::GIB;
 
 impl Maker {
     pub(super) fn bitlocker(&mut self, bad: bool) -> Value {
