@@ -12,7 +12,7 @@ use crate::limit::{BudgetKey, Lane, Limiter, RateLimit, SharedBudget, limiter_of
 use crate::oauth::{Credentials, Rotation, TokenCache};
 use crate::paging::{Fences, LearnedOfReports, PageSizes};
 use crate::transport::ReqwestTransport;
-use crate::{BaseUrl, Client, Error, Observer, RetryPolicy, Transport};
+use crate::{BaseUrl, Client, ClientObserver, Error, RetryPolicy, Transport};
 
 /// Builds a [`Client`]. Every setting has a sensible default.
 #[must_use = "call build()"]
@@ -34,7 +34,7 @@ pub struct ClientBuilder {
     page_sizes: BTreeMap<String, u32>,
     http_client: Option<reqwest::Client>,
     transport: Option<Arc<dyn Transport>>,
-    observer: Option<Arc<dyn Observer>>,
+    observer: Option<Arc<dyn ClientObserver>>,
     user_agent: Option<String>,
 }
 
@@ -159,7 +159,7 @@ impl ClientBuilder {
     /// later one fails, the report fails, and the next is read in smaller pages.
     ///
     /// After 20 full pages the size doubles, up to this ceiling, and below the size that failed last. That one is tried again after
-    /// a day. [`Event::PageSize`](crate::Event::PageSize) says what changes, [`Client::page_sizes`] what holds.
+    /// a day. [`ClientEvent::PageSize`](crate::ClientEvent::PageSize) says what changes, [`Client::page_sizes`] what holds.
     pub fn largest_page(mut self, rows: u32) -> Self {
         self.largest_page = rows;
         self
@@ -195,7 +195,7 @@ impl ClientBuilder {
     }
 
     /// Observes what the client does.
-    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+    pub fn observer(mut self, observer: Arc<dyn ClientObserver>) -> Self {
         self.observer = Some(observer);
         self
     }

@@ -17,10 +17,10 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::builder::ClientBuilder;
 use crate::limit::{
-    BudgetError, BudgetKey, BudgetUse, Grant, Lane, Limiter, Permit, RateLimit, SharedBudget,
+    BudgetError, BudgetGrant, BudgetKey, BudgetUse, Lane, Limiter, Permit, RateLimit, SharedBudget,
 };
 use crate::oauth::{Credentials, Rotation, TOKEN_PATH, Token, TokenAnswer, TokenCache};
-use crate::observer::{Event, Observer, WaitReason};
+use crate::observer::{ClientEvent, ClientObserver, WaitReason};
 use crate::paging::{
     Fence, Fences, LearnedOfReports, PageSizes, Pager, RawPage, Unreadable, Walk, read_page,
     read_single,
@@ -76,7 +76,7 @@ pub(crate) struct Inner {
     /// Bytes of memory that the content of a body takes.
     pub(crate) largest_content: usize,
     pub(crate) user_agent: HeaderValue,
-    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) observer: Option<Arc<dyn ClientObserver>>,
 }
 
 impl Client {
@@ -218,7 +218,7 @@ impl Client {
         self.call(request, read, retry).await
     }
 
-    pub(crate) fn tell(&self, event: &Event) {
+    pub(crate) fn tell(&self, event: &ClientEvent) {
         if let Some(observer) = &self.inner.observer {
             observer.event(event);
         }
@@ -300,7 +300,7 @@ impl Client {
             let span = tracing::info_span!("ninjaone.operation", operation = call.operation);
             let retry = self.inner.retry;
             let answer = self.run(&call, read, retry).instrument(span).await?.value;
-            self.tell(&Event::Token {
+            self.tell(&ClientEvent::Token {
                 valid_for: answer.lifetime(),
             });
             Ok(answer)
@@ -367,7 +367,7 @@ impl Client {
                         WaitReason::Backoff
                     };
                     tracing::debug!(kind = ?failure.error.kind(), ?wait, "trying again");
-                    self.tell(&Event::Wait {
+                    self.tell(&ClientEvent::Wait {
                         operation: call.operation,
                         reason,
                         expected: wait,
@@ -420,7 +420,7 @@ impl Client {
             None => self.lane,
         };
         let waiting = |expected| {
-            self.tell(&Event::Wait {
+            self.tell(&ClientEvent::Wait {
                 operation: call.operation,
                 reason: WaitReason::Budget,
                 expected,
@@ -449,8 +449,8 @@ impl Client {
                 } else {
                     let grant = shared.take(&inner.key, &inner.limit, lane).await;
                     match grant.map_err(|error| budget_failed(call.operation, error))? {
-                        Grant::Granted => break,
-                        Grant::Wait(wait) => wait,
+                        BudgetGrant::Granted => break,
+                        BudgetGrant::Wait(wait) => wait,
                     }
                 };
                 if too_long(wait) {
@@ -484,7 +484,7 @@ impl Client {
         let error = result.as_ref().err().map(|failure| failure.error.kind());
         let elapsed = began.elapsed();
         tracing::debug!(?elapsed, ?error, "attempt");
-        self.tell(&Event::Attempt {
+        self.tell(&ClientEvent::Attempt {
             operation: call.operation,
             attempt,
             status,
@@ -524,7 +524,7 @@ impl Client {
                     "few requests left until NinjaOne limits this tenant"
                 );
             }
-            self.tell(&Event::Remaining { requests });
+            self.tell(&ClientEvent::Remaining { requests });
         }
         let body = response::body_of(call.asked, answer)?;
         let result = if body.len() > inner.largest_answer {

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use crate::organizations::OrganizationsParams;
 use crate::scripted::{Scripted, answer, parameter, token, with_token};
 use crate::{
-    BudgetError, BudgetKey, Client, ErrorKind, Event, Grant, Lane, Observer, RateLimit,
-    RetryPolicy, SharedBudget, TransportError, TransportErrorKind, WaitReason,
+    BudgetError, BudgetGrant, BudgetKey, Client, ClientEvent, ClientObserver, ErrorKind, Lane,
+    RateLimit, RetryPolicy, SharedBudget, TransportError, TransportErrorKind, WaitReason,
 };
 
 async fn list(client: &Client) -> Result<usize, crate::Error> {
@@ -313,7 +313,7 @@ impl SharedBudget for Store {
         key: &BudgetKey,
         limit: &RateLimit,
         lane: Lane,
-    ) -> Result<Grant, BudgetError> {
+    ) -> Result<BudgetGrant, BudgetError> {
         if self.1 {
             return Err(BudgetError::new("the database is gone"));
         }
@@ -322,9 +322,9 @@ impl SharedBudget for Store {
         let mut taken = self.0.lock().unwrap();
         taken.push(lane);
         Ok(if taken.len().is_multiple_of(2) {
-            Grant::Granted
+            BudgetGrant::Granted
         } else {
-            Grant::Wait(Duration::from_secs(5))
+            BudgetGrant::Wait(Duration::from_secs(5))
         })
     }
 }
@@ -435,11 +435,16 @@ struct SlowBudget(AtomicU32, Duration);
 
 #[async_trait::async_trait]
 impl SharedBudget for SlowBudget {
-    async fn take(&self, _: &BudgetKey, _: &RateLimit, _: Lane) -> Result<Grant, BudgetError> {
+    async fn take(
+        &self,
+        _: &BudgetKey,
+        _: &RateLimit,
+        _: Lane,
+    ) -> Result<BudgetGrant, BudgetError> {
         if self.0.fetch_add(1, Ordering::Relaxed) < 21 {
             tokio::time::sleep(self.1).await;
         }
-        Ok(Grant::Granted)
+        Ok(BudgetGrant::Granted)
     }
 }
 
@@ -551,7 +556,7 @@ impl SharedBudget for Ledger {
         _: &BudgetKey,
         limit: &RateLimit,
         lane: Lane,
-    ) -> Result<Grant, BudgetError> {
+    ) -> Result<BudgetGrant, BudgetError> {
         let mut taken = self.0.lock().unwrap();
         let now = Instant::now();
         let fits = limit
@@ -562,10 +567,10 @@ impl SharedBudget for Ledger {
                 Some(taken[leaves] + period + Duration::from_millis(1))
             });
         if let Some(fits) = fits.max().filter(|fits| *fits > now) {
-            return Ok(Grant::Wait(fits - now));
+            return Ok(BudgetGrant::Wait(fits - now));
         }
         taken.push(now);
-        Ok(Grant::Granted)
+        Ok(BudgetGrant::Granted)
     }
 }
 
@@ -614,10 +619,10 @@ async fn two_processes_share_a_budget_and_their_sweeps_leave_a_tenth_free() {
 }
 
 #[derive(Debug, Default)]
-struct Recorder(Mutex<Vec<Event>>);
+struct Recorder(Mutex<Vec<ClientEvent>>);
 
-impl Observer for Recorder {
-    fn event(&self, event: &Event) {
+impl ClientObserver for Recorder {
+    fn event(&self, event: &ClientEvent) {
         self.0.lock().unwrap().push(event.clone());
     }
 }
@@ -644,7 +649,7 @@ async fn an_observer_sees_attempts_waits_pages_and_what_is_left() {
     let attempts: Vec<_> = events
         .iter()
         .filter_map(|event| match event {
-            Event::Attempt {
+            ClientEvent::Attempt {
                 operation,
                 attempt,
                 status,
@@ -665,14 +670,14 @@ async fn an_observer_sees_attempts_waits_pages_and_what_is_left() {
     );
     assert!(events.iter().any(|event| matches!(
         event,
-        Event::Wait {
+        ClientEvent::Wait {
             reason: WaitReason::Backoff,
             ..
         }
     )));
     assert!(events.iter().any(|event| matches!(
         event,
-        Event::Page {
+        ClientEvent::Page {
             rows: 2,
             malformed: 1,
             so_far: 2,
@@ -680,8 +685,8 @@ async fn an_observer_sees_attempts_waits_pages_and_what_is_left() {
             ..
         }
     )));
-    assert!(events.contains(&Event::Remaining { requests: 42 }));
-    assert!(events.contains(&Event::Token {
+    assert!(events.contains(&ClientEvent::Remaining { requests: 42 }));
+    assert!(events.contains(&ClientEvent::Token {
         valid_for: Duration::from_secs(3600)
     }));
 }

@@ -45,12 +45,14 @@ pub use diagnosis::Diagnosis;
 pub use error::{Error, ErrorKind};
 pub use filter::DeviceFilter;
 pub use id::*;
-pub use limit::{BudgetError, BudgetKey, BudgetUse, Grant, Lane, Limiter, RateLimit, SharedBudget};
+pub use limit::{
+    BudgetError, BudgetGrant, BudgetKey, BudgetUse, Lane, Limiter, RateLimit, SharedBudget,
+};
 pub use oauth::{
     Authorization, AuthorizationCode, Credentials, MemoryTokenStore, PendingAuthorization,
     RefreshToken, Scope, Scopes, TokenStore, TokenStoreError,
 };
-pub use observer::{Event, Observer, PageSizeReason, WaitReason};
+pub use observer::{ClientEvent, ClientObserver, PageSizeReason, WaitReason};
 pub use paging::{Collected, Completeness, MalformedRow, Page, Pager, RepairedField};
 pub use region::{BaseUrl, Region};
 pub use request::{Endpoint, Paging, Request};

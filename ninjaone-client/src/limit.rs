@@ -8,7 +8,7 @@ mod window;
 
 pub use limiter::{BudgetUse, Limiter};
 pub use policy::{Lane, RateLimit};
-pub use shared::{BudgetError, BudgetKey, Grant, SharedBudget};
+pub use shared::{BudgetError, BudgetGrant, BudgetKey, SharedBudget};
 
 pub(crate) use limiter::Permit;
 pub(crate) use registry::limiter_of;

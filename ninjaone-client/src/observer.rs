@@ -8,15 +8,15 @@ use crate::ErrorKind;
 /// Observes what the client does. Called on the task that does it: return quickly.
 ///
 /// Nothing of a tenant's data is in an event, so that all of them may be logged.
-pub trait Observer: fmt::Debug + Send + Sync + 'static {
+pub trait ClientObserver: fmt::Debug + Send + Sync + 'static {
     /// Something happened.
-    fn event(&self, event: &Event);
+    fn event(&self, event: &ClientEvent);
 }
 
 /// What the client does.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum ClientEvent {
     /// A request was answered, or failed.
     #[non_exhaustive]
     Attempt {

@@ -5,18 +5,18 @@
 //! identifies a device or a person: addresses, drives, serial-shaped words and the rest of [`LeakKind`]; and for words a host
 //! names itself, such as the host names of the very fleet ([`Guard::deny`]).
 //!
-//! A finding names the place and the kind, never the text.
+//! A leak names the place and the kind, never the text.
 //!
 //! ```
 //! use regentra_evidence::{Guard, LeakKind};
 //! use serde_json::json;
 //!
 //! let guard = Guard::new().deny(["RECEPTION-PC"]);
-//! let findings = guard.scan(&json!({
+//! let leaks = guard.scan(&json!({
 //!     "status": "pass",
 //!     "remarks": ["seen at 10.1.2.3", "the one called reception-pc"],
 //! }))?;
-//! let kinds: Vec<_> = findings.iter().map(|finding| (finding.path.as_str(), finding.kind)).collect();
+//! let kinds: Vec<_> = leaks.iter().map(|leak| (leak.path.as_str(), leak.kind)).collect();
 //! assert_eq!(kinds, [("/remarks/0", LeakKind::Ipv4), ("/remarks/1", LeakKind::Denied)]);
 //! # Ok::<(), regentra_evidence::GuardError>(())
 //! ```
@@ -85,16 +85,16 @@ impl std::fmt::Display for LeakKind {
 
 /// Where something was found that must not be published.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Finding {
-    /// The place, as a JSON pointer. A key that is itself a finding stands there as `*`.
+pub struct Leak {
+    /// The place, as a JSON pointer. A key that is itself a leak stands there as `*`.
     pub path: String,
     /// What it looks like.
     pub kind: LeakKind,
-    /// Whether the key is the finding, and not the value.
+    /// Whether the key is the leak, and not the value.
     pub in_key: bool,
 }
 
-impl std::fmt::Display for Finding {
+impl std::fmt::Display for Leak {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let part = if self.in_key { "key" } else { "value" };
         write!(f, "{} in the {part} at {}", self.kind, self.path)
@@ -109,20 +109,20 @@ pub enum GuardError {
     #[error("the value does not serialise to JSON: nothing is known about it")]
     Unserializable,
     /// The value holds what must not be published.
-    #[error("{} must not be published, first: {first}", count(*findings))]
+    #[error("{} must not be published, first: {first}", count(*leaks))]
     Leak {
-        /// The first finding.
-        first: Finding,
+        /// The first leak.
+        first: Leak,
         /// How many there are.
-        findings: usize,
+        leaks: usize,
     },
 }
 
-fn count(findings: usize) -> String {
-    if findings == 1 {
+fn count(leaks: usize) -> String {
+    if leaks == 1 {
         "1 place".to_owned()
     } else {
-        format!("{findings} places")
+        format!("{leaks} places")
     }
 }
 
@@ -174,25 +174,25 @@ impl Guard {
     /// # Errors
     ///
     /// [`GuardError::Unserializable`] when the value does not serialise to JSON.
-    pub fn scan<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<Finding>, GuardError> {
+    pub fn scan<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<Leak>, GuardError> {
         let value = serde_json::to_value(value).map_err(|_| GuardError::Unserializable)?;
-        let mut findings = Vec::new();
-        self.walk(&value, "", None, &mut findings);
-        Ok(findings)
+        let mut leaks = Vec::new();
+        self.walk(&value, "", None, &mut leaks);
+        Ok(leaks)
     }
 
     /// Refuses `value` when anything in it must not be published.
     ///
     /// # Errors
     ///
-    /// [`GuardError::Leak`] with the first finding, or [`GuardError::Unserializable`].
+    /// [`GuardError::Leak`] with the first leak, or [`GuardError::Unserializable`].
     pub fn check<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), GuardError> {
-        let findings = self.scan(value)?;
-        match findings.first() {
+        let leaks = self.scan(value)?;
+        match leaks.first() {
             None => Ok(()),
             Some(first) => Err(GuardError::Leak {
                 first: first.clone(),
-                findings: findings.len(),
+                leaks: leaks.len(),
             }),
         }
     }
@@ -219,7 +219,7 @@ impl Guard {
         })
     }
 
-    fn walk(&self, value: &Value, path: &str, key: Option<&str>, findings: &mut Vec<Finding>) {
+    fn walk(&self, value: &Value, path: &str, key: Option<&str>, leaks: &mut Vec<Leak>) {
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
             Value::String(text) => {
@@ -227,7 +227,7 @@ impl Guard {
                     && shape::is_uuid(text.strip_prefix('#').unwrap_or(text));
                 for kind in self.scan_text(text) {
                     if !own_id || kind == LeakKind::Denied {
-                        findings.push(Finding {
+                        leaks.push(Leak {
                             path: path.to_owned(),
                             kind,
                             in_key: false,
@@ -237,7 +237,7 @@ impl Guard {
             }
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.walk(item, &format!("{path}/{index}"), key, findings);
+                    self.walk(item, &format!("{path}/{index}"), key, leaks);
                 }
             }
             Value::Object(fields) => {
@@ -249,12 +249,12 @@ impl Guard {
                         "*".to_owned()
                     };
                     let path = format!("{path}/{shown}");
-                    findings.extend(kinds.into_iter().map(|kind| Finding {
+                    leaks.extend(kinds.into_iter().map(|kind| Leak {
                         path: path.clone(),
                         kind,
                         in_key: true,
                     }));
-                    self.walk(value, &path, Some(key), findings);
+                    self.walk(value, &path, Some(key), leaks);
                 }
             }
         }

@@ -55,7 +55,7 @@ pub use disk_encryption::{
 };
 pub use fleet::{Fleet, FleetBuilder, OtherFleet, Scope};
 pub use framework::{Framework, UnknownFramework};
-pub use guard::{Finding, Guard, GuardError, LeakKind};
+pub use guard::{Guard, GuardError, Leak, LeakKind};
 pub use hash::{Hash256, NotAHash};
 pub use merkle::{HeadTree, InclusionProof};
 pub use patch_sla::{
@@ -68,7 +68,7 @@ pub use public_view::{Coverage, PublicView};
 pub use reason::Reason;
 pub use record::{EvidenceRecord, RecordError};
 pub use report::{ReportState, RowFate};
-pub use rules::{RULES_VERSION, Rules, RulesUsed, WeakerRule, Window};
+pub use rules::{FactWindow, RULES_VERSION, Rules, RulesUsed, WeakerRule};
 pub use signal::{Metadata, SIGNAL_LIFETIME, Signal, SignalKind, Status, UnknownName};
 pub use signature_history::{SignatureHistory, SignaturesSeen};
 pub use signed_head::{

@@ -1,7 +1,7 @@
 //! The evidence record: what an auditor reads, and what the chain covers.
 //!
 //! A record says which verdict was reached on what scope and when ([`Signal`]), by which rules and thresholds ([`RulesUsed`]),
-//! on facts of which age ([`Window`]), commits to the facts without showing them ([`FactsDigest`]), and names the key that signs the
+//! on facts of which age ([`FactWindow`]), commits to the facts without showing them ([`FactsDigest`]), and names the key that signs the
 //! chain after it, if there is one. It names no customer, no device and no person.
 //!
 //! The facts are not kept. So nobody can recompute their digest from what is stored; a holder of the digest key can compare it with
@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     digest::{FactsDigest, KeyId},
-    rules::{Rules, RulesUsed, Window},
+    rules::{FactWindow, Rules, RulesUsed},
     signal::Signal,
 };
 
@@ -48,7 +48,7 @@ pub struct EvidenceRecord {
     /// The rules and thresholds it was judged by.
     pub rules: RulesUsed,
     /// From when to when its facts may date.
-    pub window: Window,
+    pub window: FactWindow,
     /// The keyed digest of its facts.
     pub facts: FactsDigest,
     /// The key that signs the chain's head after this record; absent when the host has no signing key. A signature that was
@@ -76,7 +76,7 @@ impl EvidenceRecord {
         Self {
             record_version: RECORD_VERSION,
             rules: RulesUsed::from(rules),
-            window: Window::of(signal.kind(), signal.collected_at),
+            window: FactWindow::of(signal.kind(), signal.collected_at),
             signal,
             facts,
             signing_key: None,

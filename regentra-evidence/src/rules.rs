@@ -384,7 +384,7 @@ impl From<&Rules> for RulesUsed {
 
 /// From when to when the facts behind a verdict may date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
+pub struct FactWindow {
     /// The oldest a fact may be.
     #[serde(with = "time::serde::rfc3339")]
     pub from: OffsetDateTime,
@@ -393,7 +393,7 @@ pub struct Window {
     pub until: OffsetDateTime,
 }
 
-impl Window {
+impl FactWindow {
     /// The window of a signal judged at `now`. The inventory is judged on the moment itself.
     #[must_use]
     pub fn of(kind: SignalKind, now: OffsetDateTime) -> Self {
@@ -564,7 +564,11 @@ mod tests {
             (SignalKind::DeviceInventory, now),
         ];
         for (kind, from) in table {
-            assert_eq!(Window::of(kind, now), Window { from, until: now }, "{kind}");
+            assert_eq!(
+                FactWindow::of(kind, now),
+                FactWindow { from, until: now },
+                "{kind}"
+            );
         }
     }
 }

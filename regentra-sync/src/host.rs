@@ -13,5 +13,5 @@ pub use self::{
     anchor_sink::{Anchor, AnchorSink, FileSink, SinkError, SinkErrorKind},
     clock::{Clock, ManualClock, StoreClock, SystemClock, to_micros},
     policy::{DEVICE_CEILING, LEASE_LENGTH, ORGANIZATION_CEILING, PASSES_TO_CLOSE, Policy},
-    progress::{Observer, Progress, Unobserved},
+    progress::{Progress, ProgressObserver, Unobserved},
 };

@@ -72,7 +72,7 @@ pub use self::{
     run::{Fence, Lease, LeaseKey, RunKind, RunOutcome, RunRecord, RunSubject, WorkerId},
     sensitive::{Sensitive, is_invisible, is_readable},
     signature_history::{
-        DeviceDigest, SignatureAges, SignatureChanges, SignatureHistory, SignatureRecord,
+        DeviceDigest, SignatureAges, SignatureChanges, SignatureRecord, SignatureRecords,
         SignatureState,
     },
     sweep_strategy::{

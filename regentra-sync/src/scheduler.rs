@@ -190,7 +190,7 @@ impl Scheduler {
     }
 
     /// Runs the schedule until `shutdown` is over. A store or a NinjaOne tenant that does not answer never ends it: what happens is
-    /// told to the [`Observer`](crate::host::Observer) and to `tracing`.
+    /// told to the [`ProgressObserver`](crate::host::ProgressObserver) and to `tracing`.
     ///
     /// The future may be dropped as well, which stops everything at once and leaves a whole store.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Stopped {

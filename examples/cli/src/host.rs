@@ -7,7 +7,7 @@ use clap::Args;
 use quickstart::{MSP, OPERATOR};
 use regentra_sync::{
     Integration, IntegrationBuilder,
-    host::{Clock, Observer, Policy, StoreClock, SystemClock},
+    host::{Clock, Policy, ProgressObserver, StoreClock, SystemClock},
     model::{Actor, ActorId, EventId, MspOrgId, PortalCompany, RegionKey, UnknownRegion},
     ninjaone::NinjaOneApi,
     seal::Keyring,
@@ -104,7 +104,7 @@ impl HostArgs {
     /// As [`Self::open`].
     pub async fn open_with(
         &self,
-        observer: Arc<dyn Observer>,
+        observer: Arc<dyn ProgressObserver>,
         policy: impl FnOnce(Policy) -> Policy,
     ) -> anyhow::Result<Host> {
         let database = self.database()?;
@@ -405,7 +405,11 @@ impl Reading {
     }
 
     /// An integration over the same store, whose requests are drawn from the store's budget.
-    fn acting(&self, keyring: Option<Keyring>, observer: Arc<dyn Observer>) -> IntegrationBuilder {
+    fn acting(
+        &self,
+        keyring: Option<Keyring>,
+        observer: Arc<dyn ProgressObserver>,
+    ) -> IntegrationBuilder {
         let (store, ninjaone) = (Arc::clone(&self.store), NinjaOneApi::new());
         let ninjaone = ninjaone.observer(Arc::clone(&observer));
         let builder = match keyring.map(Arc::new) {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ninjaone_client::{ErrorKind as Vendor, Event, Observer, WaitReason};
+use ninjaone_client::{ClientEvent, ClientObserver, ErrorKind as Vendor, WaitReason};
 use regentra_sync::{
     ErrorKind,
     host::{self, Clock as _, Progress, SystemClock},
@@ -65,10 +65,10 @@ pub fn when_to_try_again(error: &anyhow::Error) -> Option<String> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Waits;
 
-impl Observer for Waits {
-    fn event(&self, event: &Event) {
+impl ClientObserver for Waits {
+    fn event(&self, event: &ClientEvent) {
         match event {
-            Event::Wait {
+            ClientEvent::Wait {
                 operation,
                 reason,
                 expected,
@@ -78,7 +78,7 @@ impl Observer for Waits {
                 let wait = wait(*expected, SystemClock.now());
                 output::note(format_args!("{operation}: waiting {wait} {why}"));
             }
-            Event::Restart { operation, .. } => {
+            ClientEvent::Restart { operation, .. } => {
                 output::note(format_args!(
                     "{operation}: the cursor expired, reading it again"
                 ));
@@ -143,7 +143,7 @@ impl Drop for Meter {
     }
 }
 
-impl host::Observer for Meter {
+impl host::ProgressObserver for Meter {
     fn progress(&self, progress: &Progress) {
         let mut state = self.state();
         let is_worth_a_line = state.note(progress);

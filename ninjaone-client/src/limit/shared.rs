@@ -71,12 +71,12 @@ pub trait SharedBudget: fmt::Debug + Send + Sync + 'static {
         key: &BudgetKey,
         limit: &RateLimit,
         lane: Lane,
-    ) -> Result<Grant, BudgetError>;
+    ) -> Result<BudgetGrant, BudgetError>;
 }
 
 /// Answer of a [`SharedBudget`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grant {
+pub enum BudgetGrant {
     /// One request was taken.
     Granted,
     /// Nothing was taken: ask again after this long.

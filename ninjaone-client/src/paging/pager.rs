@@ -8,7 +8,7 @@ use super::by_cursor::{Refused, expired_twice};
 use super::decode::{Body, MalformedRow, RawPage, RepairedField};
 use super::page_size::{Change, Place, Read};
 use super::walk::{Step, Walk};
-use crate::observer::{Event, PageSizeReason};
+use crate::observer::{ClientEvent, PageSizeReason};
 use crate::request::Request;
 use crate::transport::Lent;
 use crate::{Client, Error, ErrorKind};
@@ -307,7 +307,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         if let Some(Change { from, to, reason }) = change {
             let operation = self.first.endpoint().operation;
             tracing::debug!(operation, from, to, ?reason, "page size");
-            self.client.tell(&Event::PageSize {
+            self.client.tell(&ClientEvent::PageSize {
                 operation,
                 from,
                 to,
@@ -396,7 +396,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
                 Advance::Nothing
             };
         }
-        self.client.tell(&Event::Page {
+        self.client.tell(&ClientEvent::Page {
             operation,
             rows: received,
             malformed: page.malformed.len(),
@@ -444,7 +444,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         self.in_doubt = false;
         self.kept = None;
         self.rows = 0;
-        self.client.tell(&Event::Restart {
+        self.client.tell(&ClientEvent::Restart {
             operation: self.first.endpoint().operation,
         });
         Advance::BegunAnew

@@ -14,7 +14,7 @@ use crate::devices::DevicesParams;
 use crate::queries::{AntivirusStatusParams, VolumesParams};
 use crate::scripted::{Answer, Scripted, answer, parameter, with_token};
 use crate::{
-    Completeness, Error, ErrorKind, Event, RetryPolicy, TransportError, TransportErrorKind,
+    ClientEvent, Completeness, Error, ErrorKind, RetryPolicy, TransportError, TransportErrorKind,
 };
 
 fn page(rows: impl IntoIterator<Item = Value>) -> Answer {
@@ -744,9 +744,9 @@ async fn a_report_not_licensed_is_not_available_and_not_an_expired_cursor() {
 async fn pages_say_where_they_stand() {
     #[derive(Debug, Default)]
     struct Pages(Mutex<Vec<(usize, Option<usize>)>>);
-    impl crate::Observer for Pages {
-        fn event(&self, event: &Event) {
-            if let Event::Page { so_far, total, .. } = event {
+    impl crate::ClientObserver for Pages {
+        fn event(&self, event: &ClientEvent) {
+            if let ClientEvent::Page { so_far, total, .. } = event {
                 self.0.lock().unwrap().push((*so_far, *total));
             }
         }

@@ -223,10 +223,10 @@ fn runs_are_whole_words() {
 fn keys_are_looked_at_like_values_and_never_repeated() {
     let value =
         json!({"counts": {"10.1.2.3": {"ok": "C:"}, "a/b~c": ["pass", "jane@example.com"]}});
-    let findings = Guard::new().scan(&value).unwrap();
-    let found: Vec<_> = findings
+    let leaks = Guard::new().scan(&value).unwrap();
+    let found: Vec<_> = leaks
         .iter()
-        .map(|finding| (finding.path.as_str(), finding.kind, finding.in_key))
+        .map(|leak| (leak.path.as_str(), leak.kind, leak.in_key))
         .collect();
     assert_eq!(
         found,
@@ -237,12 +237,9 @@ fn keys_are_looked_at_like_values_and_never_repeated() {
             ("/counts/a~1b~0c/1", LeakKind::Fqdn, false),
         ]
     );
-    assert_eq!(findings[0].to_string(), "ipv4 in the key at /counts/*");
-    assert_eq!(
-        findings[1].to_string(),
-        "drive in the value at /counts/*/ok"
-    );
-    assert!(!format!("{findings:?}").contains("10.1.2.3"));
+    assert_eq!(leaks[0].to_string(), "ipv4 in the key at /counts/*");
+    assert_eq!(leaks[1].to_string(), "drive in the value at /counts/*/ok");
+    assert!(!format!("{leaks:?}").contains("10.1.2.3"));
 }
 
 #[test]

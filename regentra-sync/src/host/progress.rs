@@ -12,7 +12,7 @@ use crate::{
 /// Observes how work proceeds. Called on the task that does it: return quickly.
 ///
 /// Nothing of a customer's data is in it, so that all of it may be logged.
-pub trait Observer: Debug + Send + Sync + 'static {
+pub trait ProgressObserver: Debug + Send + Sync + 'static {
     /// Something happened.
     fn progress(&self, progress: &Progress);
 }
@@ -113,6 +113,6 @@ pub enum Progress {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unobserved;
 
-impl Observer for Unobserved {
+impl ProgressObserver for Unobserved {
     fn progress(&self, _progress: &Progress) {}
 }

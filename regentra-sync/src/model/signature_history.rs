@@ -79,13 +79,13 @@ impl SignatureRecord {
 }
 
 /// What is known of the signatures of each device of a mapping.
-pub type SignatureHistory = BTreeMap<DeviceDigest, SignatureRecord>;
+pub type SignatureRecords = BTreeMap<DeviceDigest, SignatureRecord>;
 
 /// What one sweep changes in the history of its mapping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignatureChanges {
     /// The records to write, in the place of what is known of these devices.
-    pub changed: SignatureHistory,
+    pub changed: SignatureRecords,
     /// Devices that the organization has no more.
     pub forgotten: Vec<DeviceDigest>,
 }
@@ -95,7 +95,7 @@ impl SignatureChanges {
     /// device that was not seen keeps what is known about it.
     #[must_use]
     pub fn between(
-        history: &SignatureHistory,
+        history: &SignatureRecords,
         sightings: impl IntoIterator<Item = (DeviceDigest, bool)>,
         now: OffsetDateTime,
     ) -> Self {
@@ -113,7 +113,7 @@ impl SignatureChanges {
 /// Answers since when a device's signatures have been out of date, from the history of its mapping.
 #[derive(Debug)]
 pub struct SignatureAges {
-    history: SignatureHistory,
+    history: SignatureRecords,
     digester: DeviceDigester,
     now: OffsetDateTime,
 }
@@ -122,7 +122,7 @@ impl SignatureAges {
     /// Reads `history` at `now` through the keyed ids of its credential.
     #[must_use]
     pub const fn new(
-        history: SignatureHistory,
+        history: SignatureRecords,
         digester: DeviceDigester,
         now: OffsetDateTime,
     ) -> Self {
@@ -189,7 +189,7 @@ impl SignatureAges {
 /// What is known of a device, unless a clock that ran ahead wrote it: what will be in twenty days says nothing about how old
 /// signatures are now.
 fn known(
-    history: &SignatureHistory,
+    history: &SignatureRecords,
     device: &DeviceDigest,
     now: OffsetDateTime,
 ) -> Option<SignatureRecord> {

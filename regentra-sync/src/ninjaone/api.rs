@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    host::{Observer, Progress},
+    host::{Progress, ProgressObserver},
     model::{
         CredentialGuard, CredentialId, DeviceList, Fingerprint, ListedOrganization,
         OrganizationList, Report, Sensitive, TenantView,
@@ -61,7 +61,7 @@ const IDLE: Duration = Duration::from_secs(60 * 60);
 pub struct NinjaOneApi {
     limit: RateLimit,
     retry: RetryPolicy,
-    observer: Option<Arc<dyn Observer>>,
+    observer: Option<Arc<dyn ProgressObserver>>,
     budget: Option<StoreBudget>,
     transport: Option<Arc<dyn Transport>>,
     most_pages: u32,
@@ -198,7 +198,7 @@ impl NinjaOneApi {
 
     /// Observes the requests: each attempt, and each wait.
     #[must_use]
-    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+    pub fn observer(mut self, observer: Arc<dyn ProgressObserver>) -> Self {
         self.observer = Some(observer);
         self
     }
@@ -527,17 +527,17 @@ async fn view_of(client: &Client) -> TenantView {
 /// Hands on what the client tells, and notes that credentials were accepted.
 #[derive(Debug)]
 struct Listener {
-    observer: Option<Arc<dyn Observer>>,
+    observer: Option<Arc<dyn ProgressObserver>>,
     accepted: Option<Arc<AtomicBool>>,
 }
 
-impl ninjaone_client::Observer for Listener {
-    fn event(&self, event: &ninjaone_client::Event) {
-        use ninjaone_client::Event;
-        if let (Event::Token { .. }, Some(accepted)) = (event, &self.accepted) {
+impl ninjaone_client::ClientObserver for Listener {
+    fn event(&self, event: &ninjaone_client::ClientEvent) {
+        use ninjaone_client::ClientEvent;
+        if let (ClientEvent::Token { .. }, Some(accepted)) = (event, &self.accepted) {
             accepted.store(true, Ordering::Relaxed);
         }
-        if let Event::Wait {
+        if let ClientEvent::Wait {
             reason: WaitReason::Budget,
             expected,
             ..
@@ -549,8 +549,10 @@ impl ninjaone_client::Observer for Listener {
             return;
         };
         match event {
-            Event::Attempt { operation, .. } => observer.progress(&Progress::Request { operation }),
-            Event::Wait {
+            ClientEvent::Attempt { operation, .. } => {
+                observer.progress(&Progress::Request { operation });
+            }
+            ClientEvent::Wait {
                 reason, expected, ..
             } => {
                 observer.progress(&Progress::Waiting {

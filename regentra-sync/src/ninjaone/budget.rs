@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use ninjaone_client::{BudgetError, BudgetKey, Grant, Lane, RateLimit, SharedBudget};
+use ninjaone_client::{BudgetError, BudgetGrant, BudgetKey, Lane, RateLimit, SharedBudget};
 use secrecy::SecretString;
 
 use crate::{
@@ -60,7 +60,7 @@ impl SharedBudget for StoreBudget {
         key: &BudgetKey,
         limit: &RateLimit,
         lane: Lane,
-    ) -> Result<Grant, BudgetError> {
+    ) -> Result<BudgetGrant, BudgetError> {
         let tenant = match &self.log_ins {
             Some(trial) if !trial.accepted.load(Ordering::Relaxed) => trial.log_ins.clone(),
             _ => self
@@ -74,11 +74,11 @@ impl SharedBudget for StoreBudget {
             .await
             .map_err(BudgetError::new)?
         {
-            Spend::Granted => Ok(Grant::Granted),
+            Spend::Granted => Ok(BudgetGrant::Granted),
             Spend::Exhausted { retry_after } => {
                 // At least a moment, so that nobody asks in a circle.
                 let wait = retry_after.max(time::Duration::milliseconds(10));
-                Ok(Grant::Wait(wait.unsigned_abs()))
+                Ok(BudgetGrant::Wait(wait.unsigned_abs()))
             }
         }
     }

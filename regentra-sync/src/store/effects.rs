@@ -9,7 +9,7 @@
 //! | [`commit_sweep`] | an [`evidence_head`] of each evidence row; [`first_evidence_synced_at`] of the mapping; [`tick_to_come`] of each tick of the MSP |
 //!
 //! Every other commit writes what it carries and nothing else. Where mappings end, their
-//! [`SignatureHistory`](crate::model::SignatureHistory) is deleted; the mappings themselves, the settings, tickets, signals and
+//! [`SignatureRecords`](crate::model::SignatureRecords) is deleted; the mappings themselves, the settings, tickets, signals and
 //! evidence stay as they are.
 //!
 //! [`commit_disconnect`]: super::Connections::commit_disconnect

@@ -14,7 +14,7 @@ use super::{
 use crate::model::{
     AuditRow, ComplianceOrgId, CredentialGuard, EventId, EvidenceRow, Lease, MappingGuard,
     MappingId, MspOrgId, OutboxAction, OutboxRow, SettingsGuard, SignalKey, SignatureChanges,
-    SignatureHistory, Ticket, TicketTick, Version,
+    SignatureRecords, Ticket, TicketTick, Version,
 };
 
 /// The signals and evidence of a customer's compliance organization.
@@ -127,7 +127,7 @@ pub struct SweepState {
     /// The open tickets of the mapping and customer.
     pub open_tickets: BTreeMap<SignalKind, Ticket>,
     /// The signature history of the mapping.
-    pub signature_history: SignatureHistory,
+    pub signature_history: SignatureRecords,
     /// What was opened in the tick so far; `None` when nothing was.
     pub tick: Option<TicketTick>,
     /// The row of [`OutboxId::digest`](crate::model::OutboxId::digest) for the tick and its number of digests, if it is not

@@ -20,7 +20,7 @@ use crate::{
         CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fence,
         Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId, MspOrgId, NoteReason,
         OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord, RunSubject,
-        SettingsGuard, SignatureHistory, StateDigest, StoredFrameworks, StoredSettings, Ticket,
+        SettingsGuard, SignatureRecords, StateDigest, StoredFrameworks, StoredSettings, Ticket,
         TicketId, TicketTick, WorkerId,
     },
     seal::KeyCheck,
@@ -96,7 +96,7 @@ struct State {
     /// Of the companies that adopted frameworks, or none.
     frameworks: BTreeMap<(MspOrgId, CompanyId), StoredFrameworks>,
     assets: BTreeMap<(MspOrgId, AssetId), Asset>,
-    signatures: BTreeMap<(MspOrgId, MappingId), SignatureHistory>,
+    signatures: BTreeMap<(MspOrgId, MappingId), SignatureRecords>,
     tickets: BTreeMap<(MspOrgId, TicketId), Ticket>,
     outbox: BTreeMap<MspOrgId, Vec<OutboxRow>>,
     ticks: BTreeMap<(MspOrgId, OffsetDateTime), TicketTick>,

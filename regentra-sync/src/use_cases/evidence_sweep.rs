@@ -13,7 +13,7 @@ use crate::{
         Actor, Asset, AssetStatus, AuditDetails, AuditRow, BUDGET_LOW_PERCENT, CLOCK_TOLERANCE,
         Credential, CredentialGuard, EventId, EvidenceRow, LeaseKey, Mapping, MspOrgId,
         OutboxAction, Report, RunKind, RunOutcome, RunReading, RunRecord, RunSubject,
-        SettingsGuard, SignatureAges, SignatureHistory, StoredSettings, SweepCounts, SweepStrategy,
+        SettingsGuard, SignatureAges, SignatureRecords, StoredSettings, SweepCounts, SweepStrategy,
         SweptSignal, chain_start, is_ahead,
     },
     ninjaone::{Access, Assessment, AssessmentRequest},
@@ -100,7 +100,7 @@ pub(super) struct Prepared {
     /// The event that its commit is made under.
     pub(super) event: SweepEvent,
     pub(super) subject: Subject,
-    signature_history: SignatureHistory,
+    signature_history: SignatureRecords,
 }
 
 impl Prepared {

@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use super::refresh_token::SealedRefreshToken;
 use crate::{
     error::{Error, ErrorKind, Result},
-    host::{AnchorSink, Clock, Observer, Policy, Progress, SystemClock, Unobserved},
+    host::{AnchorSink, Clock, Policy, Progress, ProgressObserver, SystemClock, Unobserved},
     model::{
         Actor, AuditDetails, AuditRow, Credential, CredentialId, EventId, Field, Fingerprint,
         Grant, Lease, LeaseKey, MspOrgId, RegionKey, RunRecord, WorkerId,
@@ -61,7 +61,7 @@ pub(super) struct Inner {
     keyring: Option<Arc<Keyring>>,
     pub(super) ninjaone: Arc<dyn NinjaOne>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) observer: Arc<dyn Observer>,
+    pub(super) observer: Arc<dyn ProgressObserver>,
     pub(super) policy: Arc<Policy>,
     pub(super) views: Views,
     pub(super) head_signer: Option<HeadSigner>,
@@ -80,7 +80,7 @@ pub struct IntegrationBuilder {
     keyring: Option<Arc<Keyring>>,
     ninjaone: Arc<dyn NinjaOne>,
     clock: Arc<dyn Clock>,
-    observer: Arc<dyn Observer>,
+    observer: Arc<dyn ProgressObserver>,
     policy: Policy,
     head_signer: Option<HeadSigner>,
     anchor_sink: Option<Arc<dyn AnchorSink>>,
@@ -97,7 +97,7 @@ impl IntegrationBuilder {
     /// Observes the progress of work. The requests to NinjaOne are observed where they are made
     /// ([`NinjaOneApi::observer`](crate::ninjaone::NinjaOneApi::observer)).
     #[must_use]
-    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+    pub fn observer(mut self, observer: Arc<dyn ProgressObserver>) -> Self {
         self.observer = observer;
         self
     }

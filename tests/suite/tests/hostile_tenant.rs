@@ -21,7 +21,7 @@ use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, Discover, ErrorKind, Integration, MapOrganization, Promote, Scheduler,
     SyncAssets, SyncOutcome,
-    host::{Clock as _, ManualClock, Observer, Policy, Progress, StoreClock},
+    host::{Clock as _, ManualClock, Policy, Progress, ProgressObserver, StoreClock},
     model::{
         Actor, ComplianceOrgId, CredentialId, EventId, MspOrgId, RegionKey, Report, RunKind,
         RunOutcome,
@@ -553,7 +553,7 @@ fn forget_peak() {
 #[derive(Debug, Default)]
 struct Ends(Mutex<BTreeMap<EventId, EventOutcome>>);
 
-impl Observer for Ends {
+impl ProgressObserver for Ends {
     fn progress(&self, progress: &Progress) {
         if let Progress::EventFinished { event, outcome, .. } = progress {
             let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -33,7 +33,7 @@ use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, Promote, Scheduler,
     host::{
-        Anchor, AnchorSink, Clock as _, ManualClock, Observer, Policy, Progress, SinkError,
+        Anchor, AnchorSink, Clock as _, ManualClock, Policy, Progress, ProgressObserver, SinkError,
         SinkErrorKind, StoreClock,
     },
     model::{
@@ -280,7 +280,7 @@ struct Watched {
     tick: Mutex<Vec<(EventId, &'static str)>>,
 }
 
-impl Observer for Watched {
+impl ProgressObserver for Watched {
     fn progress(&self, progress: &Progress) {
         match progress {
             Progress::Idle { until, .. } => drop(self.idle.send_replace(Some(*until))),

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use regentra_sync::{
     Scheduler, Stopped,
-    host::{Clock, Observer, Policy, Progress},
+    host::{Clock, Policy, Progress, ProgressObserver},
     schedule::{Cadence, EventOutcome, PlanKind, Retry},
 };
 use serde_json::{Value, json};
@@ -263,7 +263,7 @@ const fn words(kind: PlanKind) -> &'static str {
     }
 }
 
-impl Observer for Journal {
+impl ProgressObserver for Journal {
     #[expect(clippy::too_many_lines, reason = "one arm for each thing that is told")]
     fn progress(&self, progress: &Progress) {
         match progress {

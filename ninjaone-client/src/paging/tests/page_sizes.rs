@@ -15,7 +15,8 @@ use crate::observer::PageSizeReason;
 use crate::queries::{AntivirusStatusParams, VolumesParams};
 use crate::scripted::{Answer, Scripted, answer, parameter, with_token};
 use crate::{
-    Client, Error, ErrorKind, Event, Observer, RetryPolicy, TransportError, TransportErrorKind,
+    Client, ClientEvent, ClientObserver, Error, ErrorKind, RetryPolicy, TransportError,
+    TransportErrorKind,
 };
 
 /// What a server does to a page of which so many rows were asked for.
@@ -121,9 +122,9 @@ fn sizes(script: &Scripted) -> Vec<usize> {
 #[derive(Debug, Default)]
 struct Recorder(Mutex<Vec<(&'static str, u32, u32, PageSizeReason)>>);
 
-impl Observer for Recorder {
-    fn event(&self, event: &Event) {
-        if let Event::PageSize {
+impl ClientObserver for Recorder {
+    fn event(&self, event: &ClientEvent) {
+        if let ClientEvent::PageSize {
             operation,
             from,
             to,
@@ -171,7 +172,7 @@ async fn a_size_that_is_refused_is_halved_until_it_is_taken_and_remembered() {
     let observer = Arc::new(Recorder::default());
     let builder = script
         .builder()
-        .observer(Arc::clone(&observer) as Arc<dyn Observer>);
+        .observer(Arc::clone(&observer) as Arc<dyn ClientObserver>);
     let client = builder.build().unwrap();
     assert!(client.page_sizes().is_empty());
     assert_eq!(volumes(&client).await.unwrap(), 3_000);
@@ -275,7 +276,7 @@ async fn a_server_that_does_not_manage_large_pages_is_asked_for_smaller_ones() {
         let observer = Arc::new(Recorder::default());
         let builder = script
             .builder()
-            .observer(Arc::clone(&observer) as Arc<dyn Observer>);
+            .observer(Arc::clone(&observer) as Arc<dyn ClientObserver>);
         let client = builder.build().unwrap();
         assert_eq!(volumes(&client).await.unwrap(), 3_000, "{reason:?}");
         let expected = [5_000, 5_000, 5_000, 5_000, 5_000, 2_500, 2_500];

@@ -7,7 +7,7 @@ use regentra_sync::{
     host::StoreClock,
     model::{
         CLOCK_TOLERANCE, ComplianceOrgId, DeviceDigest, EventId, EvidenceRow, MappingId, MspOrgId,
-        OutboxId, OutboxRow, SignatureChanges, SignatureHistory, SignatureRecord, SignatureState,
+        OutboxId, OutboxRow, SignatureChanges, SignatureRecord, SignatureRecords, SignatureState,
         Ticket, TicketId, TicketState, TicketTick, Version, chain_start,
     },
     regentra_evidence::{ChainHead, ChainLink, SignalKind},
@@ -550,7 +550,7 @@ async fn signature_history(
     connection: &mut PgConnection,
     msp: MspOrgId,
     mapping: MappingId,
-) -> Step<SignatureHistory> {
+) -> Step<SignatureRecords> {
     let rows = sqlx::query(
         "SELECT device_digest, state, since FROM regentra_sync.signature_history WHERE msp_org_id = $1 AND mapping_id = $2",
     )

@@ -7,7 +7,7 @@ use regentra_sync::{
     host::StoreClock,
     model::{
         ComplianceOrgId, DeviceDigest, EventId, EvidenceRow, MappingId, MspOrgId, OutboxId,
-        OutboxRow, SignatureChanges, SignatureHistory, SignatureRecord, SignatureState, Ticket,
+        OutboxRow, SignatureChanges, SignatureRecord, SignatureRecords, SignatureState, Ticket,
         TicketId, TicketState, TicketTick, Version, chain_start,
     },
     regentra_evidence::{ChainHead, ChainLink, Hash256, HeadSignature, SignalKind},
@@ -558,7 +558,7 @@ async fn signature_history(
     connection: &mut SqliteConnection,
     msp: MspOrgId,
     mapping: MappingId,
-) -> Step<SignatureHistory> {
+) -> Step<SignatureRecords> {
     let rows = sqlx::query(
         "SELECT device_digest, state, since FROM signature_history WHERE msp_org_id = ?1 AND mapping_id = ?2",
     )

@@ -11,7 +11,7 @@ fn device() -> DeviceDigest {
 
 /// Sweeps day by day: out of date (`true`), up to date (`false`), or not seen. Since when the device is out of date, as days
 /// from the start, on each day it is seen so.
-fn ages(history: &mut SignatureHistory, sightings: &[Option<bool>]) -> Vec<Option<i64>> {
+fn ages(history: &mut SignatureRecords, sightings: &[Option<bool>]) -> Vec<Option<i64>> {
     let mut ages = Vec::new();
     for (sighting, day) in sightings.iter().zip(0_i64..) {
         let now = START + Duration::days(day);
@@ -65,7 +65,7 @@ fn an_age_runs_from_the_first_out_of_date_sighting_after_an_up_to_date_one() {
     ];
     for (name, sightings, expected) in table {
         assert_eq!(
-            ages(&mut SignatureHistory::new(), sightings),
+            ages(&mut SignatureRecords::new(), sightings),
             expected,
             "{name}"
         );
@@ -76,7 +76,7 @@ fn an_age_runs_from_the_first_out_of_date_sighting_after_an_up_to_date_one() {
 fn what_an_older_release_stored_keeps_its_running_age() {
     let since = START - Duration::days(40);
     let state = SignatureState::OutOfDate;
-    let mut history = SignatureHistory::from([(device(), SignatureRecord { state, since })]);
+    let mut history = SignatureRecords::from([(device(), SignatureRecord { state, since })]);
     assert_eq!(
         ages(&mut history, &[Some(true), None, Some(true)]),
         [Some(-40), Some(-40)]
@@ -103,10 +103,10 @@ proptest! {
         sightings in proptest::collection::vec(proptest::option::of(any::<bool>()), 1..20),
         forgotten_at in 0_usize..20,
     ) {
-        let whole = ages(&mut SignatureHistory::new(), &sightings);
+        let whole = ages(&mut SignatureRecords::new(), &sightings);
         let at = forgotten_at.min(sightings.len());
         let missed: Vec<_> = sightings[..at].iter().map(|_| None).chain(sightings[at..].iter().copied()).collect();
-        let after = ages(&mut SignatureHistory::new(), &missed);
+        let after = ages(&mut SignatureRecords::new(), &missed);
         let skipped = sightings[..at].iter().filter(|seen| **seen == Some(true)).count();
         for (whole, after) in whole[skipped..].iter().zip(after) {
             prop_assert!(after.is_none() || after == *whole, "{:?} instead of {:?}", after, whole);

@@ -9,7 +9,7 @@ use crate::{
     host::{Clock as _, ManualClock},
     model::{
         ComplianceOrgId, DeviceDigest, EvidenceHead, EvidenceRow, OutboxAction, OutboxId,
-        OutboxRow, SignatureChanges, SignatureHistory, SignatureRecord, SignatureState, TicketTick,
+        OutboxRow, SignatureChanges, SignatureRecord, SignatureRecords, SignatureState, TicketTick,
         Version, WorkerId, chain_start,
     },
     store::{
@@ -407,7 +407,7 @@ pub async fn the_signature_history_keeps_states_and_forgets_devices(store: &dyn 
             world.sweep_state("state").await.signature_history
         }
     };
-    let seen = |rows: &[(&str, SignatureState, i64)]| -> SignatureHistory {
+    let seen = |rows: &[(&str, SignatureState, i64)]| -> SignatureRecords {
         let row = |(name, state, minutes): &(&str, SignatureState, i64)| {
             let (state, since) = (*state, at(*minutes));
             (device(name), SignatureRecord { state, since })

@@ -16,7 +16,7 @@ use crate::{
         EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fingerprint, Generation, Grant, Lease,
         LeaseKey, Mapping, MappingId, MappingState, MspOrgId, OrganizationId, OutboxRow,
         PortalCompany, RegionKey, RunRecord, SealedSecrets, SettingsGuard, SignalKey,
-        SignatureChanges, SignatureHistory, SignatureRecord, SignatureState, Source,
+        SignatureChanges, SignatureRecord, SignatureRecords, SignatureState, Source,
         StoredFrameworks, StoredSettings, SweepCounts, TenantView, Ticket, TicketState, Version,
         WorkerId, chain_start,
     },
@@ -497,7 +497,7 @@ impl<'a> World<'a> {
             audit: AuditRow::new(event, at(minutes), Actor::Schedule, details),
             first_evidence_synced_at: Some(at(minutes)),
             signatures: SignatureChanges {
-                changed: SignatureHistory::from([(
+                changed: SignatureRecords::from([(
                     crate::model::DeviceDigest::from_bytes(digest_of("d1")),
                     SignatureRecord {
                         state: SignatureState::OutOfDate,

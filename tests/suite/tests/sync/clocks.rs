@@ -6,7 +6,7 @@ use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Disconnect, Discover, ErrorKind, Integration, MapOrganization, Promote, Scheduler,
     SkipReason, SweepOutcome, SyncOutcome,
-    host::{Clock as _, ManualClock, Observer, Policy, Progress},
+    host::{Clock as _, ManualClock, Policy, Progress, ProgressObserver},
     model::{
         BudgetUsage, ComplianceOrgId, EventId, NINJAONE_WINDOWS, RunOutcome, SignatureState, Spend,
         TicketState, verify_times,
@@ -658,7 +658,7 @@ async fn signatures_do_not_stay_fresh_by_a_clock_that_ran_ahead(host: Host) {
 #[derive(Debug)]
 struct Tells(mpsc::UnboundedSender<Progress>);
 
-impl Observer for Tells {
+impl ProgressObserver for Tells {
     fn progress(&self, progress: &Progress) {
         let _ = self.0.send(progress.clone());
     }

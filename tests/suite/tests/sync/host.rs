@@ -12,7 +12,7 @@ use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, Discover, Discovery, Integration, IntegrationBuilder, MapOrganization,
     MappingSync, Promote, SweepOutcome, SweepReport, SyncAssets, SyncOutcome,
-    host::{Clock, ManualClock, Observer, Policy, StoreClock},
+    host::{Clock, ManualClock, Policy, ProgressObserver, StoreClock},
     model::{
         Actor, ActorId, Asset, AuditAction, AuditRow, CompanyId, ComplianceOrgId, CredentialId,
         EventId, Mapping, MappingId, MspOrgId, OrganizationId, PortalCompany, RegionKey,
@@ -136,7 +136,11 @@ impl Host {
     }
 
     /// Another process, which tells how work goes on.
-    pub(crate) fn observed(&self, observer: Arc<dyn Observer>, policy: Policy) -> Integration {
+    pub(crate) fn observed(
+        &self,
+        observer: Arc<dyn ProgressObserver>,
+        policy: Policy,
+    ) -> Integration {
         builder(&self.store, &self.ninjaone, &self.clock)
             .observer(observer)
             .policy(policy)

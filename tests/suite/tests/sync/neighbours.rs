@@ -15,7 +15,7 @@ use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Connect, Disconnect, Discover, ErrorKind, Integration, MapOrganization, Promote,
     Scheduler, TestConnection,
-    host::{Clock, Observer, Policy, Progress, StoreClock, to_micros},
+    host::{Clock, Policy, Progress, ProgressObserver, StoreClock, to_micros},
     model::{Actor, CredentialId, EventId, MspOrgId, OrganizationId, RegionKey, StrategyChoice},
     ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError},
@@ -117,7 +117,7 @@ impl Transport for Network {
 #[derive(Debug)]
 struct Ends(Simulated, Mutex<Vec<(EventId, EventOutcome, Duration)>>);
 
-impl Observer for Ends {
+impl ProgressObserver for Ends {
     fn progress(&self, progress: &Progress) {
         if let Progress::EventFinished { event, outcome, .. } = progress {
             let after = self.0.now() - NOW;

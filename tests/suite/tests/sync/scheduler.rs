@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, future::pending, sync::Arc};
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Disconnect, ErrorKind, Integration, RequestSync, Scheduler, Stopped,
-    host::{Clock as _, Observer, Policy, Progress},
+    host::{Clock as _, Policy, Progress, ProgressObserver},
     model::{AuditAction, EventId, MspOrgId, StrategyChoice},
     ninjaone_client::{ErrorKind as Vendor, Lane},
     regentra_evidence::SignalKind,
@@ -58,7 +58,7 @@ on_every_store!(
 #[derive(Debug)]
 struct Tells(mpsc::UnboundedSender<Progress>);
 
-impl Observer for Tells {
+impl ProgressObserver for Tells {
     fn progress(&self, progress: &Progress) {
         let _ = self.0.send(progress.clone());
     }
