@@ -34,10 +34,10 @@ use regentra_sync::{
         ActiveCredential, Anchors, AssetCommit, AssetFilter, AssetPage, Assets, AuditPage,
         AuditTrail, Budget, CommitOutcome, CompanyPage, ConnectCommit, Connections, DeliveryCommit,
         DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, Guard, MappingCommit,
-        MappingCounts, MappingFilter, MappingPage, Mappings, Planner, PromotedMapping,
-        PromotionCommit, Result, RootCommit, RowsAhead, RunPage, Runs, SecretsCommit,
-        SettingsCommit, Stamped, StoreError, StoreErrorKind, StoredSignal, SweepCommit, SweepState,
-        TicketCounts, TicketFilter, TicketPage, Tickets, check_begun, check_not_ahead,
+        MappingCounts, MappingFilter, MappingPage, Mappings, Planner, PromotionCommit, Result,
+        RootCommit, RowsAhead, RunPage, Runs, SecretsCommit, SettingsCommit, Stamped, StoreError,
+        StoreErrorKind, StoredSignal, SweepCommit, SweepState, TicketCounts, TicketFilter,
+        TicketPage, Tickets, check_begun, check_not_ahead,
         effects::{self, EndedMappings},
     },
 };
@@ -1287,30 +1287,6 @@ impl Planner for OwnStore {
         let mut active: Vec<_> = active.collect();
         active.sort_by_key(|active| active.credential);
         Ok(page(active, limit))
-    }
-
-    async fn promoted_mappings(
-        &self,
-        after: Option<MappingId>,
-        limit: u32,
-    ) -> Result<Vec<PromotedMapping>> {
-        let state = self.state();
-        let all = state.mappings.iter();
-        let promoted = all.filter_map(|((msp, id), mapping)| {
-            let company = state.companies.get(&(*msp, mapping.state.company()?))?;
-            let credential = state.credentials.get(&(*msp, mapping.credential))?;
-            let is_next = credential.is_active && after.is_none_or(|after| *id > after);
-            is_next.then_some(PromotedMapping {
-                msp: *msp,
-                customer: company.converted_to?,
-                mapping: *id,
-                region: credential.region.clone(),
-                external_org_id: mapping.external_org_id,
-            })
-        });
-        let mut promoted: Vec<_> = promoted.collect();
-        promoted.sort_by_key(|promoted| promoted.mapping);
-        Ok(page(promoted, limit))
     }
 }
 

@@ -39,7 +39,7 @@ pub use self::{
         MappingCounts, MappingFilter, MappingPage, Mappings, PromotionCommit, SeenOrganization,
     },
     memory::MemoryStore,
-    planner::{ActiveCredential, Planner, PromotedMapping},
+    planner::{ActiveCredential, Planner},
     runs::{RowsAhead, RunFilter, RunOutcomeKind, RunPage, Runs},
     tickets::{DeliveryCommit, TicketCounts, TicketFilter, TicketPage, Tickets},
     times::{Stamped, check_begun, check_not_ahead},

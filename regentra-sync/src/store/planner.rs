@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use super::error::Result;
-use crate::model::{ComplianceOrgId, CredentialId, MappingId, MspOrgId, OrganizationId, RegionKey};
+use crate::model::{CredentialId, MspOrgId, RegionKey};
 
 /// Lists work over all MSPs. It reads ids and nothing else: no secret, no name, no signal.
 #[async_trait]
@@ -16,14 +16,6 @@ pub trait Planner: Debug + Send + Sync + 'static {
         after: Option<CredentialId>,
         limit: u32,
     ) -> Result<Vec<ActiveCredential>>;
-
-    /// Mapped organizations of active credentials whose company was promoted, with an id after `after`, ordered by id, at
-    /// most `limit`.
-    async fn promoted_mappings(
-        &self,
-        after: Option<MappingId>,
-        limit: u32,
-    ) -> Result<Vec<PromotedMapping>>;
 }
 
 /// One credential to sync assets with.
@@ -35,19 +27,4 @@ pub struct ActiveCredential {
     pub credential: CredentialId,
     /// Its region.
     pub region: RegionKey,
-}
-
-/// One mapping to sweep.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PromotedMapping {
-    /// The MSP.
-    pub msp: MspOrgId,
-    /// The customer.
-    pub customer: ComplianceOrgId,
-    /// The mapping.
-    pub mapping: MappingId,
-    /// The region of its credential.
-    pub region: RegionKey,
-    /// The organization in NinjaOne.
-    pub external_org_id: OrganizationId,
 }

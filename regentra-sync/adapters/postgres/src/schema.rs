@@ -63,10 +63,14 @@ const MIGRATIONS: &[Migration] = &[
         version: 12,
         sql: include_str!("../migrations/0012_dictionary.sql"),
     },
+    Migration {
+        version: 13,
+        sql: include_str!("../migrations/0013_planning.sql"),
+    },
 ];
 
 /// The version of the schema that this program reads and writes.
-pub const SCHEMA_VERSION: u32 = 12;
+pub const SCHEMA_VERSION: u32 = 13;
 
 /// The oldest PostgreSQL that understands the schema, as `server_version_num` counts.
 const OLDEST_SERVER: i32 = 150_000;
@@ -87,7 +91,6 @@ const GRANTS: &[&str] = &[
     "SELECT, INSERT, UPDATE, DELETE ON regentra_sync.requests",
     "EXECUTE ON FUNCTION regentra_sync.current_msp(), regentra_sync.current_compliance_org(), \
      regentra_sync.current_fingerprint(), regentra_sync.active_credentials(uuid, bigint), \
-     regentra_sync.promoted_mappings(uuid, bigint), \
      regentra_sync.client_id_is_connected_elsewhere(text, uuid, uuid), regentra_sync.compliance_org_is_taken(uuid)",
 ];
 

@@ -16,10 +16,9 @@ use regentra_sync::{
         ActiveCredential, Anchors, AssetCommit, AssetFilter, AssetPage, Assets, AuditPage,
         AuditTrail, Budget, CommitOutcome, CompanyPage, ConnectCommit, Connections, DeliveryCommit,
         DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, MappingCommit,
-        MappingCounts, MappingFilter, MappingPage, Mappings, Planner, PromotedMapping,
-        PromotionCommit, Result, RootCommit, RowsAhead, RunPage, Runs, SecretsCommit,
-        SettingsCommit, Store, StoredSignal, SweepCommit, SweepState, TicketCounts, TicketFilter,
-        TicketPage, Tickets,
+        MappingCounts, MappingFilter, MappingPage, Mappings, Planner, PromotionCommit, Result,
+        RootCommit, RowsAhead, RunPage, Runs, SecretsCommit, SettingsCommit, Store, StoredSignal,
+        SweepCommit, SweepState, TicketCounts, TicketFilter, TicketPage, Tickets,
     },
 };
 use time::{Duration, OffsetDateTime};
@@ -188,6 +187,5 @@ watched! {
     }
     Planner {
         ActiveCredentials = active_credentials(after: Option<CredentialId>, limit: u32) -> Vec<ActiveCredential>;
-        PromotedMappings = promoted_mappings(after: Option<MappingId>, limit: u32) -> Vec<PromotedMapping>;
     }
 }

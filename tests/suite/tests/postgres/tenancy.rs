@@ -414,10 +414,9 @@ async fn the_planners_door_shows_ids_and_opens_nothing_else() {
             "TABLE(msp_org_id uuid, credential_id uuid, region text)",
             "boolean",
             "boolean",
-            "TABLE(msp_org_id uuid, compliance_org_id uuid, mapping_id uuid, region text, external_org_id bigint)",
         ]
     );
-    let plan = "SELECT count(*) FROM regentra_sync.promoted_mappings(NULL, 9)";
+    let plan = "SELECT count(*) FROM regentra_sync.active_credentials(NULL, 9)";
     let credentials = "SELECT count(*) FROM regentra_sync.credentials";
     assert_eq!(count(&mut session, plan).await, 2, "the planner sees both");
     assert_eq!(

@@ -140,8 +140,7 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::Spend { .. }
         | C::BudgetWait { .. }
         | C::BudgetUsage { .. }
-        | C::ActiveCredentials { .. }
-        | C::PromotedMappings { .. } => None,
+        | C::ActiveCredentials { .. } => None,
     }
 }
 
