@@ -28,6 +28,7 @@ pub mod canaries;
 pub mod history;
 pub mod in_process;
 pub mod log;
+pub mod other_process;
 pub mod plan;
 pub mod postgres;
 pub mod proofs;

@@ -53,7 +53,8 @@ pub async fn assets_are_their_regions_own(store: impl FnOnce(StoreClock) -> Arc<
 
     // In the one region a device goes, and another moves to the organization that is somebody else's in the other region.
     {
-        let mut script = host.ninjaone.eu.script();
+        let ninjaone = host.ninjaone("eu");
+        let mut script = ninjaone.script();
         script.devices.insert(1, vec![]);
         script
             .devices
@@ -63,7 +64,7 @@ pub async fn assets_are_their_regions_own(store: impl FnOnce(StoreClock) -> Arc<
     host.sync("eu", "then").await;
     // An empty list is held, the move is not.
     let listed = vec![device(12, "eu-12")];
-    host.ninjaone.eu.script().devices.insert(1, listed);
+    host.ninjaone("eu").script().devices.insert(1, listed);
     host.sync("us", "at last").await;
     host.sync("eu", "at last").await;
     let after = host.assets().await;
@@ -91,9 +92,9 @@ pub async fn one_region_is_swept_and_disconnected_and_the_other_goes_on(
     host.sync("us", "first").await;
     host.sync("eu", "first").await;
     for (ninjaone, organization, signal) in [
-        (&host.ninjaone.us, 1, SignalKind::DiskEncryption),
-        (&host.ninjaone.us, 2, SignalKind::PatchSla),
-        (&host.ninjaone.eu, 1, SignalKind::BackupActivity),
+        (host.ninjaone("us"), 1, SignalKind::DiskEncryption),
+        (host.ninjaone("us"), 2, SignalKind::PatchSla),
+        (host.ninjaone("eu"), 1, SignalKind::BackupActivity),
     ] {
         let mut script = ninjaone.script();
         let verdict = ((organization, signal), Status::Fail);
@@ -237,7 +238,7 @@ pub async fn a_disconnected_region_is_unknown_and_never_a_pass(
 
     // A failure that is seen is worse than what is not.
     let fails = ((1, SignalKind::PatchSla), Status::Fail);
-    host.ninjaone.us.script().verdicts_of.extend([fails]);
+    host.ninjaone("us").script().verdicts_of.extend([fails]);
     host.sweep().await;
     for posture in host.posture().await {
         let expected = if posture.signal == SignalKind::PatchSla {
@@ -247,7 +248,7 @@ pub async fn a_disconnected_region_is_unknown_and_never_a_pass(
         };
         assert_eq!(posture.status, expected, "{posture:?}");
     }
-    host.ninjaone.us.script().verdicts_of.clear();
+    host.ninjaone("us").script().verdicts_of.clear();
     host.sweep().await;
 
     host.connect("eu", "again").await;

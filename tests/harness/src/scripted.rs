@@ -15,8 +15,8 @@ use regentra_sync::{
         TenantView,
     },
     ninjaone::{
-        Access, AccessGrant, Assessment, AssessmentRequest, DeviceListRequest, NinjaOne, Redeemed,
-        Redemption, Verdict,
+        Access, AccessGrant, Assessment, AssessmentRequest, DeviceListRequest, DeviceLists,
+        DeviceListsRequest, GroupAssessment, GroupRequest, NinjaOne, Redeemed, Redemption, Verdict,
     },
     ninjaone_client::{BaseUrl, ErrorKind as Vendor, Lane, RefreshToken},
     regentra_evidence::{SignalKind, Status},
@@ -297,6 +297,70 @@ impl NinjaOne for Scripted {
             unlisted_devices: by_device(&script.unlisted_devices),
             rows: BTreeMap::new(),
         })
+    }
+}
+
+/// Several scripted tenants, each found by its client id: credentials of one never see another's data.
+#[derive(Clone, Debug, Default)]
+pub struct NinjaOnes(Arc<Mutex<BTreeMap<String, Scripted>>>);
+
+impl NinjaOnes {
+    pub fn with_client(&self, client_id: &str) -> Scripted {
+        let mut all = self.0.lock().unwrap();
+        all.entry(client_id.to_owned()).or_default().clone()
+    }
+
+    fn behind(&self, client_id: &SecretString) -> Result<Scripted> {
+        let all = self.0.lock().unwrap();
+        let known = all.get(client_id.expose_secret()).cloned();
+        let unknown = || Error::new(ErrorKind::Invalid, "nobody has this client id");
+        known.ok_or_else(unknown)
+    }
+}
+
+#[async_trait]
+impl NinjaOne for NinjaOnes {
+    async fn authenticate(&self, access: &Access) -> Result<()> {
+        self.behind(&access.client_id)?.authenticate(access).await
+    }
+
+    async fn redeem(&self, redemption: Redemption) -> Result<Redeemed> {
+        let behind = self.behind(&redemption.client_id)?;
+        behind.redeem(redemption).await
+    }
+
+    async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {
+        self.behind(&access.client_id)?
+            .organizations(access, ceiling)
+            .await
+    }
+
+    async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList> {
+        let behind = self.behind(&access.client_id)?;
+        behind.devices(access, request).await
+    }
+
+    async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
+        let behind = self.behind(&access.client_id)?;
+        behind.assess(access, request).await
+    }
+
+    async fn assess_group(
+        &self,
+        access: &Access,
+        request: GroupRequest<'_>,
+    ) -> Result<GroupAssessment> {
+        let behind = self.behind(&access.client_id)?;
+        behind.assess_group(access, request).await
+    }
+
+    async fn device_lists(
+        &self,
+        access: &Access,
+        request: DeviceListsRequest<'_>,
+    ) -> Result<DeviceLists> {
+        let behind = self.behind(&access.client_id)?;
+        behind.device_lists(access, request).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     env,
     io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
+    process::Child,
     time::Instant,
 };
 
@@ -11,6 +11,8 @@ use regentra_sync::{
     ErrorKind, host::ManualClock, model::RegionKey, ninjaone_client::ErrorKind as Vendor,
 };
 use time::Duration;
+
+use crate::other_process;
 
 use super::{NOW, Place, Process, Scene, msp, tenant};
 
@@ -31,15 +33,8 @@ pub async fn is_the_other_process() -> bool {
 
 /// The other process, which is about to rotate. `test` is the name of a test that begins with [`is_the_other_process`].
 pub fn rotates(test: &str, scene: &Scene) -> Child {
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(
-            CHILD,
-            format!("{}|{}", scene.server.url(), scene.place.told()),
-        )
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let told = format!("{}|{}", scene.server.url(), scene.place.told());
+    let mut child = other_process::start(test, CHILD, &told);
     let output = child.stdout.as_mut().unwrap();
     let mut lines = BufReader::new(output).lines();
     assert!(lines.any(|line| line.is_ok_and(|line| line == "ready")));

@@ -4,7 +4,7 @@
 use std::{
     env,
     io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
+    process::Child,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,23 +12,13 @@ use std::{
 use async_trait::async_trait;
 use regentra_sync::store::Result;
 
+use crate::other_process;
 use crate::proofs::{
     on_a_database::{Begun, is_made_good, on},
     story::{Operation, Story},
     undisturbed::Undisturbed,
     watched::{Call, Watch, Watched},
 };
-
-/// Those that the promise names.
-pub const OPERATIONS: [Operation; 7] = [
-    Operation::SyncAssets,
-    Operation::SyncTogether,
-    Operation::SweepThatFails,
-    Operation::SweepGroup,
-    Operation::Connect,
-    Operation::Disconnect,
-    Operation::RotateKey,
-];
 
 /// At how many moments of a commit a process is killed.
 const IN_A_COMMIT: u32 = 2;
@@ -82,12 +72,7 @@ pub struct Other {
 impl Other {
     /// `test` is the name of a test that begins with [`is_the_other_process`].
     pub fn performs(test: &str, operation: Operation, place: &str) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", test, "--nocapture"])
-            .env(CHILD, format!("{operation:?}|{place}"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = other_process::start(test, CHILD, &format!("{operation:?}|{place}"));
         let output = BufReader::new(child.stdout.take().unwrap());
         let lines = output.lines().map_while(std::result::Result::ok);
         let told = lines.filter(|line| line.starts_with(ASKS) || line == ANSWERED);
@@ -183,7 +168,7 @@ fn moments(call: &str, took: Duration) -> Vec<Option<Duration>> {
 /// Kills the process in every call that an undisturbed one makes, at one moment or another of as long as it took there.
 pub async fn in_every_call<B: Begun>(test: &str) {
     let begun = B::new().await;
-    for operation in OPERATIONS {
+    for operation in Operation::PROMISED {
         let mut left = Left::of(operation).await;
         let copy = begun.copy().await;
         let calls = Other::performs(test, operation, &B::place(&copy)).ends_by_itself();
@@ -256,7 +241,7 @@ pub fn operations() -> &'static [Operation] {
     if env::var_os("REGENTRA_TEST_ALL_OPERATIONS").is_some() {
         &Operation::ALL
     } else {
-        &OPERATIONS
+        &Operation::PROMISED
     }
 }
 

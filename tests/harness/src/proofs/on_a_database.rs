@@ -3,20 +3,18 @@
 
 use std::{
     any::Any,
-    future::poll_fn,
     pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    task::Poll,
 };
 
 use async_trait::async_trait;
 use regentra_sync::{
     Integration,
     host::StoreClock,
-    store::{Result, Store, StoreError, StoreErrorKind},
+    store::{Result, Store},
 };
 use tokio::sync::oneshot;
 
@@ -24,25 +22,14 @@ use crate::proofs::{
     snapshot::{Snapshot, assert_same},
     story::{Operation, Story},
     undisturbed::{Undisturbed, in_memory},
-    watched::{Call, Watch, Watched},
+    watched::{Call, FailsOnce, Moment, Watch, Watched},
 };
-
-/// Those that the promise names.
-pub const OPERATIONS: [Operation; 8] = [
-    Operation::Connect,
-    Operation::Disconnect,
-    Operation::SyncAssets,
-    Operation::SweepThatFails,
-    Operation::SweepThatPasses,
-    Operation::SweepGroup,
-    Operation::SyncTogether,
-    Operation::RotateKey,
-];
+use crate::suspension::run_to_suspension;
 
 /// What has to live as long as a story's store.
 pub type Kept = Box<dyn Any>;
 
-/// How often an event is delivered again at the most.
+/// How often an event is delivered again, at most.
 const DELIVERIES: usize = 4;
 
 /// A database in which the story has begun, to be copied.
@@ -84,16 +71,8 @@ pub async fn is_made_good(
     undisturbed: &Undisturbed,
     what: &str,
 ) {
-    let process = story.process(operation);
-    let mut said = Err(String::new());
-    for _ in 0..DELIVERIES {
-        story.site.expire_leases().await;
-        said = story.perform(&process, operation).await;
-        if said.is_ok() {
-            break;
-        }
-    }
-    assert_eq!(said, Ok(()), "{what}");
+    let handled = story.deliver_again(operation, None, DELIVERIES).await;
+    assert_eq!(handled, Ok(()), "{what}");
     undisturbed.assert_ended(&story.site.snapshot().await, operation, what);
 }
 
@@ -106,18 +85,8 @@ pub async fn dropped(operation: Operation, begin: &impl AsyncFn() -> (Story, Kep
         let (story, _kept) = begin().await;
         let is_over = {
             let process = story.process(operation);
-            let mut run = pin!(story.perform(&process, operation));
-            let mut left = suspension;
-            poll_fn(|context| match run.as_mut().poll(context) {
-                Poll::Ready(done) => Poll::Ready(Some(done)),
-                Poll::Pending if left <= 1 => Poll::Ready(None),
-                Poll::Pending => {
-                    left -= 1;
-                    Poll::Pending
-                }
-            })
-            .await
-            .is_some()
+            let run = pin!(story.perform(&process, operation));
+            run_to_suspension(run, suspension).await.is_some()
         };
         is_made_good(&story, operation, &undisturbed, &what).await;
         if is_over {
@@ -131,53 +100,17 @@ pub async fn dropped(operation: Operation, begin: &impl AsyncFn() -> (Story, Kep
     );
 }
 
-/// Fails one call, before or after the store has done it.
-#[derive(Debug)]
-struct FailsOnce {
-    at: usize,
-    after: bool,
-    calls: AtomicUsize,
-}
-
-impl FailsOnce {
-    fn fail() -> Result<()> {
-        Err(StoreError::new(StoreErrorKind::Unavailable, "told to fail"))
-    }
-}
-
-#[async_trait]
-impl Watch for FailsOnce {
-    async fn before(&self, _call: &Call) -> Result<()> {
-        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        if number == self.at && !self.after {
-            return Self::fail();
-        }
-        Ok(())
-    }
-
-    async fn after(&self, _call: &Call) -> Result<()> {
-        if self.calls.load(Ordering::Relaxed) == self.at && self.after {
-            return Self::fail();
-        }
-        Ok(())
-    }
-}
-
 /// The database is away for one call, or its answer gets lost.
 pub async fn failing(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
     let undisturbed = Undisturbed::run(operation).await;
-    for after in [false, true] {
+    for moment in [Moment::Before, Moment::After] {
         for at in 1.. {
-            let what = format!("{operation:?}: call {at} fails, after it was made: {after}");
+            let what = format!("{operation:?}: {moment:?} call {at}");
             let (story, _kept) = begin().await;
-            let watch = Arc::new(FailsOnce {
-                at,
-                after,
-                calls: AtomicUsize::new(0),
-            });
+            let watch = Arc::new(FailsOnce::at(at, moment));
             let process = watched(&story, operation, &watch);
             let _: std::result::Result<(), String> = story.perform(&process, operation).await;
-            let was_reached = watch.calls.load(Ordering::Relaxed) >= at;
+            let was_reached = watch.was_reached();
             is_made_good(&story, operation, &undisturbed, &what).await;
             if !was_reached {
                 assert!(at > 2, "{operation:?} calls the store");
@@ -325,14 +258,13 @@ pub async fn fenced(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept
 #[macro_export]
 macro_rules! crashes {
     ($flavor:literal, $begun:ty) => {
-        use $crate::proofs::on_a_database::{
-            OPERATIONS, at_once, dropped, failing, fenced, taken_over,
-        };
+        use $crate::proofs::on_a_database::{at_once, dropped, failing, fenced, taken_over};
+        use $crate::proofs::story::Operation;
 
         #[tokio::test(flavor = $flavor)]
         async fn an_operation_dropped_at_any_suspension_is_made_good() {
             let begun = <$begun>::new().await;
-            for operation in OPERATIONS {
+            for operation in Operation::PROMISED {
                 dropped(operation, &async || begun.begin().await).await;
             }
         }
@@ -340,7 +272,7 @@ macro_rules! crashes {
         #[tokio::test(flavor = $flavor)]
         async fn a_call_that_fails_before_or_after_is_made_good() {
             let begun = <$begun>::new().await;
-            for operation in OPERATIONS {
+            for operation in Operation::PROMISED {
                 failing(operation, &async || begun.begin().await).await;
             }
         }
@@ -348,7 +280,7 @@ macro_rules! crashes {
         #[tokio::test(flavor = $flavor)]
         async fn two_runs_at_once_end_as_one() {
             let begun = <$begun>::new().await;
-            for operation in OPERATIONS {
+            for operation in Operation::PROMISED {
                 at_once(operation, &async || begun.begin().await).await;
             }
         }
@@ -356,7 +288,7 @@ macro_rules! crashes {
         #[tokio::test(flavor = $flavor)]
         async fn a_frozen_run_that_wakes_after_another_took_over_changes_nothing() {
             let begun = <$begun>::new().await;
-            for operation in OPERATIONS {
+            for operation in Operation::PROMISED {
                 taken_over(operation, &async || begun.begin().await).await;
             }
         }
@@ -364,8 +296,8 @@ macro_rules! crashes {
         #[tokio::test(flavor = $flavor)]
         async fn a_run_in_flight_does_not_write_after_a_disconnect() {
             let begun = <$begun>::new().await;
-            for operation in OPERATIONS {
-                if $crate::proofs::story::Operation::RUNS.contains(&operation) {
+            for operation in Operation::PROMISED {
+                if Operation::RUNS.contains(&operation) {
                     fenced(operation, &async || begun.begin().await).await;
                 }
             }

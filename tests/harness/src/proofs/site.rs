@@ -1,36 +1,24 @@
 //! A host with several MSPs on one store: each MSP has a NinjaOne of its own, told apart by the client id.
 
-use std::{
-    any::Any,
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::{any::Any, sync::Arc};
 
-use async_trait::async_trait;
 use regentra_sync::{
-    Choice, Connect, Error, ErrorKind, Integration, IntegrationBuilder, MapOrganization, Promote,
-    Result,
+    Choice, Connect, Integration, IntegrationBuilder, MapOrganization, Promote,
     host::{Clock as _, ManualClock, Policy, StoreClock},
     model::{
-        Actor, ActorId, CompanyId, ComplianceOrgId, CredentialId, DeviceList, EventId, LeaseKey,
-        MappingId, MspOrgId, OrganizationId, OrganizationList, PortalCompany, RegionKey,
-        StrategyChoice, WorkerId,
-    },
-    ninjaone::{
-        Access, Assessment, AssessmentRequest, DeviceListRequest, DeviceLists, DeviceListsRequest,
-        GroupAssessment, GroupRequest, NinjaOne, Redeemed, Redemption,
+        Actor, ActorId, CompanyId, ComplianceOrgId, CredentialId, EventId, LeaseKey, MappingId,
+        MspOrgId, OrganizationId, PortalCompany, RegionKey, StrategyChoice, WorkerId,
     },
     schedule::{Cadence, Event, PlanKind, SweepEvent, SweepGroup, SyncEvent},
     seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };
-use secrecy::{ExposeSecret as _, SecretString};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
 use crate::plan::PlanAll as _;
 use crate::proofs::snapshot::{Snapshot, Tenants};
-use crate::scripted::Scripted;
+use crate::scripted::{NinjaOnes, Scripted};
 
 pub struct Site {
     pub store: Arc<dyn Store>,
@@ -273,66 +261,9 @@ impl Site {
     }
 }
 
-/// The NinjaOne of every MSP, found by the client id: credentials of one never see another's data.
-#[derive(Clone, Debug, Default)]
-pub struct NinjaOnes(Arc<Mutex<BTreeMap<String, Scripted>>>);
-
 impl NinjaOnes {
+    /// The one of an MSP.
     pub fn of(&self, msp: MspOrgId) -> Scripted {
-        let mut all = self.0.lock().unwrap();
-        all.entry(client_id(msp)).or_default().clone()
-    }
-
-    fn behind(&self, client_id: &SecretString) -> Result<Scripted> {
-        let all = self.0.lock().unwrap();
-        let known = all.get(client_id.expose_secret()).cloned();
-        let unknown = || Error::new(ErrorKind::Invalid, "nobody has this client id");
-        known.ok_or_else(unknown)
-    }
-}
-
-#[async_trait]
-impl NinjaOne for NinjaOnes {
-    async fn authenticate(&self, access: &Access) -> Result<()> {
-        self.behind(&access.client_id)?.authenticate(access).await
-    }
-
-    async fn redeem(&self, redemption: Redemption) -> Result<Redeemed> {
-        let behind = self.behind(&redemption.client_id)?;
-        behind.redeem(redemption).await
-    }
-
-    async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {
-        self.behind(&access.client_id)?
-            .organizations(access, ceiling)
-            .await
-    }
-
-    async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList> {
-        let behind = self.behind(&access.client_id)?;
-        behind.devices(access, request).await
-    }
-
-    async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
-        let behind = self.behind(&access.client_id)?;
-        behind.assess(access, request).await
-    }
-
-    async fn assess_group(
-        &self,
-        access: &Access,
-        request: GroupRequest<'_>,
-    ) -> Result<GroupAssessment> {
-        let behind = self.behind(&access.client_id)?;
-        behind.assess_group(access, request).await
-    }
-
-    async fn device_lists(
-        &self,
-        access: &Access,
-        request: DeviceListsRequest<'_>,
-    ) -> Result<DeviceLists> {
-        let behind = self.behind(&access.client_id)?;
-        behind.device_lists(access, request).await
+        self.with_client(&client_id(msp))
     }
 }

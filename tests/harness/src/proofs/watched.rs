@@ -1,6 +1,12 @@
 //! A store that tells of every call before and after another store answers it: what fails, records and counts is built on it.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use regentra_sync::{
@@ -17,8 +23,9 @@ use regentra_sync::{
         AuditTrail, Budget, CommitOutcome, CompanyPage, ConnectCommit, Connections, DeliveryCommit,
         DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, MappingCommit,
         MappingCounts, MappingFilter, MappingPage, Mappings, Planner, PromotionCommit, Result,
-        RootCommit, RowsAhead, RunPage, Runs, SecretsCommit, SettingsCommit, Store, StoredSignal,
-        SweepCommit, SweepState, TicketCounts, TicketFilter, TicketPage, Tickets,
+        RootCommit, RowsAhead, RunPage, Runs, SecretsCommit, SettingsCommit, Store, StoreError,
+        StoreErrorKind, StoredSignal, SweepCommit, SweepState, TicketCounts, TicketFilter,
+        TicketPage, Tickets,
     },
 };
 use time::{Duration, OffsetDateTime};
@@ -43,6 +50,59 @@ impl Call {
     /// Whether the call is one of the atomic commits.
     pub fn is_commit(&self) -> bool {
         self.name().starts_with("commit_")
+    }
+}
+
+/// When a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The store has done nothing.
+    Before,
+    /// The store has done it, and its answer is lost.
+    After,
+}
+
+/// Fails one call, the n-th, and then never again.
+#[derive(Debug)]
+pub struct FailsOnce {
+    at: usize,
+    moment: Moment,
+    calls: AtomicUsize,
+}
+
+impl FailsOnce {
+    pub fn at(at: usize, moment: Moment) -> Self {
+        Self {
+            at,
+            moment,
+            calls: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether so many calls were made.
+    pub fn was_reached(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) >= self.at
+    }
+
+    fn fail_if(&self, number: usize, moment: Moment, call: &Call) -> Result<()> {
+        if number != self.at || self.moment != moment {
+            return Ok(());
+        }
+        let text = format!("{} fails by the script", call.name());
+        Err(StoreError::new(StoreErrorKind::Unavailable, text))
+    }
+}
+
+#[async_trait]
+impl Watch for FailsOnce {
+    async fn before(&self, call: &Call) -> Result<()> {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        self.fail_if(number, Moment::Before, call)
+    }
+
+    async fn after(&self, call: &Call) -> Result<()> {
+        let number = self.calls.load(Ordering::Relaxed);
+        self.fail_if(number, Moment::After, call)
     }
 }
 

@@ -2,19 +2,13 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use regentra_sync::{
-    Choice, Connect, Disconnect, Discover, Integration, MapOrganization, Promote, Result,
-    SweepOutcome, SyncAssets, SyncOutcome,
+    Choice, Connect, Disconnect, Discover, Integration, MapOrganization, Promote, SweepOutcome,
+    SyncAssets, SyncOutcome,
     host::{Clock as _, ManualClock, StoreClock},
     model::{
-        Actor, Asset, AssetStatus, AuditDetails, CompanyId, ComplianceOrgId, CredentialId,
-        DeviceList, EventId, MappingId, MspOrgId, OrganizationId, OrganizationList, PortalCompany,
-        RegionKey,
-    },
-    ninjaone::{
-        Access, Assessment, AssessmentRequest, DeviceListRequest, DeviceLists, DeviceListsRequest,
-        GroupAssessment, GroupRequest, NinjaOne, Redeemed, Redemption,
+        Actor, Asset, AssetStatus, AuditDetails, CompanyId, ComplianceOrgId, CredentialId, EventId,
+        MappingId, MspOrgId, OrganizationId, PortalCompany, RegionKey,
     },
     regentra_evidence::{SignalKind, Status, posture::Posture},
     schedule::{Cadence, Event, PlanKind, SweepEvent},
@@ -25,7 +19,7 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
 use crate::plan::PlanAll as _;
-use crate::scripted::{Scripted, device};
+use crate::scripted::{NinjaOnes, Scripted, device};
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 06:31 UTC);
 pub(crate) const MSP: MspOrgId = MspOrgId::from_uuid(Uuid::from_u128(1));
@@ -59,71 +53,10 @@ pub(crate) fn event(label: &str) -> EventId {
     EventId::of_request("regions", label)
 }
 
-/// A NinjaOne for each region.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct NinjaOnes {
-    pub(crate) us: Scripted,
-    pub(crate) eu: Scripted,
-}
-
-impl NinjaOnes {
-    fn behind(&self, host: &str) -> &Scripted {
-        if host.starts_with("eu.") {
-            &self.eu
-        } else {
-            &self.us
-        }
-    }
-
-    fn of(&self, access: &Access) -> &Scripted {
-        self.behind(&access.base_url.host())
-    }
-}
-
-#[async_trait]
-impl NinjaOne for NinjaOnes {
-    async fn authenticate(&self, access: &Access) -> Result<()> {
-        self.of(access).authenticate(access).await
-    }
-
-    async fn redeem(&self, redemption: Redemption) -> Result<Redeemed> {
-        let host = redemption.base_url.host();
-        self.behind(&host).redeem(redemption).await
-    }
-
-    async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList> {
-        self.of(access).organizations(access, ceiling).await
-    }
-
-    async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList> {
-        self.of(access).devices(access, request).await
-    }
-
-    async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment> {
-        self.of(access).assess(access, request).await
-    }
-
-    async fn assess_group(
-        &self,
-        access: &Access,
-        request: GroupRequest<'_>,
-    ) -> Result<GroupAssessment> {
-        self.of(access).assess_group(access, request).await
-    }
-
-    async fn device_lists(
-        &self,
-        access: &Access,
-        request: DeviceListsRequest<'_>,
-    ) -> Result<DeviceLists> {
-        self.of(access).device_lists(access, request).await
-    }
-}
-
 /// The MSP, connected in both regions, with three promoted customers.
 pub(crate) struct Host {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) ninjaone: NinjaOnes,
+    ninjaone: NinjaOnes,
     pub(crate) clock: ManualClock,
     pub(crate) integration: Integration,
 }
@@ -178,12 +111,12 @@ impl Host {
     /// Connects a region whose organizations 1 and 2 are these companies'.
     async fn region(&self, name: &str, companies: [u128; 2]) {
         {
-            let ninjaone = if name == "eu" {
-                &self.ninjaone.eu
-            } else {
-                &self.ninjaone.us
-            };
+            let ninjaone = self.ninjaone(name);
             let mut script = ninjaone.script();
+            script.only = Some(match name {
+                "eu" => ("eu.ninjarmm.com", "client eu"),
+                _ => ("app.ninjarmm.com", "client us"),
+            });
             let named = |number: i64| (number, format!("{name} organization {number}"));
             script.organizations = [named(1), named(2)].into();
             let machine = |id: i64| device(id, &format!("{name}-{id}"));
@@ -205,6 +138,11 @@ impl Host {
             let choice = Choice::UseExisting(company(number));
             self.map(name, organization, choice).await;
         }
+    }
+
+    /// The NinjaOne of a region.
+    pub(crate) fn ninjaone(&self, name: &str) -> Scripted {
+        self.ninjaone.with_client(&format!("client {name}"))
     }
 
     pub(crate) async fn connect(&self, name: &str, label: &str) {

@@ -6,11 +6,11 @@ use std::{
     future::poll_fn,
     io::{BufRead as _, BufReader},
     pin::pin,
-    process::{Command, Stdio},
     task::Poll,
     time::Duration,
 };
 
+use regentra_harness::other_process;
 use regentra_harness::postgres::{self, STORE, SUPERUSER, execute};
 use regentra_harness::test_name;
 use regentra_sync::{
@@ -364,16 +364,8 @@ async fn a_process_killed_at_any_time_leaves_whole_sweeps() {
     let mut superuser = database.connect(SUPERUSER).await;
     let mut swept = 0;
     for round in 0..8_u64 {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args([
-                "--exact",
-                test_name!(a_process_killed_at_any_time_leaves_whole_sweeps),
-                "--nocapture",
-            ])
-            .env(CHILD, database.url(STORE))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let test = test_name!(a_process_killed_at_any_time_leaves_whole_sweeps);
+        let mut child = other_process::start(test, CHILD, &database.url(STORE));
         // A sweep or more is done, and the next one is somewhere in its middle.
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut done = lines.filter(|line| line.as_deref().is_ok_and(|line| line == "swept"));

@@ -12,7 +12,7 @@ use crate::{
     undisturbed::{Undisturbed, in_memory},
 };
 
-/// How often an event is delivered again at the most.
+/// How often an event is delivered again, at most.
 const DELIVERIES: usize = 3;
 
 /// Who handles the event that is delivered again.
@@ -31,20 +31,14 @@ async fn deliver_again(
     operation: Operation,
     successor: Successor,
 ) {
-    let another = story.process(operation);
-    let mut said = String::new();
-    for _ in 0..DELIVERIES {
-        let process = match successor {
-            Successor::Same => crashed,
-            Successor::Another => {
-                story.site.expire_leases().await;
-                &another
-            }
-        };
-        match story.perform(process, operation).await {
-            Ok(()) => return,
-            Err(error) => said = error,
-        }
-    }
-    panic!("{operation:?}, delivered {DELIVERIES} times, is not handled: {said}");
+    let to = match successor {
+        Successor::Same => Some(crashed),
+        Successor::Another => None,
+    };
+    let handled = story.deliver_again(operation, to, DELIVERIES).await;
+    assert_eq!(
+        handled,
+        Ok(()),
+        "{operation:?}, delivered {DELIVERIES} times"
+    );
 }

@@ -57,38 +57,4 @@ async fn interleaved(operation: Operation) {
     );
 }
 
-macro_rules! interleaved {
-    ($($name:ident: $operation:ident,)+) => {
-        $(
-            #[tokio::test]
-            async fn $name() {
-                interleaved(Operation::$operation).await;
-            }
-        )+
-
-        #[test]
-        fn every_operation_is_interleaved() {
-            assert_eq!([$(Operation::$operation),+], Operation::ALL);
-        }
-    };
-}
-
-interleaved! {
-    connecting: Connect,
-    reconnecting: Reconnect,
-    disconnecting: Disconnect,
-    discovering: Discover,
-    mapping_to_a_new_company: MapToNewCompany,
-    unmapping: Unmap,
-    promoting: Promote,
-    syncing_assets: SyncAssets,
-    syncing_a_company: SyncCompany,
-    a_sweep_that_fails: SweepThatFails,
-    a_sweep_that_passes: SweepThatPasses,
-    sweeping_a_group: SweepGroup,
-    syncing_assets_together: SyncTogether,
-    delivering_to_the_ticket_system: Deliver,
-    rotating_the_key: RotateKey,
-    changing_settings: Configure,
-    adopting_frameworks: AdoptFrameworks,
-}
+regentra_harness::every_operation!(interleaved);

@@ -80,44 +80,8 @@ async fn another_takes_over(operation: Operation) {
     frozen_at_every_suspension(operation, |_| true, takes_over, look).await;
 }
 
-macro_rules! taken_over {
-    ($($name:ident: $operation:ident,)+) => {
-        mod a_frozen_run_that_wakes_after_another_took_over_changes_nothing {
-            use super::*;
-
-            $(
-                #[tokio::test]
-                async fn $name() {
-                    another_takes_over(Operation::$operation).await;
-                }
-            )+
-
-            #[test]
-            fn every_operation_is_taken_over() {
-                assert_eq!([$(Operation::$operation),+], Operation::ALL);
-            }
-        }
-    };
-}
-
-taken_over! {
-    connecting: Connect,
-    reconnecting: Reconnect,
-    disconnecting: Disconnect,
-    discovering: Discover,
-    mapping_to_a_new_company: MapToNewCompany,
-    unmapping: Unmap,
-    promoting: Promote,
-    syncing_assets: SyncAssets,
-    syncing_a_company: SyncCompany,
-    a_sweep_that_fails: SweepThatFails,
-    a_sweep_that_passes: SweepThatPasses,
-    sweeping_a_group: SweepGroup,
-    syncing_assets_together: SyncTogether,
-    delivering_to_the_ticket_system: Deliver,
-    rotating_the_key: RotateKey,
-    changing_settings: Configure,
-    adopting_frameworks: AdoptFrameworks,
+mod a_frozen_run_that_wakes_after_another_took_over_changes_nothing {
+    regentra_harness::every_operation!(super::another_takes_over);
 }
 
 /// What is stored when the run wakes is what is stored when it ends: it is fenced.
