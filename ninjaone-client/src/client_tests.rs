@@ -462,7 +462,7 @@ async fn the_limit_holds_for_what_is_sent_however_slow_the_shared_budget_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_goes_away_before_the_sending_leaves_nothing_counted() {
+async fn a_caller_that_goes_away_before_the_sending_leaves_nothing_counted() {
     let script = with_token(|_| answer(200, "[]"));
     let budget = SlowBudget(AtomicU32::new(0), Duration::from_secs(40));
     let client = script.builder().shared_budget(Arc::new(budget));

@@ -167,7 +167,7 @@ impl Error {
     /// Whether the same call may succeed later without anybody changing anything.
     ///
     /// The client has already retried what its [`RetryPolicy`](crate::RetryPolicy) allows ([`Self::attempts`]): an outer
-    /// layer comes back at its next turn instead of at once.
+    /// layer tries again at its next turn instead of at once.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         !self.0.permanent

@@ -19,7 +19,7 @@ async fn person() -> Person {
     Person::of(tenant.build()).await
 }
 
-/// Runs `regentra authorize`; what it is told to paste is made from the address it shows.
+/// Runs `regentra authorize`; what is pasted is made from the address it shows.
 async fn authorizes(person: &Person, args: &[&str], paste: fn(&Person, &str) -> String) -> Run {
     let (db, region) = (person.db(), person.server.url());
     let mut command = Command::new(env!("CARGO_BIN_EXE_regentra"));

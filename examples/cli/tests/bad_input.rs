@@ -265,7 +265,7 @@ async fn credentials_that_do_not_work_are_not_saved() {
         "{none:?}"
     );
     person.secret = right;
-    person.id = "somebody-else".to_owned();
+    person.id = "another-client".to_owned();
     says(&person.does(&["connect"]).await, &["client id", "region"]);
     person.id = String::new();
     person.secret = String::new();

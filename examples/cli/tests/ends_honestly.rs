@@ -39,7 +39,7 @@ async fn promoted() -> (Person, Vec<ComplianceOrgId>) {
 }
 
 /// Another process is at work on this customer, or was killed in the middle of it.
-async fn somebody_works_on(person: &Person, customer: ComplianceOrgId) {
+async fn another_worker_takes(person: &Person, customer: ComplianceOrgId) {
     let now = OffsetDateTime::parse(&person.now, &Rfc3339).unwrap();
     let clock = StoreClock::of(ManualClock::at(now));
     let store = SqliteStore::open(person.db())
@@ -59,7 +59,7 @@ async fn somebody_works_on(person: &Person, customer: ComplianceOrgId) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_that_was_not_swept_is_not_counted_as_swept() {
     let (person, customers) = promoted().await;
-    somebody_works_on(&person, customers[0]).await;
+    another_worker_takes(&person, customers[0]).await;
     let run = person.does(&["sweep"]).await;
     assert_eq!(run.code, Some(1), "{run:?}");
     assert!(run.stdout.contains("1 of 2 organizations swept"), "{run:?}");
@@ -127,7 +127,7 @@ async fn a_standard_error_that_nobody_reads_ends_nothing() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_says_so_and_answers_as_shells_expect() {
-    // Somebody who listens and never answers.
+    // A server that listens and never answers.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", silent.local_addr().unwrap());
     let regentra = Command::new(env!("CARGO_BIN_EXE_regentra"))

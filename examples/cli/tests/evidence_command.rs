@@ -186,7 +186,7 @@ async fn a_wrong_region_looks_like_an_unknown_client_and_the_message_says_both()
     let simulated = Simulated::start(tenant().build()).await;
     let url = simulated.server.url();
     let output = regentra(
-        "somebody-else",
+        "another-client",
         &simulated.secret,
         &["evidence", "--base-url", &url, "--org", "1"],
     )

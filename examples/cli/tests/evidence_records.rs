@@ -39,7 +39,7 @@ async fn records(person: &Person, more: &[&str]) -> simulated::Run {
     person.does(&args).await
 }
 
-/// Somebody writes into the file who knows how: the triggers that keep evidence as it is are dropped first.
+/// A person who knows how writes into the file: the triggers that keep evidence as it is are dropped first.
 async fn by_hand(person: &Person, sql: &'static str) {
     let options = SqliteConnectOptions::new().filename(person.db());
     let mut db = SqliteConnection::connect_with(&options).await.unwrap();
@@ -116,9 +116,9 @@ async fn every_record_is_listed_with_what_an_auditor_needs_to_verify_it_alone() 
     let audit = ["audit", "--company", "Northwind Logistics"];
     let run = person.does(&audit).await;
     assert!(run.text().contains(hash), "{hash} is missing in {run:?}");
-    let not_promoted = person.does(&["companies", "--add", "Somebody"]).await;
+    let not_promoted = person.does(&["companies", "--add", "Newcomer"]).await;
     not_promoted.text();
-    let none = person.does(&["records", "--company", "Somebody"]).await;
+    let none = person.does(&["records", "--company", "Newcomer"]).await;
     assert!(none.message().contains("not promoted"), "{none:?}");
 }
 

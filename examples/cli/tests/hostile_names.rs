@@ -132,7 +132,7 @@ async fn no_command_prints_what_a_terminal_obeys() {
         }
     }
     assert!(shown >= 6, "names are shown, and shown to be odd: {shown}");
-    // What is said to a program is said whole.
+    // A program gets the whole text.
     let known = person
         .does(&["organizations", "--known", "--json"])
         .await

@@ -391,7 +391,7 @@ const DAMAGES: &[Damage] = &[
     ("every link", |chain| chain["links"] = json!([]), true),
     (
         "the subject",
-        |chain| chain["subject"] = json!("somebody else"),
+        |chain| chain["subject"] = json!("another subject"),
         true,
     ),
     (

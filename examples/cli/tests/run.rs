@@ -1,4 +1,4 @@
-//! `regentra run`, `diagnose` and `rotate-key`, as somebody uses them who runs the thing.
+//! `regentra run`, `diagnose` and `rotate-key`, as an operator uses them.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
@@ -119,7 +119,7 @@ async fn status_and_diagnose_say_what_is_wrong_and_what_to_do() {
     person.variables.clear();
 
     // A test says its own.
-    person.id = "somebody-else".to_owned();
+    person.id = "another-client".to_owned();
     let test = person.does(&["test-connection"]).await;
     assert_ne!(test.code, Some(0));
     assert!(test.stderr.contains("wrong_region_or_client"), "{test:?}");

@@ -292,7 +292,7 @@ async fn from_the_first_test_to_the_reconnect() {
         "{gone:?}"
     );
     assert!(
-        gone.text().contains("3 promoted customers are told"),
+        gone.text().contains("3 promoted customers are informed"),
         "{gone:?}"
     );
     assert!(gone.text().contains("20 signals are left"), "{gone:?}");

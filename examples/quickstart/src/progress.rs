@@ -202,7 +202,7 @@ impl State {
         format!("{name}{far}{}", self.tail())
     }
 
-    /// What is said beside the bar.
+    /// The text beside the bar.
     fn tail(&self) -> String {
         let failed = (self.failed > 0).then(|| format!("{} failed", number(self.failed as u64)));
         let requests = (self.requests > 0).then(|| {

@@ -1,4 +1,4 @@
-//! The quickstart, as somebody runs it who has just cloned the project.
+//! The quickstart, as a person runs it who has just cloned the project.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{

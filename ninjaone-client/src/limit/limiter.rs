@@ -420,7 +420,7 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
         #[test]
-        fn whoever_asks_and_gives_up_windows_hold_and_people_go_first(
+        fn windows_hold_and_people_go_first_when_callers_ask_and_give_up(
             askers in proptest::collection::vec(
                 (0_u64..400_000, proptest::bool::weighted(0.2), proptest::option::weighted(0.3, 0_u64..100_000)),
                 1..120,

@@ -1,4 +1,4 @@
-//! The authorization code flow: where an administrator is sent, and what comes back.
+//! The authorization code flow: where an administrator is sent, and what NinjaOne returns.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ const AUTHORIZE_PATH: &str = "/ws/oauth/authorize";
 /// ```
 /// use ninjaone_client::{Authorization, Region};
 /// let (url, pending) = Authorization::new(Region::Eu, "client-id", "https://app.example/callback").begin()?;
-/// // Keep `pending` sealed, send the administrator to `url`, and when the browser comes back:
+/// // Keep `pending` sealed, send the administrator to `url`, and when the browser returns:
 /// # let callback = format!("https://app.example/callback?code=c&state={}", url.query_pairs().find(|(name, _)| name == "state").unwrap().1);
 /// let code = pending.read_callback(&callback)?;
 /// // client.redeem(code).await? stores the refresh token.
@@ -57,7 +57,7 @@ impl Authorization {
         self
     }
 
-    /// The address to send the administrator to, and what must be kept until the browser comes back.
+    /// The address to send the administrator to, and what must be kept until the browser returns.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] when client id, redirect URI or scopes cannot work.
@@ -131,7 +131,7 @@ impl PendingAuthorization {
         &self.redirect_uri
     }
 
-    /// Reads what the browser came back with: the whole address, or its query.
+    /// Reads what the browser returned with: the whole address, or its query.
     ///
     /// # Errors
     /// [`ErrorKind::AuthorizeAgain`] when the state is another's, the administrator declined, or there is no code;

@@ -109,7 +109,7 @@ mod tests {
             .unwrap()
     }
 
-    /// Asks from many tasks at once; `fetch` counts how often somebody really asked.
+    /// Asks from many tasks at once; `fetch` counts the requests that were really made.
     async fn ask(cache: &Arc<TokenCache>, result: Result<(), ErrorKind>) -> (usize, usize) {
         let fetched = Arc::new(AtomicUsize::new(0));
         let mut tasks = tokio::task::JoinSet::new();

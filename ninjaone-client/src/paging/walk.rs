@@ -293,7 +293,7 @@ impl<T> Backwards<T> {
     }
 }
 
-/// The page before: rows that are sent once more are told from rows out of order, and from rows that have changed since.
+/// The page before: rows that are sent once more are distinguished from rows out of order, and from rows that have changed since.
 #[derive(Default)]
 struct Previous {
     /// Its ids and those before them that may come again, ascending.

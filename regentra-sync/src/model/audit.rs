@@ -120,7 +120,7 @@ pub struct SyncCounts {
     pub listed: u64,
     /// Assets written for the first time.
     pub created: u64,
-    /// Assets whose content changed, or that came back.
+    /// Assets whose content changed, or that are active again.
     pub updated: u64,
     /// Assets that came from another organization.
     pub moved: u64,
@@ -128,7 +128,7 @@ pub struct SyncCounts {
     pub retired: u64,
     /// Assets of lower sources that were superseded.
     pub superseded: u64,
-    /// Assets of lower sources that came back.
+    /// Assets of lower sources that are active again.
     pub restored: u64,
     /// Assets that look like others and were all kept: see [`Ambiguity`](crate::rules::Ambiguity).
     pub ambiguous: u64,

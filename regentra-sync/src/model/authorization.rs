@@ -1,4 +1,4 @@
-//! An authorization that was begun and waits for the administrator to come back.
+//! An authorization that was begun and waits for the administrator to return.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -26,7 +26,7 @@ impl StateDigest {
 /// One authorization under way: single-use, bound to its MSP, valid for ten minutes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingAuthorization {
-    /// Finds it by the `state` that comes back.
+    /// Finds it by the `state` that NinjaOne returns.
     pub state: StateDigest,
     /// Where the administrator was sent.
     pub region: RegionKey,

@@ -17,7 +17,7 @@ pub enum ErrorKind {
     Conflict,
     /// This region is not connected: connect it.
     NotConnected,
-    /// This authorization is not under way, was refused, or came back too late: begin it again.
+    /// This authorization is not under way, was refused, or was completed too late: begin it again.
     AuthorizationExpired,
     /// Another run works on the same subject: wait for it.
     Busy,

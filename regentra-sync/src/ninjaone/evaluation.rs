@@ -2,7 +2,7 @@
 //!
 //! It takes rows in any order and from any number of walks, and every row is checked again here: the vendor ignores filters at
 //! times and answers with the whole fleet. A device of another organization is *foreign*, one that is known nowhere an *orphan*;
-//! both are dropped and counted, never judged. A report may be read again: what it was told before is forgotten, and rows that are
+//! both are dropped and counted, never judged. A report may be read again: what was read before is forgotten, and rows that are
 //! seen twice change nothing.
 
 use std::{

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn events_that_failed_together_come_back_apart_and_before_the_next_tick() {
+    fn events_that_failed_together_are_retried_apart_and_before_the_next_tick() {
         let retry = Retry::default();
         let next = Cadence::ASSET_SYNC.next(TICK);
         let waits: BTreeSet<_> = (0..20)

@@ -67,9 +67,9 @@ macro_rules! conformance {
             connections::secrets_are_rewritten_once_per_version,
             connections::secrets_of_a_disconnected_credential_are_not_rewritten,
             connections::a_disconnect_empties_every_sealed_column,
-            connections::a_disconnect_retires_assets_and_lower_sources_come_back,
+            connections::a_disconnect_retires_assets_and_reactivates_lower_sources,
             connections::a_disconnect_leaves_other_credentials_alone,
-            connections::a_disconnect_tells_every_affected_customer_once,
+            connections::a_disconnect_is_on_the_trail_of_every_affected_customer_once,
             connections::a_disconnect_purges_signature_history_and_notes_open_tickets,
             connections::a_disconnect_leaves_mappings_signals_and_evidence,
             connections::nothing_is_committed_after_a_disconnect,
@@ -98,7 +98,7 @@ macro_rules! conformance {
             mappings::a_decision_compares_the_version,
             mappings::a_decision_clears_the_suggestion_and_the_first_evidence_time,
             mappings::a_decision_creates_its_company_or_needs_one_that_exists,
-            mappings::unmapping_lets_go_of_assets_history_and_tickets,
+            mappings::unmapping_ends_assets_history_and_tickets,
             mappings::a_company_is_promoted_once_and_to_an_organization_of_its_own,
             mappings::adding_a_company_leaves_one_that_exists,
             mappings::adopted_frameworks_are_read_as_they_were_written,
@@ -108,12 +108,12 @@ macro_rules! conformance {
     };
     (@assets $new_store:expr) => {
         $crate::conformance! { @laws $new_store;
-            assets::assets_come_back_as_they_were_written,
+            assets::assets_are_read_as_they_were_written,
             assets::assets_are_found_by_company_mapping_and_device,
             assets::pages_of_assets_are_whole_in_order_and_filtered,
             assets::asset_commits_are_all_or_nothing,
             assets::asset_commits_hold_their_guards,
-            assets::an_asset_gives_way_to_none_that_does_not_count,
+            assets::an_asset_is_superseded_by_none_that_does_not_count,
             assets::an_msp_neither_reads_nor_writes_assets_of_another,
         }
         $crate::conformance! { @laws_of_time $new_store;

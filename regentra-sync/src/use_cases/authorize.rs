@@ -80,7 +80,7 @@ impl fmt::Debug for Authorization {
     }
 }
 
-/// What the administrator's browser came back with.
+/// What the administrator's browser returned with.
 #[derive(Clone)]
 pub struct Callback {
     state: SecretString,
@@ -88,7 +88,7 @@ pub struct Callback {
 }
 
 impl Callback {
-    /// From the address that the browser came back to, or the query of it. What else there is, such as a refusal, is in there too.
+    /// From the address that the browser returned to, or the query of it. What else there is, such as a refusal, is in there too.
     #[must_use]
     pub fn read(address: &str) -> Self {
         let address = address.trim();
@@ -152,10 +152,10 @@ struct Begun {
     allow_duplicate: bool,
 }
 
-/// An authorization that comes back from NinjaOne.
+/// An authorization that returns from NinjaOne.
 #[derive(Clone, Debug)]
 pub struct CompleteAuthorization {
-    /// The address that the administrator's browser came back to.
+    /// The address that the administrator's browser returned to.
     pub callback: Callback,
     /// Who asks.
     pub actor: Actor,
@@ -163,7 +163,7 @@ pub struct CompleteAuthorization {
 
 impl Integration {
     /// Begins the second way in: returns the address to send the administrator to, who lets the API client act for them. What
-    /// comes back goes to [`complete_authorization`](Self::complete_authorization), once, within ten minutes, by the same MSP.
+    /// returns goes to [`complete_authorization`](Self::complete_authorization), once, within ten minutes, by the same MSP.
     ///
     /// Nothing is connected yet. A region may have several authorizations under way; each that is completed connects it. What
     /// is under way lies sealed in the store until it is completed, the region is disconnected, or, expired, until another one
@@ -350,7 +350,7 @@ impl Integration {
     }
 }
 
-/// What the browser came back with is no code. Where a running connection is authorized again, one under way is begun again.
+/// What the browser returned with is no code. Where a running connection is authorized again, one under way is begun again.
 fn refused(error: ninjaone_client::Error) -> Error {
     if error.kind() != Vendor::AuthorizeAgain {
         return error.into();

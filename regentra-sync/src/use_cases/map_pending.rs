@@ -261,7 +261,7 @@ impl Integration {
                 let request = DeviceListRequest {
                     organization: mapping.external_org_id,
                     ceiling: DEVICE_CEILING,
-                    // Companies are told apart by serial numbers alone.
+                    // Companies are distinguished by serial numbers alone.
                     entra_device_id_field: None,
                 };
                 let listed = self.inner.ninjaone.devices(&access, request);

@@ -430,7 +430,7 @@ impl Integration {
         Ok((wait > LONGEST_WAIT).then_some(wait))
     }
 
-    /// Sweeps every promoted customer of one MSP at once, without spreading the starts: at the wish of `actor`, whom the audit
+    /// Sweeps every promoted customer of one MSP at once, without spreading the starts: asked for by `actor`, whom the audit
     /// trails name. It is the sweep of the schedule's tick that `scheduled_at` falls into, made now: what was swept in that tick
     /// already stays as it is, so that nobody closes a ticket by sweeping twice, or opens more of them than a tick may.
     ///

@@ -50,7 +50,7 @@ pub trait Place {
     /// Waits until nothing that a dead process has begun is at work any more.
     async fn is_left(&self);
 
-    /// Whether somebody waits for a lock.
+    /// Whether a connection waits for a lock.
     async fn is_held_up(&self) -> bool;
 }
 

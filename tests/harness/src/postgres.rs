@@ -237,7 +237,7 @@ impl Database {
         self.backends("AND wait_event_type = 'Lock'").await
     }
 
-    /// Waits until no connection of the store is left: until the server has noticed that whoever had them is dead, and
+    /// Waits until no connection of the store is left: until the server has noticed that their process is dead, and
     /// ended what was begun on them.
     ///
     /// # Panics

@@ -51,7 +51,7 @@ pub async fn assets_are_their_regions_own(store: impl FnOnce(StoreClock) -> Arc<
     host.sync("eu", "again").await;
     assert_eq!(host.assets().await, before, "nothing is rewritten");
 
-    // In the one region a device goes, and another moves to the organization that is somebody else's in the other region.
+    // In the one region a device goes, and another moves to the organization that is another customer's in the other region.
     {
         let ninjaone = host.ninjaone("eu");
         let mut script = ninjaone.script();

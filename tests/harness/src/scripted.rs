@@ -131,7 +131,7 @@ impl Scripted {
         }
         if let Some(kind) = failure {
             let passes = matches!(kind, Vendor::Timeout | Vendor::Server | Vendor::Connect);
-            let error = Error::new(ErrorKind::Ninjaone(kind), "NinjaOne was told to fail");
+            let error = Error::new(ErrorKind::Ninjaone(kind), "NinjaOne fails by the script");
             return Err(error.retryable(passes));
         }
         self.refresh(&access.grant).await

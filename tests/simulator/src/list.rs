@@ -10,7 +10,7 @@ use crate::report::page_size;
 use crate::request::Request;
 use crate::table::{Devices, Row, Table};
 
-/// The rows of an answer without `pageSize`; where somebody looked, each organization gave exactly 100 devices.
+/// The rows of an answer without `pageSize`; where this was observed, each organization gave exactly 100 devices.
 const DEFAULT_PAGE: usize = 100;
 
 /// One page of a list whose rows pass a filter.

@@ -517,7 +517,7 @@ impl Wanted {
         if self.admits_all_since(f64::NEG_INFINITY) {
             return true;
         }
-        // A row that is no object cannot be filtered, and must be seen by whoever tests malformed rows.
+        // A row that is no object cannot be filtered, and must be seen by tests of malformed rows.
         let Ok(facts) = serde_json::from_str::<Facts>(row) else {
             return true;
         };

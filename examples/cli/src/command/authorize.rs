@@ -68,10 +68,10 @@ impl From<More> for Scope {
     }
 }
 
-/// Sends an administrator to NinjaOne, waits for the address that comes back, and saves the connection.
+/// Sends an administrator to NinjaOne, waits for the address that NinjaOne returns, and saves the connection.
 ///
 /// # Errors
-/// When it cannot be begun, the administrator declines, or what comes back is no answer to it.
+/// When it cannot be begun, the administrator declines, or what NinjaOne returns is no answer to it.
 pub async fn run(args: AuthorizeArgs, host: &HostArgs) -> anyhow::Result<()> {
     let client = credentials::read_application(args.native)?;
     let database = host.database()?;

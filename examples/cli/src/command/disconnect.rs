@@ -62,7 +62,7 @@ impl Done {
         format!(
             "{region} is disconnected, and its credentials are deleted.\n\
              {} retired, the rows kept; mappings stay as they are.\n\
-             {} told on the audit trail; {} left to expire, 7 days after collection.\n\
+             {} informed on the audit trail; {} left to expire, 7 days after collection.\n\
              {}.\n",
             count(self.assets_retired, "asset is", "assets are"),
             count(

@@ -264,7 +264,7 @@ const fn words(kind: PlanKind) -> &'static str {
 }
 
 impl ProgressObserver for Journal {
-    #[expect(clippy::too_many_lines, reason = "one arm for each thing that is told")]
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of progress")]
     fn progress(&self, progress: &Progress) {
         match progress {
             Progress::Planned {

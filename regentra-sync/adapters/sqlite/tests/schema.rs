@@ -1,4 +1,4 @@
-//! Whose file it is, and what is said about one that cannot be used. The file stays as it was.
+//! Whose file it is, and the error for one that cannot be used. The file stays as it was.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::{collections::BTreeMap, error::Error as _, fs, path::Path, sync::Arc};
@@ -191,7 +191,7 @@ async fn content(path: &Path) -> Vec<String> {
     rows.iter().map(text).collect()
 }
 
-/// Whoever drops the triggers first changes what he likes: that is found by signatures and anchors, not here.
+/// A person who drops the triggers first changes what he likes: that is found by signatures and anchors, not here.
 #[tokio::test]
 async fn no_statement_changes_a_record_a_signal_or_an_audit_row_while_the_triggers_stand() {
     let folder = tempfile::tempdir().unwrap();

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-pub async fn assets_come_back_as_they_were_written(store: &dyn Store) {
+pub async fn assets_are_read_as_they_were_written(store: &dyn Store) {
     let world = World::new(store, 1).await;
     let mut full = world.asset(Source::Ninjaone, "1");
     full.content = AssetContent {
@@ -253,7 +253,7 @@ pub async fn asset_commits_hold_their_guards(store: &dyn Store) {
     assert_eq!(outcome, CommitOutcome::Superseded(Guard::Mapping));
 }
 
-pub async fn an_asset_gives_way_to_none_that_does_not_count(store: &dyn Store) {
+pub async fn an_asset_is_superseded_by_none_that_does_not_count(store: &dyn Store) {
     let (world, other) = (World::new(store, 1).await, World::new(store, 2).await);
     let written = |asset: &Asset, expected| AssetWrite {
         asset: asset.clone(),
@@ -282,31 +282,31 @@ pub async fn an_asset_gives_way_to_none_that_does_not_count(store: &dyn Store) {
     world
         .write_assets("assets", vec![winner.clone(), loser.clone()])
         .await;
-    let gives_way = |to: &Asset| rewritten(&loser, AssetStatus::Superseded { by: to.id });
+    let superseded = |to: &Asset| rewritten(&loser, AssetStatus::Superseded { by: to.id });
     let retired = rewritten(&winner, AssetStatus::Retired);
 
     // To one that another sync retires meanwhile, in the same commit or before it; to one that is another MSP's, or nobody's.
     let before = world.snapshot().await;
     let nobodys = world.asset(Source::Ninjaone, "2");
     for to in [&theirs, &nobodys, &loser] {
-        let writes = vec![written(&gives_way(to), Some(loser.version))];
+        let writes = vec![written(&superseded(to), Some(loser.version))];
         assert_eq!(commit("foreign", writes).await.unwrap(), refused);
     }
     let both = vec![
-        written(&gives_way(&winner), Some(loser.version)),
+        written(&superseded(&winner), Some(loser.version)),
         written(&retired, Some(winner.version)),
     ];
     assert_eq!(commit("both", both).await.unwrap(), refused);
     assert_eq!(world.snapshot().await, before);
 
-    // And the other way about: the winner is retired by one that has not seen what gives way to it.
-    let writes = vec![written(&gives_way(&winner), Some(loser.version))];
-    committed(commit("gives way", writes).await.unwrap());
+    // And the other way about: the winner is retired by one that has not seen what it supersedes.
+    let writes = vec![written(&superseded(&winner), Some(loser.version))];
+    committed(commit("superseded", writes).await.unwrap());
     let before = world.snapshot().await;
     let unaware = vec![written(&retired, Some(winner.version))];
     assert_eq!(commit("unaware", unaware).await.unwrap(), refused);
     assert_eq!(world.snapshot().await, before);
-    let back = rewritten(&gives_way(&winner), AssetStatus::Active);
+    let back = rewritten(&superseded(&winner), AssetStatus::Active);
     let aware = vec![
         written(&retired, Some(winner.version)),
         written(&back, Some(loser.version.next())),

@@ -500,7 +500,7 @@ pub async fn of_two_decisions_the_version_says_which_is_later_and_no_clock_does(
     committed(store.commit_mapping(world.msp, later).await.unwrap());
     world.reload_mapping().await;
     let decided = world.mapping.clone();
-    // Whoever did not see the later decision does not undo it, at whatever time.
+    // A process that did not see the later decision does not undo it, at whatever time.
     let again = MappingState::Mapped {
         company: world.company.id,
     };
@@ -512,7 +512,7 @@ pub async fn of_two_decisions_the_version_says_which_is_later_and_no_clock_does(
         world.reload_mapping().await;
         assert_eq!(world.mapping, decided);
     }
-    // Whoever saw it decides anew, though the clock of that process is behind.
+    // A process that saw it decides anew, though the clock of that process is behind.
     let mut commit = world.deciding("seen", again);
     commit.at = at(-3 * DAY);
     committed(store.commit_mapping(world.msp, commit).await.unwrap());

@@ -236,7 +236,7 @@ pub async fn a_disconnect_empties_every_sealed_column(store: &dyn Store) {
     assert_eq!(outcome, CommitOutcome::AlreadyCommitted);
 }
 
-pub async fn a_disconnect_retires_assets_and_lower_sources_come_back(store: &dyn Store) {
+pub async fn a_disconnect_retires_assets_and_reactivates_lower_sources(store: &dyn Store) {
     let world = World::new(store, 1).await;
     let ours = world.asset(Source::Ninjaone, "1");
     let mut level = world.asset(Source::Level, "l");
@@ -298,7 +298,7 @@ pub async fn a_disconnect_leaves_other_credentials_alone(store: &dyn Store) {
     assert_eq!(stored, Some(second.credential));
 }
 
-pub async fn a_disconnect_tells_every_affected_customer_once(store: &dyn Store) {
+pub async fn a_disconnect_is_on_the_trail_of_every_affected_customer_once(store: &dyn Store) {
     let world = World::new(store, 1).await;
     world.sweep("sweep", 3).await;
     world.sweep("sweep again", 4).await;

@@ -337,7 +337,7 @@ pub async fn discovery_adds_and_never_changes_a_decision(store: &dyn Store) {
     };
     committed(store.commit_discovery(world.msp, first).await.unwrap());
     let mut rediscovered = mapping(world.credential.id, 7);
-    rediscovered.name = "Somebody else".into();
+    rediscovered.name = "Another name".into();
     let commit = DiscoveryCommit {
         event: world.event("discovery"),
         guard: world.credential.guard(),
@@ -520,7 +520,7 @@ pub async fn a_decision_creates_its_company_or_needs_one_that_exists(store: &dyn
     assert!(audit.contains(&world.audit("new", 1)));
 }
 
-pub async fn unmapping_lets_go_of_assets_history_and_tickets(store: &dyn Store) {
+pub async fn unmapping_ends_assets_history_and_tickets(store: &dyn Store) {
     let world = World::new(store, 1).await;
     let ours = world.asset(Source::Ninjaone, "1");
     let mut level = world.asset(Source::Level, "l");

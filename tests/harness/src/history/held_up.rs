@@ -134,7 +134,7 @@ impl World {
             .settle_on(&stages, "a half of something is there")
             .await?;
         let left = self.model.clone();
-        // In its own process nobody else begins what it is at; elsewhere somebody may once its lease has expired.
+        // In its own process nobody else begins what it is at; another process may once its lease has expired.
         let held = if elsewhere {
             LEASE
         } else {

@@ -18,7 +18,7 @@ use crate::history::{
     },
 };
 
-/// Tickets opened for one MSP in one tick at the most.
+/// Tickets opened for one MSP in one tick, at most.
 pub const TICKETS_PER_TICK: usize = 2;
 
 /// How long a lease holds that nobody renews.
@@ -190,7 +190,7 @@ impl Model {
 
     // Leases ---------------------------------------------------------------------------------------------------------
 
-    /// Whether a run may find somebody else at work, though nobody is.
+    /// Whether a run may find another one at work, though there is none.
     pub fn may_be_busy(&self, subject: Subject, now: OffsetDateTime) -> bool {
         self.left
             .get(&subject)
@@ -346,24 +346,24 @@ impl Model {
         }
     }
 
-    /// Of what gave way to this one the highest counts again, and the others give way to it.
-    fn comes_back_from(&mut self, winner: Thing, now: OffsetDateTime) {
+    /// Of what this one superseded the highest is active again, and supersedes the others.
+    fn reactivates(&mut self, winner: Thing, now: OffsetDateTime) {
         let assets = self.view.assets.iter();
-        let gave_way: Vec<Thing> = assets
-            .filter(|(_, asset)| asset.status == Presence::GaveWayTo(winner))
+        let superseded: Vec<Thing> = assets
+            .filter(|(_, asset)| asset.status == Presence::SupersededBy(winner))
             .map(|(thing, _)| *thing)
             .collect();
-        let best = gave_way
+        let best = superseded
             .iter()
             .copied()
             .min_by_key(|thing| (source(*thing), *thing));
-        for thing in gave_way {
+        for thing in superseded {
             if let (Some(best), Some(asset)) = (best, self.view.assets.get_mut(&thing)) {
-                let gives_way = Presence::GaveWayTo(best);
+                let presence = Presence::SupersededBy(best);
                 asset.status = if thing == best {
                     Presence::Active
                 } else {
-                    gives_way
+                    presence
                 };
                 self.is_written(thing, now);
             }
@@ -397,7 +397,7 @@ impl Model {
             }
         }
         for winner in gone {
-            self.comes_back_from(winner, now);
+            self.reactivates(winner, now);
         }
         self.signatures.retain(|org, _| !orgs.contains(org));
         let mut notes = Vec::new();
@@ -598,7 +598,7 @@ impl Model {
         if let Some(asset) = self.view.assets.get_mut(&thing) {
             asset.status = Presence::Retired;
         }
-        self.comes_back_from(thing, now);
+        self.reactivates(thing, now);
     }
 
     /// The assets of one company, in every region it is in, or of all companies of one region.
@@ -831,7 +831,7 @@ impl Model {
             let same = self.same_machines(&candidates, &counted, &present);
             for thing in candidates {
                 let status = if let Some(winner) = same.get(&thing) {
-                    Presence::GaveWayTo(*winner)
+                    Presence::SupersededBy(*winner)
                 } else {
                     counted.push(thing);
                     Presence::Active
@@ -1202,10 +1202,10 @@ pub enum Decision {
     Undecide,
 }
 
-/// What the model is told of a run, and tells of it.
+/// What the model knows of a run, and expects of it.
 #[derive(Debug, Default)]
 pub struct Run {
-    /// What somebody else was found at work on.
+    /// What another run was found at work on.
     pub busy: BTreeSet<Subject>,
     /// What there is between two of its commits.
     pub between: Vec<Model>,

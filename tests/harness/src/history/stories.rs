@@ -26,7 +26,7 @@ fn swept() -> Vec<Operation> {
     operations
 }
 
-/// Some things that change, and somebody who looks.
+/// Some things that change, and a run that looks.
 fn looked_at(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     let change = prop_oneof![
         4 => devices(focus),
@@ -142,7 +142,7 @@ fn a_machine(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     )
 }
 
-/// Devices whose signatures are seen out of date, and what lets go of that.
+/// Devices whose signatures are seen out of date, and what ends that.
 fn signatures(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     let seen = (focus.tenant(), 0..4_usize, any::<bool>());
     let seen = seen.prop_map(|(tenant, device, old)| Operation::SeeSignatures {
@@ -186,7 +186,7 @@ fn a_late_sweep(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     })
 }
 
-/// An event that was planned before somebody decided again whose organization it is.
+/// An event that was planned before it was decided again whose organization it is.
 fn decided_again(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     let decided = (focus.tenant(), 1..=3_i64, name());
     decided.prop_map(|(tenant, organization, name)| {
@@ -207,7 +207,7 @@ fn decided_again(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     })
 }
 
-/// Somebody promotes a company to what belongs to another one.
+/// A person promotes a company to what belongs to another one.
 fn promoted_by_mistake(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     (focus.msp(), focus.msp(), name()).prop_map(|(msp, other, of)| {
         let (name, customer) = ("Wingtip", own_customer(other, of));
@@ -220,7 +220,7 @@ fn promoted_by_mistake(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     })
 }
 
-/// The sweeps of a tick of which one is held up, or a sync that is, and somebody who looks again afterwards.
+/// The sweeps of a tick of which one is held up, or a sync that is, and a run that looks again afterwards.
 fn a_race(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     let sweep = |_| {
         event()

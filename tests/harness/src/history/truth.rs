@@ -319,7 +319,7 @@ impl Truth {
                 number: 0,
             });
             let (mut status, mut complete) = (health.status, devices.is_complete());
-            // Whoever assesses may call what is not complete a pass: it has to close nothing.
+            // An assessment may call what is not complete a pass: it has to close nothing.
             if devices.truncated && status == Status::Pass {
                 status = Status::Warning;
             }

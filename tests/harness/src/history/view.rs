@@ -89,7 +89,7 @@ pub struct Asset {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     Active,
-    GaveWayTo(Thing),
+    SupersededBy(Thing),
     Retired,
 }
 
@@ -385,7 +385,7 @@ impl Names {
             let thing = *things.get(&asset.id).unwrap();
             let status = match asset.status {
                 AssetStatus::Active => Presence::Active,
-                AssetStatus::Superseded { by } => Presence::GaveWayTo(*things.get(&by).unwrap()),
+                AssetStatus::Superseded { by } => Presence::SupersededBy(*things.get(&by).unwrap()),
                 AssetStatus::Retired => Presence::Retired,
             };
             let shown = Asset {

@@ -297,7 +297,7 @@ impl World {
     /// Whether an asset has another version although nothing was written of it.
     fn expects_versions(&self, written: &BTreeSet<Thing>, seen: &Seen) -> bool {
         let mut rows = self.versions.iter();
-        // Only runs write some of the rows; a decision lets go of all of an organization.
+        // Only runs write some of the rows; a decision ends all of an organization.
         !written.is_empty()
             && rows.any(|(thing, version)| {
                 !written.contains(thing) && seen.versions.get(thing) != Some(version)
@@ -508,9 +508,9 @@ impl World {
         retired.version = lost.version.next();
         retired.updated_at = self.now();
         retired.created_at = lost.created_at.min(self.now());
-        let gave_way = |asset: &&StoredAsset| asset.status.superseded_by() == Some(lost.id);
+        let superseded = |asset: &&StoredAsset| asset.status.superseded_by() == Some(lost.id);
         let back = reactivate_superseded(
-            assets.iter().filter(gave_way).cloned().collect(),
+            assets.iter().filter(superseded).cloned().collect(),
             self.now(),
         );
         let versions: BTreeMap<_, _> = assets.iter().map(|a| (a.id, a.version)).collect();
@@ -658,7 +658,7 @@ impl World {
     }
 }
 
-/// What is said of a ticket is delivered in the order in which it was said. Where a clock was set back in between, their times do not
+/// The rows of a ticket are delivered in the order in which they were written. Where a clock was set back in between, their times do not
 /// say in which.
 fn in_order(rows: &[OutboxRow], now: OffsetDateTime) -> Result<(), String> {
     let mut last = BTreeMap::new();

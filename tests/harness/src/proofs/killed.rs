@@ -1,4 +1,4 @@
-//! Processes that are killed hard, on a store that keeps what it is told in a database: another process performs the operation
+//! Processes that are killed hard, on a store that keeps its rows in a database: another process performs the operation
 //! and dies in the middle of it. Nothing half is there, and the event delivered again ends where an undisturbed one does.
 
 use std::{
@@ -193,13 +193,13 @@ pub async fn in_every_call<B: Begun>(test: &str) {
 
 /// A database that can hold a process up in the middle of what it writes.
 pub trait HoldsUp: Begun {
-    /// What holds it up, for as long as it is not let go.
+    /// What holds it up, until it is released.
     type Hold;
 
     /// The tables that an operation has changed in a copy.
     async fn written(&self, copy: &Self::Copy) -> Vec<String>;
 
-    /// Whoever writes into a table stops at the first row.
+    /// A process that writes into a table stops at the first row.
     async fn hold_up(copy: &Self::Copy, table: &str) -> Self::Hold;
 
     async fn is_held_up(copy: &Self::Copy) -> bool;

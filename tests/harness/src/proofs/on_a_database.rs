@@ -1,4 +1,4 @@
-//! The same crashes on a store that keeps what it is told in a database: statements and transactions are on their way when one
+//! The same crashes on a store that keeps its rows in a database: statements and transactions are on their way when one
 //! strikes. What an operation ends in is what it ends in undisturbed, in memory.
 
 use std::{

@@ -122,7 +122,7 @@ impl Site {
         Snapshot::of(&*self.store, &self.tenants, &keyring, self.clock.now()).await
     }
 
-    /// Takes every lease away from whoever holds it: as if it had expired. The clock stands as before afterwards.
+    /// Takes every lease away from its holder: as if it had expired. The clock stands as before afterwards.
     pub async fn expire_leases(&self) {
         let now = self.clock.now();
         self.clock.advance(Duration::days(1));

@@ -30,7 +30,7 @@ use regentra_sync::{
 };
 use time::{Duration, OffsetDateTime};
 
-/// Is told of every call. An error is answered instead of the store's answer.
+/// Sees every call. An error is answered instead of the store's answer.
 #[async_trait]
 pub trait Watch: Debug + Send + Sync + 'static {
     /// Before the store does anything.
@@ -116,7 +116,7 @@ macro_rules! watched {
         /// One call of a store, with what it was called with.
         #[derive(Clone, Debug)]
         #[allow(clippy::large_enum_variant, reason = "a call is made once and looked at")]
-        #[allow(dead_code, reason = "a call is told whole; each watch looks at its own part of it")]
+        #[allow(dead_code, reason = "a call is shown whole; each watch looks at its own part of it")]
         pub enum Call {
             $($($variant { $($arg: watched!(@kept $kind $(, $kept)?)),* },)*)*
         }

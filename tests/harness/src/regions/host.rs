@@ -281,7 +281,7 @@ impl Host {
         posture.unwrap().posture
     }
 
-    /// What a customer was told about disconnects.
+    /// The disconnects on a customer's trail.
     pub(crate) async fn told(&self, number: u128) -> Vec<AuditDetails> {
         let trail = self
             .store

@@ -60,7 +60,7 @@ pub trait Kept: Sized {
     /// The names of what protects rows: triggers, unique indexes, constraints, policies, grants.
     async fn guards(&self) -> BTreeSet<String>;
 
-    /// Runs a statement as somebody who may do everything; whether it succeeded.
+    /// Runs a statement as a superuser; whether it succeeded.
     async fn execute(&self, sql: &str) -> bool;
 }
 

@@ -104,7 +104,7 @@ const SCANNED: Kind = Kind(
     "Patch Management",
 );
 const AUTOMATION: Kind = Kind("ACTIONSET", "COMPLETED", "Completed", "Action Set");
-/// No backup was restored here: a file came back out of quarantine.
+/// No backup was restored here: a file was taken out of quarantine.
 const THREAT_RESTORED: Kind = Kind(
     "ANTIVIRUS",
     "BITDEFENDER_THREAT_RESTORE_FROM_QUARANTINE",

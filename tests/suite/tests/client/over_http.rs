@@ -178,7 +178,7 @@ async fn nobody_listens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_is_not_followed() {
-    // Whoever redirects the token request would be handed the secret.
+    // A server that redirects the token request would get the secret.
     let elsewhere = wiremock::MockServer::start().await;
     let server = wiremock::MockServer::start().await;
     wiremock::Mock::given(wiremock::matchers::any())

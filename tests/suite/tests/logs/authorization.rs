@@ -225,7 +225,7 @@ async fn a_native_application_proves_itself_by_pkce_alone() {
 }
 
 #[tokio::test]
-async fn a_code_is_good_once_and_for_whoever_began() {
+async fn a_code_is_good_once_and_for_the_msp_that_began() {
     let scene = Scene::of(tenant(), false).await;
     let process = scene.process().await;
     let begin = async || {
@@ -261,7 +261,7 @@ async fn a_code_is_good_once_and_for_whoever_began() {
 
 #[tokio::test]
 async fn what_ninjaone_refuses_is_said() {
-    // The API client was not granted what keeps a connection alive: the browser stays with NinjaOne, and nothing comes back.
+    // The API client was not granted what keeps a connection alive: the browser stays with NinjaOne, and does not return.
     let scene = Scene::of(tenant().scopes(&["monitoring", "management"]), false).await;
     let process = scene.process().await;
     let begun = process

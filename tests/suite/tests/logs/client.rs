@@ -19,7 +19,7 @@ const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 
 async fn walk(client: &Client) -> Result<usize, Error> {
     let filter = DeviceFilter::organization(OrganizationId::new(1));
-    let search = DeviceSearchParams::default().query("somebody@customer.example");
+    let search = DeviceSearchParams::default().query("person@customer.example");
     let activities = ActivitiesParams::default()
         .page_size(10)
         .until(NOW - time::Duration::days(7));
@@ -119,7 +119,7 @@ fn nothing_of_a_tenant_is_logged_even_at_trace() {
         .iter()
         .chain(&secrets)
         .map(String::as_str)
-        .chain(["somebody", "Bearer ", "org%20"])
+        .chain(["person@", "Bearer ", "org%20"])
     {
         assert!(!log.contains(canary), "logged: {canary}");
     }

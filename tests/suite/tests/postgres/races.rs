@@ -1,5 +1,5 @@
 //! Commits that meet inside the database, through connections that know nothing of each other: each ends in one winner, and
-//! the loser is told which guard it lost.
+//! the loser learns which guard it lost.
 
 use futures_util::future::join_all;
 use regentra_harness::postgres;
@@ -46,22 +46,22 @@ async fn at_once<T: Send + 'static>(
     b: impl Future<Output = Result<T>> + Send + 'static,
 ) -> [T; 2] {
     let start = std::sync::Arc::new(Barrier::new(2));
-    let go = |start: std::sync::Arc<Barrier>| async move {
+    let race = |start: std::sync::Arc<Barrier>| async move {
         start.wait().await;
     };
-    let (go_a, go_b) = (go(start.clone()), go(start));
+    let (race_a, race_b) = (race(start.clone()), race(start));
     let a = tokio::spawn(async move {
-        go_a.await;
+        race_a.await;
         a.await
     });
     let b = tokio::spawn(async move {
-        go_b.await;
+        race_b.await;
         b.await
     });
     [a.await.unwrap().unwrap(), b.await.unwrap().unwrap()]
 }
 
-/// One is committed, and the other is told `loser`.
+/// One is committed, and the other is answered `loser`.
 fn one_wins(mut outcomes: [CommitOutcome; 2], loser: CommitOutcome) {
     outcomes.sort_by_key(|outcome| *outcome != CommitOutcome::Committed);
     assert_eq!(outcomes, [CommitOutcome::Committed, loser]);
@@ -293,10 +293,10 @@ async fn two_writers_of_the_same_assets() {
     }
 }
 
-/// One asset gives way to another that is taken out of count at the same time, by its own sync or by a disconnect: whichever
+/// One asset is superseded by another that is taken out of count at the same time, by its own sync or by a disconnect: whichever
 /// comes first, no machine ends up counted nowhere.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_asset_gives_way_to_one_that_is_retired_at_the_same_time() {
+async fn an_asset_is_superseded_by_one_that_is_retired_at_the_same_time() {
     let two = two().await;
     for number in 1..=2 * ROUNDS {
         let world = World::new(&two.a, number).await;
@@ -323,14 +323,14 @@ async fn an_asset_gives_way_to_one_that_is_retired_at_the_same_time() {
         world
             .write_assets("assets", vec![winner.clone(), loser.clone()])
             .await;
-        let gives_way = AssetStatus::Superseded { by: winner.id };
-        let gives_way = rewriting("gives way", &loser, gives_way);
+        let superseded = AssetStatus::Superseded { by: winner.id };
+        let superseded = rewriting("superseded", &loser, superseded);
         let retired = rewriting("retired", &winner, AssetStatus::Retired);
         let disconnect = world.disconnecting(5);
         let is_disconnect = number.is_multiple_of(2);
         let (a, b) = (two.a.clone(), two.b.clone());
         let outcomes = at_once(
-            async move { a.commit_assets(msp, gives_way).await },
+            async move { a.commit_assets(msp, superseded).await },
             async move {
                 if is_disconnect {
                     b.commit_disconnect(msp, disconnect).await

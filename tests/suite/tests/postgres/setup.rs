@@ -1,4 +1,4 @@
-//! Setting up a database: migrating, granting, connecting, and what is said where something is not as it has to be.
+//! Setting up a database: migrating, granting, connecting, and the errors where something is not as it has to be.
 
 use std::{collections::BTreeMap, error::Error as _, sync::Arc};
 
@@ -272,7 +272,7 @@ async fn tables_without_row_level_security_are_refused() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_unavailable_and_a_wrong_database_is_not() {
     let database = postgres::database().await;
-    let nowhere = "postgres://somebody@localhost/db?host=/nonexistent-regentra";
+    let nowhere = "postgres://person@localhost/db?host=/nonexistent-regentra";
     for error in [
         PostgresStore::connect(nowhere).await.unwrap_err(),
         migrate(nowhere, STORE).await.unwrap_err(),
@@ -300,10 +300,10 @@ async fn a_server_that_does_not_answer_is_unavailable_and_a_wrong_database_is_no
 async fn no_error_and_no_debug_shows_a_password() {
     let secret = "hunter2canary";
     for url in [
-        format!("mysql://somebody:{secret}@localhost/db"),
-        format!("postgres://somebody:{secret}@localhost:notaport/db"),
-        format!("postgres://somebody:{secret}@localhost/db?host=/nonexistent-regentra"),
-        format!("postgres://somebody:{secret}@localhost/db?sslmode={secret}"),
+        format!("mysql://person:{secret}@localhost/db"),
+        format!("postgres://person:{secret}@localhost:notaport/db"),
+        format!("postgres://person:{secret}@localhost/db?host=/nonexistent-regentra"),
+        format!("postgres://person:{secret}@localhost/db?sslmode={secret}"),
     ] {
         for error in [
             PostgresStore::connect(&url).await.unwrap_err(),

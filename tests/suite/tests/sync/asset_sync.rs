@@ -32,9 +32,9 @@ on_every_store!(
     nothing_is_retired_after_a_failed_pull,
     an_empty_list_while_assets_exist_holds_them_and_is_audited_as_suspect,
     an_organization_that_is_gone_holds_its_assets,
-    what_comes_back_is_active_again,
+    what_is_seen_again_is_active_again,
     the_highest_source_wins_and_the_lower_ones_link_to_it,
-    what_presence_had_retired_in_lower_sources_comes_back,
+    what_presence_had_retired_in_lower_sources_is_active_again,
     identity_is_the_serial_number_first,
     identity_is_the_entra_device_id_next,
     identity_is_the_host_name_last,
@@ -43,7 +43,7 @@ on_every_store!(
     other_companies_never_match,
     a_device_moved_to_another_organization_follows_it_when_its_old_one_syncs_first,
     a_device_moved_to_another_organization_follows_it_when_its_new_one_syncs_first,
-    what_a_moved_device_had_superseded_comes_back_in_its_old_company,
+    what_a_moved_device_had_superseded_is_active_again_in_its_old_company,
     a_device_that_moved_to_an_organization_that_fails_is_back_when_it_answers,
     u_0000_in_a_text_does_not_keep_it_from_being_stored,
     the_ceiling_of_10_000_devices_is_truncated_any,
@@ -375,7 +375,7 @@ async fn an_organization_that_is_gone_holds_its_assets(host: Host) {
     assert!(host.mapping(1).await.missing_since.is_some());
 }
 
-async fn what_comes_back_is_active_again(host: Host) {
+async fn what_is_seen_again_is_active_again(host: Host) {
     host.mapped(&[(1, "Alpha")]).await;
     let both = vec![device(10, "PC-1"), device(11, "PC-2")];
     list(&host, 1, both.clone());
@@ -409,7 +409,7 @@ async fn the_highest_source_wins_and_the_lower_ones_link_to_it(host: Host) {
     );
 }
 
-async fn what_presence_had_retired_in_lower_sources_comes_back(host: Host) {
+async fn what_presence_had_retired_in_lower_sources_is_active_again(host: Host) {
     let companies = host.mapped(&[(1, "Alpha")]).await;
     let lower = [Source::Intune, Source::Level]
         .map(|source| foreign_asset(&host, source, companies[0], "x", "PC-1"));
@@ -511,7 +511,7 @@ async fn other_companies_never_match(host: Host) {
     );
 }
 
-/// Two mapped organizations with one device each, and a Level asset that gave way to the first one's.
+/// Two mapped organizations with one device each, and a Level asset that the first one's superseded.
 async fn two_organizations(host: &Host) -> Vec<CompanyId> {
     let companies = host.mapped(&[(1, "Alpha"), (2, "Beta")]).await;
     write_foreign(
@@ -587,7 +587,7 @@ async fn a_device_moved_to_another_organization_follows_it_when_its_new_one_sync
     followed(&host, &companies).await;
 }
 
-async fn what_a_moved_device_had_superseded_comes_back_in_its_old_company(host: Host) {
+async fn what_a_moved_device_had_superseded_is_active_again_in_its_old_company(host: Host) {
     let companies = two_organizations(&host).await;
     assert_eq!(sync_company(&host, companies[1]).await.restored, 1);
 }
@@ -1078,7 +1078,7 @@ async fn a_delivery_that_finds_other_devices_writes_them_too(host: Host) {
         .iter()
         .filter(|asset| asset.status == AssetStatus::Active);
     let active: Vec<_> = active.map(|asset| asset.external_id.as_str()).collect();
-    assert_eq!(active, ["11"], "what is said to be written is written");
+    assert_eq!(active, ["11"], "what is reported as written is written");
     assert_eq!(host.mapping(1).await.name.as_str(), "Alpha Ltd");
     assert!(!deliver().await);
     assert_eq!(host.msp_audit(AuditAction::NinjaoneSynced).await.len(), 2);

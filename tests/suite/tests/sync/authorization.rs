@@ -402,7 +402,7 @@ async fn unknown_used_expired_and_anothers_authorizations_cannot_be_told_apart(h
     refused(complete_as(another, callback.clone()).await.unwrap_err());
     assert!(host.ninjaone.script().asked.is_empty(), "no code was tried");
     assert_eq!(host.store.credentials(another).await.unwrap(), Vec::new());
-    // Whoever began it still can.
+    // The MSP that began it still can.
     complete_as(host.msp, callback.clone()).await.unwrap();
     let asked = host.ninjaone.script().asked.len();
     refused(complete_as(host.msp, callback).await.unwrap_err());

@@ -319,7 +319,7 @@ async fn a_reconnect_after_a_disconnect_resumes(host: Host) {
     assert_eq!(
         host.assets().await[0].status,
         regentra_sync::model::AssetStatus::Active,
-        "assets come back"
+        "assets are active again"
     );
 }
 

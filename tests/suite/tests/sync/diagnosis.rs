@@ -421,7 +421,7 @@ async fn disconnected(host: Host) {
         .await
         .unwrap();
     let found = diagnosed(&host, None).await;
-    assert_eq!(found.len(), 1, "what else there is comes back with it");
+    assert_eq!(found.len(), 1, "what else there is is found with it");
     assert_eq!(found[0].finding, Finding::Disconnected);
     says(&found[0]);
 }

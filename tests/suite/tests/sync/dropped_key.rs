@@ -31,7 +31,7 @@ fn process(host: &Host, keyring: Keyring) -> Integration {
         .build()
 }
 
-/// An administrator is sent to NinjaOne, and comes back.
+/// An administrator is sent to NinjaOne, and returns.
 async fn consented(host: &Host, process: &Integration) -> Callback {
     let request = BeginAuthorization {
         region: us(),

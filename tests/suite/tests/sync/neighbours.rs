@@ -476,7 +476,7 @@ async fn a_client_id_is_claimed_only_by_who_authenticated_with_it() {
     assert!(host.store.credentials(msp(2)).await.unwrap().is_empty());
     let ours = Host::connecting(1, "ours", "secret");
     host.integration.connect(msp(1), ours).await.unwrap();
-    // Who has the secret is told that it is taken, as before.
+    // Who has the secret learns that it is taken, as before.
     let second = Host::connecting(2, "ours", "secret");
     let taken = host.integration.connect(msp(2), second).await.unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::Conflict);

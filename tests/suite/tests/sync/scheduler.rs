@@ -64,7 +64,7 @@ impl ProgressObserver for Tells {
     }
 }
 
-/// A scheduler that runs, and what it told so far, with the time it was told at.
+/// A scheduler that runs, and its progress so far, with the time of each.
 struct Running {
     told: mpsc::UnboundedReceiver<Progress>,
     journal: Vec<(OffsetDateTime, Progress)>,
@@ -105,7 +105,7 @@ impl Running {
         }
     }
 
-    /// Reads what is told until this is.
+    /// Reads the progress until this.
     async fn until(&mut self, host: &Host, wanted: impl Fn(&Progress) -> bool) -> Progress {
         loop {
             let limit = std::time::Duration::from_secs(30);
@@ -818,7 +818,7 @@ async fn an_asset_sync_that_is_delivered_again_asks_for_what_is_left(host: Host)
     assert_eq!(asked(&host, "organizations").len(), 2, "not even the list");
     let left = host.integration.outstanding(vec![event.clone()]).await;
     assert!(left.unwrap().is_empty());
-    // Somebody's own sync goes on asking.
+    // A person's own sync goes on asking.
     host.sync().await;
     assert_eq!(asked(&host, "devices").len(), 7);
 }
@@ -933,7 +933,7 @@ async fn an_organization_that_is_asked_for_twice_within_a_minute_is_synced_once(
     let end = host.integration.handle(&soon, 1).await;
     assert_eq!(end.outcome, EventOutcome::DoneBefore);
     assert_eq!(asked(&host, "devices"), [1]);
-    // A minute later it is another wish.
+    // A minute later it is another request.
     host.clock.advance(Duration::seconds(2));
     let later = requested(&host, 1).await.unwrap();
     let end = host.integration.handle(&later, 1).await;

@@ -74,7 +74,7 @@ impl Begun for Stories {
     async fn is_left(_copy: &PathBuf) {}
 }
 
-/// For how long the write lock is taken throughout, when whoever has it is held up.
+/// For how long the write lock is taken throughout, when its holder is held up.
 const HELD: Duration = Duration::from_millis(60);
 
 /// What takes minutes to count.

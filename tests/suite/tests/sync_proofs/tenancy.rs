@@ -735,7 +735,7 @@ async fn second_region(site: &mut Site) -> MappingId {
     mapping
 }
 
-/// Whoever mixes up an event, in a queue or on purpose: it is one customer's wholly, or nothing is read and nothing written.
+/// An event is mixed up, in a queue or on purpose: it is one customer's wholly, or nothing is read and nothing written.
 #[tokio::test]
 async fn an_event_with_parts_of_two_customers_reads_and_writes_nothing() {
     let mut story = begin().await;
@@ -888,7 +888,7 @@ async fn a_fleet_that_is_not_asked_for_reaches_nobody() {
     );
 }
 
-/// Even a commit that is made up by hand does not cross: the store holds the guard, whoever calls it.
+/// Even a commit that is made up by hand does not cross: the store holds the guard, for every caller.
 #[tokio::test]
 async fn a_commit_for_one_customer_is_refused_with_anothers_mapping() {
     let story = begin().await;

@@ -45,7 +45,7 @@ async fn interleaved(operation: Operation) {
             operation.has_parts() || outcomes.iter().any(Result::is_ok),
             "{what}: one of the two does it: {outcomes:?}"
         );
-        // Whoever was turned away is delivered its event again.
+        // A process that was turned away is delivered its event again.
         let again = story.process(operation);
         story.perform(&again, operation).await.unwrap();
         undisturbed.assert_ended(&story.site.snapshot().await, operation, &what);
