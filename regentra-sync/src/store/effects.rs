@@ -7,6 +7,8 @@
 //! | [`commit_disconnect`] | [`disconnected`] of the credential; pending authorizations that [`is_revoked`] are deleted; [`EndedMappings`] of all its mappings, whatever their state; [`customer_rows`] |
 //! | [`commit_mapping`] | [`decided`] of the mapping; if it was mapped before, [`EndedMappings`] of it |
 //! | [`commit_sweep`] | an [`evidence_head`] of each evidence row; [`first_evidence_synced_at`] of the mapping; [`tick_to_come`] of each tick of the MSP |
+//! | [`commit_root`] | the heads of its tick that are under no root are under this one |
+//! | [`commit_delivery`] | with a reference, the ticket has it (the version plus one) |
 //!
 //! Every other commit writes what it carries and nothing else. Where mappings end, their
 //! [`SignatureRecords`](crate::model::SignatureRecords) is deleted; the mappings themselves, the settings, tickets, signals and
@@ -15,6 +17,8 @@
 //! [`commit_disconnect`]: super::Connections::commit_disconnect
 //! [`commit_mapping`]: super::Mappings::commit_mapping
 //! [`commit_sweep`]: super::Evidence::commit_sweep
+//! [`commit_root`]: super::Anchors::commit_root
+//! [`commit_delivery`]: super::Tickets::commit_delivery
 
 use std::collections::{BTreeMap, BTreeSet};
 
