@@ -35,7 +35,7 @@ use regentra_sync::{
         AuditTrail, Budget, CommitOutcome, CompanyPage, ConnectCommit, Connections, DeliveryCommit,
         DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, Guard, MappingCommit,
         MappingCounts, MappingFilter, MappingPage, Mappings, Planner, PromotionCommit, Result,
-        RootCommit, RowsAhead, RunPage, Runs, SecretsCommit, SettingsCommit, Stamped, StoreError,
+        RootCommit, RowsAhead, RunPage, RunSubjects, Runs, SecretsCommit, SettingsCommit, Stamped, StoreError,
         StoreErrorKind, StoredSignal, SweepCommit, SweepState, TicketCounts, TicketFilter,
         TicketPage, Tickets, check_begun, check_not_ahead,
         effects::{self, EndedMappings},
@@ -1196,6 +1196,12 @@ impl Runs for OwnStore {
 
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>> {
         Ok(of_msp(&self.state().runs, msp).cloned().collect())
+    }
+
+    async fn runs_of(&self, msp: MspOrgId, subjects: RunSubjects) -> Result<Vec<RunRecord>> {
+        let mut found = self.runs(msp).await?;
+        found.retain(|run| subjects.contains(&run.subject));
+        Ok(found)
     }
 
     async fn runs_page(&self, msp: MspOrgId, of: RunPage) -> Result<Vec<RunRecord>> {

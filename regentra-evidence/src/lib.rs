@@ -19,6 +19,7 @@ pub mod fleet;
 mod framework;
 pub mod guard;
 mod hash;
+mod joined;
 pub mod merkle;
 #[cfg(feature = "oscal")]
 pub mod oscal;

@@ -77,6 +77,7 @@ use crate::{
     device::DeviceKey,
     digest::{DigestKey, FactsDigest, FactsHasher},
     fleet::{Fleet, OtherFleet, RowTime, Scope, Standing, add_one, count},
+    joined::{Join, Joined},
     reason::Reason,
     report::{ReportState, RowFate},
     rules::{ATTEMPTS_WINDOW, ROW_LIFETIME, Rules},
@@ -274,13 +275,50 @@ fn newest(
     }
 }
 
+/// Rows in doubt, by time. Almost no patch has any: it is as small as can be where there is none.
+#[derive(Clone, Debug, Default)]
+struct InDoubt(Option<Box<BTreeMap<OffsetDateTime, Listed>>>);
+
+impl InDoubt {
+    fn of(at: OffsetDateTime, listed: Listed) -> Self {
+        Self(Some(Box::new(BTreeMap::from([(at, listed)]))))
+    }
+
+    fn join(&mut self, other: Self) {
+        let Some(rows) = other.0 else { return };
+        let known = self.0.get_or_insert_default();
+        for (at, listed) in *rows {
+            known
+                .entry(at)
+                .and_modify(|known| *known = known.join(listed))
+                .or_insert(listed);
+        }
+    }
+
+    /// Leaves out those before `newest`.
+    fn begin_at(&mut self, newest: OffsetDateTime) {
+        if let Some(rows) = &mut self.0 {
+            rows.retain(|at, _| *at >= newest);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |rows| rows.len())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (OffsetDateTime, Listed)> {
+        let rows = self.0.iter().flat_map(|rows| rows.iter());
+        rows.map(|(at, listed)| (*at, *listed))
+    }
+}
+
 /// What the rows of one patch on one device say together: joins.
 #[derive(Clone, Debug, Default)]
 struct Patch {
     /// The newest pending rows with a time, too old ones included.
     dated: Option<(OffsetDateTime, Listed)>,
     /// Rows at least as new whose type cannot be read: they stand beside the newest, and hide nothing.
-    in_doubt: BTreeMap<OffsetDateTime, Listed>,
+    in_doubt: InDoubt,
     /// Pending rows without a readable time.
     undated: Option<Listed>,
     /// The latest attempt with a time.
@@ -300,17 +338,12 @@ enum Installation {
     Superseded,
 }
 
-impl Patch {
+impl Join for Patch {
     fn join(&mut self, other: Self) {
         self.dated = newest(self.dated, other.dated);
-        for (at, listed) in other.in_doubt {
-            self.in_doubt
-                .entry(at)
-                .and_modify(|known| *known = known.join(listed))
-                .or_insert(listed);
-        }
+        self.in_doubt.join(other.in_doubt);
         if let Some((newest, _)) = self.dated {
-            self.in_doubt.retain(|at, _| *at >= newest);
+            self.in_doubt.begin_at(newest);
         }
         self.undated = match (self.undated, other.undated) {
             (Some(own), Some(other)) => Some(own.join(other)),
@@ -319,7 +352,9 @@ impl Patch {
         self.latest = self.latest.max(other.latest);
         self.undated_failure |= other.undated_failure;
     }
+}
 
+impl Patch {
     const fn installation(&self) -> Installation {
         match (self.latest, self.undated_failure) {
             (Some((at, InstallOutcome::Failed)), _) => Installation::Failed { at: Some(at) },
@@ -331,8 +366,7 @@ impl Patch {
 
     /// The newest pending rows with a time and those in doubt, unless a later success has outdone them.
     fn standing(&self) -> impl Iterator<Item = (OffsetDateTime, Listed)> {
-        let in_doubt = self.in_doubt.iter().map(|(at, listed)| (*at, *listed));
-        self.dated.into_iter().chain(in_doubt).filter(|(collected, _)| {
+        self.dated.into_iter().chain(self.in_doubt.iter()).filter(|(collected, _)| {
             !matches!(self.latest, Some((installed, InstallOutcome::Installed)) if installed > *collected)
         })
     }
@@ -411,6 +445,9 @@ pub struct PatchSlaMetadata {
     pub devices_with_failed: u64,
 }
 
+/// A patch of a device, and what its rows say.
+type PatchRow = ((DeviceKey, PatchKind, PatchKey), Patch);
+
 /// What the joined patches of one kind add up to.
 #[derive(Debug, Default)]
 struct Tally {
@@ -427,7 +464,7 @@ struct Tally {
 pub struct PatchSla {
     fleet: Arc<Fleet>,
     kinds: KindsInUse,
-    patches: BTreeMap<(DeviceKey, PatchKind, PatchKey), Patch>,
+    patches: Joined<(DeviceKey, PatchKind, PatchKey), Patch>,
     /// The latest dated success of each device and kind, of any patch.
     successes: BTreeMap<(DeviceKey, PatchKind), OffsetDateTime>,
     measured: BTreeSet<(DeviceKey, PatchKind)>,
@@ -440,7 +477,7 @@ impl PatchSla {
         Self {
             fleet,
             kinds: KindsInUse::Both,
-            patches: BTreeMap::new(),
+            patches: Joined::new(),
             successes: BTreeMap::new(),
             measured: BTreeSet::new(),
         }
@@ -485,12 +522,13 @@ impl PatchSla {
             let mut patch = Patch::default();
             match time {
                 RowTime::Fresh(at) | RowTime::TooOld(at) if in_doubt => {
-                    patch.in_doubt.insert(at, listed);
+                    patch.in_doubt = InDoubt::of(at, listed);
                 }
                 RowTime::Fresh(at) | RowTime::TooOld(at) => patch.dated = Some((at, listed)),
                 RowTime::Undated => patch.undated = Some(listed),
             }
-            self.join((fact.device, fact.kind, fact.patch), patch);
+            self.patches
+                .join((fact.device, fact.kind, fact.patch), patch);
         }
         time.fate()
     }
@@ -508,7 +546,7 @@ impl PatchSla {
                     undated_failure: true,
                     ..Patch::default()
                 };
-                self.join(key, patch);
+                self.patches.join(key, patch);
             }
             return RowFate::Unreadable;
         };
@@ -521,7 +559,7 @@ impl PatchSla {
                 latest: Some((at, fact.outcome)),
                 ..Patch::default()
             };
-            self.join(key, patch);
+            self.patches.join(key, patch);
             if fact.outcome == InstallOutcome::Installed {
                 self.succeed((fact.device, fact.kind), at);
             }
@@ -554,21 +592,15 @@ impl PatchSla {
         for (key, at) in other.successes {
             self.succeed(key, at);
         }
-        for (key, patch) in other.patches {
-            self.join(key, patch);
-        }
+        self.patches.merge(other.patches);
         Ok(())
     }
 
-    fn join(&mut self, key: (DeviceKey, PatchKind, PatchKey), patch: Patch) {
-        self.patches.entry(key).or_default().join(patch);
-    }
-
-    fn tally(&self, kind: PatchKind, pending: ReportState) -> Tally {
+    fn tally(&self, kind: PatchKind, pending: ReportState, patches: &[PatchRow]) -> Tally {
         let now = self.fleet.now();
         let is_too_old = |at| is_older_than(at, ROW_LIFETIME, now);
         let mut tally = Tally::default();
-        let own = self.patches.iter().filter(|((_, of, _), _)| *of == kind);
+        let own = patches.iter().filter(|((_, of, _), _)| *of == kind);
         for ((device, _, _), patch) in own {
             let counts = &mut tally.counts;
             match patch.pending() {
@@ -622,8 +654,8 @@ impl PatchSla {
         software: impl Into<KindReports>,
     ) -> Signal {
         let (os, software) = (os.into(), software.into());
-        self.forget_unusable(os, software);
-        self.judge(os, software)
+        let patches = self.usable(os, software);
+        self.judge(os, software, &patches)
     }
 
     /// The signal, and the keyed digest of the facts it was judged from.
@@ -635,21 +667,30 @@ impl PatchSla {
         key: &DigestKey,
     ) -> (Signal, FactsDigest) {
         let (os, software) = (os.into(), software.into());
-        self.forget_unusable(os, software);
-        (self.judge(os, software), self.digest(os, software, key))
+        let patches = self.usable(os, software);
+        let signal = self.judge(os, software, &patches);
+        (signal, self.digest(os, software, &patches, key))
     }
 
-    fn forget_unusable(&mut self, os: KindReports, software: KindReports) {
+    /// Forgets what a kind's rows said whose reports failed; the patches of the rest, in order.
+    fn usable(&mut self, os: KindReports, software: KindReports) -> Vec<PatchRow> {
         let has_rows = |kind: PatchKind| match kind {
             PatchKind::Os => os.state().has_rows(),
             PatchKind::Software => software.state().has_rows(),
         };
-        self.patches.retain(|(_, kind, _), _| has_rows(*kind));
         self.successes.retain(|(_, kind), _| has_rows(*kind));
         self.measured.retain(|(_, kind)| has_rows(*kind));
+        let patches = std::mem::replace(&mut self.patches, Joined::new());
+        patches.finish(|(_, kind, _)| has_rows(*kind))
     }
 
-    fn digest(&self, os: KindReports, software: KindReports, key: &DigestKey) -> FactsDigest {
+    fn digest(
+        &self,
+        os: KindReports,
+        software: KindReports,
+        patches: &[PatchRow],
+        key: &DigestKey,
+    ) -> FactsDigest {
         let mut facts = key.hasher(SignalKind::PatchSla);
         self.fleet.digest(&mut facts);
         facts.tag(self.kinds as u8);
@@ -657,8 +698,8 @@ impl PatchSla {
             reports.pending.digest(&mut facts);
             reports.installs.digest(&mut facts);
         }
-        facts.number(count(self.patches.len()));
-        for ((device, kind, PatchKey(key)), patch) in &self.patches {
+        facts.number(count(patches.len()));
+        for ((device, kind, PatchKey(key)), patch) in patches {
             facts.number(device.get());
             facts.tag(*kind as u8);
             facts.wide(*key);
@@ -675,14 +716,14 @@ impl PatchSla {
                 facts.time(time);
                 facts.tag(outcome as u8);
             });
-            let has_doubt = !patch.in_doubt.is_empty();
+            let has_doubt = patch.in_doubt.len() > 0;
             facts.flags(patch.undated_failure, has_doubt);
             if has_doubt {
                 facts.number(count(patch.in_doubt.len()));
             }
-            for (time, rows) in &patch.in_doubt {
-                facts.time(*time);
-                listed(&mut facts, *rows);
+            for (time, rows) in patch.in_doubt.iter() {
+                facts.time(time);
+                listed(&mut facts, rows);
             }
         }
         facts.number(count(self.successes.len()));
@@ -716,7 +757,7 @@ impl PatchSla {
         (live, measured)
     }
 
-    fn judge(&self, os: KindReports, software: KindReports) -> Signal {
+    fn judge(&self, os: KindReports, software: KindReports, patches: &[PatchRow]) -> Signal {
         let in_use: Vec<(PatchKind, KindReports)> =
             [(PatchKind::Os, os), (PatchKind::Software, software)]
                 .into_iter()
@@ -724,7 +765,7 @@ impl PatchSla {
                 .collect();
         let tallies: BTreeMap<PatchKind, Tally> = in_use
             .iter()
-            .map(|(kind, reports)| (*kind, self.tally(*kind, reports.pending)))
+            .map(|(kind, reports)| (*kind, self.tally(*kind, reports.pending, patches)))
             .collect();
         let report = in_use
             .iter()

@@ -40,7 +40,7 @@ pub use self::{
     },
     memory::MemoryStore,
     planner::{ActiveCredential, Planner},
-    runs::{RowsAhead, RunFilter, RunOutcomeKind, RunPage, Runs},
+    runs::{RowsAhead, RunFilter, RunOutcomeKind, RunPage, RunSubjects, Runs},
     tickets::{DeliveryCommit, TicketCounts, TicketFilter, TicketPage, Tickets},
     times::{Stamped, check_begun, check_not_ahead},
 };

@@ -131,6 +131,8 @@ pub(crate) enum Fence {
 pub(crate) struct Fences {
     /// Rows of a page.
     pub(crate) rows: usize,
+    /// Rows that were asked for; 0 where nobody said.
+    expected: usize,
     /// Bytes of memory that its content may take beside the body.
     pub(crate) decoded: usize,
 }
@@ -148,7 +150,11 @@ impl Fences {
     /// Of a page that so many rows were asked for.
     pub(crate) fn of(asked: Option<usize>, decoded: usize) -> Self {
         let rows = asked.map_or(Self::ROWS, |asked| asked.saturating_mul(Self::TIMES_ASKED));
-        Self { rows, decoded }
+        Self {
+            rows,
+            expected: asked.unwrap_or(0),
+            decoded,
+        }
     }
 
     /// What is left for everything but texts. The texts of an answer are no longer than its body, and are not counted one by one:
@@ -516,6 +522,9 @@ enum Key {
     Other,
 }
 
+/// Bytes of JSON below which a row says next to nothing: a small body gets no room for many rows.
+const SMALL_ROW: usize = 64;
+
 /// Why there is no envelope.
 enum NoEnvelope {
     Json(serde_json::Error),
@@ -531,6 +540,7 @@ fn envelope<'de, R: Deserialize<'de>>(
     let too_many = Cell::new(false);
     let rows = EnvelopeRows {
         most: fences.rows,
+        expected: fences.expected.min(body.len() / SMALL_ROW),
         too_many: &too_many,
         rows: PhantomData,
     };
@@ -550,6 +560,8 @@ fn envelope<'de, R: Deserialize<'de>>(
 /// Reads the rows of an envelope, and counts them while it does.
 struct EnvelopeRows<'c, R> {
     most: usize,
+    /// Room for so many is made at once: a list that grows is copied again and again.
+    expected: usize,
     too_many: &'c Cell<bool>,
     rows: PhantomData<R>,
 }
@@ -589,7 +601,7 @@ impl<'de, R: Deserialize<'de>> Visitor<'de> for EnvelopeRows<'_, R> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut rows = Vec::new();
+        let mut rows = Vec::with_capacity(self.expected);
         while let Some(row) = seq.next_element()? {
             if rows.len() == self.most {
                 self.too_many.set(true);

@@ -23,6 +23,8 @@ pub mod patch_sla;
 #[cfg(test)]
 mod unreadable;
 
+use std::borrow::Cow;
+
 use ninjaone_client::{DeviceId, Timestamp};
 use regentra_evidence::DeviceKey;
 use sha2::{Digest as _, Sha256};
@@ -54,7 +56,12 @@ fn instant(timestamp: Option<Timestamp>) -> Option<OffsetDateTime> {
 
 /// A word that is there: neither absent nor blank.
 fn present(word: Option<&str>) -> Option<&str> {
-    word.filter(|word| !word.trim().is_empty())
+    let begins = |word: &str| {
+        word.bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_graphic())
+    };
+    word.filter(|word| begins(word) || !word.trim().is_empty())
 }
 
 /// A number that stands for these words and cannot be turned back into them.
@@ -70,13 +77,25 @@ fn opaque<'a>(words: impl IntoIterator<Item = &'a str>) -> u128 {
     u128::from_be_bytes(first_half.unwrap_or_default())
 }
 
-/// A word without case, and without what is blank around it.
-fn caseless(word: &str) -> String {
-    word.trim().to_uppercase()
+/// A word without case, and without what is blank around it. The vendor's words are upper case as they come: those are not copied.
+fn caseless(word: &str) -> Cow<'_, str> {
+    if word
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_lowercase())
+    {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(word.trim().to_uppercase())
 }
 
 /// A word without case and separators, as the vendor spells the same state in several ways.
-fn plain(word: &str) -> String {
+fn plain(word: &str) -> Cow<'_, str> {
+    if word
+        .bytes()
+        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    {
+        return Cow::Borrowed(word);
+    }
     word.chars()
         .filter(|letter| letter.is_alphanumeric())
         .flat_map(char::to_uppercase)

@@ -4,8 +4,8 @@
 //! of the same pass whose device a row is of, and hands the row to that customer's evaluation and no other.
 //!
 //! - An answer that fails or loses a row is read again by halves of the group ([`halves`](super::halves)).
-//! - The vendor ignores filters without a word, and nobody knows what else a server makes of a list of organizations. So whatever has no
-//!   row where its last run had some is read alone, and so are a few organizations of each report until it is known that the report
+//! - The vendor ignores filters without a word, and nobody knows what else a server makes of a list of organizations. So whatever has less
+//!   than half of the rows of its last run is read alone, and so are a few organizations of each report until it is known that the report
 //!   honours such a list. Where a customer alone has more rows than among others, the list is trusted no more: every customer of the
 //!   pass is read alone for that report, and the next tick chooses its strategy by that.
 //! - The device list is read first and, in short, again at the end. A customer with a device that changed its organization meanwhile is
@@ -420,8 +420,13 @@ impl RollCall<'_, '_> {
         let mut counted: Vec<_> = Vec::new();
         for (member, roll) in rolls.of_members {
             let own = roll.own().len();
-            // It has no device, too many, or one of another one's.
-            if own == 0 || roll.is_cut() || rolls.ambiguous.contains(&member) {
+            let before = pass.rows_before(member, Report::Devices);
+            // It has no device, too many, far fewer than before, or one of another one's.
+            if own == 0
+                || roll.is_cut()
+                || (own as u64) < before / 2
+                || rolls.ambiguous.contains(&member)
+            {
                 ended.look_again.push(member);
             } else {
                 counted.push(member);
@@ -432,7 +437,7 @@ impl RollCall<'_, '_> {
             self.looks.insert(member, rows);
         }
         if is_listed && pass.habit(Report::Devices) == OrganizationListHabit::Unknown {
-            ended.look_again.extend(spread_over(&counted, 1));
+            ended.look_again.extend(largest(&counted, &self.looks));
         }
         ended
     }
@@ -471,6 +476,13 @@ fn spread_over(members: &[usize], number: usize) -> Vec<usize> {
     members.iter().copied().step_by(step).collect()
 }
 
+/// The one with the most rows: a server that leaves out a part of each organization's rows leaves out none where there is one.
+fn largest(members: &[usize], rows: &BTreeMap<usize, u64>) -> Option<usize> {
+    let rows = |member: &usize| rows.get(member).copied();
+    // Of equals the first.
+    members.iter().rev().copied().max_by_key(rows)
+}
+
 /// One report that is not the device list.
 struct OneReport<'p, 'r> {
     pass: &'p mut GroupPass<'r>,
@@ -479,16 +491,49 @@ struct OneReport<'p, 'r> {
     looks: BTreeMap<usize, u64>,
 }
 
+/// Whose a device is.
+#[derive(Clone, Copy)]
+enum Whose {
+    /// Of a customer of the part.
+    Own(Route),
+    /// Of another one of the pass.
+    Foreign,
+    /// No list shows it.
+    Unknown,
+}
+
 /// Hands the rows of an answer to the customers whose devices they are of.
 struct Router<'p, 'r> {
     pass: &'p mut GroupPass<'r>,
     part: BTreeSet<usize>,
+    /// Whose the device of the row before is: rows come device by device.
+    last: Option<(DeviceId, Whose)>,
     own: u64,
     lost: u64,
     foreign: u64,
     orphan: u64,
     pages: u64,
     requests: u64,
+}
+
+impl Router<'_, '_> {
+    fn whose(&mut self, device: Option<DeviceId>) -> Whose {
+        let Some(device) = device else {
+            return Whose::Unknown;
+        };
+        if let Some((last, whose)) = self.last
+            && last == device
+        {
+            return whose;
+        }
+        let whose = match self.pass.routes.get(&device) {
+            Some(route) if self.part.contains(&route.member) => Whose::Own(*route),
+            Some(_) => Whose::Foreign,
+            None => Whose::Unknown,
+        };
+        self.last = Some((device, whose));
+        whose
+    }
 }
 
 impl Rows for Router<'_, '_> {
@@ -502,27 +547,23 @@ impl Rows for Router<'_, '_> {
     }
 
     fn row(&mut self, row: ReportRow<'_>) {
-        let route = row
-            .device()
-            .and_then(|device| self.pass.routes.get(&device))
-            .copied();
-        let Some(route) = route else {
-            let fields = self
-                .pass
-                .requests
-                .first()
-                .map(|first| first.request.custom_fields);
-            if fields.is_some_and(|fields| row.is_lost(fields)) {
-                self.lost += 1;
-            } else if row.device().is_some() {
-                self.orphan += 1;
+        let route = match self.whose(row.device()) {
+            Whose::Own(route) => route,
+            Whose::Foreign => {
+                self.foreign += 1;
+                return;
             }
-            return;
+            Whose::Unknown => {
+                let first = self.pass.requests.first();
+                let fields = first.map(|first| first.request.custom_fields);
+                if fields.is_some_and(|fields| row.is_lost(fields)) {
+                    self.lost += 1;
+                } else if row.device().is_some() {
+                    self.orphan += 1;
+                }
+                return;
+            }
         };
-        if !self.part.contains(&route.member) {
-            self.foreign += 1;
-            return;
-        }
         let Some(evaluation) = self.pass.evaluation(route.member) else {
             self.foreign += 1;
             return;
@@ -606,6 +647,7 @@ impl OneReport<'_, '_> {
         let mut router = Router {
             part: part.iter().copied().collect(),
             pass: &mut *self.pass,
+            last: None,
             own: 0,
             lost: 0,
             foreign: 0,
@@ -652,7 +694,7 @@ impl OneReport<'_, '_> {
         ended
     }
 
-    /// Members for which the answer is looked at twice: those without a row that had some before, and a few others as long as nobody
+    /// Members for which the answer is looked at twice: those with less than half of the rows that they had before, and a few others as long as nobody
     /// knows whether the report honours a list of organizations.
     fn doubtful(&mut self, part: &[usize], is_listed: bool) -> Vec<usize> {
         let report = self.report;
@@ -669,13 +711,14 @@ impl OneReport<'_, '_> {
             }
             match (rows, before) {
                 (0, 0) => without.push(*member),
-                (0, _) => lack.push(*member),
+                // Fleets shrink, and seldom by more than half from one sweep to the next.
+                (rows, before) if rows < before / 2 || rows == 0 => lack.push(*member),
                 _ => with.push(*member),
             }
         }
         if is_listed && self.pass.habit(report) == OrganizationListHabit::Unknown {
             lack.extend(spread_over(&without, LOOKED_AT));
-            lack.extend(spread_over(&with, 1));
+            lack.extend(largest(&with, &self.looks));
         }
         lack
     }

@@ -182,6 +182,11 @@ impl SweepGroup {
         CredentialId::of(self.msp_credential_org_id, &self.region)
     }
 
+    /// The mappings of its customers.
+    pub(crate) fn mappings(&self) -> impl Iterator<Item = MappingId> + '_ {
+        self.sweeps.iter().map(|sweep| sweep.mapping_id)
+    }
+
     /// Its sweeps, each as the event of its own that it is.
     pub fn events(&self) -> impl Iterator<Item = SweepEvent> + '_ {
         self.sweeps.iter().map(|sweep| SweepEvent {

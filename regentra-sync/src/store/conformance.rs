@@ -171,6 +171,7 @@ macro_rules! conformance {
     (@runs $new_store:expr) => {
         $crate::conformance! { @laws $new_store;
             runs::pages_of_runs_are_whole_in_order_and_filtered,
+            runs::the_runs_of_some_subjects_are_read_without_the_others,
         }
         $crate::conformance! { @laws_of_time $new_store;
             runs::a_lease_has_one_holder_until_it_expires,

@@ -1,6 +1,6 @@
 //! Leases, and when the last run was.
 
-use std::fmt::Debug;
+use std::{collections::BTreeSet, fmt::Debug};
 
 use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
@@ -61,9 +61,52 @@ pub trait Runs: Debug + Send + Sync + 'static {
     /// The last run of every subject, ordered by subject, whatever its time.
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>>;
 
+    /// The last runs of some subjects, ordered by subject, whatever their time; of a subject that was never run there is none. No
+    /// other run is read: a connection has thousands of them.
+    async fn runs_of(&self, msp: MspOrgId, subjects: RunSubjects) -> Result<Vec<RunRecord>>;
+
     /// A page of the last runs that match, whatever their time, ordered as [`RunPage::place`] says: by the name of the kind, the
     /// credential, and the mapping, a run without a mapping last. A short page is the last one.
     async fn runs_page(&self, msp: MspOrgId, page: RunPage) -> Result<Vec<RunRecord>>;
+}
+
+/// A connection, and some of its mappings: the runs of one kind over them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSubjects {
+    /// Of this kind.
+    pub kind: RunKind,
+    /// The connection. Its own runs, without a mapping, are always among them.
+    pub credential: CredentialId,
+    /// Mappings of that connection.
+    pub mappings: BTreeSet<MappingId>,
+}
+
+impl RunSubjects {
+    /// Runs of this kind over a connection and these of its mappings.
+    pub(crate) fn of(
+        kind: RunKind,
+        credential: CredentialId,
+        mappings: impl IntoIterator<Item = MappingId>,
+    ) -> Self {
+        Self {
+            kind,
+            credential,
+            mappings: mappings.into_iter().collect(),
+        }
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn contains(&self, subject: &RunSubject) -> bool {
+        let RunSubject {
+            kind,
+            credential,
+            mapping,
+        } = subject;
+        *kind == self.kind
+            && *credential == self.credential
+            && mapping.is_none_or(|mapping| self.mappings.contains(&mapping))
+    }
 }
 
 /// Which runs: those for which everything that is given holds. A store answers every field; it ignores none.

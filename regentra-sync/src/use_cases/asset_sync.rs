@@ -20,7 +20,7 @@ use crate::{
     ninjaone::{Access, DeviceListRequest, DeviceLists, DeviceListsRequest},
     rules::{GROUP_DEVICES, GROUP_ORGANIZATIONS, KnownRuns, SyncPlan, SyncTarget, sync_plan},
     schedule::{RequestedSyncEvent, SyncEvent},
-    store::{AssetCommit, AssetFilter, CommitOutcome, Guard, RunFilter, RunPage},
+    store::{AssetCommit, AssetFilter, CommitOutcome, Guard, RunFilter, RunPage, RunSubjects},
 };
 
 /// What became of one organization in an asset sync.
@@ -463,7 +463,9 @@ impl Integration {
     ) -> Result<(Vec<(MappingId, Result<SyncOutcome>)>, u64, RunReading)> {
         let (msp, credential) = (run.msp, run.credential);
         let started_at = self.now();
-        let runs = self.views().runs(msp).await?;
+        let mappings = pass.mappings.iter().map(|mapping| mapping.id);
+        let subjects = RunSubjects::of(RunKind::AssetSync, credential.id, mappings);
+        let runs = self.views().runs_of(msp, subjects).await?;
         let last: BTreeMap<_, _> = runs.into_iter().map(|run| (run.subject, run)).collect();
         let store = &self.inner.store;
         let settings = store.connection_settings(msp, credential.id).await?;

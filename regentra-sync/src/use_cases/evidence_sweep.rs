@@ -21,8 +21,8 @@ use crate::{
     schedule::SweepEvent,
     seal::Keyring,
     store::{
-        AssetFilter, CommitOutcome, Guard, StoreError, StoreErrorKind, StoredSignal, SweepCommit,
-        SweepState, check_not_ahead,
+        AssetFilter, CommitOutcome, Guard, RunSubjects, StoreError, StoreErrorKind, StoredSignal,
+        SweepCommit, SweepState, check_not_ahead,
     },
 };
 
@@ -225,7 +225,15 @@ impl Integration {
         &self,
         event: &SweepEvent,
     ) -> Result<Option<RunOutcome>> {
-        let runs = self.views().runs(event.msp_credential_org_id).await?;
+        let subjects = RunSubjects::of(
+            RunKind::EvidenceSweep,
+            event.credential(),
+            [event.mapping_id],
+        );
+        let runs = self
+            .views()
+            .runs_of(event.msp_credential_org_id, subjects)
+            .await?;
         let is_recorded = runs
             .iter()
             .any(|run| run.subject == run_of(event) && run.was_done_since(event.scheduled_at));

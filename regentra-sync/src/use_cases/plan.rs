@@ -21,7 +21,7 @@ use crate::{
         Attempt, Event, EventEnd, EventOutcome, GroupedSweep, PlanCursor, PlanKind, PlanPage,
         RequestedSyncEvent, Retry, SweepEvent, SweepGroup, SyncEvent, spread,
     },
-    store::ActiveCredential,
+    store::{ActiveCredential, RunSubjects},
     views::strategy_of,
 };
 
@@ -393,7 +393,8 @@ impl Integration {
         let (msp, credential) = (event.msp_org_id, event.credential());
         let subject = RunSubject::of_mapping(RunKind::AssetSync, credential, event.mapping_id);
         let since = event.requested_at.saturating_sub(JUST_SYNCED);
-        let runs = self.views().runs(msp).await?;
+        let subjects = RunSubjects::of(RunKind::AssetSync, credential, [event.mapping_id]);
+        let runs = self.views().runs_of(msp, subjects).await?;
         let mut of_mapping = runs.iter().filter(|run| run.subject == subject);
         if of_mapping.any(|run| run.was_done_since(since)) {
             return Ok((EventOutcome::DoneBefore, false));

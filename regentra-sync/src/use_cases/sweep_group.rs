@@ -12,8 +12,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::Progress,
     model::{
-        Actor, AuditDetails, AuditRow, CredentialGuard, CredentialId, LeaseKey, MspOrgId,
-        OrganizationListHabit, Pass, Report, RunKind, RunOutcome, RunReading, RunRecord,
+        Actor, AuditDetails, AuditRow, CredentialGuard, CredentialId, LeaseKey, MappingId,
+        MspOrgId, OrganizationListHabit, Pass, Report, RunKind, RunOutcome, RunReading, RunRecord,
         RunSubject, SignatureAges,
     },
     ninjaone::{
@@ -22,7 +22,7 @@ use crate::{
     },
     rules::KnownRuns,
     schedule::{SweepEvent, SweepGroup},
-    store::Guard,
+    store::{Guard, RunSubjects},
 };
 
 /// So many requests may always be spent on reading again.
@@ -169,7 +169,8 @@ impl Integration {
             return Ok(());
         }
         let msp = group.msp_credential_org_id;
-        let runs = self.views().runs(msp).await?;
+        let subjects = sweeps_of(group.credential(), group.mappings());
+        let runs = self.views().runs_of(msp, subjects).await?;
         let recorded: BTreeSet<_> = runs
             .iter()
             .filter(|run| run.was_done_since(group.scheduled_at))
@@ -258,7 +259,12 @@ impl Integration {
     /// What earlier passes have shown of the server, which is not forgotten when one fails.
     async fn reading_before(&self, group: &SweepGroup) -> GroupReading {
         let (msp, subject) = (group.msp_credential_org_id, subject_of(group.credential()));
-        let runs = self.views().runs(msp).await.unwrap_or_default();
+        let subjects = sweeps_of(group.credential(), []);
+        let runs = self
+            .views()
+            .runs_of(msp, subjects)
+            .await
+            .unwrap_or_default();
         let before = runs.into_iter().find(|run| run.subject == subject);
         let (requests, reading) = before.map_or((0, None), |run| (run.requests, run.reading));
         match reading {
@@ -289,7 +295,8 @@ impl Integration {
             .iter()
             .map(|(_, of)| of.ages(keyring, now))
             .collect();
-        let runs = self.views().runs(msp).await?;
+        let subjects = sweeps_of(credential, group.mappings());
+        let runs = self.views().runs_of(msp, subjects).await?;
         let known = KnownRuns::of(&runs, credential, RunKind::EvidenceSweep, now);
         let members: Vec<_> = prepared
             .iter()
@@ -438,6 +445,14 @@ impl Integration {
 fn not_assessed() -> Error {
     let message = "a pass holds no assessment of a customer that it was asked for; nothing was written of this customer";
     Error::new(ErrorKind::Internal, message)
+}
+
+/// The runs of a connection's passes, and of the sweeps of these organizations.
+fn sweeps_of(
+    credential: CredentialId,
+    mappings: impl IntoIterator<Item = MappingId>,
+) -> RunSubjects {
+    RunSubjects::of(RunKind::EvidenceSweep, credential, mappings)
 }
 
 /// Whose record the passes of a connection replace.

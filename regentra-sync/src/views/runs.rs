@@ -2,7 +2,7 @@ use super::Views;
 use crate::{
     error::Result,
     model::{MspOrgId, RunRecord},
-    store::RunPage,
+    store::{RunPage, RunSubjects},
 };
 
 impl Views {
@@ -16,6 +16,17 @@ impl Views {
         runs.retain(|run| !run.is_ahead(now));
         Ok(runs)
     }
+    /// The last runs of some subjects, ordered by subject, without those that lie in the future, as [`runs`](Self::runs).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
+    pub async fn runs_of(&self, msp: MspOrgId, subjects: RunSubjects) -> Result<Vec<RunRecord>> {
+        let mut runs = self.store.runs_of(msp, subjects).await?;
+        let now = self.store.store_time().await?;
+        runs.retain(|run| !run.is_ahead(now));
+        Ok(runs)
+    }
+
     /// A page of the last runs that match, ordered as [`RunPage::place`] says, without those that lie in the future, as
     /// [`runs`](Self::runs). One query, and one more for each page of the store that held such a run: a short page is the last
     /// one all the same.

@@ -7,7 +7,9 @@ use regentra_sync::{
         CredentialId, Fence, Lease, LeaseKey, MappingId, MspOrgId, RunKind, RunRecord, RunSubject,
         WorkerId,
     },
-    store::{Result, RowsAhead, RunFilter, RunOutcomeKind, RunPage, Runs, Stamped as _},
+    store::{
+        Result, RowsAhead, RunFilter, RunOutcomeKind, RunPage, RunSubjects, Runs, Stamped as _,
+    },
 };
 use sqlx::{
     PgConnection, Postgres,
@@ -206,10 +208,39 @@ impl Runs for PostgresStore {
         Ok(runs)
     }
 
+    async fn runs_of(&self, msp: MspOrgId, subjects: RunSubjects) -> Result<Vec<RunRecord>> {
+        let query = select_subjects(msp, &subjects)?;
+        let mut runs = self.rows(Tenants::msp(msp), query, run_record).await?;
+        runs.sort_by_key(|run| run.subject);
+        Ok(runs)
+    }
+
     async fn runs_page(&self, msp: MspOrgId, page: RunPage) -> Result<Vec<RunRecord>> {
         self.rows(Tenants::msp(msp), select_page(msp, page), run_record)
             .await
     }
+}
+
+/// Each place is looked up in the index: the rest of the connection's runs is not read.
+fn select_subjects(
+    msp: MspOrgId,
+    subjects: &RunSubjects,
+) -> Result<Query<'static, Postgres, PgArguments>> {
+    let RunSubjects {
+        kind,
+        credential,
+        mappings,
+    } = subjects;
+    let mappings: Vec<_> = mappings.iter().map(|mapping| mapping.as_uuid()).collect();
+    Ok(sqlx::query(
+        "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome::text, requests, reading::text \
+         FROM regentra_sync.runs WHERE msp_org_id = $1 AND kind = $2 AND credential_id = $3 \
+         AND (mapping_id = ANY($4) OR mapping_id IS NULL)",
+    )
+    .bind(msp.as_uuid())
+    .bind(kind.as_str())
+    .bind(credential.as_uuid())
+    .bind(mappings))
 }
 
 fn select_page(msp: MspOrgId, page: RunPage) -> Query<'static, Postgres, PgArguments> {

@@ -9,7 +9,7 @@ use regentra_sync::{
         CredentialId, Fence, Lease, LeaseKey, MappingId, MspOrgId, RunKind, RunRecord, RunSubject,
         WorkerId,
     },
-    store::{Result, RowsAhead, RunFilter, RunPage, Runs, Stamped as _},
+    store::{Result, RowsAhead, RunFilter, RunPage, RunSubjects, Runs, Stamped as _},
 };
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteRow};
 use time::{Duration, OffsetDateTime};
@@ -191,10 +191,42 @@ impl Runs for SqliteStore {
         Ok(runs)
     }
 
+    async fn runs_of(&self, msp: MspOrgId, subjects: RunSubjects) -> Result<Vec<RunRecord>> {
+        let mut select = select_subjects(msp, &subjects)?;
+        let mut runs = self.rows(select.build(), run_record).await?;
+        runs.sort_by_key(|run| run.subject);
+        Ok(runs)
+    }
+
     async fn runs_page(&self, msp: MspOrgId, page: RunPage) -> Result<Vec<RunRecord>> {
         let mut query = select_page(msp, page);
         self.rows(query.build(), run_record).await
     }
+}
+
+/// Each place is looked up in the index: the rest of the connection's runs is not read.
+fn select_subjects(msp: MspOrgId, subjects: &RunSubjects) -> Result<QueryBuilder<Sqlite>> {
+    let RunSubjects {
+        kind,
+        credential,
+        mappings,
+    } = subjects;
+    let mut select = QueryBuilder::new(
+        "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome, requests, reading \
+         FROM runs INDEXED BY one_record_per_subject WHERE msp_org_id = ",
+    );
+    select
+        .push_bind(msp.as_uuid())
+        .push(" AND kind = ")
+        .push_bind(kind.as_str())
+        .push(" AND credential_id = ")
+        .push_bind(credential.as_uuid())
+        .push(" AND mapping_order IN (SELECT unhex(value, '-') FROM json_each(")
+        .push_bind(to_json(mappings)?)
+        .push(") UNION ALL SELECT ")
+        .push_bind(mapping_order(None))
+        .push(")");
+    Ok(select)
 }
 
 /// Only what is given stands in the statement, and what is known of the place of the page before. The index for it is named, since

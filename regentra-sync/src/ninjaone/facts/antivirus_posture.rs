@@ -8,6 +8,8 @@
 //! | `definitionStatus` | without a word about its signatures |
 //! | `timestamp` | undated |
 
+use std::borrow::Cow;
+
 use ninjaone_client::models::AntivirusStatus;
 use regentra_evidence::{Definitions, Product, ProductFact, ProtectionState, Vendor};
 
@@ -48,7 +50,7 @@ fn product_name(name: &str) -> Product {
 
 /// The states seen on live tenants, and the words of Windows' security centre for what does not protect.
 fn state(word: &str) -> ProtectionState {
-    match plain(word).as_str() {
+    match plain(word).as_ref() {
         "ON" => ProtectionState::On,
         "OFF" | "SNOOZED" | "EXPIRED" => ProtectionState::Off,
         _ => ProtectionState::Unknown,
@@ -56,7 +58,7 @@ fn state(word: &str) -> ProtectionState {
 }
 
 fn definitions(word: &str) -> Definitions {
-    match plain(word).as_str() {
+    match plain(word).as_ref() {
         "UPTODATE" => Definitions::UpToDate,
         "OUTOFDATE" => Definitions::OutOfDate,
         _ => Definitions::Unknown,
@@ -117,12 +119,18 @@ const NAMES: [(&str, Vendor); 45] = [
 /// The maker of a product, of the closed list that is counted by name.
 fn vendor(name: &str) -> Vendor {
     // The name from each of its words on: "Sentinel Agent 4" gives SENTINELAGENT4, AGENT4 and 4.
-    let words: Vec<String> = name
+    let words: Vec<_> = name
         .split(|letter: char| !letter.is_alphanumeric())
         .map(plain)
         .collect();
-    let tails: Vec<String> = (0..words.len())
-        .map(|first| words.iter().skip(first).map(String::as_str).collect())
+    let tails: Vec<_> = (0..words.len())
+        .map(|first| {
+            words
+                .iter()
+                .skip(first)
+                .map(Cow::as_ref)
+                .collect::<String>()
+        })
         .collect();
     NAMES
         .iter()

@@ -52,7 +52,7 @@ pub fn is_approval_lost(row: &Device) -> bool {
 /// first word.
 #[must_use]
 pub fn device_class(word: &str) -> DeviceClass {
-    match caseless(word).as_str() {
+    match caseless(word).as_ref() {
         "WINDOWS_WORKSTATION" => DeviceClass::WindowsWorkstation,
         "WINDOWS_SERVER" => DeviceClass::WindowsServer,
         "MAC" => DeviceClass::Mac,

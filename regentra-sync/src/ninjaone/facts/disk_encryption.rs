@@ -142,7 +142,7 @@ fn volume_key(row: &Volume) -> VolumeKey {
 }
 
 fn volume_type(word: &str) -> VolumeType {
-    match caseless(word).as_str() {
+    match caseless(word).as_ref() {
         "REMOVABLE DISK" | "NETWORK DRIVE" | "COMPACT DISC" | "CD-ROM DISC" | "RAM DISK" => {
             VolumeType::NotFixed
         }
@@ -152,7 +152,7 @@ fn volume_type(word: &str) -> VolumeType {
 
 fn volume_label(word: &str) -> VolumeLabel {
     const RESERVED: [&str; 5] = ["RECOVERY", "WINRE", "EFI", "ESP", "SYSTEM RESERVED"];
-    if RESERVED.contains(&caseless(word).as_str()) {
+    if RESERVED.contains(&caseless(word).as_ref()) {
         VolumeLabel::Reserved
     } else {
         VolumeLabel::Other
@@ -173,7 +173,7 @@ fn encryption(status: &BitLockerStatus) -> Encryption {
 }
 
 fn conversion(word: &str) -> Conversion {
-    match caseless(word).as_str() {
+    match caseless(word).as_ref() {
         "FULLY_ENCRYPTED" => Conversion::FullyEncrypted,
         "ENCRYPTION_IN_PROGRESS" | "ENCRYPTION_PAUSED" => Conversion::Encrypting,
         "FULLY_DECRYPTED" => Conversion::Decrypted,
@@ -183,7 +183,7 @@ fn conversion(word: &str) -> Conversion {
 }
 
 fn protection(word: &str) -> Protection {
-    match caseless(word).as_str() {
+    match caseless(word).as_ref() {
         "PROTECTED" => Protection::Protected,
         "UNPROTECTED" => Protection::Unprotected,
         "PENDING" => Protection::Pending,

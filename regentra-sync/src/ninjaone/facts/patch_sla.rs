@@ -196,7 +196,7 @@ impl Words<'_> {
         let is_any = |words: &[&str]| words.iter().any(|word| self.is_type(word));
         let word = present(self.severity);
         let is_lost = word.is_none() && self.unreadable.contains(self.severity_field);
-        match caseless(word.unwrap_or_default()).as_str() {
+        match caseless(word.unwrap_or_default()).as_ref() {
             "CRITICAL" => PatchSeverity::Critical,
             // Mac and Linux lists name security fixes `security`.
             "IMPORTANT" | "SECURITY" => PatchSeverity::Important,
@@ -231,7 +231,7 @@ enum Status {
 
 impl Status {
     fn of(word: &str, report: PatchReport) -> Self {
-        match (caseless(word).as_str(), report) {
+        match (caseless(word).as_ref(), report) {
             ("FAILED", _) => Self::Failed(report),
             ("INSTALLED", _) => Self::Installed,
             (_, PatchReport::Installs) => Self::Neither,

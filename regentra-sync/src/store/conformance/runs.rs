@@ -13,7 +13,7 @@ use crate::{
         CredentialId, Lease, LeaseKey, MappingId, MspOrgId, Report, RunKind, RunOutcome, RunRecord,
         RunSubject, WorkerId,
     },
-    store::{RunFilter, RunOutcomeKind, RunPage, Store},
+    store::{RunFilter, RunOutcomeKind, RunPage, RunSubjects, Store},
 };
 
 fn worker(n: u128) -> WorkerId {
@@ -283,10 +283,18 @@ pub async fn a_lease_that_ends_later_than_twice_its_length_is_expired(
     assert_eq!(leases.take(5, 0).await, None, "it is alive");
 }
 
-pub async fn pages_of_runs_are_whole_in_order_and_filtered(store: &dyn Store) {
+const LOW: u128 = 1;
+const HIGH: u128 = u128::MAX;
+
+fn mapping(n: u128) -> Option<MappingId> {
+    Some(MappingId::from_uuid(Uuid::from_u128(n)))
+}
+
+/// Runs of every kind of one MSP, in the order of pages: the name of the kind, the credential, the mapping, and none last. Another MSP has
+/// one of the same subject as one of them.
+async fn ten_runs(store: &dyn Store) -> (World<'_>, World<'_>, Vec<RunRecord>, RunRecord) {
     use RunKind::{AssetSync, Discovery, EvidenceSweep};
     let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
-    let mapping = |n| Some(MappingId::from_uuid(Uuid::from_u128(n)));
     let run = |kind, credential: u128, mapping, outcome| RunRecord {
         subject: RunSubject {
             kind,
@@ -300,27 +308,80 @@ pub async fn pages_of_runs_are_whole_in_order_and_filtered(store: &dyn Store) {
     let partial = RunOutcome::Partial {
         failed_reports: [(Report::Volumes, ErrorKind::Unknown)].into(),
     };
-    // In the order of pages: the name of the kind, the credential, the mapping, and none last.
-    let (low, high) = (1, u128::MAX);
     let all = vec![
-        run(AssetSync, low, mapping(low), RunOutcome::Succeeded),
-        run(AssetSync, low, mapping(0x10), failed.clone()),
-        run(AssetSync, low, mapping(0xa << 120), RunOutcome::PARTIAL),
-        run(AssetSync, low, mapping(high), RunOutcome::Succeeded),
-        run(AssetSync, low, None, failed.clone()),
-        run(AssetSync, high, mapping(2), RunOutcome::Succeeded),
-        run(Discovery, low, None, RunOutcome::Succeeded),
-        run(Discovery, high, None, failed.clone()),
-        run(EvidenceSweep, low, mapping(low), partial),
-        run(EvidenceSweep, low, mapping(high), RunOutcome::Succeeded),
+        run(AssetSync, LOW, mapping(LOW), RunOutcome::Succeeded),
+        run(AssetSync, LOW, mapping(0x10), failed.clone()),
+        run(AssetSync, LOW, mapping(0xa << 120), RunOutcome::PARTIAL),
+        run(AssetSync, LOW, mapping(HIGH), RunOutcome::Succeeded),
+        run(AssetSync, LOW, None, failed.clone()),
+        run(AssetSync, HIGH, mapping(2), RunOutcome::Succeeded),
+        run(Discovery, LOW, None, RunOutcome::Succeeded),
+        run(Discovery, HIGH, None, failed.clone()),
+        run(EvidenceSweep, LOW, mapping(LOW), partial),
+        run(EvidenceSweep, LOW, mapping(HIGH), RunOutcome::Succeeded),
     ];
     let written: Vec<_> = all.iter().rev().cloned().collect();
     let released = store.release_lease(one.msp, &one.lease, written).await;
     released.unwrap();
-    let theirs = run(AssetSync, low, mapping(low), failed);
+    let theirs = run(AssetSync, LOW, mapping(LOW), failed);
     let released = store.release_lease(two.msp, &two.lease, vec![theirs.clone()]);
     released.await.unwrap();
+    (one, two, all, theirs)
+}
 
+pub async fn the_runs_of_some_subjects_are_read_without_the_others(store: &dyn Store) {
+    use RunKind::{AssetSync, Discovery, EvidenceSweep};
+    let (one, two, all, theirs) = ten_runs(store).await;
+    for (kind, credential, mappings, expected) in [
+        (AssetSync, LOW, vec![], 1),
+        (AssetSync, LOW, vec![LOW], 2),
+        (AssetSync, LOW, vec![HIGH, 0x10], 3),
+        (AssetSync, LOW, vec![LOW, 0x10, 0xa << 120, HIGH, 2], 5),
+        (AssetSync, LOW, vec![2], 1),
+        (AssetSync, HIGH, vec![LOW, 2], 1),
+        (AssetSync, HIGH, vec![], 0),
+        (AssetSync, 3, vec![LOW], 0),
+        (Discovery, HIGH, vec![LOW], 1),
+        (EvidenceSweep, LOW, vec![LOW, 2], 1),
+        (EvidenceSweep, LOW, vec![LOW, HIGH], 2),
+    ] {
+        let subjects = RunSubjects {
+            kind,
+            credential: CredentialId::from_uuid(Uuid::from_u128(credential)),
+            mappings: mappings.into_iter().filter_map(mapping).collect(),
+        };
+        let mut matching: Vec<_> = all
+            .iter()
+            .filter(|run| subjects.contains(&run.subject))
+            .cloned()
+            .collect();
+        matching.sort_by_key(|run| run.subject);
+        assert_eq!(matching.len(), expected, "{subjects:?}");
+        let read = store.runs_of(one.msp, subjects.clone()).await.unwrap();
+        assert_eq!(read, matching, "{subjects:?}");
+        let read = store.runs_of(two.msp, subjects.clone()).await.unwrap();
+        let is_theirs = subjects.contains(&theirs.subject);
+        assert_eq!(
+            read,
+            is_theirs
+                .then(|| theirs.clone())
+                .into_iter()
+                .collect::<Vec<_>>()
+        );
+    }
+    // More than a statement has room for parameters.
+    let subjects = RunSubjects {
+        kind: EvidenceSweep,
+        credential: CredentialId::from_uuid(Uuid::from_u128(LOW)),
+        mappings: (LOW..=70_000).filter_map(mapping).collect(),
+    };
+    let read = store.runs_of(one.msp, subjects).await.unwrap();
+    assert_eq!(read.len(), 1);
+}
+
+pub async fn pages_of_runs_are_whole_in_order_and_filtered(store: &dyn Store) {
+    use RunKind::{AssetSync, Discovery, EvidenceSweep};
+    let (one, two, all, theirs) = ten_runs(store).await;
     let none = RunFilter::default();
     let kind = |kind| RunFilter {
         kind: Some(kind),
@@ -336,7 +397,7 @@ pub async fn pages_of_runs_are_whole_in_order_and_filtered(store: &dyn Store) {
     };
     let everything = RunFilter {
         kind: Some(EvidenceSweep),
-        mapping: mapping(low),
+        mapping: mapping(LOW),
         outcome: Some(RunOutcomeKind::Partial),
     };
     let failed_discoveries = RunFilter {
@@ -351,7 +412,7 @@ pub async fn pages_of_runs_are_whole_in_order_and_filtered(store: &dyn Store) {
         (outcome(RunOutcomeKind::Succeeded), 5),
         (outcome(RunOutcomeKind::Partial), 2),
         (outcome(RunOutcomeKind::Failed), 3),
-        (of_mapping(low), 2),
+        (of_mapping(LOW), 2),
         (of_mapping(2), 1),
         (of_mapping(3), 0),
         (everything, 1),

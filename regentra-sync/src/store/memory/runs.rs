@@ -4,7 +4,7 @@ use time::{Duration, OffsetDateTime};
 use super::{LeaseRow, MemoryStore, of_msp};
 use crate::{
     model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId, is_ahead},
-    store::{Result, RowsAhead, RunPage, Runs, Stamped, effects::tick_to_come},
+    store::{Result, RowsAhead, RunPage, RunSubjects, Runs, Stamped, effects::tick_to_come},
 };
 
 #[async_trait]
@@ -133,6 +133,14 @@ impl Runs for MemoryStore {
                 .filter(|((owner, _), _)| *owner == msp)
                 .map(|(_, r)| r.clone())
                 .collect())
+        })
+        .await
+    }
+
+    async fn runs_of(&self, msp: MspOrgId, subjects: RunSubjects) -> Result<Vec<RunRecord>> {
+        self.with(|state| {
+            let found = of_msp(&state.runs, msp).filter(|run| subjects.contains(&run.subject));
+            Ok(found.cloned().collect())
         })
         .await
     }

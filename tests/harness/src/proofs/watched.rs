@@ -23,7 +23,7 @@ use regentra_sync::{
         AuditTrail, Budget, CommitOutcome, CompanyPage, ConnectCommit, Connections, DeliveryCommit,
         DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, MappingCommit,
         MappingCounts, MappingFilter, MappingPage, Mappings, Planner, PromotionCommit, Result,
-        RootCommit, RowsAhead, RunPage, Runs, SecretsCommit, SettingsCommit, Store, StoreError,
+        RootCommit, RowsAhead, RunPage, RunSubjects, Runs, SecretsCommit, SettingsCommit, Store, StoreError,
         StoreErrorKind, StoredSignal, SweepCommit, SweepState, TicketCounts, TicketFilter,
         TicketPage, Tickets,
     },
@@ -235,7 +235,8 @@ watched! {
         ) -> Option<Lease>;
         ReleaseLease = release_lease(msp: MspOrgId, lease: &Lease => Lease, records: Vec<RunRecord>) -> ();
         RowsAhead = rows_ahead(msp: MspOrgId) -> RowsAhead;
-        RunsOf = runs(msp: MspOrgId) -> Vec<RunRecord>;
+        AllRuns = runs(msp: MspOrgId) -> Vec<RunRecord>;
+        RunsOf = runs_of(msp: MspOrgId, subjects: RunSubjects) -> Vec<RunRecord>;
         RunsPage = runs_page(msp: MspOrgId, page: RunPage) -> Vec<RunRecord>;
     }
     Budget {

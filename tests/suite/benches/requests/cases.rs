@@ -127,6 +127,8 @@ pub(crate) struct Figures {
     pub(crate) seconds: f64,
     /// Processor time of the host, SQLite's threads included.
     pub(crate) cpu_seconds: f64,
+    /// Of that, asking, decoding and judging, and the tasks of the connections.
+    pub(crate) reading_cpu_seconds: f64,
     /// Of that, SQLite's threads.
     pub(crate) store_cpu_seconds: f64,
     /// The same pages, fetched, decoded, one field added up; without a token, a limit, a retry or a check.
@@ -150,13 +152,13 @@ pub(crate) struct Plain {
 
 impl Figures {
     pub(crate) const HEAD: &'static str = "\
-| tick | requests | goal | seconds | CPU s, store apart | store | plain: fetch and decode | decode alone | ratio | MiB before | peak MiB |\n\
-|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|";
+| tick | requests | goal | seconds | CPU s: read and judge | write | SQLite's threads | plain: fetch and decode | decode alone | ratio | MiB before | peak MiB |\n\
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|";
 
-    /// Processor time of the tick beside what its pages cost at least.
+    /// Processor time of reading and judging beside what the pages cost at least.
     pub(crate) fn ratio(&self) -> Option<f64> {
         let plain = self.plain?.cpu_seconds;
-        (plain > 0.0).then(|| (self.cpu_seconds - self.store_cpu_seconds) / plain)
+        (plain > 0.0).then(|| self.reading_cpu_seconds / plain)
     }
 }
 
@@ -171,11 +173,12 @@ impl fmt::Display for Figures {
             .map_or_else(String::new, |most| most.to_string());
         write!(
             f,
-            "| {} | {} | {goal} | {:.1} | {:.2} | {:.2} | {} | {} | {} | {:.0} | {:.0} |",
+            "| {} | {} | {goal} | {:.1} | {:.2} | {:.2} | {:.2} | {} | {} | {} | {:.0} | {:.0} |",
             self.case.name,
             self.requests,
             self.seconds,
-            self.cpu_seconds - self.store_cpu_seconds,
+            self.reading_cpu_seconds,
+            self.cpu_seconds - self.reading_cpu_seconds - self.store_cpu_seconds,
             self.store_cpu_seconds,
             or_dash(self.plain.map(|plain| plain.cpu_seconds)),
             or_dash(self.plain.map(|plain| plain.decode_cpu_seconds)),

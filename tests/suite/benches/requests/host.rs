@@ -29,7 +29,9 @@ use uuid::Uuid;
 
 use crate::{
     cases::{Case, Figures, Work},
-    meter, plain,
+    meter,
+    metered::{self, Metered},
+    plain,
     simulator::Simulator,
 };
 
@@ -59,7 +61,11 @@ pub(crate) async fn run(case: &Case) -> anyhow::Result<Figures> {
     let store: Arc<dyn Store> = Arc::new(store);
     let key = |byte| MasterKey::from_bytes([byte; 32]);
     let keyring = Keyring::new(KeyId::new("bench")?, key(1), key(9));
-    let ninjaone = NinjaOneApi::new().rate_limit(RateLimit::unlimited());
+    let reading = Arc::new(metered::Spent::default());
+    let ninjaone = Metered {
+        api: NinjaOneApi::new().rate_limit(RateLimit::unlimited()),
+        spent: Arc::clone(&reading),
+    };
     let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(ninjaone))
         .clock(Arc::new(clock))
         .policy(Policy::default().allow_hosts(|_| true))
@@ -80,10 +86,11 @@ pub(crate) async fn run(case: &Case) -> anyhow::Result<Figures> {
     };
     meter::forget_peak();
     let resident_before_mib = meter::resident();
-    let (spent, began) = (meter::Spent::now(), Instant::now());
+    let (spent, began, read_before) = (meter::Spent::now(), Instant::now(), reading.seconds());
     host.tick(kind, cadence).await?;
     let seconds = began.elapsed().as_secs_f64();
-    let (cpu_seconds, store_cpu_seconds) = spent.since();
+    let spent = spent.since();
+    let reading_cpu_seconds = reading.seconds() - read_before + spent.connections;
     let peak_mib = meter::peak();
 
     let targets = simulator.targets().await?;
@@ -102,8 +109,9 @@ pub(crate) async fn run(case: &Case) -> anyhow::Result<Figures> {
         by_path,
         verdicts,
         seconds,
-        cpu_seconds,
-        store_cpu_seconds,
+        cpu_seconds: spent.process,
+        reading_cpu_seconds,
+        store_cpu_seconds: spent.store,
         plain: Some(plain),
         resident_before_mib,
         peak_mib,

@@ -16,6 +16,7 @@
 mod cases;
 mod host;
 mod meter;
+mod metered;
 mod plain;
 mod simulator;
 

@@ -4,42 +4,63 @@ use std::{collections::BTreeMap, fs, time::Duration};
 
 use cpu_time::ProcessTime;
 
-/// Processor time so far: of the process, and of each of SQLite's threads.
+/// Processor time so far: of the process, and of each thread of SQLite and of the runtime.
 pub(crate) struct Spent {
     process: ProcessTime,
     store: BTreeMap<String, Duration>,
+    runtime: BTreeMap<String, Duration>,
+}
+
+/// Seconds of processor time.
+pub(crate) struct Seconds {
+    pub(crate) process: f64,
+    /// Of that, SQLite's threads.
+    pub(crate) store: f64,
+    /// Of that, the runtime's threads. The tick itself is in the main one, so that those do little but what connections need.
+    pub(crate) connections: f64,
 }
 
 impl Spent {
     pub(crate) fn now() -> Self {
         Self {
             process: ProcessTime::now(),
-            store: of_store(),
+            store: of_threads(STORE),
+            runtime: of_threads(RUNTIME),
         }
     }
 
-    /// Seconds since then: of the process, and of SQLite's threads within it. What a thread that has ended did is lost to the
-    /// latter.
-    pub(crate) fn since(&self) -> (f64, f64) {
+    /// Since then. What a thread that has ended did is lost to all but the process.
+    pub(crate) fn since(&self) -> Seconds {
         let process = self.process.elapsed();
-        let store: Duration = of_store()
-            .into_iter()
-            .map(|(thread, time)| {
-                let before = self.store.get(&thread).copied().unwrap_or_default();
+        let since = |before: &BTreeMap<String, Duration>, name| {
+            let threads = of_threads(name).into_iter();
+            let spent = threads.map(|(thread, time)| {
+                let before = before.get(&thread).copied().unwrap_or_default();
                 time.saturating_sub(before)
-            })
-            .sum();
-        (process.as_secs_f64(), store.as_secs_f64())
+            });
+            spent.sum::<Duration>().as_secs_f64()
+        };
+        Seconds {
+            process: process.as_secs_f64(),
+            store: since(&self.store, STORE),
+            connections: since(&self.runtime, RUNTIME),
+        }
     }
 }
 
-/// Thread -> processor time, of the threads in which sqlx runs SQLite.
-fn of_store() -> BTreeMap<String, Duration> {
+/// How the threads are named in which sqlx runs SQLite.
+const STORE: &str = "sqlx-sqlite";
+
+/// How those of the runtime are named.
+const RUNTIME: &str = "tokio";
+
+/// Thread -> processor time, of the threads with such a name.
+fn of_threads(name: &str) -> BTreeMap<String, Duration> {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten();
     let mut times = BTreeMap::new();
     for thread in threads.flatten() {
         let read = |file| fs::read_to_string(thread.path().join(file)).unwrap_or_default();
-        if !read("comm").starts_with("sqlx-sqlite") {
+        if !read("comm").starts_with(name) {
             continue;
         }
         let nanoseconds = read("schedstat");

@@ -6,6 +6,7 @@ use ninjaone_simulator::{
     Clock as TenantClock, CursorHabit, Damage, Fault, FaultRule, Half, Harm, NotAvailable,
     Parameter, Preset, RetryAfter, Shape, Tenant, TenantBuilder, front::in_process,
 };
+use proptest::{prelude::*, sample};
 use regentra_evidence::SignalKind;
 use regentra_harness::{in_process::InProcess, plan::PlanAll as _};
 use regentra_sync::{
@@ -368,6 +369,114 @@ async fn a_list_of_organizations_that_is_answered_wrongly_leads_to_the_right_ver
         let what = format!("{path} {faults:?}");
         compare(&what, build, || faults.clone()).await;
     }
+}
+
+/// A tenant, and what its server does.
+#[derive(Clone, Debug)]
+struct Generated {
+    seed: u64,
+    organizations: usize,
+    devices: usize,
+    preset: Preset,
+    shape: Option<Shape>,
+    faults: Vec<FaultRule>,
+    /// Of the device at this place, the id in the rows of a report.
+    damage: Option<(usize, &'static str, Harm)>,
+}
+
+const REPORTS: [&str; 6] = [
+    "/v2/queries/volumes",
+    "/v2/queries/antivirus-status",
+    "/v2/queries/os-patches",
+    "/v2/queries/os-patch-installs",
+    "/v2/queries/software-patches",
+    "/v2/queries/software-patch-installs",
+];
+
+/// Everything that a server may do all the time without its answers saying another thing of a customer who is asked for alone.
+fn survivable() -> Vec<FaultRule> {
+    let mut all: Vec<_> = [
+        CursorHabit::CountOfPage,
+        CursorHabit::CountAbsent,
+        CursorHabit::NameChanges,
+        CursorHabit::AbsentOnLastPage,
+        CursorHabit::PresentOnOnePage,
+    ]
+    .map(|habit| Fault::Cursor(habit).into())
+    .into();
+    all.extend(Parameter::ALL.map(|parameter| Fault::Ignored(parameter).into()));
+    all.extend([2, 5, 40].map(|rows| Fault::PageCapped { rows }.into()));
+    all.extend([2, 3].map(|nth| Fault::TooManyRequests(RetryAfter::Seconds(1)).every(nth)));
+    all.push(Fault::FiltersIgnored.into());
+    all.push(Fault::ByteOrderMark.into());
+    all.push(Fault::WrongContentType.into());
+    for path in REPORTS.into_iter().chain(["/v2/activities"]) {
+        all.push(Fault::NotAvailable(NotAvailable::NotLicensed).on(path));
+        all.push(Fault::ServiceUnavailable.on(path));
+    }
+    all.extend(REPORTS.map(|path| Fault::Halved(Half::Devices).on(path)));
+    all.extend([Half::Devices, Half::Organizations].map(|half| Fault::Halved(half).on("/v2/*")));
+    all.push(
+        Fault::PageTooLarge {
+            most: 500,
+            status: 413,
+        }
+        .into(),
+    );
+    all.extend(wrong_lists().into_iter().flat_map(|(_, faults)| faults));
+    all
+}
+
+prop_compose! {
+    fn generated()(
+        seed in 1_u64..10_000,
+        organizations in 2_usize..12,
+        devices in 1_usize..7,
+        preset in sample::select(vec![Preset::Mixed, Preset::Mixed, Preset::Mixed, Preset::Failing, Preset::Empty, Preset::Healthy]),
+        shape in proptest::option::weighted(0.3, sample::select(Shape::ALL.to_vec())),
+        faults in proptest::collection::vec(sample::select(survivable()), 0..3),
+        // The id of a device that no list shows, an id of another form, and none.
+        damage in proptest::option::of((
+            0_usize..60,
+            sample::select(REPORTS.to_vec()),
+            sample::select(vec![Harm::Raw("4999999".to_owned()), Harm::AsText, Harm::Word]),
+        )),
+    ) -> Generated {
+        Generated { seed, organizations, devices, preset, shape, faults, damage }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 40, ..ProptestConfig::with_cases(cases()) })]
+
+    #[test]
+    fn every_strategy_says_the_same_of_generated_tenants(of in generated()) {
+        let build = || {
+            let tenant = Tenant::builder(NOW).preset(of.preset, of.seed, of.organizations * of.devices);
+            let tenant = tenant.organization_count(of.organizations);
+            match of.shape {
+                Some(shape) => tenant.shape(shape).build(),
+                None => tenant.build(),
+            }
+        };
+        let faults = || {
+            let mut faults = of.faults.clone();
+            if let Some((place, path, harm)) = &of.damage {
+                let tenant = build();
+                let device = tenant.devices().iter().cycle().nth(*place).and_then(|row| row["id"].as_i64());
+                let damaged = device.map(|id| Damage::to("deviceId", harm.clone()).of_device(id));
+                faults.extend(damaged.map(|damage| Fault::Damaged(damage).on(path)));
+            }
+            faults
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        runtime.unwrap().block_on(compare("generated", build, faults));
+    }
+}
+
+/// Each is three hosts and many ticks: so fewer than of a pure function.
+fn cases() -> u32 {
+    (ProptestConfig::default().cases / 25).max(1)
 }
 
 /// The first device of an organization in the middle of the list.
