@@ -58,6 +58,11 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
+    /// As [`Fleet::measures`] says of the device.
+    pub(crate) fn is_measured_at(self, at: OffsetDateTime, now: OffsetDateTime) -> bool {
+        self.in_contact && (self.contact_known || !is_older_than(at, ROW_LIFETIME, now))
+    }
+
     /// In scope of disk encryption, antivirus and patches, and not stale.
     pub(crate) const fn is_live_endpoint(self) -> bool {
         self.class.is_endpoint() && !self.stale
@@ -326,24 +331,22 @@ impl Fleet {
         device: DeviceKey,
         judged: impl FnOnce(Standing) -> bool,
     ) -> Option<RowFate> {
-        self.not_judged(device, judged).or_else(|| {
-            self.approved
-                .get(&device)
-                .is_some_and(|standing| !standing.in_contact)
-                .then_some(RowFate::Stale)
-        })
+        match self.judged(device, judged) {
+            Ok(standing) => (!standing.in_contact).then_some(RowFate::Stale),
+            Err(fate) => Some(fate),
+        }
     }
 
-    /// Why a row of a device that is judged only when `judged` says so is none of this signal's; `None` when it is one.
-    pub(crate) fn not_judged(
+    /// What is known of a device that is judged when `judged` says so, or why a row of it is none of this signal's.
+    pub(crate) fn judged(
         &self,
         device: DeviceKey,
         judged: impl FnOnce(Standing) -> bool,
-    ) -> Option<RowFate> {
+    ) -> Result<Standing, RowFate> {
         match self.approved.get(&device) {
-            Some(standing) if judged(*standing) => None,
-            None if !self.not_approved.contains(&device) => Some(RowFate::UnknownDevice),
-            _ => Some(RowFate::NotJudged),
+            Some(standing) if judged(*standing) => Ok(*standing),
+            None if !self.not_approved.contains(&device) => Err(RowFate::UnknownDevice),
+            _ => Err(RowFate::NotJudged),
         }
     }
 
@@ -376,10 +379,8 @@ impl Fleet {
     /// Where nobody knows when the device was last in contact, only the last 30 days do; of one that has been silent for longer
     /// than a row lives nothing does.
     pub(crate) fn measures(&self, device: DeviceKey, at: OffsetDateTime) -> bool {
-        self.approved.get(&device).is_some_and(|standing| {
-            standing.in_contact
-                && (standing.contact_known || !is_older_than(at, ROW_LIFETIME, self.now))
-        })
+        let standing = self.approved.get(&device);
+        standing.is_some_and(|standing| standing.is_measured_at(at, self.now))
     }
 
     /// Takes in who is approved, of what class, stale and offline.

@@ -33,8 +33,8 @@ impl<K: Ord, V: Join + Default> Joined<K, V> {
         if self.rows.len() == self.rows.capacity() {
             self.settle();
             // It is not sorted again for a few rows, and no more than a third of it lies idle.
-            let room = self.rows.capacity() - self.rows.len();
-            if room < self.rows.len() / 4 + 1 {
+            let room = self.rows.capacity().saturating_sub(self.rows.len());
+            if room <= self.rows.len() / 4 {
                 self.rows.reserve_exact((self.rows.len() / 2).max(16));
             }
         }
@@ -56,8 +56,8 @@ impl<K: Ord, V: Join + Default> Joined<K, V> {
     }
 
     fn settle(&mut self) {
-        self.rows
-            .sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        // The stable sort knows what is sorted already.
+        self.rows.sort_by(|(left, _), (right, _)| left.cmp(right));
         self.rows.dedup_by(|(key, value), (known, joined)| {
             let is_same = key == known;
             if is_same {

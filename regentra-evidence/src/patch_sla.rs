@@ -275,7 +275,11 @@ fn newest(
     }
 }
 
-/// Rows in doubt, by time. Almost no patch has any: it is as small as can be where there is none.
+/// Rows in doubt, by time.
+#[expect(
+    clippy::box_collection,
+    reason = "patches are kept by the hundred thousand, and almost none has any"
+)]
 #[derive(Clone, Debug, Default)]
 struct InDoubt(Option<Box<BTreeMap<OffsetDateTime, Listed>>>);
 
@@ -468,6 +472,8 @@ pub struct PatchSla {
     /// The latest dated success of each device and kind, of any patch.
     successes: BTreeMap<(DeviceKey, PatchKind), OffsetDateTime>,
     measured: BTreeSet<(DeviceKey, PatchKind)>,
+    /// What the device of the row before is to this signal: rows come device by device.
+    last: Option<(DeviceKey, Result<Standing, RowFate>)>,
 }
 
 impl PatchSla {
@@ -480,6 +486,7 @@ impl PatchSla {
             patches: Joined::new(),
             successes: BTreeMap::new(),
             measured: BTreeSet::new(),
+            last: None,
         }
     }
 
@@ -490,9 +497,18 @@ impl PatchSla {
         self
     }
 
-    fn not_judged(&self, device: DeviceKey, kind: PatchKind) -> Option<RowFate> {
-        let fate = self.fleet.not_judged(device, Standing::is_live_endpoint);
-        fate.or_else(|| (!self.kinds.contains(kind)).then_some(RowFate::NotJudged))
+    /// What is known of the device of a row that is judged, or why it is not.
+    fn judged(&mut self, device: DeviceKey, kind: PatchKind) -> Result<Standing, RowFate> {
+        let known = self.last.filter(|(last, _)| *last == device);
+        let standing = match known {
+            Some((_, standing)) => standing,
+            None => self.fleet.judged(device, Standing::is_live_endpoint),
+        };
+        self.last = Some((device, standing));
+        if standing.is_ok() && !self.kinds.contains(kind) {
+            return Err(RowFate::NotJudged);
+        }
+        standing
     }
 
     /// Takes one row of a pending report: what is listed there is pending now, whatever the time of the row.
@@ -507,12 +523,13 @@ impl PatchSla {
     }
 
     fn observe_listed(&mut self, fact: PendingFact, in_doubt: bool) -> RowFate {
-        if let Some(fate) = self.not_judged(fact.device, fact.kind) {
-            return fate;
-        }
+        let standing = match self.judged(fact.device, fact.kind) {
+            Ok(standing) => standing,
+            Err(fate) => return fate,
+        };
         let time = self.fleet.row_time(fact.collected_at);
         if let RowTime::Fresh(at) = time {
-            self.measure(fact.device, fact.kind, at);
+            self.measure(fact.device, standing, fact.kind, at);
         }
         if !fact.definition_update {
             let listed = Listed {
@@ -535,9 +552,10 @@ impl PatchSla {
 
     /// Takes one row about an attempt to install. Attempts go by their own time, not by when the row was collected.
     pub fn observe_attempt(&mut self, fact: AttemptFact) -> RowFate {
-        if let Some(fate) = self.not_judged(fact.device, fact.kind) {
-            return fate;
-        }
+        let standing = match self.judged(fact.device, fact.kind) {
+            Ok(standing) => standing,
+            Err(fate) => return fate,
+        };
         let now = self.fleet.now();
         let key = (fact.device, fact.kind, fact.patch);
         let Some(at) = believable(fact.installed_at, now) else {
@@ -553,7 +571,7 @@ impl PatchSla {
         if is_older_than(at, ATTEMPTS_WINDOW, now) {
             return RowFate::Stale;
         }
-        self.measure(fact.device, fact.kind, at);
+        self.measure(fact.device, standing, fact.kind, at);
         if !fact.definition_update {
             let patch = Patch {
                 latest: Some((at, fact.outcome)),
@@ -567,8 +585,14 @@ impl PatchSla {
         RowFate::Used
     }
 
-    fn measure(&mut self, device: DeviceKey, kind: PatchKind, at: OffsetDateTime) {
-        if self.fleet.measures(device, at) && self.fleet.class(device).shows_good() {
+    fn measure(
+        &mut self,
+        device: DeviceKey,
+        standing: Standing,
+        kind: PatchKind,
+        at: OffsetDateTime,
+    ) {
+        if standing.is_measured_at(at, self.fleet.now()) && standing.class.shows_good() {
             self.measured.insert((device, kind));
         }
     }
