@@ -358,6 +358,7 @@ fn wrong_lists() -> Vec<(&'static str, Vec<FaultRule>)> {
     ];
     for path in ["/v2/devices-detailed", "/v2/queries/os-patches", "/v2/*"] {
         all.extend(others.clone().map(|fault| (path, vec![fault.on(path)])));
+        all.push((path, vec![Fault::Halved(Half::Devices).on(path)]));
     }
     all
 }
@@ -415,7 +416,6 @@ fn survivable() -> Vec<FaultRule> {
         all.push(Fault::ServiceUnavailable.on(path));
     }
     all.extend(REPORTS.map(|path| Fault::Halved(Half::Devices).on(path)));
-    all.extend([Half::Devices, Half::Organizations].map(|half| Fault::Halved(half).on("/v2/*")));
     all.push(
         Fault::PageTooLarge {
             most: 500,
@@ -647,7 +647,8 @@ async fn a_device_that_moves_during_the_pass_counts_where_it_is() {
 
 /// Requests by the lane's share of the budget, over hours of groups one after the other, with asset syncs between them.
 async fn spent(person: bool) -> Vec<OffsetDateTime> {
-    let tenant = tenant(6, 40, 6).enforce_limits(200, 1_500).build();
+    // Few devices: what counts is the requests.
+    let tenant = tenant(6, 40, 1).enforce_limits(200, 1_500).build();
     let scene = Scene::limited(tenant, StrategyChoice::Group).await;
     let began = tokio::time::Instant::now();
     let sweeps = async {
