@@ -35,9 +35,9 @@ use regentra_sync::{
         AuditTrail, Budget, CommitOutcome, CompanyPage, ConnectCommit, Connections, DeliveryCommit,
         DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, Guard, MappingCommit,
         MappingCounts, MappingFilter, MappingPage, Mappings, Planner, PromotionCommit, Result,
-        RootCommit, RowsAhead, RunPage, RunSubjects, Runs, SecretsCommit, SettingsCommit, Stamped, StoreError,
-        StoreErrorKind, StoredSignal, SweepCommit, SweepState, TicketCounts, TicketFilter,
-        TicketPage, Tickets, check_begun, check_not_ahead,
+        RootCommit, RowsAhead, RunPage, RunSubjects, Runs, SecretsCommit, SettingsCommit, Stamped,
+        StoreError, StoreErrorKind, StoredSignal, SweepCommit, SweepState, TicketCounts,
+        TicketFilter, TicketPage, Tickets, check_begun, check_not_ahead,
         effects::{self, EndedMappings},
     },
 };

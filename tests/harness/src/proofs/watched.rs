@@ -23,9 +23,9 @@ use regentra_sync::{
         AuditTrail, Budget, CommitOutcome, CompanyPage, ConnectCommit, Connections, DeliveryCommit,
         DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, MappingCommit,
         MappingCounts, MappingFilter, MappingPage, Mappings, Planner, PromotionCommit, Result,
-        RootCommit, RowsAhead, RunPage, RunSubjects, Runs, SecretsCommit, SettingsCommit, Store, StoreError,
-        StoreErrorKind, StoredSignal, SweepCommit, SweepState, TicketCounts, TicketFilter,
-        TicketPage, Tickets,
+        RootCommit, RowsAhead, RunPage, RunSubjects, Runs, SecretsCommit, SettingsCommit, Store,
+        StoreError, StoreErrorKind, StoredSignal, SweepCommit, SweepState, TicketCounts,
+        TicketFilter, TicketPage, Tickets,
     },
 };
 use time::{Duration, OffsetDateTime};
