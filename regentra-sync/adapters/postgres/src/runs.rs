@@ -209,7 +209,7 @@ impl Runs for PostgresStore {
     }
 
     async fn runs_of(&self, msp: MspOrgId, subjects: RunSubjects) -> Result<Vec<RunRecord>> {
-        let query = select_subjects(msp, &subjects)?;
+        let query = select_subjects(msp, &subjects);
         let mut runs = self.rows(Tenants::msp(msp), query, run_record).await?;
         runs.sort_by_key(|run| run.subject);
         Ok(runs)
@@ -222,17 +222,14 @@ impl Runs for PostgresStore {
 }
 
 /// Each place is looked up in the index: the rest of the connection's runs is not read.
-fn select_subjects(
-    msp: MspOrgId,
-    subjects: &RunSubjects,
-) -> Result<Query<'static, Postgres, PgArguments>> {
+fn select_subjects(msp: MspOrgId, subjects: &RunSubjects) -> Query<'static, Postgres, PgArguments> {
     let RunSubjects {
         kind,
         credential,
         mappings,
     } = subjects;
     let mappings: Vec<_> = mappings.iter().map(|mapping| mapping.as_uuid()).collect();
-    Ok(sqlx::query(
+    sqlx::query(
         "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome::text, requests, reading::text \
          FROM regentra_sync.runs WHERE msp_org_id = $1 AND kind = $2 AND credential_id = $3 \
          AND (mapping_id = ANY($4) OR mapping_id IS NULL)",
@@ -240,7 +237,7 @@ fn select_subjects(
     .bind(msp.as_uuid())
     .bind(kind.as_str())
     .bind(credential.as_uuid())
-    .bind(mappings))
+    .bind(mappings)
 }
 
 fn select_page(msp: MspOrgId, page: RunPage) -> Query<'static, Postgres, PgArguments> {

@@ -286,8 +286,8 @@ pub async fn a_lease_that_ends_later_than_twice_its_length_is_expired(
 const LOW: u128 = 1;
 const HIGH: u128 = u128::MAX;
 
-fn mapping(n: u128) -> Option<MappingId> {
-    Some(MappingId::from_uuid(Uuid::from_u128(n)))
+fn mapping(n: u128) -> MappingId {
+    MappingId::from_uuid(Uuid::from_u128(n))
 }
 
 /// Runs of every kind of one MSP, in the order of pages: the name of the kind, the credential, the mapping, and none last. Another MSP has
@@ -309,21 +309,31 @@ async fn ten_runs(store: &dyn Store) -> (World<'_>, World<'_>, Vec<RunRecord>, R
         failed_reports: [(Report::Volumes, ErrorKind::Unknown)].into(),
     };
     let all = vec![
-        run(AssetSync, LOW, mapping(LOW), RunOutcome::Succeeded),
-        run(AssetSync, LOW, mapping(0x10), failed.clone()),
-        run(AssetSync, LOW, mapping(0xa << 120), RunOutcome::PARTIAL),
-        run(AssetSync, LOW, mapping(HIGH), RunOutcome::Succeeded),
+        run(AssetSync, LOW, Some(mapping(LOW)), RunOutcome::Succeeded),
+        run(AssetSync, LOW, Some(mapping(0x10)), failed.clone()),
+        run(
+            AssetSync,
+            LOW,
+            Some(mapping(0xa << 120)),
+            RunOutcome::PARTIAL,
+        ),
+        run(AssetSync, LOW, Some(mapping(HIGH)), RunOutcome::Succeeded),
         run(AssetSync, LOW, None, failed.clone()),
-        run(AssetSync, HIGH, mapping(2), RunOutcome::Succeeded),
+        run(AssetSync, HIGH, Some(mapping(2)), RunOutcome::Succeeded),
         run(Discovery, LOW, None, RunOutcome::Succeeded),
         run(Discovery, HIGH, None, failed.clone()),
-        run(EvidenceSweep, LOW, mapping(LOW), partial),
-        run(EvidenceSweep, LOW, mapping(HIGH), RunOutcome::Succeeded),
+        run(EvidenceSweep, LOW, Some(mapping(LOW)), partial),
+        run(
+            EvidenceSweep,
+            LOW,
+            Some(mapping(HIGH)),
+            RunOutcome::Succeeded,
+        ),
     ];
     let written: Vec<_> = all.iter().rev().cloned().collect();
     let released = store.release_lease(one.msp, &one.lease, written).await;
     released.unwrap();
-    let theirs = run(AssetSync, LOW, mapping(LOW), failed);
+    let theirs = run(AssetSync, LOW, Some(mapping(LOW)), failed);
     let released = store.release_lease(two.msp, &two.lease, vec![theirs.clone()]);
     released.await.unwrap();
     (one, two, all, theirs)
@@ -348,7 +358,7 @@ pub async fn the_runs_of_some_subjects_are_read_without_the_others(store: &dyn S
         let subjects = RunSubjects {
             kind,
             credential: CredentialId::from_uuid(Uuid::from_u128(credential)),
-            mappings: mappings.into_iter().filter_map(mapping).collect(),
+            mappings: mappings.into_iter().map(mapping).collect(),
         };
         let mut matching: Vec<_> = all
             .iter()
@@ -373,7 +383,7 @@ pub async fn the_runs_of_some_subjects_are_read_without_the_others(store: &dyn S
     let subjects = RunSubjects {
         kind: EvidenceSweep,
         credential: CredentialId::from_uuid(Uuid::from_u128(LOW)),
-        mappings: (LOW..=70_000).filter_map(mapping).collect(),
+        mappings: (LOW..=70_000).map(mapping).collect(),
     };
     let read = store.runs_of(one.msp, subjects).await.unwrap();
     assert_eq!(read.len(), 1);
@@ -392,12 +402,12 @@ pub async fn pages_of_runs_are_whole_in_order_and_filtered(store: &dyn Store) {
         ..none
     };
     let of_mapping = |n| RunFilter {
-        mapping: mapping(n),
+        mapping: Some(mapping(n)),
         ..none
     };
     let everything = RunFilter {
         kind: Some(EvidenceSweep),
-        mapping: mapping(LOW),
+        mapping: Some(mapping(LOW)),
         outcome: Some(RunOutcomeKind::Partial),
     };
     let failed_discoveries = RunFilter {
