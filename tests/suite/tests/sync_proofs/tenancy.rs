@@ -118,7 +118,8 @@ fn msp_of(call: &Call) -> Option<MspOrgId> {
         | C::RenewLease { msp, .. }
         | C::ReleaseLease { msp, .. }
         | C::RowsAhead { msp }
-        | C::RunsOf { msp }
+        | C::AllRuns { msp }
+        | C::RunsOf { msp, .. }
         | C::RunsPage { msp, .. }
         | C::TicksWithoutRoot { msp, .. }
         | C::HeadsWithoutRoot { msp, .. }
