@@ -372,6 +372,27 @@ async fn a_list_of_organizations_that_is_answered_wrongly_leads_to_the_right_ver
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_customer_with_one_device_does_not_show_that_a_server_halves_the_devices_of_the_others() {
+    let build = || {
+        let mut tenant = tenant(6, 8, 5).build();
+        let first = tenant.organizations()[0]["id"].clone();
+        let mut is_seen = false;
+        let devices: Vec<_> = tenant
+            .devices()
+            .iter()
+            .filter(|row| row["organizationId"] != first || !std::mem::replace(&mut is_seen, true))
+            .cloned()
+            .collect();
+        tenant.set_devices(&devices);
+        tenant
+    };
+    for path in ["/v2/devices-detailed", "/v2/queries/volumes", "/v2/*"] {
+        let halved = || vec![Fault::Halved(Half::Devices).on(path)];
+        compare(path, build, halved).await;
+    }
+}
+
 /// A tenant, and what its server does.
 #[derive(Clone, Debug)]
 struct Generated {
