@@ -11,8 +11,8 @@ pub(crate) use self::{cadence::spread, retry::Attempt};
 pub use self::{
     cadence::Cadence,
     event::{
-        Event, EventKey, GroupedSweep, PlanKind, RequestedSyncEvent, SweepEvent, SweepGroup,
-        SyncEvent,
+        Event, EventKey, EventSubject, GroupedSweep, PlanKind, RequestedSyncEvent, SweepEvent,
+        SweepGroup, SyncEvent,
     },
     outcome::{Again, EventEnd, EventOutcome},
     plan::{PlanCursor, PlanPage},

@@ -278,9 +278,32 @@ impl fmt::Display for EventKey {
     }
 }
 
-/// The newest version of the written form of an [`Event`]. An event of an older release is read; one of a newer release is an error
-/// that says so. Each kind is written in the version that brought it, so that the release before goes on reading the others.
-const VERSION: u32 = 2;
+/// What an event is about. Of each subject only the newest tick's event waits, in the place of the one before it. `Display` is a key for
+/// an engine's jobs, such as `mapping/…`; it holds ids alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum EventSubject {
+    /// The assets of a connection.
+    Connection(CredentialId),
+    /// The evidence of one mapped organization.
+    Mapping(MappingId),
+    /// An asset sync of one mapped organization that a person asked for.
+    Requested(MappingId),
+    /// The evidence of many organizations of a connection, named by the first of them.
+    Group(CredentialId, Option<MappingId>),
+}
+
+impl fmt::Display for EventSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection(id) => write!(f, "connection/{id}"),
+            Self::Mapping(id) => write!(f, "mapping/{id}"),
+            Self::Requested(id) => write!(f, "requested/{id}"),
+            Self::Group(id, Some(first)) => write!(f, "group/{id}/{first}"),
+            Self::Group(id, None) => write!(f, "group/{id}"),
+        }
+    }
+}
 
 /// Work to do, planned or asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -297,6 +320,10 @@ pub enum Event {
 }
 
 impl Event {
+    /// The newest version of the written form of an event. An event of an older release is read; one of a newer release is an error
+    /// that says so. Each kind is written in the version that brought it, so that the release before goes on reading the others.
+    pub const VERSION: u32 = 2;
+
     /// The event's id.
     #[must_use]
     pub const fn id(&self) -> EventId {
@@ -341,6 +368,20 @@ impl Event {
         }
     }
 
+    /// What it is about.
+    #[must_use]
+    pub fn subject(&self) -> EventSubject {
+        match self {
+            Self::AssetSync(event) => EventSubject::Connection(event.credential()),
+            Self::EvidenceSweep(event) => EventSubject::Mapping(event.mapping_id),
+            Self::RequestedSync(event) => EventSubject::Requested(event.mapping_id),
+            Self::SweepGroup(event) => {
+                let first = event.sweeps.first().map(|sweep| sweep.mapping_id);
+                EventSubject::Group(event.credential(), first)
+            }
+        }
+    }
+
     /// The tick of the schedule it belongs to, or when it was asked for.
     #[must_use]
     pub const fn scheduled_at(&self) -> OffsetDateTime {
@@ -372,8 +413,8 @@ impl Event {
         }
     }
 
-    /// Spreads the starts over another length than the one it was planned for.
-    pub(crate) fn start_within(&mut self, length: Duration) {
+    /// Spreads the starts over another length than the one it was planned for; zero: it starts with its tick.
+    pub fn start_within(&mut self, length: Duration) {
         match self {
             Self::AssetSync(event) => {
                 let subject = event.credential().as_uuid();
@@ -443,10 +484,11 @@ impl<'de> Deserialize<'de> for Event {
         // The first release wrote none.
         let version = object.remove("version").map_or(Some(1), |of| of.as_u64());
         match version {
-            Some(version) if version <= u64::from(VERSION) => {}
+            Some(version) if version <= u64::from(Self::VERSION) => {}
             Some(version) => {
+                let newest = Self::VERSION;
                 return Err(D::Error::custom(format_args!(
-                    "an event of version {version}, and this release reads up to {VERSION}: handle it with the release that wrote it"
+                    "an event of version {version}, and this release reads up to {newest}: handle it with the release that wrote it"
                 )));
             }
             None => return Err(D::Error::custom("the version of an event is no number")),
@@ -530,6 +572,29 @@ mod tests {
             let error = serde_json::from_value::<Event>(written).unwrap_err();
             assert!(error.to_string().contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn a_subject_names_what_an_event_is_about_whatever_its_tick() {
+        let mut subjects = Vec::new();
+        for mut written in written() {
+            let event: Event = serde_json::from_value(written.clone()).unwrap();
+            let tick = "2026-12-24T06:30:00Z";
+            for (key, value) in written.as_object_mut().unwrap() {
+                if ["scheduled_at", "starts_at", "requested_at"].contains(&key.as_str()) {
+                    *value = tick.into();
+                }
+            }
+            let later: Event = serde_json::from_value(written).unwrap();
+            assert_ne!(event, later);
+            assert_eq!(event.subject(), later.subject());
+            subjects.push(event.subject().to_string());
+        }
+        let kinds: Vec<_> = subjects
+            .iter()
+            .map(|subject| subject.split('/').next().unwrap())
+            .collect();
+        assert_eq!(kinds, ["connection", "mapping", "requested", "group"]);
     }
 
     #[test]

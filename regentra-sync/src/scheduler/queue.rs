@@ -4,34 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use time::OffsetDateTime;
 
-use crate::{
-    model::{CredentialId, MappingId},
-    schedule::Event,
-};
-
-/// What an event is about. Of each subject only the newest tick's event waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Subject {
-    Region(CredentialId),
-    Mapping(MappingId),
-    Requested(MappingId),
-    /// By its first mapping.
-    Group(CredentialId, Option<MappingId>),
-}
-
-impl Subject {
-    fn of(event: &Event) -> Self {
-        match event {
-            Event::AssetSync(event) => Self::Region(event.credential()),
-            Event::EvidenceSweep(event) => Self::Mapping(event.mapping_id),
-            Event::RequestedSync(event) => Self::Requested(event.mapping_id),
-            Event::SweepGroup(event) => {
-                let first = event.sweeps.first().map(|sweep| sweep.mapping_id);
-                Self::Group(event.credential(), first)
-            }
-        }
-    }
-}
+use crate::schedule::{Event, EventSubject};
 
 /// An event that waits.
 #[derive(Clone, Debug)]
@@ -50,8 +23,8 @@ pub(super) struct Waiting {
 /// Events by the time they start at.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    by_start: BTreeSet<(OffsetDateTime, Subject)>,
-    waiting: BTreeMap<Subject, Waiting>,
+    by_start: BTreeSet<(OffsetDateTime, EventSubject)>,
+    waiting: BTreeMap<EventSubject, Waiting>,
 }
 
 impl Queue {
@@ -64,7 +37,7 @@ impl Queue {
     /// It takes its place in the line too: where there is too much to do for one interval, it is the oldest that go first, or
     /// those at the end of the line would be left out in every tick.
     pub(super) fn put(&mut self, mut waiting: Waiting) {
-        let subject = Subject::of(&waiting.event);
+        let subject = waiting.event.subject();
         if let Some(there) = self.waiting.get(&subject) {
             if waiting.event.scheduled_at() < there.event.scheduled_at() {
                 return;
@@ -111,7 +84,7 @@ impl Queue {
         now: OffsetDateTime,
         is_free: impl Fn(&Event) -> bool,
     ) -> Option<Waiting> {
-        let is_free = |subject: &Subject| {
+        let is_free = |subject: &EventSubject| {
             let waiting = self.waiting.get(subject);
             waiting.is_some_and(|waiting| is_free(&waiting.event))
         };

@@ -24,6 +24,7 @@ use crate::{
         Grant, Lease, LeaseKey, MspOrgId, RegionKey, RunRecord, WorkerId,
     },
     ninjaone::{Access, AccessGrant, NinjaOne, Reading, Standing},
+    schedule::{Cadence, PlanKind},
     seal::{Keyring, SealError},
     store::{Store, StoreErrorKind},
     views::Views,
@@ -250,7 +251,17 @@ impl Integration {
         self.inner.clock.now()
     }
 
-    pub(crate) fn tell(&self, progress: &Progress) {
+    /// When work of this kind is due, by the policy: for what runs events, and plans their ticks.
+    #[must_use]
+    pub fn cadence(&self, kind: PlanKind) -> Cadence {
+        match kind {
+            PlanKind::AssetSync => self.inner.policy.asset_sync,
+            PlanKind::EvidenceSweep => self.inner.policy.evidence_sweep,
+        }
+    }
+
+    /// Tells the host's observer how work goes on: for what runs events, which knows when one begins and when it is handled again.
+    pub fn tell(&self, progress: &Progress) {
         self.inner.observer.progress(progress);
     }
 

@@ -338,10 +338,7 @@ impl Integration {
     /// The answer says what came of it and when to deliver it again, by [`Policy::retry`](crate::host::Policy::retry). What failed
     /// is in the log, in the record of the run, and on the operator's card.
     pub async fn handle(&self, event: &Event, attempt: u32) -> EventEnd {
-        let cadence = match event.kind() {
-            PlanKind::AssetSync => self.inner.policy.asset_sync,
-            PlanKind::EvidenceSweep => self.inner.policy.evidence_sweep,
-        };
+        let cadence = self.cadence(event.kind());
         let until = match event {
             Event::RequestedSync(event) => event.requested_at.saturating_add(cadence.every),
             _ => cadence.next(event.scheduled_at()),

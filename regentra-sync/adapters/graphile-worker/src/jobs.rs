@@ -1,0 +1,331 @@
+//! What is in the engine's queue, and every statement about it.
+
+use std::collections::BTreeMap;
+
+use graphile_worker::WorkerContext;
+use regentra_sync::schedule::{Event, PlanCursor, PlanKind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::{PgConnection, PgPool, Row as _};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The engine's schema, beside the store's.
+pub const SCHEMA: &str = "regentra_graphile_worker";
+
+pub(crate) const TASK_PLAN: &str = "regentra_plan";
+pub(crate) const TASK_EVENT: &str = "regentra_event";
+/// Of a kind of its own, so that a slot can be kept for it.
+pub(crate) const TASK_REQUESTED: &str = "regentra_requested_event";
+
+/// The smallest goes first.
+const REQUESTED_PRIORITY: i16 = -10;
+pub(crate) const PLAN_PRIORITY: i16 = -5;
+
+/// An event to handle.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Work {
+    pub(crate) event: Event,
+    /// Which attempt it is; counts from 1. The engine's own count is of deliveries, and stays out of it.
+    pub(crate) attempt: u32,
+    /// The event's tick in microseconds since 1970, for the queue to compare.
+    tick: i64,
+}
+
+/// A page of a tick to plan; without a tick, the newest from its beginning.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) kind: PlanKind,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub(crate) tick: Option<OffsetDateTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<PlanCursor>,
+    /// Events of the pages before that are to be handled, and that were done before.
+    #[serde(default)]
+    pub(crate) events: usize,
+    #[serde(default)]
+    pub(crate) done: usize,
+    /// How often this page could not be planned.
+    #[serde(default)]
+    pub(crate) failures: u32,
+    /// What the engine's cron adds.
+    #[serde(default, rename = "_cron", skip_serializing)]
+    pub(crate) cron: Option<Cron>,
+}
+
+/// When a cron job was due.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Cron {
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) ts: OffsetDateTime,
+}
+
+impl Plan {
+    pub(crate) const fn of(kind: PlanKind) -> Self {
+        Self {
+            kind,
+            tick: None,
+            from: None,
+            events: 0,
+            done: 0,
+            failures: 0,
+            cron: None,
+        }
+    }
+}
+
+pub(crate) fn plan_key(kind: PlanKind) -> String {
+    format!("plan/{}", kind.as_str())
+}
+
+pub(crate) fn plan_queue(kind: PlanKind) -> String {
+    plan_key(kind)
+}
+
+/// A job that is to be put into the queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    task: &'static str,
+    payload: Value,
+    queue: String,
+    key: String,
+    priority: i16,
+    /// Now, where there is none.
+    pub(crate) run_at: Option<OffsetDateTime>,
+    tick: i64,
+}
+
+impl Job {
+    pub(crate) fn of_event(event: &Event, attempt: u32) -> Result<Self> {
+        let (task, priority, run_at) = match event {
+            Event::RequestedSync(_) => (TASK_REQUESTED, REQUESTED_PRIORITY, None),
+            _ => (TASK_EVENT, 0, Some(event.starts_at())),
+        };
+        let tick = micros(event.scheduled_at());
+        let work = Work {
+            event: event.clone(),
+            attempt,
+            tick,
+        };
+        Ok(Self {
+            task,
+            payload: written(&work)?,
+            queue: event.key().to_string(),
+            key: event.subject().to_string(),
+            priority,
+            run_at,
+            tick,
+        })
+    }
+
+    /// The first page of the newest tick.
+    pub(crate) fn plan(kind: PlanKind) -> Result<Self> {
+        Self::of_plan(&Plan::of(kind), plan_key(kind), None)
+    }
+
+    /// The page after one, or the same page later. It has a key of its own, so that the next tick's first page takes nothing from it.
+    pub(crate) fn page(
+        plan: &Plan,
+        tick: OffsetDateTime,
+        run_at: Option<OffsetDateTime>,
+    ) -> Result<Self> {
+        let key = format!("{}/{}", plan_key(plan.kind), tick.unix_timestamp());
+        Self::of_plan(plan, key, run_at)
+    }
+
+    fn of_plan(plan: &Plan, key: String, run_at: Option<OffsetDateTime>) -> Result<Self> {
+        Ok(Self {
+            task: TASK_PLAN,
+            payload: written(plan)?,
+            queue: plan_queue(plan.kind),
+            key,
+            priority: PLAN_PRIORITY,
+            run_at,
+            tick: plan.tick.map_or(i64::MAX, micros),
+        })
+    }
+
+    fn spec(&self) -> Result<Value> {
+        let run_at = self.run_at.map(|at| at.format(&Rfc3339)).transpose();
+        let run_at = run_at.map_err(|_| unwritable())?;
+        // The engine never tries again by itself: it knows one attempt, and the event's own verdict puts in another job.
+        Ok(json!({
+            "identifier": self.task, "payload": self.payload, "queue_name": self.queue, "run_at": run_at,
+            "max_attempts": 1, "job_key": self.key, "priority": self.priority,
+        }))
+    }
+}
+
+fn written(payload: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(payload).map_err(|_| unwritable())
+}
+
+fn unwritable() -> Error {
+    Error::new(ErrorKind::Failed, "an event could not be written")
+}
+
+fn micros(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX)
+}
+
+/// The time of the engine's clock, which is the database's: it decides what is due, whatever the machines' clocks show.
+pub(crate) async fn now(pool: &PgPool) -> Result<OffsetDateTime> {
+    Ok(sqlx::query_scalar("SELECT now()").fetch_one(pool).await?)
+}
+
+/// Puts events into the queue.
+///
+/// Of each subject one event waits. An event of an older tick that waits is replaced, and the newer one takes its place in the line: or the
+/// end of a long line would be left out in every tick. Where the same tick or a newer one is there already, waiting, running or failed,
+/// nothing changes, so that planning a tick again is harmless. What a person asked for is one event as long as it waits.
+pub(crate) async fn put(connection: &mut PgConnection, jobs: &[Job]) -> Result<()> {
+    let mut jobs: BTreeMap<String, Job> = jobs
+        .iter()
+        .map(|job| (job.key.clone(), job.clone()))
+        .collect();
+    let keys: Vec<_> = jobs.keys().cloned().collect();
+    let there = sqlx::query(
+        "SELECT key, is_available, run_at, payload->>'tick' AS tick \
+         FROM regentra_graphile_worker._private_jobs WHERE key = ANY($1)",
+    )
+    .bind(&keys)
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in &there {
+        let key: String = row.try_get("key")?;
+        let is_available: bool = row.try_get("is_available")?;
+        let run_at: OffsetDateTime = row.try_get("run_at")?;
+        let tick: Option<String> = row.try_get("tick")?;
+        let tick: Option<i64> = tick.and_then(|tick| tick.parse().ok());
+        let Some(job) = jobs.get_mut(&key) else {
+            continue;
+        };
+        let stays = if job.task == TASK_REQUESTED {
+            is_available || tick == Some(job.tick)
+        } else {
+            tick.is_some_and(|tick| tick >= job.tick)
+        };
+        if stays {
+            jobs.remove(&key);
+        } else if is_available {
+            job.run_at = job.run_at.map(|at| at.min(run_at));
+        }
+    }
+    add(connection, jobs.values()).await
+}
+
+async fn add(
+    connection: &mut PgConnection,
+    jobs: impl ExactSizeIterator<Item = &Job>,
+) -> Result<()> {
+    if jobs.len() == 0 {
+        return Ok(());
+    }
+    let specs = jobs.map(Job::spec).collect::<Result<Vec<_>>>()?;
+    sqlx::query(
+        "SELECT count(*) FROM regentra_graphile_worker.add_jobs(array( \
+         SELECT json_populate_recordset(null::regentra_graphile_worker.job_spec, $1::json)), false)",
+    )
+    .bind(Value::Array(specs))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Puts a job in unless one of its key is there.
+pub(crate) async fn put_unless_there(connection: &mut PgConnection, job: &Job) -> Result<()> {
+    sqlx::query(
+        "SELECT (regentra_graphile_worker.add_job(identifier => $1, payload => $2::json, queue_name => $3, run_at => $4, \
+         max_attempts => 1, job_key => $5, priority => $6, job_key_mode => 'unsafe_dedupe')).id",
+    )
+    .bind(job.task)
+    .bind(&job.payload)
+    .bind(&job.queue)
+    .bind(job.run_at)
+    .bind(&job.key)
+    .bind(i32::from(job.priority))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Begins to plan the newest tick of a kind, once for however many processes ask at the same time.
+pub(crate) async fn begin_plan(pool: &PgPool, kind: PlanKind) -> Result<()> {
+    let mut connection = pool.acquire().await?;
+    add(&mut connection, [Job::plan(kind)?].iter()).await
+}
+
+/// A job that this process holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    id: i64,
+    worker: String,
+}
+
+/// What became of a job that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It left the queue.
+    Here,
+    /// Another process holds it since, because this one stood still for too long: nothing was changed.
+    Elsewhere,
+}
+
+/// What takes the place of a job that ended.
+#[derive(Debug, Default)]
+pub(crate) struct Next {
+    /// The events of a page that was planned.
+    pub(crate) events: Vec<Job>,
+    /// The same job again, or the next page, unless there is a newer one.
+    pub(crate) job: Option<Job>,
+}
+
+impl Held {
+    pub(crate) fn of(context: &WorkerContext) -> Self {
+        Self {
+            id: *context.job().id(),
+            worker: context.worker_id().to_owned(),
+        }
+    }
+
+    /// Ends the job and puts in what comes next, both or neither, if this process holds it still.
+    ///
+    /// The engine's own end deletes a job by its id alone, whoever holds it, and then leaves the key of the process that does locked.
+    /// So a job of ours is gone, together with its lock, before the engine ends it; and one that is lost is reported as failed, which the
+    /// engine writes only where the job is still the worker's.
+    pub(crate) async fn end(&self, pool: &PgPool, next: &Next) -> Result<Ended> {
+        let mut transaction = pool.begin().await?;
+        let deleted = sqlx::query("DELETE FROM regentra_graphile_worker._private_jobs WHERE id = $1 AND locked_by = $2 RETURNING job_queue_id")
+        .bind(self.id)
+        .bind(&self.worker)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(deleted) = deleted else {
+            return Ok(Ended::Elsewhere);
+        };
+        let queue: Option<i32> = deleted.try_get("job_queue_id")?;
+        sqlx::query("UPDATE regentra_graphile_worker._private_job_queues SET locked_by = NULL, locked_at = NULL \
+         WHERE id = $1 AND locked_by = $2")
+        .bind(queue)
+        .bind(&self.worker)
+        .execute(&mut *transaction)
+        .await?;
+        put(&mut transaction, &next.events).await?;
+        if let Some(job) = &next.job {
+            put_unless_there(&mut transaction, job).await?;
+        }
+        transaction.commit().await?;
+        Ok(Ended::Here)
+    }
+}
+
+/// The time after a wait, at the end of the calendar where it is beyond.
+pub(crate) fn after(now: OffsetDateTime, wait: std::time::Duration) -> OffsetDateTime {
+    // A database's calendar is longer than this one.
+    now.saturating_add(Duration::try_from(wait).unwrap_or(Duration::MAX))
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod cron;
+mod error;
+mod jobs;
+mod schema;
+mod status;
+mod tasks;
+mod worker;
+
+pub use self::{
+    error::{Error, ErrorKind, Result},
+    jobs::SCHEMA,
+    schema::migrate,
+    status::{FailedJob, Status, status},
+    worker::{Builder, GraphileWorker, request_sync},
+};

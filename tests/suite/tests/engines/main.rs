@@ -1,0 +1,3 @@
+//! Engines.
+#[test]
+fn x() {}
