@@ -13,6 +13,8 @@ pub mod chains;
 pub mod clock;
 pub mod command;
 pub mod database;
+#[cfg(feature = "graphile-worker")]
+pub(crate) mod engine;
 pub mod host;
 pub mod keys;
 pub mod portal;

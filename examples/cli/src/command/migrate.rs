@@ -12,6 +12,11 @@ pub struct MigrateArgs {
     /// On a server: the role that everything else logs in as, which is granted what it needs.
     #[arg(long, default_value = "regentra_store")]
     role: String,
+
+    /// On a server: creates the schema of the engine `graphile-worker` too, or brings it up to date, for workers that log in as this role.
+    #[cfg(feature = "graphile-worker")]
+    #[arg(long, value_name = "ROLE")]
+    engine_role: Option<String>,
 }
 
 /// Creates the schema, or brings it up to date.
@@ -24,6 +29,10 @@ pub async fn run(args: MigrateArgs, host: &HostArgs) -> anyhow::Result<()> {
         Database::Sqlite(_) => drop(database.create(StoreClock::server()).await?),
         Database::Postgres(url) => {
             regentra_sync_postgres::migrate(url.expose_secret(), &args.role).await?;
+            #[cfg(feature = "graphile-worker")]
+            if let Some(role) = &args.engine_role {
+                regentra_sync_graphile_worker::migrate(url.expose_secret(), role).await?;
+            }
         }
     }
     output::line(format!("The schema of {database} is up to date."))

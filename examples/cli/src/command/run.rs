@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use regentra_sync::{
     Scheduler, Stopped,
     host::{Clock, Policy, Progress, ProgressObserver},
@@ -15,6 +15,8 @@ use regentra_sync::{
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
+#[cfg(feature = "graphile-worker")]
+use crate::engine;
 use crate::{
     format::{clock, count, rfc3339},
     host::HostArgs,
@@ -32,9 +34,24 @@ enum Due {
     Never,
 }
 
+/// What drives the events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// This process by itself.
+    #[default]
+    InProcess,
+    /// Every process that is started so, together, by the engine in the PostgreSQL database that `REGENTRA_ENGINE_DB` names.
+    #[cfg(feature = "graphile-worker")]
+    GraphileWorker,
+}
+
 /// Arguments of `regentra run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    /// What drives the events.
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
+
     /// Do what is due now and is not done yet, without spreading it over the interval, and end: for a timer of the system.
     #[arg(long)]
     once: bool,
@@ -84,6 +101,19 @@ pub async fn run(args: RunArgs, host: &HostArgs) -> anyhow::Result<()> {
         Due::At(cadence) => Some((kind, cadence)),
         Due::Never => None,
     });
+    let timetable: Vec<_> = timetable.collect();
+    #[cfg(feature = "graphile-worker")]
+    let worker = match args.engine {
+        Engine::InProcess => None,
+        Engine::GraphileWorker if args.once => {
+            bail!("--once does what is due in this process: leave --engine out")
+        }
+        Engine::GraphileWorker => {
+            let kinds = timetable.iter().map(|(kind, _)| *kind);
+            let (integration, parallel) = (host.integration.clone(), args.parallel);
+            Some(engine::worker(integration, kinds, parallel, args.grace).await?)
+        }
+    };
     let mut scheduler = Scheduler::new(host.integration.clone())
         .timetable(timetable)
         .parallel(args.parallel)
@@ -109,15 +139,25 @@ pub async fn run(args: RunArgs, host: &HostArgs) -> anyhow::Result<()> {
         signals.next().await;
     };
     let work = async {
-        if args.once {
-            scheduler.run_due(told).await
-        } else {
-            scheduler.run(told).await
+        match args.engine {
+            Engine::InProcess if args.once => Some(scheduler.run_due(told).await),
+            Engine::InProcess => Some(scheduler.run(told).await),
+            #[cfg(feature = "graphile-worker")]
+            Engine::GraphileWorker => {
+                if let Some(worker) = worker {
+                    worker.run(told).await;
+                }
+                None
+            }
         }
     };
     let stopped = tokio::select! {
         stopped = work => stopped,
         () = watch => bail!("stopped at once; what was not done is done by the next start"),
+    };
+    let Some(stopped) = stopped else {
+        journal.note("stopped; other processes of the engine go on");
+        return Ok(());
     };
     journal.end(stopped)?;
     if args.once && stopped.failed > 0 {

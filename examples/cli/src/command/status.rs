@@ -29,9 +29,21 @@ pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
         connections,
         diagnoses: found,
     } = host.integration.card(host.msp).await?;
+    #[cfg(feature = "graphile-worker")]
+    let engine = crate::engine::status().await?;
     if host.json {
         let rows: Vec<_> = connections.iter().map(|of| row(of, &found)).collect();
+        #[cfg(feature = "graphile-worker")]
+        if let Some(engine) = &engine {
+            return output::json(&json!({
+                "connections": rows, "engine": crate::engine::row(engine),
+            }));
+        }
         return output::json(&rows);
+    }
+    #[cfg(feature = "graphile-worker")]
+    if let Some(engine) = &engine {
+        output::print(&crate::engine::said(engine, host.now()))?;
     }
     if connections.is_empty() {
         return output::line("Nothing was ever connected.\n\nNext: `regentra connect`");

@@ -28,6 +28,11 @@ pub struct SyncArgs {
     #[arg(long, conflicts_with = "company")]
     organization: Option<String>,
 
+    /// Queues it for the processes of `regentra run --engine graphile-worker`, ahead of their schedule, instead of doing it here.
+    #[cfg(feature = "graphile-worker")]
+    #[arg(long, requires = "organization")]
+    queue: bool,
+
     /// This region alone.
     #[arg(long, alias = "base-url", value_parser = region, conflicts_with = "company")]
     region: Option<RegionKey>,
@@ -42,6 +47,10 @@ pub async fn run(args: SyncArgs, host: &HostArgs) -> anyhow::Result<()> {
     let portal = Portal::read(&host).await?;
     if let Some(wanted) = &args.organization {
         let mapping = portal.organization(wanted, args.region.as_ref())?;
+        #[cfg(feature = "graphile-worker")]
+        if args.queue {
+            return queue(&host, mapping).await;
+        }
         return one(&host, mapping).await;
     }
     let company = args
@@ -139,6 +148,29 @@ async fn one(host: &Host, mapping: &Mapping) -> anyhow::Result<()> {
         EventOutcome::Deferred => bail!("the request budget of its connection is spent; {again}"),
         _ => bail!("{name} was decided upon meanwhile, and nothing was written; {again}"),
     }
+}
+
+/// Has the engine's processes sync one organization.
+#[cfg(feature = "graphile-worker")]
+async fn queue(host: &Host, mapping: &Mapping) -> anyhow::Result<()> {
+    let request = RequestSync {
+        mapping: mapping.id,
+        actor: host.actor(),
+        event: host.request(),
+    };
+    let engine = crate::engine::connect().await?;
+    let queued =
+        regentra_sync_graphile_worker::request_sync(&host.integration, &engine, host.msp, request);
+    let event = queued.await?;
+    if host.json {
+        return output::json(&json!({
+            "mapping": mapping.id, "external_org_id": mapping.external_org_id, "event": event.id(), "outcome": "queued",
+        }));
+    }
+    output::line(format!(
+        "{} is queued\n\nNext: `regentra status`",
+        label(mapping)
+    ))
 }
 
 const fn error_of(outcome: EventOutcome) -> Option<ErrorKind> {
