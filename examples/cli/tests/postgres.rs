@@ -8,6 +8,8 @@
     reason = "a test panics where it fails, helpers included"
 )]
 
+#[cfg(feature = "graphile-worker")]
+mod engine_on_postgres;
 mod run_on_postgres;
 mod simulated;
 mod story_on_postgres;

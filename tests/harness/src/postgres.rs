@@ -50,6 +50,18 @@ cat >/dev/null
 "$0/pg_ctl" stop --pgdata "$folder/data" --mode immediate >/dev/null
 "#;
 
+/// Ends a server without a word to its clients, and starts it again after a while. The keeper stops the new one like the old one.
+const RESTART: &str = r#"
+set -eu
+programs=$0 folder=$1 down=$2
+shift 2
+"$programs/pg_ctl" stop --pgdata "$folder/data" --mode immediate >/dev/null
+sleep "$down"
+"$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c max_connections=200 -c shared_buffers=64MB "$@" \
+  >>"$folder/log" 2>&1 </dev/null &
+until "$programs/pg_isready" --quiet --host "$folder"; do sleep 0.05; done
+"#;
+
 /// What is written may be lost when the machine stops: no test is about that, and it is faster.
 const FORGETFUL: &[&str] = &[
     "--fsync=off",
@@ -60,6 +72,8 @@ const FORGETFUL: &[&str] = &[
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
+    programs: PathBuf,
+    settings: Vec<String>,
     folder: PathBuf,
     /// It stops when its standard input ends, which is when this process does.
     _keeper: Child,
@@ -67,18 +81,7 @@ pub struct Server {
 
 impl Server {
     fn start(programs: &Path, settings: &[&str]) -> Self {
-        // PostgreSQL refuses to run as root.
-        let is_root = Command::new("id")
-            .arg("-u")
-            .output()
-            .is_ok_and(|id| id.stdout.trim_ascii() == b"0");
-        let mut command = if is_root {
-            let mut command = Command::new("runuser");
-            command.args(["-u", "postgres", "--", "sh"]);
-            command
-        } else {
-            Command::new("sh")
-        };
+        let mut command = shell();
         let mut keeper = command
             .args(["-c", KEEPER])
             .arg(programs)
@@ -97,9 +100,27 @@ impl Server {
             "PostgreSQL is installed and did not start; its log stands above"
         );
         Self {
+            programs: programs.to_owned(),
+            settings: settings.iter().map(|text| (*text).to_owned()).collect(),
             folder: PathBuf::from(folder.trim()),
             _keeper: keeper,
         }
+    }
+
+    /// Stops it hard, for so many seconds, and starts it again: every connection of this test binary dies.
+    fn restart(&self, down: u32) {
+        let restarted = shell()
+            .args(["-c", RESTART])
+            .arg(&self.programs)
+            .arg(&self.folder)
+            .arg(down.to_string())
+            .args(&self.settings)
+            .current_dir("/")
+            .status();
+        assert!(
+            restarted.unwrap().success(),
+            "PostgreSQL did not start again"
+        );
     }
 
     /// A URL to a database of this server, as a role.
@@ -109,6 +130,20 @@ impl Server {
             self.folder.display()
         )
     }
+}
+
+/// A shell as a user that PostgreSQL runs as, which is not root.
+fn shell() -> Command {
+    let is_root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|id| id.stdout.trim_ascii() == b"0");
+    if !is_root {
+        return Command::new("sh");
+    }
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--", "sh"]);
+    command
 }
 
 /// The server of this test binary; `None`, said aloud, on a machine without PostgreSQL.
@@ -230,6 +265,12 @@ impl Database {
     pub fn logged(&self) -> String {
         let log = std::fs::read(self.server.folder.join("log")).unwrap();
         String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Stops the server hard, for so many seconds, and starts it again. Every connection of this test binary dies: no other test may run
+    /// beside one that does this.
+    pub fn restart_server(&self, down: u32) {
+        self.server.restart(down);
     }
 
     /// How many statements of the store wait for a lock.

@@ -156,7 +156,8 @@ pub async fn run(args: RunArgs, host: &HostArgs) -> anyhow::Result<()> {
         () = watch => bail!("stopped at once; what was not done is done by the next start"),
     };
     let Some(stopped) = stopped else {
-        journal.note("stopped; other processes of the engine go on");
+        let text = "stopped; other processes of the engine go on";
+        journal.write("stopped", text, json!({}));
         return Ok(());
     };
     journal.end(stopped)?;

@@ -204,6 +204,7 @@ async fn five_hundred_sweeps_survive_every_fault() {
         both_are_killed(&stage, engine).await;
         one_stands_still(&stage, engine).await;
         clocks_are_apart(&stage, engine).await;
+        the_database_goes_away(&stage, engine).await;
     }
     everything_is_sent_twice(&stage).await;
 }
@@ -251,6 +252,18 @@ async fn clocks_are_apart(stage: &Stage, engine: Engine) {
     stage.ends(&told, "clocks ten minutes apart").await;
 }
 
+async fn the_database_goes_away(stage: &Stage, engine: Engine) {
+    let mut told = Told::begin(stage, engine).await;
+    let mut workers = [told.worker(), told.worker()];
+    for percent in [20, 50] {
+        told.until(percent).await;
+        told.site.database.restart_server(3);
+        told.superuser = told.site.database.connect(SUPERUSER).await;
+    }
+    told.until_done(&mut workers).await;
+    stage.ends(&told, "the database stopped hard, twice").await;
+}
+
 async fn everything_is_sent_twice(stage: &Stage) {
     let mut told = Told::begin(stage, Engine::GraphileWorker).await;
     let pool = told.site.place.engine().await;
@@ -274,6 +287,47 @@ async fn everything_is_sent_twice(stage: &Stage) {
     stage
         .ends(&told, "everything sent again, three times")
         .await;
+}
+
+/// However many processes, all together keep the limit of the tenant, and still come to their end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_keep_the_budget_of_a_tenant_together() {
+    const MOST: usize = 40;
+    if !is_long() {
+        return;
+    }
+    let stage = Stage::new(60, 12).await;
+    for engine in [Engine::InProcess, Engine::GraphileWorker] {
+        let mut told = Told::begin(&stage, engine).await;
+        told.site.place.budget = Some(MOST);
+        let mut workers = [told.worker(), told.worker()];
+        told.until_done(&mut workers).await;
+        told.is_quiet().await;
+        let mut requests = stage.site.requests();
+        requests.sort();
+        let windows = requests.iter().enumerate().map(|(place, from)| {
+            // A request is stamped when it is sent, and comes a moment later.
+            let until = *from + time::Duration::milliseconds(9_500);
+            requests[place..]
+                .iter()
+                .take_while(|at| **at < until)
+                .count()
+        });
+        let most = windows.max().unwrap();
+        println!(
+            "{engine:?}: at most {most} of {MOST} requests in any ten seconds, of {}",
+            requests.len()
+        );
+        assert!(
+            most <= MOST,
+            "{engine:?}: {most} requests within ten seconds"
+        );
+        assert_same(
+            &stage.undisturbed,
+            &end_state(&told.site, 2).await,
+            "a budget",
+        );
+    }
 }
 
 /// What a person asked for begins within two seconds, however long the line is.
