@@ -179,14 +179,14 @@ async fn refuse_unfit(connection: &mut PgConnection, role: &str) -> Result<()> {
             "there is no such role for the workers: create it first",
         ));
     };
-    if row.try_get("is_owner")? {
-        return Err(Error::misconfigured(
-            "workers may not run as the owner: name another role",
-        ));
-    }
     if row.try_get("is_unbound")? {
         return Err(Error::misconfigured(
             "workers may not run as a superuser or with BYPASSRLS: name another role",
+        ));
+    }
+    if row.try_get("is_owner")? {
+        return Err(Error::misconfigured(
+            "workers may not run as the owner: name another role",
         ));
     }
     if row.try_get("may_read")? {

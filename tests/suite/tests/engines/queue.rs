@@ -22,7 +22,7 @@ pub(crate) fn others_like(event: &Event, count: usize) -> Vec<Event> {
     let Event::EvidenceSweep(like) = event else {
         panic!("{event:?} is no sweep of one customer");
     };
-    let id = |kind: u128, n: usize| Uuid::from_u128(kind << 64 | n as u128);
+    let id = |kind: u128, n: usize| Uuid::from_u128((kind << 64) | n as u128);
     let other = |n| {
         let mut sweep = like.clone();
         sweep.mapping_id = MappingId::from_uuid(id(0xaa, n));
@@ -74,6 +74,7 @@ impl Desk {
     fn builder(&self) -> Builder {
         GraphileWorker::builder(self.integration.clone(), self.engine.clone())
             .poll(std::time::Duration::from_millis(20))
+            .per_connection(8)
             .start_within(time::Duration::ZERO)
     }
 
@@ -86,7 +87,8 @@ impl Desk {
         let worker = builder.build().await.unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let runs = worker.clone();
-        let running = tokio::spawn(async move { runs.run(async { drop(stopped.await) }).await });
+        let running =
+            tokio::spawn(async move { runs.run(async move { drop(stopped.await) }).await });
         let began = std::time::Instant::now();
         let status = loop {
             let status = worker.status().await.unwrap();
@@ -176,16 +178,19 @@ async fn a_worker_that_starts_plans_the_newest_tick_alone_and_another_start_adds
         .await;
     // Four sweeps of the newest tick, and one sync of the connection.
     assert_eq!(swept(), 5);
-    let _ = desk.work_until(desk.builder(), is_over).await;
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    // Another start plans the same tick, and finds that all of it is done.
+    let began = std::time::Instant::now();
+    desk.work_until(desk.builder(), |_| began.elapsed().as_secs() >= 2)
+        .await;
     assert_eq!(desk.count(JOBS).await, 0);
+    assert_eq!(swept(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_cannot_be_read_are_kept_and_named_and_the_others_go_on() {
     let desk = Desk::new().await;
     let idle = desk.idle().await;
-    let events = desk.site.plan(&desk.integration, desk.site.tick()).await;
+    let events = desk.site.plan_now(&desk.integration).await;
     idle.enqueue(&events[..1]).await.unwrap();
     // A later version, an unknown kind, no event, and no object at all; the engine's own door lets anything in.
     desk.execute(
@@ -229,12 +234,12 @@ async fn events_that_cannot_be_read_are_kept_and_named_and_the_others_go_on() {
 async fn a_job_that_another_process_took_over_is_not_ended_by_the_one_that_lost_it() {
     let desk = Desk::new().await;
     let idle = desk.idle().await;
-    let events = desk.site.plan(&desk.integration, desk.site.tick()).await;
+    let events = desk.site.plan_now(&desk.integration).await;
     idle.enqueue(&events[..1]).await.unwrap();
     let worker = desk.builder().plans([]).build().await.unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let runs = worker.clone();
-    let running = tokio::spawn(async move { runs.run(async { drop(stopped.await) }).await });
+    let running = tokio::spawn(async move { runs.run(async move { drop(stopped.await) }).await });
     // While it runs, it belongs to another worker all at once.
     let began = std::time::Instant::now();
     loop {

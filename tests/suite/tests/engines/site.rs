@@ -22,7 +22,7 @@ use regentra_sync::{
     ninjaone_client::RateLimit,
     schedule::{Cadence, Event, PlanKind, Retry},
     seal::{KeyId, Keyring, MasterKey},
-    store::{CommitOutcome, MappingCommit, Store},
+    store::{CommitOutcome, MappingCommit, Mappings as _, Store},
 };
 use regentra_sync_postgres::PostgresStore;
 use serde::{Deserialize, Serialize};
@@ -253,6 +253,15 @@ impl Site {
         planned.unwrap()
     }
 
+    /// The events of the last tick, all to begin with it.
+    pub(crate) async fn plan_now(&self, integration: &Integration) -> Vec<Event> {
+        let mut events = self.plan(integration, self.tick()).await;
+        for event in &mut events {
+            event.start_within(time::Duration::ZERO);
+        }
+        events
+    }
+
     async fn furnish(
         &mut self,
         integration: &Integration,
@@ -285,12 +294,13 @@ impl Site {
         integration.discover(msp(), discover).await.unwrap();
         let credential = CredentialId::of(msp(), &region);
         let at = SystemClock.now() - time::Duration::hours(12);
-        let mappings = Store::mappings(store, msp(), credential).await;
-        for (place, mapping) in mappings.unwrap().iter().enumerate() {
+        let mappings = store.mappings(msp(), credential).await.unwrap();
+        for (place, mapping) in mappings.iter().enumerate() {
             let number = place % customers;
             let name = format!("Customer {number}");
             let company = CompanyId::of_name(msp(), &name);
-            let customer = ComplianceOrgId::from_uuid(Uuid::from_u128(0xc0 << 64 | number as u128));
+            let customer =
+                ComplianceOrgId::from_uuid(Uuid::from_u128((0xc0 << 64) | number as u128));
             let map = MappingCommit {
                 event: request(&format!("map {}", mapping.id)),
                 guard: mapping.guard(),
@@ -304,7 +314,7 @@ impl Site {
                 at,
                 audit: Vec::new(),
             };
-            let mapped = Store::commit_mapping(store, msp(), map).await.unwrap();
+            let mapped = store.commit_mapping(msp(), map).await.unwrap();
             assert_eq!(mapped, CommitOutcome::Committed);
             if place < customers {
                 let promote = Promote {

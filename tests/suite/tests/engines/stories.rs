@@ -2,15 +2,17 @@
 
 use std::{
     env,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use regentra_harness::postgres::SUPERUSER;
-use regentra_sync::RequestSync;
-use regentra_sync::model::{Actor, EventId};
+use regentra_sync::{
+    RequestSync,
+    model::{Actor, EventId},
+};
 use regentra_sync_graphile_worker::{self as graphile, GraphileWorker, Status};
-use sqlx::{Connection as _, PgConnection};
-use std::sync::Arc;
+use sqlx::PgConnection;
 
 use crate::{
     end_state::{EndState, assert_same, end_state},
@@ -57,7 +59,7 @@ impl Stage {
         println!("{engine:?}, {what}: {spent} requests, {more} more than undisturbed");
         assert_same(&self.undisturbed, &end_state(&told.site, 2).await, what);
         let mut superuser = told.site.database.connect(SUPERUSER).await;
-        let events = self.site.mappings.len() as i64;
+        let events = i64::try_from(self.site.mappings.len()).unwrap();
         let (signals, records, swept): (i64, i64, i64) = sqlx::query_as(
             "SELECT (SELECT count(*) FROM regentra_sync.signals), (SELECT count(*) FROM regentra_sync.evidence), \
              (SELECT count(*) FROM regentra_sync.customer_audit)",
@@ -276,7 +278,7 @@ async fn everything_is_sent_twice(stage: &Stage) {
         .build()
         .await
         .unwrap();
-    let events = told.site.plan(&integration, told.site.tick()).await;
+    let events = told.site.plan_now(&integration).await;
     let mut workers = [told.worker(), told.worker()];
     sender.enqueue(&events).await.unwrap();
     told.until(50).await;

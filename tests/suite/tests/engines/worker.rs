@@ -77,7 +77,7 @@ async fn a_worker_process() {
             let scheduler = Scheduler::new(integration)
                 .timetable([(PlanKind::EvidenceSweep, place.cadence())])
                 .per_connection(4);
-            scheduler.run_due(async { drop(stopped.await) }).await;
+            scheduler.run_due(async move { drop(stopped.await) }).await;
         }
         Engine::GraphileWorker => {
             let worker = GraphileWorker::builder(integration, place.engine().await)
@@ -88,7 +88,7 @@ async fn a_worker_process() {
                 .start_within(time::Duration::ZERO);
             let worker = worker.build().await.unwrap();
             println!("\nready");
-            worker.run(async { drop(stopped.await) }).await;
+            worker.run(async move { drop(stopped.await) }).await;
         }
     }
     // A thread that reads is not waited for.
