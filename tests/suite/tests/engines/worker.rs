@@ -154,12 +154,6 @@ impl Worker {
         );
     }
 
-    /// Asks it to stop, and waits until it has.
-    pub(crate) fn stop(&mut self) {
-        drop(self.child.stdin.take());
-        self.child.wait().unwrap();
-    }
-
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
