@@ -1,7 +1,9 @@
 //! The engine's schema, its roles, and what is refused before a worker begins.
 
 use graphile_worker::WorkerUtils;
-use graphile_worker_migrations::{MigrateError, sql::GRAPHILE_WORKER_MIGRATIONS};
+use graphile_worker_migrations::{
+    GraphileWorkerMigration, MigrateError, sql::GRAPHILE_WORKER_MIGRATIONS,
+};
 use sqlx::{
     AssertSqlSafe, Connection as _, PgConnection, PgPool, Row as _,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -14,9 +16,9 @@ use crate::{
 
 /// The version of the schema that this program works with: the last of the engine's migrations.
 fn newest() -> i32 {
-    let last = GRAPHILE_WORKER_MIGRATIONS.last();
-    let last = last.map_or(0, |last| last.migration_number());
-    i32::try_from(last).unwrap_or(i32::MAX)
+    let numbers = GRAPHILE_WORKER_MIGRATIONS.iter();
+    let last = numbers.map(GraphileWorkerMigration::migration_number).max();
+    i32::try_from(last.unwrap_or(0)).unwrap_or(i32::MAX)
 }
 
 enum Found {

@@ -27,7 +27,7 @@ use crate::{
 
 /// How long what could not be planned waits, times the failures so far.
 const PLAN_AGAIN: Duration = Duration::from_secs(15);
-const PLAN_AGAIN_LONGEST: Duration = Duration::from_secs(600);
+const PLAN_AGAIN_LONGEST: Duration = Duration::from_mins(10);
 
 /// How long a job waits whose connection has as many slots as it may.
 const NO_SLOT: Duration = Duration::from_secs(5);

@@ -155,7 +155,7 @@ impl GraphileWorker {
             per_connection: None,
             poll: Duration::from_millis(250),
             grace: Duration::from_secs(25),
-            dead_after: Duration::from_secs(120),
+            dead_after: Duration::from_mins(2),
             start_within: None,
         }
     }
@@ -258,7 +258,7 @@ impl GraphileWorker {
             .schema(SCHEMA)
             .poll_interval(self.poll)
             .listen_os_shutdown_signals(false)
-            .shutdown_signal(shutdown.map(|_| ()))
+            .shutdown_signal(shutdown)
             .shutdown_grace_period(self.grace)
             .shutdown_interrupted_job_retry_delay(Duration::ZERO)
             .worker_recovery(recovery)
