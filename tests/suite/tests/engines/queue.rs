@@ -1,4 +1,4 @@
-//! The queue of graphile_worker as the adapter keeps it.
+//! The queue of `graphile_worker` as the adapter keeps it.
 
 use std::sync::{
     Arc,

@@ -44,7 +44,7 @@ impl Observer for Tells {
     fn progress(&self, progress: &Progress) {
         match progress {
             Progress::EventStarted { event, attempt, .. } => {
-                println!("\nstarted {event} {attempt}")
+                println!("\nstarted {event} {attempt}");
             }
             Progress::EventFinished { event, outcome, .. } => {
                 println!("\nfinished {event} {}", outcome.as_str());
