@@ -35,7 +35,7 @@ fn pool(events: usize) -> anyhow::Result<Option<PgPool>> {
 ///
 /// # Errors
 /// When none is named.
-pub(crate) async fn connect() -> anyhow::Result<PgPool> {
+pub(crate) fn connect() -> anyhow::Result<PgPool> {
     match pool(1)? {
         Some(pool) => Ok(pool),
         None => bail!("{VARIABLE} does not name the engine's database, as the role of its workers"),

@@ -158,7 +158,7 @@ async fn queue(host: &Host, mapping: &Mapping) -> anyhow::Result<()> {
         actor: host.actor(),
         event: host.request(),
     };
-    let engine = crate::engine::connect().await?;
+    let engine = crate::engine::connect()?;
     let queued =
         regentra_sync_graphile_worker::request_sync(&host.integration, &engine, host.msp, request);
     let event = queued.await?;
