@@ -7,7 +7,7 @@ use std::sync::{
 
 use regentra_sync::{
     Integration, RequestSync,
-    host::{Observer, Progress},
+    host::{Progress, ProgressObserver},
     model::{Actor, ComplianceOrgId, EventId, MappingId},
     schedule::Event,
 };
@@ -38,7 +38,7 @@ pub(crate) fn others_like(event: &Event, count: usize) -> Vec<Event> {
 #[derive(Debug, Default)]
 struct Begun(AtomicUsize);
 
-impl Observer for Begun {
+impl ProgressObserver for Begun {
     fn progress(&self, progress: &Progress) {
         if matches!(progress, Progress::EventStarted { .. }) {
             self.0.fetch_add(1, Ordering::Relaxed);
@@ -57,7 +57,7 @@ impl Desk {
     async fn new() -> Self {
         let site = Site::new(4, 2, 8).await;
         let begun = Arc::new(Begun::default());
-        let observer: Arc<dyn Observer> = Arc::<Begun>::clone(&begun);
+        let observer: Arc<dyn ProgressObserver> = Arc::<Begun>::clone(&begun);
         let store = Arc::new(site.place.store().await);
         let integration = site
             .place

@@ -13,7 +13,7 @@ use regentra_harness::{
 };
 use regentra_sync::{
     Change, Configure, Connect, Discover, Integration, Promote,
-    host::{Clock, Observer, Policy, SystemClock},
+    host::{Clock, Policy, ProgressObserver, SystemClock},
     model::{
         Actor, CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId, MappingState,
         MspOrgId, PortalCompany, RegionKey, StrategyChoice,
@@ -89,7 +89,7 @@ impl Place {
         &self,
         store: Arc<dyn Store>,
         skew: time::Duration,
-        observer: Option<Arc<dyn Observer>>,
+        observer: Option<Arc<dyn ProgressObserver>>,
     ) -> Integration {
         let key = |byte| MasterKey::from_bytes([byte; 32]);
         let keyring = Arc::new(Keyring::new(KeyId::new("engines").unwrap(), key(1), key(9)));

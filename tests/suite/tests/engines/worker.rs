@@ -11,7 +11,7 @@ use std::{
 use regentra_harness::test_name;
 use regentra_sync::{
     Scheduler,
-    host::{Observer, Progress},
+    host::{Progress, ProgressObserver},
     schedule::PlanKind,
 };
 use regentra_sync_graphile_worker::GraphileWorker;
@@ -40,7 +40,7 @@ struct Orders {
 #[derive(Debug)]
 struct Tells;
 
-impl Observer for Tells {
+impl ProgressObserver for Tells {
     fn progress(&self, progress: &Progress) {
         match progress {
             Progress::EventStarted { event, attempt, .. } => {
