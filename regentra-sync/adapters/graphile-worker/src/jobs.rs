@@ -295,7 +295,7 @@ impl Held {
 
     /// Ends the job and puts in what comes next, both or neither, if this process holds it still.
     ///
-    /// The engine's own end deletes a job by its id alone, whoever holds it, and then leaves the key of the process that does locked.
+    /// The engine's own end deletes a job by its id alone, even one that another process holds by now, and leaves that process's key locked.
     /// So a job of ours is gone, together with its lock, before the engine ends it; and one that is lost is reported as failed, which the
     /// engine writes only where the job is still the worker's.
     pub(crate) async fn end(&self, pool: &PgPool, next: &Next) -> Result<Ended> {
