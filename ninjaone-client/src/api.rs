@@ -7,8 +7,7 @@
 
 use time::OffsetDateTime;
 
-use crate::DeviceFilter;
-use crate::request::Endpoint;
+use crate::{DeviceFilter, request::Endpoint};
 
 pub mod activities;
 pub mod alerts;
@@ -350,4 +349,8 @@ macro_rules! all {
     };
 }
 
-pub(crate) use {all, endpoint, group, methods, params};
+pub(crate) use all;
+pub(crate) use endpoint;
+pub(crate) use group;
+pub(crate) use methods;
+pub(crate) use params;

@@ -1,18 +1,17 @@
 //! Building a client.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
-use crate::client::Inner;
-use crate::limit::{BudgetKey, Lane, Limiter, RateLimit, SharedBudget, limiter_of};
-use crate::oauth::{Credentials, Rotation, TokenCache};
-use crate::paging::{Fences, LearnedOfReports, PageSizes};
-use crate::transport::ReqwestTransport;
-use crate::{BaseUrl, Client, ClientObserver, Error, RetryPolicy, Transport};
+use crate::{
+    BaseUrl, Client, ClientObserver, Error, RetryPolicy, Transport,
+    client::Inner,
+    limit::{BudgetKey, Lane, Limiter, RateLimit, SharedBudget, limiter_of},
+    oauth::{Credentials, Rotation, TokenCache},
+    paging::{Fences, LearnedOfReports, PageSizes},
+    transport::ReqwestTransport,
+};
 
 /// Builds a [`Client`]. Every setting has a sensible default.
 #[must_use = "call build()"]

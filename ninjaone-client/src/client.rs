@@ -1,10 +1,6 @@
 //! The client: one pipeline for every request.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{collections::BTreeMap, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -15,22 +11,27 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::builder::ClientBuilder;
-use crate::limit::{
-    BudgetError, BudgetGrant, BudgetKey, BudgetUse, Lane, Limiter, Permit, RateLimit, SharedBudget,
+use crate::{
+    BaseUrl, Error, ErrorKind, Transport,
+    builder::ClientBuilder,
+    clock,
+    limit::{
+        BudgetError, BudgetGrant, BudgetKey, BudgetUse, Lane, Limiter, Permit, RateLimit,
+        SharedBudget,
+    },
+    oauth::{Credentials, Rotation, TOKEN_PATH, Token, TokenAnswer, TokenCache},
+    observer::{ClientEvent, ClientObserver, WaitReason},
+    paging::{
+        Fence, Fences, LearnedOfReports, PageSizes, Pager, RawPage, Unreadable, Walk, read_page,
+        read_single,
+    },
+    request::{Endpoint, Paging, Request, is_dots},
+    response::{self, Failure, RequestKind},
+    retry::{Decision, Outcome, RetryPolicy},
+    retry_after,
+    transport::{LARGE, Large},
+    vendor_error::VendorError,
 };
-use crate::oauth::{Credentials, Rotation, TOKEN_PATH, Token, TokenAnswer, TokenCache};
-use crate::observer::{ClientEvent, ClientObserver, WaitReason};
-use crate::paging::{
-    Fence, Fences, LearnedOfReports, PageSizes, Pager, RawPage, Unreadable, Walk, read_page,
-    read_single,
-};
-use crate::request::{Endpoint, Paging, Request, is_dots};
-use crate::response::{self, Failure, RequestKind};
-use crate::retry::{Decision, Outcome, RetryPolicy};
-use crate::transport::{LARGE, Large};
-use crate::vendor_error::VendorError;
-use crate::{BaseUrl, Error, ErrorKind, Transport, clock, retry_after};
 
 /// Requests left below which the client warns.
 const FEW_REQUESTS: u64 = 100;

@@ -1,16 +1,20 @@
 //! The pipeline over a scripted transport, in simulated time.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
-use crate::organizations::OrganizationsParams;
-use crate::scripted::{Scripted, answer, parameter, token, with_token};
 use crate::{
     BudgetError, BudgetGrant, BudgetKey, Client, ClientEvent, ClientObserver, ErrorKind, Lane,
     RateLimit, RetryPolicy, SharedBudget, TransportError, TransportErrorKind, WaitReason,
+    organizations::OrganizationsParams,
+    scripted::{Scripted, answer, parameter, token, with_token},
 };
 
 async fn list(client: &Client) -> Result<usize, crate::Error> {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::client::Inner;
-use crate::limit::{BudgetKey, limiter_of};
-use crate::oauth::{Grant, Rotation, TokenCache};
-use crate::paging::{LearnedOfReports, PageSizes};
-use crate::response::RequestKind;
-use crate::{BaseUrl, Client, Error, ErrorKind, RetryPolicy};
+use crate::{
+    BaseUrl, Client, Error, ErrorKind, RetryPolicy,
+    client::Inner,
+    limit::{BudgetKey, limiter_of},
+    oauth::{Grant, Rotation, TokenCache},
+    paging::{LearnedOfReports, PageSizes},
+    response::RequestKind,
+};
 
 /// What [`Client::diagnose`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,8 +129,10 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::scripted::{Answer, answer, token};
-    use crate::{Credentials, Region, TransportError, TransportErrorKind};
+    use crate::{
+        Credentials, Region, TransportError, TransportErrorKind,
+        scripted::{Answer, answer, token},
+    };
 
     /// Knows the client at one host, and cannot be reached at another.
     #[derive(Debug)]

@@ -1,9 +1,6 @@
 //! The one error of this crate.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 /// What went wrong, named by what the caller does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,15 +4,12 @@
 //! [`crate::repair`] hands it over as a sequence of one attempt instead: if the attempt fails, that field is given up, and no
 //! other.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::meter;
-use crate::timestamp::PRECISE_NUMBER;
+use crate::{meter, timestamp::PRECISE_NUMBER};
 
 /// The name under which a model asks for its object.
 pub(crate) const MODEL: &str = "$ninjaone_client::model";

@@ -4,8 +4,10 @@ use std::fmt;
 
 use time::Date;
 
-use crate::models::{ApprovalStatus, NodeClass};
-use crate::{DeviceId, GroupId, LocationId, OrganizationId, RoleId};
+use crate::{
+    DeviceId, GroupId, LocationId, OrganizationId, RoleId,
+    models::{ApprovalStatus, NodeClass},
+};
 
 /// Which devices a list or a report is about.
 ///
@@ -197,8 +199,9 @@ fn words<T: fmt::Display>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use time::macros::date;
+
+    use super::*;
 
     #[test]
     fn the_vendors_grammar() {

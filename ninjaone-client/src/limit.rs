@@ -6,9 +6,8 @@ mod registry;
 mod shared;
 mod window;
 
+pub(crate) use limiter::Permit;
 pub use limiter::{BudgetUse, Limiter};
 pub use policy::{Lane, RateLimit};
-pub use shared::{BudgetError, BudgetGrant, BudgetKey, SharedBudget};
-
-pub(crate) use limiter::Permit;
 pub(crate) use registry::limiter_of;
+pub use shared::{BudgetError, BudgetGrant, BudgetKey, SharedBudget};

@@ -16,13 +16,12 @@ mod token;
 mod token_request;
 
 pub use authorization::{Authorization, AuthorizationCode, PendingAuthorization};
-pub use credentials::Credentials;
-pub use scope::{Scope, Scopes};
-pub use store::{MemoryTokenStore, RefreshToken, TokenStore, TokenStoreError};
-
 pub(crate) use cache::TokenCache;
+pub use credentials::Credentials;
 pub(crate) use credentials::Grant;
 pub(crate) use rotation::Rotation;
+pub use scope::{Scope, Scopes};
+pub use store::{MemoryTokenStore, RefreshToken, TokenStore, TokenStoreError};
 pub(crate) use token::{Token, TokenAnswer};
 
 /// Where tokens are asked for. `/oauth/token` works too, and vanished twice on one region in 2024.

@@ -6,8 +6,10 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::forward_to_deserialize_any;
+use serde::{
+    de::{Deserializer, MapAccess, Visitor},
+    forward_to_deserialize_any,
+};
 
 use crate::field::MODEL;
 

@@ -1,7 +1,6 @@
 //! A hook for metrics and progress.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::ErrorKind;
 

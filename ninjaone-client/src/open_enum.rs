@@ -183,7 +183,8 @@ macro_rules! code {
     };
 }
 
-pub(crate) use {code, open_enum};
+pub(crate) use code;
+pub(crate) use open_enum;
 
 /// What [`WordVisitor`] can build: anything made from a word.
 pub(crate) trait Vocabulary: for<'a> From<&'a str> + From<String> {}
@@ -227,8 +228,10 @@ fn check_letters<E: serde::de::Error>(word: &str) -> Result<(), E> {
 mod tests {
     use bytes::Bytes;
 
-    use crate::models::{Device, NodeClass, PatchStatus};
-    use crate::paging::{Fences, read_page};
+    use crate::{
+        models::{Device, NodeClass, PatchStatus},
+        paging::{Fences, read_page},
+    };
 
     #[test]
     fn unknown_words_survive_a_round_trip() {

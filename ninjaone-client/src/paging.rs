@@ -11,10 +11,9 @@ mod stream;
 mod tests;
 mod walk;
 
-pub use decode::{MalformedRow, RepairedField};
-pub use pager::{Collected, Completeness, Page, Pager};
-
 pub(crate) use decode::{Fence, Fences, RawPage, Unreadable, read_page, read_single};
+pub use decode::{MalformedRow, RepairedField};
 pub(crate) use learned::LearnedOfReports;
 pub(crate) use page_size::PageSizes;
+pub use pager::{Collected, Completeness, Page, Pager};
 pub(crate) use walk::{Walk, Wanted};

@@ -1,12 +1,10 @@
 //! Where a tenant lives: NinjaOne's regions, branded hosts, and any other https address.
 
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use url::{Host, Url};
 
-use crate::Error;
-use crate::pasted::trim_pasted;
+use crate::{Error, pasted::trim_pasted};
 
 /// A region of NinjaOne. A tenant lives in exactly one; its credentials are unknown in all others.
 ///

@@ -6,13 +6,19 @@
 
 use std::cell::{Cell, RefCell};
 
-use serde::de::value::{MapAccessDeserializer, SeqDeserializer};
-use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
-use serde::forward_to_deserialize_any;
+use serde::{
+    de::{
+        self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor,
+        value::{MapAccessDeserializer, SeqDeserializer},
+    },
+    forward_to_deserialize_any,
+};
 
-use crate::field::MODEL;
-use crate::tree::{Entry, Node, Text};
-use crate::unreadable::KEY;
+use crate::{
+    field::MODEL,
+    tree::{Entry, Node, Text},
+    unreadable::KEY,
+};
 
 /// A value could not be read. It says nothing more: texts of errors may quote what they are about.
 #[derive(Debug)]

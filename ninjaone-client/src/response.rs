@@ -1,17 +1,19 @@
 //! From an HTTP answer to its body, or to an error that says what to do.
 
-use std::borrow::Cow;
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Response, StatusCode, header};
 
-use crate::error::SizeHint;
-use crate::paging::{Fence, Unreadable};
-use crate::retry::Outcome;
-use crate::transport::{TransportError, TransportErrorKind};
-use crate::vendor_error::{VendorError, identifier};
-use crate::{Error, ErrorKind, clock, retry_after};
+use crate::{
+    Error, ErrorKind, clock,
+    error::SizeHint,
+    paging::{Fence, Unreadable},
+    retry::Outcome,
+    retry_after,
+    transport::{TransportError, TransportErrorKind},
+    vendor_error::{VendorError, identifier},
+};
 
 /// What was asked: the same status means different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -110,8 +110,9 @@ pub(crate) enum Decision {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     const AGAIN: Outcome = Outcome::Again { retry_after: None };
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 /// Reads a `Retry-After`: seconds (decimals tolerated), or an HTTP date counted from `now`.
 ///
@@ -55,9 +54,10 @@ pub(crate) fn http_date(value: &str) -> Option<OffsetDateTime> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
     use time::macros::datetime;
+
+    use super::*;
 
     const NOW: OffsetDateTime = datetime!(1994-11-06 08:49:07 UTC);
 

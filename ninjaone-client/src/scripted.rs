@@ -1,15 +1,18 @@
 //! A transport that plays a script, so that time can be simulated.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::time::Instant;
 
-use crate::limit::Limiter;
-use crate::{Client, ClientBuilder, Credentials, Region, Transport, TransportError};
+use crate::{
+    Client, ClientBuilder, Credentials, Region, Transport, TransportError, limit::Limiter,
+};
 
 pub(crate) type Answer = Result<Response<Bytes>, TransportError>;
 

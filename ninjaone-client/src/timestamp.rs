@@ -1,9 +1,10 @@
 //! The one parser of NinjaOne's times.
 
-use serde::de::{Deserialize, Deserializer, Visitor};
-use serde::ser::{Serialize, Serializer};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use serde::{
+    de::{Deserialize, Deserializer, Visitor},
+    ser::{Serialize, Serializer},
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Numbers from here on are milliseconds: as seconds they would lie beyond the year 5000.
 const MILLISECONDS_FROM: f64 = 1e11;
@@ -190,9 +191,10 @@ impl Serialize for Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
     use time::macros::datetime;
+
+    use super::*;
 
     fn read(json: &str) -> Timestamp {
         serde_json::from_str(json).unwrap()

@@ -1,17 +1,18 @@
 //! The seam between the client's policies and the network.
 
-use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::region::LOCALHOST;
-use crate::{BaseUrl, Error};
+use crate::{BaseUrl, Error, region::LOCALHOST};
 
 /// Sends one HTTP request and reads the whole answer. Everything above it (limits, token, retries, paging) is the
 /// client's.

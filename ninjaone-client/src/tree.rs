@@ -1,8 +1,7 @@
 //! JSON as a tree that tolerates what `serde_json` refuses: half a surrogate pair, a key twice, a number out of every range,
 //! nesting without end. It is made only for what did not decode otherwise.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde_json::value::RawValue;
 
@@ -330,9 +329,10 @@ fn latest(entries: Vec<Entry<'_>>) -> Vec<Entry<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
     use serde_json::Value;
+
+    use super::*;
 
     fn plain(node: &Node<'_>) -> Value {
         match node {

@@ -2,8 +2,7 @@
 //!
 //! Free text is never kept: it may quote what was asked or found. Words are kept when they look like a code.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -200,8 +199,9 @@ pub(crate) fn identifier(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn read(body: &str) -> VendorError {
         VendorError::read(body.as_bytes())

@@ -2,17 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test, helpers included")]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ninjaone_client::devices::DevicesParams;
-use ninjaone_client::models::Device;
 use ninjaone_client::{
     Client, ClientBuilder, Credentials, Error, ErrorKind, RateLimit, Region, Transport,
-    TransportError,
+    TransportError, devices::DevicesParams, models::Device,
 };
 use peak_alloc::PeakAlloc;
 use serde_json::Value;

@@ -9,11 +9,14 @@
 
 use std::time::Duration;
 
-use ninjaone_client::devices::DevicesParams;
-use ninjaone_client::models::Device;
-use ninjaone_client::{BaseUrl, Client, Credentials, Error, Page, Pager, RateLimit};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use ninjaone_client::{
+    BaseUrl, Client, Credentials, Error, Page, Pager, RateLimit, devices::DevicesParams,
+    models::Device,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 
 /// A device with a name of six mebibytes, and none after it.
 async fn answer(mut stream: TcpStream) -> std::io::Result<()> {

@@ -2,15 +2,15 @@
 //!
 //! Processor time is a process's: this is one test in a binary of its own.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use cpu_time::ProcessTime;
-use ninjaone_client::devices::DevicesParams;
-use ninjaone_client::queries::VolumesParams;
-use ninjaone_client::{Client, Credentials, Error, RateLimit, Region, Transport, TransportError};
+use ninjaone_client::{
+    Client, Credentials, Error, RateLimit, Region, Transport, TransportError,
+    devices::DevicesParams, queries::VolumesParams,
+};
 
 /// What one page may take, in any build. It took minutes when every row was compared with every row before it.
 const MOST: Duration = Duration::from_millis(500);

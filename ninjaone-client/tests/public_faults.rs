@@ -6,21 +6,23 @@
     reason = "a test, helpers included"
 )]
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ninjaone_client::activities::ActivitiesParams;
-use ninjaone_client::backup::BackupJobsParams;
-use ninjaone_client::device::DeviceActivitiesParams;
-use ninjaone_client::devices::DevicesParams;
-use ninjaone_client::models::{ActivityStatus, ActivityType, BackupJobStatus, NodeClass};
-use ninjaone_client::organizations::OrganizationsParams;
-use ninjaone_client::queries::{OsPatchesParams, VolumesParams};
 use ninjaone_client::{
     Client, Credentials, DeviceFilter, DeviceId, ErrorKind, OrganizationId, RateLimit, Region,
     RetryPolicy, Scope, Scopes, Transport, TransportError,
+    activities::ActivitiesParams,
+    backup::BackupJobsParams,
+    device::DeviceActivitiesParams,
+    devices::DevicesParams,
+    models::{ActivityStatus, ActivityType, BackupJobStatus, NodeClass},
+    organizations::OrganizationsParams,
+    queries::{OsPatchesParams, VolumesParams},
 };
 use serde_json::json;
 

@@ -6,8 +6,7 @@
     reason = "a test, helpers included"
 )]
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::Value;
 

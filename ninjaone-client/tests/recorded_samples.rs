@@ -5,27 +5,29 @@
 
 #![expect(clippy::unwrap_used, reason = "a test, helpers included")]
 
-use std::collections::VecDeque;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ninjaone_client::activities::ActivitiesParams;
-use ninjaone_client::device::DeviceActivitiesParams;
-use ninjaone_client::devices::DevicesParams;
-use ninjaone_client::models::{
-    ConversionStatus, DeviceType, HealthStatus, InstallStatus, NodeClass,
-};
-use ninjaone_client::organizations::OrganizationsParams;
-use ninjaone_client::queries::{
-    AntivirusStatusParams, DeviceHealthParams, OsPatchInstallsParams, OsPatchesParams,
-    VolumesParams,
-};
 use ninjaone_client::{
     Client, Collected, Credentials, Error, ErrorKind, Pager, RateLimit, Region, RetryPolicy,
     Transport, TransportError,
+    activities::ActivitiesParams,
+    device::DeviceActivitiesParams,
+    devices::DevicesParams,
+    models::{ConversionStatus, DeviceType, HealthStatus, InstallStatus, NodeClass},
+    organizations::OrganizationsParams,
+    queries::{
+        AntivirusStatusParams, DeviceHealthParams, OsPatchInstallsParams, OsPatchesParams,
+        VolumesParams,
+    },
 };
 use serde::de::DeserializeOwned;
 

@@ -12,20 +12,20 @@
     reason = "a test, helpers and tables included"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use ninjaone_client::models::*;
 use ninjaone_client::{
     Client, Credentials, Error, Pager, RateLimit, Region, Transport, TransportError, activities,
-    alerts, backup, custom_fields, device, devices, endpoints, jobs, locations, organizations,
-    queries, roles, users,
+    alerts, backup, custom_fields, device, devices, endpoints, jobs, locations, models::*,
+    organizations, queries, roles, users,
 };
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 #[derive(Deserialize)]

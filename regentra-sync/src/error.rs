@@ -2,13 +2,12 @@
 
 use std::{borrow::Cow, fmt};
 
+pub use crate::model::error_kind::ErrorKind;
 use crate::{
     model::{SettingsError, UnknownRegion, UnreadableSetting},
     seal::SealError,
     store::StoreError,
 };
-
-pub use crate::model::error_kind::ErrorKind;
 
 /// An error of a use case: opaque, with [`kind`](Self::kind) for decisions and `Display` for people.
 ///

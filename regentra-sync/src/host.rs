@@ -5,10 +5,9 @@ mod clock;
 mod policy;
 mod progress;
 
-pub(crate) use self::policy::is_elsewhere;
-
 #[cfg(feature = "time-stamps")]
 pub use self::anchor_sink::{TimeStampTransport, TimeStamps, verify_imprint};
+pub(crate) use self::policy::is_elsewhere;
 pub use self::{
     anchor_sink::{Anchor, AnchorSink, FileSink, SinkError, SinkErrorKind},
     clock::{Clock, ManualClock, StoreClock, SystemClock, to_micros},

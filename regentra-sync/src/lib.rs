@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
-pub use {ninjaone_client, regentra_evidence};
+pub use ninjaone_client;
+pub use regentra_evidence;
 
 mod error;
 mod hex;

@@ -28,12 +28,9 @@ mod sweep_strategy;
 mod tenant;
 mod ticket;
 
-pub(crate) use self::{ahead::present, id::derive, name::confusable_name};
-
 /// NinjaOne's own ids, which mean something only together with a credential.
 pub use ninjaone_client::{DeviceId, OrganizationId};
 
-pub(crate) use self::budget::BUDGET_LOW_PERCENT;
 pub use self::{
     adopted_frameworks::{AdoptedFrameworks, StoredFrameworks},
     ahead::{CLOCK_TOLERANCE, is_ahead},
@@ -84,4 +81,7 @@ pub use self::{
         NoteReason, OutboxAction, OutboxId, OutboxRow, SignalKey, Ticket, TicketId, TicketState,
         TicketTick,
     },
+};
+pub(crate) use self::{
+    ahead::present, budget::BUDGET_LOW_PERCENT, id::derive, name::confusable_name,
 };

@@ -7,12 +7,14 @@ mod sweep_strategy;
 mod sync_plan;
 mod ticket_plan;
 
-pub(crate) use self::known_runs::KnownRuns;
-pub(crate) use self::sweep_strategy::{FEW_CUSTOMERS, Known, StrategyPlan, strategy_plan};
 pub use self::{
     identity::{Ambiguity, Matches, SharedSerials, entra_key, host_key, match_assets, serial_key},
     reconcile::{ambiguities, reconcile},
     sweep_strategy::{GROUP_DEVICES, GROUP_ORGANIZATIONS},
     sync_plan::{SyncPlan, SyncTarget, sync_plan},
     ticket_plan::{Sweep, TicketPlan, ticket_plan},
+};
+pub(crate) use self::{
+    known_runs::KnownRuns,
+    sweep_strategy::{FEW_CUSTOMERS, Known, StrategyPlan, strategy_plan},
 };

@@ -6,8 +6,6 @@ mod outcome;
 mod plan;
 mod retry;
 
-pub(crate) use self::{cadence::spread, retry::Attempt};
-
 pub use self::{
     cadence::Cadence,
     event::{
@@ -18,3 +16,4 @@ pub use self::{
     plan::{PlanCursor, PlanPage},
     retry::Retry,
 };
+pub(crate) use self::{cadence::spread, retry::Attempt};

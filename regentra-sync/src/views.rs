@@ -24,13 +24,6 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use crate::{
-    host::{Clock, Policy, SystemClock},
-    store::Store,
-};
-
-pub(crate) use self::connection_status::strategy_of;
-pub(crate) use self::diagnose::Acting;
 pub use self::{
     asset_doubts::{AssetDoubt, Doubt, DoubtCounts},
     card::Card,
@@ -45,6 +38,11 @@ pub use self::{
     requirements::Requirement,
     settings::SettingsOfConnection,
     setup_steps::{SetupStep, setup_steps},
+};
+pub(crate) use self::{connection_status::strategy_of, diagnose::Acting};
+use crate::{
+    host::{Clock, Policy, SystemClock},
+    store::Store,
 };
 
 /// Every read of a host, over its store: no key, no NinjaOne. A cheap clone; clones share the store.

@@ -1,7 +1,6 @@
 //! The commands of `regentra`, one a file.
 
 use clap::Subcommand;
-
 use regentra_sync::model::RegionKey;
 
 use crate::host::HostArgs;

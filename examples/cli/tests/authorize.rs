@@ -7,8 +7,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::simulated::{NOW, Person, Run, mixed};
 use ninjaone_simulator::Request;
+
+use crate::simulated::{NOW, Person, Run, mixed};
 
 const REDIRECT: &str = "http://127.0.0.1:8765/back";
 

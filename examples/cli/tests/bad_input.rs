@@ -7,8 +7,9 @@
 
 use std::{fs, path::Path};
 
-use crate::simulated::{Person, Run, mixed};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use crate::simulated::{Person, Run, mixed};
 
 /// A person who is connected and has mapped two organizations.
 async fn connected() -> Person {

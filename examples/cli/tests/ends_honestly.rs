@@ -8,8 +8,6 @@
 
 use std::process::{Command, Stdio};
 
-use crate::simulated::{Person, Run, mixed};
-use crate::story::MSP;
 use regentra_sync::{
     host::{ManualClock, StoreClock},
     model::{ComplianceOrgId, LeaseKey, MspOrgId, WorkerId},
@@ -17,6 +15,11 @@ use regentra_sync::{
 };
 use regentra_sync_sqlite::SqliteStore;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    simulated::{Person, Run, mixed},
+    story::MSP,
+};
 
 /// A person with two promoted customers, and the compliance organizations of both.
 async fn promoted() -> (Person, Vec<ComplianceOrgId>) {

@@ -7,10 +7,11 @@
 
 use std::fs;
 
-use crate::simulated::{self, Person, mixed};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use crate::simulated::{self, Person, mixed};
 
 /// A person with a promoted customer of two organizations that was swept three times, and one of another.
 async fn swept() -> Person {

@@ -5,10 +5,11 @@
     reason = "a test fails by panicking"
 )]
 
-use crate::simulated::{self, Person, Run, mixed};
 use ninjaone_simulator::{Tenant, TenantBuilder};
 use regentra_sync::model::is_invisible;
 use serde_json::{Value, json};
+
+use crate::simulated::{self, Person, Run, mixed};
 
 const HOSTILE: [&str; 12] = [
     "\u{1b}[31mRed\u{1b}[0m",

@@ -9,12 +9,13 @@
 
 use std::time::Duration;
 
+use ninjaone_simulator::Fault;
+use serde_json::Value;
+
 use crate::simulated::{
     Person, mixed,
     running::{self, Running, promoted, signals},
 };
-use ninjaone_simulator::Fault;
-use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_syncs_and_sweeps_until_it_is_told_to_stop() {

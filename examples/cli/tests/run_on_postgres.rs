@@ -12,13 +12,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ninjaone_simulator::Fault;
+use regentra_harness::postgres::{self, Database, STORE, SUPERUSER};
+use serde_json::Value;
+
 use crate::simulated::{
     Person, mixed,
     running::{self, Running, done, promoted},
 };
-use ninjaone_simulator::Fault;
-use regentra_harness::postgres::{self, Database, STORE, SUPERUSER};
-use serde_json::Value;
 
 /// What NinjaOne allows within a minute, less the tenth that sweeps leave free.
 const A_MINUTE: i64 = 180;

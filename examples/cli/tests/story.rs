@@ -5,13 +5,14 @@
     reason = "a test fails by panicking"
 )]
 
-use crate::simulated::{Person, mixed};
 use regentra_sync::{
     model::{Asset, AssetStatus, MspOrgId},
     store::{AssetFilter, Assets as _},
 };
 use regentra_sync_sqlite::SqliteStore;
 use serde_json::Value;
+
+use crate::simulated::{Person, mixed};
 
 pub(crate) const MSP: &str = "0192f0c1-0000-7000-8000-000000000001";
 

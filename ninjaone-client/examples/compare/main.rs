@@ -13,11 +13,11 @@ mod plain;
 
 use std::time::Instant;
 
-use ninjaone_client::devices::DevicesParams;
-use ninjaone_client::queries::VolumesParams;
-use ninjaone_client::{BaseUrl, Client, Credentials, DeviceId, RateLimit};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use ninjaone_client::{
+    BaseUrl, Client, Credentials, DeviceId, RateLimit, devices::DevicesParams,
+    queries::VolumesParams,
+};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 type Failure = Box<dyn std::error::Error>;

@@ -3,9 +3,11 @@
 use time::OffsetDateTime;
 
 use super::{OneOf, all, endpoint, group, params};
-use crate::models::{Activity, ActivityClass, ActivityStatus, ActivityType};
-use crate::paging::{Pager, Walk, Wanted};
-use crate::{ActivityId, DeviceFilter};
+use crate::{
+    ActivityId, DeviceFilter,
+    models::{Activity, ActivityClass, ActivityStatus, ActivityType},
+    paging::{Pager, Walk, Wanted},
+};
 
 group! {
     /// The activity log: what happened, newest first.

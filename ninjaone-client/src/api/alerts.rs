@@ -1,9 +1,11 @@
 //! Alerts of all devices.
 
 use super::{all, endpoint, group, params};
-use crate::DeviceFilter;
-use crate::models::{Alert, SourceType};
-use crate::paging::{Pager, Walk};
+use crate::{
+    DeviceFilter,
+    models::{Alert, SourceType},
+    paging::{Pager, Walk},
+};
 
 group! {
     /// Alerts: conditions that have triggered and were not reset.

@@ -1,13 +1,14 @@
 //! Backup jobs.
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{OneOf, Parameter, all, endpoint, group, params};
-use crate::DeviceFilter;
-use crate::models::{BackupJob, BackupJobStatus, BackupPlanType, DeviceInclusion};
-use crate::paging::{Pager, Walk};
-use crate::request::{Endpoint, Request};
+use crate::{
+    DeviceFilter,
+    models::{BackupJob, BackupJobStatus, BackupPlanType, DeviceInclusion},
+    paging::{Pager, Walk},
+    request::{Endpoint, Request},
+};
 
 group! {
     /// Backup jobs and integrity checks. Sizes of backups are a report: [`Queries::backup_usage`](crate::queries::Queries::backup_usage).

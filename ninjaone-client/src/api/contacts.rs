@@ -1,8 +1,7 @@
 //! Contacts.
 
 use super::{all, group, methods};
-use crate::ContactId;
-use crate::models::Contact;
+use crate::{ContactId, models::Contact};
 
 group! {
     /// Contacts at the customers.

@@ -1,8 +1,10 @@
 //! Definitions of custom fields.
 
 use super::{Names, all, endpoint, group, methods, params};
-use crate::models::CustomFieldDefinition;
-use crate::paging::{Pager, Walk};
+use crate::{
+    models::CustomFieldDefinition,
+    paging::{Pager, Walk},
+};
 
 group! {
     /// Definitions of custom fields. Their values are reports (`queries`) or parts of an entity.

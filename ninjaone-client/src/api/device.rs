@@ -2,17 +2,23 @@
 
 use time::OffsetDateTime;
 
-use super::activities::{MOST_NOT_ASKED_FOR, is_asked_for};
-use super::devices::Devices;
-use super::{OneOf, all, endpoint, methods, params};
-use crate::models::{
-    Activity, ActivityStatus, ActivityType, Alert, CustomFieldValues, Device, DeviceLink, Disk,
-    Job, LoggedOnUser, NetworkInterface, OsPatch, PatchImpact, PatchSeverity, PatchStatus,
-    PatchType, PolicyOverrides, Processor, ServiceState, Software, SoftwarePatch, Volume,
-    WindowsService,
+use super::{
+    OneOf,
+    activities::{MOST_NOT_ASKED_FOR, is_asked_for},
+    all,
+    devices::Devices,
+    endpoint, methods, params,
 };
-use crate::paging::{Pager, Walk, Wanted};
-use crate::{ActivityId, DeviceId, Error};
+use crate::{
+    ActivityId, DeviceId, Error,
+    models::{
+        Activity, ActivityStatus, ActivityType, Alert, CustomFieldValues, Device, DeviceLink, Disk,
+        Job, LoggedOnUser, NetworkInterface, OsPatch, PatchImpact, PatchSeverity, PatchStatus,
+        PatchType, PolicyOverrides, Processor, ServiceState, Software, SoftwarePatch, Volume,
+        WindowsService,
+    },
+    paging::{Pager, Walk, Wanted},
+};
 
 methods! {
     Devices {

@@ -1,10 +1,12 @@
 //! Lists of devices. What can be asked about one device is in [`device`](super::device).
 
 use super::{all, endpoint, group, params};
-use crate::models::{Device, DeviceSearchResults};
-use crate::paging::{Pager, Walk};
-use crate::request::{Endpoint, Request};
-use crate::{DeviceFilter, DeviceId, Error};
+use crate::{
+    DeviceFilter, DeviceId, Error,
+    models::{Device, DeviceSearchResults},
+    paging::{Pager, Walk},
+    request::{Endpoint, Request},
+};
 
 group! {
     /// Devices: lists of all of them, and everything about one.

@@ -1,8 +1,7 @@
 //! Groups of devices.
 
 use super::{all, group, methods};
-use crate::models::Group;
-use crate::{DeviceId, GroupId};
+use crate::{DeviceId, GroupId, models::Group};
 
 group! {
     /// Groups: saved searches for devices.

@@ -1,9 +1,11 @@
 //! Jobs of all devices.
 
 use super::{all, endpoint, group, params};
-use crate::DeviceFilter;
-use crate::models::{ActivityType, Job};
-use crate::paging::{Pager, Walk};
+use crate::{
+    DeviceFilter,
+    models::{ActivityType, Job},
+    paging::{Pager, Walk},
+};
 
 group! {
     /// Jobs: what runs on devices at this moment.

@@ -1,9 +1,11 @@
 //! Locations of all organizations. Those of one organization are in its group.
 
 use super::{all, endpoint, group, params};
-use crate::LocationId;
-use crate::models::Location;
-use crate::paging::{Pager, Walk};
+use crate::{
+    LocationId,
+    models::Location,
+    paging::{Pager, Walk},
+};
 
 group! {
     /// Locations of all organizations. Those of one are in [`Organizations`](crate::organizations::Organizations).

@@ -3,13 +3,15 @@
 use serde::de::DeserializeOwned;
 
 use super::{all, endpoint, group, methods, params};
-use crate::models::{
-    CustomFieldValues, Device, Location, LocationBackupUsage, Organization, OrganizationDetailed,
-    User,
+use crate::{
+    DeviceId, Error, LocationId, OrganizationId,
+    models::{
+        CustomFieldValues, Device, Location, LocationBackupUsage, Organization,
+        OrganizationDetailed, User,
+    },
+    paging::{Pager, Walk},
+    request::{Endpoint, Request},
 };
-use crate::paging::{Pager, Walk};
-use crate::request::{Endpoint, Request};
-use crate::{DeviceId, Error, LocationId, OrganizationId};
 
 group! {
     /// Organizations: the MSP's customers, with their locations, users and settings.

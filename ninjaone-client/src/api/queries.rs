@@ -7,15 +7,18 @@
 use time::OffsetDateTime;
 
 use super::{Names, all, endpoint, group, params};
-use crate::DeviceFilter;
-use crate::models::{
-    AntivirusStatus, AntivirusThreat, ComputerSystem, Device, DeviceCustomFields,
-    DeviceCustomFieldsDetailed, DeviceHealth, Disk, HealthStatus, LoggedOnUser, NetworkInterface,
-    OperatingSystem, OsPatch, PatchImpact, PatchSeverity, PatchStatus, PatchType, PolicyOverrides,
-    Processor, ProductState, RaidController, RaidDrive, ScopedCustomFields,
-    ScopedCustomFieldsDetailed, ServiceState, Software, SoftwarePatch, Volume, WindowsService,
+use crate::{
+    DeviceFilter,
+    models::{
+        AntivirusStatus, AntivirusThreat, ComputerSystem, Device, DeviceCustomFields,
+        DeviceCustomFieldsDetailed, DeviceHealth, Disk, HealthStatus, LoggedOnUser,
+        NetworkInterface, OperatingSystem, OsPatch, PatchImpact, PatchSeverity, PatchStatus,
+        PatchType, PolicyOverrides, Processor, ProductState, RaidController, RaidDrive,
+        ScopedCustomFields, ScopedCustomFieldsDetailed, ServiceState, Software, SoftwarePatch,
+        Volume, WindowsService,
+    },
+    paging::{Pager, Walk},
 };
-use crate::paging::{Pager, Walk};
 
 group! {
     /// Reports over the whole fleet.

@@ -1,8 +1,10 @@
 //! Device roles.
 
 use super::{all, endpoint, group, methods, params};
-use crate::models::{NodeRole, Role};
-use crate::paging::{Pager, Walk};
+use crate::{
+    models::{NodeRole, Role},
+    paging::{Pager, Walk},
+};
 
 group! {
     /// Device roles.

@@ -1,8 +1,10 @@
 //! Software products and licences. Installed software is a report and part of a device.
 
 use super::{all, group, methods};
-use crate::LicenseId;
-use crate::models::{LicenseAssignment, SoftwareLicense, SoftwareProduct};
+use crate::{
+    LicenseId,
+    models::{LicenseAssignment, SoftwareLicense, SoftwareProduct},
+};
 
 group! {
     /// Software products that NinjaOne can patch, and licences. Installed software is a report

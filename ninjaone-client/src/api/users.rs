@@ -1,9 +1,11 @@
 //! Users: technicians and end users.
 
 use super::{all, endpoint, group, methods, params};
-use crate::UserId;
-use crate::models::{CustomFieldValues, EndUser, Technician, User, UserRole, UserType};
-use crate::paging::{Pager, Walk};
+use crate::{
+    UserId,
+    models::{CustomFieldValues, EndUser, Technician, User, UserRole, UserType},
+    paging::{Pager, Walk},
+};
 
 group! {
     /// Users: technicians of the MSP and end users of its customers.

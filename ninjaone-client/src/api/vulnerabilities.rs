@@ -1,8 +1,7 @@
 //! Vulnerability management.
 
 use super::{all, group, methods};
-use crate::ScanGroupId;
-use crate::models::ScanGroup;
+use crate::{ScanGroupId, models::ScanGroup};
 
 group! {
     /// Vulnerability management.

@@ -1,15 +1,18 @@
 //! The queue in front of the windows: two lanes, first come first served within each.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
-use super::policy::{Lane, RateLimit, Window};
-use super::window::History;
+use super::{
+    policy::{Lane, RateLimit, Window},
+    window::History,
+};
 
 /// Counts the requests of one NinjaOne tenant and lets them through in turn.
 ///

@@ -1,7 +1,9 @@
 //! Who shares a limiter within the process.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 use super::{BudgetKey, Limiter};
 

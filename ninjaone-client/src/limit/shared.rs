@@ -1,7 +1,6 @@
 //! The request budget shared between processes.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 

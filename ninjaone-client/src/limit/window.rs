@@ -1,7 +1,6 @@
 //! The history of what was sent, and when the next request fits: pure, the time is an argument.
 
-use std::collections::VecDeque;
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
@@ -81,8 +80,9 @@ impl History {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     /// Greedy senders over simulated hours: asks at random moments, sends as soon as it fits.
     fn simulate(windows: &[Window], gaps: &[u64]) -> Vec<Duration> {

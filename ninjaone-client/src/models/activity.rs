@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::ActivityStatus;
-use crate::open_enum::{code, open_enum};
-use crate::{ActivityId, DeviceId, UserId};
+use crate::{
+    ActivityId, DeviceId, UserId,
+    open_enum::{code, open_enum},
+};
 
 model! {
     /// One entry of the activity log.

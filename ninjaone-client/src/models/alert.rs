@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::{Device, HealthStatus};
-use crate::open_enum::code;
-use crate::{DeviceId, UserId};
+use crate::{DeviceId, UserId, open_enum::code};
 
 model! {
     /// An alert: a condition that has triggered and was not reset.

@@ -1,7 +1,6 @@
 //! Antivirus products and threats.
 
-use crate::DeviceId;
-use crate::open_enum::code;
+use crate::{DeviceId, open_enum::code};
 
 model! {
     /// One antivirus product on one device; a device has a row for each product that ever registered.

@@ -1,7 +1,9 @@
 //! Backups: jobs and sizes.
 
-use crate::open_enum::{code, open_enum};
-use crate::{DeviceId, LocationId, OrganizationId};
+use crate::{
+    DeviceId, LocationId, OrganizationId,
+    open_enum::{code, open_enum},
+};
 
 model! {
     /// Sizes of backups, in bytes. A device without backup is listed with zeros.

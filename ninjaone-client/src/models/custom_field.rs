@@ -3,8 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Currency, NodeClass, UserReference};
-use crate::open_enum::open_enum;
-use crate::{DeviceId, OrganizationId};
+use crate::{DeviceId, OrganizationId, open_enum::open_enum};
 
 /// Custom field values by field name, as the tenant defined them.
 ///

@@ -6,8 +6,7 @@ use super::{
     BackupBandwidthThrottle, BackupUsage, ComputerSystem, Location, Memory, MobileNetwork,
     OperatingSystem, Organization, Policy, Processor, Role, User, Volume,
 };
-use crate::open_enum::open_enum;
-use crate::{DeviceId, LocationId, OrganizationId, PolicyId, RoleId};
+use crate::{DeviceId, LocationId, OrganizationId, PolicyId, RoleId, open_enum::open_enum};
 
 model! {
     /// A device.

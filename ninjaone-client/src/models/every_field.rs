@@ -1,18 +1,18 @@
 //! One odd field never loses its row: every field of every model, damaged in every way that is known.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::field::Field;
-use crate::paging::{Fences, RawPage, read_page};
-use crate::{RepairedField, Timestamp, Unreadable};
+use crate::{
+    RepairedField, Timestamp, Unreadable,
+    field::Field,
+    paging::{Fences, RawPage, read_page},
+};
 
 /// What tests ask of a model.
 pub(crate) trait Model: Field + DeserializeOwned + Serialize + PartialEq {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::DeviceId;
-use crate::open_enum::open_enum;
+use crate::{DeviceId, open_enum::open_enum};
 
 model! {
     /// Health of one device, in numbers.

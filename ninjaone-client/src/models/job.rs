@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::{ActivityResult, ActivityType, Device, SourceType};
-use crate::open_enum::open_enum;
-use crate::{DeviceId, UserId};
+use crate::{DeviceId, UserId, open_enum::open_enum};
 
 model! {
     /// A job that runs on a device.

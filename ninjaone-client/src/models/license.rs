@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::open_enum::open_enum;
-use crate::{GroupId, LicenseId, LocationId, OrganizationId, UserRoleId};
+use crate::{GroupId, LicenseId, LocationId, OrganizationId, UserRoleId, open_enum::open_enum};
 
 model! {
     /// A software licence. The list and the single licence send different parts of it.

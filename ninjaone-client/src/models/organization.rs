@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::open_enum::open_enum;
-use crate::{LocationId, OrganizationId, PolicyId, RoleId};
+use crate::{LocationId, OrganizationId, PolicyId, RoleId, open_enum::open_enum};
 
 model! {
     /// An organization: one customer of the MSP.

@@ -3,8 +3,7 @@
 //! The vendor's document lists no values for their words; the constants are those seen on live tenants, in two
 //! vocabularies and either case. A patch's `id` is shared by all devices: a row is identified by device and patch.
 
-use crate::DeviceId;
-use crate::open_enum::code;
+use crate::{DeviceId, open_enum::code};
 
 model! {
     /// A patch of the operating system, pending on or attempted on one device.

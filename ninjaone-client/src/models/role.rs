@@ -1,8 +1,7 @@
 //! Device roles.
 
 use super::{ChassisType, NodeClass};
-use crate::open_enum::open_enum;
-use crate::{PolicyId, RoleId};
+use crate::{PolicyId, RoleId, open_enum::open_enum};
 
 model! {
     /// A device role.

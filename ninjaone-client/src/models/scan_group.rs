@@ -1,7 +1,6 @@
 //! Vulnerability scan groups.
 
-use crate::ScanGroupId;
-use crate::open_enum::open_enum;
+use crate::{ScanGroupId, open_enum::open_enum};
 
 model! {
     /// A vulnerability scan group: what a scanner reports for, imported as files.

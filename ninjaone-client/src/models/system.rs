@@ -1,7 +1,6 @@
 //! Hardware and operating systems: parts of a detailed device, and rows of the reports about them.
 
-use crate::DeviceId;
-use crate::open_enum::open_enum;
+use crate::{DeviceId, open_enum::open_enum};
 
 model! {
     /// An operating system.

@@ -1,7 +1,6 @@
 //! Users: technicians of the MSP and end users of its customers.
 
-use crate::open_enum::open_enum;
-use crate::{DeviceId, OrganizationId, UserId, UserRoleId};
+use crate::{DeviceId, OrganizationId, UserId, UserRoleId, open_enum::open_enum};
 
 model! {
     /// A user of either kind.

@@ -1,7 +1,6 @@
 //! Windows services.
 
-use crate::DeviceId;
-use crate::open_enum::open_enum;
+use crate::{DeviceId, open_enum::open_enum};
 
 model! {
     /// A Windows service.

@@ -5,10 +5,8 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::credentials::validate_client_id;
-use super::{Scope, Scopes, pkce};
-use crate::pasted::trim_pasted;
-use crate::{BaseUrl, Error, ErrorKind};
+use super::{Scope, Scopes, credentials::validate_client_id, pkce};
+use crate::{BaseUrl, Error, ErrorKind, pasted::trim_pasted};
 
 /// Where the administrator's browser is sent. `/oauth/authorize` works too; the token endpoint of the same name vanished
 /// twice on one region in 2024.

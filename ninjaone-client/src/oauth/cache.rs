@@ -1,10 +1,11 @@
 //! One token for all clones of a client, got once however many ask.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
 
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 
 use super::{Token, TokenAnswer};
 use crate::Error;
@@ -99,10 +100,10 @@ impl TokenCache {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::atomic::AtomicUsize, time::Duration};
+
     use super::*;
     use crate::ErrorKind;
-    use std::sync::atomic::AtomicUsize;
-    use std::time::Duration;
 
     fn answer(lifetime: u64) -> TokenAnswer {
         TokenAnswer::read(format!(r#"{{"access_token":"t","expires_in":{lifetime}}}"#).as_bytes())

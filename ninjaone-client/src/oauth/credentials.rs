@@ -1,15 +1,15 @@
 //! What a client authenticates with.
 
-use std::fmt;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use secrecy::{ExposeSecret, SecretString};
-
 use zeroize::Zeroizing;
 
 use super::{AuthorizationCode, RefreshToken, Scope, Scopes, TokenStore, form};
-use crate::Error;
-use crate::pasted::{is_invisible, is_quoted, trim_pasted};
+use crate::{
+    Error,
+    pasted::{is_invisible, is_quoted, trim_pasted},
+};
 
 /// What a client authenticates with.
 ///

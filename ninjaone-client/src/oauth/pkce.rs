@@ -1,7 +1,6 @@
 //! Proof Key for Code Exchange (RFC 7636), method S256.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;

@@ -1,7 +1,6 @@
 //! Scopes: what a token may do.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// What a token may do.
 ///

@@ -1,11 +1,12 @@
 //! Answers of the token endpoint.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+};
 use tokio::time::Instant;
 
 /// What NinjaOne says when it says nothing: an hour.
@@ -136,8 +137,9 @@ impl<'de> Deserialize<'de> for Seconds {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn lifetime(json: &str) -> Duration {
         TokenAnswer::read(json.as_bytes()).unwrap().lifetime()

@@ -1,13 +1,14 @@
 //! How the client gets its tokens: the grants, over the pipeline.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
-use crate::oauth::{AuthorizationCode, Grant, RefreshToken, TokenAnswer, TokenStore};
-use crate::response::RequestKind;
-use crate::{Client, Error, ErrorKind};
+use crate::{
+    Client, Error, ErrorKind,
+    oauth::{AuthorizationCode, Grant, RefreshToken, TokenAnswer, TokenStore},
+    response::RequestKind,
+};
 
 /// How often the store is read again after a refusal, and after how long: another process may be about to store the
 /// token that it got for the one we used.
@@ -157,15 +158,19 @@ async fn load(store: &Arc<dyn TokenStore>) -> Result<Option<RefreshToken>, Error
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    };
 
     use async_trait::async_trait;
 
     use super::*;
-    use crate::organizations::OrganizationsParams;
-    use crate::scripted::{Answer, Scripted, answer};
-    use crate::{Authorization, Credentials, MemoryTokenStore, Region, TokenStoreError};
+    use crate::{
+        Authorization, Credentials, MemoryTokenStore, Region, TokenStoreError,
+        organizations::OrganizationsParams,
+        scripted::{Answer, Scripted, answer},
+    };
 
     /// A tenant that knows one refresh token at a time.
     fn tenant(good: &Arc<Mutex<u32>>) -> Arc<Bodies> {

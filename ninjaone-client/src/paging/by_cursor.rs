@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::cursor::Cursor;
-use super::learned::{CountMeaning, Learned};
-use super::walk::{Step, check_page};
+use super::{
+    cursor::Cursor,
+    learned::{CountMeaning, Learned},
+    walk::{Step, check_page},
+};
 use crate::{Error, ErrorKind};
 
 /// Page sizes below this are refused by some reports.

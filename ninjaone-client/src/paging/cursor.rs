@@ -66,8 +66,9 @@ fn whole(value: &Value) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn every_form_of_a_cursor() {

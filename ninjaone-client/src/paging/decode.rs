@@ -1,26 +1,31 @@
 //! From the bytes of a page to its rows: the whole page at once, and row by row only after that failed.
 
-use std::borrow::Cow;
-use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::marker::PhantomData;
+use std::{
+    borrow::Cow,
+    cell::Cell,
+    collections::BTreeMap,
+    fmt,
+    hash::{Hash, Hasher},
+    marker::PhantomData,
+};
 
 use bytes::Bytes;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+    },
 };
-use serde::{Deserialize, Deserializer};
-use serde_json::error::Category;
-use serde_json::value::RawValue;
+use serde_json::{error::Category, value::RawValue};
 
 use super::cursor::Cursor;
-use crate::field::TOO_MUCH;
-use crate::meter::{self, Meter};
-use crate::repair;
-use crate::tree::{NoTree, Node};
-use crate::vendor_error::VendorError;
+use crate::{
+    field::TOO_MUCH,
+    meter::{self, Meter},
+    repair,
+    tree::{NoTree, Node},
+    vendor_error::VendorError,
+};
 
 /// A row that did not decode: where it stood and which field was wrong, never what was in it.
 ///
@@ -671,9 +676,10 @@ impl<'de, R: Deserialize<'de>> Visitor<'de> for EnvelopeVisitor<'_, R> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::models::{Device, Volume};
-    use proptest::prelude::*;
 
     fn page(body: &'static str) -> Result<RawPage<Device>, Unreadable> {
         read_page(&Bytes::from_static(body.as_bytes()), Fences::default())

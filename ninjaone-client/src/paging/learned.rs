@@ -1,7 +1,9 @@
 //! What the reports of a tenant have shown of the server: the vendor does not say, and live tenants differ.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 /// What the `count` of a report means, as far as its pages have shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

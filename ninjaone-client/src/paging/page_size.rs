@@ -5,16 +5,20 @@
 //! remembered once a page came in it. Only where a later page of a report fails, which cannot be asked for in another size, is half
 //! of it remembered at once.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
-use crate::error::SizeHint;
-use crate::observer::PageSizeReason;
-use crate::request::{PageRange, Paging};
-use crate::{Error, ErrorKind};
+use crate::{
+    Error, ErrorKind,
+    error::SizeHint,
+    observer::PageSizeReason,
+    request::{PageRange, Paging},
+};
 
 /// No page is made smaller than this.
 const SMALLEST: u32 = 100;

@@ -4,14 +4,18 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::by_cursor::{Refused, expired_twice};
-use super::decode::{Body, MalformedRow, RawPage, RepairedField};
-use super::page_size::{Change, Place, Read};
-use super::walk::{Step, Walk};
-use crate::observer::{ClientEvent, PageSizeReason};
-use crate::request::Request;
-use crate::transport::Lent;
-use crate::{Client, Error, ErrorKind};
+use super::{
+    by_cursor::{Refused, expired_twice},
+    decode::{Body, MalformedRow, RawPage, RepairedField},
+    page_size::{Change, Place, Read},
+    walk::{Step, Walk},
+};
+use crate::{
+    Client, Error, ErrorKind,
+    observer::{ClientEvent, PageSizeReason},
+    request::Request,
+    transport::Lent,
+};
 
 /// Whether a list is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

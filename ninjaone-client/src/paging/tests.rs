@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use crate::activities::ActivitiesParams;
-use crate::devices::DevicesParams;
-use crate::queries::{AntivirusStatusParams, VolumesParams};
-use crate::scripted::{Answer, Scripted, answer, parameter, with_token};
 use crate::{
     ClientEvent, Completeness, Error, ErrorKind, RetryPolicy, TransportError, TransportErrorKind,
+    activities::ActivitiesParams,
+    devices::DevicesParams,
+    queries::{AntivirusStatusParams, VolumesParams},
+    scripted::{Answer, Scripted, answer, parameter, with_token},
 };
 
 fn page(rows: impl IntoIterator<Item = Value>) -> Answer {

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
-use super::by_cursor::ByCursor;
-use super::decode::{Body, Fences, MalformedRow, RawPage, read_page};
-use crate::request::Request;
-use crate::{Error, ErrorKind};
+use super::{
+    by_cursor::ByCursor,
+    decode::{Body, Fences, MalformedRow, RawPage, read_page},
+};
+use crate::{Error, ErrorKind, request::Request};
 
 /// A page holds at most so many times the rows asked for.
 const MOST_TIMES_ASKED: usize = 10;

@@ -1,10 +1,12 @@
 use time::Duration;
 
 use super::*;
-use crate::device::DeviceFact;
-use crate::fixture::{
-    NOW, days_ago, device, digest_key, each_changed, fleet, not_approved, partly_silent, reasons,
-    stale, up_to_three, workstation, workstations,
+use crate::{
+    device::DeviceFact,
+    fixture::{
+        NOW, days_ago, device, digest_key, each_changed, fleet, not_approved, partly_silent,
+        reasons, stale, up_to_three, workstation, workstations,
+    },
 };
 
 const ANSWERED: ReportState = ReportState::answered();

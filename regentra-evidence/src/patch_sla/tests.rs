@@ -2,10 +2,12 @@ use InstallOutcome::{Failed, Installed};
 use time::Duration;
 
 use super::*;
-use crate::device::{DeviceClass, DeviceFact};
-use crate::fixture::{
-    NOW, days_ago, device, digest_key, each_changed, fleet, not_approved, partly_silent, reasons,
-    stale, up_to_three, workstation, workstations,
+use crate::{
+    device::{DeviceClass, DeviceFact},
+    fixture::{
+        NOW, days_ago, device, digest_key, each_changed, fleet, not_approved, partly_silent,
+        reasons, stale, up_to_three, workstation, workstations,
+    },
 };
 
 const ANSWERED: ReportState = ReportState::answered();

@@ -1,3 +1,5 @@
+use regentra_evidence::KindsInUse;
+
 use super::integration::{Integration, RACES, superseded};
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -8,7 +10,6 @@ use crate::{
     },
     store::{CommitOutcome, SettingsCommit},
 };
-use regentra_evidence::KindsInUse;
 
 /// What becomes of one setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,8 +5,7 @@ use serde::Serialize;
 
 use super::{
     integration::Integration,
-    map::Alone,
-    map::{Choice, Mapped},
+    map::{Alone, Choice, Mapped},
 };
 use crate::{
     error::Result,

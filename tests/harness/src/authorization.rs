@@ -24,8 +24,10 @@ use time::{OffsetDateTime, macros::datetime};
 use url::Url;
 use uuid::Uuid;
 
-use crate::log::Log;
-use crate::postgres::{Database, STORE};
+use crate::{
+    log::Log,
+    postgres::{Database, STORE},
+};
 
 pub const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 pub const REDIRECT: &str = "http://127.0.0.1/callback";

@@ -4,6 +4,9 @@ mod host;
 
 use std::sync::Arc;
 
+use host::{
+    CONTOSO, FABRIKAM, Host, MSP, TAILSPIN, company, credential, customer, event, mapping, region,
+};
 use regentra_sync::{
     Choice, ErrorKind, SkipReason, SweepOutcome, SyncAssets,
     host::{Clock as _, StoreClock},
@@ -14,9 +17,6 @@ use regentra_sync::{
 use time::Duration;
 
 use crate::scripted::device;
-use host::{
-    CONTOSO, FABRIKAM, Host, MSP, TAILSPIN, company, credential, customer, event, mapping, region,
-};
 
 fn sorted<const N: usize>(mut mappings: [MappingId; N]) -> [MappingId; N] {
     mappings.sort();

@@ -2,13 +2,15 @@
 
 use serde::Deserialize;
 
-use crate::answer::Answer;
-use crate::fault::{Changes, Parameter};
-use crate::filter::{BadFilter, Filter};
-use crate::fleet::scale::Scale;
-use crate::report::{device_filter, moment, page_size_asked};
-use crate::request::Request;
-use crate::table::{Devices, Row, Table};
+use crate::{
+    answer::Answer,
+    fault::{Changes, Parameter},
+    filter::{BadFilter, Filter},
+    fleet::scale::Scale,
+    report::{device_filter, moment, page_size_asked},
+    request::Request,
+    table::{Devices, Row, Table},
+};
 
 /// What the feed is asked for. `activityType` and `statusCode` are no parameters of `/v2/activities`: the vendor ignores them.
 #[derive(Debug, Default)]

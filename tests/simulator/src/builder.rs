@@ -1,20 +1,24 @@
 //! Furnishing a tenant.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::canary::Canaries;
-use crate::fleet::{self, Plan, Rows};
-use crate::oauth::Oauth;
-use crate::preset::Preset;
-use crate::quota::Quota;
-use crate::report::{Cursors, Report};
-use crate::shape::{self, Burst, OddName, Shape};
-use crate::table::{Devices, Table};
-use crate::tenant::Tenant;
+use crate::{
+    canary::Canaries,
+    fleet::{self, Plan, Rows},
+    oauth::Oauth,
+    preset::Preset,
+    quota::Quota,
+    report::{Cursors, Report},
+    shape::{self, Burst, OddName, Shape},
+    table::{Devices, Table},
+    tenant::Tenant,
+};
 
 /// Builds a [`Tenant`].
 ///

@@ -1,8 +1,6 @@
 //! Where a front takes the time from.
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Instant;
+use std::{fmt, sync::Arc, time::Instant};
 
 use time::OffsetDateTime;
 

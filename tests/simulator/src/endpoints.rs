@@ -9,14 +9,10 @@ mod short_lists;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::answer::Answer;
-use crate::fault::Changes;
-use crate::filter::BadFilter;
-use crate::fleet::Present;
-use crate::report::device_filter;
-use crate::request::Request;
-use crate::tenant::Tenant;
-use crate::wire;
+use crate::{
+    answer::Answer, fault::Changes, filter::BadFilter, fleet::Present, report::device_filter,
+    request::Request, tenant::Tenant, wire,
+};
 
 /// Answers, or says 404.
 pub(crate) fn answer(

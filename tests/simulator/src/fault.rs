@@ -7,13 +7,13 @@ mod rule;
 
 use std::time::Duration;
 
-use crate::answer::{ErrorShape, Trickle};
-
 pub(crate) use damage::apply;
 pub use damage::{Damage, Harm};
 pub(crate) use effect::{Changes, http_date, instead, spoil};
 pub use habit::{CursorHabit, Half, Parameter};
 pub use rule::FaultRule;
+
+use crate::answer::{ErrorShape, Trickle};
 
 /// One way in which the vendor, or what lies before it, misbehaves.
 ///

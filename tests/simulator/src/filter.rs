@@ -1,11 +1,12 @@
 //! The device filter (`df`): `org = 5 AND class in (MAC, WINDOWS_SERVER) AND offline`. There is no OR.
 
-use time::Date;
-use time::macros::format_description;
+use time::{Date, macros::format_description};
 
-use crate::answer::{Answer, ErrorShape};
-use crate::fault::Half;
-use crate::table::Device;
+use crate::{
+    answer::{Answer, ErrorShape},
+    fault::Half,
+    table::Device,
+};
 
 /// A parsed device filter.
 #[derive(Debug, Default, PartialEq)]

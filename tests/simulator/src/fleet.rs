@@ -14,18 +14,20 @@ mod volumes;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-use time::OffsetDateTime;
-
-use crate::canary::Canaries;
-use crate::preset::{Character, Preset};
-use crate::report::Report;
-use crate::seed::Dice;
-use crate::table::Table;
-use crate::wire;
 pub(crate) use devices::summary;
 use machine::Machine;
 use scale::Scale;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::{
+    canary::Canaries,
+    preset::{Character, Preset},
+    report::Report,
+    seed::Dice,
+    table::Table,
+    wire,
+};
 
 /// A field no version of the vendor's document knows; some rows carry it.
 pub(crate) const UNHEARD_OF: &str = "unheardOfField";

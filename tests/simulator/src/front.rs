@@ -13,10 +13,7 @@ pub mod tcp;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::answer::Answer;
-use crate::clock::Clock;
-use crate::request::Request;
-use crate::tenant::Tenant;
+use crate::{answer::Answer, clock::Clock, request::Request, tenant::Tenant};
 
 /// A tenant that a front and a test hold together.
 #[derive(Clone, Debug)]

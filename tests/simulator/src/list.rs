@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use crate::answer::{Answer, ErrorShape};
-use crate::fault::Changes;
-use crate::filter::Filter;
-use crate::fleet::scale::Scale;
-use crate::report::page_size;
-use crate::request::Request;
-use crate::table::{Devices, Row, Table};
+use crate::{
+    answer::{Answer, ErrorShape},
+    fault::Changes,
+    filter::Filter,
+    fleet::scale::Scale,
+    report::page_size,
+    request::Request,
+    table::{Devices, Row, Table},
+};
 
 /// The rows of an answer without `pageSize`; where this was observed, each organization gave exactly 100 devices.
 const DEFAULT_PAGE: usize = 100;

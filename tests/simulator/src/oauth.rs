@@ -1,19 +1,17 @@
 //! The token endpoint and the consent page: who may ask, for which scopes, for how long.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
+use std::{collections::BTreeMap, fmt, time::Duration};
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use url::Url;
 
-use crate::answer::Answer;
-use crate::request::Request;
-use crate::seed::Dice;
+use crate::{answer::Answer, request::Request, seed::Dice};
 
 /// An authorization code is valid for a minute and once.
 const CODE_LIFETIME: Duration = Duration::from_mins(1);

@@ -2,21 +2,24 @@
 //!
 //! A benchmark that has to be one program starts itself again and calls [`serve`].
 
-use std::ffi::OsString;
-use std::io::{self, BufRead, Write};
-use std::sync::Arc;
+use std::{
+    ffi::OsString,
+    io::{self, BufRead, Write},
+    sync::Arc,
+};
 
 use clap::Parser;
 use serde_json::json;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use url::form_urlencoded;
 
-use crate::clock::Clock;
-use crate::fault::Fault;
-use crate::front::tcp::{self, Framing, Front};
-use crate::preset::Preset;
-use crate::tenant::{LoggedRequest, Tenant};
+use crate::{
+    clock::Clock,
+    fault::Fault,
+    front::tcp::{self, Framing, Front},
+    preset::Preset,
+    tenant::{LoggedRequest, Tenant},
+};
 
 /// A simulated NinjaOne tenant on loopback.
 ///

@@ -75,8 +75,7 @@ impl Quota {
 
 #[cfg(test)]
 mod tests {
-    use time::Duration;
-    use time::macros::datetime;
+    use time::{Duration, macros::datetime};
 
     use super::Quota;
 

@@ -1,22 +1,22 @@
 //! The reports under `/v2/queries` and the backup jobs: rows behind a cursor that lives on the server.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use time::macros::format_description;
-use time::{Date, OffsetDateTime};
+use time::{Date, OffsetDateTime, macros::format_description};
 
-use crate::answer::{Answer, ErrorShape};
-use crate::fault::{Changes, CursorHabit, Parameter};
-use crate::filter::{BadFilter, Filter};
-use crate::fleet::scale::Scale;
-use crate::numbers::Numbers;
-use crate::request::Request;
-use crate::seed::Dice;
-use crate::table::{Devices, Row, Table};
-use crate::wire;
+use crate::{
+    answer::{Answer, ErrorShape},
+    fault::{Changes, CursorHabit, Parameter},
+    filter::{BadFilter, Filter},
+    fleet::scale::Scale,
+    numbers::Numbers,
+    request::Request,
+    seed::Dice,
+    table::{Devices, Row, Table},
+    wire,
+};
 
 /// A report: rows of many devices, paged by a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use url::Url;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 /// One request to a [`Tenant`](crate::Tenant), as every front hands it over.
 ///

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::fleet::Present;
-use crate::report::Report;
-use crate::seed::Dice;
-use crate::tenant::Tenant;
+use crate::{fleet::Present, report::Report, seed::Dice, tenant::Tenant};
 
 /// An oddity of live fleets, put over the approved computers of every organization.
 ///

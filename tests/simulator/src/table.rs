@@ -1,8 +1,10 @@
 //! Rows as the wire sends them: serialised once when the tenant is built, and only read afterwards.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::OnceLock;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    sync::OnceLock,
+};
 
 use serde_json::{Map, Value};
 

@@ -1,26 +1,26 @@
 //! The tenant: its rows, its tokens, its cursors, and what it answers.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::activities;
-use crate::answer::Answer;
-use crate::builder::TenantBuilder;
-use crate::endpoints;
-use crate::fault::{self, Changes, Damage, Fault, FaultRule};
-use crate::filter::{BadFilter, Filter};
-use crate::fleet::{self, Present, Rows};
-use crate::list;
-use crate::oauth::Oauth;
-use crate::preset::Preset;
-use crate::quota::Quota;
-use crate::report::{self, Cursors, Held, Report, Source};
-use crate::request::Request;
-use crate::table::{Devices, Table};
+use crate::{
+    activities,
+    answer::Answer,
+    builder::TenantBuilder,
+    endpoints,
+    fault::{self, Changes, Damage, Fault, FaultRule},
+    filter::{BadFilter, Filter},
+    fleet::{self, Present, Rows},
+    list,
+    oauth::Oauth,
+    preset::Preset,
+    quota::Quota,
+    report::{self, Cursors, Held, Report, Source},
+    request::Request,
+    table::{Devices, Table},
+};
 
 /// A simulated NinjaOne tenant.
 ///

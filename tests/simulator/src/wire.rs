@@ -3,8 +3,10 @@
 use std::io;
 
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+use serde_json::{
+    Value,
+    ser::{CompactFormatter, Formatter, Serializer},
+};
 use time::OffsetDateTime;
 
 /// Writes a value as the vendor's wire shows it.

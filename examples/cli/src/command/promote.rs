@@ -1,8 +1,10 @@
 //! `regentra promote`.
 
 use clap::Args;
-use regentra_sync::Promote;
-use regentra_sync::model::{CompanyId, ComplianceOrgId};
+use regentra_sync::{
+    Promote,
+    model::{CompanyId, ComplianceOrgId},
+};
 use serde_json::json;
 use uuid::Uuid;
 

@@ -1,8 +1,5 @@
-use ninjaone_client::activities::ActivitiesParams;
-use ninjaone_client::models::ActivityStatus;
-use ninjaone_client::{Client, Error};
-use time::OffsetDateTime;
-use time::macros::datetime;
+use ninjaone_client::{Client, Error, activities::ActivitiesParams, models::ActivityStatus};
+use time::{OffsetDateTime, macros::datetime};
 
 pub async fn activities(client: &Client) -> Result<(), Error> {
     // A week of failed backups, newest first.

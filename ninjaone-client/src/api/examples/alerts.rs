@@ -1,5 +1,4 @@
-use ninjaone_client::alerts::AlertsParams;
-use ninjaone_client::{Client, DeviceFilter, Error, OrganizationId};
+use ninjaone_client::{Client, DeviceFilter, Error, OrganizationId, alerts::AlertsParams};
 
 pub async fn alerts(client: &Client) -> Result<(), Error> {
     let filter = DeviceFilter::organization(OrganizationId::new(1));

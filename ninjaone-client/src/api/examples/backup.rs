@@ -1,6 +1,8 @@
-use ninjaone_client::backup::{BackupJobsParams, Started};
-use ninjaone_client::models::BackupJobStatus;
-use ninjaone_client::{Client, Error};
+use ninjaone_client::{
+    Client, Error,
+    backup::{BackupJobsParams, Started},
+    models::BackupJobStatus,
+};
 use time::macros::datetime;
 
 pub async fn backup(client: &Client) -> Result<(), Error> {

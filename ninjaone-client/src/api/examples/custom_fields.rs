@@ -1,6 +1,6 @@
-use ninjaone_client::custom_fields::DeviceCustomFieldDefinitionsParams;
-use ninjaone_client::models::AccessPermission;
-use ninjaone_client::{Client, Error};
+use ninjaone_client::{
+    Client, Error, custom_fields::DeviceCustomFieldDefinitionsParams, models::AccessPermission,
+};
 
 pub async fn custom_fields(client: &Client) -> Result<(), Error> {
     // Only fields that the MSP opened to the API have values there.

@@ -1,7 +1,9 @@
-use ninjaone_client::device::DeviceVolumesParams;
-use ninjaone_client::devices::DevicesParams;
-use ninjaone_client::models::{ApprovalStatus, NodeClass};
-use ninjaone_client::{Client, DeviceFilter, Error};
+use ninjaone_client::{
+    Client, DeviceFilter, Error,
+    device::DeviceVolumesParams,
+    devices::DevicesParams,
+    models::{ApprovalStatus, NodeClass},
+};
 
 pub async fn devices(client: &Client) -> Result<(), Error> {
     let filter = DeviceFilter::class_in([NodeClass::WindowsWorkstation, NodeClass::Mac])

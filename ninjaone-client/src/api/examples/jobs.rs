@@ -1,6 +1,4 @@
-use ninjaone_client::jobs::JobsParams;
-use ninjaone_client::models::JobStatus;
-use ninjaone_client::{Client, Error};
+use ninjaone_client::{Client, Error, jobs::JobsParams, models::JobStatus};
 
 pub async fn jobs(client: &Client) -> Result<(), Error> {
     let jobs = client.jobs().list(JobsParams::default()).collect().await?;

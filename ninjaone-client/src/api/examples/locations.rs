@@ -1,5 +1,4 @@
-use ninjaone_client::locations::LocationsParams;
-use ninjaone_client::{Client, Error};
+use ninjaone_client::{Client, Error, locations::LocationsParams};
 
 pub async fn locations(client: &Client) -> Result<(), Error> {
     let locations = client

@@ -1,5 +1,4 @@
-use ninjaone_client::organizations::OrganizationsParams;
-use ninjaone_client::{Client, Completeness, Error};
+use ninjaone_client::{Client, Completeness, Error, organizations::OrganizationsParams};
 
 pub async fn organizations(client: &Client) -> Result<(), Error> {
     let organizations = client

@@ -1,9 +1,11 @@
 use std::pin::pin;
 
 use futures_util::StreamExt as _;
-use ninjaone_client::models::ConversionStatus;
-use ninjaone_client::queries::{OsPatchInstallsParams, VolumesParams};
-use ninjaone_client::{Client, DeviceFilter, Error, ErrorKind, OrganizationId};
+use ninjaone_client::{
+    Client, DeviceFilter, Error, ErrorKind, OrganizationId,
+    models::ConversionStatus,
+    queries::{OsPatchInstallsParams, VolumesParams},
+};
 use time::macros::datetime;
 
 pub async fn queries(client: &Client) -> Result<(), Error> {

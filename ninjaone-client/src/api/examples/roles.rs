@@ -1,5 +1,4 @@
-use ninjaone_client::roles::NodeRolesParams;
-use ninjaone_client::{Client, Error};
+use ninjaone_client::{Client, Error, roles::NodeRolesParams};
 
 pub async fn roles(client: &Client) -> Result<(), Error> {
     let roles = client

@@ -1,6 +1,4 @@
-use ninjaone_client::models::UserType;
-use ninjaone_client::users::UsersParams;
-use ninjaone_client::{Client, Error};
+use ninjaone_client::{Client, Error, models::UserType, users::UsersParams};
 
 pub async fn users(client: &Client) -> Result<(), Error> {
     let technicians = client

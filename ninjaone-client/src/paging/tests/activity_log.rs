@@ -5,10 +5,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::activities::ActivitiesParams;
-use crate::models::ActivityStatus;
-use crate::scripted::{Scripted, answer, parameter, with_token};
-use crate::{Completeness, ErrorKind, Pager};
+use crate::{
+    Completeness, ErrorKind, Pager,
+    activities::ActivitiesParams,
+    models::ActivityStatus,
+    scripted::{Scripted, answer, parameter, with_token},
+};
 
 fn at(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap()

@@ -1,18 +1,21 @@
 //! Every habit of a server, and every number of rows: a list is whole, or an error.
 
-use std::fmt::Write as _;
-use std::ops::Range;
-use std::sync::Arc;
+use std::{fmt::Write as _, ops::Range, sync::Arc};
 
-use proptest::prelude::{Just, Strategy, any, prop_oneof};
-use proptest::{option, prop_assert, prop_assert_eq, prop_assert_ne, proptest};
+use proptest::{
+    option,
+    prelude::{Just, Strategy, any, prop_oneof},
+    prop_assert, prop_assert_eq, prop_assert_ne, proptest,
+};
 use serde_json::{Value, json};
 
-use crate::activities::ActivitiesParams;
-use crate::devices::DevicesParams;
-use crate::queries::{AntivirusStatusParams, VolumesParams};
-use crate::scripted::{Answer, Scripted, answer, parameter, with_token};
-use crate::{Client, Error, ErrorKind, Pager, RetryPolicy, TransportError, TransportErrorKind};
+use crate::{
+    Client, Error, ErrorKind, Pager, RetryPolicy, TransportError, TransportErrorKind,
+    activities::ActivitiesParams,
+    devices::DevicesParams,
+    queries::{AntivirusStatusParams, VolumesParams},
+    scripted::{Answer, Scripted, answer, parameter, with_token},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Count {

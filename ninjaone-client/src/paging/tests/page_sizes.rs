@@ -1,22 +1,28 @@
 //! Page sizes that the client chooses: what fails is asked for in smaller pages, and no list is short for it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use proptest::prelude::{Just, any, prop_oneof};
-use proptest::{prop_assert, prop_assert_eq, proptest};
+use proptest::{
+    prelude::{Just, any, prop_oneof},
+    prop_assert, prop_assert_eq, proptest,
+};
 use serde_json::{Value, json};
 
-use crate::activities::ActivitiesParams;
-use crate::custom_fields::CustomFieldDefinitionsParams;
-use crate::devices::DevicesParams;
-use crate::observer::PageSizeReason;
-use crate::queries::{AntivirusStatusParams, VolumesParams};
-use crate::scripted::{Answer, Scripted, answer, parameter, with_token};
 use crate::{
     Client, ClientEvent, ClientObserver, Error, ErrorKind, RetryPolicy, TransportError,
     TransportErrorKind,
+    activities::ActivitiesParams,
+    custom_fields::CustomFieldDefinitionsParams,
+    devices::DevicesParams,
+    observer::PageSizeReason,
+    queries::{AntivirusStatusParams, VolumesParams},
+    scripted::{Answer, Scripted, answer, parameter, with_token},
 };
 
 /// What a server does to a page of which so many rows were asked for.

@@ -31,9 +31,8 @@ mod schema;
 mod tickets;
 mod transaction;
 
-pub use schema::SCHEMA_VERSION;
-
 use failure::misconfigured;
+pub use schema::SCHEMA_VERSION;
 
 /// How much of the file a connection keeps in memory, in KiB, however large the file is.
 const PAGE_CACHE_KIB: u32 = 2_048;

@@ -194,10 +194,12 @@ fn protection(word: &str) -> Protection {
 #[cfg(test)]
 mod tests {
     use ninjaone_client::Unreadable;
-    use regentra_evidence::DeviceClass;
-    use regentra_evidence::disk_encryption::{
-        RESERVED_PARTITION_CEILING,
-        VolumeBucket::{self, Unmeasured},
+    use regentra_evidence::{
+        DeviceClass,
+        disk_encryption::{
+            RESERVED_PARTITION_CEILING,
+            VolumeBucket::{self, Unmeasured},
+        },
     };
     use serde_json::json;
 

@@ -12,9 +12,8 @@ use regentra_sync::{
 };
 use time::Duration;
 
-use crate::other_process;
-
 use super::{NOW, Place, Process, Scene, msp, tenant};
+use crate::other_process;
 
 const CHILD: &str = "REGENTRA_TEST_ROTATES";
 

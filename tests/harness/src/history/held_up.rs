@@ -6,15 +6,17 @@ use regentra_sync::model::{ComplianceOrgId, LeaseKey, WorkerId};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::history::{
-    host::Performed,
-    model::{LEASE, Model, Run, Sweep},
-    operation::Operation,
-    truth::{Org, Tenant, Truth, msp_id},
-    view::difference,
-    world::World,
+use crate::{
+    history::{
+        host::Performed,
+        model::{LEASE, Model, Run, Sweep},
+        operation::Operation,
+        truth::{Org, Tenant, Truth, msp_id},
+        view::difference,
+        world::World,
+    },
+    suspension::run_to_suspension,
 };
-use crate::suspension::run_to_suspension;
 
 /// What there was when a run began.
 struct Begun {

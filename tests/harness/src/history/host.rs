@@ -15,13 +15,15 @@ use regentra_sync::{
 };
 use uuid::Uuid;
 
-use crate::history::{
-    model::{Subject, Sweep, said_of_orgs},
-    operation::Operation,
-    truth::{MSPS, Org, Tenant, msp_id},
-    view::{Names, company_id, customer_id, customer_of, folded},
+use crate::{
+    history::{
+        model::{Subject, Sweep, said_of_orgs},
+        operation::Operation,
+        truth::{MSPS, Org, Tenant, msp_id},
+        view::{Names, company_id, customer_id, customer_of, folded},
+    },
+    plan::PlanAll as _,
 };
-use crate::plan::PlanAll as _;
 
 /// How an operation ended, in the words that the model has for it.
 #[derive(Default)]

@@ -12,12 +12,14 @@ use std::{
 use async_trait::async_trait;
 use regentra_sync::store::Result;
 
-use crate::other_process;
-use crate::proofs::{
-    on_a_database::{Begun, is_made_good, on},
-    story::{Operation, Story},
-    undisturbed::Undisturbed,
-    watched::{Call, Watch, Watched},
+use crate::{
+    other_process,
+    proofs::{
+        on_a_database::{Begun, is_made_good, on},
+        story::{Operation, Story},
+        undisturbed::Undisturbed,
+        watched::{Call, Watch, Watched},
+    },
 };
 
 /// At how many moments of a commit a process is killed.

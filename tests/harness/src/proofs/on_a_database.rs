@@ -18,13 +18,15 @@ use regentra_sync::{
 };
 use tokio::sync::oneshot;
 
-use crate::proofs::{
-    snapshot::{Snapshot, assert_same},
-    story::{Operation, Story},
-    undisturbed::{Undisturbed, in_memory},
-    watched::{Call, FailsOnce, Moment, Watch, Watched},
+use crate::{
+    proofs::{
+        snapshot::{Snapshot, assert_same},
+        story::{Operation, Story},
+        undisturbed::{Undisturbed, in_memory},
+        watched::{Call, FailsOnce, Moment, Watch, Watched},
+    },
+    suspension::run_to_suspension,
 };
-use crate::suspension::run_to_suspension;
 
 /// What has to live as long as a story's store.
 pub type Kept = Box<dyn Any>;
@@ -258,8 +260,10 @@ pub async fn fenced(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept
 #[macro_export]
 macro_rules! crashes {
     ($flavor:literal, $begun:ty) => {
-        use $crate::proofs::on_a_database::{at_once, dropped, failing, fenced, taken_over};
-        use $crate::proofs::story::Operation;
+        use $crate::proofs::{
+            on_a_database::{at_once, dropped, failing, fenced, taken_over},
+            story::Operation,
+        };
 
         #[tokio::test(flavor = $flavor)]
         async fn an_operation_dropped_at_any_suspension_is_made_good() {

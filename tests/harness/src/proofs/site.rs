@@ -16,9 +16,11 @@ use regentra_sync::{
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
-use crate::plan::PlanAll as _;
-use crate::proofs::snapshot::{Snapshot, Tenants};
-use crate::scripted::{NinjaOnes, Scripted};
+use crate::{
+    plan::PlanAll as _,
+    proofs::snapshot::{Snapshot, Tenants},
+    scripted::{NinjaOnes, Scripted},
+};
 
 pub struct Site {
     pub store: Arc<dyn Store>,

@@ -16,8 +16,10 @@ use regentra_sync::{
 use time::Duration;
 use uuid::Uuid;
 
-use crate::proofs::site::{NOW, Site, keyring, mapping, msp, operator, request, together, us};
-use crate::scripted::device;
+use crate::{
+    proofs::site::{NOW, Site, keyring, mapping, msp, operator, request, together, us},
+    scripted::device,
+};
 
 /// What can happen next. Each is one request or one event, which may be delivered again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

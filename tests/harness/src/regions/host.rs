@@ -18,8 +18,10 @@ use regentra_sync::{
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
-use crate::plan::PlanAll as _;
-use crate::scripted::{NinjaOnes, Scripted, device};
+use crate::{
+    plan::PlanAll as _,
+    scripted::{NinjaOnes, Scripted, device},
+};
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 06:31 UTC);
 pub(crate) const MSP: MspOrgId = MspOrgId::from_uuid(Uuid::from_u128(1));

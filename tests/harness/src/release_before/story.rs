@@ -1,10 +1,10 @@
 //! What happened to the database before it was kept: the same calls wrote the fixtures, with the release before.
 
+use std::{path::PathBuf, sync::Arc};
+
 use regentra_sync::{
     CompleteAuthorization, Disconnect, Discover, MapOrganization, Promote, SyncAssets,
 };
-use std::{path::PathBuf, sync::Arc};
-
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 

@@ -4,17 +4,22 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::short_lists::{alert, job};
-use super::{send, stored};
-use crate::activities;
-use crate::answer::{Answer, ErrorShape};
-use crate::fault::Changes;
-use crate::fleet::Present;
-use crate::report::Report;
-use crate::request::Request;
-use crate::table::{Row, Table};
-use crate::tenant::Tenant;
-use crate::wire;
+use super::{
+    send,
+    short_lists::{alert, job},
+    stored,
+};
+use crate::{
+    activities,
+    answer::{Answer, ErrorShape},
+    fault::Changes,
+    fleet::Present,
+    report::Report,
+    request::Request,
+    table::{Row, Table},
+    tenant::Tenant,
+    wire,
+};
 
 /// `/v2/device/{id}` and what is below it.
 pub(super) fn answer(

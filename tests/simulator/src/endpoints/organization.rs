@@ -3,14 +3,16 @@
 use serde_json::{Value, json};
 
 use super::{people, send, stored};
-use crate::answer::{Answer, ErrorShape};
-use crate::fault::Changes;
-use crate::filter::Filter;
-use crate::list;
-use crate::report::page_size;
-use crate::request::Request;
-use crate::tenant::Tenant;
-use crate::wire;
+use crate::{
+    answer::{Answer, ErrorShape},
+    fault::Changes,
+    filter::Filter,
+    list,
+    report::page_size,
+    request::Request,
+    tenant::Tenant,
+    wire,
+};
 
 /// `/v2/organization/{id}` and what is below it.
 pub(super) fn answer(

@@ -3,11 +3,7 @@
 use serde_json::Value;
 
 use super::stored;
-use crate::answer::Answer;
-use crate::fault::Changes;
-use crate::request::Request;
-use crate::tenant::Tenant;
-use crate::wire;
+use crate::{answer::Answer, fault::Changes, request::Request, tenant::Tenant, wire};
 
 /// The users of a kind, or of the kind the request asks for.
 pub(super) fn users(

@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::fault::Changes;
-use crate::filter::Filter;
-use crate::fleet::{FIRST_DEVICE, Present};
-use crate::report::page_size_asked;
-use crate::request::Request;
-use crate::seed::Dice;
-use crate::tenant::Tenant;
+use crate::{
+    answer::Answer,
+    fault::Changes,
+    filter::Filter,
+    fleet::{FIRST_DEVICE, Present},
+    report::page_size_asked,
+    request::Request,
+    seed::Dice,
+    tenant::Tenant,
+};
 
 /// What is at a path, made for this answer.
 pub(super) fn at(tenant: &Tenant, segments: &[&str], present: Present) -> Option<Value> {

@@ -3,8 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::wire;
+use crate::{answer::Answer, wire};
 
 /// Which field of which rows is harmed, and how. The endpoint is the fault's: [`Fault::on`](crate::Fault::on).
 ///

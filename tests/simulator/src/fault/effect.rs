@@ -1,13 +1,14 @@
 //! What a fault does to a request and its answer.
 
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::macros::format_description;
+use time::{OffsetDateTime, macros::format_description};
 
 use super::{CursorHabit, Fault, Half, Malformed, NotAvailable, Parameter, RetryAfter};
-use crate::answer::{Answer, ErrorShape};
-use crate::request::Request;
-use crate::wire;
+use crate::{
+    answer::{Answer, ErrorShape},
+    request::Request,
+    wire,
+};
 
 /// What the faults of one request change about how it is processed.
 #[derive(Clone, Debug, Default)]

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::machine::Machine;
-use super::{Present, Rows};
+use super::{Present, Rows, machine::Machine};
 use crate::seed::Dice;
 
 /// Everything that happened, not yet numbered.

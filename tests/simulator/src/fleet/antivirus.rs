@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::machine::Machine;
-use super::{Present, Rows};
-use crate::preset::Character;
-use crate::report::Report;
+use super::{Present, Rows, machine::Machine};
+use crate::{preset::Character, report::Report};
 
 const DEFENDER: (&str, &str) = ("Windows Defender", "4.18.24090.11");
 const BITDEFENDER: (&str, &str) = ("Bitdefender Endpoint Security Tools", "7.9.9.381");

@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::activities::{
-    BACKUP_CANCELLED, BACKUP_COMPLETED, BACKUP_FAILED, BACKUP_STARTED, BACKUP_WARNING,
-    CLOUD_FAILED, CLOUD_SUCCEEDED, Feed, INTEGRITY_COMPLETED, INTEGRITY_FAILED, RESTORE_COMPLETED,
-    SHADOW_FAILED, UPSYNC_FAILED,
+use super::{
+    Present, Rows,
+    activities::{
+        BACKUP_CANCELLED, BACKUP_COMPLETED, BACKUP_FAILED, BACKUP_STARTED, BACKUP_WARNING,
+        CLOUD_FAILED, CLOUD_SUCCEEDED, Feed, INTEGRITY_COMPLETED, INTEGRITY_FAILED,
+        RESTORE_COMPLETED, SHADOW_FAILED, UPSYNC_FAILED,
+    },
+    machine::Machine,
 };
-use super::machine::Machine;
-use super::{Present, Rows};
-use crate::preset::Character;
-use crate::report::Report;
+use crate::{preset::Character, report::Report};
 
 /// Adds the runs of a fortnight, if the device is backed up.
 pub(super) fn add(rows: &mut Rows, feed: &mut Feed, machine: &Machine) {

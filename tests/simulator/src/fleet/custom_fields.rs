@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use super::Rows;
-use super::machine::Machine;
+use super::{Rows, machine::Machine};
 use crate::report::Report;
 
 /// Adds the row of the device to both reports of custom fields.

@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Present;
-use crate::report::Report;
-use crate::seed::Dice;
-use crate::table::Row;
+use crate::{report::Report, seed::Dice, table::Row};
 
 /// The rows of a report for one device; none for a device the report does not cover.
 pub(crate) fn rows(report: Report, device: &Row, seed: u64, now: Present) -> Vec<Value> {

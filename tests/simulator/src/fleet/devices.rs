@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::machine::Machine;
-use super::{Present, Rows, UNHEARD_OF};
+use super::{Present, Rows, UNHEARD_OF, machine::Machine};
 
 /// The fields that `devices` shows of `devices-detailed`.
 const SUMMARY: [&str; 23] = [

@@ -1,8 +1,7 @@
 //! One device of a fleet, before its rows: which class, how long out of contact, in which organization.
 
 use super::{FIRST_DEVICE, Present, organizations};
-use crate::preset::Character;
-use crate::seed::Dice;
+use crate::{preset::Character, seed::Dice};
 
 /// What a device is like.
 #[derive(Debug)]

@@ -2,11 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::machine::Machine;
-use super::{Present, Rows, UNHEARD_OF};
-use crate::preset::Character;
-use crate::report::Report;
-use crate::seed::Dice;
+use super::{Present, Rows, UNHEARD_OF, machine::Machine};
+use crate::{preset::Character, report::Report, seed::Dice};
 
 /// A patch of an operating system: name, KB number, severity, type.
 struct OsPatch(

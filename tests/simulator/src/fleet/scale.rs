@@ -5,21 +5,28 @@
 
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 use serde_json::Value;
-
-use super::machine::{Machine, Placed};
-use super::{FIRST_DEVICE, Plan, Present, organizations};
-use crate::filter::Filter;
-use crate::numbers::Numbers;
-use crate::preset::{Character, Preset, Trouble};
-use crate::report::Report;
-use crate::seed::Dice;
-use crate::table::Device;
-use crate::wire;
 use text::Catalogue;
+
+use super::{
+    FIRST_DEVICE, Plan, Present,
+    machine::{Machine, Placed},
+    organizations,
+};
+use crate::{
+    filter::Filter,
+    numbers::Numbers,
+    preset::{Character, Preset, Trouble},
+    report::Report,
+    seed::Dice,
+    table::Device,
+    wire,
+};
 
 /// Days of which the feed holds backup runs: one a day.
 const BACKUP_DAYS: u32 = 8;

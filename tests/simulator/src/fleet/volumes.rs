@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::machine::Machine;
-use super::{Rows, UNHEARD_OF};
-use crate::preset::Character;
-use crate::report::Report;
+use super::{Rows, UNHEARD_OF, machine::Machine};
+use crate::{preset::Character, report::Report};
 
 /// How a volume stands with BitLocker.
 #[derive(Clone, Copy)]

@@ -2,13 +2,10 @@
 
 use std::sync::MutexGuard;
 
-use wiremock::matchers::any;
-use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
+use wiremock::{Mock, MockServer, Respond, ResponseTemplate, matchers::any};
 
 use super::Shared;
-use crate::clock::Clock;
-use crate::request::Request;
-use crate::tenant::Tenant;
+use crate::{clock::Clock, request::Request, tenant::Tenant};
 
 /// A running server; it ends when dropped.
 #[derive(Debug)]

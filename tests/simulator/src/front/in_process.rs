@@ -1,15 +1,16 @@
 //! A tenant behind a function call, for tests that pause tokio's time: nothing here waits for anything but that time.
 
-use std::fmt;
-use std::sync::MutexGuard;
+use std::{fmt, sync::MutexGuard};
 
 use bytes::Bytes;
 
 use super::Shared;
-use crate::answer::{Delivery, Trickle};
-use crate::clock::Clock;
-use crate::request::Request;
-use crate::tenant::Tenant;
+use crate::{
+    answer::{Delivery, Trickle},
+    clock::Clock,
+    request::Request,
+    tenant::Tenant,
+};
 
 /// A tenant to call; a clone is the same tenant.
 #[derive(Clone, Debug)]

@@ -2,20 +2,17 @@
 //!
 //! It is also the fastest front, and serves benchmarks from a process of its own.
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::MutexGuard;
+use std::{io, net::SocketAddr, sync::MutexGuard};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, JoinSet},
+};
 
 use super::Shared;
-use crate::answer::Answer;
-use crate::clock::Clock;
-use crate::request::Request;
-use crate::tenant::Tenant;
+use crate::{answer::Answer, clock::Clock, request::Request, tenant::Tenant};
 
 /// How bodies are framed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

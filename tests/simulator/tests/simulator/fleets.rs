@@ -11,8 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ninjaone_simulator::{Character, Preset, Report, Request, Tenant};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::macros::datetime;
+use time::{OffsetDateTime, macros::datetime};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 

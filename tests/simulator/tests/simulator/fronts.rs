@@ -9,16 +9,15 @@
 
 use std::time::Duration;
 
-use ninjaone_simulator::front::in_process::Broken;
-use ninjaone_simulator::front::tcp::Framing;
-use ninjaone_simulator::front::{http, in_process, tcp};
 use ninjaone_simulator::{
     Clock, ErrorShape, Fault, NotAvailable, Preset, Request, RetryAfter, Tenant, Trickle,
+    front::{http, in_process, in_process::Broken, tcp, tcp::Framing},
 };
-use time::OffsetDateTime;
-use time::macros::datetime;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use time::{OffsetDateTime, macros::datetime};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 

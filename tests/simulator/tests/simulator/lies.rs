@@ -14,8 +14,7 @@ use ninjaone_simulator::{
     Request, Shape, Tenant,
 };
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::macros::datetime;
+use time::{OffsetDateTime, macros::datetime};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 

@@ -7,13 +7,11 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use ninjaone_simulator::{Answer, Fault, Malformed, Preset, Report, Request, Tenant};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::macros::datetime;
+use time::{OffsetDateTime, macros::datetime};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 

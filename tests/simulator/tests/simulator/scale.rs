@@ -13,8 +13,7 @@ use ninjaone_simulator::{
     Answer, Fault, FaultRule, Half, Parameter, Preset, Report, Request, Tenant,
 };
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::macros::datetime;
+use time::{OffsetDateTime, macros::datetime};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 

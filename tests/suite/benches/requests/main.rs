@@ -23,11 +23,10 @@ mod simulator;
 use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
+use cases::{Case, Figures, Work};
 use clap::Parser;
 use regentra_sync::model::StrategyChoice;
 use tokio::process::Command;
-
-use cases::{Case, Figures, Work};
 
 /// The hidden argument that makes this program the simulated tenant; those of the tenant's program follow it.
 const SIMULATOR: &str = "--simulator";

@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
+use fleet::Fleet;
+use meter::Meter;
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, MappingSync, Promote, SweepNow,
     SweepOutcome, SyncAssets, SyncOutcome,
@@ -30,12 +32,9 @@ use regentra_sync::{
     store::{AssetFilter, Store},
 };
 use sha2::{Digest as _, Sha256};
+use stores::Database;
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
-
-use fleet::Fleet;
-use meter::Meter;
-use stores::Database;
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:31 UTC);
 

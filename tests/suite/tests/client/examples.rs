@@ -2,10 +2,9 @@
 
 #![allow(clippy::print_stdout, reason = "the examples print")]
 
-use ninjaone_client::devices::DevicesParams;
-use ninjaone_client::models::ApprovalStatus;
 use ninjaone_client::{
     BaseUrl, Client, Credentials, DeviceFilter, Error, OrganizationId, RateLimit,
+    devices::DevicesParams, models::ApprovalStatus,
 };
 use ninjaone_simulator::{Preset, Tenant, front};
 use serde_json::json;

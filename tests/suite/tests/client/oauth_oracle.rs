@@ -1,7 +1,9 @@
 //! The `oauth2` crate as an oracle: what we send to the token endpoint is what it would send, and our PKCE is its PKCE.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,10 +11,10 @@ use ninjaone_client::{
     Authorization, Client, Credentials, MemoryTokenStore, RateLimit, RefreshToken, Region,
     Transport, TransportError,
 };
-use oauth2::basic::BasicClient;
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest,
     HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenUrl,
+    basic::BasicClient,
 };
 use secrecy::ExposeSecret;
 

@@ -1,19 +1,19 @@
 //! The client over real sockets: the same rows over every front, slow and broken answers are survived.
 
-use std::fmt::Write as _;
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
-use ninjaone_client::activities::ActivitiesParams;
-use ninjaone_client::devices::DevicesParams;
-use ninjaone_client::organizations::OrganizationsParams;
-use ninjaone_client::queries::{AntivirusStatusParams, VolumesParams};
 use ninjaone_client::{
     BaseUrl, Client, Credentials, DeviceFilter, ErrorKind, OrganizationId, RateLimit, RetryPolicy,
+    activities::ActivitiesParams,
+    devices::DevicesParams,
+    organizations::OrganizationsParams,
+    queries::{AntivirusStatusParams, VolumesParams},
 };
-use ninjaone_simulator::front::{http, tcp};
-use ninjaone_simulator::{Clock, Fault, Preset, Tenant, Trickle};
-use time::OffsetDateTime;
-use time::macros::datetime;
+use ninjaone_simulator::{
+    Clock, Fault, Preset, Tenant, Trickle,
+    front::{http, tcp},
+};
+use time::{OffsetDateTime, macros::datetime};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 

@@ -1,17 +1,15 @@
 //! Every pair of the simulated tenant's faults over a walk of 10,000 devices: all rows exactly once, or an error that says
 //! so.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use ninjaone_client::devices::DevicesParams;
-use ninjaone_client::queries::VolumesParams;
 use ninjaone_client::{
     BaseUrl, Client, Credentials, DeviceId, Error, ErrorKind, Pager, RateLimit, RetryPolicy,
+    devices::DevicesParams, queries::VolumesParams,
 };
-use ninjaone_simulator::front::in_process;
 use ninjaone_simulator::{
     ErrorShape, Fault, FaultRule, Malformed, NotAvailable, RetryAfter, Tenant, Trickle,
+    front::in_process,
 };
 use regentra_harness::in_process::InProcess;
 use serde::de::DeserializeOwned;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::fleets::{self, unreadable};
-use crate::minimise;
-use crate::oracle;
-use crate::oracle::tenant::Tenant;
-use crate::whole_way;
+use crate::{
+    fleets::{self, unreadable},
+    minimise, oracle,
+    oracle::tenant::Tenant,
+    whole_way,
+};
 
 /// More with `FLEETS=20000 cargo test ...`.
 fn seeds() -> std::ops::Range<u64> {

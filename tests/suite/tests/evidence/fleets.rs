@@ -19,13 +19,13 @@ pub(crate) mod unreadable;
 mod volumes;
 
 use serde_json::Value;
-use time::macros::datetime;
-use time::{Duration, UtcOffset};
+use time::{Duration, UtcOffset, macros::datetime};
 
-use self::dice::Dice;
-use self::patches::Kind;
-use crate::boundaries::rows::{DAY, HOUR, MICROSECOND, MINUTE, ORGANIZATION, SECOND};
-use crate::oracle::tenant::{Kinds, Report, Tenant};
+use self::{dice::Dice, patches::Kind};
+use crate::{
+    boundaries::rows::{DAY, HOUR, MICROSECOND, MINUTE, ORGANIZATION, SECOND},
+    oracle::tenant::{Kinds, Report, Tenant},
+};
 
 const OTHER_ORGANIZATION: i64 = 8;
 

@@ -19,8 +19,7 @@ pub(crate) mod tenant;
 
 use serde_json::Value;
 
-use self::fleet::Fleet;
-use self::tenant::Tenant;
+use self::{fleet::Fleet, tenant::Tenant};
 
 /// The five signals of one customer, in the JSON of section 12.
 pub(crate) fn evaluate(tenant: &Tenant) -> Value {

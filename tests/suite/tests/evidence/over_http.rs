@@ -1,8 +1,10 @@
 //! From credentials to five verdicts, over real HTTP: what a customer's verdicts are, and what no fault may do to them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::mem::discriminant;
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem::discriminant,
+    time::Duration,
+};
 
 use ninjaone_client::{BaseUrl, Client, Credentials, ErrorKind as Vendor, RateLimit, RetryPolicy};
 use ninjaone_simulator::{Fault, Malformed, NotAvailable, Preset, Tenant, front};

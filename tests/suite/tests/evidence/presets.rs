@@ -2,19 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use ninjaone_client::OrganizationId;
-use ninjaone_client::models::{Activity, AntivirusStatus, Device, OsPatch, SoftwarePatch, Volume};
+use ninjaone_client::{
+    OrganizationId,
+    models::{Activity, AntivirusStatus, Device, OsPatch, SoftwarePatch, Volume},
+};
 use ninjaone_simulator::{Character, Preset, Tenant, Trouble};
-use regentra_evidence::Status::{self, Fail, NotApplicable, Pass, Unknown, Warning};
 use regentra_evidence::{
     AntivirusPosture, BackupActivity, DiskEncryption, Fleet, PatchSla, ReportState,
+    Status::{self, Fail, NotApplicable, Pass, Unknown, Warning},
     device_inventory,
 };
 use regentra_sync::ninjaone::facts::{self, patch_sla::PatchReport};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::macros::datetime;
+use time::{OffsetDateTime, macros::datetime};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
-use crate::boundaries::{Case, differences, tables};
-use crate::oracle;
-use crate::oracle::tenant::Tenant;
+use crate::{
+    boundaries::{Case, differences, tables},
+    oracle,
+    oracle::tenant::Tenant,
+};
 
 /// Runs every case of every table against an evaluator and names each that does not hold.
 fn hold(evaluate: impl Fn(&Tenant) -> Value) {

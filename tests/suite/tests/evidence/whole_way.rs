@@ -1,18 +1,18 @@
 //! Ours, the whole way: the rows served by the simulated tenant, read by the client page by page, collected and judged.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{Request, Response};
+use http::{Request, Response, header::CONTENT_LENGTH};
 use ninjaone_client::{
     BaseUrl, Client, Credentials, ErrorKind, RateLimit, RetryPolicy, Transport, TransportError,
     TransportErrorKind,
 };
-use ninjaone_simulator::front::in_process;
-use ninjaone_simulator::{ErrorShape, Fault, NotAvailable};
+use ninjaone_simulator::{ErrorShape, Fault, NotAvailable, front::in_process};
 use regentra_evidence::{DigestKey, KeyId, Rules};
 use regentra_sync::{
     model::{

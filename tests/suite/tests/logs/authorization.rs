@@ -2,9 +2,11 @@
 
 use std::{fs, path::Path};
 
-use regentra_harness::authorization::{File, LOG, NOW, Scene, event, killed, msp, tenant};
-use regentra_harness::plan::PlanAll as _;
-use regentra_harness::test_name;
+use regentra_harness::{
+    authorization::{File, LOG, NOW, Scene, event, killed, msp, tenant},
+    plan::PlanAll as _,
+    test_name,
+};
 use regentra_sync::{
     BeginAuthorization, Callback, Choice, CompleteAuthorization, Connect, Discover, ErrorKind,
     MapOrganization, Promote, RequestedAccess, SweepOutcome, SyncOutcome,

@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use ninjaone_client::activities::ActivitiesParams;
-use ninjaone_client::devices::{DeviceSearchParams, DevicesParams};
-use ninjaone_client::organizations::OrganizationsParams;
-use ninjaone_client::queries::{AntivirusStatusParams, VolumesParams};
 use ninjaone_client::{
     BaseUrl, Client, Credentials, DeviceFilter, Error, OrganizationId, RateLimit, RetryPolicy,
+    activities::ActivitiesParams,
+    devices::{DeviceSearchParams, DevicesParams},
+    organizations::OrganizationsParams,
+    queries::{AntivirusStatusParams, VolumesParams},
 };
-use ninjaone_simulator::front::tcp;
-use ninjaone_simulator::{Fault, Malformed, Preset, Tenant};
+use ninjaone_simulator::{Fault, Malformed, Preset, Tenant, front::tcp};
 use regentra_harness::log::{Log, heard_whatever_other_threads_do};
-use time::OffsetDateTime;
-use time::macros::datetime;
+use time::{OffsetDateTime, macros::datetime};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use regentra_harness::authorization::{killed, msp};
-use regentra_harness::postgres::{self, SUPERUSER, execute};
-use regentra_harness::test_name;
+use regentra_harness::{
+    authorization::{killed, msp},
+    postgres::{self, SUPERUSER, execute},
+    test_name,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_killed_hard_while_it_rotates_is_made_good_or_says_to_authorize_again() {

@@ -4,10 +4,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use regentra_harness::canaries::{
-    Columns, NAMED, PUBLISHED, Planted, listening, runtime, whole_story,
+use regentra_harness::{
+    canaries::{Columns, NAMED, PUBLISHED, Planted, listening, runtime, whole_story},
+    postgres::{self, Database, SUPERUSER, execute},
 };
-use regentra_harness::postgres::{self, Database, SUPERUSER, execute};
 use regentra_sync::{model::StrategyChoice, store::Store};
 use sqlx::AssertSqlSafe;
 

@@ -3,11 +3,15 @@
 
 use std::sync::Arc;
 
-use regentra_harness::postgres::{self, Database, SUPERUSER, execute};
-use regentra_harness::proofs::killed::{HoldsUp, killed, killed_at_first_writes, operations};
-use regentra_harness::proofs::on_a_database::{Begun, crashes};
-use regentra_harness::proofs::site::Site;
-use regentra_harness::proofs::story::Story;
+use regentra_harness::{
+    postgres::{self, Database, SUPERUSER, execute},
+    proofs::{
+        killed::{HoldsUp, killed, killed_at_first_writes, operations},
+        on_a_database::{Begun, crashes},
+        site::Site,
+        story::Story,
+    },
+};
 use regentra_sync::{host::StoreClock, store::Store};
 use regentra_sync_postgres::PostgresStore;
 use sqlx::PgConnection;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use regentra_harness::postgres;
-
-use regentra_harness::history::histories::{Kept, On, agree_with_the_model};
+use regentra_harness::{
+    history::histories::{Kept, On, agree_with_the_model},
+    postgres,
+};
 use regentra_sync::store::Store;
 
 #[test]

@@ -10,9 +10,11 @@ use std::{
     time::Duration,
 };
 
-use regentra_harness::other_process;
-use regentra_harness::postgres::{self, STORE, SUPERUSER, execute};
-use regentra_harness::test_name;
+use regentra_harness::{
+    other_process,
+    postgres::{self, STORE, SUPERUSER, execute},
+    test_name,
+};
 use regentra_sync::{
     model::{AssetStatus, MappingState, NoteReason, OutboxRow, Source, chain_start},
     regentra_evidence::{SignalKind, verify_chain},

@@ -1,7 +1,8 @@
 //! One MSP in two regions that use the same ids, on PostgreSQL.
 
-use regentra_harness::{postgres, regions};
 use std::sync::Arc;
+
+use regentra_harness::{postgres, regions};
 
 macro_rules! on_postgres {
     ($($name:ident),+ $(,)?) => {

@@ -1,10 +1,11 @@
 //! Section 2: an authorization that was begun under a key which is dropped before it is completed.
 
+use std::sync::Arc;
+
 use regentra_sync::{
     BeginAuthorization, Callback, CompleteAuthorization, ErrorKind, Integration, RequestedAccess,
     seal::{KeyId, Keyring, MasterKey},
 };
-use std::sync::Arc;
 
 use crate::host::{Host, keyring, operator, us};
 

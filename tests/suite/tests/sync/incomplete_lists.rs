@@ -597,8 +597,9 @@ async fn a_company_is_suggested_by_the_serial_numbers_of_most_devices(host: Host
 }
 
 async fn what_is_ambiguous_is_listed_with_its_reason_on_card_and_diagnosis(host: Host) {
-    use crate::asset_sync::{foreign_asset, write_foreign};
     use regentra_sync::{model::Source, rules::Ambiguity, views::Doubt};
+
+    use crate::asset_sync::{foreign_asset, write_foreign};
     let companies = host.mapped(&[(1, "Alpha")]).await;
     let clone = |id: i64| {
         let mut device = device(id, &format!("VD-{id}"));

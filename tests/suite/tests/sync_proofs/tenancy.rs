@@ -7,6 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use ninjaone_simulator::Fault;
+use regentra_harness::scripted::Scripted;
 use regentra_sync::{
     Choice, Connect, Discover, ErrorKind, Integration, MapOrganization, SweepOutcome, SyncOutcome,
     model::{
@@ -22,8 +23,6 @@ use regentra_sync::{
     schedule::{GroupedSweep, SweepEvent},
     store::{AssetFilter, CommitOutcome, MemoryStore, Result, StoreErrorKind, SweepCommit},
 };
-
-use regentra_harness::scripted::Scripted;
 
 use crate::{
     simulated::Server,

@@ -4,9 +4,11 @@
 use serde_json::{Value, json};
 
 use super::{Scale, index};
-use crate::preset::{Character, Trouble};
-use crate::report::Report;
-use crate::seed::Dice;
+use crate::{
+    preset::{Character, Trouble},
+    report::Report,
+    seed::Dice,
+};
 
 /// What patches are called. The same patch has the same id on every device.
 #[derive(Debug)]

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::rows::{
-    Change, DAY, HOUR, MICROSECOND, MINUTE, NOW, SECOND, ago, customer, device, healthy, ids,
-    product,
+use super::{
+    ANTIVIRUS, Table,
+    rows::{
+        Change, DAY, HOUR, MICROSECOND, MINUTE, NOW, SECOND, ago, customer, device, healthy, ids,
+        product,
+    },
 };
-use super::{ANTIVIRUS, Table};
 use crate::oracle::tenant::{Remembered, Tenant};
 
 pub(crate) fn table(table: &mut Table) {

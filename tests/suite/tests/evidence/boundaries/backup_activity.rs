@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::rows::{
-    Change, DAY, HOUR, MICROSECOND, MINUTE, SECOND, activity, ago, customer, device, healthy, ids,
+use super::{
+    BACKUP, Table,
+    rows::{
+        Change, DAY, HOUR, MICROSECOND, MINUTE, SECOND, activity, ago, customer, device, healthy,
+        ids,
+    },
 };
-use super::{BACKUP, Table};
 use crate::oracle::tenant::Tenant;
 
 pub(super) const COMPLETED: &str = "NINJA_BACKUP_BACKUPJOB_COMPLETED";

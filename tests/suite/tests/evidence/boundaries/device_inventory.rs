@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::rows::{Change, DAY, ago, customer, device, ids};
-use super::{INVENTORY, Table};
+use super::{
+    INVENTORY, Table,
+    rows::{Change, DAY, ago, customer, device, ids},
+};
 
 pub(crate) fn table(table: &mut Table) {
     for (approved, offline, unmeasured, status, mostly) in [

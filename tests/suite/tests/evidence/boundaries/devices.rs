@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::rows::{
-    Change, DAY, HOUR, MICROSECOND, MINUTE, SECOND, ago, customer, device, healthy, ids, product,
+use super::{
+    ANTIVIRUS, BACKUP, DISK, INVENTORY, PATCHES, Table,
+    rows::{
+        Change, DAY, HOUR, MICROSECOND, MINUTE, SECOND, ago, customer, device, healthy, ids,
+        product,
+    },
 };
-use super::{ANTIVIRUS, BACKUP, DISK, INVENTORY, PATCHES, Table};
 
 pub(crate) const NETWORK: [&str; 18] = [
     "NMS_SWITCH",

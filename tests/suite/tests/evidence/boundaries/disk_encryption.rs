@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::rows::{Change, DAY, GIB, HOUR, ago, bitlocker, customer, device, healthy, ids, volume};
-use super::{DISK, Table};
+use super::{
+    DISK, Table,
+    rows::{Change, DAY, GIB, HOUR, ago, bitlocker, customer, device, healthy, ids, volume},
+};
 use crate::oracle::tenant::Tenant;
 
 const UNOPENABLE: &str = r"\\?\Volume{3f2b9c1e-0000-0000-0000-100000000000}\";

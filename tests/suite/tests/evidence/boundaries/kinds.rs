@@ -2,10 +2,12 @@
 
 use serde_json::json;
 
-use super::rows::{
-    Change, DAY, ago, customer, device, failed, healthy, ids, install, os_patch, software_patch,
+use super::{
+    PATCHES, SIGNALS, Table,
+    rows::{
+        Change, DAY, ago, customer, device, failed, healthy, ids, install, os_patch, software_patch,
+    },
 };
-use super::{PATCHES, SIGNALS, Table};
 use crate::oracle::tenant::{Kinds, Tenant};
 
 pub(crate) fn table(table: &mut Table) {

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::rows::{
-    Change, DAY, activity, ago, customer, device, failed, healthy, ids, install, not_available,
-    os_patch, product, software_patch, volume,
+use super::{
+    ANTIVIRUS, BACKUP, DISK, INVENTORY, PATCHES, SIGNALS, Table,
+    rows::{
+        Change, DAY, activity, ago, customer, device, failed, healthy, ids, install, not_available,
+        os_patch, product, software_patch, volume,
+    },
 };
-use super::{ANTIVIRUS, BACKUP, DISK, INVENTORY, PATCHES, SIGNALS, Table};
 use crate::oracle::tenant::{Report, Tenant};
 
 pub(crate) fn table(table: &mut Table) {

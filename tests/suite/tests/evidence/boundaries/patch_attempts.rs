@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::patch_sla::{pending, scanned};
-use super::rows::{
-    Change, DAY, HOUR, MICROSECOND, MINUTE, SECOND, ago, healthy, install, os_patch,
+use super::{
+    PATCHES, Table,
+    patch_sla::{pending, scanned},
+    rows::{Change, DAY, HOUR, MICROSECOND, MINUTE, SECOND, ago, healthy, install, os_patch},
 };
-use super::{PATCHES, Table};
 use crate::oracle::tenant::Tenant;
 
 pub(crate) fn table(table: &mut Table) {

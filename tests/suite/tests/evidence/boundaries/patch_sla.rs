@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::rows::{
-    Change, DAY, HOUR, MICROSECOND, ago, customer, definitions, device, failed, healthy, install,
-    not_available, os_patch, software_patch,
+use super::{
+    PATCHES, Table,
+    rows::{
+        Change, DAY, HOUR, MICROSECOND, ago, customer, definitions, device, failed, healthy,
+        install, not_available, os_patch, software_patch,
+    },
 };
-use super::{PATCHES, Table};
 use crate::oracle::tenant::{Report, Tenant};
 
 pub(crate) fn table(table: &mut Table) {

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::rows::{
-    Change, DAY, activity, ago, customer, definitions, device, healthy, install, product,
+use super::{
+    ANTIVIRUS, BACKUP, DISK, INVENTORY, PATCHES, SIGNALS, Table,
+    rows::{
+        Change, DAY, activity, ago, bitlocker, customer, definitions, device, healthy, install,
+        os_patch, product, software_patch, volume,
+    },
 };
-use super::rows::{bitlocker, os_patch, software_patch, volume};
-use super::{ANTIVIRUS, BACKUP, DISK, INVENTORY, PATCHES, SIGNALS, Table};
 
 pub(crate) fn table(table: &mut Table) {
     for (signal, metadata) in [

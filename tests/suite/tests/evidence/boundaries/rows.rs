@@ -1,8 +1,7 @@
 //! Rows to start from, as the wire sends them: all well, an hour old. A case changes the one field it is about.
 
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::macros::datetime;
+use time::{OffsetDateTime, macros::datetime};
 
 use crate::oracle::tenant::{Report, State, Tenant};
 

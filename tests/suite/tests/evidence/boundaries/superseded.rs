@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::patch_attempts::{FAILED, MOOT};
-use super::patch_sla::scanned;
-use super::rows::{
-    Change, DAY, HOUR, MICROSECOND, MINUTE, ago, device, failed, healthy, install, os_patch,
-    software_patch,
+use super::{
+    PATCHES, Table,
+    patch_attempts::{FAILED, MOOT},
+    patch_sla::scanned,
+    rows::{
+        Change, DAY, HOUR, MICROSECOND, MINUTE, ago, device, failed, healthy, install, os_patch,
+        software_patch,
+    },
 };
-use super::{PATCHES, Table};
 
 pub(crate) fn table(table: &mut Table) {
     rejected(table);

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::rows::{
-    Change, DAY, HOUR, MICROSECOND, MINUTE, SECOND, activity, ago, customer, definitions, device,
-    healthy, install, product, software_patch, volume,
+use super::{
+    ANTIVIRUS, BACKUP, DISK, INVENTORY, PATCHES, Table,
+    rows::{
+        Change, DAY, HOUR, MICROSECOND, MINUTE, SECOND, activity, ago, customer, definitions,
+        device, healthy, install, product, software_patch, volume,
+    },
 };
-use super::{ANTIVIRUS, BACKUP, DISK, INVENTORY, PATCHES, Table};
 
 pub(crate) fn table(table: &mut Table) {
     forms(table);

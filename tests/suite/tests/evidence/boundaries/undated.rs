@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::backup_activity::{CANCELLED, COMPLETED, FAILED, WITH_WARNING};
-use super::patch_sla::{pending, scanned};
-use super::rows::{
-    Change, DAY, HOUR, MICROSECOND, activity, ago, bitlocker, customer, definitions, device,
-    healthy, ids, install, os_patch, product, volume,
+use super::{
+    ANTIVIRUS, BACKUP, DISK, PATCHES, Table,
+    backup_activity::{CANCELLED, COMPLETED, FAILED, WITH_WARNING},
+    patch_sla::{pending, scanned},
+    rows::{
+        Change, DAY, HOUR, MICROSECOND, activity, ago, bitlocker, customer, definitions, device,
+        healthy, ids, install, os_patch, product, volume,
+    },
 };
-use super::{ANTIVIRUS, BACKUP, DISK, PATCHES, Table};
 use crate::oracle::tenant::Tenant;
 
 pub(crate) fn table(table: &mut Table) {

@@ -3,13 +3,15 @@
 
 use serde_json::{Value, json};
 
-use super::backup_activity::COMPLETED;
-use super::patch_sla::scanned;
-use super::rows::{
-    Change, DAY, GIB, HOUR, activity, ago, bitlocker, customer, device, healthy, install, os_patch,
-    product, software_patch, volume,
+use super::{
+    ANTIVIRUS, BACKUP, DISK, INVENTORY, PATCHES, SIGNALS, Table,
+    backup_activity::COMPLETED,
+    patch_sla::scanned,
+    rows::{
+        Change, DAY, GIB, HOUR, activity, ago, bitlocker, customer, device, healthy, install,
+        os_patch, product, software_patch, volume,
+    },
 };
-use super::{ANTIVIRUS, BACKUP, DISK, INVENTORY, PATCHES, SIGNALS, Table};
 use crate::oracle::tenant::Tenant;
 
 pub(crate) fn table(table: &mut Table) {

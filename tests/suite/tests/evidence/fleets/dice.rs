@@ -1,7 +1,9 @@
 //! Draws from proptest's generator.
 
-use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
+use proptest::{
+    prelude::Rng,
+    test_runner::{RngAlgorithm, TestRng},
+};
 
 /// A generator, and the ways of drawing from it.
 pub(super) struct Dice(TestRng);

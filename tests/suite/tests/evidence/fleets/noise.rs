@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Maker;
-use super::unreadable::read_fields;
+use super::{Maker, unreadable::read_fields};
 use crate::oracle::tenant::{Report, State, Tenant};
 
 impl Maker {

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::oracle::tenant::Remembered;
-
 use super::{DAY, HOUR, MICROSECOND, Maker, SECOND, Temper};
+use crate::oracle::tenant::Remembered;
 
 impl Maker {
     pub(super) fn products(&mut self, device: i64, temper: Temper) -> Vec<Value> {

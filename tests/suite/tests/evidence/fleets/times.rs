@@ -1,8 +1,7 @@
 //! Times at every border, in every form, and those that cannot be read.
 
 use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 use super::{DAY, HOUR, MICROSECOND, MINUTE, Maker, SECOND};
 

@@ -1,12 +1,16 @@
 //! Devices as assets, and organizations whatever their names.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use ninjaone_client::organizations::OrganizationsParams;
-use ninjaone_client::{BaseUrl, Lane, OrganizationId, RateLimit};
-use ninjaone_simulator::front::in_process;
-use ninjaone_simulator::{Damage, Fault, FaultRule, Harm, OddName, Preset, Shape, Tenant};
+use ninjaone_client::{
+    BaseUrl, Lane, OrganizationId, RateLimit, organizations::OrganizationsParams,
+};
+use ninjaone_simulator::{
+    Damage, Fault, FaultRule, Harm, OddName, Preset, Shape, Tenant, front::in_process,
+};
 use regentra_harness::in_process::InProcess;
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, SyncCompany,

@@ -6,9 +6,11 @@ use ninjaone_simulator::{Damage, Fault, FaultRule, Harm, Report, Tenant};
 use regentra_evidence::Status;
 use serde_json::Value;
 
-use crate::lies::assets::listed;
-use crate::lies::scene::{Bad, Scene, Signals, small};
-use crate::lies::verdicts::{DEVICES, PATHS};
+use crate::lies::{
+    assets::listed,
+    scene::{Bad, Scene, Signals, small},
+    verdicts::{DEVICES, PATHS},
+};
 
 /// The fields that a rule reads, by endpoint; a field inside one of them counts as read.
 fn is_read(path: &str, field: &str) -> bool {

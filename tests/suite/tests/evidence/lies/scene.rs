@@ -1,13 +1,9 @@
 //! A client in front of a tenant in the same process, and small fleets whose every failure hangs on one row.
 
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use ninjaone_client::{BaseUrl, Client, ClientBuilder, Credentials, Error, RateLimit, RetryPolicy};
-use ninjaone_simulator::front::in_process;
-use ninjaone_simulator::{Clock, FaultRule, Tenant, TenantBuilder};
+use ninjaone_simulator::{Clock, FaultRule, Tenant, TenantBuilder, front::in_process};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules, Signal, SignalKind, Status};
 use regentra_harness::in_process::InProcess;
 use regentra_sync::{

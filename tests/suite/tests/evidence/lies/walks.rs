@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use ninjaone_client::activities::ActivitiesParams;
-use ninjaone_client::devices::DevicesParams;
-use ninjaone_client::organizations::OrganizationsParams;
-use ninjaone_client::queries::VolumesParams;
 use ninjaone_client::{
     ActivityId, Client, Completeness, DeviceId, Error, OrganizationId, Pager, RetryPolicy,
+    activities::ActivitiesParams, devices::DevicesParams, organizations::OrganizationsParams,
+    queries::VolumesParams,
 };
-use ninjaone_simulator::front::in_process;
-use ninjaone_simulator::{Clock, CursorHabit, Fault, FaultRule, Malformed, Parameter, Tenant};
+use ninjaone_simulator::{
+    Clock, CursorHabit, Fault, FaultRule, Malformed, Parameter, Tenant, front::in_process,
+};
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fleet::{self, Fleet};
-use super::one_rule::{self, Answers, Plain, Signal, Verdicts, hold};
-use super::reading::{self, Collected, DAY};
-use super::tenant::{Remembered, Report};
 use serde_json::{Value, json};
+
+use super::{
+    fleet::{self, Fleet},
+    one_rule::{self, Answers, Plain, Signal, Verdicts, hold},
+    reading::{self, Collected, DAY},
+    tenant::{Remembered, Report},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protection {

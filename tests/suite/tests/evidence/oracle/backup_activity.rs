@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::fleet::{self, Class, Device, Fleet};
-use super::one_rule::{self, Answers, Plain, Scope, Signal, Verdicts, hold};
-use super::reading::{self, DAY, Field};
-use super::tenant::Report;
+use super::{
+    fleet::{self, Class, Device, Fleet},
+    one_rule::{self, Answers, Plain, Scope, Signal, Verdicts, hold},
+    reading::{self, DAY, Field},
+    tenant::Report,
+};
 
 /// Ordered: the later is the worse, and from success on it is a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

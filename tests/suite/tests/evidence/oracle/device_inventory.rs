@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::fleet::{Class, Fleet};
-use super::one_rule::{Answers, Scope, Signal, hold};
+use super::{
+    fleet::{Class, Fleet},
+    one_rule::{Answers, Scope, Signal, hold},
+};
 
 pub(crate) fn evaluate(fleet: &Fleet) -> Value {
     let approved = fleet.approved.len();

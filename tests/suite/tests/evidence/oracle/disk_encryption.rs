@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::fleet::{self, Device, Fleet};
-use super::one_rule::{self, Answers, Plain, Signal, Verdicts, hold};
-use super::reading::{self, Collected, Field};
-use super::tenant::Report;
+use super::{
+    fleet::{self, Device, Fleet},
+    one_rule::{self, Answers, Plain, Signal, Verdicts, hold},
+    reading::{self, Collected, Field},
+    tenant::Report,
+};
 
 /// Where a volume stands. Ordered as ties are broken: the later is the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

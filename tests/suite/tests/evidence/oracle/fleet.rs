@@ -1,13 +1,14 @@
 //! The organization's devices (section 2), and the rows that belong to them.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde_json::Value;
 
-use super::one_rule::Scope;
-use super::reading::{self, DAY, Field};
-use super::tenant::{Report, State, Tenant};
+use super::{
+    one_rule::Scope,
+    reading::{self, DAY, Field},
+    tenant::{Report, State, Tenant},
+};
 
 /// What kind of thing a device is, by its node class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

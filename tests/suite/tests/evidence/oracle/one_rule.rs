@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::fleet::Fleet;
-use super::reading::DAY;
-use super::tenant::{Report, State};
+use super::{
+    fleet::Fleet,
+    reading::DAY,
+    tenant::{Report, State},
+};
 
 /// The plain verdict on a set of units. Ordered: the later is the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

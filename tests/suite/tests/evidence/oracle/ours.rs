@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use ninjaone_client::Unreadable;
-use ninjaone_client::models::{Activity, AntivirusStatus, Device, OsPatch, SoftwarePatch, Volume};
+use ninjaone_client::{
+    Unreadable,
+    models::{Activity, AntivirusStatus, Device, OsPatch, SoftwarePatch, Volume},
+};
 use regentra_evidence::{
     AntivirusPosture, BackupActivity, DiskEncryption, Fleet, KindReports, KindsInUse, PatchSla,
     ReportState, SignatureHistory, SignaturesSeen, device_inventory,
@@ -15,8 +17,10 @@ use regentra_sync::ninjaone::facts::{
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::reading;
-use super::tenant::{Kinds, Remembered, Report, State, Tenant};
+use super::{
+    reading,
+    tenant::{Kinds, Remembered, Report, State, Tenant},
+};
 
 /// The five signals of one customer, as our crates judge them.
 pub(crate) fn ours(tenant: &Tenant) -> Value {

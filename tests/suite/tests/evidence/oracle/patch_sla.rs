@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::fleet::{self, Fleet};
-use super::one_rule::{self, Answers, Plain, Signal, Verdicts, hold};
-use super::reading::{self, Collected, DAY, Field};
-use super::tenant::{Report, State, Tenant};
+use super::{
+    fleet::{self, Fleet},
+    one_rule::{self, Answers, Plain, Signal, Verdicts, hold},
+    reading::{self, Collected, DAY, Field},
+    tenant::{Report, State, Tenant},
+};
 
 /// How much a patch matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

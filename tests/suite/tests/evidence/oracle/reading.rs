@@ -1,8 +1,7 @@
 //! Reading rows: times (section 10), and fields of the wrong type (section 14).
 
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Times are microseconds since 1970.
 pub(crate) const SECOND: i64 = 1_000_000;

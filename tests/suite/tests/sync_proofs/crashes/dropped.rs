@@ -4,8 +4,9 @@
 
 use std::pin::pin;
 
-use super::{Operation, Successor, Undisturbed, deliver_again, in_memory};
 use regentra_harness::suspension::run_to_suspension;
+
+use super::{Operation, Successor, Undisturbed, deliver_again, in_memory};
 
 async fn dropped_at_every_suspension(operation: Operation) {
     let undisturbed = Undisturbed::run(operation).await;

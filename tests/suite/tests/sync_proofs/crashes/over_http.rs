@@ -3,6 +3,7 @@
 use std::{pin::pin, sync::Arc};
 
 use async_trait::async_trait;
+use regentra_harness::suspension::run_to_suspension;
 use regentra_sync::store::{Result, StoreError, StoreErrorKind};
 
 use crate::{
@@ -10,7 +11,6 @@ use crate::{
     snapshot::{Snapshot, assert_same},
     watched::{Call, Watch, Watched},
 };
-use regentra_harness::suspension::run_to_suspension;
 
 async fn undisturbed(server: &Server) -> Snapshot {
     let host = server.host().await;

@@ -6,11 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
+use regentra_harness::suspension::run_to_suspension;
 use regentra_sync::store::Result;
 
 use super::{Operation, Undisturbed, in_memory};
-use regentra_harness::suspension::run_to_suspension;
-
 use crate::{
     snapshot::assert_same,
     story::{Story, ours},

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use ninjaone_simulator::{Preset, Request, Tenant, front::in_process};
+use regentra_harness::suspension::run_to_suspension;
 use regentra_sync::{
     BeginAuthorization, Callback, CompleteAuthorization, Disconnect, Discover, Error, ErrorKind,
     Integration, RequestedAccess, TestSavedConnection,
@@ -33,7 +34,6 @@ use crate::{
     story::ours,
     watched::{Call, Watch, Watched},
 };
-use regentra_harness::suspension::run_to_suspension;
 
 const REDIRECT: &str = "http://127.0.0.1/callback";
 const AUTHORIZE_AGAIN: ErrorKind = ErrorKind::Ninjaone(Vendor::AuthorizeAgain);
