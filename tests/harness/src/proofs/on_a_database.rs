@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     proofs::{
+        killed::is_everything_asked_for,
         snapshot::{Snapshot, assert_same},
         story::{Operation, Story},
         undisturbed::{Undisturbed, in_memory},
@@ -78,6 +79,16 @@ pub async fn is_made_good(
     undisturbed.assert_ended(&story.site.snapshot().await, operation, what);
 }
 
+/// The place of the next disturbance, ever further apart: a copy of the database is made for each, and in memory every place is tried.
+/// Where all operations are asked for, so are all places.
+pub(super) fn next_place(at: usize) -> usize {
+    if is_everything_asked_for() {
+        at + 1
+    } else {
+        at + 1 + at / 6
+    }
+}
+
 /// Dropped at its suspensions, ever further apart; a database suspends often.
 pub async fn dropped(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
     let undisturbed = Undisturbed::run(operation).await;
@@ -106,7 +117,8 @@ pub async fn dropped(operation: Operation, begin: &impl AsyncFn() -> (Story, Kep
 pub async fn failing(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
     let undisturbed = Undisturbed::run(operation).await;
     for moment in [Moment::Before, Moment::After] {
-        for at in 1.. {
+        let mut at = 1;
+        loop {
             let what = format!("{operation:?}: {moment:?} call {at}");
             let (story, _kept) = begin().await;
             let watch = Arc::new(FailsOnce::at(at, moment));
@@ -118,6 +130,7 @@ pub async fn failing(operation: Operation, begin: &impl AsyncFn() -> (Story, Kep
                 assert!(at > 2, "{operation:?} calls the store");
                 break;
             }
+            at = next_place(at);
         }
     }
 }
@@ -186,7 +199,10 @@ async fn frozen(
     look: impl Fn(&Snapshot, Option<Snapshot>, &str),
 ) {
     let mut woken = 0;
-    for at in 1.. {
+    let mut next = 1;
+    loop {
+        let at = next;
+        next = next_place(at);
         let what = format!("{operation:?} frozen before call {at}");
         let (story, _kept) = begin().await;
         let ((frozen, freezes), (wake, wakes)) = (oneshot::channel(), oneshot::channel());
