@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{ComplianceOrgId, EventId, MspOrgId, OrganizationId, RegionKey},
+        model::{ComplianceOrgId, EventId, MappingId, MspOrgId, OrganizationId, RegionKey},
         schedule::{EventKey, SweepEvent},
     };
 
