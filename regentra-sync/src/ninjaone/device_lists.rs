@@ -11,7 +11,10 @@ use ninjaone_client::{
 use super::{
     facts::asset::{self, APPROVAL_STATUS, Listed},
     group::{DeviceLists, DeviceListsRequest, GroupCounts},
-    halves::{PartEnd, PartOutcome, PartReader, Spending, devices_of, left_over, read_by_halves},
+    halves::{
+        PartEnd, PartOutcome, PartReader, Spending, devices_of, lacks_many, left_over,
+        read_by_halves,
+    },
     reading,
     reports::detailed_devices,
 };
@@ -297,8 +300,10 @@ impl PartReader for Lists<'_> {
             ended.outcome = PartOutcome::Lossy;
         }
         let is_unknown = self.habit == OrganizationListHabit::Unknown && part.len() > 1;
-        // Nobody knows yet whether the list is honoured: whatever has no device is read alone, and one that has some.
-        let mut looked_at = 1;
+        // Nobody knows yet whether the list is honoured: whatever has no device is read alone, and the one that has most.
+        let most = read.iter().filter(|(_, listing)| !listing.own.is_empty());
+        let most = most.max_by_key(|(_, listing)| listing.own.len());
+        let sample = most.map(|(member, _)| *member).filter(|_| is_unknown);
         for (member, mut listing) in read {
             listing.list.malformed_rows += lost;
             listing.list.foreign_rows = if part.len() == 1 { foreign } else { 0 };
@@ -309,11 +314,10 @@ impl PartReader for Lists<'_> {
                 .organizations
                 .get(member)
                 .map_or(0, |(_, known)| *known);
-            // It had devices and has none: alone it may have.
-            let is_gone = listing.own.is_empty() && (known > 0 || is_unknown);
-            let is_sample = is_unknown && looked_at > 0 && !listing.own.is_empty();
-            if part.len() > 1 && (is_gone || is_sample) {
-                looked_at -= i32::from(is_sample);
+            // It has none, or lost many at once: alone it may have more.
+            let own = listing.own.len() as u64;
+            let is_short = lacks_many(own, known) || (own == 0 && is_unknown);
+            if part.len() > 1 && (is_short || sample == Some(member)) {
                 ended.look_again.push(member);
             }
             self.set(member, Member::Listed(Box::new(listing)));
@@ -335,7 +339,14 @@ impl PartReader for Lists<'_> {
         ended
     }
 
-    fn give_up(&mut self, _part: &[usize]) {}
+    /// A list that was to be looked at twice, and was not, retires nothing.
+    fn give_up(&mut self, part: &[usize]) {
+        for member in part {
+            if let Some(Member::Listed(listing)) = self.members.get_mut(*member) {
+                listing.list.truncated = true;
+            }
+        }
+    }
 }
 
 /// The custom field of Entra device ids.

@@ -259,6 +259,15 @@ impl<'a> CustomerEvaluation<'a> {
         self.outcomes.contains_key(&report)
     }
 
+    /// Whether a report was answered whole: nothing holds back a pass that rests on it.
+    pub(super) fn is_whole(&self, report: Report) -> bool {
+        let is_lossless = self
+            .rows
+            .get(&report)
+            .is_none_or(|rows| rows.malformed == 0);
+        is_lossless && self.outcomes.get(&report) == Some(&ReportOutcome::Answered)
+    }
+
     /// A report was read for many customers: in so many pages, of which so many rows are lost. Nobody can say whose those are.
     pub(super) fn among_others(&mut self, report: Report, pages: u64, lost: u64) {
         let tally = self.rows.entry(report).or_default();
@@ -389,6 +398,11 @@ impl<'a> CustomerEvaluation<'a> {
             Report::SoftwarePatchInstalls,
         );
         let backup_state = self.state(Report::Activities);
+        let is_answered = |report| self.outcomes.get(report) == Some(&ReportOutcome::Answered);
+        let answered = self.rows.iter().filter(|(report, _)| is_answered(*report));
+        let answered = answered
+            .map(|(report, tally)| (*report, tally.own()))
+            .collect();
 
         let disk = self.disk.finish_with_digest(disk_state, key);
         let (antivirus, signatures_out_of_date) =
@@ -408,11 +422,7 @@ impl<'a> CustomerEvaluation<'a> {
                 signatures_out_of_date,
                 listed_devices: self.listed,
                 unlisted_devices: unlisted(self.unlisted),
-                rows: self
-                    .rows
-                    .iter()
-                    .map(|(of, tally)| (*of, tally.own()))
-                    .collect(),
+                rows: answered,
             },
             rows: self.rows,
             failures: self.failures,

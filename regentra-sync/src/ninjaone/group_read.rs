@@ -4,9 +4,9 @@
 //! of the same pass whose device a row is of, and hands the row to that customer's evaluation and no other.
 //!
 //! - An answer that fails or loses a row is read again by halves of the group ([`halves`](super::halves)).
-//! - The vendor ignores filters without a word, and nobody knows what else a server makes of a list of organizations. So whatever has less
-//!   than half of the rows of its last run is read alone, and so are a few organizations of each report until it is known that the report
-//!   honours such a list. Where a customer alone has more rows than among others, the list is trusted no more: every customer of the
+//! - The vendor ignores filters without a word, and nobody knows what else a server makes of a list of organizations. So whatever has no
+//!   row where its last run had some is read alone, and so are the largest of those that lost a quarter of their rows or more, and a few
+//!   organizations of each report until it is known that the report honours such a list. Where a customer alone has more rows than among others, the list is trusted no more: every customer of the
 //!   pass is read alone for that report, and the next tick chooses its strategy by that.
 //! - The device list is read first and, in short, again at the end. A customer with a device that changed its organization meanwhile is
 //!   read alone.
@@ -23,7 +23,10 @@ use super::{
     assessment::{Assessment, AssessmentRequest},
     evaluation::{CustomerEvaluation, DeviceRoll, OwnRow, ReportRow},
     group::{GroupAssessment, GroupCounts, GroupMember, GroupRequest},
-    halves::{PartEnd, PartOutcome, PartReader, Spending, devices_of, left_over, read_by_halves},
+    halves::{
+        PartEnd, PartOutcome, PartReader, Spending, devices_of, lacks_many, left_over,
+        read_by_halves,
+    },
     reading,
     reports::{
         Asked, Called, OfOne, Rows, call_roll, detailed_devices, read_report, read_reports,
@@ -137,9 +140,9 @@ pub(super) async fn read_group(
         pass: &mut pass,
     };
     read_by_halves(&mut look, evaluated, true, &mut spending).await?;
-    // Nobody knows whether their devices are still theirs.
+    // Nobody knows whether their devices are still theirs: each is read as it would have been by itself.
     for member in look.unlooked {
-        pass.set(member, Member::Left(left_over()));
+        pass.set(member, Member::Alone);
     }
     pass.read_the_rest_alone(&mut spending).await?;
     Ok(pass.finish(&spending))
@@ -174,7 +177,8 @@ impl<'r> GroupPass<'r> {
         let leaves_out = alone > among_others;
         if leaves_out {
             self.learn(report, OrganizationListHabit::LeavesOut);
-        } else if alone > 0 || report != Report::Devices {
+        } else if alone > 0 {
+            // Where there is no row, nothing shows what became of those of the others.
             self.learn(report, OrganizationListHabit::Honoured);
         }
         leaves_out
@@ -245,7 +249,7 @@ impl<'r> GroupPass<'r> {
         self.set(member, Member::Evaluated(Box::new(roll.close(end))));
     }
 
-    /// Reads those alone for whom a device moved.
+    /// Reads those alone for whom a device moved, or may have.
     async fn read_the_rest_alone(&mut self, spending: &mut Spending<'_>) -> Result<()> {
         for member in 0..self.members.len() {
             let Some(request) = self.request(member) else {
@@ -327,7 +331,13 @@ impl PartReader for RollCall<'_, '_> {
 
     fn give_up(&mut self, part: &[usize]) {
         for member in part {
-            if matches!(self.pass.members.get(*member), Some(Member::Waiting)) {
+            let is_proven = match self.pass.members.get(*member) {
+                Some(Member::Waiting) => false,
+                // Devices that were to be looked at twice, and were not, are none that anybody is judged by.
+                Some(Member::Evaluated(evaluation)) => !evaluation.is_whole(Report::Devices),
+                Some(Member::Alone | Member::Left(_) | Member::Done(_)) | None => true,
+            };
+            if !is_proven {
                 self.pass.set(*member, Member::Left(left_over()));
             }
         }
@@ -424,7 +434,7 @@ impl RollCall<'_, '_> {
             // It has no device, too many, far fewer than before, or one of another one's.
             if own == 0
                 || roll.is_cut()
-                || (own as u64) < before / 2
+                || lacks_many(own as u64, before)
                 || rolls.ambiguous.contains(&member)
             {
                 ended.look_again.push(member);
@@ -593,8 +603,9 @@ impl PartReader for OneReport<'_, '_> {
     fn give_up(&mut self, part: &[usize]) {
         for member in part {
             let report = self.report;
+            // An answer that was to be looked at twice, and was not, proves nothing.
             if let Some(evaluation) = self.pass.evaluation(*member)
-                && !evaluation.has_ended(report)
+                && (!evaluation.has_ended(report) || evaluation.is_whole(report))
             {
                 evaluation.end(report, Ok(None));
             }
@@ -694,11 +705,13 @@ impl OneReport<'_, '_> {
         ended
     }
 
-    /// Members for which the answer is looked at twice: those with less than half of the rows that they had before, and a few others as long as nobody
+    /// Members for which the answer is looked at twice: those without a row that had some before, the largest of those that lost many,
+    /// and a few others as long as nobody
     /// knows whether the report honours a list of organizations.
     fn doubtful(&mut self, part: &[usize], is_listed: bool) -> Vec<usize> {
         let report = self.report;
         let (mut lack, mut without, mut with) = (Vec::new(), Vec::new(), Vec::new());
+        let mut short = Vec::new();
         for member in part {
             let before = self.pass.rows_before(*member, report);
             let Some(evaluation) = self.pass.evaluation(*member) else {
@@ -711,11 +724,14 @@ impl OneReport<'_, '_> {
             }
             match (rows, before) {
                 (0, 0) => without.push(*member),
-                // Fleets shrink, and seldom by more than half from one sweep to the next.
-                (rows, before) if rows < before / 2 || rows == 0 => lack.push(*member),
+                (0, _) => lack.push(*member),
+                (rows, before) if lacks_many(rows, before) => short.push((before, *member)),
                 _ => with.push(*member),
             }
         }
+        // Rows become fewer for good reasons too: the largest of such customers show whether the list is one.
+        short.sort_unstable_by(|left, right| right.cmp(left));
+        lack.extend(short.into_iter().take(LOOKED_AT).map(|(_, member)| member));
         if is_listed && self.pass.habit(report) == OrganizationListHabit::Unknown {
             lack.extend(spread_over(&without, LOOKED_AT));
             lack.extend(largest(&with, &self.looks));

@@ -102,6 +102,11 @@ const fn is_probed(error: ErrorKind) -> bool {
     )
 }
 
+/// Whether a quarter or more of the rows of before are gone.
+pub(super) const fn lacks_many(rows: u64, before: u64) -> bool {
+    rows < before && rows.saturating_mul(4) <= before.saturating_mul(3)
+}
+
 /// What may be spent, and what was.
 #[derive(Debug)]
 pub(super) struct Spending<'a> {
@@ -182,7 +187,8 @@ pub(super) async fn read_by_halves(
                 !is_alone
             }
             PartOutcome::Failed(error) => {
-                spending.failures += 1;
+                // A server that refuses is not down.
+                spending.failures += usize::from(!is_probed(*error));
                 let is_probe = !is_alone && is_probed(*error);
                 if is_probe {
                     probed = Some(part.clone());
@@ -223,6 +229,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_quarter_of_the_rows_is_many() {
+        for (rows, before, is_many) in [
+            (0, 0, false),
+            (0, 1, true),
+            (1, 1, false),
+            (1, 2, true),
+            (2, 3, true),
+            (3, 4, true),
+            (4, 5, false),
+            (75, 100, true),
+            (76, 100, false),
+            (9, 8, false),
+        ] {
+            assert_eq!(lacks_many(rows, before), is_many, "{rows} of {before}");
+        }
+    }
 
     /// A server that fails, or loses a row, for some members.
     #[derive(Default)]

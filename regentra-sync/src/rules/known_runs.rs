@@ -41,7 +41,10 @@ impl KnownRuns {
                 (None, Some(pass)) => known.pass = pass.clone(),
                 (None, None) => {}
             }
-            if run.subject.mapping.is_none() && now - run.finished_at > HABITS_LAST {
+            // Every pass hands on what those before it learned: so it is learned anew by the first pass of each span.
+            let span =
+                |at: OffsetDateTime| at.unix_timestamp().div_euclid(HABITS_LAST.whole_seconds());
+            if run.subject.mapping.is_none() && span(now) != span(run.finished_at) {
                 known.pass.organization_list.clear();
                 known.pass.tenant_devices = None;
             }

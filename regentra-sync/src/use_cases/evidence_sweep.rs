@@ -196,6 +196,13 @@ impl Integration {
             Ok(SweepOutcome::Superseded(_) | SweepOutcome::Skipped(_) | SweepOutcome::Busy) => None,
             Err(error) => Some((RunOutcome::failed(error.kind()), 0, None)),
         };
+        let ended = match ended {
+            Some((outcome, requests, reading)) => {
+                let reading = self.with_rows_before(event, reading).await?;
+                Some((outcome, requests, reading))
+            }
+            None => None,
+        };
         let succeeded = matches!(
             swept,
             Ok(SweepOutcome::Committed(_) | SweepOutcome::AlreadyCommitted)
@@ -218,6 +225,35 @@ impl Integration {
             succeeded,
         });
         Ok(())
+    }
+
+    /// What a run read, with the rows that the last one read of the reports that did not answer this time: that a report failed does
+    /// not make little of it look like all of it next time.
+    async fn with_rows_before(
+        &self,
+        event: &SweepEvent,
+        reading: Option<RunReading>,
+    ) -> Result<Option<RunReading>> {
+        let subjects = RunSubjects::of(
+            RunKind::EvidenceSweep,
+            event.credential(),
+            [event.mapping_id],
+        );
+        let runs = self
+            .views()
+            .runs_of(event.msp_credential_org_id, subjects)
+            .await?;
+        let before = runs.into_iter().find(|run| run.subject == run_of(event));
+        let Some(before) = before.and_then(|run| run.reading) else {
+            return Ok(reading);
+        };
+        let Some(mut reading) = reading else {
+            return Ok(Some(before));
+        };
+        for (report, rows) in before.rows {
+            reading.rows.entry(report).or_insert(rows);
+        }
+        Ok(Some(reading))
     }
 
     /// How the run that committed this event ended, where it left no record of that: it died in between.

@@ -244,6 +244,16 @@ fn tenant(seed: u64, organizations: usize, devices: usize) -> TenantBuilder {
 
 /// What every strategy remembers of equal tenants with these faults, in two ticks: the first is a dry run, and the second opens tickets.
 async fn compare(what: &str, build: impl Fn() -> Tenant, faults: impl Fn() -> Vec<FaultRule>) {
+    compare_from(0, what, build, faults).await;
+}
+
+/// The same, where the server begins with it after so many ticks.
+async fn compare_from(
+    begin: usize,
+    what: &str,
+    build: impl Fn() -> Tenant,
+    faults: impl Fn() -> Vec<FaultRule>,
+) {
     let mut alone: Option<(BTreeMap<String, String>, BTreeMap<String, String>)> = None;
     for choice in [
         StrategyChoice::PerCustomer,
@@ -251,11 +261,12 @@ async fn compare(what: &str, build: impl Fn() -> Tenant, faults: impl Fn() -> Ve
         StrategyChoice::WholeTenant,
     ] {
         let scene = Scene::new(build(), choice).await;
-        scene.front.tenant().faults(faults());
-        scene.sync().await;
-        for tick in 0..2 {
+        for tick in 0..begin + 2 {
+            if tick == begin {
+                scene.front.tenant().faults(faults());
+            }
+            scene.sync().await;
             scene.sweep().await;
-            let _ = tick;
         }
         let remembered = (scene.remembered().await, scene.assets().await);
         match &alone {
@@ -370,6 +381,41 @@ async fn a_list_of_organizations_that_is_answered_wrongly_leads_to_the_right_ver
         let what = format!("{path} {faults:?}");
         compare(&what, build, || faults.clone()).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_begins_to_leave_out_rows_once_it_is_trusted_is_found_out() {
+    let build = || tenant(6, 8, 4).build();
+    for half in [Half::Devices, Half::Organizations] {
+        for path in ["/v2/devices-detailed", "/v2/queries/os-patches", "/v2/*"] {
+            let halved = || vec![Fault::Halved(half).on(path)];
+            compare_from(2, path, build, halved).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_device_list_that_always_fails_keeps_no_customer_from_being_swept() {
+    let build = || tenant(6, 6, 3).build();
+    for fault in [
+        Fault::ServiceUnavailable,
+        Fault::NotAvailable(NotAvailable::Forbidden),
+    ] {
+        let fails = || vec![fault.clone().on("/v2/devices")];
+        compare("the second look fails", build, fails).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_module_that_is_missing_is_missing_for_every_one_of_many_customers() {
+    let build = || tenant(6, 15, 2).build();
+    let missing = || {
+        vec![
+            Fault::Refused(Parameter::DeviceFilterIn).on("/v2/*"),
+            Fault::NotAvailable(NotAvailable::NotLicensed).on("/v2/queries/antivirus-status"),
+        ]
+    };
+    compare("each alone, and a module is missing", build, missing).await;
 }
 
 #[tokio::test(start_paused = true)]
