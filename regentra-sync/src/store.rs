@@ -1,29 +1,30 @@
-//! What a host's repositories have to do: traits by use case and tenant, and the commit values they take.
+//! The repository traits that a host implements, one per use case and tenant, and the commit values they take.
 //!
-//! The sync decides, a store remembers. Every method takes its tenant first and the time as an argument; no method has a
-//! default, so that an implementor decides about each. A store for a new database implements the ten traits below and runs
-//! `conformance!` (feature `conformance`) over them, one named test per law.
+//! The sync makes the decisions; a store keeps the data. Every method takes its tenant first and the time as an argument. No method has a
+//! default, so an implementor has to decide about each one. A store for a new database implements the ten traits below and runs
+//! `conformance!` (feature `conformance`), which generates one named test per law.
 //!
-//! **Atomicity.** Each use case commits through *one* method that takes everything it writes as a plain value together with
-//! the guards it relies on. Such a method checks, in this order: was the event seen before ([`CommitOutcome::AlreadyCommitted`]);
-//! does a time of the commit lie ahead of the store's clock ([`Stamped::check_not_ahead`], an error of kind
-//! [`StoreErrorKind::Clock`]); does every guard hold ([`CommitOutcome::Superseded`], with the first one that does not); and then writes everything,
-//! remembers the event, and answers [`CommitOutcome::Committed`]. It writes all or nothing, also when its future is dropped
-//! or the process dies, and nobody sees a half of it. A lost race is an answer, not an error.
+//! **Atomicity.** Each use case commits through *one* method. The method takes everything it writes as a plain value, together with the
+//! guards that the commit relies on. It checks, in this order: whether the event was committed before (it returns
+//! [`CommitOutcome::AlreadyCommitted`]); whether a time in the commit lies ahead of the store's clock ([`Stamped::check_not_ahead`]: an
+//! error of kind [`StoreErrorKind::Clock`]); whether every guard holds (it returns [`CommitOutcome::Superseded`] with the first guard that
+//! does not). Then it writes everything, records the event, and returns [`CommitOutcome::Committed`]. It writes all or nothing, even when
+//! its future is dropped or the process dies, and no reader ever sees a partial commit. Losing a race is an outcome, not an error.
 //!
-//! Some commits change rows that they do not carry, as a disconnect does: [`effects`] says how, as functions that a store calls.
+//! Some commits, such as a disconnect, also change rows that they do not carry. [`effects`] defines these changes as functions that a store
+//! calls.
 //!
-//! **Events** are remembered per MSP, for good, and by every commit alike: the ids of sweeps, requests and deliveries never
-//! clash. **Times** are UTC and come with nothing finer than a microsecond, which is what a store has to keep. **Rows** of
-//! another tenant do not exist: neither a read nor a guard finds them, and an unknown id is answered as an empty one.
+//! **Events.** Every commit records its event, per MSP and for good. The ids of sweeps, requests and deliveries never clash. **Times** are
+//! UTC, in whole microseconds, and a store keeps them at that precision. **Rows** of another tenant do not exist: neither a read nor a
+//! guard finds them, and a read by an unknown id returns nothing.
 //!
-//! **Clocks.** A store has a [`StoreClock`](crate::host::StoreClock). It stamps leases, requests of the budget, and the commit
-//! of each evidence record. Whatever a process stamps is refused, by every method that writes a time and by
-//! [`Stamped::check_not_ahead`], when it lies more than [`CLOCK_TOLERANCE`](crate::model::CLOCK_TOLERANCE) ahead of it. What lies
-//! there all the same was written by a clock that ran ahead together with the store's, and counts as not there: such a signal is not
-//! current, such a request started now, such a lease is expired. A process whose clock is behind may write, but for a sweep behind
-//! its chain ([`SweepCommit::check_order`]) and an asset behind its own row ([`Assets::commit_assets`]): versions and generations
-//! say which of two writes is the later one, and no clock does.
+//! **Clocks.** A store has a [`StoreClock`](crate::host::StoreClock), which stamps leases, the requests of the budget, and the commit of
+//! each evidence record. Every method that writes a time stamped by a process refuses it, with [`Stamped::check_not_ahead`], when it lies
+//! more than [`CLOCK_TOLERANCE`](crate::model::CLOCK_TOLERANCE) ahead of the store's clock. A stored time can still lie ahead, if the
+//! store's own clock ran ahead when it was written. The store then ignores that time: such a signal is not current, such a request counts
+//! as started now, such a lease is expired. A process whose clock is behind may write, with two exceptions: a sweep behind its chain
+//! ([`SweepCommit::check_order`]) and an asset behind its stored row ([`Assets::commit_assets`]). Versions and generations, never clocks,
+//! decide which of two writes is the later one.
 
 pub use self::{
     anchors::{Anchors, RootCommit},
@@ -63,10 +64,10 @@ mod runs;
 mod tickets;
 mod times;
 
-/// How many rows are read at a time where all are wanted.
+/// How many rows one call reads when a use case reads all of them.
 pub(crate) const ROWS_PER_READ: u32 = 500;
 
-/// Everything a host's store does. Implemented by whatever implements the ten traits.
+/// A host's whole store. Every type that implements the ten traits implements it.
 pub trait Store:
     Connections
     + Mappings

@@ -1,4 +1,4 @@
-//! What the use cases need of NinjaOne.
+//! The trait through which the use cases reach NinjaOne.
 
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
@@ -18,20 +18,20 @@ use crate::{
     },
 };
 
-/// Opened credentials, and for whom the requests are.
+/// Opened credentials, and whom the requests are for.
 #[derive(Clone, Debug)]
 pub struct Access {
     /// The address.
     pub base_url: BaseUrl,
-    /// The keyed fingerprint of (host, client id): whose request budget is used.
+    /// The keyed fingerprint of (host, client id), which identifies the request budget to use.
     pub fingerprint: Fingerprint,
     /// The client id.
     pub client_id: SecretString,
     /// How access was granted, and what proves it.
     pub grant: AccessGrant,
-    /// Whether a person waits for the answer, or the schedule asks.
+    /// Whether a person waits for the result, or the schedule sends the requests.
     pub lane: Lane,
-    /// Whether the credentials are a connection's, or are only tried.
+    /// Whether the credentials belong to a connection, or are only being tried.
     pub standing: Standing,
 }
 
@@ -39,10 +39,10 @@ pub struct Access {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Standing {
-    /// They are saved, and NinjaOne accepted them once: what is got for them (a client, its token) may be kept for the connection.
+    /// They are saved, and NinjaOne accepted them once. The client made for them and its token may be kept for the connection.
     Saved(CredentialGuard),
-    /// They are tried: nothing is kept. Anybody can name a client id, so until NinjaOne accepts them, log-ins spend the budget of
-    /// the MSP that tries, and not the one of the client id.
+    /// They are being tried; nothing is kept for them. Any user can name any client id, so until NinjaOne accepts the credentials, log-ins
+    /// spend the budget of the MSP that tries them, not the budget of the client id.
     Tried {
         /// The MSP's own budget.
         log_ins: Fingerprint,
@@ -53,19 +53,19 @@ pub enum Standing {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AccessGrant {
-    /// The API client stands for itself.
+    /// The API client acts for itself.
     ClientCredentials {
         /// Its secret.
         client_secret: SecretString,
     },
-    /// An administrator let the API client act for them.
+    /// An administrator authorized the API client to act for them.
     AuthorizationCode {
-        /// The secret of a web application; a native one has none.
+        /// The secret of a web application; a native application has none.
         client_secret: Option<SecretString>,
-        /// The connection that was authorized. What was got for it (tokens, a client) serves no other: not another MSP's with
-        /// the same client id, and not the same one authorized anew.
+        /// The authorized connection. Its tokens and its client are used for no other connection: not for another MSP's with the same
+        /// client id, and not for the same connection after another authorization.
         connection: CredentialGuard,
-        /// Keeps its refresh token, which changes with every use.
+        /// Stores its refresh token, which changes with every use.
         tokens: Arc<dyn TokenStore>,
     },
 }
@@ -81,7 +81,7 @@ impl Access {
     }
 }
 
-/// An authorization code, and the application it was given to.
+/// An authorization code, and the application it was issued to.
 #[derive(Debug)]
 pub struct Redemption {
     /// The address.
@@ -92,48 +92,48 @@ pub struct Redemption {
     pub client_secret: Option<SecretString>,
     /// The code, with the PKCE verifier and the redirect URI that belong to it.
     pub code: AuthorizationCode,
-    /// The budget that it spends: the MSP's own.
+    /// The budget that the redemption spends: the MSP's own.
     pub log_ins: Fingerprint,
 }
 
-/// What an authorization code was good for.
+/// The result of redeeming an authorization code.
 #[derive(Debug)]
 pub struct Redeemed {
     /// The first refresh token of the connection.
     pub token: RefreshToken,
-    /// How much of the tenant the user who granted the code sees.
+    /// How much of the tenant the authorizing user can see.
     pub view: TenantView,
 }
 
-/// Which devices to list, and what to read of them.
+/// A request to list the devices of one organization.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceListRequest<'a> {
-    /// Of which organization.
+    /// The organization.
     pub organization: OrganizationId,
-    /// The most devices. One more makes the list truncated.
+    /// The maximum number of devices. If there is one more, the list is truncated.
     pub ceiling: usize,
-    /// The custom field that holds the Entra device id, for which one more report is read.
+    /// The custom field that holds the Entra device id. If given, one more report is read.
     pub entra_device_id_field: Option<&'a CustomFieldName>,
 }
 
-/// NinjaOne, as far as the use cases need it.
+/// NinjaOne, with the operations that the use cases need.
 #[async_trait]
 pub trait NinjaOne: Debug + Send + Sync + 'static {
-    /// Authenticates, and nothing else.
+    /// Authenticates, and does nothing else.
     async fn authenticate(&self, access: &Access) -> Result<()>;
 
-    /// Redeems an authorization code for the first refresh token of a connection, and asks how much of the tenant the user who
-    /// granted it sees. A code is good once, for about a minute; that the second question has no answer is no error.
+    /// Redeems an authorization code for the first refresh token of a connection, then asks how much of the tenant the authorizing user can
+    /// see. A code works once, for about a minute. If the second request fails, `redeem` still succeeds.
     async fn redeem(&self, redemption: Redemption) -> Result<Redeemed>;
 
     /// All organizations that the credentials see, up to `ceiling`.
     async fn organizations(&self, access: &Access, ceiling: usize) -> Result<OrganizationList>;
 
-    /// All approved devices of one organization, up to the ceiling. Devices of other organizations are dropped and counted.
+    /// All approved devices of one organization, up to the ceiling. Drops and counts devices of other organizations.
     async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList>;
 
-    /// How long so many requests of this lane would wait for the budget of a connection, the first one and all of them within the
-    /// hour; zero where nothing is known of one. An event that would wait long is not begun.
+    /// How long this many requests of this lane would wait for the budget of a connection: until the first may start, and until all of them
+    /// fit into the hour. Zero if no budget is known. An event that would wait long is not begun.
     async fn budget_wait(
         &self,
         _connection: CredentialId,
@@ -144,16 +144,17 @@ pub trait NinjaOne: Debug + Send + Sync + 'static {
         Ok(std::time::Duration::ZERO)
     }
 
-    /// The connection was disconnected or connected anew: what is kept for it is dropped, its secrets with it.
+    /// Drops everything kept for a connection, its secrets included. Called when it is disconnected or connected again.
     fn forget(&self, _connection: CredentialId) {}
 
-    /// Pulls one organization's reports and judges them.
+    /// Reads one organization's reports and judges them.
     async fn assess(&self, access: &Access, request: AssessmentRequest<'_>) -> Result<Assessment>;
 
-    /// Pulls the reports of many organizations in one pass, and judges each by its own rows. One that cannot reads them one by one.
+    /// Reads the reports of many organizations in one pass, and judges each organization by its own rows. An implementation without such a
+    /// pass reads the organizations one by one.
     ///
     /// # Errors
-    /// Of [`GroupRequest::checkpoint`]; what a customer cannot be judged for stands in its place in the answer.
+    /// The errors of [`GroupRequest::checkpoint`]. The reason why a customer cannot be judged is that customer's entry in the result.
     async fn assess_group(
         &self,
         access: &Access,
@@ -174,10 +175,10 @@ pub trait NinjaOne: Debug + Send + Sync + 'static {
         })
     }
 
-    /// The approved devices of many organizations, in one pass; otherwise as [`devices`](Self::devices).
+    /// The approved devices of many organizations, in one pass. Otherwise like [`devices`](Self::devices).
     ///
     /// # Errors
-    /// Of [`DeviceListsRequest::checkpoint`]; why there is no list of an organization is beside its id in the answer.
+    /// The errors of [`DeviceListsRequest::checkpoint`]. The reason why an organization has no list is beside its id in the result.
     async fn device_lists(
         &self,
         access: &Access,

@@ -10,14 +10,13 @@ use crate::model::{
     AnchoringFailure, ComplianceOrgId, EventId, EvidenceHead, EvidenceRoot, MspOrgId,
 };
 
-/// The heads that sweeps wrote on the MSP's side, and the roots over them that are handed to an
-/// [`AnchorSink`](crate::host::AnchorSink).
+/// The heads that sweeps wrote on the MSP's side, and the roots over them, which are handed to an [`AnchorSink`](crate::host::AnchorSink).
 ///
-/// [`commit_sweep`](super::Evidence::commit_sweep) writes the heads. A head is under no root until [`commit_root`](Self::commit_root)
-/// takes it, and under that root for good.
+/// [`commit_sweep`](super::Evidence::commit_sweep) writes the heads. A head is under no root until [`commit_root`](Self::commit_root) puts
+/// it under one; it then stays under that root for good.
 #[async_trait]
 pub trait Anchors: Debug + Send + Sync + 'static {
-    /// The ticks before `before` that have heads under no root, ordered by time, at most `limit`.
+    /// The ticks before `before` that have heads under no root, ordered by time; at most `limit`.
     async fn ticks_without_root(
         &self,
         msp: MspOrgId,
@@ -32,26 +31,26 @@ pub trait Anchors: Debug + Send + Sync + 'static {
         tick: OffsetDateTime,
     ) -> Result<Vec<EvidenceHead>>;
 
-    /// Writes a root over every head of its tick that is under no root.
+    /// Writes a root over all heads of its tick that are under no root.
     ///
-    /// Guard: the root's number is one more than the MSP's last (the first is 1), and there are exactly as many heads as it is
-    /// over, else [`Guard::Root`](super::Guard::Root).
+    /// Guard: the root's number is one more than the MSP's last (the first is 1), and the number of these heads is exactly the number that
+    /// the root covers, else [`Guard::Root`](super::Guard::Root).
     async fn commit_root(&self, msp: MspOrgId, commit: RootCommit) -> Result<CommitOutcome>;
 
     /// The last root; `None` before the first.
     async fn last_root(&self, msp: MspOrgId) -> Result<Option<EvidenceRoot>>;
 
-    /// The roots that were not handed out, ordered by number, at most `limit`.
+    /// The roots that were not handed out yet, ordered by number; at most `limit`.
     async fn roots_waiting(&self, msp: MspOrgId, limit: u32) -> Result<Vec<EvidenceRoot>>;
 
-    /// Remembers that a root was handed out at `at`. One that is not there, or was handed out before, stays as it is. A time ahead
-    /// of the store's clock is refused with [`check_not_ahead`](super::check_not_ahead).
+    /// Records that a root was handed out at `at`. Does nothing if the root does not exist or was handed out before. Refuses a time ahead
+    /// of the store's clock with [`check_not_ahead`](super::check_not_ahead).
     async fn root_handed_out(&self, msp: MspOrgId, number: u64, at: OffsetDateTime) -> Result<()>;
 
-    /// Why the MSP's evidence was last not anchored; `None` when nothing was wrong, or since everything is anchored.
+    /// The last failure to anchor the MSP's evidence; `None` if there was none, or once everything is anchored.
     async fn anchoring_failure(&self, msp: MspOrgId) -> Result<Option<AnchoringFailure>>;
 
-    /// Remembers it, in the place of what was known, or forgets it. A time ahead of the store's clock is refused with
+    /// Replaces the last failure, or removes it if `None` is given. Refuses a time ahead of the store's clock with
     /// [`Stamped::check_not_ahead`](super::Stamped::check_not_ahead).
     async fn remember_anchoring_failure(
         &self,
@@ -62,7 +61,7 @@ pub trait Anchors: Debug + Send + Sync + 'static {
     /// The heads under a root, in any order.
     async fn heads_of_root(&self, msp: MspOrgId, number: u64) -> Result<Vec<EvidenceHead>>;
 
-    /// The heads of a customer that are under a root, in any order.
+    /// The heads of a customer that are under any root, in any order.
     async fn heads_of_customer(
         &self,
         msp: MspOrgId,
@@ -75,6 +74,6 @@ pub trait Anchors: Debug + Send + Sync + 'static {
 pub struct RootCommit {
     /// The root's event: [`EventId::of_root`].
     pub event: EventId,
-    /// The root as it shall be, handed out to nobody.
+    /// The new root, not handed out yet.
     pub root: EvidenceRoot,
 }

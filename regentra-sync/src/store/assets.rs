@@ -18,7 +18,7 @@ use crate::model::{
 /// The assets of an MSP, from every source.
 #[async_trait]
 pub trait Assets: Debug + Send + Sync + 'static {
-    /// The assets that match, whatever their status, ordered by id. A filter that the store does not know is an error of kind
+    /// The assets that match, whatever their status, ordered by id. A filter that the store does not know returns an error of kind
     /// [`Other`](super::StoreErrorKind::Other), never an empty list.
     async fn assets(&self, msp: MspOrgId, filter: AssetFilter) -> Result<Vec<Asset>>;
 
@@ -27,17 +27,18 @@ pub trait Assets: Debug + Send + Sync + 'static {
 
     /// Writes assets.
     ///
-    /// Guards, each only if it is given: the credential is active and of that generation, else [`Guard::Credential`]; the
-    /// settings of the connection are of that version, else [`Guard::Settings`]; the mapping is mapped and has that version, else [`Guard::Mapping`]; the lease is held by that worker under that fence (one
-    /// that is expired and that nobody took since is held still), else [`Guard::Lease`]. And for every row: the stored version is `expected` (`None`: there is no row); and
-    /// once all rows are written, none of them is superseded by an asset that is not an active one of this MSP, and no asset is
-    /// superseded by one of them that is not active: a machine that another commit wrote about meanwhile would be counted nowhere. Else
-    /// [`Guard::Asset`]. (A host that retires an asset of its own writes with it what
-    /// [`reactivate_superseded`](crate::model::reactivate_superseded) answers for the assets that it superseded.)
+    /// Guards, each checked only if the commit carries it: the credential is active and has the given generation, else
+    /// [`Guard::Credential`]; the settings of the connection have the given version, else [`Guard::Settings`]; the mapping is mapped and
+    /// has the given version, else [`Guard::Mapping`]; the given worker holds the lease under the given fence (a lease that expired is
+    /// still held until another run takes it), else [`Guard::Lease`]. And always, for every row, else [`Guard::Asset`]: the stored version
+    /// is `expected` (`None`: there is no row); once all rows are written, each of them that is superseded is superseded by an active asset
+    /// of this MSP, and no asset is superseded by one of them that is not active. Without the last two conditions, a machine that another
+    /// commit wrote meanwhile could be counted nowhere. (A host that retires an asset of its own also writes the assets that it superseded,
+    /// as [`reactivate_superseded`](crate::model::reactivate_superseded) returns them.)
     ///
-    /// Refuses, once the guards hold, a row behind the stored one with [`AssetWrite::check_order`].
+    /// If the guards hold, refuses a row whose time is behind the stored row's with [`AssetWrite::check_order`].
     ///
-    /// Writes: every row whole, the audit rows on the MSP's trail.
+    /// Writes: every row as a whole; the audit rows on the MSP's trail.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     /// [`Guard::Settings`]: super::Guard::Settings
@@ -47,17 +48,17 @@ pub trait Assets: Debug + Send + Sync + 'static {
     async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome>;
 }
 
-/// Which assets.
+/// Selects assets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AssetFilter {
-    /// All of the MSP.
+    /// All assets of the MSP.
     All,
-    /// Of one company.
+    /// Those of one company.
     Company(CompanyId),
-    /// Last seen through one mapping.
+    /// Those last seen through one mapping.
     Mapping(MappingId),
-    /// These devices of one credential, in whatever company.
+    /// The assets of these devices of one credential, in any company.
     Devices {
         /// The credential.
         credential: CredentialId,
@@ -66,16 +67,16 @@ pub enum AssetFilter {
     },
 }
 
-/// Which part of an MSP's assets: those for which everything that is given holds. A store answers every field; it ignores none.
+/// Selects a page of an MSP's assets: those that meet every condition given. A store honours every field and ignores none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssetPage {
     /// Of this company.
     pub company: Option<CompanyId>,
     /// Found in this source.
     pub source: Option<Source>,
-    /// Only those that count: neither retired nor superseded.
+    /// Only active assets: neither retired nor superseded.
     pub active_only: bool,
-    /// Only those that come after this one: the last one of the page before.
+    /// Only assets with an id after this one: the last one of the previous page.
     pub after: Option<AssetId>,
     /// At most this many.
     pub limit: u32,
@@ -113,18 +114,18 @@ impl AssetPage {
     }
 }
 
-/// Everything that one sync of one mapping writes; also what a host's own sources write through.
+/// Everything that one sync of one mapping writes. A host writes the assets of its own sources through it, too.
 #[derive(Clone, Debug)]
 pub struct AssetCommit {
     /// The run.
     pub event: EventId,
-    /// The credential has to be connected still. `None` for a source that has none.
+    /// The credential that must still be connected. `None` for a source that has none.
     pub credential: Option<CredentialGuard>,
-    /// The settings that the devices were read by have to be in force still.
+    /// The settings that the devices were read by, which must still be in force.
     pub settings: Option<SettingsGuard>,
-    /// The mapping has to be as it was.
+    /// The mapping, which must be unchanged.
     pub mapping: Option<MappingGuard>,
-    /// The lease has to be held still.
+    /// The lease, which must still be held.
     pub lease: Option<Lease>,
     /// The rows.
     pub writes: Vec<AssetWrite>,
@@ -135,7 +136,7 @@ pub struct AssetCommit {
 /// One row to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssetWrite {
-    /// The row as it shall be.
+    /// The new row.
     pub asset: Asset,
     /// The version that was read; `None` when there was no row.
     pub expected: Option<Version>,
@@ -148,12 +149,12 @@ impl AssetWrite {
         self.asset.id
     }
 
-    /// The row is not written behind the stored one, which was last written at `stored`: the process that wrote that one, or this
-    /// one, has a wrong clock, and it cannot be told which. A time of `stored` that lies ahead of the store's clock, which shows
-    /// `now`, counts as not there.
+    /// Checks that this row's time is not behind `stored`, the time at which the stored row was last written. If it is, the clock of one of
+    /// the two writing processes is wrong, and nothing shows which. A `stored` that lies ahead of the store's clock, which shows `now`, is
+    /// ignored.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Clock`] when it is more than [`CLOCK_TOLERANCE`] behind.
+    /// [`StoreErrorKind::Clock`] when the row is more than [`CLOCK_TOLERANCE`] behind.
     pub fn check_order(&self, stored: OffsetDateTime, now: OffsetDateTime) -> Result<()> {
         let is_behind = self.asset.updated_at.saturating_add(CLOCK_TOLERANCE) < stored;
         if is_behind && !is_ahead(stored, now) {

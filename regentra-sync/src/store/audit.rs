@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::{commit::CommitOutcome, error::Result};
 use crate::model::{Actor, AuditAction, AuditId, AuditRow, ComplianceOrgId, EventId, MspOrgId};
 
-/// The audit trails of MSPs and customers. Rows are appended by the commits of the other traits, and never changed.
+/// The audit trails of MSPs and customers. The commits of the other traits append rows. No row is ever changed.
 #[async_trait]
 pub trait AuditTrail: Debug + Send + Sync + 'static {
     /// A page of the rows of an MSP's trail that match, newest first (by time, then id). A short page is the last one.
@@ -21,8 +21,7 @@ pub trait AuditTrail: Debug + Send + Sync + 'static {
         page: AuditPage,
     ) -> Result<Vec<AuditRow>>;
 
-    /// Appends rows to an MSP's trail that belong to no other write: a tested connection, a low budget, secrets that do not
-    /// open.
+    /// Appends rows to an MSP's trail that belong to no other commit: a connection was tested, the budget is low, secrets do not open.
     async fn commit_audit(
         &self,
         msp: MspOrgId,
@@ -31,16 +30,16 @@ pub trait AuditTrail: Debug + Send + Sync + 'static {
     ) -> Result<CommitOutcome>;
 }
 
-/// Which rows of a trail: those for which everything that is given holds. A store answers every field; it ignores none.
+/// Selects rows of a trail: those that meet every condition given. A store honours every field and ignores none.
 ///
-/// What a row is about (its credential, mapping or company) stands in its details, which no store looks into: that is no filter.
+/// A row's details name its credential, mapping or company. A store does not look into the details, so there is no filter for these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// About this.
+    /// With this action.
     pub action: Option<AuditAction>,
-    /// Asked for by this one.
+    /// By this actor.
     pub actor: Option<Actor>,
-    /// At this time or later. A time has nothing finer than a microsecond.
+    /// At this time or later, in whole microseconds.
     pub from: Option<OffsetDateTime>,
     /// Before this time.
     pub until: Option<OffsetDateTime>,
@@ -63,12 +62,12 @@ impl AuditFilter {
     }
 }
 
-/// Which part of a trail.
+/// Selects a page of a trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditPage {
     /// Which rows.
     pub filter: AuditFilter,
-    /// Only rows that come after this one in the order of the answer: the time and id of the last row of the page before.
+    /// Only rows that follow this one in the order of the list: the time and id of the last row of the previous page.
     pub before: Option<(OffsetDateTime, AuditId)>,
     /// At most this many.
     pub limit: u32,
@@ -85,7 +84,7 @@ impl AuditPage {
         }
     }
 
-    /// The newest `limit` rows of all.
+    /// The newest `limit` rows, without a filter.
     #[must_use]
     pub const fn newest(limit: u32) -> Self {
         let filter = AuditFilter {

@@ -11,21 +11,21 @@ use crate::model::{BudgetUsage, Fingerprint, Spend, Window};
 /// The request budgets of NinjaOne tenants, keyed by the fingerprint of (host, client id).
 #[async_trait]
 pub trait Budget: Debug + Send + Sync + 'static {
-    /// Counts one request that starts now by the store's clock, if in every window fewer than its limit started within the
-    /// window's length until now.
+    /// Counts one request that starts now by the store's clock, if every window has room: fewer requests than the window's limit started
+    /// within its length before now.
     ///
-    /// Exact: of any number of calls at once, none lets a window overflow. Nothing is counted when the answer is
-    /// [`Spend::Exhausted`]. A window with a limit of 0 never has room: for it the time until then is its length. Requests older
-    /// than an hour and than the longest window asked for may be forgotten.
+    /// The count is exact: no number of concurrent calls makes a window overflow. [`Spend::Exhausted`] counts nothing. A window with a
+    /// limit of 0 never has room; the wait reported for it is its length. The store may delete requests that are older than both an hour
+    /// and the longest window given.
     ///
-    /// A request that is stamped with a time ahead of the store's clock counts as started now, and is stamped so, whatever the
-    /// answer: its clock ran ahead, and the request was made all the same.
+    /// A stored request whose time lies ahead of the store's clock counts as started now, and the store rewrites its time so, whatever it
+    /// returns: the clock that stamped it ran ahead, but the request was made.
     async fn spend(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Spend>;
 
-    /// How long until every window has room; zero when it has. Nothing is counted.
+    /// How long until every window has room; zero if every window has room now. Counts nothing.
     async fn budget_wait(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Duration>;
 
-    /// How many requests started within the last minute and hour by the store's clock. Those that are stamped ahead of it count
-    /// as started now.
+    /// How many requests started within the last minute and within the last hour, by the store's clock. Requests whose time lies ahead of
+    /// it count as started now.
     async fn budget_usage(&self, tenant: &Fingerprint) -> Result<BudgetUsage>;
 }

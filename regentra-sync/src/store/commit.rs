@@ -1,4 +1,4 @@
-//! What a commit answers.
+//! The outcome of a commit.
 
 /// What a commit did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub enum CommitOutcome {
     Committed,
     /// This event was committed before; nothing is written.
     AlreadyCommitted,
-    /// A guard does not hold any more; nothing is written. Read again and decide afresh, or give up.
+    /// A guard no longer holds; nothing is written. Read and decide again, or give up.
     Superseded(Guard),
 }
 
@@ -20,11 +20,11 @@ pub enum Guard {
     Credential,
     /// The client id is connected elsewhere.
     Fingerprint,
-    /// The mapping was decided upon again, or belongs to another customer.
+    /// The decision about the mapping was changed, or the mapping belongs to another customer.
     Mapping,
     /// The settings of the connection were changed, or there is no such connection.
     Settings,
-    /// The company does not exist, exists already, was promoted otherwise, or its frameworks were decided upon again.
+    /// The company does not exist, exists already, was promoted to another organization, or has changed its frameworks.
     Company,
     /// Another commit wrote an asset row meanwhile.
     Asset,
@@ -36,6 +36,6 @@ pub enum Guard {
     TicketTick,
     /// Another worker holds the lease.
     Lease,
-    /// Another process made the MSP's next root, or a head was committed to the tick meanwhile.
+    /// Another process wrote the MSP's next root, or a sweep committed a head to the tick meanwhile.
     Root,
 }

@@ -1,4 +1,4 @@
-//! The laws every store keeps, as tests that any store runs.
+//! The laws that every store keeps, as tests that any store can run.
 //!
 //! ```
 //! # #[cfg(test)]
@@ -13,9 +13,9 @@
 //! }
 //! ```
 //!
-//! The argument is an async function that takes the clock of the store, returns a new, empty store by that clock each time, and
-//! whatever has to live as long as the store does: a temporary folder, a database schema, or `()`. The laws move the clock. The macro expands to one `#[tokio::test]` per law,
-//! named as the law, so the crate that uses it needs `tokio` with the features `macros` and `rt`.
+//! The argument is an async function. It takes the store's clock and returns a new, empty store that uses this clock, together with a value
+//! that must live as long as the store: a temporary folder, a database schema, or `()`. The laws move the clock. The macro expands to one
+//! `#[tokio::test]` per law, with the law's name, so the crate that uses it needs `tokio` with the features `macros` and `rt`.
 #![expect(
     clippy::missing_panics_doc,
     clippy::panic,
@@ -41,8 +41,9 @@ pub mod world;
 
 /// Generates one test per law of the store traits; see [`crate::store::conformance`](mod@crate::store::conformance).
 ///
-/// `conformance!(new_store, only: budget, runs)` generates the laws of these traits alone: `connections`, `mappings`, `assets`, `evidence`,
-/// `anchors`, `tickets`, `audit`, `runs`, `budget`, `planner`, and `clocks` for what they say together about time.
+/// `conformance!(new_store, only: budget, runs)` generates only the laws of the traits named. The names are `connections`, `mappings`,
+/// `assets`, `evidence`, `anchors`, `tickets`, `audit`, `runs`, `budget`, `planner`, and `clocks` for the laws about time that span several
+/// traits.
 #[macro_export]
 macro_rules! conformance {
     ($new_store:expr) => {
@@ -253,7 +254,7 @@ mod tests {
         crate::conformance!(new_memory_store, only: budget, runs);
     }
 
-    /// A commit that the laws about clocks do not know may decide for weeks.
+    /// If the laws about clocks miss a commit, a time in the future that it writes could decide for weeks.
     #[test]
     fn every_commit_is_held_against_the_stores_clock() {
         let traits = [
@@ -277,7 +278,7 @@ mod tests {
         }
     }
 
-    /// A law that the macro does not name would never run.
+    /// A law that the macro does not list would never run.
     #[test]
     fn every_law_is_in_the_macro() {
         let laws = [

@@ -28,33 +28,31 @@ pub trait Connections: Debug + Send + Sync + 'static {
         credential: CredentialId,
     ) -> Result<Option<Credential>>;
 
-    /// Keeps the check value of a host's identity key where none is kept, or no credential of any MSP is active, and returns the one
-    /// that is kept: while a credential is active, the first that was offered. There is one in a store, whatever the MSP.
+    /// Stores the check value of a host's identity key if the store has none, or if no credential of any MSP is active. Returns the stored
+    /// value: as long as a credential is active, this is the first one that was offered. A store has one value for all MSPs.
     async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck>;
 
-    /// Writes a credential for the first time, or again.
+    /// Writes a new credential, or replaces an existing one.
     ///
     /// Guards: the stored generation is `expected` (`None`: there is no row), else [`Guard::Credential`]; unless
     /// `allow_duplicate`, no *other* active credential, of any MSP, has the same fingerprint, else [`Guard::Fingerprint`].
     ///
-    /// Writes: the credential, the audit rows on the MSP's trail. The settings of a region that was connected before stay as they are.
+    /// Writes: the credential; the audit rows on the MSP's trail. If the region was connected before, its settings stay as they are.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     /// [`Guard::Fingerprint`]: super::Guard::Fingerprint
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome>;
 
-    /// Rewrites the sealed columns of a connected credential: a rotated refresh token, or another sealing key.
+    /// Rewrites the sealed columns of a connected credential, with a rotated refresh token or under another sealing key.
     ///
-    /// Guards: the credential is active and of that generation, and its secrets are of version `expected`, else
-    /// [`Guard::Credential`].
+    /// Guards: the credential is active and has the given generation, and its secrets have version `expected`, else [`Guard::Credential`].
     ///
     /// Writes: the sealed columns, the secrets' version plus one, the audit rows on the MSP's trail.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome>;
 
-    /// The settings of one connection, connected or not; the default ones where nobody has decided. `None` when there is no such
-    /// credential, also when it is another MSP's.
+    /// The settings of one credential, connected or not; the defaults if none were written. `None` when this MSP has no such credential.
     async fn connection_settings(
         &self,
         msp: MspOrgId,
@@ -63,25 +61,25 @@ pub trait Connections: Debug + Send + Sync + 'static {
 
     /// Writes the settings of a connection.
     ///
-    /// Guards: there is such a credential, connected or not, and its settings are of that version, else [`Guard::Settings`].
+    /// Guards: the credential exists, connected or not, and its settings have the given version, else [`Guard::Settings`].
     ///
-    /// Writes: the settings, whole, with what this release does not read of them; their version plus one; the audit rows on the
+    /// Writes: the settings as a whole, including the parts that this release does not read; their version plus one; the audit rows on the
     /// MSP's trail.
     ///
     /// [`Guard::Settings`]: super::Guard::Settings
     async fn commit_settings(&self, msp: MspOrgId, commit: SettingsCommit)
     -> Result<CommitOutcome>;
 
-    /// Disconnects a credential in one step.
+    /// Disconnects a credential.
     ///
-    /// Guards: the credential is active and of that generation, else [`Guard::Credential`].
+    /// Guards: the credential is active and has the given generation, else [`Guard::Credential`].
     ///
     /// Writes, for exactly this credential:
     /// 1. the credential as [`disconnected`](super::effects::disconnected) says;
-    /// 2. no authorization under way that [`is_revoked`](super::effects::is_revoked);
-    /// 3. the [`EndedMappings`](super::effects::EndedMappings) of all its mappings, whatever their state, with reason *disconnected*,
-    ///    and their signature history deleted;
-    /// 4. the audit row on the MSP's trail, and the [`customer_rows`](super::effects::customer_rows) on those of customers.
+    /// 2. deletes every pending authorization that [`is_revoked`](super::effects::is_revoked);
+    /// 3. the [`EndedMappings`](super::effects::EndedMappings) of all its mappings, whatever their state, with reason *disconnected*;
+    ///    deletes the signature history of these mappings;
+    /// 4. the audit row on the MSP's trail, and the [`customer_rows`](super::effects::customer_rows) on the customers' trails.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     async fn commit_disconnect(
@@ -90,10 +88,10 @@ pub trait Connections: Debug + Send + Sync + 'static {
         commit: DisconnectCommit,
     ) -> Result<CommitOutcome>;
 
-    /// Remembers an authorization that was begun, replacing one of the same state, and forgets those of this MSP that are
-    /// expired: at `now`, or by the store's clock, whichever is later.
+    /// Stores a pending authorization; it replaces one with the same state. Deletes the expired authorizations of this MSP: those that
+    /// expired by `now` or by the store's clock, whichever is later.
     ///
-    /// Refuses, before it writes anything, one that was begun by a clock that does not fit the store's:
+    /// Before it writes anything, refuses an authorization that was begun by a clock too far from the store's, with
     /// [`check_begun`](super::check_begun).
     async fn begin_authorization(
         &self,
@@ -102,11 +100,11 @@ pub trait Connections: Debug + Send + Sync + 'static {
         now: OffsetDateTime,
     ) -> Result<()>;
 
-    /// Takes a pending authorization out: once, and only before it expires (at `expires_at` exactly it is expired), at `now` and by
-    /// the store's clock: one that is behind gives nobody more time. Of two calls at once one gets it. Those of this MSP that are
-    /// expired are forgotten.
+    /// Removes a pending authorization and returns it, if it has not expired (at exactly `expires_at` it has), neither by `now` nor by the
+    /// store's clock: a process whose clock is behind gains no time. Of two concurrent calls, one gets it. Deletes the expired
+    /// authorizations of this MSP.
     ///
-    /// A `now` ahead of the store's clock is refused with [`check_not_ahead`](super::check_not_ahead), and nothing is forgotten.
+    /// Refuses a `now` ahead of the store's clock with [`check_not_ahead`](super::check_not_ahead), and deletes nothing.
     async fn take_authorization(
         &self,
         msp: MspOrgId,
@@ -122,9 +120,9 @@ pub struct ConnectCommit {
     pub event: EventId,
     /// The whole new row.
     pub credential: Credential,
-    /// The generation that was read; `None` when there was no row.
+    /// The generation when the row was read; `None` if there was no row.
     pub expected: Option<Generation>,
-    /// Whether the client id may be connected elsewhere too.
+    /// Whether the client id may also be connected elsewhere.
     pub allow_duplicate: bool,
     /// Rows for the MSP's trail.
     pub audit: Vec<AuditRow>,
@@ -137,7 +135,7 @@ pub struct SecretsCommit {
     pub event: EventId,
     /// The credential has to be connected still.
     pub guard: CredentialGuard,
-    /// The version of the secrets that was read.
+    /// The version of the secrets when they were read.
     pub expected: Version,
     /// The new columns.
     pub secrets: SealedSecrets,
@@ -158,7 +156,7 @@ pub struct SettingsCommit {
     pub audit: Vec<AuditRow>,
 }
 
-/// Everything that disconnecting starts from; what it writes, [`Connections::commit_disconnect`] says.
+/// The input of a disconnect. [`Connections::commit_disconnect`] lists what it writes.
 #[derive(Clone, Debug)]
 pub struct DisconnectCommit {
     /// The request.
@@ -167,6 +165,6 @@ pub struct DisconnectCommit {
     pub guard: CredentialGuard,
     /// When.
     pub at: OffsetDateTime,
-    /// The row for the MSP's trail, from which the customers' are made.
+    /// The row for the MSP's trail. The customers' rows are derived from it.
     pub audit: AuditRow,
 }

@@ -1,6 +1,7 @@
-//! What commits do to rows that they do not carry, as pure functions from the rows before to the rows after.
+//! The changes that commits make to rows they do not carry, as pure functions from the old rows to the new ones.
 //!
-//! A store in memory calls them; one over SQL may say the same in statements. The laws of `conformance!` hold both to it.
+//! A store in memory calls these functions; a store over SQL may express the same changes as statements. The laws of `conformance!` check
+//! both.
 //!
 //! | commit | effects |
 //! |---|---|
@@ -10,9 +11,9 @@
 //! | [`commit_root`] | the heads of its tick that are under no root are under this one |
 //! | [`commit_delivery`] | with a reference, the ticket has it (the version plus one) |
 //!
-//! Every other commit writes what it carries and nothing else. Where mappings end, their
-//! [`SignatureRecords`](crate::model::SignatureRecords) is deleted; the mappings themselves, the settings, tickets, signals and
-//! evidence stay as they are.
+//! Every other commit writes what it carries and nothing else. When mappings end, their
+//! [`SignatureRecords`](crate::model::SignatureRecords) are deleted; the mappings themselves, the settings, tickets, signals and evidence
+//! stay as they are.
 //!
 //! [`commit_disconnect`]: super::Connections::commit_disconnect
 //! [`commit_mapping`]: super::Mappings::commit_mapping
@@ -32,8 +33,8 @@ use crate::model::{
     reactivate_superseded,
 };
 
-/// The credential once it is disconnected at `at`: no sealed column, not active, the generation plus one. Its fingerprint is free
-/// for others, because it is not active.
+/// The credential after a disconnect at `at`: not active, without sealed columns, its generation plus one. Because it is not active,
+/// another connection may use its fingerprint.
 #[must_use]
 pub fn disconnected(stored: Credential, at: OffsetDateTime) -> Credential {
     Credential {
@@ -45,26 +46,28 @@ pub fn disconnected(stored: Credential, at: OffsetDateTime) -> Credential {
     }
 }
 
-/// Whether a pending authorization of the MSP ends with the credential of this region: it holds a sealed client secret too.
+/// Whether a disconnect of this region deletes this pending authorization of the MSP: a pending authorization also holds a sealed client
+/// secret.
 #[must_use]
 pub fn is_revoked(pending: &PendingAuthorization, region: &RegionKey) -> bool {
     pending.region == *region
 }
 
-/// What the end of mappings does: a disconnect ends all mappings of its credential, another decision ends the mapped one.
+/// The effects of ending mappings. A disconnect ends all mappings of its credential; a new decision about a mapped organization ends its
+/// mapping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndedMappings {
-    /// Assets to write in the place of the stored ones.
+    /// The assets that replace the stored ones.
     pub assets: Vec<Asset>,
     /// Notes for the outbox, one for each open ticket of these mappings.
     pub notes: Vec<OutboxRow>,
 }
 
 impl EndedMappings {
-    /// The end of `mappings` at `at`, of an MSP with these assets and tickets.
+    /// Ends `mappings` at `at`, for an MSP with these assets and tickets.
     ///
-    /// Every active NinjaOne asset of the mappings is retired: the version plus one, `updated_at` = `at`. Assets that such a one
-    /// superseded are changed by [`reactivate_superseded`].
+    /// Retires every active NinjaOne asset of the mappings: the version plus one, `updated_at` = `at`. [`reactivate_superseded`] changes
+    /// the assets that a retired one superseded.
     #[must_use]
     pub fn of<'a>(
         mappings: &BTreeSet<MappingId>,
@@ -109,11 +112,11 @@ impl EndedMappings {
     }
 }
 
-/// The rows that a disconnect puts on the trails of customers: one for **every** compliance organization that a company mapped
-/// under this credential was promoted to, with the number of its mappings of this credential and of their current signals.
+/// The rows that a disconnect appends to the customers' trails: one for **every** compliance organization to which a company mapped under
+/// this credential was promoted. A row counts the organization's mappings under this credential and their current signals.
 ///
-/// `mappings` are those of the credential. `promoted_to` answers what a company was promoted to, and `current_signals` what
-/// [`current_signals`](super::Evidence::current_signals) answers at the time of the disconnect.
+/// `mappings` are those of the credential. `promoted_to` returns the organization that a company was promoted to. `current_signals` returns
+/// what [`current_signals`](super::Evidence::current_signals) returns at the time of the disconnect.
 #[must_use]
 pub fn customer_rows<'a>(
     disconnect: &AuditRow,
@@ -139,7 +142,7 @@ pub fn customer_rows<'a>(
     of_customers.into_iter().map(row).collect()
 }
 
-/// The mapping once it is decided upon: the state, the version plus one, no suggestion, and dry runs begin again.
+/// The mapping after a decision: the new state, the version plus one, no suggestion, and dry runs begin again.
 #[must_use]
 pub fn decided(stored: Mapping, state: MappingState) -> Mapping {
     Mapping {
@@ -151,7 +154,7 @@ pub fn decided(stored: Mapping, state: MappingState) -> Mapping {
     }
 }
 
-/// The head of an evidence row that a sweep of `tick` appends to a chain of `customer`, under no root.
+/// The head of an evidence row that a sweep of `tick` appends to a chain of `customer`. The head is under no root.
 #[must_use]
 pub fn evidence_head(
     customer: ComplianceOrgId,
@@ -169,8 +172,8 @@ pub fn evidence_head(
     }
 }
 
-/// What the mapping of a sweep has as its `first_evidence_synced_at`: what is stored, unless that lies ahead of the store's clock
-/// and the sweep carries another.
+/// The mapping's `first_evidence_synced_at` after a sweep: the stored time, unless it lies ahead of the store's clock and the sweep carries
+/// another.
 #[must_use]
 pub fn first_evidence_synced_at(
     stored: Option<OffsetDateTime>,
@@ -181,8 +184,8 @@ pub fn first_evidence_synced_at(
     present.or(carried).or(stored)
 }
 
-/// A tick that lies ahead of the store's clock, and in which a clock that ran ahead opened tickets, as a sweep leaves it: it has
-/// opened none (the version plus one). `None` for any other tick, which stays as it is.
+/// The new row for a tick that lies ahead of the store's clock and in which tickets were opened, because a clock ran ahead: no ticket
+/// opened, the version plus one. `None` for any other tick, which stays as it is.
 #[must_use]
 pub fn tick_to_come(tick: &TicketTick, store_time: OffsetDateTime) -> Option<TicketTick> {
     let is_to_come = tick.opened > 0 && is_ahead(tick.scheduled_at, store_time);

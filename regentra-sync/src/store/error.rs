@@ -4,14 +4,14 @@ use std::fmt::{self, Debug};
 
 pub use crate::model::error_kind::StoreErrorKind;
 
-/// An error of a store. Implementors construct it; its source is theirs.
+/// An error of a store. An implementor constructs it, with a source of its choice.
 pub struct StoreError {
     kind: StoreErrorKind,
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl StoreError {
-    /// An error of this kind. The source may be an error or a plain text, and must hold no stored value.
+    /// Creates an error of this kind. The source is an error or a plain text; it must not contain a stored value.
     pub fn new(
         kind: StoreErrorKind,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -22,7 +22,7 @@ impl StoreError {
         }
     }
 
-    /// What kind of trouble.
+    /// The kind of error.
     #[must_use]
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind

@@ -1,4 +1,4 @@
-//! Signals and evidence of a customer, and the one commit of a sweep.
+//! The signals and evidence of a customer, and the commit of a sweep.
 
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -19,10 +19,11 @@ use crate::model::{
 
 /// The signals and evidence of a customer's compliance organization.
 ///
-/// A sweep writes on both sides at once, so its two methods take both tenants; every other method takes the customer alone.
+/// A sweep reads and writes both the MSP's and the customer's rows, so its two methods take both tenants. Every other method takes only the
+/// customer.
 #[async_trait]
 pub trait Evidence: Debug + Send + Sync + 'static {
-    /// What a sweep of this mapping continues from. `tick` is the scheduled time whose ticket cap applies.
+    /// The state that a sweep of this mapping continues from. `tick` is the scheduled time whose ticket cap applies.
     async fn sweep_state(
         &self,
         msp: MspOrgId,
@@ -34,27 +35,25 @@ pub trait Evidence: Debug + Send + Sync + 'static {
 
     /// Writes everything that one sweep of one mapping found.
     ///
-    /// Refuses a commit whose rows are not all of `customer` and of the guarded mapping, or that was judged by the settings of
-    /// another connection, with [`SweepCommit::check_tenant`],
-    /// before it reads anything.
+    /// Before it reads anything, refuses with [`SweepCommit::check_tenant`] a commit with a row of another customer or mapping, or one that
+    /// was judged by the settings of another connection.
     ///
-    /// Guards: the credential is active and of that generation, else [`Guard::Credential`]; the settings of the
-    /// connection are of that version, else [`Guard::Settings`]; the mapping is mapped, has that version, and its company was promoted to `customer`, else [`Guard::Mapping`]; the lease is held by that worker under
-    /// that fence (one that is expired and that nobody took since is held still), else [`Guard::Lease`]; every evidence row, of
-    /// which there is one for a signal, continues the head of its chain in the store (the first continues
-    /// [`chain_start`](crate::model::chain_start)), else [`Guard::EvidenceChain`]; every ticket's stored version is
-    /// `expected` (`None`: there is no row) and, if it is written as open, no other ticket is open for its key, else
-    /// [`Guard::Ticket`]; the tick's stored version, if a tick is written, is the given one (0: there is no row), and no digest
-    /// in the outbox rows was delivered under its id, else [`Guard::TicketTick`].
+    /// Guards: the credential is active and has the given generation, else [`Guard::Credential`]; the settings of the connection have the
+    /// given version, else [`Guard::Settings`]; the mapping is mapped, has the given version, and its company was promoted to `customer`,
+    /// else [`Guard::Mapping`]; the given worker holds the lease under the given fence (a lease that expired is still held until another
+    /// run takes it), else [`Guard::Lease`]; there is one evidence row per signal, and each continues the stored head of its chain (the
+    /// first row continues [`chain_start`](crate::model::chain_start)), else [`Guard::EvidenceChain`]; every ticket's stored version is
+    /// `expected` (`None`: there is no row), and for a ticket written as open no other ticket with its key is open, else [`Guard::Ticket`];
+    /// if a tick is written, its stored version is the given one (0: there is no row), and no digest among the outbox rows was already
+    /// delivered under its id, else [`Guard::TicketTick`].
     ///
-    /// Refuses, once the guards hold, a commit behind its chains with [`SweepCommit::check_order`].
+    /// If the guards hold, refuses a commit whose times are behind its chains with [`SweepCommit::check_order`].
     ///
-    /// Writes on the customer's side: the signals (appended, never overwritten), the evidence rows with the time of the store's
-    /// clock beside them, the audit row. On the MSP's side: the [`evidence_head`](super::effects::evidence_head) of each evidence
-    /// row, for [`Anchors`](super::Anchors); the mapping's
-    /// [`first_evidence_synced_at`](super::effects::first_evidence_synced_at); the signature history, tickets, outbox rows (a
-    /// digest that exists is replaced in its place, any other row that exists is left as it is), what becomes of each
-    /// [`tick_to_come`](super::effects::tick_to_come), and the tick with its version plus one.
+    /// Writes, on the customer's side: the signals (appended, never overwritten); the evidence rows, each with the time of the store's
+    /// clock; the audit row. On the MSP's side: the [`evidence_head`](super::effects::evidence_head) of each evidence row, for
+    /// [`Anchors`](super::Anchors); the mapping's [`first_evidence_synced_at`](super::effects::first_evidence_synced_at); the signature
+    /// history; the tickets; the outbox rows (an existing digest is replaced and keeps its place, any other existing row stays as it is);
+    /// each tick that [`tick_to_come`](super::effects::tick_to_come) changes; the tick with its version plus one.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     /// [`Guard::Settings`]: super::Guard::Settings
@@ -70,19 +69,19 @@ pub trait Evidence: Debug + Send + Sync + 'static {
         commit: SweepCommit,
     ) -> Result<CommitOutcome>;
 
-    /// Of each (mapping, signal) the one committed last among those that do not lie ahead of the store's clock, unless it is
-    /// expired at `now` (at `expires_at` exactly one is expired), ordered by that key.
+    /// For each (mapping, signal), the signal that was committed last among those that do not lie ahead of the store's clock, unless it has
+    /// expired at `now` (at exactly `expires_at` it has). Ordered by (mapping, signal).
     async fn current_signals(
         &self,
         customer: ComplianceOrgId,
         now: OffsetDateTime,
     ) -> Result<Vec<StoredSignal>>;
 
-    /// Of each (mapping, signal) the one committed last, where it lies ahead of the store's clock, ordered by that key: a clock
-    /// that ran ahead wrote it, and no sweep came after it.
+    /// For each (mapping, signal), the signal that was committed last, if it lies ahead of the store's clock: a clock that ran ahead wrote
+    /// it, and no sweep followed. Ordered by (mapping, signal).
     async fn signals_ahead(&self, customer: ComplianceOrgId) -> Result<Vec<StoredSignal>>;
 
-    /// All signals of one (mapping, signal), whatever their times, the one committed last first, at most `limit`.
+    /// The signals of one (mapping, signal), whatever their times, the last committed first; at most `limit`.
     async fn signal_history(
         &self,
         customer: ComplianceOrgId,
@@ -91,7 +90,7 @@ pub trait Evidence: Debug + Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<StoredSignal>>;
 
-    /// The records of one evidence chain after sequence `after`, in order, at most `limit`.
+    /// The records of one evidence chain after sequence number `after`, in order; at most `limit`.
     async fn evidence_chain(
         &self,
         customer: ComplianceOrgId,
@@ -114,39 +113,38 @@ pub struct StoredSignal {
     pub signal: Signal,
 }
 
-/// What a sweep of one mapping continues from.
+/// The state that a sweep of one mapping continues from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SweepState {
-    /// Whether the event was committed before: then there is nothing to do.
+    /// Whether the event was committed before. If so, there is nothing to do.
     pub seen: bool,
     /// The heads of the evidence chains; a signal without a record is absent.
     pub heads: BTreeMap<SignalKind, ChainHead>,
-    /// When the signal was collected that was committed last of those that do not lie ahead of the store's clock: what comes next
-    /// must not lie behind it.
+    /// When the last committed signal that does not lie ahead of the store's clock was collected. The next signals must not be older.
     pub collected: BTreeMap<SignalKind, OffsetDateTime>,
     /// The open tickets of the mapping and customer.
     pub open_tickets: BTreeMap<SignalKind, Ticket>,
     /// The signature history of the mapping.
     pub signature_history: SignatureRecords,
-    /// What was opened in the tick so far; `None` when nothing was.
+    /// What the tick has opened so far; `None` if nothing.
     pub tick: Option<TicketTick>,
-    /// The row of [`OutboxId::digest`](crate::model::OutboxId::digest) for the tick and its number of digests, if it is not
-    /// delivered yet.
+    /// The outbox row of the tick's present digest ([`OutboxId::digest`](crate::model::OutboxId::digest) of the tick and its number of
+    /// digests), if it is not delivered yet.
     pub digest: Option<OutboxRow>,
 }
 
-/// Everything that one sweep writes, and what it relies on.
+/// Everything that one sweep writes, and the guards it relies on.
 #[derive(Clone, Debug)]
 pub struct SweepCommit {
     /// The event.
     pub event: EventId,
-    /// The credential has to be connected still.
+    /// The credential, which must still be connected.
     pub credential: CredentialGuard,
-    /// The settings that it was judged by have to be in force still.
+    /// The settings that the sweep was judged by, which must still be in force.
     pub settings: SettingsGuard,
-    /// The mapping has to be as it was.
+    /// The mapping, which must be unchanged.
     pub mapping: MappingGuard,
-    /// The lease has to be held still.
+    /// The lease, which must still be held.
     pub lease: Lease,
     /// The tick that the sweep belongs to.
     pub scheduled_at: OffsetDateTime,
@@ -156,25 +154,24 @@ pub struct SweepCommit {
     pub evidence: Vec<EvidenceRow>,
     /// The row for the customer's trail.
     pub audit: AuditRow,
-    /// The time to stamp, when this sweep ends the dry run, or when the time that is stamped lies in the future.
+    /// The time to set, if this sweep ends the dry run or the stored time lies in the future.
     pub first_evidence_synced_at: Option<OffsetDateTime>,
-    /// What changes in the signature history.
+    /// The changes to the signature history.
     pub signatures: SignatureChanges,
     /// Tickets to write.
     pub tickets: Vec<TicketWrite>,
-    /// What the bridge is to do.
+    /// The outbox rows for the bridge.
     pub outbox: Vec<OutboxRow>,
-    /// The tick, when tickets are opened or put into its digest: counts as they shall be, version as it was read.
+    /// The tick, if the sweep opens tickets or adds some to the tick's digest: the new counts, and the version when the tick was read.
     pub tick: Option<TicketTick>,
 }
 
 impl SweepCommit {
-    /// Every signal, evidence row and ticket is of `customer` and of the guarded mapping, and the settings are of the guarded credential.
-    /// Stores ask it first: what a mistake
-    /// elsewhere has mixed is not to reach another customer's tenant.
+    /// Checks that every signal, evidence row and ticket belongs to `customer` and to the guarded mapping, and the settings to the guarded
+    /// credential. A store calls it first, so that rows which a mistake elsewhere has mixed up never reach another customer's tenant.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Other`] when one is not.
+    /// [`StoreErrorKind::Other`] when one does not.
     pub fn check_tenant(&self, customer: ComplianceOrgId) -> Result<()> {
         let mapping = self.mapping.mapping;
         let is_theirs = |key: &SignalKey| key.compliance_org == customer && key.mapping == mapping;
@@ -207,8 +204,8 @@ impl SweepCommit {
 }
 
 impl SweepCommit {
-    /// No signal was collected before the last one of its chain, which was collected at `collected` ([`SweepState::collected`]).
-    /// Stores ask it inside the commit, once the guards hold.
+    /// Checks that no signal was collected before the last one of its chain. `collected` holds the times of the last ones
+    /// ([`SweepState::collected`]). A store calls it inside the commit, once the guards hold.
     ///
     /// # Errors
     /// [`StoreErrorKind::Clock`] when one was.
@@ -229,7 +226,7 @@ impl SweepCommit {
 /// One ticket to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TicketWrite {
-    /// The row as it shall be.
+    /// The new row.
     pub ticket: Ticket,
     /// The version that was read; `None` when there was no row.
     pub expected: Option<Version>,

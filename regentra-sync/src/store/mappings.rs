@@ -1,4 +1,4 @@
-//! Organizations, companies, and which is which.
+//! NinjaOne's organizations, the portal's companies, and the mappings between them.
 
 use std::fmt::Debug;
 
@@ -22,7 +22,7 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     /// page is the last one.
     async fn mappings_page(&self, msp: MspOrgId, page: MappingPage) -> Result<Vec<Mapping>>;
 
-    /// How many of the mappings that match were decided so, and how many NinjaOne no longer lists.
+    /// The mappings that match, counted by decision, and how many of them NinjaOne no longer lists.
     async fn mapping_counts(&self, msp: MspOrgId, filter: MappingFilter) -> Result<MappingCounts>;
 
     /// One mapping; `None` also when it is another MSP's.
@@ -37,17 +37,17 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     /// One company; `None` also when it is another MSP's.
     async fn company(&self, msp: MspOrgId, company: CompanyId) -> Result<Option<PortalCompany>>;
 
-    /// Adds a company to the portal, as the host's own screens do. One that exists is left as it is. One that was created ahead of
-    /// the store's clock is refused with [`Stamped::check_not_ahead`](super::Stamped::check_not_ahead).
+    /// Adds a company to the portal, as the host's own screens do. Does nothing if the company exists. Refuses a company created ahead of
+    /// the store's clock with [`Stamped::check_not_ahead`](super::Stamped::check_not_ahead).
     async fn add_company(&self, msp: MspOrgId, company: PortalCompany) -> Result<()>;
 
-    /// Writes what discovery saw.
+    /// Writes the result of a discovery.
     ///
-    /// Guards: the credential is active and of that generation, else [`Guard::Credential`].
+    /// Guards: the credential is active and has the given generation, else [`Guard::Credential`].
     ///
-    /// Writes: mappings that do not exist yet (one that exists is left as it is); of those in `seen` the name and
-    /// `missing_since`, the suggestion where the stored state is pending review (a person may have decided meanwhile), and
-    /// nothing else; of the credential the number of lost organizations, if it is given; the audit rows on the MSP's trail.
+    /// Writes: the new mappings (one that exists already stays as it is); for each mapping in `seen` its name and `missing_since`, its
+    /// suggestion if the stored state is pending review (a person may have decided meanwhile), and nothing else; the credential's number of
+    /// lost organizations, if the commit carries it; the audit rows on the MSP's trail.
     ///
     /// [`Guard::Credential`]: super::Guard::Credential
     async fn commit_discovery(
@@ -58,18 +58,18 @@ pub trait Mappings: Debug + Send + Sync + 'static {
 
     /// Writes a person's decision about one organization.
     ///
-    /// Guards: the mapping exists with that version, else [`Guard::Mapping`]; a company to create does not exist yet, and the
-    /// company of the new state exists (or is created here), else [`Guard::Company`].
+    /// Guards: the mapping exists and has the given version, else [`Guard::Mapping`]; a company to create does not exist yet, and the
+    /// company of the new state exists or is created here, else [`Guard::Company`].
     ///
-    /// Writes: the company, if there is one; the mapping as [`decided`](super::effects::decided) says; the audit rows on the MSP's
-    /// trail. If the mapping was mapped before, besides: its [`EndedMappings`](super::effects::EndedMappings) with reason
-    /// *unmapped*, and its signature history deleted.
+    /// Writes: the company to create, if there is one; the mapping as [`decided`](super::effects::decided) says; the audit rows on the
+    /// MSP's trail. If the mapping was mapped before, also writes its [`EndedMappings`](super::effects::EndedMappings) with reason
+    /// *unmapped* and deletes its signature history.
     ///
     /// [`Guard::Mapping`]: super::Guard::Mapping
     /// [`Guard::Company`]: super::Guard::Company
     async fn commit_mapping(&self, msp: MspOrgId, commit: MappingCommit) -> Result<CommitOutcome>;
 
-    /// Gives a company a compliance organization of its own.
+    /// Promotes a company: gives it a compliance organization of its own.
     ///
     /// Guards: the company exists and was not promoted, and no other company of any MSP was promoted to that compliance
     /// organization, else [`Guard::Company`].
@@ -83,8 +83,7 @@ pub trait Mappings: Debug + Send + Sync + 'static {
         commit: PromotionCommit,
     ) -> Result<CommitOutcome>;
 
-    /// The frameworks that a company has adopted; the default where nobody has decided. `None` when there is no such company, also
-    /// when it is another MSP's.
+    /// The frameworks that a company has adopted; the default if none were written. `None` when this MSP has no such company.
     async fn adopted_frameworks(
         &self,
         msp: MspOrgId,
@@ -93,9 +92,9 @@ pub trait Mappings: Debug + Send + Sync + 'static {
 
     /// Writes which frameworks a company has adopted.
     ///
-    /// Guards: the company exists, and its frameworks are of version `expected`, else [`Guard::Company`].
+    /// Guards: the company exists, and its frameworks have version `expected`, else [`Guard::Company`].
     ///
-    /// Writes: the frameworks, whole, with those that this release does not know; their version plus one; the audit rows on the
+    /// Writes: the frameworks as a whole, including those that this release does not know; their version plus one; the audit rows on the
     /// MSP's trail.
     ///
     /// [`Guard::Company`]: super::Guard::Company
@@ -106,30 +105,30 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     ) -> Result<CommitOutcome>;
 }
 
-/// Which mappings: those for which everything that is given holds. A store answers every field; it ignores none.
+/// Selects mappings: those that meet every condition given. A store honours every field and ignores none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MappingFilter {
     /// Of this credential.
     pub credential: Option<CredentialId>,
-    /// Decided so.
+    /// With this decision.
     pub decision: Option<Decision>,
     /// Mapped to this company.
     pub company: Option<CompanyId>,
     /// Whether NinjaOne no longer lists the organization.
     pub missing: Option<bool>,
-    /// With this text in the organization's name, without regard to the case of ASCII letters. No name holds a NUL, so a text with
-    /// one matches none.
+    /// With this text in the organization's name; the case of ASCII letters is ignored. No name contains a NUL, so a text with one matches
+    /// nothing.
     pub name: Option<String>,
 }
 
-/// What was decided about an organization, without the company.
+/// The decision about an organization, without the company.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
     /// Nobody has decided yet.
     PendingReview,
     /// It is mapped to a company.
     Mapped,
-    /// It is not synced.
+    /// It is ignored: not synced.
     Ignored,
 }
 
@@ -166,19 +165,18 @@ impl MappingFilter {
     }
 }
 
-/// Whether a name holds a text, without regard to the case of ASCII letters.
+/// Whether a name contains a text; the case of ASCII letters is ignored.
 fn holds_text(name: &str, text: &str) -> bool {
     name.to_ascii_lowercase()
         .contains(&text.to_ascii_lowercase())
 }
 
-/// Which part of an MSP's mappings.
+/// Selects a page of an MSP's mappings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingPage {
     /// Which mappings.
     pub filter: MappingFilter,
-    /// Only those that come after this one in the order of the answer: credential and organization of the last one of the page
-    /// before.
+    /// Only mappings that follow this one in the order of the list: the credential and organization of the last one of the previous page.
     pub after: Option<(CredentialId, OrganizationId)>,
     /// At most this many.
     pub limit: u32,
@@ -205,7 +203,7 @@ impl MappingPage {
     }
 }
 
-/// How many mappings were decided so.
+/// How many mappings have each decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MappingCounts {
     /// Nobody has decided yet.
@@ -214,16 +212,16 @@ pub struct MappingCounts {
     pub mapped: u64,
     /// Not synced.
     pub ignored: u64,
-    /// NinjaOne no longer lists them. They are counted above, too: what was decided about them stands.
+    /// NinjaOne no longer lists them. The other counts include them, because the decisions about them still apply.
     pub missing: u64,
 }
 
-/// Which companies: those for which everything that is given holds. A store answers every field; it ignores none.
+/// Selects companies: those that meet every condition given. A store honours every field and ignores none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompanyFilter {
     /// Whether the company was promoted.
     pub promoted: Option<bool>,
-    /// With this text in its name, as [`MappingFilter::name`].
+    /// With this text in its name, compared as [`MappingFilter::name`] is.
     pub name: Option<String>,
 }
 
@@ -239,12 +237,12 @@ impl CompanyFilter {
     }
 }
 
-/// Which part of an MSP's companies.
+/// Selects a page of an MSP's companies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompanyPage {
     /// Which companies.
     pub filter: CompanyFilter,
-    /// Only those that come after this one: the last one of the page before.
+    /// Only companies with an id after this one: the last one of the previous page.
     pub after: Option<CompanyId>,
     /// At most this many.
     pub limit: u32,
@@ -276,28 +274,28 @@ impl CompanyPage {
 pub struct DiscoveryCommit {
     /// The run.
     pub event: EventId,
-    /// The credential has to be connected still.
+    /// The credential, which must still be connected.
     pub guard: CredentialGuard,
     /// Organizations never seen before.
     pub added: Vec<Mapping>,
-    /// Organizations of which something changed.
+    /// Organizations with a change.
     pub seen: Vec<SeenOrganization>,
-    /// [`Credential::lost_organizations`](crate::model::Credential::lost_organizations), where it changes.
+    /// The new [`Credential::lost_organizations`](crate::model::Credential::lost_organizations), if it changes.
     pub lost_organizations: Option<u64>,
     /// Rows for the MSP's trail.
     pub audit: Vec<AuditRow>,
 }
 
-/// What discovery owns of a mapping.
+/// The fields of a mapping that discovery owns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenOrganization {
     /// Which mapping.
     pub mapping: MappingId,
-    /// The organization's present name.
+    /// The organization's current name.
     pub name: Sensitive,
-    /// The company suggested.
+    /// The suggested company.
     pub suggestion: Option<CompanyId>,
-    /// Since when it is no longer listed.
+    /// Since when NinjaOne no longer lists it.
     pub missing_since: Option<OffsetDateTime>,
 }
 
@@ -306,9 +304,9 @@ pub struct SeenOrganization {
 pub struct MappingCommit {
     /// The request.
     pub event: EventId,
-    /// The mapping as it was read.
+    /// The mapping when it was read.
     pub guard: MappingGuard,
-    /// What is decided.
+    /// The decision.
     pub state: MappingState,
     /// A company to create first.
     pub company: Option<PortalCompany>,
@@ -338,9 +336,9 @@ pub struct FrameworksCommit {
     pub event: EventId,
     /// Which company.
     pub company: CompanyId,
-    /// The version of its frameworks that was read.
+    /// The version of its frameworks when they were read.
     pub expected: Version,
-    /// The new ones, whole.
+    /// The new frameworks, as a whole.
     pub frameworks: AdoptedFrameworks,
     /// Rows for the MSP's trail.
     pub audit: Vec<AuditRow>,

@@ -1,7 +1,7 @@
-//! A store in memory: for tests and demonstrations. It forgets everything when it is dropped.
+//! A store in memory, for tests and demonstrations. Dropping it loses everything.
 //!
-//! Every call suspends once before it touches anything, so that a test which drops a use case's future at its k-th suspension
-//! stops it before its k-th call, for every k. Clones share what is stored.
+//! Every call suspends once before it reads or writes. So a test that drops a use case's future at its k-th suspension stops the use case
+//! before its k-th call. Clones share their contents.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -59,7 +59,7 @@ impl MemoryStore {
         self
     }
 
-    /// Suspends once, then does `work` on everything that is stored, while nobody else does.
+    /// Suspends once, then calls `work` with exclusive access to the contents.
     async fn with<T>(&self, work: impl FnOnce(&mut State) -> T + Send) -> T {
         SuspendOnce(false).await;
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
@@ -88,12 +88,12 @@ struct State {
     key_check: Option<KeyCheck>,
     events: BTreeSet<(MspOrgId, EventId)>,
     credentials: BTreeMap<(MspOrgId, CredentialId), Credential>,
-    /// Of the connections that have settings of their own.
+    /// Only connections that have settings of their own.
     settings: BTreeMap<(MspOrgId, CredentialId), StoredSettings>,
     authorizations: BTreeMap<(MspOrgId, StateDigest), PendingAuthorization>,
     mappings: BTreeMap<(MspOrgId, MappingId), Mapping>,
     companies: BTreeMap<(MspOrgId, CompanyId), PortalCompany>,
-    /// Of the companies that adopted frameworks, or none.
+    /// Only companies whose frameworks were decided.
     frameworks: BTreeMap<(MspOrgId, CompanyId), StoredFrameworks>,
     assets: BTreeMap<(MspOrgId, AssetId), Asset>,
     signatures: BTreeMap<(MspOrgId, MappingId), SignatureRecords>,
@@ -121,7 +121,7 @@ struct LeaseRow {
 }
 
 impl LeaseRow {
-    /// It ends so late that it was taken by a clock that ran ahead.
+    /// Whether it ends so late that a clock that ran ahead must have taken it.
     fn is_ahead(&self, now: OffsetDateTime) -> bool {
         self.expires_at > now.saturating_add(self.length.saturating_mul(2))
     }
@@ -129,7 +129,7 @@ impl LeaseRow {
 
 /// The guards that several commits share.
 impl State {
-    /// Stops a commit whose event was seen, or that has a time ahead of the store's clock. Every commit begins with it.
+    /// Stops a commit whose event was committed before, or that has a time ahead of the store's clock. Every commit begins with this check.
     fn begins(
         &self,
         msp: MspOrgId,
@@ -151,7 +151,7 @@ impl State {
         )
     }
 
-    /// The settings of a connection, decided or not.
+    /// The settings of a connection, or the defaults.
     fn stored_settings(&self, msp: MspOrgId, credential: CredentialId) -> Option<StoredSettings> {
         let key = (msp, credential);
         let stored = self.settings.get(&key).cloned().unwrap_or_default();
@@ -166,7 +166,7 @@ impl State {
         )
     }
 
-    /// The mapping is mapped and has that version; its company is the answer.
+    /// Checks that the mapping is mapped and has the given version, and returns its company.
     fn mapping_holds(
         &self,
         msp: MspOrgId,
@@ -187,7 +187,7 @@ impl State {
         )
     }
 
-    /// Remembers the event, after everything else is written.
+    /// Records the event, after everything else is written.
     fn committed(&mut self, msp: MspOrgId, event: EventId) -> CommitOutcome {
         self.events.insert((msp, event));
         CommitOutcome::Committed
@@ -197,7 +197,7 @@ impl State {
         self.msp_audit.entry(msp).or_default().extend(rows);
     }
 
-    /// The effects of the end of mappings.
+    /// Applies the effects of ending mappings.
     fn end_mappings(
         &mut self,
         msp: MspOrgId,
@@ -242,7 +242,7 @@ fn holds(condition: bool, guard: Guard) -> Result<(), CommitOutcome> {
     }
 }
 
-/// What stops a commit.
+/// The reason why a commit stops.
 enum Stopped {
     Outcome(CommitOutcome),
     Refused(StoreError),
@@ -260,7 +260,7 @@ impl From<StoreError> for Stopped {
     }
 }
 
-/// The outcome of a commit that stops with `?` where a guard does not hold.
+/// Turns a commit that stopped with `?` at a guard into its outcome.
 fn outcome(result: Result<CommitOutcome, Stopped>) -> Result<CommitOutcome, StoreError> {
     match result {
         Ok(outcome) | Err(Stopped::Outcome(outcome)) => Ok(outcome),

@@ -1,4 +1,4 @@
-//! The one trait that sees every MSP: what the schedule plans from.
+//! The one trait that reads across MSPs. The schedule plans from it.
 
 use std::fmt::Debug;
 
@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use super::error::Result;
 use crate::model::{CredentialId, MspOrgId, RegionKey};
 
-/// Lists work over all MSPs. It reads ids and nothing else: no secret, no name, no signal.
+/// Lists work over all MSPs. It returns ids and regions only: no secret, no name, no signal.
 #[async_trait]
 pub trait Planner: Debug + Send + Sync + 'static {
-    /// Active credentials with an id after `after`, ordered by id, at most `limit`.
+    /// The active credentials with an id after `after`, ordered by id; at most `limit`.
     async fn active_credentials(
         &self,
         after: Option<CredentialId>,
@@ -18,7 +18,7 @@ pub trait Planner: Debug + Send + Sync + 'static {
     ) -> Result<Vec<ActiveCredential>>;
 }
 
-/// One credential to sync assets with.
+/// A credential to sync assets with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActiveCredential {
     /// The MSP.

@@ -1,4 +1,4 @@
-//! Leases, and when the last run was.
+//! Leases, and the record of each subject's last run.
 
 use std::{collections::BTreeSet, fmt::Debug};
 
@@ -11,19 +11,19 @@ use crate::model::{
     WorkerId,
 };
 
-/// One run at a time per subject, and the bookkeeping of runs.
+/// Leases, which allow one run at a time per subject, and the records of runs.
 #[async_trait]
 pub trait Runs: Debug + Send + Sync + 'static {
     /// The time by the store's clock.
     async fn store_time(&self) -> Result<OffsetDateTime>;
 
-    /// Takes the lease on a subject for `length` from now, by the store's clock; `None` while another worker holds it and it is not
+    /// Takes the lease on a subject for `length` from now, by the store's clock. `None` if another worker holds the lease and it has not
     /// expired.
     ///
-    /// A lease that was never taken, was released, or is expired (`expires_at <= now`) can be taken, and so can one that this
-    /// worker holds already: each taking raises the fence by one, so that of one worker's two runs only the later commits. Of
-    /// two calls at once one gets it. A lease that ends later than twice its own length from now was taken by a clock that ran
-    /// ahead: it counts as expired.
+    /// A lease can be taken if it was never taken, was released, or has expired (`expires_at <= now`). A worker can also take a lease that
+    /// it holds already. Each taking raises the fence by one, so if one worker has two runs, only the later one can commit. Of two
+    /// concurrent calls, one gets the lease. A lease that ends later than twice its own length from now was taken by a clock that ran
+    /// ahead, and counts as expired.
     async fn take_lease(
         &self,
         msp: MspOrgId,
@@ -32,8 +32,8 @@ pub trait Runs: Debug + Send + Sync + 'static {
         length: Duration,
     ) -> Result<Option<Lease>>;
 
-    /// Extends a lease to `length` from now, by the store's clock; `None`, and nothing changes, once another run took over or it was released. An
-    /// expired lease that nobody took can be extended.
+    /// Extends a lease to `length` from now, by the store's clock. `None`, without a change, if another run has taken the lease or it was
+    /// released. A lease that expired can be extended until another run takes it.
     async fn renew_lease(
         &self,
         msp: MspOrgId,
@@ -41,11 +41,10 @@ pub trait Runs: Debug + Send + Sync + 'static {
         length: Duration,
     ) -> Result<Option<Lease>>;
 
-    /// Releases a lease and keeps the records of the runs made under it, each replacing the one of its subject. If the lease
-    /// was lost, nothing is released and nothing is recorded. The fence is kept: the next taking raises it.
+    /// Releases a lease and stores the records of the runs made under it; each replaces the record of its subject. If the lease was lost,
+    /// releases nothing and records nothing. The fence is kept, and the next taking raises it.
     ///
-    /// Records ahead of the store's clock are refused with [`Stamped::check_not_ahead`](super::Stamped::check_not_ahead), and
-    /// nothing is released.
+    /// Refuses records ahead of the store's clock with [`Stamped::check_not_ahead`](super::Stamped::check_not_ahead), and releases nothing.
     async fn release_lease(
         &self,
         msp: MspOrgId,
@@ -53,36 +52,36 @@ pub trait Runs: Debug + Send + Sync + 'static {
         records: Vec<RunRecord>,
     ) -> Result<()>;
 
-    /// What lies ahead of the store's clock on the MSP's side: it counts as not there. Requests of the budget are counted by
-    /// [`budget_usage`](super::Budget::budget_usage), signals by [`signals_ahead`](super::Evidence::signals_ahead), run records by
-    /// who reads [`runs`](Self::runs).
+    /// Counts the rows on the MSP's side that lie ahead of the store's clock and are therefore ignored. Three kinds of rows are not counted
+    /// here: [`budget_usage`](super::Budget::budget_usage) counts requests of the budget, [`signals_ahead`](super::Evidence::signals_ahead)
+    /// lists signals, and callers of [`runs`](Self::runs) find run records themselves.
     async fn rows_ahead(&self, msp: MspOrgId) -> Result<RowsAhead>;
 
     /// The last run of every subject, ordered by subject, whatever its time.
     async fn runs(&self, msp: MspOrgId) -> Result<Vec<RunRecord>>;
 
-    /// The last runs of some subjects, ordered by subject, whatever their time; of a subject that was never run there is none. No
-    /// other run is read: a connection has thousands of them.
+    /// The last runs of these subjects, ordered by subject, whatever their time. A subject that never ran has none. The store reads no
+    /// other run, because a connection has thousands of them.
     async fn runs_of(&self, msp: MspOrgId, subjects: RunSubjects) -> Result<Vec<RunRecord>>;
 
-    /// A page of the last runs that match, whatever their time, ordered as [`RunPage::place`] says: by the name of the kind, the
-    /// credential, and the mapping, a run without a mapping last. A short page is the last one.
+    /// A page of the last runs that match, whatever their time, in the order of [`RunPage::place`]: by the name of the kind, then the
+    /// credential, then the mapping, with a run without a mapping last. A short page is the last one.
     async fn runs_page(&self, msp: MspOrgId, page: RunPage) -> Result<Vec<RunRecord>>;
 }
 
-/// A connection, and some of its mappings: the runs of one kind over them.
+/// Selects the runs of one kind over a connection and some of its mappings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunSubjects {
     /// Of this kind.
     pub kind: RunKind,
-    /// The connection. Its own runs, without a mapping, are always among them.
+    /// The connection. Its own runs, which have no mapping, are always included.
     pub credential: CredentialId,
     /// Mappings of that connection.
     pub mappings: BTreeSet<MappingId>,
 }
 
 impl RunSubjects {
-    /// Runs of this kind over a connection and these of its mappings.
+    /// Selects the runs of this kind over a connection and these of its mappings.
     pub(crate) fn of(
         kind: RunKind,
         credential: CredentialId,
@@ -95,7 +94,7 @@ impl RunSubjects {
         }
     }
 
-    /// Whether this is one of them.
+    /// Whether this subject is selected.
     #[must_use]
     pub fn contains(&self, subject: &RunSubject) -> bool {
         let RunSubject {
@@ -109,14 +108,14 @@ impl RunSubjects {
     }
 }
 
-/// Which runs: those for which everything that is given holds. A store answers every field; it ignores none.
+/// Selects runs: those that meet every condition given. A store honours every field and ignores none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunFilter {
     /// Of this kind.
     pub kind: Option<RunKind>,
     /// Of this mapping.
     pub mapping: Option<MappingId>,
-    /// That ended so.
+    /// With this outcome.
     pub outcome: Option<RunOutcomeKind>,
 }
 
@@ -139,11 +138,11 @@ impl RunFilter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RunOutcomeKind {
-    /// It did all it set out to do.
+    /// The run did everything it was meant to do.
     Succeeded,
-    /// It did what it could.
+    /// The run did a part of it.
     Partial,
-    /// It could not.
+    /// The run failed.
     Failed,
 }
 
@@ -158,8 +157,7 @@ impl RunOutcomeKind {
         }
     }
 
-    /// The name used in stores and lists: `succeeded`, `partial` or `failed`, as the field `outcome` of a stored
-    /// [`RunOutcome`] has it.
+    /// The name used in stores and lists: `succeeded`, `partial` or `failed`, as in the field `outcome` of a stored [`RunOutcome`].
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -170,12 +168,12 @@ impl RunOutcomeKind {
     }
 }
 
-/// Which part of the last runs of an MSP.
+/// Selects a page of the last runs of an MSP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunPage {
     /// Which runs.
     pub filter: RunFilter,
-    /// Only those that come after this one in the order of the answer: the subject of the last one of the page before.
+    /// Only runs that follow this one in the order of the list: the subject of the last one of the previous page.
     pub after: Option<RunSubject>,
     /// At most this many.
     pub limit: u32,
@@ -201,7 +199,7 @@ impl RunPage {
         }
     }
 
-    /// Where a subject stands in the order of pages.
+    /// The sort key of a subject in the order of pages.
     #[must_use]
     pub fn place(subject: &RunSubject) -> (&'static str, CredentialId, bool, Option<MappingId>) {
         let RunSubject {
@@ -213,14 +211,14 @@ impl RunPage {
     }
 }
 
-/// How many rows of an MSP lie ahead of the store's clock. A row counts when one of the times in it that processes stamp does.
+/// How many rows of an MSP lie ahead of the store's clock. A row is counted if one of its times that a process stamped lies ahead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RowsAhead {
-    /// Held leases that end later than twice their own length from now.
+    /// Leases that are held and end later than twice their own length from now.
     pub leases: u64,
-    /// Ticks to come in which tickets were opened.
+    /// Ticks in the future in which tickets were opened.
     pub ticket_ticks: u64,
-    /// Heads of evidence chains under no root, of ticks to come.
+    /// Heads of evidence chains that are under no root and whose tick lies in the future.
     pub heads: u64,
     /// Roots over heads.
     pub roots: u64,

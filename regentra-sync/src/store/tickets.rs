@@ -1,4 +1,4 @@
-//! Tickets and their outbox.
+//! Tickets, and the outbox to the ticket system.
 
 use std::fmt::Debug;
 
@@ -15,26 +15,26 @@ use crate::model::{
 /// The tickets of an MSP.
 #[async_trait]
 pub trait Tickets: Debug + Send + Sync + 'static {
-    /// All tickets, of one customer or of all, newest first (by `opened_at`, then id upwards).
+    /// All tickets, of one customer or of all, newest first (by `opened_at`, then by ascending id).
     async fn tickets(
         &self,
         msp: MspOrgId,
         customer: Option<ComplianceOrgId>,
     ) -> Result<Vec<Ticket>>;
 
-    /// A page of the tickets that match, newest first (by `opened_at`, then id upwards). A short page is the last one.
+    /// A page of the tickets that match, newest first (by `opened_at`, then by ascending id). A short page is the last one.
     async fn tickets_page(&self, msp: MspOrgId, page: TicketPage) -> Result<Vec<Ticket>>;
 
     /// How many of the tickets that match have each state.
     async fn ticket_counts(&self, msp: MspOrgId, filter: TicketFilter) -> Result<TicketCounts>;
 
-    /// Outbox rows that are due at `now` and not delivered, in the order they were committed (those of one commit in
-    /// the order given, notes of one commit in any), at most `limit`. A row that was written by a clock that ran ahead (its
-    /// `created_at` lies ahead of `now`) is due.
+    /// The outbox rows that are due at `now` and not delivered, in the order of their commits; at most `limit`. The rows of one commit are
+    /// in the order given, its notes in any order. A row whose `created_at` lies ahead of `now` was written by a clock that ran ahead, and
+    /// is due.
     ///
-    /// Reading claims nothing: every reader gets a row until it is acknowledged. That is meant. A bridge that died
-    /// between sending and acknowledging must find its row again, so a row can always be sent twice, claim or not; what keeps
-    /// it from having an effect twice is its id, by which the ticket system (or the bridge) recognises it.
+    /// Reading does not claim a row: every reader gets it until it is acknowledged. This is intended. A bridge that dies between sending
+    /// and acknowledging must find its row again, so with or without a claim a row can be sent twice. The row's id prevents a double
+    /// effect: the ticket system, or the bridge, recognises it.
     async fn outbox(
         &self,
         msp: MspOrgId,
@@ -42,19 +42,19 @@ pub trait Tickets: Debug + Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<OutboxRow>>;
 
-    /// Remembers that the bridge delivered a row, and the ticket system's reference for its ticket. A row that does not exist
-    /// or was delivered before is left as it is ([`CommitOutcome::AlreadyCommitted`]), under whatever event: of two bridges
-    /// that deliver a row at once, the first to acknowledge it has its reference kept.
+    /// Records that the bridge delivered a row, and the ticket system's reference for its ticket. If the row does not exist or was
+    /// delivered before, under any event, changes nothing and returns [`CommitOutcome::AlreadyCommitted`]. When two bridges deliver one row
+    /// at once, the store keeps the reference of the first to acknowledge it.
     ///
-    /// Writes: `delivered_at`; with a reference, the ticket's reference and its version plus one.
+    /// Writes: `delivered_at`; if a reference is given, the ticket's reference and the ticket's version plus one.
     async fn commit_delivery(&self, msp: MspOrgId, commit: DeliveryCommit)
     -> Result<CommitOutcome>;
 }
 
-/// Which tickets: those for which everything that is given holds. A store answers every field; it ignores none.
+/// Selects tickets: those that meet every condition given. A store honours every field and ignores none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TicketFilter {
-    /// Whether it is open.
+    /// In this state.
     pub state: Option<TicketState>,
     /// About this customer.
     pub customer: Option<ComplianceOrgId>,
@@ -85,13 +85,12 @@ impl TicketFilter {
     }
 }
 
-/// Which part of an MSP's tickets.
+/// Selects a page of an MSP's tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TicketPage {
     /// Which tickets.
     pub filter: TicketFilter,
-    /// Only those that come after this one in the order of the answer: when the last one of the page before was opened, and its
-    /// id.
+    /// Only tickets that follow this one in the order of the list: `opened_at` and id of the last one of the previous page.
     pub after: Option<(OffsetDateTime, TicketId)>,
     /// At most this many.
     pub limit: u32,
@@ -132,10 +131,10 @@ pub struct TicketCounts {
 pub struct DeliveryCommit {
     /// The request.
     pub event: EventId,
-    /// Which row.
+    /// The delivered row.
     pub row: OutboxId,
     /// The ticket system's own reference.
     pub reference: Option<Sensitive>,
-    /// When.
+    /// When it was delivered.
     pub at: OffsetDateTime,
 }

@@ -1,4 +1,4 @@
-//! The times that a process stamps, held against the store's clock.
+//! Checks the times that a process stamps against the store's clock.
 
 use time::OffsetDateTime;
 
@@ -19,16 +19,16 @@ use crate::model::{
     Ticket, TicketTick, is_ahead,
 };
 
-/// Something that is written with times that a process stamps.
+/// A value written to a store that carries times stamped by a process.
 ///
-/// A store asks it before it writes anything: a process whose clock ran ahead would decide for the others until its times come.
-/// A time that is to lie in the future (when a signal or an authorization expires, when a row of the outbox is due) is not stamped
-/// by a clock, and is not asked about.
+/// A store checks these times before it writes anything. Otherwise a process whose clock ran ahead would decide for the other processes
+/// until its times are reached. Times that are meant to lie in the future (when a signal or an authorization expires, when an outbox row is
+/// due) are not checked.
 pub trait Stamped: Send + Sync {
     /// The latest of its times; `None` when it has none.
     fn latest(&self) -> Option<OffsetDateTime>;
 
-    /// None of its times lies ahead of the store's clock, which shows `now`.
+    /// Checks that none of its times lies ahead of the store's clock, which shows `now`.
     ///
     /// # Errors
     /// [`StoreErrorKind::Clock`] when one lies more than [`CLOCK_TOLERANCE`](crate::model::CLOCK_TOLERANCE) ahead.
@@ -38,7 +38,7 @@ pub trait Stamped: Send + Sync {
     }
 }
 
-/// A time that a process stamps does not lie ahead of the store's clock, which shows `now`.
+/// Checks that a time stamped by a process does not lie ahead of the store's clock, which shows `now`.
 ///
 /// # Errors
 /// [`StoreErrorKind::Clock`] when it lies more than [`CLOCK_TOLERANCE`](crate::model::CLOCK_TOLERANCE) ahead.
@@ -50,8 +50,8 @@ pub fn check_not_ahead(time: OffsetDateTime, now: OffsetDateTime) -> Result<()> 
     Ok(())
 }
 
-/// An authorization was begun at `begun` by a clock that fits the store's, which shows `now`: not ahead of it, and not so far behind
-/// that the authorization is over already.
+/// Checks the time `begun` at which an authorization was begun against the store's clock, which shows `now`: it is not ahead, and not so
+/// far behind that the authorization has already expired.
 ///
 /// # Errors
 /// [`StoreErrorKind::Clock`] when it was not.
@@ -189,7 +189,7 @@ impl Stamped for SignatureChanges {
 }
 
 impl Stamped for EvidenceRoot {
-    /// Its tick is that of its heads, which may lie in the future: a root is made over them all the same.
+    /// The root's tick is not checked. It is the tick of its heads and may lie in the future, and the root must still be written.
     fn latest(&self) -> Option<OffsetDateTime> {
         latest([Some(self.made_at), self.handed_out_at])
     }
