@@ -1,4 +1,4 @@
-//! What is remembered: ids, rows and counts, as stores keep them.
+//! The data that stores keep: ids, rows and counts.
 
 mod adopted_frameworks;
 mod ahead;

@@ -1,4 +1,4 @@
-//! What the use cases need of NinjaOne, as a trait: [`NinjaOneApi`] asks the API, and a test scripts it.
+//! The trait through which the use cases reach NinjaOne. [`NinjaOneApi`] implements it over the API; tests script it.
 
 mod api;
 mod assessment;

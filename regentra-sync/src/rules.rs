@@ -1,4 +1,4 @@
-//! The decisions of the sync, without I/O: which machine is which, which rows change, which tickets open and close.
+//! The decisions of the sync, without I/O: which assets are the same machine, which rows change, which tickets open and close.
 
 mod identity;
 mod known_runs;

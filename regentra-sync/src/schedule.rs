@@ -1,4 +1,4 @@
-//! When work is due, what it is, and how it ended: the values that a scheduler or another engine moves.
+//! When work is due, what it is, and how it ended: the values that a scheduler or another engine passes around.
 
 mod cadence;
 mod event;

@@ -1,26 +1,26 @@
 //! Runs the schedule inside the host's own process: plans each tick when it is due, and handles its events.
 //!
-//! It is a thin loop over [`Integration::plan`] and [`Integration::handle`], which any other engine can drive as well. It keeps
-//! nothing of its own: what is done is in the store, so that a process may end at any point, and several may share one store.
+//! It is a thin loop over [`Integration::plan`] and [`Integration::handle`], which any other engine can call as well. It keeps no state of
+//! its own. Completed work is recorded in the store, so a process may end at any point, and several processes may share one store.
 //!
-//! - **Missed ticks collapse into one.** After a sleep or a downtime only the last tick of a kind that is due is planned, and what of
-//!   it is done already is left out, without a request.
-//! - **Starts are spread** over the interval, alike in every process.
-//! - **One run at a time** of a customer's sweeps and of a region's syncs; others go side by side, as many as
-//!   [`parallel`](Scheduler::parallel) says, and of one connection as many as [`per_connection`](Scheduler::per_connection) says:
-//!   a tenant that answers slowly takes no slot from another.
-//! - **A spent budget holds nobody up.** An event whose connection would wait for more than a minute is not begun, and goes back into
-//!   the line until there is room.
-//! - **The oldest go first.** Where a tick is not done before the next is due, its newer event takes the place of the older one in
-//!   the line, so that no customer is left out for good.
-//! - **What a person asked for** has a slot of its own ([`Requests`]): it begins at once, however long the line is.
-//! - **A clock that is set back** is noticed: ticks that lie in the future then count as not planned.
-//! - **What fails is tried again**, later each time, and never beyond the next tick, whose event takes its place. It keeps no other
-//!   from being handled.
-//! - **It stops when it is asked to**: nothing new is begun, and what runs has a while to end. What does not is dropped, which
-//!   leaves a whole store; the next start, here or elsewhere, does it.
+//! - **Missed ticks collapse into one.** After the machine slept or the service was down, only the last due tick of each kind is planned.
+//!   Its events that are already done are left out, without a request.
+//! - **Starts are spread** over the interval, identically in every process.
+//! - **One run at a time** per customer's sweeps and per region's syncs. Others run in parallel, at most [`parallel`](Scheduler::parallel)
+//!   in all and at most [`per_connection`](Scheduler::per_connection) for one connection, so that a tenant that answers slowly cannot take
+//!   all slots.
+//! - **A spent request budget does not block other connections.** An event whose connection would wait more than a minute is not begun. It
+//!   returns to the queue until the budget has room.
+//! - **The oldest events go first.** If a tick is not done when the next is due, the newer event takes the older one's place in the queue,
+//!   so that no customer is left out for good.
+//! - **A person's request** has a slot of its own ([`Requests`]): it begins at once, however long the queue is.
+//! - **A clock that is set back** is detected: ticks that then lie in the future count as not planned.
+//! - **Failed events are retried**, after a longer wait each time, and never beyond the next tick, whose event replaces them. They do not
+//!   keep other events from being handled.
+//! - **A shutdown** begins nothing new and gives running events a grace period. Events that do not end in time are dropped, which leaves
+//!   the store consistent; the next start, here or on another machine, does them.
 //!
-//! The ticket outbox is not the scheduler's: the host's bridge drains it.
+//! The scheduler does not drain the ticket outbox; the host's bridge does.
 
 mod queue;
 

@@ -1,4 +1,4 @@
-//! Sealing: how secrets are kept at rest.
+//! Sealing: the encryption of secrets at rest.
 //!
 //! XChaCha20-Poly1305 with a random nonce. The associated data binds the MSP, the region and the field, so that a sealed value
 //! copied into another row, tenant or column does not open. The sealed form names its key, so that a key can be changed

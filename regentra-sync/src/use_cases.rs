@@ -1,4 +1,4 @@
-//! Acting: every use case, over the store of a host.
+//! The use cases, which act on a host's store.
 
 mod adopt;
 mod anchor;

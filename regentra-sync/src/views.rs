@@ -1,4 +1,4 @@
-//! Reading: everything that a host shows, from the store alone.
+//! The views: everything that a host shows, read from the store alone.
 
 mod asset_doubts;
 mod audit;

@@ -1,12 +1,12 @@
-//! Anchors: roots over the heads of an MSP's evidence chains, kept where the database's administrator cannot write.
+//! Anchors: roots over the heads of an MSP's evidence chains, kept where the administrator of the database cannot write.
 //!
-//! The commit of a sweep writes the head of each chain on the MSP's side, too ([`EvidenceHead`](crate::model::EvidenceHead)). When the next tick is planned,
-//! or on demand ([`Integration::anchor`](crate::use_cases::Integration::anchor)), the heads of each tick are put under one [`EvidenceRoot`](crate::model::EvidenceRoot),
-//! and the root is handed to the host's [`AnchorSink`]: [`FileSink`] appends it to a file, and `TimeStamps` (feature `time-stamps`)
-//! has a time-stamping authority sign it first. A sink that fails leaves the root waiting for the next time;
-//! [`diagnose`](crate::Integration::diagnose) shows it, and no sweep waits for it.
+//! The commit of a sweep also writes the head of each chain on the MSP's side ([`EvidenceHead`](crate::model::EvidenceHead)). When the next
+//! tick is planned, or on demand ([`Integration::anchor`](crate::use_cases::Integration::anchor)), the integration puts the heads of each
+//! tick under one [`EvidenceRoot`](crate::model::EvidenceRoot) and hands the root to the host's [`AnchorSink`]. [`FileSink`] appends the
+//! root to a file; `TimeStamps` (feature `time-stamps`) has a time-stamping authority sign it first. If a sink fails, the root waits until
+//! the next attempt, [`diagnose`](crate::Integration::diagnose) shows the failure, and no sweep waits.
 //!
-//! What an anchor proves, and against whom, says [`regentra_evidence::anchor`].
+//! [`regentra_evidence::anchor`] explains what an anchor proves, and against whom.
 
 use std::{error::Error as StdError, fmt};
 
@@ -21,37 +21,37 @@ pub use self::file::FileSink;
 #[cfg(feature = "time-stamps")]
 pub use self::time_stamp::{TimeStampTransport, TimeStamps, verify_imprint};
 
-/// Takes roots out of the reach of the database's administrator: to another machine, another person, or a public log.
+/// Moves roots out of reach of the database's administrator: to another machine, another person, or a public log.
 ///
-/// A root may be handed over twice, when a process ended before the store knew that it was taken; an anchor that stands in a file
-/// twice counts once. A sink keeps no order between MSPs.
+/// A sink may receive a root twice, if a process ended before the store recorded that the sink kept it. An anchor that is in a file twice
+/// counts once. Roots of different MSPs arrive in no particular order.
 #[async_trait]
 pub trait AnchorSink: fmt::Debug + Send + Sync + 'static {
-    /// Keeps an anchor, durably, before it returns.
+    /// Stores an anchor durably before it returns.
     ///
     /// # Errors
-    /// When it is not kept. It is handed over again when the next tick is planned, or on demand.
+    /// When the anchor is not kept. The sink receives it again when the next tick is planned, or on demand.
     async fn keep(&self, anchor: &Anchor) -> Result<(), SinkError>;
 }
 
-/// Why an anchor was not kept, as far as it matters for what a person does next.
+/// Why an anchor was not kept, named by what a person does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SinkErrorKind {
-    /// It does not answer, or with an error: it may answer later.
+    /// The sink does not answer, or answers with an error. It may work later.
     Unreachable,
-    /// It understood and refused.
+    /// The sink understood the request and refused it.
     Refused,
-    /// It answered, and with nothing that can be kept: what this program asks it for will not be had from it.
+    /// The sink's answer cannot be kept as an anchor. It does not provide what this program asks for.
     Unreadable,
-    /// What it keeps anchors in cannot be written.
+    /// The file or store in which the sink keeps anchors cannot be written.
     Unwritable,
     /// Anything else.
     Other,
 }
 
 impl SinkErrorKind {
-    /// A short name that stays as it is, such as `sink.unreadable`.
+    /// A short, stable name, such as `sink.unreadable`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -73,7 +73,7 @@ pub struct SinkError {
 }
 
 impl SinkError {
-    /// What went wrong, in words without an address or a secret.
+    /// The error with a description, which must not contain an address or a secret.
     #[must_use]
     pub const fn new(kind: SinkErrorKind, what: &'static str) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl SinkError {
         }
     }
 
-    /// The same, and why.
+    /// The same error, with its source.
     #[must_use]
     pub fn because(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl SinkError {
         }
     }
 
-    /// What kind of trouble.
+    /// The kind of error.
     #[must_use]
     pub const fn kind(&self) -> SinkErrorKind {
         self.kind

@@ -1,8 +1,8 @@
-//! The clocks: the one place that reads the time of day.
+//! The clocks: the only place that reads the time of day.
 //!
-//! There are two. A process has a [`Clock`]: it says what is due, and what a signal was collected at. A store has a
-//! [`StoreClock`]: it stamps what processes compete for (leases, the request budget) and says what lies in the future, so that
-//! a process whose clock is wrong decides nothing for the others.
+//! There are two kinds. A process has a [`Clock`], which decides what is due and stamps when a signal was collected. A store has a
+//! [`StoreClock`], which stamps what processes compete for (leases, the request budget) and decides what lies in the future, so that
+//! a process with a wrong clock does not decide for the others.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -10,17 +10,17 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime, UtcOffset};
 use tokio::sync::watch;
 
-/// A machine that slept, or whose clock was set, is noticed within this time.
+/// A sleep notices within this time that the machine slept or that its clock was set.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Tells the time. Stores and rules take the time as an argument; a use case reads it here, several times in a long run.
 #[async_trait]
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// Now, in UTC, to the microsecond (what every store keeps).
+    /// Now, in UTC, in whole microseconds (the precision that every store keeps).
     fn now(&self) -> OffsetDateTime;
 
-    /// Waits until this clock shows `at` or later, or was set back. It looks at the clock now and then instead of trusting one
-    /// long timer, which stands still while a machine sleeps. A clock that does not run as real time does has to say otherwise.
+    /// Waits until this clock shows `at` or later, or was set back. The default reads the clock from time to time instead of relying on one
+    /// long timer, which stops while a machine sleeps. A clock that does not run at the speed of real time must override it.
     async fn sleep_until(&self, at: OffsetDateTime) {
         let mut before = self.now();
         loop {
@@ -61,8 +61,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when it is set: for tests, demonstrations, and replaying a day. Clones share the time. A sleep by
-/// it lasts until it is moved far enough, or back.
+/// A clock that moves only when it is set: for tests, demonstrations, and replaying a day. Clones share the time. A sleep lasts until the
+/// clock is moved far enough, or back.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     now: Arc<watch::Sender<OffsetDateTime>>,
@@ -102,8 +102,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// The clock of a store: a value that its constructor takes, never a setting in the database. It stamps leases, the request
-/// budget and commits, and says what lies in the future.
+/// The clock of a store. The store's constructor takes it as a value; it is never a setting in the database. It stamps leases, the request
+/// budget and commits, and decides what lies in the future.
 ///
 /// ```
 /// use regentra_sync::{host::{ManualClock, StoreClock}, store::MemoryStore};
@@ -115,14 +115,14 @@ impl Clock for ManualClock {
 pub struct StoreClock(Option<Arc<dyn Clock>>);
 
 impl StoreClock {
-    /// The clock of what keeps the rows: the database server's, which all processes share; the machine's where the store is a
-    /// part of the process.
+    /// The clock of the server that keeps the rows: the database server's, which all processes share, or the machine's if the store is part
+    /// of the process.
     #[must_use]
     pub const fn server() -> Self {
         Self(None)
     }
 
-    /// The clock of the machine that the process runs on. Processes on several machines then compete by several clocks.
+    /// The clock of the machine that the process runs on. With several machines, processes then compete by different clocks.
     #[must_use]
     pub fn machine() -> Self {
         Self::of(SystemClock)
@@ -134,20 +134,20 @@ impl StoreClock {
         Self(Some(Arc::new(clock)))
     }
 
-    /// The time by this clock; `None` when the database server is to be asked.
+    /// The time by this clock; `None` if the store must ask the database server.
     #[must_use]
     pub fn reading(&self) -> Option<OffsetDateTime> {
         self.0.as_ref().map(Clock::now)
     }
 
-    /// The time by this clock, for a store that is a part of the process: its server is this machine.
+    /// The time by this clock, for a store that is part of the process, whose server is this machine.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
         self.reading().unwrap_or_else(|| SystemClock.now())
     }
 }
 
-/// The same instant in UTC with nothing finer than a microsecond: the precision that every store keeps.
+/// The same instant in UTC, in whole microseconds: the precision that every store keeps.
 #[must_use]
 pub fn to_micros(time: OffsetDateTime) -> OffsetDateTime {
     let time = time.to_offset(UtcOffset::UTC);

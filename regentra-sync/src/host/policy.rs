@@ -1,4 +1,4 @@
-//! What a host may decide otherwise.
+//! The decisions that a host can change.
 
 use std::{
     fmt,
@@ -19,19 +19,20 @@ use crate::{
     schedule::{Cadence, Retry},
 };
 
-/// The most organizations that are walked; seeing one more is a truncated list. Exactly this many is complete.
+/// The maximum number of organizations that a walk reads. With one more, the list is truncated; with exactly this many, it is complete.
 pub const ORGANIZATION_CEILING: usize = 5_000;
 
-/// The most devices of one organization that are walked; seeing one more is a truncated list. Exactly this many is complete.
+/// The maximum number of devices of one organization that a walk reads. With one more, the list is truncated; with exactly this many, it is
+/// complete.
 pub const DEVICE_CEILING: usize = 10_000;
 
-/// The length of a lease where a host says nothing else. A lease that a store kept without its length is taken to be of this one.
+/// The default length of a lease. A lease that a store kept without its length is assumed to have this one.
 pub const LEASE_LENGTH: Duration = Duration::minutes(5);
 
 /// Complete passing sweeps after which a ticket is closed.
 pub const PASSES_TO_CLOSE: u32 = 2;
 
-/// One of NinjaOne's hosts, by https, on the port of https, without a path.
+/// Whether an address is one of NinjaOne's hosts, over https on port 443, without a path.
 fn is_ninjaones_own(base: &BaseUrl) -> bool {
     let url = Url::parse(&base.to_string());
     base.region().is_some()
@@ -40,8 +41,8 @@ fn is_ninjaones_own(base: &BaseUrl) -> bool {
         })
 }
 
-/// Whether an address is named like this machine (`localhost`, or a name below it) and may be another one's: some resolvers ask the
-/// network for such names.
+/// Whether an address has a name reserved for this machine (`localhost`, or a name below it) but may belong to another: some resolvers ask
+/// the network for such names.
 pub(crate) async fn is_elsewhere(base: &BaseUrl) -> bool {
     let Ok(url) = Url::parse(&base.to_string()) else {
         return true;
@@ -66,7 +67,7 @@ pub(crate) async fn is_elsewhere(base: &BaseUrl) -> bool {
 
 type HostAllowed = Arc<dyn Fn(&BaseUrl) -> bool + Send + Sync>;
 
-/// What a host may decide otherwise. The default is the promise.
+/// The decisions that a host can change. The default is the promise.
 #[derive(Clone)]
 pub struct Policy {
     pub(crate) rules: Rules,
@@ -101,14 +102,14 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Stricter thresholds than the promise's.
+    /// Sets thresholds that are stricter than the promise's.
     #[must_use]
     pub fn rules(mut self, rules: Rules) -> Self {
         self.rules = rules;
         self
     }
 
-    /// Custom fields that answer what NinjaOne cannot, such as `FileVault`, for connections without settings of their own
+    /// Custom fields for facts that NinjaOne does not report, such as `FileVault`. Used by connections without settings of their own
     /// ([`configure`](crate::Integration::configure)). Default: none.
     #[must_use]
     pub fn custom_fields(mut self, fields: CustomFields) -> Self {
@@ -116,29 +117,29 @@ impl Policy {
         self
     }
 
-    /// The custom field that holds a device's Entra device id, likewise. Asset sync matches by it when serial numbers do not. One
-    /// more report is read per organization. Default: none.
+    /// The custom field that holds a device's Entra device id, for connections without a setting of their own. Asset sync matches by it
+    /// when serial numbers do not match. It costs one more report per organization. Default: none.
     #[must_use]
     pub fn entra_device_id_field(mut self, field: CustomFieldName) -> Self {
         self.settings.entra_device_id_field = Some(field);
         self
     }
 
-    /// The kinds of patches that tenants are used for, likewise. Default: both.
+    /// The kinds of patches that tenants are used for, for connections without a setting of their own. Default: both.
     #[must_use]
     pub fn kinds_in_use(mut self, kinds: KindsInUse) -> Self {
         self.settings.kinds_in_use = kinds;
         self
     }
 
-    /// How the reports of sweeps are read, likewise. Default: the cheapest way.
+    /// How sweeps read their reports, for connections without a setting of their own. Default: the cheapest way.
     #[must_use]
     pub fn sweep_strategy(mut self, strategy: StrategyChoice) -> Self {
         self.settings.sweep_strategy = strategy;
         self
     }
 
-    /// What is in force for a connection with these settings.
+    /// The values in force for a connection with these settings.
     ///
     /// # Errors
     /// [`UnreadableSetting`] when a later release stored a setting in a form that this one does not read.
@@ -165,21 +166,21 @@ impl Policy {
         Ok(applied)
     }
 
-    /// When an event that did not end well is handled again, and how often. Default: [`Retry::default`].
+    /// When an event that failed is handled again, and how often. Default: [`Retry::default`].
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
     }
 
-    /// How many events a page of a plan holds at most, at least one. Default: 1,000.
+    /// The maximum number of events on a page of a plan; at least one. Default: 1,000.
     #[must_use]
     pub fn plan_page(mut self, events: u32) -> Self {
         self.plan_page = events.max(1);
         self
     }
 
-    /// The most tickets that one tick of the sweep opens for one MSP; the rest goes into one digest. Default: 20.
+    /// The maximum number of tickets that one tick of the sweep opens for one MSP. The rest goes into one digest. Default: 20.
     #[must_use]
     pub fn tickets_per_tick(mut self, tickets: u32) -> Self {
         self.tickets_per_tick = tickets;
@@ -200,15 +201,15 @@ impl Policy {
         self
     }
 
-    /// How long a run keeps its lease without a sign of life; another worker may take over then. A running one renews it three
-    /// times as often. Default: five minutes.
+    /// The length of a run's lease. If the run does not renew it in this time, another worker may take over. A run renews its lease three
+    /// times within this length. Default: five minutes.
     #[must_use]
     pub fn lease_length(mut self, length: Duration) -> Self {
         self.lease_length = length;
         self
     }
 
-    /// How long the reports of one customer may take, waits for the request budget included; what takes longer fails with
+    /// How long reading the reports of one customer may take, including waits for the request budget. A sweep that takes longer fails with
     /// [`ErrorKind::Deadline`](crate::error::ErrorKind::Deadline). Default: an hour and a half, of which an hour is the longest wait.
     #[must_use]
     pub fn sweep_deadline(mut self, deadline: Duration) -> Self {
@@ -216,17 +217,17 @@ impl Policy {
         self
     }
 
-    /// How long NinjaOne may take over any one event of the schedule, a whole region's assets included; likewise. Default: four
-    /// hours, after which the next asset sync is due.
+    /// How long the requests to NinjaOne for one event of the schedule may take, also for a whole region's assets. An event that takes
+    /// longer fails in the same way. Default: four hours, after which the next asset sync is due.
     #[must_use]
     pub fn event_deadline(mut self, deadline: Duration) -> Self {
         self.event_deadline = deadline;
         self
     }
 
-    /// Which addresses may be connected, so that no request goes to an address just because it was typed in. Default: NinjaOne's regions and
-    /// their branded hosts, by https on port 443, without a path. Whatever is allowed, a name that ends in `localhost` has to stand
-    /// for this machine alone.
+    /// Which addresses may be connected, so that the host sends no request to an address only because a user typed it in. Default:
+    /// NinjaOne's regions and their branded hosts, over https on port 443, without a path. Whatever is allowed, a name that ends in
+    /// `localhost` must resolve to this machine only.
     #[must_use]
     pub fn allow_hosts(
         mut self,

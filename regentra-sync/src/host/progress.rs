@@ -1,4 +1,4 @@
-//! What a host can show while work goes on.
+//! Progress that a host can show while work runs.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -9,15 +9,15 @@ use crate::{
     schedule::{EventOutcome, PlanKind},
 };
 
-/// Observes how work proceeds. Called on the task that does it: return quickly.
+/// Observes the progress of work. Called on the task that does the work: return quickly.
 ///
-/// Nothing of a customer's data is in it, so that all of it may be logged.
+/// It receives no customer data, so a host may log everything.
 pub trait ProgressObserver: Debug + Send + Sync + 'static {
     /// Something happened.
     fn progress(&self, progress: &Progress);
 }
 
-/// How work goes on.
+/// One step of work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
@@ -34,21 +34,21 @@ pub enum Progress {
         kind: RunKind,
         /// Which mapping.
         mapping: MappingId,
-        /// Whose.
+        /// Whose mapping it is.
         company: Option<CompanyId>,
         /// Whether it succeeded.
         succeeded: bool,
     },
-    /// A request to NinjaOne was answered, or failed.
+    /// A request to NinjaOne got a response, or failed.
     Request {
-        /// What was asked, such as `queries.volumes`.
+        /// The operation, such as `queries.volumes`.
         operation: &'static str,
     },
     /// The next request waits.
     Waiting {
-        /// What for.
+        /// The reason.
         reason: ninjaone_client::WaitReason,
-        /// How long, as far as known now.
+        /// How long, as known now.
         expected: Duration,
     },
     /// The scheduler planned a tick.
@@ -61,7 +61,7 @@ pub enum Progress {
         events: usize,
         /// How many were done before this process began.
         done: usize,
-        /// How many ticks before it were missed, and are made up for by this one.
+        /// How many earlier ticks were missed. This one replaces them.
         missed: u64,
     },
     /// The scheduler could not plan, and will try again.
@@ -88,28 +88,28 @@ pub enum Progress {
         kind: PlanKind,
         /// Which event.
         event: EventId,
-        /// What came of it.
+        /// Its outcome.
         outcome: EventOutcome,
         /// When it is handled again; `None` when it is over.
         retry_at: Option<OffsetDateTime>,
     },
-    /// The scheduler has nothing to do, and sleeps.
+    /// The scheduler has nothing to do and sleeps.
     Idle {
         /// Until then.
         until: OffsetDateTime,
         /// Events that wait for their time.
         waiting: usize,
     },
-    /// The scheduler was asked to stop, and lets what runs come to its end.
+    /// The scheduler was asked to stop, and waits for the running events to end.
     Stopping {
         /// How many events are being handled.
         running: usize,
-        /// What runs longer is dropped then.
+        /// When the events that are still running are dropped.
         until: OffsetDateTime,
     },
 }
 
-/// Listens to nothing.
+/// Ignores all progress.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unobserved;
 

@@ -1,4 +1,4 @@
-//! When a time lies so far in the future that a clock must have been wrong.
+//! Detects times so far in the future that a clock must have been wrong.
 
 use time::{Duration, OffsetDateTime};
 

@@ -1,4 +1,4 @@
-//! PSA assets: the machines of a company, whichever source they were found in.
+//! PSA assets: the machines of a company, from any source.
 
 use ninjaone_client::DeviceId;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! The audit trail: what was done, by whom, with which result. Aggregates and ids only; no device identifier and no free
-//! text can get in, because there is no field for either.
+//! The audit trail: what was done, by whom, with which result. It holds aggregates and ids only. No field could hold a device identifier or
+//! free text.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! An authorization that was begun and waits for the administrator to return.
+//! A pending authorization, which waits for the administrator to return.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};

@@ -1,4 +1,4 @@
-//! The settings of one connection: what its NinjaOne tenant names in its own way, and what it is used for.
+//! The settings of one connection: the tenant's own names, such as those of custom fields, and what the tenant is used for.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

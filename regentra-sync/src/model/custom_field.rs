@@ -1,4 +1,4 @@
-//! The custom fields that say what NinjaOne cannot: `FileVault`, `LUKS`, antivirus on servers.
+//! Custom fields for facts that NinjaOne does not report: `FileVault`, `LUKS`, antivirus on servers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

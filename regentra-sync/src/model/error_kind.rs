@@ -1,4 +1,4 @@
-//! The kinds of errors, which are remembered with runs.
+//! The kinds of errors, which are stored with runs.
 
 use std::{borrow::Cow, fmt};
 

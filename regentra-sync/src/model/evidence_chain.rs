@@ -1,12 +1,12 @@
 //! Evidence records in a customer's tenant.
 //!
-//! What a record says and how the chain over them is verified is [`regentra_evidence`]'s ([`EvidenceRecord`], [`verify_chain`]).
-//! Here is which chain a record belongs to: one for each (compliance organization, mapping, signal). The head of each stands in
-//! the audit row of the sweep that wrote it, signed if the host has a signing key, and among the MSP's heads, whose roots are
-//! [anchored](crate::host::anchor_sink) outside if the host has a sink.
+//! [`regentra_evidence`] defines a record and how a chain of records is verified ([`EvidenceRecord`], [`verify_chain`]). This module
+//! defines which chain a record belongs to: there is one for each (compliance organization, mapping, signal). The audit row of a sweep
+//! holds the head of each chain that the sweep wrote, signed if the host has a signing key. The head is also among the MSP's heads, whose
+//! roots are [anchored](crate::host::anchor_sink) outside if the host has a sink.
 //!
-//! The chain and the audit row stand in one database. They show what a fault of a program or a disk did, and nothing that the
-//! database's administrator did: signatures and anchors do.
+//! The chain and the audit row are in one database. They reveal faults of a program or a disk, but no change by the database's
+//! administrator; signatures and anchors do.
 //!
 //! [`verify_chain`]: regentra_evidence::verify_chain
 

@@ -1,4 +1,4 @@
-//! Digests of 32 bytes as text, one type for each thing they stand for, so that one cannot stand in for another.
+//! Digests of 32 bytes as text, with a type for each kind of digest, so that one kind cannot be used for another.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
-//! Identifiers: opaque UUIDs, one type for each thing they name, so that one cannot stand in for another.
+//! Identifiers: opaque UUIDs, with a type for each kind of thing they name, so that one kind cannot be used for another.
 //!
-//! Identifiers that the sync makes itself are *derived* (UUID version 5) from what they identify: two processes that plan
-//! the same sweep name the same event, and a run that is repeated after a crash finds what it wrote the first time.
+//! Identifiers that the sync creates are *derived* (UUID version 5) from what they identify. So two processes that plan the same sweep
+//! create the same event id, and a run repeated after a crash finds what it wrote the first time.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! What the host's keys make of credentials and devices: each is bound to whose it is.
+//! Values derived from credentials and devices with the host's keys. Each is bound to its owner.
 
 use std::fmt;
 

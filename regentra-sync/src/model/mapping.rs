@@ -1,4 +1,4 @@
-//! Which NinjaOne organization is which company.
+//! Mappings: which company a NinjaOne organization belongs to.
 
 use ninjaone_client::OrganizationId;
 use serde::{Deserialize, Serialize};

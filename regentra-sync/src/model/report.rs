@@ -1,4 +1,4 @@
-//! The reports that a sweep asks NinjaOne for, and how each of them went.
+//! The reports that a sweep requests from NinjaOne, and the outcome of each.
 
 use serde::{Deserialize, Serialize};
 

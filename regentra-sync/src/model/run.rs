@@ -1,4 +1,4 @@
-//! Runs: one at a time per subject, and when the last one was.
+//! Runs: the leases that allow one run at a time per subject, and the record of the last run.
 
 use std::collections::BTreeMap;
 

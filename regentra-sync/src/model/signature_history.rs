@@ -1,13 +1,13 @@
 //! Since when antivirus signatures have been out of date.
 //!
-//! NinjaOne says only *whether* a device's signatures are out of date. Their age runs from when they were seen to change: from
-//! the first out-of-date sighting after an up-to-date one. So the MSP's side keeps, per mapping, a keyed device id, the state it
-//! was last seen in, and since when; and nothing else.
+//! NinjaOne reports only *whether* a device's signatures are out of date. Their age is counted from the observed change: from the first
+//! out-of-date observation after an up-to-date one. So the MSP's side keeps, per mapping, a keyed device id, the last observed state, and
+//! its start; nothing else.
 //!
-//! A device that is out of date when it is first seen has no known age until it was seen up to date once: after a connection, a
-//! mapping or a move, months-old signatures must not count as fresh. A sweep that does not see a device's signatures (it is off,
-//! its state is unknown, a report failed) neither starts nor resets anything. What is known of a device is forgotten when neither
-//! the organization nor its assets have it, and a disconnect or an un-mapping purges it all.
+//! If a device is out of date when it is first observed, the age is unknown until the device has been up to date once: after a connection,
+//! a mapping or a move, months-old signatures must not count as fresh. A sweep that does not observe a device's signatures (the device is
+//! off, its state is unknown, a report failed) neither starts nor resets an age. A device's history is deleted when neither the
+//! organization nor its assets contain the device; a disconnect or an un-mapping deletes the whole history.
 
 use std::collections::{BTreeMap, BTreeSet};
 

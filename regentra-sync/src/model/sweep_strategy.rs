@@ -1,4 +1,4 @@
-//! How a sweep reads: for each customer alone, or in one pass for many; and what a run says of it.
+//! How a sweep reads its reports, for each customer alone or for many in one pass, and what a run records about it.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 

@@ -32,8 +32,7 @@
 //! }
 //! ```
 //!
-//! Nor does any call of a store: each trait takes the tenant that owns its rows, and a sweep's commit, which writes on both
-//! sides, takes one of each.
+//! The store traits do the same. Each takes the tenant that owns its rows; a sweep's commit, which writes on both sides, takes one of each.
 //!
 //! ```compile_fail,E0308
 //! # use regentra_sync::{model::ComplianceOrgId, store::Store};
@@ -98,7 +97,7 @@
 //! }
 //! ```
 //!
-//! The same calls with the tenant each asks for compile:
+//! The same calls compile with the right tenant:
 //!
 //! ```
 //! # use regentra_sync::{model::{ComplianceOrgId, MspOrgId}, store::{AssetFilter, AuditPage, Store, SweepCommit}};

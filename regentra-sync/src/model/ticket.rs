@@ -1,8 +1,7 @@
 //! Tickets about failing signals, and the outbox through which they reach a ticket system.
 //!
-//! The sync never calls a ticket system. It writes outbox rows in the same commit as the signals, and a bridge of the host
-//! drains them: each row's id is an idempotency key, so that a bridge that dies between sending and acknowledging can send
-//! again.
+//! The sync never calls a ticket system. It writes outbox rows in the same commit as the signals, and the host's bridge drains them. Each
+//! row's id is an idempotency key, so a bridge that dies between sending and acknowledging can send the row again.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What pulling one organization's reports yields: the sweep's input.
+//! The result of reading one organization's reports: the input of a sweep.
 
 use std::collections::{BTreeMap, BTreeSet};
 

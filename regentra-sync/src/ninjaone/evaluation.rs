@@ -1,9 +1,9 @@
-//! One customer's evaluation: its devices, the five evaluators, and what became of every row, apart from the walks that feed it.
+//! One customer's evaluation, without the walks that feed it: its devices, the five evaluators, and the fate of every row.
 //!
-//! It takes rows in any order and from any number of walks, and every row is checked again here: the vendor ignores filters at
-//! times and answers with the whole fleet. A device of another organization is *foreign*, one that is known nowhere an *orphan*;
-//! both are dropped and counted, never judged. A report may be read again: what was read before is forgotten, and rows that are
-//! seen twice change nothing.
+//! It takes rows in any order and from any number of walks. It checks the organization of every row again, because the vendor sometimes
+//! ignores filters and returns the whole fleet. A row of another organization's device is *foreign*, a row of an unknown device an
+//! *orphan*; both are dropped and counted, never judged. A report may be read again: the earlier reading is discarded, and duplicate rows
+//! change nothing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,13 +1,13 @@
-//! The vendor's words, read: wire rows become facts that [`regentra_evidence`] can judge.
+//! Translates the vendor's rows into facts that [`regentra_evidence`] can judge.
 //!
-//! One pure file per signal, named as there. Here it is decided what a label, a status code or a severity *says*; what follows
-//! from it is decided in `regentra_evidence`. No function here knows the time, the organization or another row.
+//! There is one file of pure functions per signal, named as in `regentra_evidence`. This module decides what a label, a status code or a
+//! severity *means*; `regentra_evidence` decides what follows from it. No function here knows the time, the organization or another row.
 //!
-//! A function that returns a `Result` refuses a row that does not say which row it is ([`Malformed`]): the caller counts it, and
-//! the signal it belongs to is incomplete.
+//! A function that returns a `Result` refuses a row without its identity ([`Malformed`]). The caller counts the row, and its signal is
+//! incomplete.
 //!
-//! A field that was there and could not be read ([`ninjaone_client::Unreadable`]) is absent from the row, and never read better than
-//! it may have been: each file says what it becomes. Words compare without case, and without what is blank around them.
+//! A field that was present but could not be read ([`ninjaone_client::Unreadable`]) is absent from the row. It is never taken to be better
+//! than it may have been; each file says how it is taken. Words are compared without case and surrounding blanks.
 
 pub mod antivirus_posture;
 pub(crate) mod asset;

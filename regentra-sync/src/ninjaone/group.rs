@@ -1,4 +1,4 @@
-//! One pass for many customers: what is asked, and what comes of it.
+//! One pass for many customers: the request and the result.
 
 use std::{collections::BTreeMap, fmt::Debug};
 

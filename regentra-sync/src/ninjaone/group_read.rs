@@ -1,15 +1,16 @@
 //! Reads the reports of many customers in one pass, and judges each customer by its own rows.
 //!
-//! The walks are those of one customer, over the organizations of a group or the whole tenant. A router finds out by the device list
-//! of the same pass whose device a row is of, and hands the row to that customer's evaluation and no other.
+//! The walks are the same as for one customer, but over the organizations of a group or the whole tenant. A router looks up the row's
+//! device in the device list of the same pass, and hands the row to the evaluation of the customer that owns the device, and to no other.
 //!
-//! - An answer that fails or loses a row is read again by halves of the group ([`halves`](super::halves)).
-//! - The vendor ignores filters without a word, and nobody knows what else a server makes of a list of organizations. So whatever has no
-//!   row where its last run had some is read alone, and so are the largest of those that lost a quarter of their rows or more, and a few
-//!   organizations of each report until it is known that the report honours such a list. Where a customer alone has more rows than among others, the list is trusted no more: every customer of the
-//!   pass is read alone for that report, and the next tick chooses its strategy by that.
-//! - The device list is read first and, in short, again at the end. A customer with a device that changed its organization meanwhile is
-//!   read alone.
+//! - If a response fails or loses a row, the group is split in halves and read again ([`halves`](super::halves)).
+//! - The vendor silently ignores filters, and its handling of a list of organizations is unknown. So a customer without a
+//!   row where its last run had some is read alone, and so are the largest of those that lost a quarter of their rows or more. For each report
+//!   so are a few organizations, until the report is known to honour such a list.
+//!   If a customer has more rows alone than in the group, the list is no longer trusted: every customer of the pass is read alone for that
+//!   report, and the next tick takes this into account when it chooses its strategy.
+//! - The device list is read first, and its short form again at the end. A customer with a device that changed its organization meanwhile
+//!   is read alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

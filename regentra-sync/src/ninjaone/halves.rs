@@ -1,5 +1,5 @@
-//! Reading for many organizations at once, and for fewer where that goes wrong: what fails, or loses a row, is read again by halves,
-//! until it is known whose it is.
+//! Reads many organizations at once. If a response fails or loses a row, splits the list in halves and reads each again, until the affected
+//! organization is found.
 
 use std::collections::{BTreeSet, VecDeque};
 

@@ -1,4 +1,4 @@
-//! What is read at this moment, so that work that is ended says where it stood.
+//! Tracks what is being read, so that work that is ended can report where it was.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

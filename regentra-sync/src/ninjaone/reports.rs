@@ -1,11 +1,11 @@
-//! The reports of a sweep: how each is asked for, and the walk that reads it.
+//! The reports of a sweep: how each is requested, and the walk that reads it.
 //!
-//! Eight walks (nine where the host names custom fields), one after the other, each a page at a time: the device list, which says
-//! who belongs to the organization, and then the reports, whose rows the evaluation joins to those devices. Activities are asked
-//! for by status code and date, and rows of other codes and dates are none of the signal's.
+//! There are eight walks (nine if the host names custom fields), one after the other, each a page at a time: first the device list, which
+//! says which devices belong to the organization, then the reports, whose rows the evaluation joins to those devices. Activities are
+//! requested by status code and date; rows with other codes or dates are ignored.
 //!
-//! A report that fails, or ends before its end, makes its own signal unknown and leaves the others alone. Without the device list
-//! nothing can be judged: that is the one error of [`read_reports`].
+//! A report that fails or ends early makes its own signal unknown and does not affect the others. Without the device list nothing can be
+//! judged: this is the only error of [`read_reports`].
 
 use ninjaone_client::{
     Client, Completeness, DeviceFilter, Error, Pager, RepairedField,

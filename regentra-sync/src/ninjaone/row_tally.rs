@@ -1,4 +1,4 @@
-//! What became of the rows of a report.
+//! Counts the fates of a report's rows.
 
 use std::collections::BTreeMap;
 

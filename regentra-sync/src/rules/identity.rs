@@ -1,13 +1,13 @@
-//! When two assets of different sources are the same machine.
+//! Decides when two assets of different sources are the same machine.
 //!
-//! Same company, and the same serial number, else the same Entra device id, else the same host name: the first key at which
-//! exactly one asset remains on each side. A key at which several remain decides nothing, and the next one is tried. What no
-//! key decided is kept on both sides, and listed with the reason ([`Ambiguity`]).
+//! Assets match only within a company. They are compared by serial number, then by Entra device id, then by host name. The first key for
+//! which exactly one asset remains on each side decides. If several remain for a key, it decides nothing, and the next key is tried. If no
+//! key decides, the assets of both sides are kept and listed with the reason ([`Ambiguity`]).
 //!
-//! A serial number that two assets of one source share is an identifier for none of them; and it makes no two others one machine
-//! either, as long as these are looked at, for it is not one machine's.
+//! A serial number that two assets of one source share identifies neither of them. As long as both are compared, it matches no other assets
+//! either, because it does not belong to a single machine.
 //!
-//! A key that is absent, unreadable or no identifier matches nothing.
+//! A key that is absent, unreadable, or not an identifier matches nothing.
 
 use std::{
     borrow::Borrow,

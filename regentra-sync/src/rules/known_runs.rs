@@ -1,4 +1,4 @@
-//! What the last runs of a connection have shown of its customers and of the server.
+//! What the last runs of a connection have shown about its customers and the server.
 
 use std::collections::BTreeMap;
 

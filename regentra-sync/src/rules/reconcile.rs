@@ -1,4 +1,4 @@
-//! Which assets of a company count: each machine once, from its highest source.
+//! Decides which assets of a company are active: each machine once, from its highest-ranked source.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Which strategy reads the sweeps of a connection, and in which groups: by the requests that each would cost.
+//! Chooses the strategy for the sweeps of a connection, and its groups, by the number of requests that each would cost.
 
 use std::{collections::BTreeMap, ops::Range};
 

@@ -1,4 +1,4 @@
-//! What is handed to workers: serialisable events. Two schedulers that plan the same tick derive the same ids.
+//! Serialisable events, which are handed to workers. Two schedulers that plan the same tick derive the same ids.
 
 use std::fmt;
 

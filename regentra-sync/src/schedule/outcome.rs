@@ -1,4 +1,4 @@
-//! What came of handling an event, and whether it is handled again.
+//! The outcome of handling an event, and whether it is handled again.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! When an event that did not end well is delivered again: one rule for the scheduler and for every engine.
+//! When an event that failed is delivered again: one rule for the scheduler and for every engine.
 
 use std::time::Duration as Wait;
 

@@ -14,7 +14,7 @@ pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// The parts, each behind its length, so that no two lists of parts are alike.
+/// Concatenates the parts, each preceded by its length, so that no two lists of parts give the same bytes.
 pub(super) fn with_lengths(parts: &[&[u8]]) -> Vec<u8> {
     let mut data = Vec::with_capacity(64);
     for part in parts {

@@ -18,7 +18,7 @@ use super::{
 
 const NONCE_BYTES: usize = 24;
 
-/// A 256-bit key of the host. It is zeroised on drop, and nothing prints it.
+/// A 256-bit key of the host. It is zeroised on drop and never printed.
 pub struct MasterKey(SecretBox<[u8; 32]>);
 
 impl MasterKey {
@@ -31,14 +31,14 @@ impl MasterKey {
     /// A new random key.
     ///
     /// # Errors
-    /// When the system gives no random bytes.
+    /// When the system provides no random bytes.
     pub fn generate() -> Result<Self, SealError> {
         let mut bytes = Zeroizing::new([0_u8; 32]);
         getrandom::fill(bytes.as_mut()).map_err(|_| SealError::NoRandomness)?;
         Ok(Self::from_bytes(*bytes))
     }
 
-    /// The key in this text: 32 bytes in base64, with padding or without. White space around it is ignored.
+    /// Parses a key from text: 32 bytes in base64, with or without padding. Surrounding white space is ignored.
     ///
     /// # Errors
     /// [`SealError::NoKey`] for a text that is not base64, or not of 32 bytes.
@@ -53,7 +53,7 @@ impl MasterKey {
         key.map(Self::from_bytes).ok_or(SealError::NoKey)
     }
 
-    /// The bytes, for the host to keep in its own secret store.
+    /// The bytes, for the host's own secret store.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         self.0.expose_secret()
@@ -74,13 +74,13 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// Tells one identity key from another, and nothing else of it: 32 hexadecimal digits. A store keeps the one that its connections
-/// were made under.
+/// Identifies an identity key without revealing it: 32 hexadecimal digits. A store keeps the value of the key that its connections were
+/// made under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCheck(String);
 
 impl KeyCheck {
-    /// The value that a store has kept.
+    /// The value as a store kept it.
     #[must_use]
     pub fn from_stored(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -93,9 +93,9 @@ impl KeyCheck {
     }
 }
 
-/// The host's keys: the current one that seals, older ones that still open, and one that identifies.
+/// The host's keys: the current sealing key, older keys that still open values, and the identity key.
 ///
-/// The identity key makes fingerprints and keyed ids comparable over time, so it is never rotated with the others.
+/// The identity key makes fingerprints and keyed ids comparable over time, so it is not rotated with the others.
 #[derive(Debug)]
 pub struct Keyring {
     current: KeyId,
@@ -114,7 +114,7 @@ impl Keyring {
         }
     }
 
-    /// A keyring whose keys are texts, as secret stores hold them: 32 bytes each in base64, with padding or without.
+    /// A keyring from keys as text, as secret stores hold them: 32 bytes each in base64, with or without padding.
     ///
     /// ```
     /// use regentra_sync::seal::{KeyId, Keyring};
@@ -142,7 +142,7 @@ impl Keyring {
         KeyCheck(crate::hex::encode(check))
     }
 
-    /// Adds an older key that still opens what was sealed under it.
+    /// Adds an older key, which still opens the values sealed under it.
     #[must_use]
     pub fn with_retired(mut self, id: KeyId, key: MasterKey) -> Self {
         self.keys.entry(id).or_insert(key);
@@ -161,7 +161,7 @@ impl Keyring {
         sealed.parts().is_ok_and(|(key, _)| key == self.current)
     }
 
-    /// Seals a secret for what it is bound to: it opens for nothing else.
+    /// Seals a secret and binds it to a purpose. It opens only for the same purpose.
     pub(crate) fn seal_for(
         &self,
         bound_to: &[&[u8]],
@@ -182,7 +182,7 @@ impl Keyring {
         Ok(Sealed::new(&self.current, &body))
     }
 
-    /// Opens what was sealed for this.
+    /// Opens a value that was sealed for the same purpose.
     pub(crate) fn open_for(
         &self,
         bound_to: &[&[u8]],
@@ -218,7 +218,7 @@ impl Keyring {
         Ok(XChaCha20Poly1305::new((&*key.derive("seal")).into()))
     }
 
-    /// The key of the facts digests in evidence records, derived from the current key and named as it is.
+    /// The key of the facts digests in evidence records. It is derived from the current key and has the same name.
     ///
     /// # Panics
     /// Never: the derived key has the length that a digest key needs.

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use regentra_evidence::KeyId;
 
-/// Why something cannot be sealed or opened. Nothing of the value or the key is in it.
+/// Why a value cannot be sealed or opened. It contains no part of the value or the key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
@@ -14,24 +14,24 @@ pub enum SealError {
         "the value is sealed under key `{0}`, which this host does not have: restore that key, or connect again"
     )]
     UnknownKey(KeyId),
-    /// The sealed value is not what was sealed for this MSP, region and field.
+    /// The value was not sealed for this MSP, region and field.
     #[error(
         "the sealed value does not open for this organization and region: it was changed or moved; connect again"
     )]
     Refused,
-    /// What is stored is not a sealed value at all.
+    /// The stored text is not a sealed value.
     #[error("the stored value is not a sealed value; connect again")]
     Malformed,
-    /// A text is no key.
+    /// A text is not a key.
     #[error("a key is 32 random bytes in base64, and this text is not")]
     NoKey,
-    /// What is connected was connected under another identity key.
+    /// The active connections were made under another identity key.
     #[error(
         "the identity key of this host is not the one that the store's connections were made under: restore that key; if it is lost, \
          disconnect all of them first"
     )]
     OtherIdentity,
-    /// The system gave no random bytes.
+    /// The system provided no random bytes.
     #[error("the system's source of randomness does not answer")]
     NoRandomness,
 }
@@ -45,7 +45,7 @@ impl Sealed {
         Self(format!("1.{key}.{}", URL_SAFE_NO_PAD.encode(body)))
     }
 
-    /// The sealed value with this text, as a store kept it.
+    /// The sealed value from its text, as a store kept it.
     #[must_use]
     pub fn from_stored(text: impl Into<String>) -> Self {
         Self(text.into())

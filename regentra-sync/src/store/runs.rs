@@ -72,7 +72,7 @@ pub trait Runs: Debug + Send + Sync + 'static {
 /// Selects the runs of one kind over a connection and some of its mappings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunSubjects {
-    /// Of this kind.
+    /// The kind of the runs.
     pub kind: RunKind,
     /// The connection. Its own runs, which have no mapping, are always included.
     pub credential: CredentialId,

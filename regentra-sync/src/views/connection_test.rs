@@ -1,4 +1,4 @@
-//! What testing credentials shows.
+//! The result of testing credentials.
 
 use crate::model::{OrganizationList, is_readable};
 

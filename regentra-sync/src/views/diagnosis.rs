@@ -1,8 +1,8 @@
-//! What keeps an integration from doing what is expected of it: typed answers to what operators ask.
+//! Typed findings about what keeps an integration from working.
 //!
-//! [`Views::diagnose`](super::Views::diagnose) finds them in what is stored, without a request to NinjaOne. A host prints
-//! [`meaning`](Finding::meaning) and [`next_step`](Finding::next_step), or words of its own by [`as_str`](Finding::as_str). Ids and
-//! numbers are in them, and no name: a host that shows names looks them up.
+//! [`Views::diagnose`](super::Views::diagnose) derives them from the store, without a request to NinjaOne. A host prints
+//! [`meaning`](Finding::meaning) and [`next_step`](Finding::next_step), or its own text for [`as_str`](Finding::as_str). They contain ids
+//! and numbers, but no names; a host that shows names looks them up.
 
 use std::{
     borrow::Cow,

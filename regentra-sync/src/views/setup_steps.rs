@@ -1,4 +1,5 @@
-//! How an administrator makes the API client that a connection needs, as data: a page, a command line and the docs show the same.
+//! The steps by which an administrator creates the API client for a connection, as data, so that a page, a command line and the docs show
+//! the same steps.
 
 use serde::Serialize;
 

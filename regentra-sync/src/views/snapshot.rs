@@ -1,4 +1,4 @@
-//! What is stored of an MSP, loaded once: card and diagnosis are derived from it.
+//! An MSP's stored data, loaded once. The card and the diagnosis are derived from it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What an asset says of a device.
+//! The fields of an asset, from a row of the device list.
 
 use ninjaone_client::{
     Timestamp,

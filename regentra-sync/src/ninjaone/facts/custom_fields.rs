@@ -1,7 +1,7 @@
-//! Custom fields that a host names to say what NinjaOne cannot: FileVault, LUKS, antivirus on servers.
+//! Custom fields that a host names for facts that NinjaOne does not report: FileVault, LUKS, antivirus on servers.
 //!
-//! A host says which field to read, which of its values mean yes and which mean no. Anything else, from a blank to a word that
-//! nobody foresaw, is no answer: what it was asked about stays unmeasured.
+//! A host names the field to read, the values that mean yes, and the values that mean no. Any other value, such as a blank or an unexpected
+//! word, is not an answer, and the fact stays unmeasured.
 //!
 //! ```
 //! use ninjaone_client::models::DeviceCustomFields;

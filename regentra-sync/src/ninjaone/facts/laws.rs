@@ -1,4 +1,4 @@
-//! Laws of reading the vendor's words: whatever the vendor sends, nothing is read better than it is said.
+//! Laws of reading the vendor's words: whatever the vendor sends, no fact is better than what the row says.
 
 use ninjaone_client::models::{Activity, AntivirusStatus, Device, OsPatch, Volume};
 use proptest::{prelude::*, sample::select};

@@ -1,6 +1,6 @@
-//! Known wrong ways to read the vendor's words, one test each: what the naive reading says, and what ours says of the same row.
+//! Known wrong ways to read the vendor's words. Each test compares the naive reading of a row with ours.
 //!
-//! Mistakes in judging what was read stand in `regentra-evidence/tests/naive_mistakes`.
+//! Mistakes in judging the facts are in `regentra-evidence/tests/naive_mistakes`.
 
 use ninjaone_client::models::{Activity, AntivirusStatus, Device, OsPatch, SoftwarePatch, Volume};
 use regentra_evidence::{

@@ -1,4 +1,4 @@
-//! A field that cannot be read never makes a pass, and one that no signal reads changes nothing: over every reader of facts.
+//! For every reader of facts: a field that cannot be read never leads to a pass, and a field that no signal reads changes nothing.
 
 use std::sync::Arc;
 
