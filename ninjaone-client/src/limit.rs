@@ -1,4 +1,4 @@
-//! Rate limits: exact sliding windows, counted per NinjaOne tenant, shared by every client of the process.
+//! Rate limits: exact sliding windows, counted per NinjaOne tenant and shared by all clients of the process.
 
 mod limiter;
 mod policy;

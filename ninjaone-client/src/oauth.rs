@@ -1,7 +1,7 @@
-//! OAuth 2.0 as NinjaOne speaks it: grants, scopes, tokens. Nothing here does I/O.
+//! OAuth 2.0 as NinjaOne implements it: grants, scopes, tokens. This module does no I/O.
 //!
-//! The grants are small and the vendor's errors are its own, so they are written out here; the tests compare every
-//! request body with what the `oauth2` crate would send.
+//! The grants are small and the vendor's errors are not standard, so this crate implements them itself. The tests compare every request
+//! body with what the `oauth2` crate would send.
 
 use zeroize::Zeroizing;
 

@@ -14,22 +14,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{BaseUrl, Error, region::LOCALHOST};
 
-/// Sends one HTTP request and reads the whole answer. Everything above it (limits, token, retries, paging) is the
-/// client's.
+/// Sends one HTTP request and reads the whole response. The client does everything else: limits, tokens, retries, paging.
 ///
-/// The client uses reqwest; a host may bring something else, a test a script.
+/// The client uses reqwest by default. A host may provide another transport, a test a scripted one.
 ///
 /// An implementation
-/// - must not follow redirects, or the token would travel to wherever they point;
-/// - must not retry by itself;
+/// - must not follow redirects, because the token would be sent to their target;
+/// - must not retry;
 /// - must be cancel-safe: when the future is dropped, the request is abandoned;
 /// - must not log headers or bodies.
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
-    /// Sends `request` (absolute URI) and reads the answer to its end.
+    /// Sends `request`, whose URI is absolute, and reads the response to its end.
     ///
     /// # Errors
-    /// When there was no answer, or it broke off. Any HTTP status is an answer.
+    /// When there is no response, or it breaks off. Any HTTP status is a response, not an error.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError>;
 }
 
@@ -44,21 +43,21 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// No connection: name not found, refused, TLS not agreed.
+    /// No connection: the name was not found, the connection was refused, or the TLS handshake failed.
     Connect,
-    /// The server's certificate could not be verified. Never sent again.
+    /// The server's certificate could not be verified. The request is never retried.
     Certificate,
-    /// No answer in time.
+    /// No response in time.
     Timeout,
-    /// The connection broke off before the answer was complete.
+    /// The connection broke off before the response was complete.
     Incomplete,
-    /// The answer is larger than the client accepts.
+    /// The response is larger than the client accepts.
     TooLarge,
     /// Anything else.
     Other,
 }
 
-/// A failure below HTTP. Its texts name no URL: a query may hold a customer's data.
+/// A failure below HTTP. Its texts contain no URL, because a query may contain a customer's data.
 #[derive(Debug)]
 pub struct TransportError {
     kind: TransportErrorKind,
@@ -66,13 +65,13 @@ pub struct TransportError {
 }
 
 impl TransportError {
-    /// Of a kind, without a cause.
+    /// An error of this kind, without a source.
     #[must_use]
     pub fn new(kind: TransportErrorKind) -> Self {
         Self { kind, source: None }
     }
 
-    /// With its cause, whose texts must name neither URL nor header nor body.
+    /// An error of this kind with its source, whose texts must not contain a URL, header or body.
     #[must_use]
     pub fn caused_by(
         mut self,
@@ -82,7 +81,7 @@ impl TransportError {
         self
     }
 
-    /// How it failed.
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
@@ -110,23 +109,23 @@ impl std::error::Error for TransportError {
     }
 }
 
-/// Answers from this size on are read, decoded and used one at a time: a tenant that makes each of its answers as large as it may takes the
-/// memory of one, however many of its requests run side by side.
+/// Responses of this size or larger are read, decoded and used one at a time. So a tenant whose responses all have the maximum size takes
+/// the memory of one, however many of its requests run at once.
 pub(crate) const LARGE: usize = 4 << 20;
 
-/// The right to hold a large answer. It travels with the answer, until what it holds is decoded and used.
+/// The right to hold a large response. It moves with the response until the rows are decoded and used.
 #[derive(Clone)]
 pub(crate) struct Large {
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
-/// How long the rows of a large page may keep the client's other large answers waiting. A caller that walks one list within another
-/// holds the rows of the outer one for as long as it likes, and would otherwise wait for itself.
+/// How long the rows of a large page may keep the client's other large responses waiting. Without this limit, a caller that walks one list
+/// inside another would deadlock: it holds the rows of the outer list while it waits for the inner one.
 const LENT_FOR: Duration = Duration::from_secs(10);
 
-/// The right to hold a large page, while its rows are in the caller's hands: until it is dropped, and no longer than [`LENT_FOR`].
+/// The right to hold a large page while the caller holds its rows: until this value is dropped, but no longer than [`LENT_FOR`].
 ///
-/// What is dropped here is a sender, which ends the task that holds the right.
+/// Dropping it drops a sender, which ends the task that holds the right.
 pub(crate) struct Lent {
     _until_dropped: tokio::sync::oneshot::Sender<std::convert::Infallible>,
 }
@@ -151,7 +150,7 @@ impl Lent {
 pub(crate) struct ReqwestTransport {
     client: reqwest::Client,
     max_body: usize,
-    /// Of one client, and so of one tenant: nobody waits for another tenant's slow answer.
+    /// Per client, and so per tenant: no request waits for another tenant's slow response.
     large: Arc<Semaphore>,
 }
 
@@ -236,10 +235,10 @@ impl Transport for ReqwestTransport {
     }
 }
 
-/// Whether a certificate was not verified, as the TLS libraries word it: rustls, OpenSSL, and those of Windows and macOS. The
-/// type of the error is that of a library this crate does not depend on.
+/// Whether a certificate failed verification, recognised by the messages of the TLS libraries: rustls, OpenSSL, and those of Windows and
+/// macOS. This crate does not depend on these libraries, so it cannot match the types of their errors.
 ///
-/// An alert is the other side's word on a certificate of ours.
+/// A TLS alert is not such a failure: it is the server's verdict on a certificate of ours.
 fn is_certificate(error: &reqwest::Error) -> bool {
     let mut causes =
         std::iter::successors(std::error::Error::source(error), |error| error.source());

@@ -1,4 +1,4 @@
-//! The queue in front of the windows: two lanes, first come first served within each.
+//! The queue in front of the windows: two lanes, each first come, first served.
 
 use std::{
     collections::VecDeque,

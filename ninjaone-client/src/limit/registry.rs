@@ -1,4 +1,4 @@
-//! Who shares a limiter within the process.
+//! The registry of limiters, through which the clients of a tenant share one within the process.
 
 use std::{
     collections::HashMap,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Lane, RateLimit};
 
-/// Whose budget it is: NinjaOne counts per tenant, which host and client id stand for.
+/// Identifies a budget. NinjaOne counts requests per tenant; host and client id identify the tenant.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BudgetKey {
     host: String,
@@ -14,7 +14,7 @@ pub struct BudgetKey {
 }
 
 impl BudgetKey {
-    /// Of a host (see [`BaseUrl::limit_host`](crate::BaseUrl::limit_host)) and a client id.
+    /// The key for a host (see [`BaseUrl::limit_host`](crate::BaseUrl::limit_host)) and a client id.
     #[must_use]
     pub fn new(host: impl Into<String>, client_id: impl Into<String>) -> Self {
         Self {
@@ -29,7 +29,7 @@ impl BudgetKey {
         &self.host
     }
 
-    /// The client id. No secret, and yet nothing for logs: store a keyed digest of it.
+    /// The client id. It is not a secret, but must not be logged; store a keyed digest of it.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client_id
@@ -44,27 +44,27 @@ impl fmt::Debug for BudgetKey {
     }
 }
 
-/// A request budget that several processes draw from, typically kept in their database.
+/// A request budget that several processes share, typically kept in their database.
 ///
-/// It is asked before every request, when the token is there and before the process's own limiter counts the request as sent.
-/// It is never asked under an unlimited policy. A request whose caller goes away after it was granted stays counted and is not
-/// sent: less than the limit, never more.
+/// The client calls it before every request: after it has a token, and before the process's own limiter counts the request as sent. It does
+/// not call it under an unlimited policy. If the caller drops a request after it was granted, the request stays counted but is not sent, so
+/// the limit is never exceeded.
 ///
-/// Within a process the limit is exact however slow the answer is. Between processes it is as exact as the answer is fast: a
-/// request that was counted and learns of it ten seconds later is sent ten seconds later.
+/// Within a process the limit is exact, however slow the budget answers. Between processes a slow answer makes it less exact: if the answer
+/// arrives ten seconds after the budget counted the request, the request is sent ten seconds after it was counted.
 ///
-/// Between processes, people have for certain what sweeps leave free of every window ([`RateLimit::left_free`]): the sweeps of
-/// all processes together never fill it. Beyond that share the first to ask goes first, because a budget does not know who
-/// waits in another process; the queue that serves every person before any sweep is each process's own.
+/// Between processes, people's requests are guaranteed the share of every window that sweeps leave free ([`RateLimit::left_free`]): the
+/// sweeps of all processes together never use it. Beyond that share requests are served in the order in which they ask, because a budget
+/// does not know who waits in another process. The queue that serves people before sweeps is local to each process.
 #[async_trait]
 pub trait SharedBudget: fmt::Debug + Send + Sync + 'static {
-    /// Takes one request from the budget, or says how long to wait.
+    /// Takes one request from the budget, or returns how long to wait.
     ///
-    /// Counting and taking must be one atomic step, by one clock for all processes (the store's). The windows to keep are
-    /// `limit.windows_of(lane)`, counted over the requests of both lanes.
+    /// Counting and taking must be one atomic step, by one clock for all processes (the store's). The windows to apply are
+    /// `limit.windows_of(lane)`; they count the requests of both lanes.
     ///
     /// # Errors
-    /// When the budget cannot be asked. Nothing is sent then.
+    /// When the budget cannot be reached. The client then sends nothing.
     async fn take(
         &self,
         key: &BudgetKey,
@@ -73,21 +73,21 @@ pub trait SharedBudget: fmt::Debug + Send + Sync + 'static {
     ) -> Result<BudgetGrant, BudgetError>;
 }
 
-/// Answer of a [`SharedBudget`].
+/// The answer of a [`SharedBudget`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BudgetGrant {
     /// One request was taken.
     Granted,
-    /// Nothing was taken: ask again after this long.
+    /// Nothing was taken. Ask again after this time.
     Wait(Duration),
 }
 
-/// A [`SharedBudget`] that cannot be asked.
+/// The error of a [`SharedBudget`] that cannot be reached.
 #[derive(Debug)]
 pub struct BudgetError(Box<dyn std::error::Error + Send + Sync>);
 
 impl BudgetError {
-    /// With its cause.
+    /// An error with its source.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(source.into())
     }

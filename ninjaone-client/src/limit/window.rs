@@ -1,4 +1,4 @@
-//! The history of what was sent, and when the next request fits: pure, the time is an argument.
+//! The history of sent requests, and when the next one fits. The functions are pure: the time is an argument.
 
 use std::{collections::VecDeque, time::Duration};
 

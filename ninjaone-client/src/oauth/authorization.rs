@@ -1,4 +1,4 @@
-//! The authorization code flow: where an administrator is sent, and what NinjaOne returns.
+//! The authorization code flow: the address for the administrator, and the callback from NinjaOne.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! One token for all clones of a client, got once however many ask.
+//! One token for all clones of a client, fetched once however many requests need it.
 
 use std::sync::{
     Arc, PoisonError, RwLock,

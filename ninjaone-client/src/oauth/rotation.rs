@@ -1,4 +1,4 @@
-//! Rotation of refresh tokens: none is used before its successor is safe.
+//! Rotation of refresh tokens: an access token is used only after the refresh token that came with it is stored.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! Where refresh tokens are kept.
+//! Storage of refresh tokens.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-/// A refresh token: as good as a password for about a month.
+/// A refresh token. For about a month it is equivalent to a password.
 #[derive(Clone)]
 pub struct RefreshToken(SecretString);
 
 impl RefreshToken {
-    /// Wraps the text NinjaOne sent.
+    /// Wraps the text that NinjaOne sent.
     #[must_use]
     pub fn new(token: impl Into<String>) -> Self {
         Self(SecretString::from(token.into()))
@@ -36,21 +36,21 @@ impl fmt::Debug for RefreshToken {
 
 /// Keeps the refresh token of one connection between runs and processes.
 ///
-/// NinjaOne rotates: every use of a refresh token spends it and brings the next one. Losing the next one means sending an
-/// administrator through the authorization again.
+/// NinjaOne rotates refresh tokens: every use invalidates the token and returns the next one. If the next one is lost, an administrator
+/// must authorize again.
 #[async_trait]
 pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
-    /// The token stored last, as of now: another process may have rotated it.
+    /// Loads the token that was stored last. It must read the store each time, because another process may have rotated the token.
     ///
     /// # Errors
     /// When the store cannot be read.
     async fn load(&self) -> Result<Option<RefreshToken>, TokenStoreError>;
 
-    /// Stores the next token in one atomic step. `spent` is the one it follows, none after an authorization.
+    /// Stores the next token in one atomic step. `spent` is the token that it replaces; `None` after an authorization.
     ///
     /// # Errors
-    /// When the store cannot be written. The client keeps the token, does not use what came with it, and tries again at its
-    /// next request.
+    /// When the store cannot be written. The client then keeps the new token in memory, does not use the access token that came with it,
+    /// and tries to store it again at its next request.
     async fn store(
         &self,
         spent: Option<&RefreshToken>,
@@ -58,12 +58,12 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     ) -> Result<(), TokenStoreError>;
 }
 
-/// A [`TokenStore`] that failed.
+/// The error of a [`TokenStore`].
 #[derive(Debug)]
 pub struct TokenStoreError(Box<dyn std::error::Error + Send + Sync>);
 
 impl TokenStoreError {
-    /// With its cause, whose texts must not contain the token.
+    /// An error with its source, whose texts must not contain the token.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(source.into())
     }
@@ -81,7 +81,7 @@ impl std::error::Error for TokenStoreError {
     }
 }
 
-/// A store that forgets with the process: for tests, and for hosts that authorize at every start.
+/// A store in memory, which is lost when the process ends: for tests, and for hosts that authorize at every start.
 #[derive(Debug, Default)]
 pub struct MemoryTokenStore(Mutex<Option<RefreshToken>>);
 

@@ -1,4 +1,4 @@
-//! Answers of the token endpoint.
+//! Responses of the token endpoint.
 
 use std::{fmt, time::Duration};
 
