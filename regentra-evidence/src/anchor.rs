@@ -1,10 +1,10 @@
 //! Anchors: roots over chain heads that are kept where the database's administrator cannot write, and what they cover.
 //!
-//! A host makes a [`HeadTree`] over the heads of a tick and hands its root out, as an [`Anchor`]. Later an auditor holds the
-//! anchors against an [`EvidenceExport`]: [`verify_export`] says of each chain what its own hashes, its signatures and the anchors
-//! say, and which records each of them covers.
+//! A host builds a [`HeadTree`] over the heads of a tick and publishes its root as an [`Anchor`]. Later an auditor checks an
+//! [`EvidenceExport`] against the anchors: for each chain, [`verify_export`] reports what its own hashes, its signatures and the anchors
+//! show, and which records each of them covers.
 //!
-//! What is found depends on what comes from outside the database:
+//! What can be detected depends on what the auditor has from outside the database:
 //!
 //! | with | a history that was rewritten is found if it was rewritten by |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | the public keys | the administrator without the signing key |
 //! | the anchors | anyone, from the record before the first anchor's on, the holder of the signing key included |
 //!
-//! Records that no anchor covers yet, those of the last tick, have only their signatures.
+//! Records that no anchor covers yet, those of the last tick, are protected only by their signatures.
 
 use std::collections::BTreeMap;
 

@@ -1,32 +1,32 @@
 //! Antivirus posture: is every computer protected, with fresh signatures?
 //!
-//! **Unit:** devices, any-of. A device is *on* if any row of a real product says ON, also when another row of the same product
-//! says OFF: Defender stands down beside a third-party product, and old registrations linger. It is *off* when it has rows,
-//! none is ON, and every real product is off, snoozed or expired (or there is no real product). It is *unmeasured* when no row
-//! is left, or when none is ON and a real or nameless product is in a state never seen before. A device whose class cannot be read
-//! may be none that is asked of: it is off where its rows say so, on where its signatures are over 30 days old, and else unmeasured.
+//! **Unit:** devices, any-of. A device is *on* if any row of a real product says ON, even if another row of the same product says OFF:
+//! Defender turns itself off beside a third-party product, and old registrations remain. It is *off* when it has rows, none is ON, and
+//! every real product is off, snoozed or expired (or there is no real product). It is *unmeasured* when no row is left, or when none is ON
+//! and a real or nameless product is in a state never seen before. A device whose class cannot be read may be out of scope. It is off if
+//! its rows say so, on if its signatures are over 30 days old, and otherwise unmeasured.
 //!
-//! **Left aside** are rows without a readable time, rows older than 30 days, and rows more than 7 days older than the device's newest. The
-//! newest is looked for in all rows of the device; one without a readable time counts as of now there. So an ON row of last
-//! month says nothing beside an OFF row of today. A row without a product's name that says ON contradicts itself, and is ignored; one that
-//! says OFF is no product.
+//! **Ignored** are rows without a readable time, rows older than 30 days, and rows more than 7 days older than the device's newest row. The
+//! newest row is taken from all rows of the device; for this, a row without a readable time counts as of now. So an ON row of last month
+//! does not count beside an OFF row of today. A row without a product name that says ON contradicts itself and is ignored; one that says
+//! OFF is not a product.
 //!
-//! **Signatures** count over devices that are on, from the same row as the protection: among its ON rows the best of up to
-//! date, out of date, unknown. The vendor reports no signature date, and the row's own time is when it was collected, never a
-//! signature age. So up to date is fresh, and out of date ages from when it was seen to change from up to date to out of date,
-//! which the host keeps ([`SignatureHistory`]; from now where it kept that they were up to date): fresh up to 7 days, aged up to 30, over 30. Exactly 7 days is fresh, exactly 30 days is aged; in
-//! seconds, not whole days. Of a device that was out of date when it was first seen the age is not reported, until it was
-//! seen up to date once; without history no age is.
+//! **Signatures** are counted for devices that are on, from the same rows as the protection: the best of up to date, out of date and
+//! unknown among the device's ON rows. The vendor reports no signature date, and a row's time is when it was collected, never a signature
+//! age. So up-to-date signatures are fresh. The age of out-of-date signatures is counted from the observed change from up to date to out of
+//! date, which the host keeps ([`SignatureHistory`]; from now if the stored state is up to date): fresh up to 7 days, aged up to 30 days,
+//! then over 30. Exactly 7 days is fresh, exactly 30 days is aged, measured in seconds, not whole days. If a device was out of date when it
+//! was first seen, its age is not reported until it was seen up to date once. Without history no age is reported.
 //!
-//! **Custom fields:** for a device without any row, whatever its time, servers above all, a custom field of the host may say whether it is
-//! protected ([`AntivirusPosture::observe_custom_protection`]), and another whether its signatures are up to date
+//! **Custom fields:** for a device without any row, whatever the row's time (mostly servers), a custom field of the host may say whether it
+//! is protected ([`AntivirusPosture::observe_custom_protection`]), and another whether its signatures are up to date
 //! ([`AntivirusPosture::observe_custom_definitions`]). They never override a row. Such a device counts under the vendor `other`.
 //!
-//! **Verdict:** fail when any device is off or any signature is over 30 days; pass when all are on and all are fresh; warning
-//! else; under the one rule of unmeasured devices, where the worst reading takes an unmeasured device as off.
+//! **Verdict:** fail if any device is off or any signature is over 30 days old; pass if all are on and all are fresh; otherwise warning.
+//! The common rule for unmeasured devices applies; its worst case takes an unmeasured device as off.
 //!
-//! **Limits:** the security centre the vendor reads exists on Windows workstations only; servers may report nothing, and no
-//! row is not "no antivirus".
+//! **Limits:** the security centre the vendor reads exists on Windows workstations only; servers may report nothing, and a missing row does
+//! not mean "no antivirus".
 //!
 //! ```
 //! use regentra_evidence::{

@@ -1,23 +1,23 @@
 //! Backup activity: do the backups that run succeed?
 //!
-//! **Unit:** approved devices of any class that have backup activity in the window `(now - 7 days, now]`; stale devices and
-//! their activity stay out. Activity is a success, a success with warnings, a failure or a cancelled run. Integrity checks and
-//! completed restores are counted and are no activity. The same activity twice, in different words: the worse.
+//! **Unit:** approved devices of any class that have backup activity in the window `(now - 7 days, now]`; stale devices and their activity
+//! are left out. Activity is a success, a success with warnings, a failure or a cancelled run. Integrity checks and completed restores are
+//! counted, but are not activity. If one activity is reported twice with different results, the worse counts.
 //!
-//! **Without a readable time** a failure counts as of now. A success, a warning or a cancelled run counts for nothing, but makes
-//! a device without other activity unmeasured; an integrity check or a restore counts for nothing.
+//! **Without a readable time** a failure counts as of now. A success, a warning or a cancelled run counts for nothing, but makes a device
+//! without other activity unmeasured. An integrity check or a restore counts for nothing.
 //!
-//! **Verdict:** pass when every device with activity has a success (warnings count as success); fail when 10 % of them or more
-//! have none (1 of 10 fails, 1 of 11 warns); warning when some have none, or when a device's only successes carry warnings. An unmeasured device is
-//! one without a success in the worst reading. No device with activity at all is unknown, never a pass; so is a fleet of which
-//! fewer devices have activity than are stale or unmeasured, as nobody can tell which of the stale ones should have had any.
+//! **Verdict:** pass when every device with activity has a success (warnings count as success); fail when 10 % of them or more have none (1
+//! of 10 fails, 1 of 11 warns); warning when some have none, or when a device's only successes carry warnings. In the worst case, an
+//! unmeasured device is one without a success. If no device has activity, the verdict is unknown, never a pass. It is also unknown if fewer
+//! devices have activity than are stale or unmeasured, because it is not known which of the stale devices should have had activity.
 //!
-//! **Scope:** measured are devices with activity; stale are workstations, servers and devices of a class that is not known that are stale,
-//! or have no activity and a last contact that is not known; the rest is not applicable.
+//! **Scope:** a device with activity is measured. A workstation, a server or a device of unknown class counts as stale if it is stale, or
+//! if it has no activity and its last contact is unknown. All other devices are not applicable.
 //!
-//! **Limits:** `ShadowProtect` and `ImageManager` have no success code, so their silence proves nothing; and a device whose backups
-//! stop silently leaves the denominator. `without_any_backup` shows what the denominator hides, and is a reason that a pass may carry; so is a device
-//! whose last run failed after a success of the week.
+//! **Limits:** `ShadowProtect` and `ImageManager` have no success code, so their silence proves nothing; and a device whose backups stop
+//! silently leaves the denominator. `without_any_backup` shows what the denominator hides, and is a reason that a pass may carry. So is a
+//! device whose last run failed after a success in the window.
 //!
 //! ```
 //! use regentra_evidence::{

@@ -1,20 +1,21 @@
 //! The public chain over the evidence records of one customer, mapping and signal.
 //!
-//! Each link's hash covers the hash before it, its place and its record, so a record that is changed, removed or moved by accident
-//! shows. Held against heads that were kept elsewhere, a tail that was cut off, or a chain that was rewritten to its end, shows too.
+//! Each link's hash covers the previous hash, the link's position and its record, so verification detects a record that was changed,
+//! removed or moved by accident. A comparison with heads that were kept elsewhere also detects a tail that was cut off, or a chain that was
+//! rewritten to its end.
 //!
-//! **A chain detects accidents.** Who can write to the database that holds it can compute every hash anew, and change the heads that
-//! stand in the same database. Against that administrator stand [signed heads](crate::signed_head), whose key is not in the
-//! database, and [anchors](crate::anchor), which are not in it either.
+//! **A chain detects accidents.** A person who can write to its database can recompute every hash, and change the heads in the same
+//! database. [Signed heads](crate::signed_head), whose key is outside the database, and [anchors](crate::anchor), which are outside too,
+//! protect against this.
 //!
-//! Nothing secret goes into the chain. An auditor verifies a link with a shell alone; line feeds separate the three parts:
+//! The chain uses no secret. An auditor can verify a link with only a shell; line feeds separate the three parts:
 //!
 //! ```console
 //! $ printf '%s\n%s\n%s' "$previous" "$sequence" "$record" | sha256sum
 //! ```
 //!
-//! What stands before the first link is derived from what the chain is about, so that a chain of one customer is not taken for
-//! another's, and the records need not name anybody:
+//! The hash before the first link is derived from the subject of the chain, so that one customer's chain cannot be taken for another's,
+//! although the records name no one:
 //!
 //! ```console
 //! $ printf 'regentra-evidence chain 1\n%s\n%s' "$signal" "$subject" | sha256sum

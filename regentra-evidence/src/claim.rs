@@ -1,7 +1,7 @@
-//! What may be claimed from a signal that passes, in words that say no more than that.
+//! The claims that a passing signal supports, in words that claim no more.
 //!
-//! A claim can only be had from a signal that passes, is complete and not expired, and its wording comes from the crosswalk: a
-//! direct row *evidences* its requirement, any other *supports* it and carries its limit.
+//! A claim can only be made from a signal that passes, is complete, and has not expired. The crosswalk supplies the wording: a direct row
+//! *evidences* its requirement; any other row *supports* it and states its limit.
 //!
 //! ```
 //! use regentra_evidence::{Claim, DeviceClass, DeviceFact, DeviceKey, Fleet, Framework, device_inventory};

@@ -1,4 +1,4 @@
-//! The internal controls that the signals are evidence for.
+//! The internal controls for which the signals are evidence.
 
 use serde::{Deserialize, Serialize};
 

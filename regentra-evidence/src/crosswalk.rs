@@ -1,8 +1,8 @@
-//! The crosswalk: which requirements of which frameworks the ten internal controls speak to, how strongly, and with which limit.
+//! The crosswalk: which requirements of which frameworks the ten internal controls address, how strongly, and with which limit.
 //!
-//! The rows stand in `data/crosswalk.csv`, part of this crate. They say what a signal can show, never that a requirement is
-//! met: only a [direct](Strength::Direct) row *evidences* a requirement, every other one *supports* it. The words of a claim come
-//! from here ([`Claim`](crate::Claim)), so that nobody has to choose them.
+//! The rows are in `data/crosswalk.csv`, part of this crate. They say what a signal can show, never that a requirement is met: only a
+//! [direct](Strength::Direct) row *evidences* a requirement; every other row *supports* it. The crosswalk supplies the words of a claim
+//! ([`Claim`](crate::Claim)), so that a host does not choose them.
 //!
 //! ```
 //! use regentra_evidence::{Framework, SignalKind, Strength, crosswalk};

@@ -1,4 +1,4 @@
-//! What the vendor cannot tell and a custom field of the host does: an answer per device.
+//! Facts that the vendor does not report and a custom field of the host does: one answer per device.
 
 use std::collections::BTreeMap;
 

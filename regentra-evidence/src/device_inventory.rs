@@ -1,7 +1,7 @@
 //! Device inventory: is the fleet known, and does it report?
 //!
-//! **Verdict:** pass with at least one approved device and fewer than half of them offline, also if every device without an
-//! offline flag were offline; warning otherwise, and never fail. Stale devices count as they report.
+//! **Verdict:** pass if there is at least one approved device and fewer than half of the approved devices are offline, even if every device
+//! without an offline flag were offline; otherwise warning; never fail. Stale devices count with the state that they report.
 //!
 //! ```
 //! use regentra_evidence::{DeviceClass, DeviceFact, DeviceKey, Fleet, Status, device_inventory};

@@ -1,12 +1,12 @@
 //! The keyed digest of the facts behind a verdict.
 //!
-//! A record of evidence must not hold the facts themselves, which are a customer's inventory. It holds an HMAC-SHA-256 of them
-//! instead. With the key and the facts, produced again, one can show that the verdict was made from these facts and no others; without
-//! the key nobody can guess the facts from the digest. The facts are not kept, so from what is stored nobody can recompute the digest.
+//! An evidence record must not contain the facts themselves, which are a customer's inventory. It contains an HMAC-SHA-256 of them instead.
+//! If the facts are produced again, a holder of the key can show that the verdict was made from these facts and no others. Without the key
+//! the facts cannot be guessed from the digest. The facts are not kept, so the digest cannot be recomputed from stored data.
 //!
-//! What is digested is the deduplicated state an evaluator judges by, in key order: who is approved, in scope and stale, and
-//! per volume, product, patch or activity what is left when repeated rows are joined. So the order, the splitting and the
-//! repetition of rows change a digest as little as they change a verdict.
+//! The digest covers the deduplicated state that an evaluator judges, in key order: which devices are approved, in scope and stale, and the
+//! joined rows of each volume, product, patch or activity. So the order, splitting and repetition of rows change neither the digest nor the
+//! verdict.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};

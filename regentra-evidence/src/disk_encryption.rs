@@ -1,32 +1,31 @@
 //! Disk encryption: are the fixed volumes of computers encrypted?
 //!
-//! **Unit:** the volumes of live devices in scope. In scope are fixed local volumes. Out are removable disks, network drives,
-//! compact discs and RAM disks; volumes of capacity zero; volumes labelled as recovery or system partitions that are also
-//! smaller than 16 GiB (anybody can type a label); and volumes that nobody can open, which have no drive letter and a volume
-//! id for a name, smaller than 32 GiB (vendors' recovery partitions carry any label in any language). A capacity, label or
-//! letter that is absent or cannot be read never puts a volume out. What is out is counted. A live device without any volume in scope
-//! counts as one unmeasured volume: every computer has a fixed disk.
+//! **Unit:** the volumes of live devices in scope. Fixed local volumes are in scope. Out of scope are removable disks, network drives,
+//! compact discs and RAM disks; volumes of capacity zero; volumes labelled as recovery or system partitions that are also smaller than 16
+//! GiB (any user can set a label); and volumes that cannot be opened, with no drive letter and a volume id as their name, if they are
+//! smaller than 32 GiB (vendors' recovery partitions have labels in any language). A capacity, label or letter that is absent or cannot be
+//! read never puts a volume out of scope. Volumes out of scope are counted. A live device without any volume in scope counts as one
+//! unmeasured volume: every computer has a fixed disk.
 //!
-//! **The same volume twice**, before scoping: the newest row wins, at equal times the worse.
+//! **Several rows of one volume**, before scoping: the newest row wins, at equal times the worse one.
 //!
-//! **Rows without a readable time** of a volume that has a fresh row: one that is worse than the newest fresh one, or says that
-//! the volume is out where the fresh one does not, makes the volume unmeasured. Without a fresh row the volume is unmeasured,
-//! or out where all of them say so. **Rows older than 30 days** are of a volume that is gone, and ignored, where the device has a fresh row of
-//! another volume in scope, and the volume has no undated row; else the volume is unmeasured.
+//! **Rows without a readable time:** if the volume also has a fresh row, an undated row makes the volume unmeasured when it is worse than
+//! the newest fresh row, or says that the volume is out of scope when the fresh row does not. Without a fresh row the volume is unmeasured,
+//! or out of scope if all of its undated rows say so. **Rows older than 30 days** are ignored as rows of a volume that is gone, if the
+//! device has a fresh row of another volume in scope and the volume has no undated row. Otherwise the volume is unmeasured.
 //!
-//! **Fields that cannot be read:** a volume whose scope rests on one ([`DiskEncryption::observe_in_doubt`]) is never encrypted:
-//! unmeasured at best, for it may be out. It is out where another field says so, and no proof that an older volume is gone. Nor does a device
-//! whose class cannot be read have an encrypted volume.
+//! **Fields that cannot be read:** a volume whose scope depends on such a field ([`DiskEncryption::observe_in_doubt`]) never counts as
+//! encrypted. It is unmeasured at best, because it may be out of scope; it is out of scope if another field says so. It does not prove that
+//! an older volume is gone. A device whose class cannot be read has no encrypted volume either.
 //!
 //! **Buckets:** see [`VolumeBucket`]. Only `Encrypted` is good.
 //!
-//! **Verdict:** pass from 95 % encrypted, warning from 80 %, fail below, under the one rule of [`crate::Fleet`]'s scope: 95 of
-//! 100 pass, 94 of 100 warn, 80 of 100 warn, 79 of 100 fail, 189 of 199 warn. Compared as integers, never as a rounded
-//! percentage.
+//! **Verdict:** pass from 95 % encrypted, warning from 80 %, fail below, under the common rule of [`crate::Fleet`]'s scope: 95 of 100 pass,
+//! 94 of 100 warn, 80 of 100 warn, 79 of 100 fail, 189 of 199 warn. The comparison uses integers, never a rounded percentage.
 //!
-//! **Custom fields:** where the vendor's rows carry no encryption field at all, a custom field of the host may answer for the
-//! device ([`DiskEncryption::observe_custom`]). It never overrides what the vendor reports, nor what a row without a readable time
-//! may have said.
+//! **Custom fields:** if the vendor's rows have no encryption field at all, a custom field of the host may answer for the device
+//! ([`DiskEncryption::observe_custom`]). It never overrides what the vendor reports, nor what a row without a readable time may have
+//! reported.
 //!
 //! **Limits:** the vendor reports BitLocker only. Mac and Linux volumes carry no encryption field: they are unmeasured, never
 //! "not encrypted". A custom field answers for all of a device's volumes at once, so it should be filled by a script that looks

@@ -1,4 +1,4 @@
-//! Small fleets that the tests of several files judge.
+//! Small fleets, for the tests of several files.
 
 use std::sync::Arc;
 

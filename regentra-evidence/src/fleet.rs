@@ -1,16 +1,16 @@
-//! The fleet: who is approved, in scope, stale and live. Built once from the device list and shared by all five evaluators.
+//! The fleet: which devices are approved, in scope, stale and live. It is built once from the device list and shared by all five
+//! evaluators.
 //!
-//! - *Approved* devices are judged; every other one is only counted (`not_approved`).
-//! - *In scope* of disk encryption, antivirus and patches are workstations and servers, and classes that are not known. The class
-//!   decides first, then staleness: a phone that has been silent for a year is not applicable, and not stale.
-//! - *Stale* is a device whose last contact lies more than 30 days before now (exactly 30 days is fresh): left out of the
-//!   verdict and counted. Without a last contact, or with one that cannot be read, a device is not stale, and measured only by
-//!   rows, attempts and activities of the last 30 days.
-//! - *Live* is a device in scope that is not stale.
+//! - *Approved* devices are judged; all others are only counted (`not_approved`).
+//! - *In scope* for disk encryption, antivirus and patches are workstations, servers and devices of unknown class. The class decides first,
+//!   then staleness: a phone that has been silent for a year is not applicable, not stale.
+//! - *Stale* devices had their last contact more than 30 days before now (exactly 30 days is fresh). They are left out of the verdict and
+//!   counted. A device without a readable last contact is not stale, and is measured only by rows, attempts and activities of the last 30
+//!   days.
+//! - *Live* devices are in scope and not stale.
 //!
-//! A row collected more than 30 days before now is *too old*, and one whose time cannot be read is *undated*. Neither proves
-//! anything good, and neither makes its unit leave the verdict: each evaluator says what becomes of it. So making times unreadable
-//! never leads to a pass.
+//! A row collected more than 30 days before now is *too old*; a row whose time cannot be read is *undated*. Neither proves anything good,
+//! and neither removes its unit from the verdict; each evaluator says how it treats them. So unreadable times never lead to a pass.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! The compliance frameworks that the internal controls crosswalk to.
+//! The compliance frameworks in the crosswalk.
 
 use serde::{Deserialize, Serialize};
 

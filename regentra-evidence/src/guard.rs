@@ -1,11 +1,11 @@
-//! The second line of defence: a scanner for what must never be published.
+//! The second line of defence: a scanner for text that must never be published.
 //!
-//! The evaluators cannot leak a customer's inventory, because they never see it. What a host puts around their signals (labels,
-//! tickets, pages of a trust centre) can. [`Guard`] looks through anything that serialises, keys and values alike, for what
-//! identifies a device or a person: addresses, drives, serial-shaped words and the rest of [`LeakKind`]; and for words a host
-//! names itself, such as the host names of the very fleet ([`Guard::deny`]).
+//! The evaluators cannot leak a customer's inventory, because they never receive it. The text that a host adds to their signals (labels,
+//! tickets, pages of a trust centre) can. [`Guard`] scans the keys and values of any serialisable value for text that identifies a device
+//! or a person: addresses, drives, words shaped like serial numbers, and the rest of [`LeakKind`]. It also finds words that a host lists,
+//! such as the host names of the fleet ([`Guard::deny`]).
 //!
-//! A leak names the place and the kind, never the text.
+//! A reported leak names the place and the kind, never the text.
 //!
 //! ```
 //! use regentra_evidence::{Guard, LeakKind};
@@ -21,8 +21,8 @@
 //! # Ok::<(), regentra_evidence::GuardError>(())
 //! ```
 //!
-//! **Limits:** a name looks like any other word. Host and user names without a domain, a digit or another mark are found only
-//! when the host denies them. Numbers are not looked at, only text.
+//! **Limits:** a name looks like any other word. Host and user names without a domain, a digit or another distinctive mark are found only
+//! if the host denies them. Only text is scanned, not numbers.
 
 mod shape;
 

@@ -1,4 +1,4 @@
-//! Values by key, joined where a key comes again.
+//! A map that joins the values of a repeated key.
 
 /// What two values of one key say together. Order and repetition change nothing.
 pub(crate) trait Join {

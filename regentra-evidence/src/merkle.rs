@@ -1,7 +1,7 @@
-//! One hash for many chain heads: the Merkle tree of RFC 6962, so that one anchor outside covers every chain of a tick.
+//! One hash for many chain heads: the Merkle tree of RFC 6962, so that one external anchor covers every chain of a tick.
 //!
-//! Leaves and inner nodes are hashed with different first bytes (0 and 1), so that no inner node can be passed off as a leaf.
-//! Leaves are in the order of their heads' hashes, each once; who computes the root again needs no other order.
+//! Leaves and inner nodes are hashed with different first bytes (0 and 1), so that no inner node can be passed off as a leaf. Leaves are
+//! sorted by their heads' hashes, without duplicates, so the root can be recomputed without another order.
 //!
 //! A leaf is SHA-256 over a zero byte and this text:
 //!

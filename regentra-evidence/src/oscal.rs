@@ -1,14 +1,13 @@
-//! Signals as OSCAL assessment results, the format in which governance tools exchange what an assessment found.
+//! Signals as OSCAL assessment results, the format in which governance tools exchange the findings of an assessment.
 //!
-//! Each signal is an observation of method `TEST` with `collected` and `expires`, its reasons and its figures. Its verdict on each of
-//! its two internal controls is a finding: `pass` is `satisfied`; `warning` and `fail` are `not-satisfied`, and the remarks say
-//! why. `unknown` and `not_applicable`, and a signal that is expired, are observations without any finding: what was not measured
-//! is never reported as met or not met.
+//! Each signal is an observation of method `TEST` with `collected` and `expires`, its reasons and its figures. Its verdict on each of its
+//! two internal controls is a finding: `pass` is `satisfied`; `warning` and `fail` are `not-satisfied`, and the remarks say why. `unknown`,
+//! `not_applicable` and expired signals are observations without a finding: what was not measured is never reported as met or not met.
 //!
-//! A finding that is satisfied carries the requirements of the chosen frameworks, in the words of [`Claim`]: what is only context
-//! says so, and names its limit.
+//! A satisfied finding lists the requirements of the chosen frameworks, in the words of [`Claim`]. A requirement for which the signal is
+//! only context says so and states its limit.
 //!
-//! Every id is derived from what it names, so the same evidence gives the same document, byte by byte.
+//! Every id is derived from what it names, so the same evidence gives the same document, byte for byte.
 //!
 //! ```
 //! use regentra_evidence::{Fleet, Framework, device_inventory, oscal::AssessmentResults};

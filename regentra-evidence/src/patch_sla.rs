@@ -1,34 +1,35 @@
 //! Patch SLA: are critical and important patches installed, and do installations succeed?
 //!
-//! **Unit:** (device, kind, patch) on live devices, kind being the operating system or software. It is judged from pending
-//! patches and from the install attempts of the last 45 days. Definition updates of Microsoft Defender count for nothing but
-//! prove that a device was scanned. A kind that is not in use ([`KindsInUse`]) is left out.
+//! **Unit:** (device, kind, patch) on live devices; the kind is operating system or software. A unit is judged from pending patches and
+//! from the install attempts of the last 45 days. Definition updates of Microsoft Defender only prove that a device was scanned. A kind
+//! that is not in use ([`KindsInUse`]) is left out.
 //!
-//! **Attempts:** the latest one of a patch wins, at equal times the failure. The time is the installation's own; exactly 45 days old is
-//! in. Without one a success counts before everything else, which is to say for nothing: it beats no other attempt, clears no
-//! pending patch, and is no proof that the device was patched lately. A failure without a time always counts, for a patch without a
-//! dated attempt.
+//! **Attempts:** the latest attempt of a patch wins, at equal times the failure. The time is that of the installation; exactly 45 days old
+//! is in. A success without a time counts as older than everything else, so it has no effect: it beats no other attempt, clears no pending
+//! patch, and does not prove that the device was patched recently. A failure without a time always counts, if the patch has no dated
+//! attempt.
 //!
-//! **Superseded failures:** a patch whose latest attempt failed is *superseded* instead of failed, when the pending report of its
-//! kind arrived whole and either the patch is pending as rejected (by its newest row; a row without a readable time that is not
-//! rejected undoes it), or it is not pending and the device has a dated success of that kind, of any patch, later than the failure (of a
-//! failure without a time: any dated success). A failure without a time beside a dated success as the patch's latest attempt is superseded too.
-//! Nothing is left that a person could install, so this is a warning and no failure. An empty pending list alone proves nothing.
+//! **Superseded failures:** a patch whose latest attempt failed is *superseded* instead of failed, when the pending report of its kind
+//! arrived whole and either the patch is pending as rejected (by its newest row; a row without a readable time that is not rejected undoes
+//! it), or it is not pending and the device has a dated success of that kind, of any patch, later than the failure (of a failure without a
+//! time: any dated success). A failure without a time beside a dated success as the patch's latest attempt is superseded too. Nothing is
+//! left for a person to install, so this is a warning, not a failure. An empty pending list alone proves nothing.
 //!
-//! **Pending:** a patch is missing if its severity counts and nobody rejected it, whatever the age of the row. A rejected one is
-//! an accepted risk: counted, not missing. A patch whose latest attempt is a dated success strictly newer than the pending row is nothing of
-//! this. The same unit twice: the newest row wins, at a tie the worse. A row without a readable time ties with the newest that no
-//! success has outdone, and is not outdone itself. A row whose type is there and cannot be read
-//! ([`PatchSla::observe_pending_in_doubt`]) may be of a definition update: it hides no other row, and counts where no newer one hides it.
+//! **Pending:** a patch is missing if its severity counts and it was not rejected, whatever the age of the row. A rejected patch is an
+//! accepted risk: counted, not missing. A patch whose latest attempt is a dated success strictly newer than the pending row is neither. If
+//! a unit has several rows, the newest wins, at a tie the worse one. A row without a readable time ties with the newest row that no success
+//! has superseded, and no success supersedes it. A row whose type is present but cannot be read ([`PatchSla::observe_pending_in_doubt`])
+//! may be a definition update: it hides no other row, and counts if no newer row hides it.
 //!
-//! **Measured** is a device that has a pending row of the last 30 days or a dated attempt in any of the reports: a machine that is patched at
-//! all shows one within 45 days, and an empty list is also what a missing permission looks like. A kind in use that measures no live
-//! device never passes, and one that measures fewer than half of them is at best a warning. Nothing measures a device whose class cannot be
-//! read.
+//! **Measured** devices have a pending row of the last 30 days or a dated attempt in any of the reports: a machine that is patched at all
+//! shows one within 45 days, while an empty list could also mean a missing permission. If a kind in use measures no live device, the signal
+//! never passes; if it measures fewer than half of them, the signal is at best a warning. A device whose class cannot be read is never
+//! measured.
 //!
-//! **Verdict:** none missing is a pass, 1 to 5 a warning, 6 or more a failure; a patch whose latest attempt failed is a
-//! failure; a severity that could not be read, or a superseded failure, holds the signal at warning. So do devices with rejected
-//! patches when they are more than a tenth. When the reports of one kind failed: fail if the other kind shows it, else unknown.
+//! **Verdict:** none missing is a pass, 1 to 5 a warning, 6 or more a failure; a patch whose latest attempt failed is a failure; with a
+//! severity that could not be read, or a superseded failure, the signal is at best a warning. The same holds if more than a tenth of the
+//! devices have rejected patches. If the reports of one kind failed, the verdict is fail if the other kind shows a failure, otherwise
+//! unknown.
 //!
 //! ```
 //! use regentra_evidence::{

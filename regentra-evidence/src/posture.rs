@@ -1,10 +1,10 @@
 //! The posture of a company: the worst of its mappings, signal by signal.
 //!
-//! A company may have several organizations in the tenant that is asked, each with signals of its own. From bad to good:
+//! A company may have several organizations in the tenant, each with its own signals. The verdicts, from worst to best:
 //!
-//! 1. `fail`: shown by one of them, whatever the others say;
-//! 2. `unknown`: one of them could not be judged, has no signal, or only an expired one. It ranks above `warning`, because
-//!    nobody can tell that it is not a failure; the [reasons](Posture::reasons) still say what the others warn of;
+//! 1. `fail`: one of them fails, whatever the others show;
+//! 2. `unknown`: one of them could not be judged, has no signal, or has only an expired one. It is worse than `warning`, because it could
+//!    be a failure; the [reasons](Posture::reasons) still include the warnings of the others;
 //! 3. `warning`;
 //! 4. `pass`;
 //! 5. `not_applicable`: to all of them.

@@ -1,8 +1,7 @@
-//! The public view of a signal: what a trust centre may show to anybody.
+//! The public view of a signal: what a trust centre may publish.
 //!
-//! It holds the verdict, how fresh it is, the rule in words, and how much of the fleet was measured, as a band. It holds no count, no
-//! vendor, and no reason: reasons name what was counted, and a count that is suppressed today can be computed from the
-//! views of two days.
+//! It contains the verdict, its age, the rule in words, and the measured share of the fleet as a band. It contains no count, no vendor and
+//! no reason: reasons name what was counted, and a suppressed count could be computed from the views of two days.
 //!
 //! ```
 //! use regentra_evidence::{Fleet, PublicView, device_inventory};

@@ -1,4 +1,4 @@
-//! Reason codes: the closed vocabulary in which a signal says why.
+//! Reason codes: the closed vocabulary in which a signal gives the reasons for its verdict.
 
 use serde::{Deserialize, Serialize};
 

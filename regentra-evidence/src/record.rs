@@ -4,11 +4,11 @@
 //! on facts of which age ([`FactWindow`]), commits to the facts without showing them ([`FactsDigest`]), and names the key that signs the
 //! chain after it, if there is one. It names no customer, no device and no person.
 //!
-//! The facts are not kept. So nobody can recompute their digest from what is stored; a holder of the digest key can compare it with
-//! facts that are produced again.
+//! The facts are not kept, so their digest cannot be recomputed from stored data. A holder of the digest key can compare it with facts that
+//! are produced again.
 //!
-//! [`EvidenceRecord::canonical`] is its one text form: JSON by RFC 8785 (the JSON Canonicalization Scheme), which anybody can
-//! reproduce in any language from the parsed record, whatever a database did to the order of keys.
+//! [`EvidenceRecord::canonical`] is its only text form: JSON by RFC 8785 (the JSON Canonicalization Scheme). It can be reproduced in any
+//! language from the parsed record, even if a database changed the order of keys.
 //!
 //! ```
 //! use regentra_evidence::{ChainHead, DigestKey, EvidenceRecord, Fleet, KeyId, Rules, SignalKind, device_inventory, verify_chain};

@@ -1,4 +1,4 @@
-//! How a report ended: what an evaluator has to know about the answer besides its rows.
+//! How a report ended: what an evaluator needs to know about a report besides its rows.
 
 use crate::digest::FactsHasher;
 

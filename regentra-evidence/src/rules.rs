@@ -1,6 +1,6 @@
-//! The thresholds of the five signals, in one value that a host can make stricter and never weaker.
+//! The thresholds of the five signals, in one value that a host can make stricter but never weaker.
 //!
-//! [`Rules::default`] is the product's promise. Each setter takes only what can hold a verdict back, and refuses the rest with
+//! [`Rules::default`] is the product's promise. Each setter accepts only values at least as strict as the promise, and refuses all others with
 //! [`WeakerRule`]:
 //!
 //! | threshold | the promise | stricter is |
@@ -13,13 +13,13 @@
 //! | `patches_fail_from` | 6 | lower |
 //! | `backup_fail_percent` | 10 | lower |
 //!
-//! A device that is stale leaves the verdict, and with it whatever was bad about it: so the stricter direction of `stale_after`
-//! is longer. Of a device that is kept without contact for longer than a row lives every row is too old, whatever time it carries:
-//! it counts as unmeasured (in backup activity as stale), and can only hold a pass back.
+//! A stale device leaves the verdict, and its bad facts leave with it, so longer is the stricter direction for `stale_after`. If a device
+//! is kept although its last contact is older than the lifetime of a row, all its rows are too old, whatever their times: it counts as
+//! unmeasured (in backup activity as stale), and can only prevent a pass.
 //!
-//! The windows in which rows count have no setter, because neither direction is stricter. A shorter [`ROW_LIFETIME`] forgets
-//! missing patches, a longer one believes disks that were encrypted long ago; a shorter [`ATTEMPTS_WINDOW`] or [`BACKUP_WINDOW`]
-//! forgets failures, a longer one lets an old success speak.
+//! The windows in which rows count have no setter, because neither direction is stricter. A shorter [`ROW_LIFETIME`] forgets missing
+//! patches, a longer one believes disks that were encrypted long ago; a shorter [`ATTEMPTS_WINDOW`] or [`BACKUP_WINDOW`] forgets failures,
+//! a longer one counts an old success.
 //!
 //! ```
 //! use regentra_evidence::Rules;

@@ -1,12 +1,11 @@
-//! Signatures over the heads of chains, for what a chain alone cannot show.
+//! Signatures over the heads of chains, which detect what a chain alone cannot.
 //!
-//! A chain detects accidents. Who can write to the database can write every hash anew, so a chain says nothing against its
+//! A chain detects accidents. A person who can write to the database can recompute every hash, so a chain does not protect against its
 //! administrator. A signed head does: the signing key is kept outside the database, the record names it
-//! ([`EvidenceRecord::signing_key`](crate::EvidenceRecord::signing_key)), and a head that the key did not sign is found by
-//! [`verify_signatures`]. The holder of the signing key can still sign another history; against that only an
-//! [anchor](crate::anchor) outside helps.
+//! ([`EvidenceRecord::signing_key`](crate::EvidenceRecord::signing_key)), and [`verify_signatures`] finds a head that the key did not sign.
+//! The holder of the signing key can still sign another history; only an external [anchor](crate::anchor) protects against that.
 //!
-//! Keys are Ed25519 (RFC 8032). What is signed is a text, so that other tools can verify it:
+//! Keys are Ed25519 (RFC 8032). The signed message is a text, so that other tools can verify it:
 //!
 //! ```text
 //! regentra-evidence signed head 1
@@ -15,8 +14,8 @@
 //! <hash of the last one, in hexadecimal>
 //! ```
 //!
-//! **A new key** is signed by the one before it ([`HeadSigner::endorse`]). A verifier that trusts the first key of a [`TrustedKeys`]
-//! trusts the later ones by these signatures.
+//! **A new key** is signed by the previous one ([`HeadSigner::endorse`]). A verifier that trusts the first key of a [`TrustedKeys`] trusts
+//! the later ones because of these signatures.
 //!
 //! ```
 //! use regentra_evidence::{ChainHead, HeadSigner, KeyId, SignalKind, TrustedKeys};

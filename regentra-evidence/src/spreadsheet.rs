@@ -1,8 +1,8 @@
 //! Signals as tables for spreadsheets.
 //!
-//! A cell that begins like a formula (`=`, `+`, `-`, `@`, a tab or a line break) would be run by the spreadsheet that opens
-//! it. Such a cell gets an apostrophe in front, which spreadsheets take for "this is text". Only the label of a row can be such a
-//! cell: it is the one text that is not this crate's own.
+//! A spreadsheet would run a cell that begins like a formula (`=`, `+`, `-`, `@`, a tab or a line break). Such a cell gets an apostrophe in
+//! front, which marks it as text. Only the label of a row can be such a cell, because it is the only text that does not come from this
+//! crate.
 //!
 //! ```
 //! use regentra_evidence::{Fleet, device_inventory, spreadsheet};

@@ -1,4 +1,4 @@
-//! The one rule by which every signal that has a scope is decided.
+//! The common rule that decides every signal with a scope.
 //!
 //! Let `best`, `worst` and `measured` be the plain verdict with everything unmeasured in scope taken as good, taken as bad,
 //! and left out:
@@ -12,8 +12,8 @@
 //! 7. a truncated device list or lost rows: the result above, incomplete, and never pass; a report that failed, or that
 //!    the tenant cannot have: unknown.
 //!
-//! **The tenth:** where the risk of more than a tenth of the devices that the signal applies to was accepted rather than mended, the
-//! signal is at best a warning, however good the rest is.
+//! **The tenth:** if the risk was accepted rather than fixed on more than a tenth of the devices that the signal applies to, the signal is
+//! at best a warning, however good the rest is.
 
 use std::collections::BTreeSet;
 
