@@ -9,10 +9,10 @@
 //!   so are a few organizations, until the report is known to honour such a list.
 //!   If a customer has more rows alone than in the group, the list is no longer trusted: every customer of the pass is read alone for that
 //!   report, and the next tick takes this into account when it chooses its strategy.
-//! - The device list is read first, and its short form again at the end. A customer with a device that changed its organization meanwhile
-//!   is read alone.
+//! - The device list is read first, and its short form again at the end. A customer with a device that changed its organization meanwhile,
+//!   or is listed nowhere any more, is read alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
 use ninjaone_client::{
@@ -138,6 +138,7 @@ pub(super) async fn read_group(
     let evaluated = pass.evaluated();
     let mut look = SecondLook {
         unlooked: evaluated.iter().copied().collect(),
+        looks: BTreeMap::new(),
         pass: &mut pass,
     };
     read_by_halves(&mut look, evaluated, true, &mut spending).await?;
@@ -742,10 +743,37 @@ impl OneReport<'_, '_> {
 }
 
 /// The device list once more, in short: which devices changed their organization during the pass.
+///
+/// A device that it does not show may have moved to an organization that is not of the pass. So its customer is asked for alone, and judged
+/// only if every device is where it was.
 struct SecondLook<'p, 'r> {
     pass: &'p mut GroupPass<'r>,
-    /// Members that it has not looked at.
+    /// Members whose devices were not all found where they were.
     unlooked: BTreeSet<usize>,
+    /// Members that were read among others, with the devices that were found there.
+    looks: BTreeMap<usize, u64>,
+}
+
+impl SecondLook<'_, '_> {
+    /// How many devices of each member of a part were found where they were, and which members lack one.
+    fn found(
+        &self,
+        part: &[usize],
+        found: &HashSet<DeviceId>,
+    ) -> (BTreeMap<usize, u64>, BTreeSet<usize>) {
+        let mut numbers: BTreeMap<_, _> = part.iter().map(|member| (*member, 0)).collect();
+        let mut lacking = BTreeSet::new();
+        for (device, route) in &self.pass.routes {
+            match numbers.get_mut(&route.member) {
+                Some(number) if found.contains(device) => *number += 1,
+                Some(_) => {
+                    lacking.insert(route.member);
+                }
+                None => {}
+            }
+        }
+        (numbers, lacking)
+    }
 }
 
 #[async_trait]
@@ -757,6 +785,7 @@ impl PartReader for SecondLook<'_, '_> {
         reading::note(&pages);
         let mut lost = 0;
         let mut moved = BTreeSet::new();
+        let mut found = HashSet::new();
         let end = loop {
             let page = match pages.next_page().await {
                 Ok(Some(page)) => page,
@@ -773,27 +802,46 @@ impl PartReader for SecondLook<'_, '_> {
                     continue;
                 };
                 let was = pass.routes.get(&id).copied();
-                if was.is_some_and(|was| was.organization != organization) {
-                    moved.extend(was.map(|was| was.member));
-                    moved.extend(pass.by_organization.get(&organization));
+                match was {
+                    Some(was) if was.organization == organization => {
+                        found.insert(id);
+                    }
+                    Some(was) => {
+                        moved.insert(was.member);
+                        moved.extend(pass.by_organization.get(&organization));
+                    }
+                    None => {}
                 }
             }
         };
         let requests = u64::from(pages.pages_so_far());
-        for member in moved {
-            if pass.evaluation(member).is_some() {
-                pass.set(member, Member::Alone);
+        for member in &moved {
+            if pass.evaluation(*member).is_some() {
+                pass.set(*member, Member::Alone);
             }
         }
         let is_whole = end.is_some_and(Completeness::is_complete);
+        let is_alone = part.len() == 1;
         // A row that says nothing was lost at first, too: it is no device that moved.
-        if is_whole && (lost == 0 || pass.lost_devices || part.len() == 1) {
-            for member in part {
-                self.unlooked.remove(member);
-            }
-            return PartEnd::new(requests, PartOutcome::Whole);
+        if !is_whole || (lost > 0 && !self.pass.lost_devices && !is_alone) {
+            return PartEnd::new(requests, PartOutcome::Lossy);
         }
-        PartEnd::new(requests, PartOutcome::Lossy)
+        let mut ended = PartEnd::new(requests, PartOutcome::Whole);
+        let (numbers, lacking) = self.found(part, &found);
+        for (member, number) in numbers {
+            if is_alone {
+                let before = self.looks.remove(&member);
+                ended.leaves_out = before.is_some_and(|before| number > before);
+            } else {
+                self.looks.insert(member, number);
+            }
+            if !lacking.contains(&member) {
+                self.unlooked.remove(&member);
+            } else if !is_alone && !moved.contains(&member) {
+                ended.look_again.push(member);
+            }
+        }
+        ended
     }
 
     fn give_up(&mut self, _part: &[usize]) {}

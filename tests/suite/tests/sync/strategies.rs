@@ -681,34 +681,65 @@ async fn many_customers_cost_few_requests_and_the_audit_trail_says_so() {
     assert_eq!(scene.requests(), 0);
 }
 
+/// A device of an organization in the middle moves to this one as the request of this number comes, while the server does this: both
+/// customers stand as their own sweeps would have found them after the move.
+async fn moves(request: u64, to: Option<usize>, faults: &[FaultRule]) {
+    let scene = Scene::new(tenant(6, 8, 6).build(), StrategyChoice::Group).await;
+    let (device, to) = {
+        let tenant = scene.front.tenant();
+        // One that is in no pass.
+        let to = to.map_or(9_999_999, |to| {
+            tenant.organizations()[to]["id"].as_i64().unwrap()
+        });
+        (some_device(&tenant), to)
+    };
+    let moves = Fault::DeviceMoves {
+        device,
+        organization: to,
+    };
+    let mut faults = faults.to_vec();
+    faults.push(moves.starting_at(request).once());
+    scene.front.tenant().faults(faults.clone());
+    let ends = scene.sweep().await;
+    assert_eq!(ends[0].outcome, EventOutcome::Done, "{request}");
+    let alone = {
+        let tenant = tenant(6, 8, 6).build();
+        let scene = Scene::new(tenant, StrategyChoice::PerCustomer).await;
+        scene.front.tenant().move_device(device, to);
+        scene.sweep().await;
+        scene.remembered().await
+    };
+    assert_eq!(
+        scene.remembered().await,
+        alone,
+        "{request}, {to}, {faults:?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_device_that_moves_during_the_pass_counts_where_it_is() {
     for request in [2, 4, 8, 11] {
-        let scene = Scene::new(tenant(6, 8, 6).build(), StrategyChoice::Group).await;
-        let (device, to) = {
-            let tenant = scene.front.tenant();
-            let to = tenant.organizations()[6]["id"].as_i64().unwrap();
-            (some_device(&tenant), to)
-        };
-        let moves = Fault::DeviceMoves {
-            device,
-            organization: to,
-        };
-        scene
-            .front
-            .tenant()
-            .fault(moves.starting_at(request).once());
-        let ends = scene.sweep().await;
-        assert_eq!(ends[0].outcome, EventOutcome::Done, "{request}");
-        // Both customers stand as their own sweeps would have found them after the move.
-        let alone = {
-            let tenant = tenant(6, 8, 6).build();
-            let scene = Scene::new(tenant, StrategyChoice::PerCustomer).await;
-            scene.front.tenant().move_device(device, to);
-            scene.sweep().await;
-            scene.remembered().await
-        };
-        assert_eq!(scene.remembered().await, alone, "{request}");
+        moves(request, Some(6), &[]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_moves_to_a_customer_outside_the_pass_is_not_judged() {
+    for request in [2, 4, 8, 11] {
+        moves(request, None, &[]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_look_that_leaves_out_devices_hides_none_that_moved() {
+    for fault in [
+        Fault::Halved(Half::Devices),
+        Fault::Halved(Half::Organizations),
+        Fault::MatchesNothing(Parameter::DeviceFilterIn),
+    ] {
+        for to in [Some(6), None] {
+            moves(4, to, &[fault.clone().on("/v2/devices")]).await;
+        }
     }
 }
 
