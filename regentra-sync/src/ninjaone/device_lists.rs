@@ -12,8 +12,8 @@ use super::{
     facts::asset::{self, APPROVAL_STATUS, Listed},
     group::{DeviceLists, DeviceListsRequest, GroupCounts},
     halves::{
-        PartEnd, PartOutcome, PartReader, Spending, devices_of, lacks_many, left_over,
-        read_by_halves,
+        LOOKED_AT, MOST_OF_NO_LIST, PartEnd, PartOutcome, PartReader, Spending, devices_of,
+        lacks_many, largest, left_over, read_by_halves, spread_over,
     },
     reading,
     reports::detailed_devices,
@@ -45,6 +45,17 @@ impl Listing {
         if known.is_none_or(|known| known.rank() < listed.rank()) {
             self.own.insert(id, listed);
         }
+    }
+
+    /// How many devices are approved.
+    fn approved(&self) -> u64 {
+        let approved = self.own.values().filter(|listed| listed.approved);
+        approved.count() as u64
+    }
+
+    /// Whether it is one of its approved devices.
+    fn has_approved(&self, device: DeviceId) -> bool {
+        self.own.get(&device).is_some_and(|listed| listed.approved)
     }
 
     /// Its Entra device id, if it is a device of this organization.
@@ -148,8 +159,8 @@ struct Lists<'r> {
     request: DeviceListsRequest<'r>,
     members: Vec<Member>,
     by_organization: HashMap<OrganizationId, usize>,
-    /// Whether the list of organizations is honoured, as far as is known.
-    habit: OrganizationListHabit,
+    /// Whether lists of organizations are honoured, as far as is known.
+    habits: BTreeMap<Report, OrganizationListHabit>,
     counts: GroupCounts,
 }
 
@@ -162,14 +173,13 @@ pub(super) async fn read_device_lists(
     request: DeviceListsRequest<'_>,
 ) -> Result<DeviceLists> {
     let organizations = request.organizations;
-    let habit = request.organization_list.get(&Report::Devices).copied();
     let places = organizations.iter().enumerate();
     let mut lists = Lists {
         client,
         members: organizations.iter().map(|_| Member::Waiting).collect(),
         by_organization: places.map(|(place, (id, _))| (*id, place)).collect(),
         request,
-        habit: habit.unwrap_or_default(),
+        habits: request.organization_list.clone(),
         counts: GroupCounts::default(),
     };
     let mut spending = Spending {
@@ -181,11 +191,13 @@ pub(super) async fn read_device_lists(
         checkpoint: request.checkpoint,
     };
     let everybody: Vec<_> = (0..organizations.len()).collect();
-    let together = lists.habit.is_usable();
+    let together = lists.habit(Report::Devices).is_usable();
     read_by_halves(&mut lists, everybody, together, &mut spending).await?;
     if let Some(field) = request.entra_device_id_field {
         let listed = lists.listed();
+        // A server that leaves out or refuses what a list of organizations asks for is trusted in no report.
         let mut reader = EntraField::new(&mut lists, field.as_str());
+        let together = reader.may_list();
         read_by_halves(&mut reader, listed, together, &mut spending).await?;
         for (member, error) in reader.failed {
             lists.set(member, Member::Failed(error.into()));
@@ -193,10 +205,7 @@ pub(super) async fn read_device_lists(
     }
     lists.counts.requests = spending.requests;
     lists.counts.read_again = spending.read_again;
-    lists
-        .counts
-        .organization_list
-        .insert(Report::Devices, lists.habit);
+    lists.counts.organization_list = lists.habits;
     let finished = lists.members.into_iter().map(|member| match member {
         Member::Listed(listing) => Ok(listing.finish()),
         Member::Failed(error) => Err(error),
@@ -215,6 +224,36 @@ impl Lists<'_> {
         let organizations = part.iter().filter_map(|of| all.get(*of));
         let organizations: Vec<_> = organizations.map(|(id, _)| *id).collect();
         devices_of(&organizations)
+    }
+
+    fn habit(&self, report: Report) -> OrganizationListHabit {
+        self.habits.get(&report).copied().unwrap_or_default()
+    }
+
+    /// Remembers what a list of organizations was answered with; what is bad of it is not forgotten.
+    fn learn(&mut self, report: Report, habit: OrganizationListHabit) {
+        let known = self.habits.entry(report).or_default();
+        *known = (*known).max(habit);
+    }
+
+    /// Compares what an organization has alone with what it had among others. Where that was less, the list leaves some out.
+    fn compare(&mut self, report: Report, among_others: u64, alone: u64) -> bool {
+        let leaves_out = alone > among_others;
+        if leaves_out {
+            self.learn(report, OrganizationListHabit::LeavesOut);
+        } else if alone > 0 {
+            // Where there is none, nothing shows what became of those of the others.
+            self.learn(report, OrganizationListHabit::Honoured);
+        }
+        leaves_out
+    }
+
+    /// How many rows the last sync of an organization had.
+    fn rows_before(&self, member: usize, report: Report) -> u64 {
+        let of = self.request.organizations.get(member);
+        let before = of.and_then(|(_, before)| before.as_ref());
+        let rows = before.and_then(|rows| rows.get(&report));
+        rows.copied().unwrap_or(0)
     }
 
     fn listed(&self) -> Vec<usize> {
@@ -236,8 +275,9 @@ impl Lists<'_> {
         }
     }
 
-    fn number(&mut self, member: usize) -> Option<usize> {
-        self.listing(member).map(|listing| listing.own.len())
+    /// How many devices an organization has that become assets.
+    fn number(&mut self, member: usize) -> Option<u64> {
+        self.listing(member).map(|listing| listing.approved())
     }
 }
 
@@ -262,7 +302,7 @@ impl PartReader for Lists<'_> {
                         self.set(*member, Member::Failed(error.clone().into()));
                     }
                     if kind == Vendor::InvalidRequest && part.len() > 1 {
-                        self.habit = self.habit.max(OrganizationListHabit::Refused);
+                        self.learn(Report::Devices, OrganizationListHabit::Refused);
                     }
                     return PartEnd::new(
                         u64::from(pages.pages_so_far()) + 1,
@@ -292,14 +332,15 @@ impl PartReader for Lists<'_> {
         let requests = u64::from(pages.pages_so_far());
         let is_whole = end.is_some_and(Completeness::is_complete);
         if foreign > 0 && part.len() > 1 {
-            self.habit = self.habit.max(OrganizationListHabit::Ignored);
+            self.learn(Report::Devices, OrganizationListHabit::Ignored);
         }
         self.counts.foreign_rows += foreign;
         let mut ended = PartEnd::new(requests, PartOutcome::Whole);
         if (lost > 0 || !is_whole) && part.len() > 1 {
             ended.outcome = PartOutcome::Lossy;
         }
-        let is_unknown = self.habit == OrganizationListHabit::Unknown && part.len() > 1;
+        let is_unknown =
+            self.habit(Report::Devices) != OrganizationListHabit::Honoured && part.len() > 1;
         // Nobody knows yet whether the list is honoured: whatever has no device is read alone, and the one that has most.
         let most = read.iter().filter(|(_, listing)| !listing.own.is_empty());
         let most = most.max_by_key(|(_, listing)| listing.own.len());
@@ -309,14 +350,10 @@ impl PartReader for Lists<'_> {
             listing.list.foreign_rows = if part.len() == 1 { foreign } else { 0 };
             listing.list.requests = if part.len() == 1 { requests } else { 0 };
             listing.list.truncated |= !is_whole;
-            let known = self
-                .request
-                .organizations
-                .get(member)
-                .map_or(0, |(_, known)| *known);
-            // It has none, or lost many at once: alone it may have more.
-            let own = listing.own.len() as u64;
-            let is_short = lacks_many(own, known) || (own == 0 && is_unknown);
+            // It has none, or fewer than before: what is not listed is retired, and alone it may have more.
+            let own = listing.approved();
+            let is_short =
+                own < self.rows_before(member, Report::Devices) || (own == 0 && is_unknown);
             if part.len() > 1 && (is_short || sample == Some(member)) {
                 ended.look_again.push(member);
             }
@@ -325,18 +362,13 @@ impl PartReader for Lists<'_> {
         if let ([member], [Some(before)]) = (part, before.as_slice())
             && let Some(has) = self.number(*member).filter(|_| is_whole)
         {
-            // Alone it has more than among others: the list leaves some out.
-            ended.leaves_out = has > *before;
-            let habit = if ended.leaves_out {
-                OrganizationListHabit::LeavesOut
-            } else {
-                OrganizationListHabit::Honoured
-            };
-            if has > 0 {
-                self.habit = self.habit.max(habit);
-            }
+            ended.leaves_out = self.compare(Report::Devices, *before, has);
         }
         ended
+    }
+
+    fn may_list(&self) -> bool {
+        self.habit(Report::Devices).is_usable()
     }
 
     /// A list that was to be looked at twice, and was not, retires nothing.
@@ -355,6 +387,8 @@ struct EntraField<'p, 'r> {
     field: &'p str,
     of_device: HashMap<DeviceId, usize>,
     failed: BTreeMap<usize, ninjaone_client::Error>,
+    /// Organizations that were read among others, with the ids that they had there.
+    looks: BTreeMap<usize, u64>,
 }
 
 impl<'p, 'r> EntraField<'p, 'r> {
@@ -370,7 +404,32 @@ impl<'p, 'r> EntraField<'p, 'r> {
             field,
             of_device,
             failed: BTreeMap::new(),
+            looks: BTreeMap::new(),
         }
+    }
+
+    /// Organizations for which the answer is looked at twice: those that lost their ids, or many of them, and a few others as long as
+    /// nobody knows whether the report honours a list of organizations.
+    fn doubtful(&mut self, ids: &BTreeMap<usize, u64>) -> Vec<usize> {
+        let (mut doubtful, mut without) = (Vec::new(), Vec::new());
+        for (member, number) in ids {
+            let before = self.lists.rows_before(*member, Report::CustomFields);
+            if lacks_many(*number, before) {
+                doubtful.push(*member);
+            } else if *number == 0 && self.lists.number(*member).is_some_and(|own| own > 0) {
+                without.push(*member);
+            }
+        }
+        if self.lists.habit(Report::CustomFields) != OrganizationListHabit::Honoured {
+            doubtful.extend(spread_over(&without, LOOKED_AT));
+            let with: Vec<_> = ids
+                .keys()
+                .copied()
+                .filter(|of| ids.get(of) > Some(&0))
+                .collect();
+            doubtful.extend(largest(&with, ids));
+        }
+        doubtful
     }
 }
 
@@ -378,12 +437,17 @@ impl<'p, 'r> EntraField<'p, 'r> {
 impl PartReader for EntraField<'_, '_> {
     async fn read(&mut self, part: &[usize]) -> PartEnd {
         let filter = self.lists.filter(part);
+        let is_alone = part.len() == 1;
         let read = match read_entra_device_ids(self.lists.client, filter, self.field).await {
             Ok(read) => read,
             Err(error) => {
                 let kind = error.kind();
                 self.failed
                     .extend(part.iter().map(|member| (*member, error.clone())));
+                if kind == Vendor::InvalidRequest && !is_alone {
+                    let refused = OrganizationListHabit::Refused;
+                    self.lists.learn(Report::CustomFields, refused);
+                }
                 return PartEnd::new(1, PartOutcome::Failed(kind));
             }
         };
@@ -392,26 +456,61 @@ impl PartReader for EntraField<'_, '_> {
             if let Some(listing) = self.lists.listing(*member) {
                 // Read for many, a row that is lost may be anybody's.
                 listing.list.entra_device_ids_unsure = read.unsure;
-                if part.len() == 1 {
+                if is_alone {
                     listing.list.malformed_rows += read.malformed_rows;
                     listing.list.requests += read.requests;
                 }
             }
         }
+        let mut ids: BTreeMap<_, _> = part.iter().map(|member| (*member, 0)).collect();
+        let mut foreign = 0_u64;
         for (device, id) in &read.ids {
             let member = self.of_device.get(device);
-            let member = member.filter(|member| part.binary_search(member).is_ok());
-            if let Some(listing) = member.and_then(|member| self.lists.listing(*member)) {
+            let Some((member, number)) =
+                member.and_then(|member| Some((*member, ids.get_mut(member)?)))
+            else {
+                foreign += 1;
+                continue;
+            };
+            if let Some(listing) = self.lists.listing(member) {
+                *number += u64::from(listing.has_approved(*device));
                 listing.identify(*device, id);
             }
         }
-        let outcome = if read.malformed_rows > 0 {
-            PartOutcome::Lossy
-        } else {
-            PartOutcome::Whole
-        };
-        PartEnd::new(read.requests.max(1), outcome)
+        let requests = read.requests.max(1);
+        if read.malformed_rows > 0 {
+            return PartEnd::new(requests, PartOutcome::Lossy);
+        }
+        let mut ended = PartEnd::new(requests, PartOutcome::Whole);
+        if let ([member], true) = (part, !read.unsure) {
+            let has = ids.get(member).copied().unwrap_or(0);
+            if let Some(before) = self.looks.remove(member) {
+                ended.leaves_out = self.lists.compare(Report::CustomFields, before, has);
+            }
+        } else if !is_alone && !read.unsure {
+            let own: u64 = ids.values().sum();
+            // Some devices that no list shows are usual.
+            if foreign > own && foreign > MOST_OF_NO_LIST {
+                self.lists
+                    .learn(Report::CustomFields, OrganizationListHabit::Ignored);
+            }
+            ended.look_again = self.doubtful(&ids);
+            self.looks.extend(ids);
+        }
+        ended
     }
 
-    fn give_up(&mut self, _part: &[usize]) {}
+    fn may_list(&self) -> bool {
+        self.lists.habit(Report::Devices).is_usable()
+            && self.lists.habit(Report::CustomFields).is_usable()
+    }
+
+    /// What was to be looked at twice, and was not, leaves a device with the id that it had.
+    fn give_up(&mut self, part: &[usize]) {
+        for member in part {
+            if let Some(listing) = self.lists.listing(*member) {
+                listing.list.entra_device_ids_unsure = true;
+            }
+        }
+    }
 }

@@ -74,8 +74,8 @@ pub struct GroupCounts {
 /// The device lists of many organizations.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceListsRequest<'a> {
-    /// Of which organizations, each with the number of devices that are known of it.
-    pub organizations: &'a [(OrganizationId, u64)],
+    /// Of which organizations, each with the rows that its last sync read, by report: what had rows and has none is looked at twice.
+    pub organizations: &'a [(OrganizationId, Option<BTreeMap<Report, u64>>)],
     /// The most devices of one organization. One more makes its list truncated.
     pub ceiling: usize,
     /// The custom field that holds the Entra device id, for which one more report is read.

@@ -25,8 +25,8 @@ use super::{
     evaluation::{CustomerEvaluation, DeviceRoll, OwnRow, ReportRow},
     group::{GroupAssessment, GroupCounts, GroupMember, GroupRequest},
     halves::{
-        PartEnd, PartOutcome, PartReader, Spending, devices_of, lacks_many, left_over,
-        read_by_halves,
+        LOOKED_AT, MOST_OF_NO_LIST, PartEnd, PartOutcome, PartReader, Spending, devices_of,
+        lacks_many, largest, left_over, read_by_halves, spread_over,
     },
     reading,
     reports::{
@@ -36,11 +36,9 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    host::DEVICE_CEILING,
     model::{OrganizationListHabit, Report, SweepStrategy},
 };
-
-/// So many organizations without a row are read alone, of a report that nobody knows to honour a list of organizations.
-const LOOKED_AT: usize = 3;
 
 /// One customer of the pass.
 enum Member<'a> {
@@ -153,9 +151,11 @@ pub(super) async fn read_group(
 impl<'r> GroupPass<'r> {
     /// Whether a report is read for many at once.
     fn together(&self, report: Report) -> bool {
-        if self.strategy == SweepStrategy::WholeTenant {
-            return true;
-        }
+        self.strategy == SweepStrategy::WholeTenant || self.may_list(report)
+    }
+
+    /// Whether a report may be asked for by a list of organizations.
+    fn may_list(&self, report: Report) -> bool {
         // A server that leaves out or refuses what a list of organizations asks for is trusted in no report.
         self.habit(Report::Devices).is_usable() && self.habit(report).is_usable()
     }
@@ -172,12 +172,13 @@ impl<'r> GroupPass<'r> {
 
     /// Compares what a customer has alone with what it had among others. Where that was less, the list leaves rows out.
     fn compare(&mut self, report: Report, among_others: Option<u64>, alone: u64) -> bool {
-        let Some(among_others) = among_others.filter(|_| self.strategy == SweepStrategy::Group)
-        else {
+        let Some(among_others) = among_others else {
             return false;
         };
         let leaves_out = alone > among_others;
-        if leaves_out {
+        if self.strategy == SweepStrategy::WholeTenant {
+            // It was no list that left them out.
+        } else if leaves_out {
             self.learn(report, OrganizationListHabit::LeavesOut);
         } else if alone > 0 {
             // Where there is no row, nothing shows what became of those of the others.
@@ -209,6 +210,11 @@ impl<'r> GroupPass<'r> {
         }
     }
 
+    fn is_whole(&mut self, member: usize, report: Report) -> bool {
+        let evaluation = self.evaluation(member);
+        evaluation.is_some_and(|evaluation| evaluation.is_whole(report))
+    }
+
     fn rows_before(&self, member: usize, report: Report) -> u64 {
         let before = self
             .requests
@@ -218,6 +224,12 @@ impl<'r> GroupPass<'r> {
             .and_then(|rows| rows.get(&report))
             .copied()
             .unwrap_or(0)
+    }
+
+    /// Whether no run has read anything of a member.
+    fn is_new(&self, member: usize) -> bool {
+        let member = self.requests.get(member);
+        member.is_some_and(|member| member.rows_before.is_none())
     }
 
     /// Which devices a part of the members is asked for by.
@@ -329,6 +341,10 @@ impl PartReader for RollCall<'_, '_> {
             [member] => self.read_alone(*member).await,
             _ => self.read_many(part).await,
         }
+    }
+
+    fn may_list(&self) -> bool {
+        self.pass.may_list(Report::Devices)
     }
 
     fn give_up(&mut self, part: &[usize]) {
@@ -448,7 +464,7 @@ impl RollCall<'_, '_> {
             let rows = known.map_or(0, |known| known.own_rows(Report::Devices));
             self.looks.insert(member, rows);
         }
-        if is_listed && pass.habit(Report::Devices) == OrganizationListHabit::Unknown {
+        if is_listed && pass.habit(Report::Devices) != OrganizationListHabit::Honoured {
             ended.look_again.extend(largest(&counted, &self.looks));
         }
         ended
@@ -480,19 +496,6 @@ impl Rolls<'_> {
             self.ambiguous.extend([member, other]);
         }
     }
-}
-
-/// So many of these, from all over them.
-fn spread_over(members: &[usize], number: usize) -> Vec<usize> {
-    let step = members.len().div_ceil(number.max(1)).max(1);
-    members.iter().copied().step_by(step).collect()
-}
-
-/// The one with the most rows: a server that leaves out a part of each organization's rows leaves out none where there is one.
-fn largest(members: &[usize], rows: &BTreeMap<usize, u64>) -> Option<usize> {
-    let rows = |member: &usize| rows.get(member).copied();
-    // Of equals the first.
-    members.iter().rev().copied().max_by_key(rows)
 }
 
 /// One report that is not the device list.
@@ -602,6 +605,10 @@ impl PartReader for OneReport<'_, '_> {
         }
     }
 
+    fn may_list(&self) -> bool {
+        self.pass.may_list(self.report)
+    }
+
     fn give_up(&mut self, part: &[usize]) {
         for member in part {
             let report = self.report;
@@ -642,6 +649,7 @@ impl OneReport<'_, '_> {
             return PartEnd::new(requests, PartOutcome::Failed(kind));
         }
         let mut end = PartEnd::new(requests, PartOutcome::Whole);
+        let before = before.filter(|_| self.pass.is_whole(member, report));
         end.leaves_out = self.pass.compare(report, before, has);
         end
     }
@@ -699,7 +707,7 @@ impl OneReport<'_, '_> {
         self.pass.counts.foreign_rows += foreign;
         self.pass.counts.orphan_rows += orphan;
         // Some rows of devices that nobody knows are usual.
-        if is_listed && foreign + orphan > own && foreign + orphan > 100 {
+        if is_listed && foreign + orphan > own && foreign + orphan > MOST_OF_NO_LIST {
             self.pass.learn(report, OrganizationListHabit::Ignored);
         }
         let mut ended = PartEnd::new(requests, PartOutcome::Whole);
@@ -708,8 +716,8 @@ impl OneReport<'_, '_> {
     }
 
     /// Members for which the answer is looked at twice: those without a row that had some before, the largest of those that lost many,
-    /// and a few others as long as nobody
-    /// knows whether the report honours a list of organizations.
+    /// a few of those without a row that were never read before, and a few others as long as the report is not known to honour a list of
+    /// organizations.
     fn doubtful(&mut self, part: &[usize], is_listed: bool) -> Vec<usize> {
         let report = self.report;
         let (mut lack, mut without, mut with) = (Vec::new(), Vec::new(), Vec::new());
@@ -734,7 +742,14 @@ impl OneReport<'_, '_> {
         // Rows become fewer for good reasons too: the largest of such customers show whether the list is one.
         short.sort_unstable_by(|left, right| right.cmp(left));
         lack.extend(short.into_iter().take(LOOKED_AT).map(|(_, member)| member));
-        if is_listed && self.pass.habit(report) == OrganizationListHabit::Unknown {
+        if !is_listed {
+            return lack;
+        }
+        if self.pass.habit(report) == OrganizationListHabit::Honoured {
+            // A server may not know an organization yet that is new.
+            without.retain(|member| self.pass.is_new(*member));
+            lack.extend(spread_over(&without, LOOKED_AT));
+        } else {
             lack.extend(spread_over(&without, LOOKED_AT));
             lack.extend(largest(&with, &self.looks));
         }
@@ -785,7 +800,7 @@ impl PartReader for SecondLook<'_, '_> {
         reading::note(&pages);
         let mut lost = 0;
         let mut moved = BTreeSet::new();
-        let mut found = HashSet::new();
+        let (mut found, mut appeared) = (HashSet::new(), BTreeSet::new());
         let end = loop {
             let page = match pages.next_page().await {
                 Ok(Some(page)) => page,
@@ -810,11 +825,21 @@ impl PartReader for SecondLook<'_, '_> {
                         moved.insert(was.member);
                         moved.extend(pass.by_organization.get(&organization));
                     }
-                    None => {}
+                    // It came during the pass, or the first list left it out.
+                    None => appeared.extend(pass.by_organization.get(&organization)),
                 }
             }
         };
         let requests = u64::from(pages.pages_so_far());
+        // Of a customer whose list is known to lack some, nothing more is shown by that.
+        appeared.retain(|member| {
+            let evaluation = pass.evaluation(*member);
+            evaluation.is_some_and(|of| {
+                let devices = of.own_rows(Report::Devices);
+                of.is_whole(Report::Devices) && devices < DEVICE_CEILING as u64
+            })
+        });
+        moved.extend(appeared);
         for member in &moved {
             if pass.evaluation(*member).is_some() {
                 pass.set(*member, Member::Alone);
@@ -842,6 +867,10 @@ impl PartReader for SecondLook<'_, '_> {
             }
         }
         ended
+    }
+
+    fn may_list(&self) -> bool {
+        self.pass.may_list(Report::Devices)
     }
 
     fn give_up(&mut self, _part: &[usize]) {}

@@ -1,7 +1,7 @@
 //! Reads many organizations at once. If a response fails or loses a row, splits the list in halves and reads each again, until the affected
 //! organization is found.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use async_trait::async_trait;
 use ninjaone_client::{DeviceFilter, ErrorKind, OrganizationId};
@@ -36,6 +36,9 @@ pub(super) fn left_over() -> Error {
 pub(super) trait PartReader: Send {
     /// Reads it, in the place of what was read for these members before.
     async fn read(&mut self, part: &[usize]) -> PartEnd;
+
+    /// Whether a part of some members can be asked for by a list of organizations.
+    fn may_list(&self) -> bool;
 
     /// Nothing more is read for these members. What was read for them before stays.
     fn give_up(&mut self, part: &[usize]);
@@ -105,6 +108,25 @@ const fn is_probed(error: ErrorKind) -> bool {
 /// Whether a quarter or more of the rows of before are gone.
 pub(super) const fn lacks_many(rows: u64, before: u64) -> bool {
     rows < before && rows.saturating_mul(4) <= before.saturating_mul(3)
+}
+
+/// So many organizations without a row are read alone, of a report that nobody knows to honour a list of organizations.
+pub(super) const LOOKED_AT: usize = 3;
+
+/// More rows than these of devices that no list shows are not usual.
+pub(super) const MOST_OF_NO_LIST: u64 = 100;
+
+/// So many of these, from all over them.
+pub(super) fn spread_over(members: &[usize], number: usize) -> Vec<usize> {
+    let step = members.len().div_ceil(number.max(1)).max(1);
+    members.iter().copied().step_by(step).collect()
+}
+
+/// The one with the most rows: a server that leaves out a part of each organization's rows leaves out none where there is one.
+pub(super) fn largest(members: &[usize], rows: &BTreeMap<usize, u64>) -> Option<usize> {
+    let rows = |member: &usize| rows.get(member).copied();
+    // Of equals the first.
+    members.iter().rev().copied().max_by_key(rows)
 }
 
 /// What may be spent, and what was.
@@ -203,8 +225,8 @@ pub(super) async fn read_by_halves(
             end.outcome,
             PartOutcome::Failed(ErrorKind::InvalidRequest)
         ));
-        if is_split && refused >= MOST_REFUSALS {
-            // It is not the number that is refused, but the list.
+        if is_split && (refused >= MOST_REFUSALS || !reader.may_list()) {
+            // It is not the number that is refused, but the list; or a list is known to leave out rows.
             for alone in each_alone(&part).into_iter().rev() {
                 queue.push_front(alone);
             }
@@ -285,6 +307,10 @@ mod tests {
                 end.leaves_out = has(&self.hidden);
             }
             end
+        }
+
+        fn may_list(&self) -> bool {
+            true
         }
 
         fn give_up(&mut self, part: &[usize]) {

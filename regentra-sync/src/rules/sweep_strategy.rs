@@ -69,7 +69,8 @@ pub(crate) fn strategy_plan(choice: StrategyChoice, known: &Known) -> StrategyPl
     let per_customer = rows.iter().map(|rows| known.cost_alone(rows)).sum();
     let groups = known.groups(&rows);
     let group = groups.iter().map(|group| group.cost).sum();
-    let whole_tenant = known.cost_of_tenant(&rows);
+    let is_wanted = choice.fixed() == Some(SweepStrategy::WholeTenant);
+    let whole_tenant = known.cost_of_tenant(&rows, is_wanted);
     let costs = StrategyCosts {
         per_customer,
         group,
@@ -244,12 +245,14 @@ impl Known {
     }
 
     /// What one pass over the whole tenant costs: nobody else's rows are known, so devices of others count like those of the customers.
-    fn cost_of_tenant(&self, rows: &[BTreeMap<Report, u64>]) -> Option<u64> {
-        let everybody = self
-            .tenant_devices
-            .filter(|devices| *devices < GROUP_DEVICES)?;
+    /// A person who wants it is believed that there are few, as long as no more were seen.
+    fn cost_of_tenant(&self, rows: &[BTreeMap<Report, u64>], is_wanted: bool) -> Option<u64> {
         let sum = |report| rows.iter().map(|rows| of(rows, report)).sum::<u64>();
-        let devices = sum(Report::Devices).max(1);
+        let own = sum(Report::Devices);
+        let seen = self.tenant_devices.or(is_wanted.then_some(own))?;
+        // One answer may have shown a part of the tenant.
+        let everybody = Some(seen.max(own)).filter(|devices| *devices < GROUP_DEVICES)?;
+        let devices = own.max(1);
         let pages = |report: &Report| {
             let all = sum(*report).saturating_mul(everybody.max(devices)) / devices;
             self.pages(*report, all)

@@ -443,8 +443,8 @@ impl Integration {
             }
             devices_of_last = expected.saturating_add(devices_of_last);
             if let Some(last) = passes.last_mut() {
+                last.before.push(rows.cloned());
                 last.mappings.push(mapping);
-                last.devices.push(devices.unwrap_or(0));
             }
         }
         let is_wasteful = habit == OrganizationListHabit::Ignored && passes.len() > 1;
@@ -471,9 +471,9 @@ impl Integration {
         let settings = store.connection_settings(msp, credential.id).await?;
         let settings = settings.unwrap_or_default();
         let applied = self.inner.policy.apply(&settings.settings)?;
-        let organizations = pass.mappings.iter().zip(&pass.devices);
+        let organizations = pass.mappings.iter().zip(pass.before);
         let organizations: Vec<_> = organizations
-            .map(|(mapping, devices)| (mapping.external_org_id, *devices))
+            .map(|(mapping, before)| (mapping.external_org_id, before))
             .collect();
         let checkpoint = StillConnected {
             integration: self,
@@ -594,10 +594,11 @@ impl Integration {
             event,
             ..
         } = run;
-        let devices = listed
-            .as_ref()
-            .ok()
-            .map(|listed| listed.list.devices.len() as u64);
+        let list = listed.as_ref().ok().map(|listed| &listed.list);
+        let (listed, reading) = match self.reading_of(msp, credential.id, mapping.id, list).await {
+            Ok(reading) => (listed, reading),
+            Err(error) => (Err(error), None),
+        };
         let requests = listed.as_ref().map_or(0, |listed| listed.list.requests);
         let synced = match listed {
             Ok(listed) => {
@@ -634,14 +635,52 @@ impl Integration {
             finished_at,
             outcome,
             requests,
-            reading: devices.map(|devices| {
-                let rows = BTreeMap::from([(Report::Devices, devices)]);
-                RunReading::of_customer(SweepStrategy::PerCustomer, rows)
-            }),
+            reading,
         });
         self.release(msp, held, record.into_iter().collect())
             .await?;
         synced
+    }
+
+    /// How many rows a list was made of. A list that failed or is not whole says nothing of what it lacks: what is known of that stays.
+    async fn reading_of(
+        &self,
+        msp: MspOrgId,
+        credential: CredentialId,
+        mapping: MappingId,
+        list: Option<&DeviceList>,
+    ) -> Result<Option<RunReading>> {
+        let mut rows = BTreeMap::new();
+        if let Some(list) = list.filter(|list| !list.truncated && list.malformed_rows == 0) {
+            rows.insert(Report::Devices, list.devices.len() as u64);
+            if !list.entra_device_ids_unsure {
+                let devices = list.devices.iter();
+                let ids = devices.filter(|device| device.content.entra_device_id.is_some());
+                let ids = ids.count() as u64;
+                if ids > 0 {
+                    rows.insert(Report::CustomFields, ids);
+                }
+                return Ok(Some(RunReading::of_customer(
+                    SweepStrategy::PerCustomer,
+                    rows,
+                )));
+            }
+        }
+        let subjects = RunSubjects::of(RunKind::AssetSync, credential, [mapping]);
+        let runs = self.views().runs_of(msp, subjects).await?;
+        let subject = run_of(credential, mapping);
+        let before = runs.into_iter().find(|run| run.subject == subject);
+        let before = before.and_then(|run| run.reading);
+        if before.is_none() && rows.is_empty() {
+            return Ok(None);
+        }
+        for (report, number) in before.into_iter().flat_map(|reading| reading.rows) {
+            rows.entry(report).or_insert(number);
+        }
+        Ok(Some(RunReading::of_customer(
+            SweepStrategy::PerCustomer,
+            rows,
+        )))
     }
 
     /// The devices of one organization, by the settings that the connection has now.
@@ -802,8 +841,8 @@ struct RegionRun<'a> {
 #[derive(Default)]
 struct SyncPass {
     mappings: Vec<Mapping>,
-    /// How many devices each had when it was synced last.
-    devices: Vec<u64>,
+    /// The rows that the last sync of each read, by report.
+    before: Vec<Option<BTreeMap<Report, u64>>>,
     habits: BTreeMap<Report, OrganizationListHabit>,
 }
 

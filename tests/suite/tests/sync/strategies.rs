@@ -13,9 +13,9 @@ use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, Promote, TestSavedConnection,
     host::{ManualClock, Policy, StoreClock},
     model::{
-        Actor, AuditDetails, ComplianceOrgId, CredentialId, EventId, Mapping, MspOrgId,
-        OrganizationListHabit, RegionKey, Report, RunKind, RunRecord, StrategyChoice,
-        StrategyReason, SweepStrategy,
+        Actor, AuditDetails, ComplianceOrgId, CredentialId, CustomFieldName, CustomFieldSource,
+        CustomFields, EventId, Mapping, MspOrgId, OrganizationListHabit, Question, RegionKey,
+        Report, RunKind, RunRecord, StrategyChoice, StrategyReason, SweepStrategy,
     },
     ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy},
@@ -49,15 +49,28 @@ fn customer(organization: i64) -> ComplianceOrgId {
 
 impl Scene {
     async fn new(tenant: Tenant, choice: StrategyChoice) -> Self {
-        Self::with(tenant, choice, RateLimit::unlimited()).await
+        let policy = Policy::default().sweep_strategy(choice);
+        Self::with(tenant, policy, RateLimit::unlimited()).await
+    }
+
+    /// With custom fields for encryption and for the Entra device id.
+    async fn with_fields(tenant: Tenant, choice: StrategyChoice) -> Self {
+        let source = CustomFieldSource::new("diskEncryption", ["yes"], ["no"]);
+        let fields = CustomFields::default().answer(Question::DiskEncrypted, source.unwrap());
+        let policy = Policy::default()
+            .sweep_strategy(choice)
+            .custom_fields(fields)
+            .entra_device_id_field(CustomFieldName::new("entraDeviceId").unwrap());
+        Self::with(tenant, policy, RateLimit::unlimited()).await
     }
 
     /// Under the vendor's limits, by the time of the test.
     async fn limited(tenant: Tenant, choice: StrategyChoice) -> Self {
-        Self::with(tenant, choice, RateLimit::default()).await
+        let policy = Policy::default().sweep_strategy(choice);
+        Self::with(tenant, policy, RateLimit::default()).await
     }
 
-    async fn with(tenant: Tenant, choice: StrategyChoice, limit: RateLimit) -> Self {
+    async fn with(tenant: Tenant, policy: Policy, limit: RateLimit) -> Self {
         let is_limited = !limit.is_unlimited();
         let (id, secret) = (
             tenant.client_id().to_owned(),
@@ -78,9 +91,7 @@ impl Scene {
             .rate_limit(limit)
             .retry(retry)
             .transport(Arc::new(InProcess(front.clone())));
-        let policy = Policy::default()
-            .allow_hosts(|_| true)
-            .sweep_strategy(choice);
+        let policy = policy.allow_hosts(|_| true);
         let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(ninjaone))
             .clock(Arc::new(clock.clone()))
             .policy(policy)
@@ -260,10 +271,19 @@ async fn compare_from(
         StrategyChoice::Group,
         StrategyChoice::WholeTenant,
     ] {
-        let scene = Scene::new(build(), choice).await;
+        let scene = Scene::with_fields(build(), choice).await;
         for tick in 0..begin + 2 {
             if tick == begin {
                 scene.front.tenant().faults(faults());
+            }
+            if choice == StrategyChoice::WholeTenant {
+                let planned = scene.planned().await;
+                let strategies = planned.iter().map(|event| match event {
+                    Event::SweepGroup(group) => group.strategy,
+                    _ => SweepStrategy::PerCustomer,
+                });
+                let strategies: Vec<_> = strategies.collect();
+                assert_eq!(strategies, [SweepStrategy::WholeTenant], "{what}");
             }
             scene.sync().await;
             scene.sweep().await;
@@ -354,6 +374,7 @@ fn wrong_lists() -> Vec<(&'static str, Vec<FaultRule>)> {
         "/v2/queries/os-patch-installs",
         "/v2/queries/software-patches",
         "/v2/queries/software-patch-installs",
+        "/v2/queries/custom-fields",
         "/v2/activities",
         "/v2/*",
     ] {
@@ -367,7 +388,12 @@ fn wrong_lists() -> Vec<(&'static str, Vec<FaultRule>)> {
             status: 414,
         },
     ];
-    for path in ["/v2/devices-detailed", "/v2/queries/os-patches", "/v2/*"] {
+    for path in [
+        "/v2/devices-detailed",
+        "/v2/queries/os-patches",
+        "/v2/queries/custom-fields",
+        "/v2/*",
+    ] {
         all.extend(others.clone().map(|fault| (path, vec![fault.on(path)])));
         all.push((path, vec![Fault::Halved(Half::Devices).on(path)]));
     }
@@ -679,6 +705,30 @@ async fn many_customers_cost_few_requests_and_the_audit_trail_says_so() {
     let again = scene.integration.handle(&planned[0], 2).await;
     assert_eq!(again.outcome, EventOutcome::DoneBefore);
     assert_eq!(scene.requests(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_comes_during_the_pass_is_judged() {
+    let build = || {
+        let mut tenant = tenant(6, 8, 6).build();
+        let device = some_device(&tenant);
+        tenant.move_device(device, 9_999_999);
+        tenant
+    };
+    for strategy in [StrategyChoice::Group, StrategyChoice::WholeTenant] {
+        let to = tenant(6, 8, 6).build().organizations()[4]["id"].as_i64();
+        let (device, to) = (some_device(&tenant(6, 8, 6).build()), to.unwrap());
+        let scene = Scene::new(build(), strategy).await;
+        let comes = Fault::DeviceMoves {
+            device,
+            organization: to,
+        };
+        scene.front.tenant().fault(comes.starting_at(4).once());
+        scene.sweep().await;
+        let alone = Scene::new(tenant(6, 8, 6).build(), StrategyChoice::PerCustomer).await;
+        alone.sweep().await;
+        assert_eq!(scene.remembered().await, alone.remembered().await);
+    }
 }
 
 /// A device of an organization in the middle moves to this one as the request of this number comes, while the server does this: both
