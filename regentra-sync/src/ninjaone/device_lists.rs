@@ -138,7 +138,7 @@ pub(super) async fn read_entra_device_ids(
             };
             read.unsure |= row.unreadable.contains("fields");
             let value = row.fields.as_ref().and_then(|fields| fields.get(field));
-            let text = value.and_then(asset::said);
+            let text = value.and_then(asset::custom_field_text);
             if let Some(text) = text.filter(|text| asset::is_an_id(text)) {
                 read.ids.push((id, text.to_owned()));
             }

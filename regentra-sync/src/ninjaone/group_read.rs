@@ -30,7 +30,7 @@ use super::{
     },
     reading,
     reports::{
-        Asked, Called, OfOne, Rows, call_roll, detailed_devices, read_report, read_reports,
+        Called, OfOne, ReportRead, Rows, call_roll, detailed_devices, read_report, read_reports,
         reports_besides_devices,
     },
 };
@@ -640,7 +640,7 @@ impl OneReport<'_, '_> {
             evaluation,
             requests: 0,
         };
-        let end = read_report(client, Asked::of(&request, report, filter), &mut rows).await;
+        let end = read_report(client, ReportRead::of(&request, report, filter), &mut rows).await;
         let requests = rows.requests;
         let failed = end.as_ref().err().map(ninjaone_client::Error::kind);
         evaluation.end(report, end);
@@ -676,7 +676,12 @@ impl OneReport<'_, '_> {
             pages: 0,
             requests: 0,
         };
-        let end = read_report(client, Asked::of(&request, report, filter), &mut router).await;
+        let end = read_report(
+            client,
+            ReportRead::of(&request, report, filter),
+            &mut router,
+        )
+        .await;
         let Router {
             own,
             lost,

@@ -74,7 +74,7 @@ pub async fn read_reports(
             evaluation: &mut evaluation,
             requests: 0,
         };
-        let asked = Asked::of(&request, report, filter.clone());
+        let asked = ReportRead::of(&request, report, filter.clone());
         let end = read_report(client, asked, &mut rows).await;
         evaluation.end(report, end);
     }
@@ -155,15 +155,15 @@ impl Rows for OfOne<'_, '_> {
     }
 }
 
-/// A report, and of which devices.
-pub(super) struct Asked<'a> {
+/// One report to read: of which devices, and the time and custom fields that its rows are read with.
+pub(super) struct ReportRead<'a> {
     report: Report,
     filter: DeviceFilter,
     now: OffsetDateTime,
     custom_fields: &'a CustomFields,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> ReportRead<'a> {
     pub(super) const fn of(
         request: &AssessmentRequest<'a>,
         report: Report,
@@ -181,10 +181,10 @@ impl<'a> Asked<'a> {
 /// Reads a report to its end, a page at a time. The device list is none.
 pub(super) async fn read_report(
     client: &Client,
-    asked: Asked<'_>,
+    asked: ReportRead<'_>,
     rows: &mut dyn Rows,
 ) -> Result<Option<Completeness>, Error> {
-    let Asked {
+    let ReportRead {
         report,
         filter,
         now,

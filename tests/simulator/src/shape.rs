@@ -145,7 +145,7 @@ impl Shape {
 /// A Windows computer that is approved.
 struct Computer {
     id: i64,
-    /// The how manieth of the computers of its organization.
+    /// Its index among the computers of its organization.
     place: usize,
     is_workstation: bool,
     /// When it last reported: all its rows are as old as its last contact.

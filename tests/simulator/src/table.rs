@@ -201,7 +201,7 @@ pub(crate) struct Device {
     pub(crate) status: String,
     pub(crate) offline: Option<bool>,
     pub(crate) created: Option<f64>,
-    /// The how manieth of its organization, from 0.
+    /// Its index in its organization, from 0.
     pub(crate) place: u32,
 }
 

@@ -262,7 +262,7 @@ pub(crate) async fn begin_plan(pool: &PgPool, kind: PlanKind) -> Result<()> {
 
 /// A job that this process holds.
 #[derive(Clone, Debug)]
-pub(crate) struct Held {
+pub(crate) struct LeasedJob {
     id: i64,
     worker: String,
 }
@@ -285,7 +285,7 @@ pub(crate) struct Next {
     pub(crate) job: Option<Job>,
 }
 
-impl Held {
+impl LeasedJob {
     pub(crate) fn of(context: &WorkerContext) -> Self {
         Self {
             id: *context.job().id(),

@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 use crate::{
     cron,
     error::Result,
-    jobs::{self, Ended, Held, Job, Next, Plan, TASK_EVENT, TASK_PLAN, TASK_REQUESTED, Work},
+    jobs::{self, Ended, Job, LeasedJob, Next, Plan, TASK_EVENT, TASK_PLAN, TASK_REQUESTED, Work},
 };
 
 /// How long what could not be planned waits, times the failures so far.
@@ -92,7 +92,7 @@ impl Shared {
     }
 
     /// Ends a job, however long the database does not answer. A worker that is asked to stop meanwhile gives the job back.
-    async fn end(&self, held: &Held, next: Result<Next>) -> Result<(), Refused> {
+    async fn end(&self, held: &LeasedJob, next: Result<Next>) -> Result<(), Refused> {
         let next = next.map_err(|error| Refused(error.to_string()))?;
         loop {
             match held.end(&self.pool, &next).await {
@@ -152,7 +152,7 @@ macro_rules! task {
             const IDENTIFIER: &'static str = $identifier;
 
             async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
-                let held = Held::of(&context);
+                let held = LeasedJob::of(&context);
                 let Some(shared) = context.get_ext::<Shared>() else {
                     return Err(Refused("this worker has no integration".to_owned()));
                 };
@@ -189,7 +189,7 @@ fn work(payload: Value) -> Result<Work, Refused> {
     })
 }
 
-async fn handle(shared: &Shared, held: &Held, payload: Value) -> Result<(), Refused> {
+async fn handle(shared: &Shared, held: &LeasedJob, payload: Value) -> Result<(), Refused> {
     let Work { event, attempt, .. } = work(payload)?;
     let integration = &shared.integration;
     let is_requested = matches!(event, Event::RequestedSync(_));
@@ -239,7 +239,7 @@ fn again(event: &Event, attempt: u32, at: OffsetDateTime) -> Result<Next> {
     })
 }
 
-async fn plan(shared: &Shared, held: &Held, payload: Value) -> Result<(), Refused> {
+async fn plan(shared: &Shared, held: &LeasedJob, payload: Value) -> Result<(), Refused> {
     let plan: Plan = serde_json::from_value(payload).map_err(|_| {
         Refused(
             "this is no plan that this release can read: it is kept, and nothing was done"

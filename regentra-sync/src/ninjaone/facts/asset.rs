@@ -97,10 +97,10 @@ fn content(device: &Device) -> AssetContent {
 }
 
 /// The text of a custom field; some answers wrap it.
-pub(crate) fn said(value: &Value) -> Option<&str> {
+pub(crate) fn custom_field_text(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => Some(text.trim()).filter(|text| !text.is_empty()),
-        Value::Object(wrapped) => said(wrapped.get("value")?),
+        Value::Object(wrapped) => custom_field_text(wrapped.get("value")?),
         _ => None,
     }
 }
@@ -229,7 +229,7 @@ mod tests {
             (json!(" "), None),
             (json!(7), None),
         ] {
-            assert_eq!(said(&value), text, "{value}");
+            assert_eq!(custom_field_text(&value), text, "{value}");
         }
     }
 }

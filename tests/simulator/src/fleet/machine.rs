@@ -9,7 +9,7 @@ pub(super) struct Machine {
     pub(super) id: i64,
     pub(super) organization: i64,
     pub(super) location: i64,
-    /// The how manieth of its organization, from 0. Verdicts are decided by place, never by dice.
+    /// Its index in its organization, from 0. Verdicts are decided by place, never by dice.
     pub(super) place: usize,
     pub(super) character: Character,
     pub(super) class: &'static str,

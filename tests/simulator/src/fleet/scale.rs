@@ -106,7 +106,7 @@ impl Scale {
         u32::try_from(above.saturating_sub(1) / u64::from(self.devices().max(1))).unwrap_or(0)
     }
 
-    /// The how manieth of the organization it was made in.
+    /// The index of a device in the organization it was made in.
     fn place(&self, device: u32) -> u32 {
         device - self.begin(self.organization(device))
     }
@@ -261,7 +261,7 @@ impl Scale {
         }
     }
 
-    /// The device of a report's row, and the how manieth of its rows it is.
+    /// The device of a row of a report, and the index of the row among the rows of that device.
     fn of_row(report: Report, row: u32) -> (u32, u32) {
         match report {
             Report::OsPatches => (row / 18, row % 18),
@@ -292,7 +292,7 @@ impl Scale {
         Self::backups_before(self.devices())
     }
 
-    /// The device that is the how manieth to be backed up.
+    /// The device of a backup, by the index of the backup.
     fn backed_up(backup: u32) -> u32 {
         let place = BACKED_UP.get(index(backup % 3)).copied().unwrap_or(0);
         20 * (backup / 3) + place
