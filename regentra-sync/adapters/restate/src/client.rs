@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use regentra_sync::{Integration, RequestSync, model::MspOrgId, schedule::Event};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ const OLDEST: (u64, u64, u64) = (1, 7, 12);
 
 /// How long the server may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Events that are sent side by side.
+const AT_ONCE: usize = 16;
 
 /// The addresses of a Restate server. Clones share their connections.
 #[derive(Clone)]
@@ -107,13 +111,14 @@ impl Server {
     /// # Errors
     /// [`ErrorKind::Unavailable`], [`ErrorKind::NotRegistered`], [`ErrorKind::Failed`].
     pub async fn enqueue(&self, events: &[Event]) -> Result<()> {
-        for event in events {
+        let sends = events.iter().map(|event| async {
             let work = Work::first(event.clone());
             let key = work.event.key().to_string();
             let once = work.idempotency_key();
-            self.send((KEYS, &key, HANDLE), &work, Some(&once)).await?;
-        }
-        Ok(())
+            self.send((KEYS, &key, HANDLE), &work, Some(&once)).await
+        });
+        let sends = stream::iter(sends).buffer_unordered(AT_ONCE);
+        sends.try_collect().await
     }
 
     /// Requests an asset sync of one mapped organization, which begins at once. This needs no worker in this process.

@@ -27,7 +27,7 @@ use url::Url;
 use crate::{
     queue::others_like,
     site::{Place, Site, msp},
-    stories::{Stage, Told},
+    stories::{Stage, Told, long},
     worker::{Engine, Worker},
 };
 
@@ -186,10 +186,7 @@ async fn balancer(workers: Vec<SocketAddr>) -> Url {
 }
 
 /// In the other process.
-pub(crate) async fn work(
-    integration: Integration,
-    stopped: impl Future<Output = ()> + Send,
-) {
+pub(crate) async fn work(integration: Integration, stopped: impl Future<Output = ()> + Send) {
     let orders: Orders = serde_json::from_str(&env::var(ORDERS).unwrap()).unwrap();
     let server = Server::new(&orders.ingress, &orders.admin).unwrap();
     let worker = Restate::builder(integration, server)
@@ -290,27 +287,28 @@ async fn by_restate_a_requested_sync_begins_within_two_seconds_and_what_cannot_b
         ("RegentraTicks", "canary", "page", "{}"),
     ] {
         let url = format!("http://{ingress}/{object}/{key}/{handler}/send");
-        let answer = http.post(url).body(body).send().await.unwrap();
+        let request = http.post(url).header("content-type", "application/json");
+        let answer = request.body(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
     }
 
-    // A long line, and then a person.
-    let line = others_like(&events[0], 1_000);
-    let (idle, line) = (server.server(), Arc::new(line));
-    for part in line.chunks(100) {
-        idle.enqueue(part).await.unwrap();
-    }
+    // A long line while nothing goes on, and then a person.
+    let line = if long().is_some() { 5_000 } else { 400 };
+    let idle = server.server();
+    workers.iter().for_each(Worker::freeze);
+    idle.enqueue(&others_like(&events[0], line)).await.unwrap();
     let request = RequestSync {
         mapping: site.mappings[0].0,
         actor: Actor::Schedule,
         event: EventId::of_request("engines", "restate"),
     };
-    let asked = Instant::now();
     let requested = idle
         .request_sync(&integration, msp(), request)
         .await
         .unwrap();
     let held = idle.status().await.unwrap();
+    workers.iter().for_each(Worker::wake);
+    let asked = Instant::now();
     let started = format!("started {} 1", Event::id(&requested));
     let begun = loop {
         let lines = workers.iter().flat_map(Worker::lines);
@@ -320,10 +318,16 @@ async fn by_restate_a_requested_sync_begins_within_two_seconds_and_what_cannot_b
         assert!(asked.elapsed() < PATIENCE, "it never began");
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
-    println!("Restate: a request began within {begun:?}, behind {held:?}");
+    println!(
+        "Restate: a request began within {begun:?}, in a line of {}",
+        held.queued + held.waiting + held.running
+    );
     assert!(begun < Duration::from_secs(2), "{begun:?}");
     let others = held.queued + held.waiting + held.running;
-    assert!(others > 100, "the line was no line: {held:?}");
+    assert!(others > line as u64, "the line was no line: {held:?}");
+    let still = idle.status().await.unwrap();
+    let still = still.queued + still.waiting + still.running;
+    assert!(still > line as u64 / 4, "{still} are left");
 
     let status = server.is_quiet().await;
     let errors: Vec<_> = status.failures.iter().map(|one| &one.error).collect();

@@ -182,7 +182,7 @@ async fn sixty_sweeps_with_a_worker_killed_end_as_if_nothing_had_happened() {
 }
 
 /// How many sweeps the long stories have, which run where they are asked for.
-fn long() -> Option<usize> {
+pub(crate) fn long() -> Option<usize> {
     let sweeps = env::var("REGENTRA_TEST_ENGINES").ok()?;
     Some(
         sweeps
