@@ -65,7 +65,7 @@ impl Server {
         let answer = self
             .ask(self.http.get(at(&self.admin, &["version"])?))
             .await?;
-        let version: Version = read(accepted(answer).await?).await?;
+        let version: Version = read(accepted(answer)?).await?;
         let mut numbers = version
             .version
             .split(['.', '-', '+'])
@@ -156,7 +156,7 @@ impl Server {
         if let Some(key) = idempotency_key {
             request = request.header("idempotency-key", key);
         }
-        accepted(self.ask(request).await?).await.map(drop)
+        accepted(self.ask(request).await?).map(drop)
     }
 
     /// The rows of a query of the admin API.
@@ -169,7 +169,7 @@ impl Server {
         let request = request
             .header("accept", "application/json")
             .json(&json!({"query": sql}));
-        let rows: Rows = read(accepted(self.ask(request).await?).await?).await?;
+        let rows: Rows = read(accepted(self.ask(request).await?)?).await?;
         Ok(rows.rows)
     }
 
@@ -199,7 +199,7 @@ fn at(base: &Url, segments: &[&str]) -> Result<Url> {
 }
 
 /// The answer, if the server accepted the request. Its own text may quote an event and is not kept.
-async fn accepted(answer: Response) -> Result<Response> {
+fn accepted(answer: Response) -> Result<Response> {
     match answer.status() {
         status if status.is_success() => Ok(answer),
         StatusCode::NOT_FOUND => Err(Error::new(

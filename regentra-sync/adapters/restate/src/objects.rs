@@ -245,9 +245,8 @@ impl Shared {
             let done = planned - events.len();
             Ok::<_, regentra_sync::Error>((events, done, page.next))
         };
-        let page = match AssertUnwindSafe(page).catch_unwind().await {
-            Ok(page) => page,
-            Err(_) => return Planned::Panicked,
+        let Ok(page) = AssertUnwindSafe(page).catch_unwind().await else {
+            return Planned::Panicked;
         };
         match page {
             Ok((events, done, next)) => {
