@@ -18,4 +18,6 @@ pub(crate) mod engine;
 pub mod host;
 pub mod keys;
 pub mod portal;
+#[cfg(feature = "restate")]
+pub(crate) mod restate;
 pub mod signing;

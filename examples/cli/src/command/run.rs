@@ -43,6 +43,10 @@ enum Engine {
     /// Every process that is started so, together, by the engine in the PostgreSQL database that `REGENTRA_ENGINE_DB` names.
     #[cfg(feature = "graphile-worker")]
     GraphileWorker,
+    /// Every process that is started so, together, by a Restate server: `REGENTRA_RESTATE_INGRESS` and `REGENTRA_RESTATE_ADMIN` name its
+    /// addresses, loopback's by default.
+    #[cfg(feature = "restate")]
+    Restate,
 }
 
 /// Arguments of `regentra run`.
@@ -93,26 +97,25 @@ pub async fn run(args: RunArgs, host: &HostArgs) -> anyhow::Result<()> {
     let host = host
         .open_with(Arc::<Journal>::clone(&journal), policy)
         .await?;
-    let lines = [
-        (PlanKind::AssetSync, args.sync),
-        (PlanKind::EvidenceSweep, args.sweep),
-    ];
-    let timetable = lines.into_iter().filter_map(|(kind, due)| match due {
-        Due::At(cadence) => Some((kind, cadence)),
-        Due::Never => None,
-    });
-    let timetable: Vec<_> = timetable.collect();
+    let timetable = timetable(&args);
+    if args.once && args.engine != Engine::InProcess {
+        bail!("--once does what is due in this process: leave --engine out");
+    }
     #[cfg(feature = "graphile-worker")]
-    let worker = match args.engine {
-        Engine::InProcess => None,
-        Engine::GraphileWorker if args.once => {
-            bail!("--once does what is due in this process: leave --engine out")
-        }
-        Engine::GraphileWorker => {
-            let kinds = timetable.iter().map(|(kind, _)| *kind);
-            let (integration, parallel) = (host.integration.clone(), args.parallel);
-            Some(engine::worker(integration, kinds, parallel, args.grace).await?)
-        }
+    let worker = if args.engine == Engine::GraphileWorker {
+        let kinds = timetable.iter().map(|(kind, _)| *kind);
+        let (integration, parallel) = (host.integration.clone(), args.parallel);
+        Some(engine::worker(integration, kinds, parallel, args.grace).await?)
+    } else {
+        None
+    };
+    #[cfg(feature = "restate")]
+    let restate = if args.engine == Engine::Restate {
+        let kinds = timetable.iter().map(|(kind, _)| *kind);
+        let (integration, parallel) = (host.integration.clone(), args.parallel);
+        Some(crate::restate::worker(integration, kinds, parallel, args.grace).await?)
+    } else {
+        None
     };
     let mut scheduler = Scheduler::new(host.integration.clone())
         .timetable(timetable)
@@ -139,20 +142,29 @@ pub async fn run(args: RunArgs, host: &HostArgs) -> anyhow::Result<()> {
         signals.next().await;
     };
     let work = async {
-        match args.engine {
-            Engine::InProcess if args.once => Some(scheduler.run_due(told).await),
-            Engine::InProcess => Some(scheduler.run(told).await),
+        let stopped: anyhow::Result<_> = match args.engine {
+            Engine::InProcess if args.once => Ok(Some(scheduler.run_due(told).await)),
+            Engine::InProcess => Ok(Some(scheduler.run(told).await)),
             #[cfg(feature = "graphile-worker")]
             Engine::GraphileWorker => {
                 if let Some(worker) = worker {
                     worker.run(told).await;
                 }
-                None
+                Ok(None)
             }
-        }
+            #[cfg(feature = "restate")]
+            Engine::Restate => match restate {
+                Some(worker) => {
+                    let ended = worker.run(told).await;
+                    ended.map(|()| None).map_err(Into::into)
+                }
+                None => Ok(None),
+            },
+        };
+        stopped
     };
     let stopped = tokio::select! {
-        stopped = work => stopped,
+        stopped = work => stopped?,
         () = watch => bail!("stopped at once; what was not done is done by the next start"),
     };
     let Some(stopped) = stopped else {
@@ -166,6 +178,19 @@ pub async fn run(args: RunArgs, host: &HostArgs) -> anyhow::Result<()> {
         bail!("{events} could not be done; `regentra status` says why");
     }
     Ok(())
+}
+
+/// The kinds of work that are due at all.
+fn timetable(args: &RunArgs) -> Vec<(PlanKind, Cadence)> {
+    let lines = [
+        (PlanKind::AssetSync, args.sync),
+        (PlanKind::EvidenceSweep, args.sweep),
+    ];
+    let due = lines.into_iter().filter_map(|(kind, due)| match due {
+        Due::At(cadence) => Some((kind, cadence)),
+        Due::Never => None,
+    });
+    due.collect()
 }
 
 /// Reads `4h+15m`, `10h`, `90s` or `never`.

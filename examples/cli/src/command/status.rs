@@ -31,6 +31,8 @@ pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
     } = host.integration.card(host.msp).await?;
     #[cfg(feature = "graphile-worker")]
     let engine = crate::engine::status().await?;
+    #[cfg(feature = "restate")]
+    let restate = crate::restate::status().await?;
     if host.json {
         let rows: Vec<_> = connections.iter().map(|of| row(of, &found)).collect();
         #[cfg(feature = "graphile-worker")]
@@ -39,11 +41,21 @@ pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
                 "connections": rows, "engine": crate::engine::row(engine),
             }));
         }
+        #[cfg(feature = "restate")]
+        if let Some(restate) = &restate {
+            return output::json(&json!({
+                "connections": rows, "engine": crate::restate::row(restate),
+            }));
+        }
         return output::json(&rows);
     }
     #[cfg(feature = "graphile-worker")]
     if let Some(engine) = &engine {
         output::print(&crate::engine::said(engine, host.now()))?;
+    }
+    #[cfg(feature = "restate")]
+    if let Some(restate) = &restate {
+        output::print(&crate::restate::said(restate, host.now()))?;
     }
     if connections.is_empty() {
         return output::line("Nothing was ever connected.\n\nNext: `regentra connect`");

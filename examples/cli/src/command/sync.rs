@@ -28,8 +28,8 @@ pub struct SyncArgs {
     #[arg(long, conflicts_with = "company")]
     organization: Option<String>,
 
-    /// Queues it for the processes of `regentra run --engine graphile-worker`, ahead of their schedule, instead of doing it here.
-    #[cfg(feature = "graphile-worker")]
+    /// Queues it for the processes of `regentra run --engine …`, ahead of their schedule, instead of doing it here.
+    #[cfg(any(feature = "graphile-worker", feature = "restate"))]
     #[arg(long, requires = "organization")]
     queue: bool,
 
@@ -47,7 +47,7 @@ pub async fn run(args: SyncArgs, host: &HostArgs) -> anyhow::Result<()> {
     let portal = Portal::read(&host).await?;
     if let Some(wanted) = &args.organization {
         let mapping = portal.organization(wanted, args.region.as_ref())?;
-        #[cfg(feature = "graphile-worker")]
+        #[cfg(any(feature = "graphile-worker", feature = "restate"))]
         if args.queue {
             return queue(&host, mapping).await;
         }
@@ -151,17 +151,14 @@ async fn one(host: &Host, mapping: &Mapping) -> anyhow::Result<()> {
 }
 
 /// Has the engine's processes sync one organization.
-#[cfg(feature = "graphile-worker")]
+#[cfg(any(feature = "graphile-worker", feature = "restate"))]
 async fn queue(host: &Host, mapping: &Mapping) -> anyhow::Result<()> {
     let request = RequestSync {
         mapping: mapping.id,
         actor: host.actor(),
         event: host.request(),
     };
-    let engine = crate::engine::connect()?;
-    let queued =
-        regentra_sync_graphile_worker::request_sync(&host.integration, &engine, host.msp, request);
-    let event = queued.await?;
+    let event = send(host, request).await?;
     if host.json {
         return output::json(&json!({
             "mapping": mapping.id, "external_org_id": mapping.external_org_id, "event": event.id(), "outcome": "queued",
@@ -171,6 +168,25 @@ async fn queue(host: &Host, mapping: &Mapping) -> anyhow::Result<()> {
         "{} is queued\n\nNext: `regentra status`",
         label(mapping)
     ))
+}
+
+/// Hands it to the engine; a program with both takes Restate only where no database of the other is named.
+#[cfg(any(feature = "graphile-worker", feature = "restate"))]
+async fn send(host: &Host, request: RequestSync) -> anyhow::Result<regentra_sync::schedule::Event> {
+    let (integration, msp) = (&host.integration, host.msp);
+    #[cfg(feature = "graphile-worker")]
+    if cfg!(not(feature = "restate")) || std::env::var_os("REGENTRA_ENGINE_DB").is_some() {
+        let engine = crate::engine::connect()?;
+        let sent = regentra_sync_graphile_worker::request_sync(integration, &engine, msp, request);
+        return Ok(sent.await?);
+    }
+    #[cfg(feature = "restate")]
+    {
+        let server = crate::restate::server()?;
+        Ok(server.request_sync(integration, msp, request).await?)
+    }
+    #[cfg(not(feature = "restate"))]
+    bail!("this program has no engine")
 }
 
 const fn error_of(outcome: EventOutcome) -> Option<ErrorKind> {

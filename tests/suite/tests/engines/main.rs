@@ -16,6 +16,8 @@
 mod end_state;
 mod queue;
 mod refusals;
+#[cfg(feature = "restate")]
+mod restate;
 mod site;
 mod stories;
 mod worker;

@@ -26,6 +26,8 @@ const CHILD: &str = "REGENTRA_TEST_WORKER";
 pub(crate) enum Engine {
     InProcess,
     GraphileWorker,
+    #[cfg(feature = "restate")]
+    Restate,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,6 +92,10 @@ async fn a_worker_process() {
             println!("\nready");
             worker.run(async move { drop(stopped.await) }).await;
         }
+        #[cfg(feature = "restate")]
+        Engine::Restate => {
+            crate::restate::work(integration, async move { drop(stopped.await) }).await;
+        }
     }
     // A thread that reads is not waited for.
     std::process::exit(0);
@@ -107,6 +113,16 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn start(place: &Place, engine: Engine, skew: i64) -> Self {
+        Self::start_with(place, engine, skew, None)
+    }
+
+    /// With orders of the engine's own, by a variable of the environment.
+    pub(crate) fn start_with(
+        place: &Place,
+        engine: Engine,
+        skew: i64,
+        more: Option<(&str, String)>,
+    ) -> Self {
         let orders = Orders {
             place: place.clone(),
             engine,
@@ -115,6 +131,7 @@ impl Worker {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--exact", test_name!(a_worker_process), "--nocapture"])
             .env(CHILD, serde_json::to_string(&orders).unwrap())
+            .envs(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

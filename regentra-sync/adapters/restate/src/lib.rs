@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod error;
+mod objects;
+mod status;
+mod worker;
+
+pub use self::{
+    client::Server,
+    error::{Error, ErrorKind, Result},
+    status::{FailedInvocation, Status},
+    worker::{Builder, Restate},
+};
