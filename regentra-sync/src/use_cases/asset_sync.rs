@@ -224,7 +224,7 @@ impl Integration {
             Ok(_) => RunOutcome::PARTIAL,
             Err(error) => failed(error),
         };
-        let mut record = self.of_region(credential, started_at, outcome);
+        let mut record = self.of_region(msp, credential, started_at, outcome).await?;
         if let Some((requests, reading)) = reading {
             record.requests = requests;
             record.reading = Some(reading);
@@ -267,26 +267,39 @@ impl Integration {
             )
             && let Some(held) = self.lease(msp, LeaseKey::RegionSync(credential)).await?
         {
-            let record = self.of_region(credential, started_at, failed(error));
+            let failed = failed(error);
+            let record = self.of_region(msp, credential, started_at, failed).await?;
             self.release(msp, held, vec![record]).await?;
         }
         synced
     }
 
-    fn of_region(
+    /// The record of a region's sync. What earlier ones have shown of the server is not forgotten by one that read nothing together.
+    async fn of_region(
         &self,
+        msp: MspOrgId,
         credential: CredentialId,
         started_at: OffsetDateTime,
         outcome: RunOutcome,
-    ) -> RunRecord {
-        RunRecord {
-            subject: RunSubject::of_connection(RunKind::AssetSync, credential),
+    ) -> Result<RunRecord> {
+        let (kind, finished_at) = (RunKind::AssetSync, self.now());
+        let subject = RunSubject::of_connection(kind, credential);
+        let subjects = RunSubjects::of(kind, credential, []);
+        let runs = self.views().runs_of(msp, subjects).await?;
+        let known = KnownRuns::of(&runs, credential, kind, finished_at);
+        let before = runs.into_iter().find(|run| run.subject == subject);
+        let reading = before.and_then(|run| run.reading);
+        Ok(RunRecord {
+            subject,
             started_at,
-            finished_at: self.now(),
+            finished_at,
             outcome,
             requests: 0,
-            reading: None,
-        }
+            reading: reading.map(|reading| RunReading {
+                pass: reading.pass.is_some().then_some(known.pass),
+                ..reading
+            }),
+        })
     }
 
     async fn sync_region(

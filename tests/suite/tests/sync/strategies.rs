@@ -668,6 +668,27 @@ async fn a_server_that_leaves_out_organizations_is_found_out_and_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_asset_sync_asks_no_server_again_for_lists_that_it_is_known_to_leave_rows_out_of() {
+    let scene = Scene::new(tenant(6, 12, 6).build(), StrategyChoice::Cheapest).await;
+    scene
+        .front
+        .tenant()
+        .fault(Fault::Halved(Half::Organizations).on("/v2/*"));
+    let mut requests = Vec::new();
+    for _ in 0..4 {
+        scene.front.tenant().clear_requests();
+        scene.sync().await;
+        requests.push(scene.requests());
+        scene.clock.advance(Duration::hours(4));
+    }
+    assert!(requests[0] > requests[1], "{requests:?}");
+    assert!(
+        requests[1..].iter().all(|of| *of == requests[1]),
+        "{requests:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_customers_cost_few_requests_and_the_audit_trail_says_so() {
     let scene = Scene::new(tenant(6, 12, 6).build(), StrategyChoice::Cheapest).await;
     scene.sweep().await;
