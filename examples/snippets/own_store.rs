@@ -24,20 +24,21 @@ use regentra_sync::{
         CompanyId, ComplianceOrgId, Credential, CredentialGuard, CredentialId, EventId,
         EvidenceHead, EvidenceRoot, EvidenceRow, Fence, Fingerprint, Lease, LeaseKey, Mapping,
         MappingGuard, MappingId, MappingState, MspOrgId, NoteReason, OutboxAction, OutboxId,
-        OutboxRow, PendingAuthorization, PortalCompany, RegionKey, RunRecord, RunSubject,
-        SettingsGuard, SignatureRecords, Spend, StateDigest, StoredFrameworks, StoredSettings,
-        Ticket, TicketId, TicketState, TicketTick, Window, WorkerId, chain_start, is_ahead,
+        OutboxRow, PortalCompany, RegionKey, RunRecord, RunSubject, SettingsGuard,
+        SignatureRecords, Spend, StateDigest, StoredAuthorization, StoredFrameworks,
+        StoredSettings, Ticket, TicketId, TicketState, TicketTick, Window, WorkerId, chain_start,
+        is_ahead,
     },
     ninjaone::NinjaOneApi,
     seal::{KeyCheck, KeyId, Keyring, MasterKey},
     store::{
         ActiveCredential, Anchors, AssetCommit, AssetFilter, AssetPage, Assets, AuditPage,
         AuditTrail, Budget, CommitOutcome, CompanyPage, ConnectCommit, Connections, DeliveryCommit,
-        DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, Guard, MappingCommit,
-        MappingCounts, MappingFilter, MappingPage, Mappings, Planner, PromotionCommit, Result,
-        RootCommit, RowsAhead, RunPage, RunSubjects, Runs, SecretsCommit, SettingsCommit, Stamped,
-        StoreError, StoreErrorKind, StoredSignal, SweepCommit, SweepState, TicketCounts,
-        TicketFilter, TicketPage, Tickets, check_begun, check_not_ahead,
+        DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, MappingCommit,
+        MappingCounts, MappingFilter, MappingPage, Mappings, Planner, Precondition,
+        PromotionCommit, Result, RootCommit, RowsAhead, RunPage, RunSubjects, Runs, SecretsCommit,
+        SettingsCommit, Stamped, StoreError, StoreErrorKind, StoredSignal, SweepCommit, SweepState,
+        TicketCounts, TicketFilter, TicketPage, Tickets, check_begun, check_not_ahead,
         effects::{self, EndedMappings},
     },
 };
@@ -63,7 +64,7 @@ struct State {
     key_check: Option<KeyCheck>,
     credentials: Table<CredentialId, Credential>,
     settings: Table<CredentialId, StoredSettings>,
-    authorizations: Table<StateDigest, PendingAuthorization>,
+    authorizations: Table<StateDigest, StoredAuthorization>,
     mappings: Table<MappingId, Mapping>,
     companies: Table<CompanyId, PortalCompany>,
     frameworks: Table<CompanyId, StoredFrameworks>,
@@ -104,7 +105,7 @@ impl TakenLease {
 }
 
 /// A guard holds, or this one does not.
-type Held<T = ()> = std::result::Result<T, Guard>;
+type Checked<T = ()> = std::result::Result<T, Precondition>;
 
 /// Why a commit writes nothing.
 enum Stop {
@@ -112,8 +113,8 @@ enum Stop {
     Failed(StoreError),
 }
 
-impl From<Guard> for Stop {
-    fn from(guard: Guard) -> Self {
+impl From<Precondition> for Stop {
+    fn from(guard: Precondition) -> Self {
         Self::With(CommitOutcome::Superseded(guard))
     }
 }
@@ -170,16 +171,16 @@ fn page<T: Clone>(rows: Vec<T>, limit: u32) -> Vec<T> {
     rows.into_iter().take(limit as usize).collect()
 }
 
-fn holds(condition: bool, guard: Guard) -> Held {
+fn holds(condition: bool, guard: Precondition) -> Checked {
     if condition { Ok(()) } else { Err(guard) }
 }
 
 /// The guards that several commits share, and what several of them write.
 impl State {
-    fn credential_holds(&self, msp: MspOrgId, guard: CredentialGuard) -> Held {
+    fn credential_holds(&self, msp: MspOrgId, guard: CredentialGuard) -> Checked {
         let stored = self.credentials.get(&(msp, guard.credential));
         let is_as_read = stored.is_some_and(|c| c.is_active && c.generation == guard.generation);
-        holds(is_as_read, Guard::Credential)
+        holds(is_as_read, Precondition::Credential)
     }
 
     /// The settings of a credential that exists: the default ones until others are written.
@@ -188,18 +189,18 @@ impl State {
         self.credentials.contains_key(&key).then_some(stored)
     }
 
-    fn settings_hold(&self, msp: MspOrgId, guard: SettingsGuard) -> Held {
+    fn settings_hold(&self, msp: MspOrgId, guard: SettingsGuard) -> Checked {
         let stored = self.settings_of((msp, guard.credential));
         let is_as_read = stored.is_some_and(|stored| stored.version == guard.version);
-        holds(is_as_read, Guard::Settings)
+        holds(is_as_read, Precondition::Settings)
     }
 
     /// The company of a mapping that is mapped and has that version.
-    fn mapping_holds(&self, msp: MspOrgId, guard: MappingGuard) -> Held<CompanyId> {
+    fn mapping_holds(&self, msp: MspOrgId, guard: MappingGuard) -> Checked<CompanyId> {
         let stored = self.mappings.get(&(msp, guard.mapping));
         let as_read = stored.filter(|stored| stored.version == guard.version);
         let company = as_read.and_then(|mapping| mapping.state.company());
-        company.ok_or(Guard::Mapping)
+        company.ok_or(Precondition::Mapping)
     }
 
     fn is_held(&self, msp: MspOrgId, lease: &Lease) -> bool {
@@ -266,12 +267,15 @@ impl Connections for OwnStore {
         self.commit(msp, commit.event, commit, |state, commit| {
             let key = (msp, commit.credential.id);
             let stored = state.credentials.get(&key).map(|stored| stored.generation);
-            holds(stored == commit.expected, Guard::Credential)?;
+            holds(stored == commit.expected, Precondition::Credential)?;
             let fingerprint = &commit.credential.fingerprint;
             let is_elsewhere = state.credentials.iter().any(|(other, stored)| {
                 *other != key && stored.is_active && stored.fingerprint == *fingerprint
             });
-            holds(commit.allow_duplicate || !is_elsewhere, Guard::Fingerprint)?;
+            holds(
+                commit.allow_duplicate || !is_elsewhere,
+                Precondition::Fingerprint,
+            )?;
 
             state.credentials.insert(key, commit.credential);
             state.append_audit(msp, commit.audit);
@@ -284,7 +288,7 @@ impl Connections for OwnStore {
             state.credential_holds(msp, commit.guard)?;
             let stored = state.credentials.get_mut(&(msp, commit.guard.credential));
             let stored = stored.filter(|stored| stored.secrets_version == commit.expected);
-            let stored = stored.ok_or(Guard::Credential)?;
+            let stored = stored.ok_or(Precondition::Credential)?;
 
             stored.secrets = Some(commit.secrets);
             stored.secrets_version = commit.expected.next();
@@ -358,7 +362,7 @@ impl Connections for OwnStore {
     async fn begin_authorization(
         &self,
         msp: MspOrgId,
-        pending: PendingAuthorization,
+        pending: StoredAuthorization,
         now: OffsetDateTime,
     ) -> Result<()> {
         let (mut state, store_time) = (self.state(), self.clock.now());
@@ -374,7 +378,7 @@ impl Connections for OwnStore {
         msp: MspOrgId,
         digest: &StateDigest,
         now: OffsetDateTime,
-    ) -> Result<Option<PendingAuthorization>> {
+    ) -> Result<Option<StoredAuthorization>> {
         let (mut state, store_time) = (self.state(), self.clock.now());
         check_not_ahead(now, store_time)?;
         state.forget_expired_authorizations(msp, now.max(store_time));
@@ -483,16 +487,16 @@ impl Mappings for OwnStore {
         self.commit(msp, commit.event, commit, |state, commit| {
             let stored = state.mappings.get_mut(&(msp, commit.guard.mapping));
             let stored = stored.filter(|stored| stored.version == commit.guard.version);
-            let stored = stored.ok_or(Guard::Mapping)?;
+            let stored = stored.ok_or(Precondition::Mapping)?;
             let was_mapped = stored.state.company().is_some();
             *stored = effects::decided(stored.clone(), commit.state);
             if let Some(company) = commit.company {
                 let before = state.companies.insert((msp, company.id), company);
-                holds(before.is_none(), Guard::Company)?;
+                holds(before.is_none(), Precondition::Company)?;
             }
             if let Some(company) = commit.state.company() {
                 let exists = state.companies.contains_key(&(msp, company));
-                holds(exists, Guard::Company)?;
+                holds(exists, Precondition::Company)?;
             }
             if was_mapped {
                 let (mapping, reason) = (commit.guard.mapping, NoteReason::Unmapped);
@@ -514,10 +518,10 @@ impl Mappings for OwnStore {
             // Of any MSP.
             let mut all = state.companies.values();
             let is_free = all.all(|company| company.converted_to != promoted_to);
-            holds(is_free, Guard::Company)?;
+            holds(is_free, Precondition::Company)?;
             let stored = state.companies.get_mut(&(msp, commit.company));
             let stored = stored.filter(|company| company.converted_to.is_none());
-            let stored = stored.ok_or(Guard::Company)?;
+            let stored = stored.ok_or(Precondition::Company)?;
 
             stored.converted_to = promoted_to;
             state.append_audit(msp, commit.audit);
@@ -542,7 +546,7 @@ impl Mappings for OwnStore {
             let key = (msp, commit.company);
             let stored = state.frameworks_of(key);
             let is_as_read = stored.is_some_and(|stored| stored.version == commit.expected);
-            holds(is_as_read, Guard::Company)?;
+            holds(is_as_read, Precondition::Company)?;
 
             let stored = StoredFrameworks {
                 frameworks: commit.frameworks,
@@ -573,7 +577,10 @@ impl Assets for OwnStore {
             AssetFilter::Devices {
                 credential,
                 devices,
-            } => Ok(asset.credential == Some(*credential) && devices.contains(&asset.external_id)),
+            } => Ok(asset.credential == Some(*credential)
+                && asset
+                    .device()
+                    .is_some_and(|device| devices.contains(&device))),
             _ => Err(StoreError::new(
                 StoreErrorKind::Other,
                 "this store does not know the filter",
@@ -606,7 +613,7 @@ impl Assets for OwnStore {
                 state.mapping_holds(msp, guard)?;
             }
             if let Some(lease) = &commit.lease {
-                holds(state.is_held(msp, lease), Guard::Lease)?;
+                holds(state.is_held(msp, lease), Precondition::Lease)?;
             }
             let mut written = BTreeSet::new();
             let mut replaced = Vec::new();
@@ -615,7 +622,7 @@ impl Assets for OwnStore {
                 written.insert(write.id());
                 let stored = state.assets.insert(key, write.asset.clone());
                 let version = stored.as_ref().map(|stored| stored.version);
-                holds(version == write.expected, Guard::Asset)?;
+                holds(version == write.expected, Precondition::Asset)?;
                 replaced.extend(stored.map(|stored| (write, stored.updated_at)));
             }
             // Whatever is superseded, and has to do with a written row, is superseded by an active asset.
@@ -626,7 +633,7 @@ impl Assets for OwnStore {
                 let found = state.assets.get(&(msp, superseding));
                 let is_active = found.is_some_and(|found| found.status == AssetStatus::Active);
                 let is_written = written.contains(&asset.id) || written.contains(&superseding);
-                holds(is_active || !is_written, Guard::Asset)?;
+                holds(is_active || !is_written, Precondition::Asset)?;
             }
             for (write, stored_at) in replaced {
                 write.check_order(stored_at, self.clock.now())?;
@@ -692,8 +699,8 @@ impl Evidence for OwnStore {
             let company = state.mapping_holds(msp, commit.mapping)?;
             let company = state.companies.get(&(msp, company));
             let promoted_to = company.and_then(|company| company.converted_to);
-            holds(promoted_to == Some(customer), Guard::Mapping)?;
-            holds(state.is_held(msp, &commit.lease), Guard::Lease)?;
+            holds(promoted_to == Some(customer), Precondition::Mapping)?;
+            holds(state.is_held(msp, &commit.lease), Precondition::Lease)?;
             let collected = state.collected(customer, mapping, store_time);
             for row in &commit.evidence {
                 state.append_evidence(msp, customer, commit.scheduled_at, row, store_time)?;
@@ -704,7 +711,7 @@ impl Evidence for OwnStore {
             if let Some(tick) = &commit.tick {
                 let stored = state.ticks.get(&(msp, tick.scheduled_at));
                 let version = stored.map(|stored| stored.version).unwrap_or_default();
-                holds(version == tick.version, Guard::TicketTick)?;
+                holds(version == tick.version, Precondition::TicketTick)?;
             }
             for row in &commit.outbox {
                 state.write_outbox(msp, row)?;
@@ -832,13 +839,13 @@ impl State {
         tick: OffsetDateTime,
         row: &EvidenceRow,
         store_time: OffsetDateTime,
-    ) -> Held {
+    ) -> Checked {
         let (mapping, signal) = (row.mapping, row.signal);
         let chain = self.evidence.entry((customer, mapping, signal));
         let chain = chain.or_default();
         let start = || chain_start(customer, mapping, signal);
         let head = chain.last().map_or_else(start, |last| last.link.head());
-        holds(row.link.continues() == head, Guard::EvidenceChain)?;
+        holds(row.link.continues() == head, Precondition::EvidenceChain)?;
         chain.push(EvidenceRow {
             committed_at: Some(store_time),
             ..row.clone()
@@ -853,22 +860,22 @@ impl State {
         msp: MspOrgId,
         ticket: &Ticket,
         expected: Option<regentra_sync::model::Version>,
-    ) -> Held {
+    ) -> Checked {
         let is_second = of_msp(&self.tickets, msp).any(|other| {
             other.id != ticket.id && other.key == ticket.key && other.state == TicketState::Open
         });
         let before = self.tickets.insert((msp, ticket.id), ticket.clone());
         let version = before.map(|before| before.version);
         let is_free = !is_second || ticket.state != TicketState::Open;
-        holds(version == expected && is_free, Guard::Ticket)
+        holds(version == expected && is_free, Precondition::Ticket)
     }
 
     /// A digest takes the place of the one before, unless that one is delivered; another row that exists stays.
-    fn write_outbox(&mut self, msp: MspOrgId, row: &OutboxRow) -> Held {
+    fn write_outbox(&mut self, msp: MspOrgId, row: &OutboxRow) -> Checked {
         let is_digest = matches!(row.action, OutboxAction::Digest { .. });
         match self.outbox_row(msp, row.id) {
             Some(stored) if is_digest => {
-                holds(stored.delivered_at.is_none(), Guard::TicketTick)?;
+                holds(stored.delivered_at.is_none(), Precondition::TicketTick)?;
                 *stored = row.clone();
             }
             Some(_) => {}
@@ -912,7 +919,10 @@ impl Anchors for OwnStore {
                     heads += 1;
                 }
             }
-            holds(root.number == next && root.heads == heads, Guard::Root)?;
+            holds(
+                root.number == next && root.heads == heads,
+                Precondition::Root,
+            )?;
             state.roots.entry(msp).or_default().push(root);
             Ok(())
         })

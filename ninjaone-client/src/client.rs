@@ -27,7 +27,7 @@ use crate::{
     },
     request::{Endpoint, Paging, Request, is_dots},
     response::{self, Failure, RequestKind},
-    retry::{Decision, Outcome, RetryPolicy},
+    retry::{Outcome, RetryDecision, RetryPolicy},
     retry_after,
     transport::{LARGE, Large},
     vendor_error::VendorError,
@@ -358,10 +358,10 @@ impl Client {
                 self.inner.limiter.pause(wait.min(LONGEST_PAUSE));
             }
             match retry.decide(failure.outcome, attempt, spent, jitter()) {
-                Decision::Stop => {
+                RetryDecision::Stop => {
                     return Err(failure.error.of(call.operation).after_attempts(attempt));
                 }
-                Decision::After(wait) => {
+                RetryDecision::After(wait) => {
                     let reason = if asked_to_wait.is_some_and(|asked| asked >= wait) {
                         WaitReason::RetryAfter
                     } else {

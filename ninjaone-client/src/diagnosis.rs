@@ -1,4 +1,4 @@
-//! Wrong region, or wrong client? NinjaOne gives the same answer to both.
+//! Distinguishes a wrong region from a wrong client. NinjaOne sends the same response for both.
 
 use std::sync::Arc;
 
@@ -11,32 +11,33 @@ use crate::{
     response::RequestKind,
 };
 
-/// What [`Client::diagnose`] found.
+/// The result of [`Client::diagnose`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Diagnosis {
-    /// The client id is known where the client looks for it. If it does not work, it is not for the region.
+pub enum RegionDiagnosis {
+    /// The client's own address knows the client id. If requests fail, the region is not the reason.
     RightHere,
-    /// The client id is known elsewhere: that is the tenant's region.
+    /// Another address knows the client id: it is the tenant's region.
     LivesAt(BaseUrl),
-    /// The client id is known nowhere: it is mistyped, or was deleted.
+    /// No address knows the client id: it is mistyped, or was deleted.
     UnknownEverywhere,
-    /// Known nowhere so far, but these could not be asked.
+    /// No address knows the client id, but these addresses could not be reached.
     Undecided(Vec<BaseUrl>),
 }
 
 impl Client {
-    /// Asks other regions whether they know the client id, to tell a wrong region from a wrong client.
+    /// Checks which region knows the client id, to distinguish a wrong region from a wrong client.
     ///
-    /// Opt-in, because it sends client id and secret to every candidate: hand in regions of NinjaOne
-    /// ([`Region::ALL`](crate::Region::ALL)), nothing a user typed. One token request goes to each, until one knows the id.
+    /// The client never does this by itself, because it sends client id and secret to every candidate. Pass only regions of NinjaOne
+    /// ([`Region::ALL`](crate::Region::ALL)), never an address that a user typed. Each candidate receives one token request, until one
+    /// knows the client id.
     ///
     /// ```no_run
     /// # async fn example(client: ninjaone_client::Client) -> Result<(), ninjaone_client::Error> {
-    /// use ninjaone_client::{Diagnosis, ErrorKind, Region};
+    /// use ninjaone_client::{RegionDiagnosis, ErrorKind, Region};
     /// match client.authenticate().await {
     ///     Err(error) if error.kind() == ErrorKind::WrongRegionOrClient => match client.diagnose(Region::ALL).await? {
-    ///         Diagnosis::LivesAt(base) => println!("your tenant is at {base}"),
+    ///         RegionDiagnosis::LivesAt(base) => println!("your tenant is at {base}"),
     ///         _ => println!("check the client id"),
     ///     },
     ///     other => other?,
@@ -46,11 +47,11 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for credentials of a user, whose authorization names its region by itself.
+    /// [`ErrorKind::Config`] for a user's credentials, because their authorization already determines the region.
     pub async fn diagnose(
         &self,
         candidates: impl IntoIterator<Item = impl Into<BaseUrl>>,
-    ) -> Result<Diagnosis, Error> {
+    ) -> Result<RegionDiagnosis, Error> {
         let Grant::ClientCredentials {
             client_secret,
             scopes,
@@ -80,22 +81,22 @@ impl Client {
                 // A server that refuses the secret or the scope knows the client.
                 Ok(_) | Err(ErrorKind::Unauthenticated | ErrorKind::ScopeNotGranted) => {
                     return Ok(if base == here {
-                        Diagnosis::RightHere
+                        RegionDiagnosis::RightHere
                     } else {
-                        Diagnosis::LivesAt(base)
+                        RegionDiagnosis::LivesAt(base)
                     });
                 }
                 Err(_) => unreached.push(base),
             }
         }
         Ok(if unreached.is_empty() {
-            Diagnosis::UnknownEverywhere
+            RegionDiagnosis::UnknownEverywhere
         } else {
-            Diagnosis::Undecided(unreached)
+            RegionDiagnosis::Undecided(unreached)
         })
     }
 
-    /// The same client at another address, for one token request without retries.
+    /// Returns the same client for another address, for one token request without retries.
     fn at(&self, base: BaseUrl) -> Self {
         let inner = &*self.inner;
         let key = BudgetKey::new(base.limit_host(), inner.credentials.client_id());
@@ -134,7 +135,7 @@ mod tests {
         scripted::{Answer, answer, token},
     };
 
-    /// Knows the client at one host, and cannot be reached at another.
+    /// A transport on which one host knows the client, and another host cannot be reached.
     #[derive(Debug)]
     struct World {
         lives_at: &'static str,
@@ -164,7 +165,7 @@ mod tests {
         lives_at: &'static str,
         secret_is_wrong: bool,
         unreachable: &'static str,
-    ) -> Diagnosis {
+    ) -> RegionDiagnosis {
         Client::builder(
             Region::Eu,
             Credentials::client_credentials("diagnosed", "secret"),
@@ -185,9 +186,9 @@ mod tests {
     async fn a_wrong_region_is_told_from_a_wrong_client() {
         assert_eq!(
             diagnose("eu.ninjarmm.com", true, "").await,
-            Diagnosis::RightHere
+            RegionDiagnosis::RightHere
         );
-        let oceania = Diagnosis::LivesAt(Region::Oc.into());
+        let oceania = RegionDiagnosis::LivesAt(Region::Oc.into());
         assert_eq!(diagnose("oc.ninjarmm.com", false, "").await, oceania);
         assert_eq!(
             diagnose("oc.ninjarmm.com", true, "ca.ninjarmm.com").await,
@@ -195,9 +196,9 @@ mod tests {
         );
         assert_eq!(
             diagnose("nowhere", false, "").await,
-            Diagnosis::UnknownEverywhere
+            RegionDiagnosis::UnknownEverywhere
         );
-        let undecided = Diagnosis::Undecided(vec![Region::Fed.into()]);
+        let undecided = RegionDiagnosis::Undecided(vec![Region::Fed.into()]);
         assert_eq!(
             diagnose("nowhere", false, "fed.ninjarmm.com").await,
             undecided

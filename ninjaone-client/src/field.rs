@@ -1,8 +1,7 @@
-//! How the fields of models are read: at full speed where they are as expected, and one by one where they are not.
+//! Reads the fields of models: directly if they have the expected form, and one by one if not.
 //!
-//! A field of a model reads an `Option`, which every deserializer hands over as nothing or something. The deserializer of
-//! [`crate::repair`] hands it over as a sequence of one attempt instead: if the attempt fails, that field is given up, and no
-//! other.
+//! A field of a model is read as an `Option`, which most deserializers pass as nothing or something. The deserializer of [`crate::repair`]
+//! passes it as a sequence of one attempt instead. If the attempt fails, only that field is dropped.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -11,16 +10,16 @@ use serde_json::{Map, Number, Value};
 
 use crate::{meter, timestamp::PRECISE_NUMBER};
 
-/// The name under which a model asks for its object.
+/// The newtype name by which [`crate::repair`] recognises a model.
 pub(crate) const MODEL: &str = "$ninjaone_client::model";
 
-/// A type that fields of models have. The list of them is closed: the types below, and what [`model!`](crate::models) and its
-/// like declare.
+/// A type that a field of a model may have: the types below, and the types that [`model!`](crate::models) and similar macros declare. No
+/// other type implements it.
 pub(crate) trait Field: Sized {
-    /// Reads a value that is there.
+    /// Reads a value that is present.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 
-    /// A value for tests; `next` makes it differ from others.
+    /// Creates a value for tests. `next` makes each value different.
     #[cfg(test)]
     fn sample(next: &mut i64) -> Self;
 }
@@ -32,7 +31,7 @@ pub(crate) fn field<'de, T: Field, D: Deserializer<'de>>(
     deserializer.deserialize_option(Attempted::<T, true>(PhantomData))
 }
 
-/// Reads an element of a list or a map. None when it was given up.
+/// Reads an element of a list or a map; none if the element was dropped.
 struct Element<T>(PhantomData<T>);
 
 impl<'de, T: Field> DeserializeSeed<'de> for Element<T> {
@@ -68,7 +67,7 @@ impl<'de, T: Field, const NULL_IS_ABSENT: bool> Visitor<'de> for Attempted<T, NU
         T::read(deserializer).map(Some)
     }
 
-    /// The attempt of a repair.
+    /// Reads the attempt that [`crate::repair`] passes.
     fn visit_seq<A: SeqAccess<'de>>(self, mut attempt: A) -> Result<Option<T>, A::Error> {
         Ok(attempt
             .next_element_seed(Content(PhantomData))
@@ -86,7 +85,7 @@ impl<'de, T: Field> DeserializeSeed<'de> for Content<T> {
     }
 }
 
-/// Types that read themselves.
+/// Implements [`Field`] for types that implement `Deserialize`.
 macro_rules! fields {
     ($($type:ty = $sample:expr;)*) => {$(
         impl $crate::field::Field for $type {
@@ -178,7 +177,7 @@ impl Field for Map<String, Value> {
     }
 }
 
-/// The text of an error that nobody sees: who decodes asks the meter.
+/// The text of an error that is never shown, because the decoder checks the meter.
 pub(crate) const TOO_MUCH: &str = "more than is allowed";
 
 struct List<T>(PhantomData<T>);
@@ -219,7 +218,7 @@ impl<'de, T: Field> Visitor<'de> for Entries<T> {
             }
             match map.next_value_seed(Element(PhantomData))? {
                 Some(value) => entries.insert(key, value),
-                // The later of a key twice holds, even if it is no value.
+                // Of a repeated key, the last value is used, even if it is not readable.
                 None => entries.remove(&key),
             };
         }
@@ -227,7 +226,7 @@ impl<'de, T: Field> Visitor<'de> for Entries<T> {
     }
 }
 
-/// A free-form value: whatever `serde_json` reads, within the allowance.
+/// A free-form value: any JSON that `serde_json` reads, within the limit of the meter.
 struct FreeForm;
 
 impl<'de> DeserializeSeed<'de> for FreeForm {
@@ -286,7 +285,7 @@ impl<'de> Visitor<'de> for FreeForm {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
         let mut object = FreeObject.visit_map(map)?;
-        // A number in a program whose `serde_json` keeps numbers as they are written.
+        // If a program enables `arbitrary_precision` of `serde_json`, a number arrives as an object.
         if object.len() == 1
             && let Some(Value::String(text)) = object.get(PRECISE_NUMBER)
             && let Ok(number) = serde_json::from_str::<Number>(text)

@@ -41,7 +41,7 @@ pub use api::{
 };
 pub use builder::ClientBuilder;
 pub use client::Client;
-pub use diagnosis::Diagnosis;
+pub use diagnosis::RegionDiagnosis;
 pub use error::{Error, ErrorKind};
 pub use filter::DeviceFilter;
 pub use id::*;

@@ -1,4 +1,4 @@
-//! Rate limits: exact sliding windows, counted per NinjaOne tenant and shared by all clients of the process.
+//! Rate limits: exact sliding windows. Requests are counted per NinjaOne tenant, over all clients of the process.
 
 mod limiter;
 mod policy;

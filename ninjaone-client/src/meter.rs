@@ -1,13 +1,13 @@
-//! How much memory the decoding of one answer may take.
+//! Limits the memory that the decoding of one response may take.
 //!
-//! Two bytes of JSON can become hundreds of bytes of Rust: `{}` is a whole struct. `serde` hands no context to the types it
-//! reads, so the allowance lies in the thread that decodes, for as long as it decodes.
+//! Two bytes of JSON can become hundreds of bytes of Rust: `{}` is a whole struct. `serde` passes no context to the types it reads, so the
+//! limit is stored in the decoding thread while it decodes.
 
 use std::cell::Cell;
 
 #[derive(Clone, Copy)]
 struct Allowance {
-    /// Bytes left; none while nobody counts.
+    /// Bytes left; none while no meter runs.
     left: Option<usize>,
     exceeded: bool,
 }
@@ -16,13 +16,13 @@ thread_local! {
     static ALLOWANCE: Cell<Allowance> = const { Cell::new(Allowance { left: None, exceeded: false }) };
 }
 
-/// An allowance in force on this thread, until it is dropped.
+/// A limit that applies on this thread until it is dropped.
 pub(crate) struct Meter {
     before: Allowance,
 }
 
 impl Meter {
-    /// Allows so many bytes from now on.
+    /// Allows this many bytes from now on.
     pub(crate) fn start(bytes: usize) -> Self {
         let allowance = Allowance {
             left: Some(bytes),
@@ -33,19 +33,19 @@ impl Meter {
         }
     }
 
-    /// Whether more was asked for than is allowed. Stays true.
+    /// Whether the limit was exceeded. Stays true from then on.
     #[expect(clippy::unused_self, reason = "only a running meter can be asked")]
     pub(crate) fn is_exceeded(&self) -> bool {
         ALLOWANCE.get().exceeded
     }
 
-    /// What is left at this moment.
+    /// The bytes left at this moment.
     #[expect(clippy::unused_self, reason = "only a running meter can be asked")]
     pub(crate) fn left(&self) -> usize {
         ALLOWANCE.get().left.unwrap_or(usize::MAX)
     }
 
-    /// Gives back what was charged since `left` was asked, because it was freed.
+    /// Restores the bytes left to `left`, after what was charged since then has been freed.
     #[expect(clippy::unused_self, reason = "only a running meter can be asked")]
     pub(crate) fn give_back_to(&self, left: usize) {
         let allowance = ALLOWANCE.get();
@@ -62,7 +62,7 @@ impl Drop for Meter {
     }
 }
 
-/// Takes `bytes` from the allowance; false when it has not that much. Without an allowance everything is allowed.
+/// Charges `bytes`. Returns false if fewer are left. Without a meter, everything is allowed.
 pub(crate) fn charge(bytes: usize) -> bool {
     let allowance = ALLOWANCE.get();
     let Some(left) = allowance.left else {
@@ -76,7 +76,7 @@ pub(crate) fn charge(bytes: usize) -> bool {
     rest.is_some()
 }
 
-/// What one more element of a list costs: itself, and a small allocation that it may own.
+/// Charges one more element of a list: its size, and a small allocation that it may own.
 pub(crate) fn charge_element<T>() -> bool {
     charge(size_of::<T>() + 32)
 }

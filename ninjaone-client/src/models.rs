@@ -1,17 +1,17 @@
-//! What NinjaOne answers, as types.
+//! The types of NinjaOne's responses.
 //!
-//! - Every field is optional: the API leaves out what is empty, sends `null` at times, and what one region sends another
-//!   does not. Fields that this version does not know are skipped.
-//! - Times are [`Timestamp`](crate::Timestamp)s, sizes are bytes unless a field says otherwise, ids are newtypes.
-//! - Vocabularies are open: a word that is new keeps its row.
-//! - A field in a form that cannot be read is `None` and named in `unreadable`; its row and the other fields stay.
-//! - `Debug` prints the name of the type and nothing of its content, because almost every model may hold a customer's
-//!   data. Serialise a model to look into it.
-//! - New fields come with minor versions: build a model with `..Default::default()`.
+//! - Every field is optional: the API omits empty fields, sometimes sends `null`, and differs between regions. Fields that this version
+//!   does not know are skipped.
+//! - Times are [`Timestamp`](crate::Timestamp)s, sizes are bytes unless a field says otherwise, and ids are newtypes.
+//! - Vocabularies are open: a row with an unknown word still decodes.
+//! - A field that cannot be read is `None` and is named in `unreadable`; the row and its other fields are kept.
+//! - `Debug` prints only the name of the type, because almost every model may contain a customer's data. Serialise a model to see its
+//!   content.
+//! - Minor versions add fields: build a model with `..Default::default()`.
 
-/// Declares one model: every field optional, absent fields not written, `Debug` silent about the content.
+/// Declares one model: every field is optional, absent fields are not written, and `Debug` prints no content.
 ///
-/// Times stand apart because their `null` means *unreadable*, not *absent*.
+/// Times are declared separately, because their `null` means *unreadable*, not *absent*.
 macro_rules! model {
     (
         $(#[$doc:meta])*
@@ -35,12 +35,12 @@ macro_rules! model {
                 #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::timestamp::field")]
                 pub $time: Option<crate::Timestamp>,
             )*)?
-            /// The fields that were there and could not be read, those of models inside this one included.
+            /// The fields that were sent but could not be read, including those of inner models.
             #[serde(rename = "$unreadable", skip_serializing)]
             pub unreadable: crate::Unreadable,
         }
 
-        // `remote = "Self"` derives these two as functions of the type, so that the traits can go through `Object`.
+        // `remote = "Self"` derives these two as inherent functions, so that the traits can read through `Object`.
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 Self::serialize(self, serializer)

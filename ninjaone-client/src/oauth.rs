@@ -24,12 +24,13 @@ pub use scope::{Scope, Scopes};
 pub use store::{MemoryTokenStore, RefreshToken, TokenStore, TokenStoreError};
 pub(crate) use token::{Token, TokenAnswer};
 
-/// Where tokens are asked for. `/oauth/token` works too, and vanished twice on one region in 2024.
+/// The path of the token endpoint. `/oauth/token` works too, but disappeared twice on one region in 2024.
 pub(crate) const TOKEN_PATH: &str = "/ws/oauth/token";
 
-/// Encodes a form body, as RFC 6749 asks for.
+/// Encodes a form body as RFC 6749 requires.
 ///
-/// It holds secrets, and is wiped when it is dropped. Its room is enough from the beginning, so that growing leaves no copy behind.
+/// The body contains secrets and is wiped on drop. Its whole capacity is reserved at the beginning, because a string that grows leaves
+/// copies in memory.
 pub(crate) fn form(pairs: &[(&str, &str)]) -> Zeroizing<String> {
     let room = pairs
         .iter()

@@ -4,83 +4,83 @@ use std::{fmt, time::Duration};
 
 use crate::ErrorKind;
 
-/// Observes what the client does. Called on the task that does it: return quickly.
+/// Receives the client's events. It is called on the task that runs the request, so it must return quickly.
 ///
-/// Nothing of a tenant's data is in an event, so that all of them may be logged.
+/// Events contain no data of a tenant, so all of them may be logged.
 pub trait ClientObserver: fmt::Debug + Send + Sync + 'static {
-    /// Something happened.
+    /// Receives an event.
     fn event(&self, event: &ClientEvent);
 }
 
-/// What the client does.
+/// An event of the client.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// A request was answered, or failed.
+    /// One attempt of a request has ended, with or without a response.
     #[non_exhaustive]
     Attempt {
-        /// What was asked, such as `queries.volumes`.
+        /// The operation, such as `queries.volumes`.
         operation: &'static str,
-        /// Which attempt, from 1.
+        /// Number of the attempt, from 1.
         attempt: u32,
-        /// The HTTP status, when there was an answer.
+        /// The HTTP status, if there was a response.
         status: Option<u16>,
-        /// How it failed, if it did.
+        /// The kind of error, if it failed.
         error: Option<ErrorKind>,
-        /// How long it took.
+        /// Duration of the attempt.
         elapsed: Duration,
     },
     /// The client waits before it sends the next request.
     #[non_exhaustive]
     Wait {
-        /// What is asked.
+        /// The operation.
         operation: &'static str,
-        /// What it waits for.
+        /// What the client waits for.
         reason: WaitReason,
-        /// How long, as far as known now.
+        /// The expected duration, as far as it is known now.
         expected: Duration,
     },
-    /// A page was read.
+    /// A page was received and is delivered.
     #[non_exhaustive]
     Page {
-        /// What was asked.
+        /// The operation.
         operation: &'static str,
         /// Rows on the page.
         rows: usize,
-        /// Rows on it that did not decode.
+        /// Rows on the page that did not decode.
         malformed: usize,
-        /// Fields of rows that were repaired: see [`Page::repaired`](crate::Page::repaired).
+        /// Number of repaired fields, over all rows of the page: see [`Page::repaired`](crate::Page::repaired).
         repaired: usize,
         /// Rows read so far.
         so_far: usize,
-        /// Rows in total, when NinjaOne says so.
+        /// Rows in total, if NinjaOne sends a total.
         total: Option<usize>,
     },
-    /// A report begins anew, because its cursor expired or lost its place.
+    /// A report is read again from its beginning, because its cursor expired or lost its place.
     #[non_exhaustive]
     Restart {
-        /// What was asked.
+        /// The operation.
         operation: &'static str,
     },
-    /// The client asks for pages of another size from now on, where the caller sets none.
+    /// The client changes the page size of an operation, if the caller sets none.
     #[non_exhaustive]
     PageSize {
-        /// What is asked.
+        /// The operation.
         operation: &'static str,
-        /// Rows of a page until now.
+        /// The page size until now.
         from: u32,
-        /// Rows of a page from now on.
+        /// The page size from now on.
         to: u32,
-        /// Why.
+        /// The reason.
         reason: PageSizeReason,
     },
-    /// A token was got.
+    /// The client received an access token.
     #[non_exhaustive]
     Token {
-        /// How long it is valid.
+        /// How long the token is valid.
         valid_for: Duration,
     },
-    /// NinjaOne said how many requests are left (it does not always).
+    /// NinjaOne sent the number of requests that are left. It does not always send it.
     #[non_exhaustive]
     Remaining {
         /// Requests left.
@@ -92,31 +92,31 @@ pub enum ClientEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitReason {
-    /// The own rate limit, or that shared between processes.
+    /// The client's own rate limit, or the limit shared between processes.
     Budget,
-    /// NinjaOne asked for it.
+    /// NinjaOne asked the client to wait.
     RetryAfter,
     /// The pause after a failure.
     Backoff,
 }
 
-/// Why the client asks for pages of another size.
+/// Why the client changes the page size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PageSizeReason {
-    /// The larger size was refused (400), and the smaller was not.
+    /// The larger size was refused (400), and the smaller one was accepted.
     Refused,
     /// The larger page was too large for the server (413).
     TooLarge,
     /// The larger page exceeded a limit of this client
     /// ([`largest_answer`](crate::ClientBuilder::largest_answer), [`largest_content`](crate::ClientBuilder::largest_content)).
     LimitExceeded,
-    /// The server failed on the larger page (5xx), however often it was asked.
+    /// The server failed on the larger page (5xx) at every attempt.
     ServerFailed,
-    /// The larger page did not come in time, however often it was asked for.
+    /// The larger page did not arrive in time at any attempt.
     TimedOut,
-    /// The larger page broke off, however often it was asked for.
+    /// The larger page broke off at every attempt.
     BrokenOff,
-    /// Pages came full and without a failure for a while.
+    /// Pages have been full for some time, without a failure.
     Grown,
 }

@@ -1,4 +1,4 @@
-//! Complete lists, or an error that says they are not.
+//! Reads lists page by page. A list is read to its end, or there is an error.
 
 mod by_cursor;
 mod cursor;
@@ -16,4 +16,4 @@ pub use decode::{MalformedRow, RepairedField};
 pub(crate) use learned::LearnedOfReports;
 pub(crate) use page_size::PageSizes;
 pub use pager::{Collected, Completeness, Page, Pager};
-pub(crate) use walk::{Walk, Wanted};
+pub(crate) use walk::{ActivityRange, Walk};

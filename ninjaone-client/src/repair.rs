@@ -1,8 +1,8 @@
-//! Reads a value from a [`Node`] although it is not written the way its type expects.
+//! Reads a value from a [`Node`] whose JSON has another form than the type expects.
 //!
-//! A value in another form is read where nothing can be lost by it; [`whole`], [`flag`] and [`plain_text`] are the whole
-//! table. Where it cannot be read, the innermost field of a model is given up and its row stays: see [`crate::field`], which
-//! asks this deserializer in a way that no other answers to.
+//! A value in another form is read only if that loses nothing. [`whole`], [`flag`] and [`plain_text`] define all of these conversions. If a
+//! value cannot be read, the innermost field of a model is dropped and its row is kept: see [`crate::field`], which calls this deserializer
+//! in a way that no other deserializer answers.
 
 use std::cell::{Cell, RefCell};
 
@@ -20,7 +20,7 @@ use crate::{
     unreadable::KEY,
 };
 
-/// A value could not be read. It says nothing more: texts of errors may quote what they are about.
+/// The error for a value that could not be read. It has no details, because the text of an error may quote the value.
 #[derive(Debug)]
 pub(crate) struct Unread;
 
@@ -40,20 +40,20 @@ impl de::Error for Unread {
 
 /// A field that was not as expected.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    /// Its name, below the model that the log belongs to.
+pub(crate) struct FieldFault {
+    /// The path of the field, relative to the model that the log belongs to.
     pub(crate) field: String,
-    /// Whether something of it was lost.
+    /// Whether content was lost.
     pub(crate) lost: bool,
 }
 
-/// What was found while one model was read.
+/// The faults found while one model is read.
 #[derive(Default)]
 pub(crate) struct Log<'n> {
     /// The field that is being read.
     field: Cell<Option<&'n str>>,
-    // No longer than the model and those below it have fields, because only fields that they know are noted.
-    found: RefCell<Vec<Found>>,
+    // The length is bounded, because only fields that the model and its inner models know are noted.
+    found: RefCell<Vec<FieldFault>>,
 }
 
 impl Log<'_> {
@@ -67,14 +67,14 @@ impl Log<'_> {
         let mut found = self.found.borrow_mut();
         match found.iter_mut().find(|found| found.field == field) {
             Some(found) => found.lost |= lost,
-            None => found.push(Found {
+            None => found.push(FieldFault {
                 field: field.to_owned(),
                 lost,
             }),
         }
     }
 
-    /// Adds what was found in a model below this one.
+    /// Adds the faults of an inner model.
     fn merge(&self, below: &Self) {
         for found in below.found.borrow().iter() {
             match self.field.get() {
@@ -91,8 +91,10 @@ impl Log<'_> {
     }
 }
 
-/// Reads a value from a tree, and says which fields were not as expected.
-pub(crate) fn read<T: de::DeserializeOwned>(node: &Node<'_>) -> Result<(T, Vec<Found>), Unread> {
+/// Reads a value from a tree and returns the fields that were not as expected.
+pub(crate) fn read<T: de::DeserializeOwned>(
+    node: &Node<'_>,
+) -> Result<(T, Vec<FieldFault>), Unread> {
     let log = Log::default();
     let value = T::deserialize(Repair {
         node,
@@ -104,16 +106,16 @@ pub(crate) fn read<T: de::DeserializeOwned>(node: &Node<'_>) -> Result<(T, Vec<F
     Ok((value, log.found.into_inner()))
 }
 
-/// Where a value stands, which decides who reads it and how.
+/// The place of a value, which decides how it is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Anywhere: a type of the caller's own, or a free-form value.
+    /// Outside of a model's fields: a type that the caller defines, or a free-form value.
     Free,
-    /// It is a field of a model.
+    /// A field of a model.
     Field,
-    /// It is an element of a list that is a field of a model.
+    /// An element of a list or map that is a field of a model.
     Element,
-    /// [`crate::field`] reads it.
+    /// The content of a field or element, which [`crate::field`] reads.
     Content,
 }
 
@@ -122,7 +124,7 @@ struct Repair<'n, 'c> {
     node: &'n Node<'n>,
     log: &'c Log<'n>,
     place: Place,
-    /// Whether an earlier field of the same key was dropped for it.
+    /// Whether an earlier field with the same key was dropped.
     repeated: bool,
     is_model: bool,
 }
@@ -171,8 +173,8 @@ impl<'n> Repair<'n, '_> {
     }
 }
 
-/// Whole numbers in any form that says them without loss: digits, or a decimal or exponent form that has no fraction and that
-/// a double holds exactly. The other side's encoder may have rounded whatever is larger.
+/// Reads a whole number in any form that loses nothing: digits, or a decimal or exponent form that has no fraction and that a double holds
+/// exactly. The sender's encoder may have rounded larger numbers.
 fn whole(json: &str) -> Option<i64> {
     const EXACT: i64 = 1 << 53;
     let (sign, unsigned) = match json.strip_prefix('-') {
@@ -203,7 +205,7 @@ fn whole(json: &str) -> Option<i64> {
     (number <= EXACT).then_some(sign * number)
 }
 
-/// A number of digits only.
+/// Reads a number that consists only of digits.
 fn digits(json: &str) -> Option<i128> {
     let digits = json.strip_prefix('-').unwrap_or(json);
     if digits.len() > 20 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -212,8 +214,8 @@ fn digits(json: &str) -> Option<i128> {
     json.parse().ok()
 }
 
-/// The number that a text consists of, blanks around it aside: exactly as JSON writes numbers, so that neither `007` nor `1,000`
-/// nor `+1` is one.
+/// Returns the number that a text consists of, without blanks around it. It must be written exactly as in JSON: `007`, `1,000` and `+1` are
+/// not numbers.
 fn number_text(text: &str) -> Option<&str> {
     let text = text.trim_matches([' ', '\t', '\r', '\n']);
     let begins = text.bytes().next()?;
@@ -230,13 +232,13 @@ fn number_of(text: &Text<'_>) -> Option<i128> {
     digits(text).or_else(|| whole(text).map(i128::from))
 }
 
-/// A number as `serde_json` reads it, unless it is beyond the range.
+/// Reads a number as `serde_json` does; none if it is out of range.
 fn finite(json: &str) -> Option<f64> {
     let number: serde_json::Number = serde_json::from_str(json).ok()?;
     number.as_f64().filter(|number| number.is_finite())
 }
 
-/// `true` and `false` as text, in any case. Neither 0 and 1 nor yes and no are flags: what they mean is a guess.
+/// Reads `true` and `false` as text, in any case. 0, 1, yes and no are not flags, because their meaning would be a guess.
 fn flag(text: &Text<'_>) -> Option<bool> {
     let text = text.text.trim_matches([' ', '\t', '\r', '\n']);
     if text.eq_ignore_ascii_case("true") {
@@ -248,8 +250,8 @@ fn flag(text: &Text<'_>) -> Option<bool> {
     }
 }
 
-/// A number that is certain to be the text it stands for: digits only, no more than a double holds exactly. `1.10` may have
-/// lost a zero, `1e5` may have been `100000`.
+/// Returns a number as text, if it certainly has the form it was sent in: only digits, and no more than a double holds exactly. `1.10` may
+/// have lost a zero, and `1e5` may have been `100000`.
 fn plain_text(number: &str) -> Option<&str> {
     let is_exact = digits(number).is_some_and(|number| number.unsigned_abs() < 1 << 53);
     (is_exact && number != "-0").then_some(number)
@@ -273,8 +275,8 @@ impl<'de> Deserializer<'de> for Repair<'_, '_> {
                     }
                 }
                 let Some(number) = finite(json) else {
-                    // The one place where a field of a model is read like this is a time, which says by itself that it is
-                    // unreadable. A free-form value has no such number.
+                    // Among the fields of models, only times are read in this way, and a time marks itself as unreadable. A free-form value
+                    // cannot hold such a number.
                     if self.place != Place::Field {
                         self.log.note(true);
                     }
@@ -354,7 +356,7 @@ impl<'de> Deserializer<'de> for Repair<'_, '_> {
         visitor.visit_f64(self.float()?)
     }
 
-    /// Words and borrowed texts: a word of a vocabulary is never a number.
+    /// Reads words and borrowed texts. A word of a vocabulary is never a number.
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
         match self.node {
             Node::Text(text) => visitor.visit_str(self.text(text)),
@@ -390,8 +392,8 @@ impl<'de> Deserializer<'de> for Repair<'_, '_> {
         self.deserialize_any(visitor)
     }
 
-    /// A field of a model, and an element of such a list, may fail without failing what surrounds it: it is handed over as a
-    /// sequence of one attempt, which [`crate::field`] understands.
+    /// Passes a field of a model, or an element of a list in one, as a sequence of one attempt, which [`crate::field`] understands. So the
+    /// value can fail without failing the model around it.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
         match self.place {
             Place::Free | Place::Content => match self.node {
@@ -509,13 +511,13 @@ impl<'de> Deserializer<'de> for Repair<'_, '_> {
         }
     }
 
-    /// What nobody reads is not looked into.
+    /// A value that the type does not read is not examined.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
         visitor.visit_unit()
     }
 }
 
-/// One value that may be read or not, as a sequence of one element.
+/// One value that may fail, as a sequence of one element.
 struct Attempt<'n, 'c>(Repair<'n, 'c>);
 
 impl<'de> de::SeqAccess<'de> for Attempt<'_, '_> {
@@ -531,7 +533,7 @@ impl<'de> de::SeqAccess<'de> for Attempt<'_, '_> {
             ..self.0
         });
         if read.is_err() {
-            // A null says nothing, so nothing is lost with it.
+            // A null has no content, so nothing is lost with it.
             self.0.log.note(!matches!(self.0.node, Node::Null));
         }
         read.map(Some)
@@ -569,7 +571,7 @@ impl<'de> de::SeqAccess<'de> for Items<'_, '_> {
     }
 }
 
-/// The fields of a model, and behind them the names of those that were lost.
+/// The fields of a model, followed by the names of the fields that were lost.
 struct Fields<'n, 'c> {
     entries: std::slice::Iter<'n, Entry<'n>>,
     value: Option<&'n Entry<'n>>,
@@ -587,7 +589,7 @@ impl<'de> de::MapAccess<'de> for Fields<'_, '_> {
         if self.at_the_end {
             return Ok(None);
         }
-        // The key of the names is ours: on the wire it means nothing.
+        // This client reserves the key for the names, so it is ignored in a response.
         let next = self.entries.find(|entry| entry.key.text != KEY);
         self.value = next;
         self.log.field.set(next.map(|entry| &*entry.key.text));
@@ -611,7 +613,7 @@ impl<'de> de::MapAccess<'de> for Fields<'_, '_> {
     }
 }
 
-/// The fields of an object that is no model.
+/// The fields of an object that is not a model.
 struct FreeFields<'n, 'c> {
     entries: std::slice::Iter<'n, Entry<'n>>,
     value: Option<&'n Entry<'n>>,
@@ -636,7 +638,7 @@ impl<'de> de::MapAccess<'de> for FreeFields<'_, '_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Unread> {
         let entry = self.value.take().ok_or(Unread)?;
-        // The values of a map that is a field of a model may fail one by one, as the elements of a list.
+        // The values of a map in a model may fail one by one, like the elements of a list.
         let place = if self.of.place == Place::Content {
             Place::Element
         } else {
@@ -652,7 +654,7 @@ impl<'de> de::MapAccess<'de> for FreeFields<'_, '_> {
     }
 }
 
-/// Names of fields, for [`Unreadable`](crate::Unreadable), which ignores them when they come from anywhere else.
+/// The names of lost fields, for [`Unreadable`](crate::Unreadable). It ignores names from any other deserializer.
 struct Names(Vec<String>);
 
 impl<'de> Deserializer<'de> for Names {

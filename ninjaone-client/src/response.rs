@@ -1,4 +1,4 @@
-//! From an HTTP answer to its body, or to an error that says what to do.
+//! Turns an HTTP response into its body, or into an error that says what to do.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -15,16 +15,16 @@ use crate::{
     vendor_error::{VendorError, identifier},
 };
 
-/// What was asked: the same status means different things.
+/// The kind of request. The same status has a different meaning for each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequestKind {
-    /// A token, with client credentials.
+    /// A token request with client credentials.
     ClientToken,
-    /// A token, with a refresh token or an authorization code.
+    /// A token request with a refresh token or an authorization code.
     UserToken,
     /// An endpoint that every tenant has, or an entity by its id.
     Entity,
-    /// A list or report that a tenant may not have.
+    /// A list or report of a module that a tenant may not have.
     Module,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// It would fail again.
+    /// Another attempt would fail too.
     pub(crate) fn permanent(error: Error) -> Self {
         Self {
             error,
@@ -44,7 +44,7 @@ impl Failure {
         }
     }
 
-    /// It may succeed later.
+    /// A later attempt may succeed.
     pub(crate) fn retryable(error: Error) -> Self {
         Self {
             error,
@@ -60,14 +60,14 @@ impl Failure {
     }
 }
 
-/// The body of an answer that succeeded.
+/// Returns the body of a successful response.
 pub(crate) fn body_of(asked: RequestKind, answer: Response<Bytes>) -> Result<Bytes, Failure> {
     let answer = answer.map(without_byte_order_mark);
     let status = answer.status();
     let retry_after = retry_after_of(answer.headers());
     if status.is_success() {
         if is_html(answer.headers(), answer.body()) {
-            // Observed: the throttle page is HTML with status 200.
+            // The throttle page was observed to be HTML with status 200.
             let error = Error::new(
                 ErrorKind::RateLimited { retry_after },
                 with_wait(
@@ -82,15 +82,15 @@ pub(crate) fn body_of(asked: RequestKind, answer: Response<Bytes>) -> Result<Byt
         }
         return Ok(answer.into_body());
     }
-    let said = VendorError::read(answer.body());
+    let vendor = VendorError::read(answer.body());
     let (kind, reason, again) = classify(
         asked,
         status,
-        &said,
+        &vendor,
         retry_after,
         is_html(answer.headers(), answer.body()),
     );
-    let incident = said.incident_id.clone().or_else(|| {
+    let incident = vendor.incident_id.clone().or_else(|| {
         answer
             .headers()
             .get("x-nj-request-id")
@@ -99,7 +99,7 @@ pub(crate) fn body_of(asked: RequestKind, answer: Response<Bytes>) -> Result<Byt
     let reason = with_wait(reason, retry_after.filter(|_| again));
     let error = Error::new(kind, reason)
         .with_status(status.as_u16())
-        .with_vendor(said.code(), incident);
+        .with_vendor(vendor.code(), incident);
     Err(if again {
         let error = match retry_after {
             Some(_) => error.with_size_hint(SizeHint::AskedToWait),
@@ -111,7 +111,7 @@ pub(crate) fn body_of(asked: RequestKind, answer: Response<Bytes>) -> Result<Byt
     })
 }
 
-/// A reason with the wait that the other side asks for.
+/// Adds the wait that the server asks for to a reason.
 fn with_wait(reason: &'static str, retry_after: Option<Duration>) -> Cow<'static, str> {
     match retry_after {
         Some(wait) if !wait.is_zero() => {
@@ -122,7 +122,7 @@ fn with_wait(reason: &'static str, retry_after: Option<Duration>) -> Cow<'static
     }
 }
 
-/// Some servers and proxies put one in front of JSON, where it does not belong.
+/// Removes a byte order mark. Some servers and proxies put one before JSON, where it is not allowed.
 fn without_byte_order_mark(mut body: Bytes) -> Bytes {
     if body.starts_with("\u{feff}".as_bytes()) {
         body.advance('\u{feff}'.len_utf8());
@@ -130,7 +130,7 @@ fn without_byte_order_mark(mut body: Bytes) -> Bytes {
     body
 }
 
-/// A body that came with a status of success and cannot be read.
+/// The failure for a body that has a success status but cannot be read.
 pub(crate) fn unreadable(
     asked: RequestKind,
     status: StatusCode,
@@ -171,18 +171,18 @@ pub(crate) fn unreadable(
                 .with_status(status.as_u16())
                 .with_size_hint(match fence {
                     Fence::Body(_) | Fence::Decoded(_) => SizeHint::TooLarge,
-                    // Smaller pages change nothing about these.
+                    // Smaller pages do not avoid these limits.
                     Fence::Rows(_) | Fence::Cursor(_) | Fence::Depth => SizeHint::None,
                 }),
         ),
         Unreadable::VendorError => {
-            let said = VendorError::read(body);
-            // An error with a status of success means what its words mean, or that something failed.
+            let vendor = VendorError::read(body);
+            // An error with a success status is classified by its words, or else as a server failure.
             let (kind, reason, again) =
-                classify(asked, StatusCode::INTERNAL_SERVER_ERROR, &said, None, false);
+                classify(asked, StatusCode::INTERNAL_SERVER_ERROR, &vendor, None, false);
             let error = Error::new(kind, reason)
                 .with_status(status.as_u16())
-                .with_vendor(said.code(), said.incident_id.clone());
+                .with_vendor(vendor.code(), vendor.incident_id.clone());
             if again {
                 Failure::retryable(error)
             } else {
@@ -192,7 +192,7 @@ pub(crate) fn unreadable(
     }
 }
 
-/// Which limit an answer exceeds, and what to do about it.
+/// The text that names the limit that a response exceeds, and what to do.
 fn exceeded(fence: Fence) -> Cow<'static, str> {
     match fence {
         Fence::Body(bytes) => format!(
@@ -220,7 +220,7 @@ fn exceeded(fence: Fence) -> Cow<'static, str> {
     }
 }
 
-/// A request that got no answer.
+/// The failure of a request without a response.
 pub(crate) fn no_answer(error: TransportError, largest: usize) -> Failure {
     if error.kind() == TransportErrorKind::TooLarge {
         let reason = exceeded(Fence::Body(largest));
@@ -268,7 +268,7 @@ pub(crate) fn no_answer(error: TransportError, largest: usize) -> Failure {
     }
 }
 
-/// Requests left, when NinjaOne says so.
+/// The number of requests left, if NinjaOne sends it.
 pub(crate) fn remaining(headers: &HeaderMap) -> Option<u64> {
     headers
         .get("x-ratelimit-remaining")?
@@ -282,7 +282,7 @@ pub(crate) fn remaining(headers: &HeaderMap) -> Option<u64> {
 fn retry_after_of(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     retry_after::read(text(header::RETRY_AFTER)?, || {
-        // The other side's clock wrote the date, so the other side's clock reads it.
+        // The server's clock set the date, so the date is compared with the server's clock.
         text(header::DATE)
             .and_then(retry_after::http_date)
             .unwrap_or_else(clock::now)
@@ -303,35 +303,35 @@ fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
     first == Some(&b'<') || (html && !matches!(first, Some(b'{' | b'[')))
 }
 
-/// Kind, what to do, and whether to try again.
+/// The kind of error, what to do, and whether to retry.
 fn classify(
     asked: RequestKind,
     status: StatusCode,
-    said: &VendorError,
+    vendor: &VendorError,
     retry_after: Option<Duration>,
     is_html: bool,
 ) -> (ErrorKind, &'static str, bool) {
     let permanent = |kind, reason| (kind, reason, false);
-    if status == StatusCode::TOO_MANY_REQUESTS || said.says("rate_limit_exceeded") {
+    if status == StatusCode::TOO_MANY_REQUESTS || vendor.says("rate_limit_exceeded") {
         let reason = "too many requests: wait before asking again, and lower the rate limit if this happens often";
         return (ErrorKind::RateLimited { retry_after }, reason, true);
     }
     match asked {
         RequestKind::ClientToken | RequestKind::UserToken => {
-            if let Some(refusal) = token_refusal(asked, status, said, is_html) {
+            if let Some(refusal) = token_refusal(asked, status, vendor, is_html) {
                 return refusal;
             }
         }
         RequestKind::Entity | RequestKind::Module => {
-            if said.says("user_context_required") {
+            if vendor.says("user_context_required") {
                 return permanent(
                     ErrorKind::UserContextRequired,
                     "this works only with a user's token: connect by the authorization code flow",
                 );
             }
-            // A web page is a proxy's or gateway's word on this request, not NinjaOne's word on the tenant.
+            // A web page comes from a proxy or gateway and concerns this request, so it does not show what the tenant has.
             let is_module = asked == RequestKind::Module && !is_html;
-            if said.says("permission_denied") || status == StatusCode::FORBIDDEN {
+            if vendor.says("permission_denied") || status == StatusCode::FORBIDDEN {
                 return if is_module {
                     permanent(
                         ErrorKind::NotAvailable,
@@ -396,24 +396,24 @@ fn classify(
     }
 }
 
-/// What the token endpoint refuses. Anything else (server errors, time-outs) is judged as everywhere.
+/// Classifies what the token endpoint refuses. Other failures (server errors, time-outs) are classified as for every request.
 fn token_refusal(
     asked: RequestKind,
     status: StatusCode,
-    said: &VendorError,
+    vendor: &VendorError,
     is_html: bool,
 ) -> Option<(ErrorKind, &'static str, bool)> {
-    let (kind, reason) = if said.says("Client app not exist") {
+    let (kind, reason) = if vendor.says("Client app not exist") {
         (
             ErrorKind::WrongRegionOrClient,
             "the client id is unknown there: either it is wrong, or the tenant lives in another region",
         )
-    } else if said.says("invalid_scope") {
+    } else if vendor.says("invalid_scope") {
         (
             ErrorKind::ScopeNotGranted,
             "the API client was not granted a scope that was asked for: grant it in NinjaOne, or ask for fewer",
         )
-    } else if said.says("unauthorized_client") || said.says("unsupported_grant_type") {
+    } else if vendor.says("unauthorized_client") || vendor.says("unsupported_grant_type") {
         (
             ErrorKind::Unauthenticated,
             "the API client does not allow this grant: its type must be API Services for client credentials",
@@ -421,14 +421,14 @@ fn token_refusal(
     } else if asked == RequestKind::UserToken
         && ["invalid_token", "expired_token", "invalid_grant"]
             .iter()
-            .any(|word| said.says(word))
+            .any(|word| vendor.says(word))
     {
         (
             ErrorKind::AuthorizeAgain,
             "the refresh token or authorization code is no longer valid: authorize again",
         )
-    } else if said.says("invalid_client")
-        || said.says("invalid_grant")
+    } else if vendor.says("invalid_client")
+        || vendor.says("invalid_grant")
         || status == StatusCode::UNAUTHORIZED
     {
         (

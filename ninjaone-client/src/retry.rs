@@ -1,13 +1,13 @@
-//! When a request is sent again: a pure decision, so that a table of cases can cover it.
+//! Decides when a request is sent again. The decision is pure, so that a table of cases can test it.
 
 use std::time::Duration;
 
-/// How often and how long a request is tried. Only reads and token requests are ever sent twice.
+/// How often and for how long a request is tried. Only reads and token requests are retried.
 ///
-/// Defaults: 5 attempts, waits doubling from half a second up to 30 seconds with jitter, never shorter than a
-/// `Retry-After`, and all of it within 5 minutes. Time spent waiting for the rate limit does not count.
+/// Defaults: 5 attempts within 5 minutes. The waits between them double from half a second up to 30 seconds, with jitter, and are never
+/// shorter than a `Retry-After`. Time spent waiting for the rate limit does not count.
 ///
-/// A page whose size the client chose, and which failed to the end, may be sent once more than that, in half the size: see
+/// If the client chose the page size and all attempts for a page failed, the page may be requested once more in half the size: see
 /// [`ClientBuilder::largest_page`](crate::ClientBuilder::largest_page).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -29,20 +29,20 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Sends everything once, for hosts with retries of their own.
+    /// Sends every request once, for hosts that have their own retries.
     #[must_use]
     pub fn none() -> Self {
         Self::default().max_attempts(1)
     }
 
-    /// How often a request is sent at most, at least once.
+    /// Sets how often a request may be sent. Zero counts as one.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// The wait after the first failure; it doubles with every further one up to `longest`.
+    /// Sets the wait after the first failure. It doubles after every further failure, up to `longest`.
     #[must_use]
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.base = first;
@@ -50,28 +50,28 @@ impl RetryPolicy {
         self
     }
 
-    /// How long attempts and the waits between them may take together.
+    /// Sets the longest time that all attempts and the waits between them may take.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Decides after attempt number `attempt` (from 1) failed, `elapsed` after the first one began.
+    /// Decides what to do after attempt number `attempt` (from 1) has failed, `elapsed` after the first attempt began.
     ///
-    /// `jitter` is between 0 and 1 and spreads the own wait over its upper half; a `Retry-After` is never undercut.
+    /// `jitter` is between 0 and 1 and varies the wait between half and all of the backoff. The wait is never shorter than a `Retry-After`.
     pub(crate) fn decide(
         self,
         outcome: Outcome,
         attempt: u32,
         elapsed: Duration,
         jitter: f64,
-    ) -> Decision {
+    ) -> RetryDecision {
         let Outcome::Again { retry_after } = outcome else {
-            return Decision::Stop;
+            return RetryDecision::Stop;
         };
         if attempt >= self.max_attempts {
-            return Decision::Stop;
+            return RetryDecision::Stop;
         }
         let doubled = self
             .base
@@ -81,27 +81,27 @@ impl RetryPolicy {
             .mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0);
         let wait = own.max(retry_after.unwrap_or_default());
         if elapsed.saturating_add(wait) > self.deadline {
-            return Decision::Stop;
+            return RetryDecision::Stop;
         }
-        Decision::After(wait)
+        RetryDecision::After(wait)
     }
 }
 
-/// How an attempt failed, as far as the decision cares.
+/// How an attempt failed, as far as the decision depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It would fail again.
+    /// Another attempt would fail too.
     Final,
-    /// It may succeed, not before `retry_after` if the other side said so.
+    /// Another attempt may succeed, but not before `retry_after` if the server sent it.
     Again {
-        /// What the other side asked to wait.
+        /// The wait that the server asked for.
         retry_after: Option<Duration>,
     },
 }
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum RetryDecision {
     /// Give up.
     Stop,
     /// Wait, then send again.
@@ -127,16 +127,21 @@ mod tests {
             retry_after: Some(seconds(secs)),
         };
         for (outcome, attempt, elapsed, decision) in [
-            (Outcome::Final, 1, 0, Decision::Stop),
-            (AGAIN, 1, 0, Decision::After(Duration::from_millis(500))),
-            (AGAIN, 2, 1, Decision::After(seconds(1))),
-            (AGAIN, 4, 1, Decision::After(seconds(4))),
-            (AGAIN, 5, 1, Decision::Stop),
-            (asked(60), 1, 0, Decision::After(seconds(60))),
-            (asked(0), 3, 0, Decision::After(seconds(2))),
-            (asked(60), 1, 240, Decision::After(seconds(60))),
-            (asked(61), 1, 240, Decision::Stop),
-            (asked(u64::MAX), 1, 0, Decision::Stop),
+            (Outcome::Final, 1, 0, RetryDecision::Stop),
+            (
+                AGAIN,
+                1,
+                0,
+                RetryDecision::After(Duration::from_millis(500)),
+            ),
+            (AGAIN, 2, 1, RetryDecision::After(seconds(1))),
+            (AGAIN, 4, 1, RetryDecision::After(seconds(4))),
+            (AGAIN, 5, 1, RetryDecision::Stop),
+            (asked(60), 1, 0, RetryDecision::After(seconds(60))),
+            (asked(0), 3, 0, RetryDecision::After(seconds(2))),
+            (asked(60), 1, 240, RetryDecision::After(seconds(60))),
+            (asked(61), 1, 240, RetryDecision::Stop),
+            (asked(u64::MAX), 1, 0, RetryDecision::Stop),
         ] {
             assert_eq!(
                 policy.decide(outcome, attempt, seconds(elapsed), 1.0),
@@ -146,7 +151,7 @@ mod tests {
         }
         assert_eq!(
             RetryPolicy::none().decide(AGAIN, 1, Duration::ZERO, 0.5),
-            Decision::Stop
+            RetryDecision::Stop
         );
     }
 
@@ -158,7 +163,7 @@ mod tests {
         ) {
             let policy = RetryPolicy::default().max_attempts(50).deadline(seconds(deadline));
             let outcome = Outcome::Again { retry_after: retry_after.map(seconds) };
-            if let Decision::After(wait) = policy.decide(outcome, attempt, seconds(elapsed), jitter) {
+            if let RetryDecision::After(wait) = policy.decide(outcome, attempt, seconds(elapsed), jitter) {
                 prop_assert!(wait >= seconds(retry_after.unwrap_or(0)));
                 prop_assert!(seconds(elapsed) + wait <= seconds(deadline));
                 prop_assert!(attempt < 50);

@@ -1,5 +1,5 @@
-//! JSON as a tree that tolerates what `serde_json` refuses: half a surrogate pair, a key twice, a number out of every range,
-//! nesting without end. It is made only for what did not decode otherwise.
+//! JSON as a tree that accepts what `serde_json` refuses: half of a surrogate pair, a repeated key, a number out of range, and nesting of
+//! any depth. It is built only for JSON that did not decode otherwise.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -7,27 +7,27 @@ use serde_json::value::RawValue;
 
 use crate::meter;
 
-/// Values nested deeper than this are not looked into.
+/// Values nested deeper than this are not read.
 const DEEPEST: usize = 128;
 
 /// A JSON value.
 pub(crate) enum Node<'a> {
     Null,
     Bool(bool),
-    /// As it is written.
+    /// A number, in the form it was sent in.
     Number(&'a str),
     Text(Text<'a>),
     List(Vec<Node<'a>>),
-    /// No key twice: the later one holds.
+    /// An object without repeated keys. Of several values for a key, the last one is kept.
     Object(Vec<Entry<'a>>),
-    /// A list or object at a depth that is not looked into.
+    /// A list or object that is nested too deep to be read.
     TooDeep,
 }
 
-/// A text whose halves of surrogate pairs were replaced by U+FFFD.
+/// A text in which half of a surrogate pair becomes U+FFFD.
 pub(crate) struct Text<'a> {
     pub(crate) text: Cow<'a, str>,
-    /// Whether there were any.
+    /// Whether such a half was replaced.
     pub(crate) mended: bool,
 }
 
@@ -35,23 +35,23 @@ pub(crate) struct Text<'a> {
 pub(crate) struct Entry<'a> {
     pub(crate) key: Text<'a>,
     pub(crate) value: Node<'a>,
-    /// Whether it replaced an earlier field of the same key.
+    /// Whether it replaced an earlier field with the same key.
     pub(crate) repeated: bool,
 }
 
 /// Why there is no tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoTree {
-    /// The text is no JSON.
+    /// The text is not JSON.
     Invalid,
-    /// The tree would exceed the allowance of the [`meter`].
+    /// The tree would exceed the limit of the [`meter`].
     TooLarge,
 }
 
 impl<'a> Node<'a> {
-    /// Reads a text that is one JSON value.
+    /// Reads a text that consists of one JSON value.
     pub(crate) fn parse(json: &'a str) -> Result<Self, NoTree> {
-        // The grammar is checked without recursion, so that what follows may trust it.
+        // `serde_json` checks the grammar without recursion, and the parser below relies on this check.
         let raw: &'a RawValue = serde_json::from_str(json).map_err(|_| NoTree::Invalid)?;
         Self::of(raw)
     }
@@ -81,7 +81,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether a part of it was not looked into.
+    /// Whether a part of the value is nested too deep to be read.
     pub(crate) fn is_too_deep(&self) -> bool {
         match self {
             Self::TooDeep => true,
@@ -108,7 +108,7 @@ impl<'a> Parser<'a> {
         Ok(byte)
     }
 
-    /// The next byte that is no blank, consumed.
+    /// Consumes blanks and returns the next byte, consumed too.
     fn token(&mut self) -> Result<u8, NoTree> {
         loop {
             let byte = self.next()?;
@@ -178,7 +178,7 @@ impl<'a> Parser<'a> {
             if token == b',' {
                 token = self.token()?;
             }
-            // An entry, and its place in the table that finds repeated keys.
+            // The cost of an entry, and of its place in the table that finds repeated keys.
             if token != b'"' || !meter::charge(size_of::<Entry<'_>>() + 48) {
                 return Err(if token == b'"' {
                     NoTree::TooLarge
@@ -200,7 +200,7 @@ impl<'a> Parser<'a> {
         Ok(Node::Object(latest(entries)))
     }
 
-    /// Passes by a list or object whose first bracket has been consumed.
+    /// Skips a list or object whose first bracket has been consumed.
     fn pass_by(&mut self) -> Result<Node<'a>, NoTree> {
         let mut open = 1_usize;
         while open > 0 {
@@ -259,7 +259,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// What an escape stands for; none for half of a surrogate pair.
+    /// The character of an escape; none for half of a surrogate pair.
     fn escape(&mut self) -> Result<Option<char>, NoTree> {
         Ok(Some(match self.next()? {
             b'n' => '\n',
@@ -283,7 +283,7 @@ impl<'a> Parser<'a> {
                         }
                     }
                 }
-                // What follows the half is a letter of its own.
+                // What follows the half is read as a separate character.
                 self.at = after;
                 return Ok(None);
             }
@@ -298,7 +298,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Of fields with the same key, the last.
+/// Keeps the last of several fields with the same key.
 fn latest(entries: Vec<Entry<'_>>) -> Vec<Entry<'_>> {
     let mut last = HashMap::with_capacity(entries.len());
     let mut repeated = vec![false; entries.len()];

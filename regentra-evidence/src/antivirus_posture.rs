@@ -73,7 +73,7 @@ use crate::{
     custom_field::{CustomAnswer, CustomAnswers, CustomFact},
     device::DeviceKey,
     digest::{DigestKey, FactsDigest, FactsHasher},
-    fleet::{Fleet, OtherFleet, RowTime, Scope, Standing, add_one, count},
+    fleet::{DeviceScope, DeviceStanding, Fleet, OtherFleet, RowTime, add_one, count},
     reason::Reason,
     report::{ReportState, RowFate},
     signal::{Metadata, Signal, SignalKind, Status},
@@ -171,7 +171,7 @@ pub struct SignatureCounts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AntivirusPostureMetadata {
     /// Devices.
-    pub scope: Scope,
+    pub scope: DeviceScope,
     /// Devices by protection.
     pub devices: ProtectionCounts,
     /// Devices that are on, by the age of their signatures.
@@ -250,7 +250,7 @@ impl Sightings {
 
 /// What is known of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
+enum DeviceState {
     /// Rows, or a custom field.
     Protection(Protection),
     /// It has rows, and none is left. `undated`: one is undated or too old.
@@ -282,7 +282,10 @@ impl AntivirusPosture {
 
     /// Takes one row of the antivirus report.
     pub fn observe(&mut self, fact: ProductFact) -> RowFate {
-        if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
+        if let Some(fate) = self
+            .fleet
+            .refusal(fact.device, DeviceStanding::is_live_endpoint)
+        {
             return fate;
         }
         let time = self.fleet.row_time(fact.collected_at);
@@ -381,7 +384,7 @@ impl AntivirusPosture {
             .filter(move |device| {
                 matches!(
                     self.known(*device),
-                    Known::Protection(Protection { on: Some((definitions, _)), .. }) if definitions == wanted
+                    DeviceState::Protection(Protection { on: Some((definitions, _)), .. }) if definitions == wanted
                 )
             })
     }
@@ -397,13 +400,13 @@ impl AntivirusPosture {
     }
 
     /// What is known of a device: its rows, or, without any, what custom fields answer.
-    fn known(&self, device: DeviceKey) -> Known {
+    fn known(&self, device: DeviceKey) -> DeviceState {
         if let Some(sightings) = self.devices.get(&device) {
             return sightings.protection().map_or(
-                Known::NoRowLeft {
+                DeviceState::NoRowLeft {
                     undated: sightings.undated,
                 },
-                Known::Protection,
+                DeviceState::Protection,
             );
         }
         let definitions = match self.custom_definitions.get(device) {
@@ -413,8 +416,8 @@ impl AntivirusPosture {
         };
         self.custom_protection
             .get(device)
-            .map_or(Known::Nothing, |answer| {
-                Known::Protection(Protection {
+            .map_or(DeviceState::Nothing, |answer| {
+                DeviceState::Protection(Protection {
                     on: (answer == CustomAnswer::Yes)
                         .then_some((definitions, Reverse(Vendor::Other))),
                     unknown_state: false,
@@ -496,7 +499,7 @@ impl AntivirusPosture {
         let mut reasons = BTreeSet::new();
         for (device, class) in self.fleet.live_endpoints() {
             match self.known(device) {
-                Known::Protection(Protection {
+                DeviceState::Protection(Protection {
                     on: Some((definitions, Reverse(vendor))),
                     ..
                 }) if class.shows_good() || self.is_over_30(device, definitions, history) => {
@@ -505,13 +508,13 @@ impl AntivirusPosture {
                     let since = self.out_of_date_since(device, history);
                     self.count_signature(definitions, since, &mut signatures);
                 }
-                Known::Protection(Protection {
+                DeviceState::Protection(Protection {
                     on: None,
                     unknown_state: false,
                 }) => add_one(&mut devices.off),
                 unmeasured => {
                     add_one(&mut devices.unmeasured);
-                    if unmeasured == (Known::NoRowLeft { undated: true }) {
+                    if unmeasured == (DeviceState::NoRowLeft { undated: true }) {
                         reasons.insert(Reason::UndatedRows);
                     }
                     if class.is_unknown() {

@@ -12,7 +12,7 @@
 //! unmeasured device is one without a success. If no device has activity, the verdict is unknown, never a pass. It is also unknown if fewer
 //! devices have activity than are stale or unmeasured, because it is not known which of the stale devices should have had activity.
 //!
-//! **Scope:** a device with activity is measured. A workstation, a server or a device of unknown class counts as stale if it is stale, or
+//! **DeviceScope:** a device with activity is measured. A workstation, a server or a device of unknown class counts as stale if it is stale, or
 //! if it has no activity and its last contact is unknown. All other devices are not applicable.
 //!
 //! **Limits:** `ShadowProtect` and `ImageManager` have no success code, so their silence proves nothing; and a device whose backups stop
@@ -59,7 +59,7 @@ use time::OffsetDateTime;
 use crate::{
     device::{DeviceFamily, DeviceKey},
     digest::{DigestKey, FactsDigest, FactsHasher},
-    fleet::{Fleet, OtherFleet, Scope, add_one, count},
+    fleet::{DeviceScope, Fleet, OtherFleet, add_one, count},
     reason::Reason,
     report::{ReportState, RowFate},
     rules::{BACKUP_WINDOW, Rules},
@@ -159,7 +159,7 @@ pub struct IntegrityChecks {
 pub struct BackupActivityMetadata {
     /// Devices; measured means with activity, unmeasured with none but such as has no readable time, stale includes
     /// computers with neither whose last contact is not known, and not applicable is the rest.
-    pub scope: Scope,
+    pub scope: DeviceScope,
     /// Devices by activity.
     pub devices: BackupDeviceCounts,
     /// Integrity checks.
@@ -332,7 +332,7 @@ impl BackupActivity {
     fn count_unseen(
         &self,
         seen: impl Fn(&DeviceKey) -> bool,
-        scope: &mut Scope,
+        scope: &mut DeviceScope,
         devices: &mut BackupDeviceCounts,
     ) -> bool {
         let mut all_stale = true;
@@ -421,12 +421,12 @@ impl BackupActivity {
         }
 
         let mut devices = count_devices(runs.values());
-        let mut scope = Scope {
+        let mut scope = DeviceScope {
             approved: self.fleet.approved(),
             measured: devices.with_activity,
             unmeasured: count(undated.len()),
             not_approved: count(self.fleet.not_approved.len()),
-            ..Scope::default()
+            ..DeviceScope::default()
         };
         let seen = |device: &DeviceKey| runs.contains_key(device) || undated.contains(device);
         let all_stale = self.count_unseen(seen, &mut scope, &mut devices);

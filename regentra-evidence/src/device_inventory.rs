@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     device::DeviceFamily,
     digest::{DigestKey, FactsDigest},
-    fleet::{Fleet, Scope, add_one, count},
+    fleet::{DeviceScope, Fleet, add_one, count},
     reason::Reason,
     report::ReportState,
     signal::{Metadata, Signal, SignalKind, Status},
@@ -65,7 +65,7 @@ pub struct FamilyCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceInventoryMetadata {
     /// Devices; measured means that the offline flag was there. Nothing is stale or not applicable here.
-    pub scope: Scope,
+    pub scope: DeviceScope,
     /// Devices by how they report.
     pub devices: InventoryCounts,
     /// Devices by family.
@@ -83,10 +83,10 @@ pub fn finish_with_digest(fleet: &Fleet, key: &DigestKey) -> (Signal, FactsDiges
 /// The signal. It needs the device list alone.
 #[must_use]
 pub fn finish(fleet: &Fleet) -> Signal {
-    let mut scope = Scope {
+    let mut scope = DeviceScope {
         approved: fleet.approved(),
         not_approved: count(fleet.not_approved.len()),
-        ..Scope::default()
+        ..DeviceScope::default()
     };
     let mut devices = InventoryCounts {
         approved: fleet.approved(),

@@ -75,7 +75,7 @@ use crate::{
     custom_field::{CustomAnswer, CustomAnswers, CustomFact},
     device::{DeviceClass, DeviceKey},
     digest::{DigestKey, FactsDigest, FactsHasher},
-    fleet::{Fleet, OtherFleet, RowTime, Scope, Standing, add_one, count},
+    fleet::{DeviceScope, DeviceStanding, Fleet, OtherFleet, RowTime, add_one, count},
     percent::Percent,
     reason::Reason,
     report::{ReportState, RowFate},
@@ -332,7 +332,7 @@ impl VolumeCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskEncryptionMetadata {
     /// Devices; measured means that at least one volume in scope was measured.
-    pub scope: Scope,
+    pub scope: DeviceScope,
     /// Volumes by bucket.
     pub volumes: VolumeCounts,
     /// Encrypted among the measured volumes, floored to a tenth; `None` when nothing was measured.
@@ -365,12 +365,12 @@ impl Withheld {
 
 /// What one row says, or the worst of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Said {
+struct VolumeVerdict {
     bucket: VolumeBucket,
     withheld: Withheld,
 }
 
-impl Said {
+impl VolumeVerdict {
     /// The worse of two rows of one moment.
     fn join(self, other: Self) -> Self {
         match self.bucket.cmp(&other.bucket) {
@@ -396,7 +396,7 @@ struct Undated {
 }
 
 impl Undated {
-    const fn of(said: Said) -> Self {
+    const fn of(said: VolumeVerdict) -> Self {
         let out = matches!(said.bucket, VolumeBucket::Out);
         Self {
             worst: said.bucket,
@@ -420,7 +420,7 @@ impl Undated {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Volume {
     /// The newest fresh row, at equal times the worse.
-    fresh: Option<(OffsetDateTime, Said)>,
+    fresh: Option<(OffsetDateTime, VolumeVerdict)>,
     undated: Option<Undated>,
     /// There is a row that is too old.
     too_old: Option<Withheld>,
@@ -433,7 +433,7 @@ struct Volume {
 enum Doubt {
     None,
     /// Whether its volume is in scope.
-    Scope,
+    DeviceScope,
     /// Which volume it is about.
     Identity,
 }
@@ -444,7 +444,7 @@ enum Judged {
     /// Gone.
     Ignored,
     /// What its newest fresh row says.
-    Fresh(Said),
+    Fresh(VolumeVerdict),
     /// Out, by rows without a readable time alone.
     Out(Withheld),
     /// Unmeasured, for rows that are undated or too old.
@@ -476,9 +476,10 @@ impl Volume {
     /// Whether a fresh row of this volume shows that the device has a volume in scope. One that is out, or that an undated row says is
     /// out, shows nothing: its newest row may say so.
     fn is_fresh_and_in_scope(&self) -> bool {
-        let in_scope = |(_, Said { bucket, withheld }): (OffsetDateTime, Said)| {
-            bucket != VolumeBucket::Out && !withheld.in_doubt
-        };
+        let in_scope =
+            |(_, VolumeVerdict { bucket, withheld }): (OffsetDateTime, VolumeVerdict)| {
+                bucket != VolumeBucket::Out && !withheld.in_doubt
+            };
         self.fresh.is_some_and(in_scope) && !self.undated.is_some_and(|undated| undated.any_out)
     }
 
@@ -500,7 +501,7 @@ impl Volume {
                 } else if undated.worst > fresh.bucket {
                     Judged::Undecided(withheld)
                 } else {
-                    Judged::Fresh(Said { withheld, ..fresh })
+                    Judged::Fresh(VolumeVerdict { withheld, ..fresh })
                 }
             }
             (None, Some(undated)) => match self.too_old {
@@ -520,7 +521,7 @@ impl Volume {
     }
 }
 
-impl Said {
+impl VolumeVerdict {
     /// The bucket, where a custom field may answer what the vendor cannot.
     const fn judged(self, answer: Option<CustomAnswer>) -> VolumeBucket {
         let Withheld { reported, in_doubt } = self.withheld;
@@ -563,7 +564,7 @@ impl DiskEncryption {
     /// Takes one row of which a field that says whether its volume is in scope is there and cannot be read: its type, its label, its
     /// capacity or its letter. By this row the volume is never encrypted, for it may be out; what is bad of it counts.
     pub fn observe_in_doubt(&mut self, fact: VolumeFact) -> RowFate {
-        self.observe_row(fact, Doubt::Scope)
+        self.observe_row(fact, Doubt::DeviceScope)
     }
 
     /// Takes one row of which nobody can read which of its device's volumes it is about. It counts as a volume of its own, and no
@@ -573,7 +574,10 @@ impl DiskEncryption {
     }
 
     fn observe_row(&mut self, fact: VolumeFact, doubt: Doubt) -> RowFate {
-        if let Some(fate) = self.fleet.refusal(fact.device, Standing::is_live_endpoint) {
+        if let Some(fate) = self
+            .fleet
+            .refusal(fact.device, DeviceStanding::is_live_endpoint)
+        {
             return fate;
         }
         let class = self.fleet.class(fact.device);
@@ -581,7 +585,7 @@ impl DiskEncryption {
             reported: fact.encryption.is_some() && class.may_have_bitlocker(),
             in_doubt: doubt != Doubt::None,
         };
-        let said = Said {
+        let said = VolumeVerdict {
             bucket: match fact.bucket(class) {
                 VolumeBucket::Encrypted if withheld.in_doubt => VolumeBucket::Unmeasured,
                 bucket => bucket,
@@ -779,7 +783,7 @@ impl DiskEncryption {
                 }
                 Judged::Undecided(withheld) => {
                     of_all = of_all.and(withheld);
-                    let bucket = Said {
+                    let bucket = VolumeVerdict {
                         bucket: VolumeBucket::Unmeasured,
                         withheld,
                     }
@@ -797,7 +801,7 @@ impl DiskEncryption {
         }
         if own.in_scope == 0 {
             own.add(
-                Said {
+                VolumeVerdict {
                     bucket: VolumeBucket::Unmeasured,
                     withheld: of_all,
                 }

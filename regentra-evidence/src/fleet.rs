@@ -30,7 +30,7 @@ use crate::{
 
 /// How many devices a signal measured. `measured + unmeasured + stale + not_applicable == approved`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Scope {
+pub struct DeviceScope {
     /// Approved devices.
     pub approved: u64,
     /// Devices that had at least one row to judge by.
@@ -47,7 +47,7 @@ pub struct Scope {
 
 /// What the fleet knows of one approved device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct DeviceStanding {
     pub(crate) class: DeviceClass,
     pub(crate) stale: bool,
     /// The last contact, where it is known, is recent enough for a row to count.
@@ -57,7 +57,7 @@ pub(crate) struct Standing {
     pub(crate) offline: Option<bool>,
 }
 
-impl Standing {
+impl DeviceStanding {
     /// As [`Fleet::measures`] says of the device.
     pub(crate) fn is_measured_at(self, at: OffsetDateTime, now: OffsetDateTime) -> bool {
         self.in_contact && (self.contact_known || !is_older_than(at, ROW_LIFETIME, now))
@@ -181,7 +181,7 @@ impl FleetBuilder {
                 };
                 approved.insert(
                     fact.device,
-                    Standing {
+                    DeviceStanding {
                         class: fact.class,
                         stale: silent_for(stale_after),
                         in_contact: !silent_for(ROW_LIFETIME),
@@ -248,7 +248,7 @@ pub struct OtherFleet;
 pub struct Fleet {
     pub(crate) now: OffsetDateTime,
     pub(crate) rules: Rules,
-    pub(crate) approved: BTreeMap<DeviceKey, Standing>,
+    pub(crate) approved: BTreeMap<DeviceKey, DeviceStanding>,
     pub(crate) not_approved: BTreeSet<DeviceKey>,
     pub(crate) truncated: bool,
     pub(crate) malformed: bool,
@@ -318,7 +318,8 @@ impl Fleet {
 
     /// How many of those have been silent for longer than a row lives: none, but where a host keeps them in the verdict.
     pub(crate) fn silent_live_endpoints(&self) -> u64 {
-        let is_silent = |standing: &&Standing| standing.is_live_endpoint() && !standing.in_contact;
+        let is_silent =
+            |standing: &&DeviceStanding| standing.is_live_endpoint() && !standing.in_contact;
         count(self.approved.values().filter(is_silent).count())
     }
 
@@ -329,7 +330,7 @@ impl Fleet {
     pub(crate) fn refusal(
         &self,
         device: DeviceKey,
-        judged: impl FnOnce(Standing) -> bool,
+        judged: impl FnOnce(DeviceStanding) -> bool,
     ) -> Option<RowFate> {
         match self.judged(device, judged) {
             Ok(standing) => (!standing.in_contact).then_some(RowFate::Stale),
@@ -341,8 +342,8 @@ impl Fleet {
     pub(crate) fn judged(
         &self,
         device: DeviceKey,
-        judged: impl FnOnce(Standing) -> bool,
-    ) -> Result<Standing, RowFate> {
+        judged: impl FnOnce(DeviceStanding) -> bool,
+    ) -> Result<DeviceStanding, RowFate> {
         match self.approved.get(&device) {
             Some(standing) if judged(*standing) => Ok(*standing),
             None if !self.not_approved.contains(&device) => Err(RowFate::UnknownDevice),
@@ -358,7 +359,7 @@ impl Fleet {
             let standing = self.approved.get(&device);
             standing.is_some_and(|standing| !standing.contact_known)
         };
-        match self.refusal(device, Standing::is_live_endpoint) {
+        match self.refusal(device, DeviceStanding::is_live_endpoint) {
             Some(fate) => fate,
             None if is_undated() => RowFate::Unreadable,
             None => RowFate::Used,
@@ -402,13 +403,13 @@ impl Fleet {
         }
     }
 
-    /// Scope counts of a signal judged on endpoints, of which `measured` were measured.
-    pub(crate) fn endpoint_scope(&self, measured: u64) -> Scope {
-        let mut scope = Scope {
+    /// DeviceScope counts of a signal judged on endpoints, of which `measured` were measured.
+    pub(crate) fn endpoint_scope(&self, measured: u64) -> DeviceScope {
+        let mut scope = DeviceScope {
             approved: self.approved(),
             not_approved: count(self.not_approved.len()),
             measured,
-            ..Scope::default()
+            ..DeviceScope::default()
         };
         let mut live = 0_u64;
         for standing in self.approved.values() {

@@ -54,7 +54,7 @@ pub use disk_encryption::{
     Conversion, DiskEncryption, Encryption, Protection, VolumeFact, VolumeKey, VolumeLabel,
     VolumeType,
 };
-pub use fleet::{Fleet, FleetBuilder, OtherFleet, Scope};
+pub use fleet::{DeviceScope, Fleet, FleetBuilder, OtherFleet};
 pub use framework::{Framework, UnknownFramework};
 pub use guard::{Guard, GuardError, Leak, LeakKind};
 pub use hash::{Hash256, NotAHash};

@@ -77,7 +77,7 @@ use time::OffsetDateTime;
 use crate::{
     device::DeviceKey,
     digest::{DigestKey, FactsDigest, FactsHasher},
-    fleet::{Fleet, OtherFleet, RowTime, Scope, Standing, add_one, count},
+    fleet::{DeviceScope, DeviceStanding, Fleet, OtherFleet, RowTime, add_one, count},
     joined::{Join, Joined},
     reason::Reason,
     report::{ReportState, RowFate},
@@ -439,7 +439,7 @@ impl PatchCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatchSlaMetadata {
     /// Devices; measured means a pending row of the last 30 days or a dated attempt in any of the reports.
-    pub scope: Scope,
+    pub scope: DeviceScope,
     /// Patches of the operating system; `None` where the kind is not in use.
     pub os: Option<PatchCounts>,
     /// Patches of other software; `None` where the kind is not in use.
@@ -474,7 +474,7 @@ pub struct PatchSla {
     successes: BTreeMap<(DeviceKey, PatchKind), OffsetDateTime>,
     measured: BTreeSet<(DeviceKey, PatchKind)>,
     /// What the device of the row before is to this signal: rows come device by device.
-    last: Option<(DeviceKey, Result<Standing, RowFate>)>,
+    last: Option<(DeviceKey, Result<DeviceStanding, RowFate>)>,
 }
 
 impl PatchSla {
@@ -499,11 +499,11 @@ impl PatchSla {
     }
 
     /// What is known of the device of a row that is judged, or why it is not.
-    fn judged(&mut self, device: DeviceKey, kind: PatchKind) -> Result<Standing, RowFate> {
+    fn judged(&mut self, device: DeviceKey, kind: PatchKind) -> Result<DeviceStanding, RowFate> {
         let known = self.last.filter(|(last, _)| *last == device);
         let standing = match known {
             Some((_, standing)) => standing,
-            None => self.fleet.judged(device, Standing::is_live_endpoint),
+            None => self.fleet.judged(device, DeviceStanding::is_live_endpoint),
         };
         self.last = Some((device, standing));
         if standing.is_ok() && !self.kinds.contains(kind) {
@@ -589,7 +589,7 @@ impl PatchSla {
     fn measure(
         &mut self,
         device: DeviceKey,
-        standing: Standing,
+        standing: DeviceStanding,
         kind: PatchKind,
         at: OffsetDateTime,
     ) {
@@ -809,7 +809,7 @@ impl PatchSla {
             let all: BTreeSet<DeviceKey> = tallies.values().flat_map(of).copied().collect();
             count(all.len())
         };
-        let shown = Shown {
+        let shown = RowTotals {
             missing: sum(|tally| tally.counts.missing()),
             failed: sum(|tally| tally.counts.failed_installs),
             superseded: sum(|tally| tally.failed_superseded),
@@ -885,14 +885,14 @@ impl PatchSla {
 
 /// What the rows show, over the kinds in use.
 #[derive(Clone, Copy, Debug)]
-struct Shown {
+struct RowTotals {
     missing: u64,
     failed: u64,
     superseded: u64,
     severity_unknown: u64,
 }
 
-impl Shown {
+impl RowTotals {
     /// The plain verdict.
     const fn grade(&self, rules: &Rules) -> Grade {
         if self.failed > 0 || self.missing >= rules.patches_fail_from {

@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     antivirus_posture::AntivirusPostureMetadata, backup_activity::BackupActivityMetadata,
     control::ControlId, device_inventory::DeviceInventoryMetadata,
-    disk_encryption::DiskEncryptionMetadata, fleet::Scope, patch_sla::PatchSlaMetadata,
+    disk_encryption::DiskEncryptionMetadata, fleet::DeviceScope, patch_sla::PatchSlaMetadata,
     reason::Reason,
 };
 
@@ -206,7 +206,7 @@ impl Metadata {
 
     /// How many devices were measured, and how many were not and why.
     #[must_use]
-    pub const fn scope(&self) -> Scope {
+    pub const fn scope(&self) -> DeviceScope {
         match self {
             Self::DiskEncryption(m) => m.scope,
             Self::AntivirusPosture(m) => m.scope,

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use time::OffsetDateTime;
 
 use crate::{
-    fleet::{Fleet, Scope},
+    fleet::{DeviceScope, Fleet},
     reason::Reason,
     report::ReportState,
     signal::{Metadata, SIGNAL_LIFETIME, Signal, Status},
@@ -69,13 +69,17 @@ impl Grades {
 /// Whether accepted risks weigh too much for a pass: they are of more than a tenth of the devices that the signal applies to.
 ///
 /// `accepted` counts each device once, whatever was accepted about it.
-pub(crate) const fn beyond_a_tenth(scope: &Scope, accepted: u64) -> bool {
+pub(crate) const fn beyond_a_tenth(scope: &DeviceScope, accepted: u64) -> bool {
     let applicable = scope.approved.saturating_sub(scope.not_applicable);
     accepted.saturating_mul(10) > applicable
 }
 
 /// Rules 1 to 6, with the reasons that belong to them.
-pub(crate) fn decide(scope: &Scope, grades: Grades, reasons: &mut BTreeSet<Reason>) -> Status {
+pub(crate) fn decide(
+    scope: &DeviceScope,
+    grades: Grades,
+    reasons: &mut BTreeSet<Reason>,
+) -> Status {
     if scope.unmeasured > 0 {
         reasons.insert(Reason::UnmeasuredDevices);
     }

@@ -39,7 +39,7 @@ pub use self::{
         Actor, ActorId, AuditAction, AuditDetails, AuditId, AuditRow, RepairedRows, SweepCounts,
         SweptSignal, SyncCounts,
     },
-    authorization::{AUTHORIZATION_LIFETIME, PendingAuthorization, StateDigest},
+    authorization::{AUTHORIZATION_LIFETIME, StateDigest, StoredAuthorization},
     budget::{BudgetUsage, NINJAONE_WINDOWS, Spend, Window},
     company::{CompanyId, PortalCompany},
     connection_settings::{

@@ -17,7 +17,7 @@ mod row_tally;
 pub use self::{
     api::NinjaOneApi,
     assessment::{Assessment, AssessmentRequest, Verdict},
-    evaluation::Collected,
+    evaluation::Evaluated,
     group::{
         Checkpoint, DeviceLists, DeviceListsRequest, GroupAssessment, GroupCounts, GroupMember,
         GroupRequest,

@@ -16,5 +16,5 @@ pub use self::{
 };
 pub(crate) use self::{
     known_runs::KnownRuns,
-    sweep_strategy::{FEW_CUSTOMERS, Known, StrategyPlan, strategy_plan},
+    sweep_strategy::{FEW_CUSTOMERS, StrategyInputs, StrategyPlan, strategy_plan},
 };

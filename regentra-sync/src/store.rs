@@ -5,10 +5,10 @@
 //! `conformance!` (feature `conformance`), which generates one named test per law.
 //!
 //! **Atomicity.** Each use case commits through *one* method. The method takes everything it writes as a plain value, together with the
-//! guards that the commit relies on. It checks, in this order: whether the event was committed before (it returns
+//! preconditions that the commit relies on. It checks, in this order: whether the event was committed before (it returns
 //! [`CommitOutcome::AlreadyCommitted`]); whether a time in the commit lies ahead of the store's clock ([`Stamped::check_not_ahead`]: an
-//! error of kind [`StoreErrorKind::Clock`]); whether every guard holds (it returns [`CommitOutcome::Superseded`] with the first guard that
-//! does not). Then it writes everything, records the event, and returns [`CommitOutcome::Committed`]. It writes all or nothing, even when
+//! error of kind [`StoreErrorKind::Clock`]); whether every precondition holds (it returns [`CommitOutcome::Superseded`] with the first one
+//! that does not). Then it writes everything, records the event, and returns [`CommitOutcome::Committed`]. It writes all or nothing, even when
 //! its future is dropped or the process dies, and no reader ever sees a partial commit. Losing a race is an outcome, not an error.
 //!
 //! Some commits, such as a disconnect, also change rows that they do not carry. [`effects`] defines these changes as functions that a store
@@ -16,7 +16,7 @@
 //!
 //! **Events.** Every commit records its event, per MSP and for good. The ids of sweeps, requests and deliveries never clash. **Times** are
 //! UTC, in whole microseconds, and a store keeps them at that precision. **Rows** of another tenant do not exist: neither a read nor a
-//! guard finds them, and a read by an unknown id returns nothing.
+//! precondition finds them, and a read by an unknown id returns nothing.
 //!
 //! **Clocks.** A store has a [`StoreClock`](crate::host::StoreClock), which stamps leases, the requests of the budget, and the commit of
 //! each evidence record. Every method that writes a time stamped by a process refuses it, with [`Stamped::check_not_ahead`], when it lies
@@ -31,7 +31,7 @@ pub use self::{
     assets::{AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets},
     audit::{AuditFilter, AuditPage, AuditTrail},
     budget::Budget,
-    commit::{CommitOutcome, Guard},
+    commit::{CommitOutcome, Precondition},
     connections::{ConnectCommit, Connections, DisconnectCommit, SecretsCommit, SettingsCommit},
     error::{Result, StoreError, StoreErrorKind},
     evidence::{Evidence, StoredSignal, SweepCommit, SweepState, TicketWrite},

@@ -26,7 +26,7 @@ pub use self::{
     anchor::Anchored,
     asset_sync::{MappingSync, SyncAssets, SyncCompany, SyncOutcome},
     authorize::{
-        Authorization, Authorized, BeginAuthorization, Callback, CompleteAuthorization,
+        AuthorizationLink, Authorized, BeginAuthorization, Callback, CompleteAuthorization,
         RequestedAccess,
     },
     configure::{Change, Configure, Configured},
@@ -37,7 +37,8 @@ pub use self::{
     integration::{Integration, IntegrationBuilder},
     map::{Choice, MapOrganization, Mapped},
     map_pending::{
-        Bulk, BulkStep, Left, MapPending, MappedPending, PendingStep, Suggestion, SuggestionReason,
+        Bulk, BulkStep, LeftReason, MapPending, MappedPending, PendingStep, Suggestion,
+        SuggestionReason,
     },
     plan::{RequestSync, SweepNow},
     promote::Promote,

@@ -4,7 +4,7 @@ use std::{env, fmt::Write as _, time::Duration};
 
 use anyhow::{Context as _, bail};
 use regentra_sync::{Integration, schedule::PlanKind};
-use regentra_sync_graphile_worker::{self as graphile, GraphileWorker, Status};
+use regentra_sync_graphile_worker::{self as graphile, EngineStatus, GraphileWorker};
 use serde_json::{Value, json};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use time::OffsetDateTime;
@@ -66,7 +66,7 @@ pub(crate) async fn worker(
 ///
 /// # Errors
 /// When it cannot be asked.
-pub(crate) async fn status() -> anyhow::Result<Option<Status>> {
+pub(crate) async fn status() -> anyhow::Result<Option<EngineStatus>> {
     match pool(1)? {
         None => Ok(None),
         Some(pool) => Ok(Some(graphile::status(&pool).await?)),
@@ -74,7 +74,7 @@ pub(crate) async fn status() -> anyhow::Result<Option<Status>> {
 }
 
 /// The same as JSON.
-pub(crate) fn row(status: &Status) -> Value {
+pub(crate) fn row(status: &EngineStatus) -> Value {
     let failures = status.failures.iter().map(
         |job| json!({ "id": job.id, "task": job.task, "error": job.error, "at": rfc3339(job.at) }),
     );
@@ -86,7 +86,7 @@ pub(crate) fn row(status: &Status) -> Value {
 }
 
 /// The same for people.
-pub(crate) fn said(status: &Status, now: OffsetDateTime) -> String {
+pub(crate) fn summary(status: &EngineStatus, now: OffsetDateTime) -> String {
     let mut text = format!(
         "engine  {} running, {} queued, {} waiting; {}\n",
         number(status.running),

@@ -4,7 +4,7 @@ use std::{env, fmt::Write as _, time::Duration};
 
 use anyhow::Context as _;
 use regentra_sync::{Integration, schedule::PlanKind};
-use regentra_sync_restate::{Restate, Server, Status};
+use regentra_sync_restate::{EngineStatus, Restate, Server};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -59,7 +59,7 @@ pub(crate) async fn worker(
 ///
 /// # Errors
 /// When it cannot be asked.
-pub(crate) async fn status() -> anyhow::Result<Option<Status>> {
+pub(crate) async fn status() -> anyhow::Result<Option<EngineStatus>> {
     if env::var_os(ADMIN).is_none() {
         return Ok(None);
     }
@@ -67,7 +67,7 @@ pub(crate) async fn status() -> anyhow::Result<Option<Status>> {
 }
 
 /// The same as JSON.
-pub(crate) fn row(status: &Status) -> Value {
+pub(crate) fn row(status: &EngineStatus) -> Value {
     let failures = status.failures.iter();
     let failures = failures.map(|one| json!({ "id": one.id, "error": one.error }));
     json!({
@@ -77,7 +77,7 @@ pub(crate) fn row(status: &Status) -> Value {
 }
 
 /// The same for people.
-pub(crate) fn said(status: &Status, now: OffsetDateTime) -> String {
+pub(crate) fn summary(status: &EngineStatus, now: OffsetDateTime) -> String {
     let mut text = format!(
         "engine  {} running, {} queued, {} waiting; {}\n",
         number(status.running),

@@ -6,7 +6,7 @@ use super::{OneOf, all, endpoint, group, params};
 use crate::{
     ActivityId, DeviceFilter,
     models::{Activity, ActivityClass, ActivityStatus, ActivityType},
-    paging::{Pager, Walk, Wanted},
+    paging::{ActivityRange, Pager, Walk},
 };
 
 group! {
@@ -85,7 +85,7 @@ pub(super) fn is_asked_for(
 
 impl ActivitiesParams {
     fn walk(&self) -> Walk<Activity> {
-        let wanted = Wanted {
+        let wanted = ActivityRange {
             known: self.known.map(ActivityId::get),
             since: self.after.max(self.until),
             time_of: |row: &Activity| row.activity_time.and_then(crate::Timestamp::at),

@@ -17,7 +17,7 @@ use crate::{
         PatchType, PolicyOverrides, Processor, ServiceState, Software, SoftwarePatch, Volume,
         WindowsService,
     },
-    paging::{Pager, Walk, Wanted},
+    paging::{ActivityRange, Pager, Walk},
 };
 
 methods! {
@@ -254,7 +254,7 @@ lists! {
 impl Devices<'_> {
     /// Activities of a device, newest first, back to where the parameters say.
     pub fn activities(self, id: DeviceId, params: DeviceActivitiesParams) -> Pager<Activity> {
-        let wanted = Wanted {
+        let wanted = ActivityRange {
             known: params.known.map(ActivityId::get),
             since: params.until,
             time_of: |row: &Activity| row.activity_time.and_then(crate::Timestamp::at),

@@ -1,4 +1,4 @@
-//! The queue in front of the windows: two lanes, each first come, first served.
+//! The queue for the windows. It has two lanes, and each lane serves requests in the order of arrival.
 
 use std::{
     collections::VecDeque,
@@ -14,10 +14,10 @@ use super::{
     window::History,
 };
 
-/// Counts the requests of one NinjaOne tenant and lets them through in turn.
+/// Counts the requests of one NinjaOne tenant and admits them one by one.
 ///
-/// Every client of the process with the same host and client id shares one; a host hands in its own with
-/// [`ClientBuilder::limiter`](crate::ClientBuilder::limiter) to draw the line elsewhere.
+/// All clients in the process with the same host and client id share one limiter. To share it differently, pass a limiter to
+/// [`ClientBuilder::limiter`](crate::ClientBuilder::limiter).
 #[derive(Default)]
 pub struct Limiter {
     state: Mutex<State>,
@@ -26,22 +26,22 @@ pub struct Limiter {
 #[derive(Default)]
 struct State {
     history: History,
-    /// Nobody sends before this: NinjaOne asked for a pause.
+    /// No request is sent before this time, because NinjaOne asked for a pause.
     paused_until: Option<Instant>,
     interactive: VecDeque<Arc<Notify>>,
     sweep: VecDeque<Arc<Notify>>,
 }
 
-/// How much of a budget is used, for an operator's display.
+/// The use of a budget, for an operator's display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BudgetUse {
-    /// For each window of the policy: requests sent within it, requests allowed, its length. Empty when unlimited.
+    /// For each window of the policy: requests sent within it, requests allowed, and its length. Empty if unlimited.
     pub windows: Vec<(usize, usize, Duration)>,
-    /// People's requests that wait.
+    /// Number of waiting requests of people.
     pub interactive_waiting: usize,
-    /// Sweeps' requests that wait.
+    /// Number of waiting requests of sweeps.
     pub sweep_waiting: usize,
-    /// How long NinjaOne asked everybody to pause, as seen from now.
+    /// The rest of the pause that NinjaOne asked for, from now.
     pub paused_for: Duration,
 }
 
@@ -52,13 +52,13 @@ impl Limiter {
         Self::default()
     }
 
-    /// Waits until one request may be sent, and counts it as sent now: send it at once.
+    /// Waits until one request may be sent, and counts it as sent now. The caller must send it at once.
     ///
-    /// Dropping the future gives the place in the queue up and counts nothing. `began` is when the caller began to wait for
-    /// the budget.
+    /// If the future is dropped, the request leaves the queue and is not counted. `began` is the time when the caller began to wait for the
+    /// budget.
     ///
     /// # Errors
-    /// The wait that would be needed, when it is longer than the policy's longest.
+    /// Returns the necessary wait, if it is longer than the longest wait of the policy.
     pub(crate) async fn acquire(
         &self,
         limit: &RateLimit,
@@ -100,7 +100,7 @@ impl Limiter {
                 if is_first && fits <= now {
                     let noted = state.history.note(&windows, now);
                     drop(state);
-                    // The place is given up by its drop, which wakes the next in line.
+                    // Dropping the place removes it from the queue and wakes the next request.
                     return Ok(Permit {
                         limiter: self,
                         noted,
@@ -111,14 +111,14 @@ impl Limiter {
                 }
                 (is_first, fits)
             };
-            // A request that is not first reports the least it can be, once; the first one whenever it changes.
+            // A request that is not first reports the shortest possible wait, once. The first request reports every change.
             if told.is_none() || (is_first && told != Some(fits)) {
                 waiting(fits.saturating_duration_since(Instant::now()));
                 told = Some(fits);
             }
             let moved = place.notify.notified();
             if is_first {
-                // Either the time has come or the queue has moved: look again in both cases.
+                // Wakes when the request fits or when the queue has changed. Check again in both cases.
                 let _ = tokio::time::timeout_at(fits, moved).await;
             } else if let Some(most) = limit.wait_at_most() {
                 if tokio::time::timeout_at(began + most, moved).await.is_err() {
@@ -131,7 +131,7 @@ impl Limiter {
         }
     }
 
-    /// How long the pause lasts that NinjaOne asked for.
+    /// Returns the rest of the pause that NinjaOne asked for.
     pub(crate) fn paused_for(&self) -> Duration {
         let until = self.lock().paused_until;
         until.map_or(Duration::ZERO, |until| {
@@ -139,7 +139,7 @@ impl Limiter {
         })
     }
 
-    /// Stops everybody for `wait`: NinjaOne said so to one of us.
+    /// Pauses all requests for `wait`, after NinjaOne asked one of them to wait.
     pub(crate) fn pause(&self, wait: Duration) {
         let mut state = self.lock();
         let until = Instant::now().checked_add(wait);
@@ -170,7 +170,7 @@ impl Limiter {
         }
     }
 
-    /// Whether nothing of its history matters any more.
+    /// Whether the history is no longer relevant.
     pub(crate) fn is_idle(&self) -> bool {
         let mut state = self.lock();
         let now = Instant::now();
@@ -179,7 +179,7 @@ impl Limiter {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is consistent between any two statements: a panic elsewhere does not spoil it.
+        // The state is consistent between any two statements, so a panic elsewhere does not damage it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -192,7 +192,7 @@ impl State {
         }
     }
 
-    /// Whether a newcomer of this lane need not queue.
+    /// Whether a new request of this lane does not have to queue.
     fn queue_is_clear(&self, lane: Lane) -> bool {
         self.interactive.is_empty() && (lane == Lane::Interactive || self.sweep.is_empty())
     }
@@ -212,7 +212,7 @@ impl State {
             .max(self.paused_until.unwrap_or(now))
     }
 
-    /// Wakes the request that is first now.
+    /// Wakes the first request of each lane.
     fn wake(&self) {
         for first in [self.interactive.front(), self.sweep.front()]
             .into_iter()
@@ -231,7 +231,7 @@ pub(crate) struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// Nothing was sent: the request counts no more.
+    /// Removes the request from the count, because it was not sent.
     pub(crate) fn give_back(self) {
         let mut state = self.limiter.lock();
         state.history.strike_out(self.noted);
@@ -239,7 +239,7 @@ impl Permit<'_> {
     }
 }
 
-/// A place in the queue, given up on drop.
+/// A place in the queue. Dropping it leaves the queue.
 struct Place<'a> {
     limiter: &'a Limiter,
     lane: Lane,
@@ -306,7 +306,7 @@ mod tests {
             Duration::ZERO,
             "a sweep of 50 left the person's tenth free"
         );
-        // The person's second request of the minute finds the window full and is still the next to be served.
+        // A person's request that finds the window full is still the next one served.
         let second = Instant::now();
         take(&limiter, Lane::Interactive).await;
         assert!(second.elapsed() <= Duration::from_secs(60));
@@ -389,10 +389,10 @@ mod tests {
         assert_eq!(limiter.used(&limit).windows[0].0, 10);
     }
 
-    /// One who asks: when, in which lane, and how long at most.
+    /// A simulated caller: when it asks (ms), whether it is a person, and how long it waits (ms).
     type Asker = (u64, bool, Option<u64>);
 
-    /// Plays askers in simulated time: when each asked and was let through, if it was.
+    /// Runs the callers in simulated time. Returns each caller's lane, the time it asked, and the time it was admitted, if it was.
     async fn play(askers: &[Asker]) -> Vec<(Lane, Instant, Option<Instant>)> {
         let limiter = Arc::new(Limiter::new());
         let mut tasks = tokio::task::JoinSet::new();

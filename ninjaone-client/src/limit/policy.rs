@@ -1,25 +1,24 @@
-//! How many requests a client allows itself.
+//! The number of requests that a client may send.
 
 use std::time::Duration;
 
-/// Who waits for a request.
+/// The priority of a request.
 ///
-/// People go first: while a person's request waits, no sweep is served, and a sweep leaves a share of the budget free
-/// so that a person rarely has to wait at all.
+/// People have priority: while a person's request waits, no sweep is served. A sweep also leaves a share of the budget free, so that a
+/// person rarely has to wait at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Lane {
-    /// A person is waiting for it.
+    /// A person is waiting for the response.
     Interactive,
-    /// Background work that has hours.
+    /// Background work, which may take hours.
     Sweep,
 }
 
-/// How many requests a client allows itself.
+/// The number of requests that a client may send.
 ///
-/// The default is NinjaOne's limit as known from operators, 200 in any minute and 1,500 in any hour per tenant, with a
-/// tenth left free by sweeps. Both windows slide and are exact: at no time have more than 200 requests been sent within
-/// the minute before.
+/// The default is NinjaOne's limit as operators report it: 200 requests in any minute and 1,500 in any hour, per tenant. Sweeps leave a
+/// tenth free. Both windows slide and are exact: at no time have more than 200 requests been sent within the minute before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RateLimit {
     windows: Option<Vec<Window>>,
@@ -27,7 +26,7 @@ pub struct RateLimit {
     longest_wait: Option<Duration>,
 }
 
-/// At most `requests` within any `period`.
+/// A limit of `requests` requests within any `period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) requests: usize,
@@ -54,7 +53,7 @@ impl Default for RateLimit {
 }
 
 impl RateLimit {
-    /// No limit at all: for private gateways that limit by themselves, and for benchmarks.
+    /// No limit: for private gateways that have their own limit, and for benchmarks.
     #[must_use]
     pub fn unlimited() -> Self {
         Self {
@@ -63,8 +62,7 @@ impl RateLimit {
         }
     }
 
-    /// Other windows than the default ones: (requests, period) each. None means [`Self::unlimited`], zero requests count
-    /// as one.
+    /// Sets the windows, each as (requests, period). An empty list means [`Self::unlimited`]. Zero requests count as one.
     #[must_use]
     pub fn windows(mut self, windows: impl IntoIterator<Item = (usize, Duration)>) -> Self {
         let windows: Vec<_> = windows
@@ -78,7 +76,7 @@ impl RateLimit {
         self
     }
 
-    /// The share of every window that [`Lane::Sweep`] leaves free, from 0 to 1. Default 0.1.
+    /// Sets the share of every window that [`Lane::Sweep`] leaves free, from 0 to 1. Default: 0.1.
     #[must_use]
     pub fn left_free(mut self, share: f64) -> Self {
         self.left_free = if share.is_finite() {
@@ -89,21 +87,21 @@ impl RateLimit {
         self
     }
 
-    /// Refuses at once, with [`RateLimited`](crate::ErrorKind::RateLimited), what would wait longer than this for the
-    /// budget. Default: waits as long as it takes.
+    /// Sets the longest wait for the budget. A request that would have to wait longer fails at once with
+    /// [`RateLimited`](crate::ErrorKind::RateLimited). By default, a request waits as long as necessary.
     #[must_use]
     pub fn longest_wait(mut self, wait: Duration) -> Self {
         self.longest_wait = Some(wait);
         self
     }
 
-    /// Whether there is no limit.
+    /// Returns whether there is no limit.
     #[must_use]
     pub fn is_unlimited(&self) -> bool {
         self.windows.is_none()
     }
 
-    /// The windows as one lane may fill them: (requests, period) each; none when unlimited.
+    /// Returns the windows that one lane may fill, each as (requests, period); none if unlimited.
     #[must_use]
     pub fn windows_of(&self, lane: Lane) -> Vec<(usize, Duration)> {
         self.lane(lane)
@@ -121,7 +119,7 @@ impl RateLimit {
             .iter()
             .flatten()
             .map(|window| Window {
-                // At least one request, or a small window would shut sweeps out for ever.
+                // At least one request, because a small window would otherwise block sweeps for ever.
                 requests: (window.requests - part(window.requests, share)).max(1),
                 period: window.period,
             })
@@ -133,7 +131,7 @@ impl RateLimit {
     }
 }
 
-/// The part of `whole` that `share` is, rounded up, never more than the whole.
+/// The share of `whole`, rounded up, but never more than `whole`.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

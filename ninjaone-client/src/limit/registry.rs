@@ -1,4 +1,4 @@
-//! The registry of limiters, through which the clients of a tenant share one within the process.
+//! The registry of limiters: all clients of a tenant in the process share one limiter.
 
 use std::{
     collections::HashMap,
@@ -9,8 +9,8 @@ use super::{BudgetKey, Limiter};
 
 static LIMITERS: LazyLock<Mutex<HashMap<BudgetKey, Arc<Limiter>>>> = LazyLock::new(Mutex::default);
 
-/// The limiter of a tenant. It outlives its clients as long as its history matters, so that a process that builds a new
-/// client for every job stays within the limit all the same.
+/// Returns the limiter of a tenant. It outlives its clients while its history is still relevant, so a process that builds a new client for
+/// every job also stays within the limit.
 pub(crate) fn limiter_of(key: &BudgetKey) -> Arc<Limiter> {
     let mut limiters = LIMITERS.lock().unwrap_or_else(PoisonError::into_inner);
     limiters.retain(|_, limiter| Arc::strong_count(limiter) > 1 || !limiter.is_idle());

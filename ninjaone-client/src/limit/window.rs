@@ -1,4 +1,4 @@
-//! The history of sent requests, and when the next one fits. The functions are pure: the time is an argument.
+//! The history of sent requests, and the time when the next one fits. The functions are pure: the time is an argument.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use super::policy::Window;
 
-/// Two requests exactly one period apart lie in one closed window of that length; a millisecond keeps them apart.
+/// Two requests that are exactly one period apart are in the same closed window. One more millisecond separates them.
 const APART: Duration = Duration::from_millis(1);
 
-/// When requests were sent, oldest first, as far back as the longest window reaches.
+/// The times of sent requests, oldest first, as far back as the longest window.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     sent: VecDeque<Instant>,
@@ -17,12 +17,12 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// When the next request fits into all `windows`: `now`, or later.
+    /// The time when the next request fits into all `windows`: `now`, or later.
     pub(crate) fn next(&self, windows: &[Window], now: Instant) -> Instant {
         windows
             .iter()
             .filter_map(|window| {
-                // The request that must have left the window before another fits in.
+                // The next request fits in after this one has left the window.
                 let index = self.sent.len().checked_sub(window.requests)?;
                 self.sent
                     .get(index)
@@ -32,7 +32,7 @@ impl History {
             .map_or(now, |fits| fits.max(now))
     }
 
-    /// Notes a request sent at `now`, and says under which time it stands.
+    /// Notes a request sent at `now`, and returns the time under which it is noted.
     pub(crate) fn note(&mut self, windows: &[Window], now: Instant) -> Instant {
         let longest = windows
             .iter()
@@ -40,21 +40,21 @@ impl History {
             .max()
             .unwrap_or_default();
         self.longest = self.longest.max(longest);
-        // Clocks of one process do not go back; clocks of two paused test runtimes may.
+        // The clock of a process never goes back, but the clocks of two paused test runtimes may differ.
         let now = self.sent.back().map_or(now, |last| now.max(*last));
         self.forget(now);
         self.sent.push_back(now);
         now
     }
 
-    /// Strikes out a request noted at `noted` that was not sent after all.
+    /// Removes the request noted at `noted`, which was not sent after all.
     pub(crate) fn strike_out(&mut self, noted: Instant) {
         if let Some(place) = self.sent.iter().rposition(|sent| *sent == noted) {
             self.sent.remove(place);
         }
     }
 
-    /// Drops what no window reaches any more.
+    /// Forgets requests that are older than every window.
     pub(crate) fn forget(&mut self, now: Instant) {
         while self
             .sent
@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    /// Greedy senders over simulated hours: asks at random moments, sends as soon as it fits.
+    /// Simulates a sender that asks at random moments over hours, and sends as soon as its request fits.
     fn simulate(windows: &[Window], gaps: &[u64]) -> Vec<Duration> {
         let start = Instant::now();
         let mut history = History::default();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn most_within(sent: &[Duration], period: Duration) -> usize {
-        // Closed windows that begin at a request: no other window holds more.
+        // Checks only closed windows that begin at a request, because no other window contains more.
         sent.iter()
             .enumerate()
             .map(|(first, begin)| {
@@ -127,7 +127,7 @@ mod tests {
             let sent = simulate(&windows, &gaps);
             for window in windows {
                 prop_assert!(most_within(&sent, window.period) <= window.requests);
-                // A longer stretch holds at most the quota of the windows it is made of.
+                // A longer period contains at most the quota of the windows that cover it.
                 for times in 2..5 {
                     let stretch = window.period * times;
                     prop_assert!(most_within(&sent, stretch) <= window.requests * (times as usize + 1));

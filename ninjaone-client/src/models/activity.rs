@@ -11,37 +11,37 @@ use crate::{
 model! {
     /// One entry of the activity log.
     Activity {
-        /// Its id, by which the log is walked; ids grow with time and may be shared by tenants.
+        /// Its id. The log is read in the order of ids. Ids grow with time and may be shared by tenants.
         id: ActivityId,
-        /// The device, when it is about one.
+        /// The device, if the activity concerns one.
         device_id: DeviceId,
-        /// How severe it is; often absent.
+        /// Severity; often absent.
         severity: ActivitySeverity,
-        /// How urgent it is; often absent.
+        /// Priority; often absent.
         priority: ActivityPriority,
         /// UUID of the job or condition it belongs to.
         series_uid: String,
         /// The module it comes from.
         activity_type: ActivityType,
-        /// What has happened: rules go by this code.
+        /// The code of the event. Rules should use this code.
         status_code: ActivityStatus,
-        /// The same in words.
+        /// The status code in words.
         status: String,
-        /// How it ended; often absent, and a completed run may have failed.
+        /// The result; often absent. A completed run may have failed.
         activity_result: ActivityResult,
         /// UUID of the policy element or script behind it.
         source_config_uid: String,
         /// Name of the policy element or script behind it.
         source_name: String,
-        /// What it is about.
+        /// Subject.
         subject: String,
         /// The user who caused it.
         user_id: UserId,
-        /// The whole in words.
+        /// The whole activity in words.
         message: String,
         /// The activity type in words.
         r#type: String,
-        /// What the module adds; times in it are epoch milliseconds.
+        /// Additional data of the module. Times in it are epoch milliseconds.
         data: Value,
     } times {
         /// When it happened.
@@ -50,7 +50,7 @@ model! {
 }
 
 open_enum! {
-    /// What activities are about.
+    /// The class of entity that activities concern.
     ActivityClass {
         System = "SYSTEM",
         Device = "DEVICE",
@@ -60,7 +60,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// How severe an activity is.
+    /// Severity of an activity.
     ActivitySeverity {
         None = "NONE",
         Minor = "MINOR",
@@ -71,7 +71,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// How urgent an activity is.
+    /// Priority of an activity.
     ActivityPriority {
         None = "NONE",
         Low = "LOW",
@@ -81,7 +81,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// How an activity or a job ended.
+    /// Result of an activity or a job.
     ActivityResult {
         Success = "SUCCESS",
         Failure = "FAILURE",

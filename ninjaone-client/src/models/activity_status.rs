@@ -1,9 +1,9 @@
-//! Status codes of the activity log: the vendor's list, in its order. Live tenants send more.
+//! Status codes of the activity log, in the order of the vendor's list. Live tenants send more.
 
 use crate::open_enum::code;
 
 code! {
-    /// What an activity says has happened; the code that rules go by.
+    /// Status code of an activity, which tells what happened. Rules should use this code.
     ActivityStatus {
         START_REQUESTED = "START_REQUESTED",
         STARTED = "STARTED",

@@ -1,4 +1,4 @@
-//! Alerts: conditions that have triggered and were not reset.
+//! Alerts: conditions that have triggered and have not been reset.
 
 use serde_json::Value;
 
@@ -6,13 +6,13 @@ use super::{Device, HealthStatus};
 use crate::{DeviceId, UserId, open_enum::code};
 
 model! {
-    /// An alert: a condition that has triggered and was not reset.
+    /// An alert: a condition that has triggered and has not been reset.
     Alert {
-        /// Its UUID, which is that of its series of activities.
+        /// Its UUID, which is also the UUID of its series of activities.
         uid: String,
         /// The device.
         device_id: DeviceId,
-        /// What it says.
+        /// Message.
         message: String,
         /// What raised it.
         source_type: SourceType,
@@ -20,25 +20,25 @@ model! {
         source_config_uid: String,
         /// Name of the condition.
         source_name: String,
-        /// What it is about.
+        /// Subject.
         subject: String,
         /// The user behind it.
         user_id: UserId,
-        /// The ticket in the PSA, of whatever form its id has there.
+        /// The id of the ticket in the PSA. Its form depends on the PSA.
         psa_ticket_id: Value,
         /// Template of that ticket.
         ticket_template_id: i64,
-        /// What the condition adds.
+        /// Additional data of the condition.
         data: Value,
         /// The device, when the request asked for it.
         device: Box<Device>,
-        /// How urgent it is.
+        /// Priority.
         priority: String,
-        /// How severe it is.
+        /// Severity.
         severity: String,
         /// Name of the condition.
         condition_name: String,
-        /// What the condition does to the device's health.
+        /// The health status that the condition gives the device.
         condition_health_status: HealthStatus,
         /// Whether the health of the policy applies.
         use_global_health_status: bool,

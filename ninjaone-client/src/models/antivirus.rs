@@ -3,20 +3,20 @@
 use crate::{DeviceId, open_enum::code};
 
 model! {
-    /// One antivirus product on one device; a device has a row for each product that ever registered.
+    /// One antivirus product on one device. A device has a row for each product that was ever registered on it.
     AntivirusStatus {
         /// The device.
         device_id: DeviceId,
         /// The product; `NONE` when the device has none.
         product_name: String,
-        /// Whether it protects.
+        /// State of the product, such as on or off.
         product_state: ProductState,
-        /// Whether its definitions are current. NinjaOne reports no date of them.
+        /// Whether its definitions are current. NinjaOne does not send their date.
         definition_status: DefinitionStatus,
         /// Its version.
         version: String,
     } times {
-        /// When the row was collected: no age of the definitions.
+        /// When the row was collected. This is not the date of the definitions.
         timestamp,
     }
 }
@@ -53,7 +53,7 @@ model! {
 }
 
 code! {
-    /// State of an antivirus product. The vendor's document lists no values; these were seen on live tenants.
+    /// State of an antivirus product. The vendor's document lists no values; live tenants send these.
     ProductState {
         ON = "ON",
         OFF = "OFF",
@@ -61,7 +61,7 @@ code! {
 }
 
 code! {
-    /// State of antivirus definitions. The vendor's document lists no values; compare without case and separators.
+    /// State of antivirus definitions. The vendor's document lists no values. Ignore case and separators in a comparison.
     DefinitionStatus {
         UP_TO_DATE = "Up-to-Date",
         OUT_OF_DATE = "Out-of-Date",

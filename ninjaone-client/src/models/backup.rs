@@ -35,9 +35,9 @@ model! {
         /// Everything in the cloud.
         cloud_total_size: i64,
     } times {
-        /// Last successful job, when the request asked for job times.
+        /// Last successful job, if the request asked for job times.
         last_successful_backup_job,
-        /// Last failed job, when the request asked for job times.
+        /// Last failed job, if the request asked for job times.
         last_failed_backup_job,
     }
 }
@@ -49,7 +49,7 @@ model! {
         location_id: LocationId,
         /// Its name.
         location_name: String,
-        /// What the MSP wrote about it.
+        /// The MSP's description of it.
         location_description: String,
         /// The organization.
         organization_id: OrganizationId,
@@ -98,11 +98,11 @@ model! {
         work_hours_kbps: i64,
         /// Limit outside working hours, in kbit/s.
         non_work_hours_kbps: i64,
-        /// Unit the first limit is shown in.
+        /// Unit in which the console shows the limit in working hours.
         work_hours_user_unit: String,
-        /// Unit the second limit is shown in.
+        /// Unit in which the console shows the limit outside working hours.
         non_work_hours_user_unit: String,
-        /// What working hours are.
+        /// The working hours.
         work_schedule: BackupWorkSchedule,
     }
 }
@@ -128,9 +128,9 @@ model! {
     BackupJob {
         /// UUID of the job.
         job_id: String,
-        /// Where it stands.
+        /// State of the job.
         job_status: BackupJobStatus,
-        /// Where it writes to.
+        /// The destination of the backup.
         destination: String,
         /// UUID of the job it follows.
         source_job_id: String,
@@ -165,7 +165,7 @@ model! {
 model! {
     /// The upload to the cloud that follows a local backup job.
     UpsyncJob {
-        /// Where it stands.
+        /// State of the job.
         status: BackupJobStatus,
         /// Files uploaded.
         files_uploaded: i64,
@@ -180,7 +180,7 @@ model! {
 }
 
 code! {
-    /// Where a backup job stands. The vendor's document lists no values; these are its user guide's.
+    /// State of a backup job. The vendor's document lists no values; these are from its user guide.
     BackupJobStatus {
         PROCESSING = "PROCESSING",
         RUNNING = "RUNNING",
@@ -191,7 +191,7 @@ code! {
 }
 
 code! {
-    /// Kind of backup plan. The vendor's document lists no values; these are its user guide's.
+    /// Kind of backup plan. The vendor's document lists no values; these are from its user guide.
     BackupPlanType {
         IMAGE = "IMAGE",
         FILE_FOLDER = "FILE_FOLDER",
@@ -199,7 +199,7 @@ code! {
 }
 
 open_enum! {
-    /// Which devices backup jobs are listed of.
+    /// The devices whose backup jobs are listed.
     DeviceInclusion {
         /// The default:
         Active = "active",

@@ -7,8 +7,8 @@ use crate::{DeviceId, OrganizationId, open_enum::open_enum};
 
 /// Custom field values by field name, as the tenant defined them.
 ///
-/// A value is a string, number, boolean, list, or at times an object `{"value": ...}`; dates are epoch milliseconds.
-/// Only fields that the MSP opened to the API come at all.
+/// A value is a string, number, boolean, list, or sometimes an object `{"value": ...}`. Dates are epoch milliseconds. NinjaOne sends only
+/// fields that the MSP opened to the API.
 pub type CustomFieldValues = Map<String, Value>;
 
 model! {
@@ -22,7 +22,7 @@ model! {
 }
 
 model! {
-    /// Custom field values of one device with what is known of each.
+    /// Custom field values of one device, with details of each value.
     DeviceCustomFieldsDetailed {
         /// The device.
         device_id: DeviceId,
@@ -48,7 +48,7 @@ model! {
 }
 
 model! {
-    /// Custom field values of one device, location or organization with what is known of each.
+    /// Custom field values of one device, location or organization, with details of each value.
     ScopedCustomFieldsDetailed {
         /// What kind of entity it is.
         scope: DefinitionScope,
@@ -66,28 +66,28 @@ model! {
         name: String,
         /// The value.
         value: Value,
-        /// Who or what wrote it.
+        /// The writer of the value.
         updated_by: CustomFieldUpdatedBy,
     } times {
-        /// When it was written; some answers name it `update_time`.
+        /// When it was written. Some responses send `update_time` instead.
         updated,
-        /// When it was written.
+        /// When it was written. Some responses send `updated` instead.
         update_time,
     }
 }
 
 model! {
-    /// Who or what wrote a custom field value.
+    /// The writer of a custom field value.
     CustomFieldUpdatedBy {
-        /// What kind of writer.
+        /// Kind of writer.
         source: CustomFieldSource,
-        /// The user, if it was one.
+        /// The user, if a user wrote the value.
         user: UserReference,
     }
 }
 
 open_enum! {
-    /// What wrote a custom field value.
+    /// Kind of writer of a custom field value.
     CustomFieldSource {
         Api = "API",
         User = "USER",
@@ -97,7 +97,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// What kinds of entity a custom field is defined for.
+    /// Kind of entity that a custom field is defined for.
     DefinitionScope {
         Node = "NODE",
         EndUser = "END_USER",
@@ -111,7 +111,7 @@ model! {
     CustomFieldDefinition {
         /// What kind of entity it is for.
         entity_type: EntityType,
-        /// Where it applies; the vendor advises to read `definition_scope` instead.
+        /// Where it applies. The vendor recommends `definition_scope` instead.
         scope: AttributeScope,
         /// What kinds of entity it is defined for.
         definition_scope: Vec<DefinitionScope>,
@@ -123,7 +123,7 @@ model! {
         description: String,
         /// Name, by which the API refers to it.
         name: String,
-        /// Value of entities that have none.
+        /// Value of entities that have no value of this field.
         default_value: String,
         /// What end users may do with it.
         end_user_permission: EndUserPermission,
@@ -131,16 +131,16 @@ model! {
         technician_permission: TechnicianPermission,
         /// What scripts may do with it.
         script_permission: AccessPermission,
-        /// What the API may do with its values; with `NONE` they are never returned.
+        /// What the API may do with its values. With `NONE`, NinjaOne never sends them.
         api_permission: AccessPermission,
         /// Choices, limits and texts.
         content: CustomFieldContent,
-        /// Whether NinjaOne made it.
+        /// Whether NinjaOne created it.
         system: bool,
         /// Whether it is in use.
         active: bool,
     } times {
-        /// When it was made.
+        /// When it was created.
         create_time,
         /// When it was last changed.
         update_time,
@@ -150,7 +150,7 @@ model! {
 model! {
     /// Choices, limits and texts of a custom field.
     CustomFieldContent {
-        /// Whether end users see other texts.
+        /// Whether end users see separate texts.
         customize_for_end_user: bool,
         /// The texts end users see.
         end_user_customization: EndUserTexts,
@@ -188,7 +188,7 @@ model! {
         name: String,
         /// Whether it can be chosen.
         active: bool,
-        /// Whether NinjaOne made it.
+        /// Whether NinjaOne created it.
         system: bool,
     }
 }
@@ -202,7 +202,7 @@ model! {
         file_extensions: Vec<String>,
         /// Allowed dates.
         date_filters: DateFilters,
-        /// Most characters.
+        /// Maximum number of characters.
         max_characters: i64,
         /// What a secret must contain.
         complexity_rules: ComplexityRules,
@@ -216,7 +216,7 @@ model! {
         ip_address_type: IpAddressType,
         /// Whether a long value is shown in full.
         expand_large_value_on_render: bool,
-        /// How identifiers are made.
+        /// How identifiers are created.
         identifier: IdentifierSettings,
         /// Currency.
         monetary: MonetarySettings,
@@ -228,7 +228,7 @@ model! {
 model! {
     /// Dates a custom field allows.
     DateFilters {
-        /// How `selected` is meant.
+        /// The meaning of `selected`.
         r#type: DateFilterType,
         /// Dates.
         selected: Vec<String>,
@@ -260,21 +260,21 @@ model! {
 }
 
 model! {
-    /// How a custom field makes identifiers.
+    /// How a custom field creates identifiers.
     IdentifierSettings {
-        /// Whether it makes them by itself.
+        /// Whether the identifiers are created automatically.
         automatic_generation_enabled: bool,
-        /// Within what they are unique.
+        /// Scope in which the identifiers are unique.
         scope: IdentifierScope,
         /// Which assets get one.
         assign_to: IdentifierAssignment,
-        /// How it is made.
+        /// How an identifier is created.
         r#type: IdentifierType,
         /// The next number.
         next_sequence_number: i64,
-        /// What stands before the number.
+        /// Text before the number.
         prefix: String,
-        /// What stands behind the number.
+        /// Text after the number.
         suffix: String,
     }
 }
@@ -372,7 +372,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// How the dates of [`DateFilters`] are meant.
+    /// Meaning of the dates of [`DateFilters`].
     DateFilterType {
         None = "NONE",
         Include = "INCLUDE",
@@ -393,7 +393,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// Within what identifiers are unique.
+    /// Scope in which identifiers are unique.
     IdentifierScope {
         None = "NONE",
         Global = "GLOBAL",
@@ -410,7 +410,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// How an identifier is made.
+    /// How an identifier is created.
     IdentifierType {
         Custom = "CUSTOM",
         Sequence = "SEQUENCE",

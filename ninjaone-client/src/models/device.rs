@@ -1,4 +1,4 @@
-//! Devices, as `/v2/devices`, `/v2/devices-detailed` and `/v2/device/{id}` send them.
+//! Devices, as sent by `/v2/devices`, `/v2/devices-detailed` and `/v2/device/{id}`.
 
 use serde_json::{Map, Value};
 
@@ -11,13 +11,13 @@ use crate::{DeviceId, LocationId, OrganizationId, PolicyId, RoleId, open_enum::o
 model! {
     /// A device.
     ///
-    /// The API knows a dozen kinds ([`DeviceType`]): agents, mobile devices, virtual machines and hosts, network
-    /// devices, cloud monitors. All of them decode to this one type; a kind leaves empty what it does not have. The short
-    /// list sends the fields up to `references`.
+    /// The API has a dozen kinds of device ([`DeviceType`]): agents, mobile devices, virtual machines and hosts, network devices, cloud
+    /// monitors. All of them decode to this type. Fields that a kind does not have are empty. `/v2/devices` sends only the fields up to
+    /// `references`.
     Device {
         /// Its id.
         id: DeviceId,
-        /// NinjaOne's own UUID of the device; no id of a directory or of an MDM.
+        /// NinjaOne's own UUID of the device. It is not an id of a directory or an MDM.
         uid: String,
         /// UUID of the user it is assigned to.
         assigned_owner_uid: String,
@@ -27,11 +27,11 @@ model! {
         organization_id: OrganizationId,
         /// The location it belongs to.
         location_id: LocationId,
-        /// What class of device it is.
+        /// Class of the device.
         node_class: NodeClass,
         /// Its role.
         node_role_id: RoleId,
-        /// The policy that follows from role, organization and location.
+        /// The policy determined by role, organization and location.
         role_policy_id: PolicyId,
         /// The policy assigned to the device itself, which overrides `role_policy_id`.
         policy_id: PolicyId,
@@ -39,7 +39,7 @@ model! {
         approval_status: ApprovalStatus,
         /// Whether it is offline at this moment.
         offline: bool,
-        /// The name the MSP gave it; usually absent, see [`Device::best_name`].
+        /// The name that the MSP gave it; usually absent. See [`Device::best_name`].
         display_name: String,
         /// The name the device itself reports.
         system_name: String,
@@ -53,18 +53,18 @@ model! {
         tags: Vec<String>,
         /// Maintenance mode.
         maintenance: Maintenance,
-        /// Entities the request asked to expand.
+        /// The entities that the request asked to include.
         references: Box<DeviceReferences>,
         /// IP addresses.
         ip_addresses: Vec<String>,
         /// MAC addresses, in either case and possibly repeated.
         mac_addresses: Vec<String>,
-        /// The address the device is seen under from outside.
+        /// The public IP address of the device.
         #[serde(rename = "publicIP")]
         public_ip: String,
         /// Notes of technicians.
         notes: Vec<Note>,
-        /// Which kind of device the remaining fields describe.
+        /// Kind of device, which decides which of the following fields are sent.
         device_type: DeviceType,
         /// Agents: operating system.
         os: OperatingSystem,
@@ -74,7 +74,7 @@ model! {
         memory: Memory,
         /// Agents: processors.
         processors: Vec<Processor>,
-        /// Agents and mobile devices: volumes, without their encryption (ask the volumes report for it).
+        /// Agents and mobile devices: volumes, without their encryption. The volumes report has the encryption.
         volumes: Vec<Volume>,
         /// Agents: who logged in last.
         last_logged_in_user: String,
@@ -156,7 +156,7 @@ model! {
     } times {
         /// When it was first seen.
         created,
-        /// When it was last heard of.
+        /// When it last contacted NinjaOne.
         last_contact,
         /// When it last sent data.
         last_update,
@@ -166,7 +166,7 @@ model! {
 }
 
 impl Device {
-    /// The name to show: `display_name` is usually absent, then `system_name`, then `dns_name`.
+    /// The name to show: the first that is present of `display_name` (usually absent), `system_name` and `dns_name`.
     #[must_use]
     pub fn best_name(&self) -> Option<&str> {
         [&self.display_name, &self.system_name, &self.dns_name]
@@ -182,7 +182,7 @@ model! {
     Maintenance {
         /// Its state.
         status: MaintenanceStatus,
-        /// Why, as the technician wrote it.
+        /// The technician's reason.
         reason_message: String,
     } times {
         /// When it begins.
@@ -193,13 +193,13 @@ model! {
 }
 
 model! {
-    /// Entities that a request asked to expand beside a device.
+    /// The entities that a request asked to include with a device.
     DeviceReferences {
         /// The organization.
         organization: Organization,
         /// The location.
         location: Location,
-        /// The policy that follows from role, organization and location.
+        /// The policy determined by role, organization and location.
         role_policy: Policy,
         /// The policy assigned to the device itself.
         policy: Policy,
@@ -223,7 +223,7 @@ model! {
         start_date,
         /// When it ends.
         end_date,
-        /// When the manufacturer delivered.
+        /// When the manufacturer fulfilled the order.
         manufacturer_fulfillment_date,
     }
 }
@@ -237,11 +237,11 @@ model! {
 }
 
 model! {
-    /// Answer to a search for devices.
+    /// Result of a search for devices.
     DeviceSearchResults {
-        /// What was searched for.
+        /// The search text.
         query: String,
-        /// What was found.
+        /// The devices found.
         devices: Vec<DeviceSearchMatch>,
     }
 }
@@ -261,11 +261,11 @@ model! {
         organization_id: OrganizationId,
         /// The location it belongs to.
         location_id: LocationId,
-        /// What class of device it is.
+        /// Class of the device.
         node_class: NodeClass,
         /// Its role.
         node_role_id: RoleId,
-        /// The policy that follows from role, organization and location.
+        /// The policy determined by role, organization and location.
         role_policy_id: PolicyId,
         /// The policy assigned to the device itself.
         policy_id: PolicyId,
@@ -287,9 +287,9 @@ model! {
         tags: Vec<String>,
         /// Maintenance mode.
         maintenance: Maintenance,
-        /// Entities the request asked to expand.
+        /// The entities that the request asked to include.
         references: Box<DeviceReferences>,
-        /// How well it matches; more is better.
+        /// How well it matches; a higher score is better.
         score: i64,
         /// Name of the attribute that matched.
         match_attr: String,
@@ -298,7 +298,7 @@ model! {
     } times {
         /// When it was first seen.
         created,
-        /// When it was last heard of.
+        /// When it last contacted NinjaOne.
         last_contact,
         /// When it last sent data.
         last_update,
@@ -317,7 +317,7 @@ model! {
 }
 
 open_enum! {
-    /// What class of device it is.
+    /// Class of the device.
     NodeClass {
         WindowsServer = "WINDOWS_SERVER",
         WindowsWorkstation = "WINDOWS_WORKSTATION",
@@ -375,7 +375,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// Which kind of device a detailed answer describes: the discriminator of the vendor's schema.
+    /// Kind of device that a detailed response describes: the discriminator of the vendor's schema.
     DeviceType {
         /// A machine with NinjaOne's agent.
         AgentDevice = "AgentDevice",

@@ -75,7 +75,7 @@ model! {
         /// Virtual drives.
         virtual_drive_count: i64,
     } times {
-        /// When it was made.
+        /// When it was manufactured.
         manufacturing_date,
         /// When the row was collected.
         timestamp,
@@ -83,7 +83,7 @@ model! {
 }
 
 model! {
-    /// A drive at a RAID controller.
+    /// A drive of a RAID controller.
     RaidDrive {
         /// The device.
         device_id: DeviceId,

@@ -1,4 +1,4 @@
-//! One odd field never loses its row: every field of every model, damaged in every way that is known.
+//! One damaged field never loses its row: these tests damage every field of every model in every known way.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -14,7 +14,7 @@ use crate::{
     paging::{Fences, RawPage, read_page},
 };
 
-/// What tests ask of a model.
+/// What the tests need from a model.
 pub(crate) trait Model: Field + DeserializeOwned + Serialize + PartialEq {
     fn unreadable(&self) -> &Unreadable;
 }
@@ -38,7 +38,7 @@ models! {
     Technician UserRole UserRoleMember UserReference LoggedOnUser Volume BitLockerStatus WindowsService
 }
 
-/// A row in which every field is filled, and how a page of such rows is read.
+/// A row in which every field has a value, and a function that reads a page of such rows.
 struct Specimen {
     row: Value,
     read: fn(&str) -> Read,
@@ -75,7 +75,7 @@ fn specimen<T: Model>() -> Specimen {
     }
 }
 
-/// What kind of value a field of a specimen holds.
+/// Kind of value in a field of a specimen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Integer,
@@ -110,27 +110,27 @@ fn kind_of(value: &Value) -> Kind {
     }
 }
 
-/// What becomes of a value.
+/// The expected result for a damaged value.
 #[derive(Debug, Clone, PartialEq)]
 enum Fate {
-    /// It is read as any other.
+    /// The value is read normally.
     AsIs(Value),
-    /// It is read without loss, and counted.
+    /// The value is read without loss, and counted as repaired.
     Odd(Value),
-    /// There is none.
+    /// The value counts as absent.
     Absent,
-    /// It is given up, and named.
+    /// The value is dropped, and its field is named.
     Lost,
-    /// The field stays, a part of it is given up, and the field is named.
+    /// A part of the value is dropped, and its field is named.
     Partly(Value),
 }
 
-/// The closed list of readings. Whatever is not here is lost.
+/// All conversions that are allowed. Any other value is lost.
 fn fate(kind: Kind, damage: &str) -> Fate {
     use Fate::{Absent, AsIs, Lost, Odd, Partly};
     use Kind::{Flag, Float, Free, FreeObject, Integer, List, Map, Model, Text, Time, Word};
     if kind == Time {
-        // A time never fails: what cannot be read is unreadable, which is written as null.
+        // A time never fails: an unreadable time is `Timestamp::Unreadable`, which is written as null.
         let time = match damage {
             "7" | "7.0" | "70e-1" => Timestamp::from_number(7.0),
             "7.5" => Timestamp::from_number(7.5),
@@ -162,7 +162,7 @@ fn fate(kind: Kind, damage: &str) -> Fate {
         (Float, "-7") => AsIs(json!(-7.0)),
         (Float, "7.5") => AsIs(json!(7.5)),
         (Float, "16e9" | "1.6e10") => AsIs(json!(16e9)),
-        // Large ones are as exact as a double is.
+        // Large numbers are as exact as a double.
         (Float, json) if json.starts_with('9') => {
             AsIs(json!(serde_json::from_str::<f64>(json).unwrap()))
         }
@@ -174,7 +174,7 @@ fn fate(kind: Kind, damage: &str) -> Fate {
         (Text, "-7") => Odd(json!("-7")),
         (Text | Free, r#""a\ud83dz""#) => Odd(json!("a\u{fffd}z")),
         (Text | Free, r#""\ude00""#) => Odd(json!("\u{fffd}")),
-        // A word that lost a letter is no unknown word.
+        // A word with a replaced letter is lost, because it would pass for an unknown word.
         (Word, text) if text.contains('\\') => Lost,
         (Text | Word, text) if text.starts_with('"') => AsIs(serde_json::from_str(text).unwrap()),
         (List, "[]") => AsIs(json!([])),
@@ -231,11 +231,11 @@ fn damages() -> Vec<String> {
 enum Step {
     Field(String),
     Element(usize),
-    /// A key of a map, which is a customer's word.
+    /// A key of a map, which is a customer's data.
     Entry(String),
 }
 
-/// Every place in a specimen that holds a value, the free-form ones from without.
+/// All places in a specimen that hold a value. A free-form value is one place; its content is not searched.
 fn places(value: &Value, here: &[Step], all: &mut Vec<(Vec<Step>, Kind)>) {
     let mut below = |step: Step, value: &Value| {
         let place = [here, &[step]].concat();
@@ -272,7 +272,7 @@ fn places_of(row: &Value) -> Vec<(Vec<Step>, Kind)> {
     all
 }
 
-/// A row whose models are empty.
+/// The row with empty inner models.
 fn without_models(row: &Value) -> Value {
     let mut row = row.clone();
     for value in row.as_object_mut().unwrap().values_mut() {
@@ -289,7 +289,7 @@ fn without_models(row: &Value) -> Value {
     row
 }
 
-/// A specimen as text, with something else in one place; `twice` puts another field of the same key in front of it.
+/// A specimen as text, with `damage` in one place. `twice` adds another field with the same key before it.
 fn damaged(value: &Value, place: &[Step], damage: &str, twice: Option<&str>) -> String {
     let Some((step, rest)) = place.split_first() else {
         return damage.to_owned();
@@ -337,7 +337,7 @@ fn damaged(value: &Value, place: &[Step], damage: &str, twice: Option<&str>) -> 
     }
 }
 
-/// A specimen with something else in one place, or without it.
+/// A specimen with another value in one place, or without a value there.
 fn changed(mut value: Value, place: &[Step], new: Option<Value>) -> Value {
     let Some((step, rest)) = place.split_first() else {
         panic!("no place");
@@ -375,14 +375,14 @@ fn name_of(place: &[Step]) -> String {
     fields.collect::<Vec<_>>().join(".")
 }
 
-/// What a row is read as whose place has such a fate; whether it is repaired, and lost.
+/// The row that is read after this damage, and whether the field is counted as repaired and as lost.
 fn expected(row: &Value, place: &[Step], kind: Kind, damage: &str) -> (Value, Option<bool>) {
     let in_a_list = !matches!(place.last(), Some(Step::Field(_)));
     match fate(kind, damage) {
         Fate::AsIs(value) => (changed(row.clone(), place, Some(value)), None),
         Fate::Odd(value) => (changed(row.clone(), place, Some(value)), Some(false)),
         Fate::Partly(value) => (changed(row.clone(), place, Some(value)), Some(true)),
-        // A null among the elements of a list is no element.
+        // A null in a list is not an element.
         Fate::Absent => (
             changed(row.clone(), place, None),
             in_a_list.then_some(false),
@@ -447,14 +447,14 @@ fn a_field_of_any_model_damaged_in_any_way_keeps_its_row_and_every_other_field()
             check(&what, &specimen, &body, &expected, &name, repaired);
             cases += 1;
         };
-        // Its own fields in every way; models within it are models of their own, and are left empty meanwhile.
+        // Damages the model's own fields in every way. Its inner models are tested separately and are empty here.
         let own = without_models(&specimen.row);
         for (place, kind) in places_of(&own) {
             for damage in &damages {
                 check(&own, &place, kind, damage);
             }
         }
-        // What lies deeper, each in one way, so that all ways come about.
+        // Damages each inner field in one way, so that together they cover all ways.
         let deeper = places_of(&specimen.row).into_iter().filter(|(place, _)| {
             let fields = place.iter().filter(|step| matches!(step, Step::Field(_)));
             fields.count() > 1
@@ -486,7 +486,7 @@ fn of_a_field_that_comes_twice_the_later_holds_whatever_the_earlier_was() {
                 let what = format!("{model}.{key} after {earlier}");
                 check(&what, &specimen, &body, &whole, key, Some(false));
             }
-            // And if the later cannot be read, the earlier does not stand in for it.
+            // If the later value cannot be read, the earlier one does not replace it.
             let (kind, bad) = (kind_of(good), "[[7]]");
             if !matches!(kind, Kind::Time | Kind::Free | Kind::List) {
                 let row = damaged(&whole, &place, bad, Some(&good.to_string()));

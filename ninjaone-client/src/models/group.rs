@@ -13,10 +13,10 @@ model! {
         description: String,
         /// Whether all users see it.
         shared: bool,
-        /// Devices when it was last evaluated.
+        /// Number of devices at the last evaluation.
         device_count: i64,
     } times {
-        /// When it was made.
+        /// When it was created.
         created,
         /// When it was last changed.
         updated,

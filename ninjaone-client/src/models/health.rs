@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{DeviceId, open_enum::open_enum};
 
 model! {
-    /// Health of one device, in numbers.
+    /// Health of one device, with counts of its problems.
     DeviceHealth {
         /// The device.
         device_id: DeviceId,
@@ -39,9 +39,9 @@ model! {
         offline: bool,
         /// The device it belongs to.
         parent_device_id: DeviceId,
-        /// Whether that one is offline.
+        /// Whether the parent device is offline.
         parent_offline: bool,
-        /// The verdict.
+        /// The overall health.
         health_status: HealthStatus,
         /// Critical vulnerabilities.
         critical_vulnerability_count: i64,
@@ -57,9 +57,9 @@ model! {
 }
 
 open_enum! {
-    /// Verdict on a device's health.
+    /// Overall health of a device.
     HealthStatus {
-        /// Not judged.
+        /// NinjaOne has not determined the health.
         NotKnown = "UNKNOWN",
         Healthy = "HEALTHY",
         NeedsAttention = "NEEDS_ATTENTION",
@@ -68,7 +68,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// Where the installation of a product stands.
+    /// State of the installation of a product.
     InstallStatus {
         Requested = "REQUESTED",
         DownloadStarted = "DOWNLOAD_STARTED",

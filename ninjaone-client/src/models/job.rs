@@ -1,4 +1,4 @@
-//! Jobs: what runs on devices at this moment.
+//! Jobs that are running on devices.
 
 use serde_json::Value;
 
@@ -8,11 +8,11 @@ use crate::{DeviceId, UserId, open_enum::open_enum};
 model! {
     /// A job that runs on a device.
     Job {
-        /// Its UUID, which is that of its series of activities.
+        /// Its UUID, which is also the UUID of its series of activities.
         uid: String,
         /// The device.
         device_id: DeviceId,
-        /// What it says.
+        /// Message.
         message: String,
         /// What started it.
         source_type: SourceType,
@@ -20,21 +20,21 @@ model! {
         source_config_uid: String,
         /// Name of the policy element or script behind it.
         source_name: String,
-        /// What it is about.
+        /// Subject.
         subject: String,
         /// The user who started it.
         user_id: UserId,
-        /// The ticket in the PSA, of whatever form its id has there.
+        /// The id of the ticket in the PSA. Its form depends on the PSA.
         psa_ticket_id: Value,
         /// Template of that ticket.
         ticket_template_id: i64,
-        /// What the module adds.
+        /// Additional data of the module.
         data: Value,
         /// The device, when the request asked for it.
         device: Box<Device>,
-        /// Where it stands.
+        /// State.
         job_status: JobStatus,
-        /// How it ended.
+        /// Result.
         job_result: ActivityResult,
         /// The module it comes from.
         job_type: ActivityType,
@@ -47,7 +47,7 @@ model! {
 }
 
 open_enum! {
-    /// Where a job stands.
+    /// State of a job.
     JobStatus {
         StartRequested = "START_REQUESTED",
         Started = "STARTED",

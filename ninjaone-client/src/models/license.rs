@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::{GroupId, LicenseId, LocationId, OrganizationId, UserRoleId, open_enum::open_enum};
 
 model! {
-    /// A software licence. The list and the single licence send different parts of it.
+    /// A software licence. The list and the request for a single licence send different fields.
     SoftwareLicense {
         /// Its id.
         id: LicenseId,
@@ -13,9 +13,9 @@ model! {
         name: String,
         /// Description.
         description: String,
-        /// What it is counted by.
+        /// Unit in which it is counted.
         r#type: LicenseType,
-        /// Whether it is assigned by itself.
+        /// Whether it is assigned automatically.
         automated: bool,
         /// The publisher.
         publisher_id: i64,
@@ -25,33 +25,33 @@ model! {
         publisher: LicenseParty,
         /// The vendor.
         vendor: LicenseParty,
-        /// For whom it is.
+        /// The entities it applies to.
         scope: LicenseScope,
-        /// How many there are.
+        /// Number of licences.
         quantity: i64,
-        /// How many are used.
+        /// Number of licences in use.
         current_usage: i64,
-        /// How long it runs.
+        /// Term.
         term: LicenseTerm,
         /// Who is notified before it expires.
         notification_channel_info: LicenseNotification,
-        /// How it is assigned by itself (spelt as the vendor does).
+        /// Settings of the automatic assignment. The name keeps the vendor's spelling.
         assigment_automation_settings: LicenseAutomation,
-        /// How it is assigned by itself.
+        /// Settings of the automatic assignment.
         automation: LicenseAutomation,
-        /// Who has it.
+        /// The devices or users that have it.
         license_assignment_list: Vec<LicenseAssignment>,
-        /// Ids of who has it.
+        /// Ids of the devices or users that have it.
         assigned_licenses: Vec<i64>,
-        /// Ids of who no longer has it.
+        /// Ids of the devices or users that no longer have it.
         unassigned_licenses: Vec<i64>,
-        /// Whether it has ended.
+        /// Whether it has expired.
         expired: bool,
-        /// Days until it ends.
+        /// Days until it expires.
         days_to_expire: i64,
         /// Note.
         note: String,
-        /// Most characters of a note.
+        /// Maximum number of characters of the note.
         character_limit: i64,
     } times {
         /// When it was bought.
@@ -72,36 +72,36 @@ model! {
 }
 
 model! {
-    /// For whom a licence is.
+    /// The entities that a licence applies to.
     LicenseScope {
-        /// For everybody.
+        /// All organizations.
         global: bool,
-        /// For these organizations.
+        /// These organizations.
         organization_ids: Vec<OrganizationId>,
-        /// For these locations.
+        /// These locations.
         location_ids: Vec<LocationId>,
     }
 }
 
 model! {
-    /// How long a licence runs.
+    /// Term of a licence.
     LicenseTerm {
         /// Unit of `value`.
         renewal_unit: RenewalUnit,
-        /// How long.
+        /// Length of the term, in `renewal_unit`.
         value: i64,
-        /// Whether it goes on by itself.
+        /// Whether it is renewed automatically.
         auto_renewal: bool,
-        /// Whether its end makes an activity.
+        /// Whether its expiry creates an activity.
         generate_activity_alert: bool,
-        /// How many days before.
+        /// Days between that activity and the expiry.
         days_before_expiration: i64,
-        /// Whether its end was announced.
+        /// Whether its expiry was announced.
         has_notified_expiration_date: bool,
         /// Whether its renewal was announced.
         has_notified_up_to_renewal: bool,
     } times {
-        /// When it ends.
+        /// When it expires.
         expiration_date,
     }
 }
@@ -119,19 +119,19 @@ model! {
 }
 
 model! {
-    /// How a licence is assigned by itself.
+    /// Settings of the automatic assignment of a licence.
     LicenseAutomation {
-        /// By what.
+        /// What the assignment depends on.
         assignment_type: LicenseAssignmentType,
         /// Kind of settings.
         r#type: String,
-        /// By software of this name.
+        /// Assigned by software of this name.
         normalized_software_name: String,
-        /// By software that matches.
+        /// Assigned by software that matches.
         inventory: SoftwareCriteria,
-        /// By groups of devices.
+        /// Assigned by groups of devices.
         device_search_groups: LicenseGroups,
-        /// By roles of end users.
+        /// Assigned by roles of end users.
         end_user_roles: LicenseRoles,
     }
 }
@@ -149,7 +149,7 @@ model! {
     LicenseGroups {
         /// The groups.
         group_ids: Vec<GroupId>,
-        /// Whether any or all of them.
+        /// Whether any or all of them must match.
         operator: AnyOrAll,
     }
 }
@@ -159,19 +159,19 @@ model! {
     LicenseRoles {
         /// The roles.
         role_ids: Vec<UserRoleId>,
-        /// Whether any or all of them.
+        /// Whether any or all of them must match.
         operator: AnyOrAll,
     }
 }
 
 model! {
-    /// Who has a licence: a device or a user.
+    /// A device or user that has a licence.
     LicenseAssignment {
         /// Id of the device or user.
         licensee_id: i64,
-        /// Its name.
+        /// Name of the device or user.
         licensee_name: String,
-        /// Its organization.
+        /// Organization of the device or user.
         licensee_organization_id: OrganizationId,
         /// Name of that organization.
         licensee_organization_name: String,
@@ -181,7 +181,7 @@ model! {
 }
 
 open_enum! {
-    /// What a licence is counted by.
+    /// Unit in which a licence is counted.
     LicenseType {
         PerDevice = "PER_DEVICE",
         PerEndUser = "PER_END_USER",
@@ -198,7 +198,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// By what a licence is assigned.
+    /// What the automatic assignment of a licence depends on.
     LicenseAssignmentType {
         NormalizedSoftware = "NORMALIZED_SOFTWARE",
         SoftwareInventory = "SOFTWARE_INVENTORY",

@@ -17,7 +17,7 @@ model! {
         dns_host_name: String,
         /// DNS servers.
         dns_servers: String,
-        /// Number.
+        /// Index of the interface.
         interface_index: String,
         /// Name.
         interface_name: String,
@@ -27,7 +27,7 @@ model! {
         link_speed: String,
         /// MAC addresses.
         mac_address: Vec<String>,
-        /// Largest packet.
+        /// Maximum transmission unit.
         mtu: String,
         /// State.
         status: String,

@@ -11,7 +11,7 @@ model! {
         id: OrganizationId,
         /// Its name.
         name: String,
-        /// What the MSP wrote about it.
+        /// The MSP's description of it.
         description: String,
         /// Custom attributes.
         user_data: Map<String, Value>,
@@ -27,7 +27,7 @@ model! {
         id: OrganizationId,
         /// Its name.
         name: String,
-        /// What the MSP wrote about it.
+        /// The MSP's description of it.
         description: String,
         /// Custom attributes.
         user_data: Map<String, Value>,
@@ -47,13 +47,13 @@ model! {
     Location {
         /// Its id.
         id: LocationId,
-        /// The organization it belongs to; only the list over all organizations sends it.
+        /// The organization it belongs to. Only the list of the locations of all organizations sends it.
         organization_id: OrganizationId,
         /// Its name.
         name: String,
         /// Its postal address.
         address: String,
-        /// What the MSP wrote about it.
+        /// The MSP's description of it.
         description: String,
         /// Custom attributes.
         user_data: Map<String, Value>,
@@ -93,7 +93,7 @@ model! {
         product: String,
         /// Whether it is on.
         enabled: bool,
-        /// What it is deployed to.
+        /// The targets it is deployed to.
         targets: Vec<String>,
         /// Its options.
         options: Map<String, Value>,

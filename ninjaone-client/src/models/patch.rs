@@ -1,7 +1,7 @@
 //! Patches of operating systems and of third-party software.
 //!
-//! The vendor's document lists no values for their words; the constants are those seen on live tenants, in two
-//! vocabularies and either case. A patch's `id` is shared by all devices: a row is identified by device and patch.
+//! The vendor's document lists no values for status, severity and type; the constants are values seen on live tenants, in two vocabularies
+//! and in upper or lower case. All devices share the `id` of a patch: device and patch together identify a row.
 
 use crate::{DeviceId, open_enum::code};
 
@@ -16,14 +16,14 @@ model! {
         name: String,
         /// Number in Microsoft's knowledge base, such as `KB5031356`.
         kb_number: String,
-        /// How severe it is.
+        /// Severity.
         severity: PatchSeverity,
-        /// Where it stands.
+        /// Status.
         status: PatchStatus,
-        /// What kind of patch it is.
+        /// Kind of patch.
         r#type: PatchType,
     } times {
-        /// When it was installed or attempted; live tenants leave it out on some rows.
+        /// When it was installed or attempted. On live tenants, some rows lack it.
         installed_at,
         /// When the row was collected.
         timestamp,
@@ -41,14 +41,14 @@ model! {
         product_identifier: String,
         /// Title.
         title: String,
-        /// How much it matters.
+        /// Impact.
         impact: PatchImpact,
-        /// Where it stands.
+        /// Status.
         status: PatchStatus,
-        /// What kind of patch it is.
+        /// Kind of patch.
         r#type: PatchType,
     } times {
-        /// When it was installed or attempted; live tenants leave it out on some rows.
+        /// When it was installed or attempted. On live tenants, some rows lack it.
         installed_at,
         /// When the row was collected.
         timestamp,
@@ -56,7 +56,7 @@ model! {
 }
 
 code! {
-    /// Severity of an operating system's patch: Windows sends capitals, Mac and Linux a vocabulary of their own.
+    /// Severity of an operating system's patch. Windows sends capitals; Mac and Linux use another vocabulary.
     PatchSeverity {
         CRITICAL = "CRITICAL",
         IMPORTANT = "IMPORTANT",
@@ -70,7 +70,7 @@ code! {
 }
 
 code! {
-    /// Impact of a software patch, in any case.
+    /// Impact of a software patch, in upper or lower case.
     PatchImpact {
         CRITICAL = "CRITICAL",
         RECOMMENDED = "RECOMMENDED",
@@ -79,9 +79,9 @@ code! {
 }
 
 code! {
-    /// Where a patch stands.
+    /// Status of a patch.
     PatchStatus {
-        /// Waits for a person; the console says *Pending*:
+        /// Waits for a person. The console shows it as *Pending*:
         MANUAL = "MANUAL",
         APPROVED = "APPROVED",
         REJECTED = "REJECTED",
@@ -93,7 +93,7 @@ code! {
 }
 
 code! {
-    /// What kind of patch it is.
+    /// Kind of patch.
     PatchType {
         UNKNOWN = "UNKNOWN",
         UNSPECIFIED = "UNSPECIFIED",

@@ -12,7 +12,7 @@ model! {
         parent_policy_id: PolicyId,
         /// Its name.
         name: String,
-        /// What the MSP wrote about it.
+        /// The MSP's description of it.
         description: String,
         /// The class of devices it is for.
         node_class: NodeClass,

@@ -10,20 +10,20 @@ model! {
         id: RoleId,
         /// Its name.
         name: String,
-        /// What it is for.
+        /// Description.
         description: String,
-        /// The class of devices it is for.
+        /// The class of devices it applies to.
         node_class: NodeClass,
-        /// Whether the MSP made it.
+        /// Whether the MSP created it.
         custom: bool,
         /// Form of the chassis.
         chassis_type: ChassisType,
-        /// The role it descends from.
+        /// The role it is derived from.
         node_role_parent_id: RoleId,
         /// Its icon.
         icon: String,
     } times {
-        /// When it was made.
+        /// When it was created.
         created,
     }
 }
@@ -35,26 +35,26 @@ model! {
         id: RoleId,
         /// Its name.
         name: String,
-        /// What it is for.
+        /// Description.
         description: String,
-        /// The class of devices it is for.
+        /// The class of devices it applies to.
         node_class: NodeClass,
-        /// The family of classes it is for.
+        /// The family of device classes it applies to.
         node_class_group: NodeClassGroup,
         /// The policy assigned to it.
         policy_id: PolicyId,
         /// Name of that policy.
         policy_name: String,
-        /// The role it descends from.
+        /// The role it is derived from.
         node_role_parent_id: RoleId,
-        /// Whether the MSP made it.
+        /// Whether the MSP created it.
         custom: bool,
         /// Form of the chassis.
         chassis_type: ChassisType,
         /// Icon of a role for unmanaged devices.
         entity_type: String,
     } times {
-        /// When it was made.
+        /// When it was created.
         created,
     }
 }

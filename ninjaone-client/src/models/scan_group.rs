@@ -3,7 +3,7 @@
 use crate::{ScanGroupId, open_enum::open_enum};
 
 model! {
-    /// A vulnerability scan group: what a scanner reports for, imported as files.
+    /// A vulnerability scan group: the results of one scanner, imported as files.
     ScanGroup {
         /// Its id.
         id: ScanGroupId,
@@ -11,7 +11,7 @@ model! {
         group_name: String,
         /// Name of the last file.
         file_name: String,
-        /// Where the last import stands.
+        /// State of the last import.
         status: ScanGroupStatus,
         /// Vendor of the scanner.
         vendor: String,
@@ -19,7 +19,7 @@ model! {
         third_party_api_tile: String,
         /// Column of the file that names the device.
         device_id_header: String,
-        /// What that column is compared with.
+        /// The device attribute that this column is compared with.
         device_internal_mapping: String,
         /// Column of the file that names the vulnerability.
         cve_id_header: String,
@@ -31,7 +31,7 @@ model! {
 }
 
 open_enum! {
-    /// Where an import of vulnerabilities stands.
+    /// State of an import of vulnerabilities.
     ScanGroupStatus {
         Complete = "COMPLETE",
         InProgress = "IN_PROGRESS",

@@ -30,7 +30,7 @@ model! {
 }
 
 model! {
-    /// A product of third parties that NinjaOne can patch.
+    /// A third-party product that NinjaOne can patch.
     SoftwareProduct {
         /// UUID of the product.
         id: String,

@@ -11,7 +11,7 @@ model! {
         manufacturer: String,
         /// Name with edition.
         name: String,
-        /// Such as `64-bit`.
+        /// Architecture, such as `64-bit`.
         architecture: String,
         /// Build number.
         build_number: String,
@@ -36,7 +36,7 @@ model! {
 }
 
 model! {
-    /// Hardware and domain of a machine. Mobile devices send a subset, and `display_name` and `build` besides.
+    /// Hardware and domain of a machine. Mobile devices send only some of the fields, and also `display_name` and `build`.
     ComputerSystem {
         /// Reports only: the device.
         device_id: DeviceId,
@@ -62,7 +62,7 @@ model! {
         total_physical_memory: i64,
         /// Whether it is a virtual machine.
         virtual_machine: bool,
-        /// Form of the chassis; virtual machines say `DESKTOP`.
+        /// Form of the chassis. Virtual machines send `DESKTOP`.
         chassis_type: ChassisType,
         /// Mobile devices: name to show.
         display_name: String,
@@ -87,7 +87,7 @@ model! {
     Processor {
         /// Reports only: the device.
         device_id: DeviceId,
-        /// Such as `x64`.
+        /// Architecture, such as `x64`.
         architecture: String,
         /// Highest clock speed in Hz.
         max_clock_speed: i64,
@@ -126,7 +126,7 @@ model! {
 open_enum! {
     /// Form of a chassis.
     ChassisType {
-        /// The device could not tell.
+        /// The device could not determine it.
         NotKnown = "UNKNOWN",
         Desktop = "DESKTOP",
         Laptop = "LAPTOP",

@@ -20,18 +20,18 @@ model! {
         name: String,
         /// Description.
         description: String,
-        /// Who made it.
+        /// The user who created it.
         created_by_user_id: UserId,
-        /// Who last changed it.
+        /// The user who last changed it.
         updated_by_user_id: UserId,
-        /// Assets that bear it.
+        /// Number of assets that have it.
         targets_count: i64,
-        /// Who made it.
+        /// The user who created it.
         created_by: UserReference,
-        /// Who last changed it.
+        /// The user who last changed it.
         updated_by: UserReference,
     } times {
-        /// When it was made.
+        /// When it was created.
         create_time,
         /// When it was last changed.
         update_time,

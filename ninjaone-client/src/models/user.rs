@@ -23,7 +23,7 @@ model! {
         administrator: bool,
         /// Whether the user sees every organization.
         permit_all_clients: bool,
-        /// Whether the user is notified of every organization.
+        /// Whether the user is notified about every organization.
         notify_all_clients: bool,
         /// Whether the password must be changed at the next login.
         must_change_pw: bool,
@@ -31,11 +31,11 @@ model! {
         mfa_configured: bool,
         /// Technician or end user.
         user_type: UserType,
-        /// Where the invitation stands.
+        /// State of the invitation.
         invitation_status: InvitationStatus,
         /// End users: their organization.
         organization_id: OrganizationId,
-        /// End users: devices they may reach.
+        /// End users: the devices they may access.
         device_ids: Vec<DeviceId>,
         /// Devices assigned to the user.
         assigned_device_ids: Vec<DeviceId>,
@@ -69,15 +69,15 @@ model! {
         must_change_pw: bool,
         /// Whether a second factor is set up.
         mfa_configured: bool,
-        /// Whether SCIM made the user.
+        /// Whether SCIM created the user.
         scim_user: bool,
         /// `NATIVE` or `SSO`.
         auth_type: String,
-        /// Where the invitation stands.
+        /// State of the invitation.
         invitation_status: InvitationStatus,
         /// Devices assigned to the user.
         assigned_device_ids: Vec<DeviceId>,
-        /// Devices the user may reach.
+        /// The devices the user may access.
         accessible_device_ids: Vec<DeviceId>,
         /// Names of the user's roles, when the request asked for them.
         roles: Vec<String>,
@@ -105,15 +105,15 @@ model! {
         must_change_pw: bool,
         /// Whether a second factor is set up.
         mfa_configured: bool,
-        /// Whether SCIM made the user.
+        /// Whether SCIM created the user.
         scim_user: bool,
         /// `NATIVE` or `SSO`.
         auth_type: String,
         /// Technician or end user.
         user_type: UserType,
-        /// Where the invitation stands.
+        /// State of the invitation.
         invitation_status: InvitationStatus,
-        /// Whether the user is notified of every organization.
+        /// Whether the user is notified about every organization.
         notify_all_clients: bool,
         /// Whether the user is a system administrator.
         administrator: bool,
@@ -131,11 +131,11 @@ model! {
         id: UserRoleId,
         /// Its name.
         name: String,
-        /// Whom it is for.
+        /// Kind of user that it applies to.
         r#type: String,
-        /// What it is for.
+        /// Description.
         description: String,
-        /// Who has it.
+        /// The users who have it.
         members: Vec<UserRoleMember>,
     }
 }
@@ -155,7 +155,7 @@ model! {
 }
 
 model! {
-    /// A user in short, as other entities refer to it.
+    /// A short form of a user, as other entities refer to it.
     UserReference {
         /// The user.
         id: UserId,
@@ -175,7 +175,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// Where an invitation stands.
+    /// State of an invitation.
     InvitationStatus {
         Registered = "REGISTERED",
         Pending = "PENDING",
@@ -184,14 +184,14 @@ open_enum! {
 }
 
 model! {
-    /// Who logged on to a device last.
+    /// The user who last logged on to a device.
     LoggedOnUser {
         /// Reports only: the device.
         device_id: DeviceId,
         /// Name of the user.
         user_name: String,
     } times {
-        /// When.
+        /// When the user logged on.
         logon_time,
     }
 }

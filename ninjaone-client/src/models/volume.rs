@@ -5,24 +5,24 @@ use crate::{DeviceId, open_enum::open_enum};
 model! {
     /// A disk volume.
     ///
-    /// Encryption comes only from the volumes report or the volumes of one device, and only when it was asked for
-    /// (`bitlocker()` on the parameters). Volumes of Mac and Linux carry no encryption at all in this API.
+    /// NinjaOne sends the encryption only in the volumes report and in the volumes of one device, and only if the request asks for it
+    /// (`bitlocker()` on the parameters). For Mac and Linux, the API has no encryption.
     Volume {
-        /// The device: reports only.
+        /// Reports only: the device.
         device_id: DeviceId,
-        /// The device: inside a detailed device.
+        /// Inside a detailed device only: the device.
         node_id: DeviceId,
         /// Name, such as `C:`.
         name: String,
         /// Drive letter; absent inside a detailed device.
         drive_letter: String,
-        /// Label, which anybody may have typed.
+        /// Label, which any user of the device can change.
         label: String,
-        /// Such as `Local Disk`.
+        /// Type of drive, such as `Local Disk`.
         device_type: VolumeDeviceType,
-        /// Such as `NTFS`.
+        /// File system, such as `NTFS`.
         file_system: String,
-        /// Whether it is mounted by itself.
+        /// Whether it is mounted automatically.
         auto_mount: bool,
         /// Whether it is compressed.
         compressed: bool,
@@ -32,18 +32,18 @@ model! {
         free_space: i64,
         /// Serial number of the volume.
         serial_number: String,
-        /// BitLocker, when it was asked for and the device can tell.
+        /// BitLocker, if the request asked for it and the device can report it.
         bit_locker_status: BitLockerStatus,
     } times {
-        /// When the row was collected: reports only.
+        /// Reports only: when the row was collected.
         timestamp,
     }
 }
 
 model! {
-    /// What Windows says of BitLocker on one volume.
+    /// The state of BitLocker on one volume, as reported by Windows.
     ///
-    /// `FULLY_ENCRYPTED` with `UNPROTECTED` is a suspended volume, whose key lies in clear on the disk.
+    /// `FULLY_ENCRYPTED` with `UNPROTECTED` is a suspended volume: its key is stored on the disk without protection.
     BitLockerStatus {
         /// How far the content is encrypted.
         conversion_status: ConversionStatus,
@@ -67,7 +67,7 @@ open_enum! {
         DecryptionInProgress = "DECRYPTION_IN_PROGRESS",
         EncryptionPaused = "ENCRYPTION_PAUSED",
         DecryptionPaused = "DECRYPTION_PAUSED",
-        /// The device could not tell.
+        /// The device could not determine it.
         NotKnown = "UNKNOWN",
     }
 }
@@ -83,7 +83,7 @@ open_enum! {
         HardwareEncryption = "HARDWARE_ENCRYPTION",
         XtsAes128 = "XTS_AES_128",
         XtsAes256 = "XTS_AES_256",
-        /// The device could not tell.
+        /// The device could not determine it.
         NotKnown = "UNKNOWN",
     }
 }
@@ -93,7 +93,7 @@ open_enum! {
     ProtectionStatus {
         Unprotected = "UNPROTECTED",
         Protected = "PROTECTED",
-        /// The device could not tell.
+        /// The device could not determine it.
         NotKnown = "UNKNOWN",
         Pending = "PENDING",
     }
@@ -102,7 +102,7 @@ open_enum! {
 open_enum! {
     /// Whether Windows can read a volume.
     LockStatus {
-        /// The device could not tell.
+        /// The device could not determine it.
         NotKnown = "UNKNOWN",
         Unlocked = "UNLOCKED",
         Locked = "LOCKED",
@@ -110,7 +110,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// What a volume lies on, in the words of Windows. The vendor's document lists no values.
+    /// Type of drive that holds a volume, as Windows names it. The vendor's document lists no values.
     VolumeDeviceType {
         LocalDisk = "Local Disk",
         RemovableDisk = "Removable Disk",

@@ -40,7 +40,7 @@ open_enum! {
 open_enum! {
     /// State of a Windows service.
     ServiceState {
-        /// The device could not tell.
+        /// The device could not determine it.
         NotKnown = "UNKNOWN",
         Stopped = "STOPPED",
         StartPending = "START_PENDING",

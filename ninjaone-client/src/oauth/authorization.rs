@@ -8,7 +8,7 @@ use url::Url;
 use super::{Scope, Scopes, credentials::validate_client_id, pkce};
 use crate::{BaseUrl, Error, ErrorKind, pasted::trim_pasted};
 
-/// Where the administrator's browser is sent. `/oauth/authorize` works too; the token endpoint of the same name vanished
+/// The path that the administrator's browser is sent to. `/oauth/authorize` works too, but the token endpoint under `/oauth` disappeared
 /// twice on one region in 2024.
 const AUTHORIZE_PATH: &str = "/ws/oauth/authorize";
 
@@ -17,7 +17,7 @@ const AUTHORIZE_PATH: &str = "/ws/oauth/authorize";
 /// ```
 /// use ninjaone_client::{Authorization, Region};
 /// let (url, pending) = Authorization::new(Region::Eu, "client-id", "https://app.example/callback").begin()?;
-/// // Keep `pending` sealed, send the administrator to `url`, and when the browser returns:
+/// // Store `pending` encrypted, send the administrator to `url`, and when the browser returns:
 /// # let callback = format!("https://app.example/callback?code=c&state={}", url.query_pairs().find(|(name, _)| name == "state").unwrap().1);
 /// let code = pending.read_callback(&callback)?;
 /// // client.redeem(code).await? stores the refresh token.
@@ -34,8 +34,8 @@ pub struct Authorization {
 }
 
 impl Authorization {
-    /// With the scopes `monitoring` and `offline_access`. The redirect URI must be the registered one to the letter, down to
-    /// a trailing slash.
+    /// Creates an authorization with the scopes `monitoring` and `offline_access`. The redirect URI must equal the registered one exactly,
+    /// including a trailing slash.
     pub fn new(
         base: impl Into<BaseUrl>,
         client_id: impl Into<String>,
@@ -49,16 +49,16 @@ impl Authorization {
         }
     }
 
-    /// Asks for other scopes. Ask for no more than needed: one that was not granted fails them all.
+    /// Sets the scopes. Request only scopes that the API client was granted: a single missing scope fails the whole request.
     pub fn scopes(mut self, scopes: Scopes) -> Self {
         self.scopes = scopes;
         self
     }
 
-    /// The address to send the administrator to, and what must be kept until the browser returns.
+    /// Returns the address to send the administrator to, and the state to keep until the browser returns.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when client id, redirect URI or scopes cannot work.
+    /// [`ErrorKind::Config`] when client id, redirect URI or scopes are invalid.
     pub fn begin(self) -> Result<(Url, PendingAuthorization), Error> {
         validate_client_id(&self.client_id)?;
         if self.scopes.is_empty() {
@@ -88,7 +88,7 @@ impl Authorization {
     }
 }
 
-/// An authorization on its way: to be kept sealed, bound to who began it, used once, and forgotten after ten minutes.
+/// An authorization that has begun. Store it encrypted, bind it to the user who began it, use it once, and delete it after ten minutes.
 #[derive(Clone)]
 pub struct PendingAuthorization {
     state: SecretString,
@@ -97,7 +97,7 @@ pub struct PendingAuthorization {
 }
 
 impl PendingAuthorization {
-    /// From its stored parts.
+    /// Restores an authorization from its stored parts.
     #[must_use]
     pub fn from_parts(
         state: SecretString,
@@ -111,7 +111,7 @@ impl PendingAuthorization {
         }
     }
 
-    /// The state, which the callback must bring back.
+    /// The state, which the callback must contain.
     #[must_use]
     pub fn state(&self) -> &SecretString {
         &self.state
@@ -129,10 +129,10 @@ impl PendingAuthorization {
         &self.redirect_uri
     }
 
-    /// Reads what the browser returned with: the whole address, or its query.
+    /// Reads the callback: the whole address that the browser returned to, or only its query.
     ///
     /// # Errors
-    /// [`ErrorKind::AuthorizeAgain`] when the state is another's, the administrator declined, or there is no code;
+    /// [`ErrorKind::AuthorizeAgain`] when the state belongs to another authorization, the administrator declined, or there is no code;
     /// [`ErrorKind::ScopeNotGranted`] when a scope was refused.
     pub fn read_callback(self, callback: &str) -> Result<AuthorizationCode, Error> {
         let query = callback
@@ -184,7 +184,7 @@ impl PendingAuthorization {
     }
 }
 
-/// A code to be redeemed with [`Client::redeem`](crate::Client::redeem): once, within about a minute.
+/// An authorization code. Redeem it with [`Client::redeem`](crate::Client::redeem) once, within about a minute.
 #[derive(Clone)]
 pub struct AuthorizationCode {
     code: SecretString,
@@ -205,7 +205,7 @@ impl AuthorizationCode {
     }
 }
 
-/// Compares without telling by the time it takes how much is right.
+/// Compares in constant time, so that the duration does not show how many bytes are equal.
 fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len()
         && one

@@ -1,4 +1,4 @@
-//! One token for all clones of a client, fetched once however many requests need it.
+//! One token for all clones of a client. It is fetched once, even if many requests need it at the same time.
 
 use std::sync::{
     Arc, PoisonError, RwLock,
@@ -14,7 +14,7 @@ use crate::Error;
 #[derive(Default)]
 pub(crate) struct TokenCache {
     current: RwLock<Option<Arc<Token>>>,
-    /// Held while a token is fetched; a caller that waits for it finds the result.
+    /// Locked while a token is fetched. A caller that waited for the lock finds the result.
     renewal: Mutex<Renewal>,
     failures: AtomicU64,
 }
@@ -26,9 +26,10 @@ struct Renewal {
 }
 
 impl TokenCache {
-    /// The current token, or one that `fetch` gets: once for all who ask at the same time, whether it succeeds or fails.
+    /// Returns the current token, or fetches one with `fetch`. All callers at the same time share one call of `fetch`, whether it succeeds
+    /// or fails.
     ///
-    /// When the future of the one who fetches is dropped, the next in line fetches.
+    /// If the future of the fetching caller is dropped, the next waiting caller fetches.
     pub(crate) async fn get<F: Future<Output = Result<TokenAnswer, Error>>>(
         &self,
         fetch: impl FnOnce() -> F,
@@ -41,7 +42,7 @@ impl TokenCache {
         if let Some(token) = self.fresh() {
             return Ok(token);
         }
-        // A failure that happened while this one waited is this one's failure too.
+        // If the fetch failed while this caller waited, the failure applies to this caller too.
         if self.failures.load(Ordering::Acquire) > failures_before
             && let Some(failure) = renewal.last_failure.clone()
         {
@@ -57,7 +58,7 @@ impl TokenCache {
         }
     }
 
-    /// Puts a token in that was got in another way.
+    /// Stores a token that was received in another way.
     pub(crate) async fn put(&self, answer: TokenAnswer) {
         let mut renewal = self.renewal.lock().await;
         self.install(&mut renewal, answer);
@@ -88,7 +89,7 @@ impl TokenCache {
         }
     }
 
-    /// The current token, unless it is about to end.
+    /// The current token, unless it is about to expire.
     pub(crate) fn fresh(&self) -> Option<Arc<Token>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         current
@@ -110,7 +111,7 @@ mod tests {
             .unwrap()
     }
 
-    /// Asks from many tasks at once; `fetch` counts the requests that were really made.
+    /// Requests a token from many tasks at once. Returns how many fetches were made, and how many tasks got a token.
     async fn ask(cache: &Arc<TokenCache>, result: Result<(), ErrorKind>) -> (usize, usize) {
         let fetched = Arc::new(AtomicUsize::new(0));
         let mut tasks = tokio::task::JoinSet::new();

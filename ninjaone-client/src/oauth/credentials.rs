@@ -13,30 +13,30 @@ use crate::{
 
 /// What a client authenticates with.
 ///
-/// Neither `Debug` nor any error shows a secret; the memory of secrets is wiped on drop.
+/// Neither `Debug` nor any error contains a secret, and the memory of secrets is wiped on drop.
 ///
-/// What is pasted brings things along. Characters that cannot be seen and cannot belong to it (line breaks, a byte order mark,
-/// characters of no width) are trimmed from the ends of id and secret. What might belong to a secret, blanks and quotation marks
-/// around it, is not touched: [`ClientBuilder::build`](crate::ClientBuilder::build) refuses it and says so.
+/// Pasted text often contains additional characters. Invisible characters that cannot be part of an id or a secret (line breaks, a byte
+/// order mark, zero-width characters) are trimmed from both ends. Blanks and quotation marks around a secret may be part of it and are
+/// kept: [`ClientBuilder::build`](crate::ClientBuilder::build) then returns an error that names them.
 #[derive(Clone)]
 pub struct Credentials {
     client_id: String,
     grant: Grant,
 }
 
-/// How tokens are got.
+/// The way to request tokens.
 #[derive(Clone)]
 pub(crate) enum Grant {
-    /// The API client stands for itself.
+    /// The API client acts on its own behalf.
     ClientCredentials {
-        /// Its secret.
+        /// The client secret.
         client_secret: SecretString,
-        /// What is asked for.
+        /// The scopes to request.
         scopes: Scopes,
     },
-    /// A user let the API client act for them.
+    /// The API client acts for a user who authorized it.
     RefreshToken {
-        /// The secret of a confidential client; public ones have none.
+        /// The client secret of a confidential client; none for a public client.
         client_secret: Option<SecretString>,
         /// Where the refresh token is kept.
         store: Arc<dyn TokenStore>,
@@ -44,7 +44,7 @@ pub(crate) enum Grant {
 }
 
 impl Credentials {
-    /// An API client of the type *API Services (machine-to-machine)*, with the scope `monitoring` and no other.
+    /// An API client of the type *API Services (machine-to-machine)*, with only the scope `monitoring`.
     #[must_use]
     pub fn client_credentials(
         client_id: impl Into<String>,
@@ -59,10 +59,10 @@ impl Credentials {
         }
     }
 
-    /// An API client that a user authorized (see [`Authorization`](super::Authorization)), by the refresh token in `store`.
-    /// What it may do was decided then.
+    /// An API client that a user authorized (see [`Authorization`](super::Authorization)), with the refresh token in `store`. The user's
+    /// authorization determined its scopes.
     ///
-    /// A client of the type *Web* has a secret: add it with [`Self::client_secret`]. A public one (*Native*) has none.
+    /// A client of the type *Web* has a secret: add it with [`Self::client_secret`]. A public client (*Native*) has none.
     #[must_use]
     pub fn refresh_token(client_id: impl Into<String>, store: Arc<dyn TokenStore>) -> Self {
         Self {
@@ -85,9 +85,10 @@ impl Credentials {
         self
     }
 
-    /// Asks for other scopes than `monitoring`. Ask for no more than needed: one that was not granted fails them all.
+    /// Sets the scopes to request instead of `monitoring`. Request only scopes that the API client was granted: a single missing scope
+    /// fails the whole request.
     ///
-    /// Without effect on [`Self::refresh_token`], whose scopes were granted by the user.
+    /// This has no effect on [`Self::refresh_token`], whose scopes the user granted.
     #[must_use]
     pub fn scopes(mut self, asked: Scopes) -> Self {
         if let Grant::ClientCredentials { scopes, .. } = &mut self.grant {
@@ -102,7 +103,7 @@ impl Credentials {
         &self.client_id
     }
 
-    /// Whether getting a token spends what it is got with.
+    /// Whether each token request uses up its refresh token.
     pub(crate) fn rotates(&self) -> bool {
         matches!(self.grant, Grant::RefreshToken { .. })
     }
@@ -129,7 +130,7 @@ impl Credentials {
         }
         validate_secret(client_secret)?;
         if scopes.contains(Scope::OfflineAccess) {
-            // Observed: the EU region refuses the whole request.
+            // The EU region was observed to refuse the whole request.
             return Err(Error::config(
                 "offline_access has no meaning with client credentials: leave it out",
             ));
@@ -137,7 +138,7 @@ impl Credentials {
         Ok(())
     }
 
-    /// Body of a request for a token with client credentials.
+    /// The body of a token request with client credentials.
     pub(crate) fn client_token_request(
         &self,
         client_secret: &SecretString,
@@ -151,7 +152,7 @@ impl Credentials {
         ])
     }
 
-    /// Body of a request for a token with a refresh token.
+    /// The body of a token request with a refresh token.
     pub(crate) fn refresh_request(
         &self,
         client_secret: Option<&SecretString>,
@@ -166,7 +167,7 @@ impl Credentials {
         form(&pairs)
     }
 
-    /// Body of a request for a token with an authorization code.
+    /// The body of a token request with an authorization code.
     pub(crate) fn code_request(
         &self,
         client_secret: Option<&SecretString>,
@@ -184,18 +185,18 @@ impl Credentials {
     }
 }
 
-/// What no id and no secret holds. A blank may be in them, says RFC 6749.
+/// Whether an id or a secret cannot contain the character. RFC 6749 allows blanks in both.
 fn cannot_belong(character: char) -> bool {
     character != ' ' && is_invisible(character)
 }
 
-/// Wraps a secret, without what cannot belong to one at its ends.
+/// Wraps a secret, and trims characters that cannot be part of it from both ends.
 fn secret(pasted: String) -> SecretString {
     let pasted = Zeroizing::new(pasted);
     SecretString::from(pasted.trim_matches(cannot_belong))
 }
 
-/// Refuses a client id that no API client can have.
+/// Refuses an invalid client id.
 pub(super) fn validate_client_id(id: &str) -> Result<(), Error> {
     if id.is_empty() {
         return Err(Error::config("the client id is empty"));
@@ -306,7 +307,7 @@ mod tests {
             ("i\u{200b}d", "hunter2", "the client id holds"),
             ("id", "\"hunter2\"", "quotation marks"),
             ("id", "\u{feff}'hunter2'\n", "quotation marks"),
-            // A blank could belong to it: it is neither sent nor dropped in silence.
+            // A blank may be part of the secret, so it is neither sent nor silently removed.
             ("id", "hunter2 ", "begins or ends with a blank"),
             ("id", " hunter2", "begins or ends with a blank"),
             ("id", "h\u{200b}unter2", "the client secret holds"),
@@ -318,7 +319,7 @@ mod tests {
             assert!(error.to_string().contains(about), "{error}");
             assert!(!format!("{error} {error:?}").contains("unter2"));
         }
-        // Marks and blanks inside may be right.
+        // Quotation marks and blanks inside a secret may be correct.
         let (_, secret) = sent("id", "a'b \"c").unwrap();
         assert_eq!(secret, "a'b \"c");
         let store = Arc::new(super::super::MemoryTokenStore::default());

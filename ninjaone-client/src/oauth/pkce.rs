@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 
-/// Random text of `N` bytes, safe in a URL.
+/// Encodes `N` random bytes as text that is safe in a URL.
 pub(crate) fn random<const N: usize>() -> Result<SecretString, Error> {
     let mut bytes = Zeroizing::new([0_u8; N]);
     getrandom::fill(bytes.as_mut_slice())
@@ -15,7 +15,7 @@ pub(crate) fn random<const N: usize>() -> Result<SecretString, Error> {
     Ok(SecretString::from(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }
 
-/// What is sent ahead of the verifier.
+/// The code challenge, which is sent before the verifier.
 pub(crate) fn challenge(verifier: &SecretString) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose_secret().as_bytes()))
 }

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{RefreshToken, TokenAnswer, TokenStore};
 use crate::{Error, ErrorKind};
 
-/// Answers whose refresh token has not reached the store yet.
+/// A token response whose refresh token has not been stored yet.
 ///
-/// The access token of such an answer is not used: were it, a process that dies would lose the only refresh token that is
-/// still good. The answer survives a store that fails and a future that is dropped.
+/// The access token of such a response is not used: if the process then ended, the only valid refresh token would be lost. The response is
+/// kept if the store fails or the future is dropped.
 #[derive(Default)]
 pub(crate) struct Rotation(Mutex<Option<Unstored>>);
 
@@ -19,7 +19,7 @@ struct Unstored {
 }
 
 impl Rotation {
-    /// Takes an answer in; `spent` is the refresh token it was got with.
+    /// Accepts a token response. `spent` is the refresh token that was used to request it.
     pub(crate) fn accept(
         &self,
         spent: Option<RefreshToken>,
@@ -43,7 +43,7 @@ impl Rotation {
         }
     }
 
-    /// Stores what has not been stored yet, and gives its answer free.
+    /// Stores the refresh token of the kept response, and then returns the response.
     pub(crate) async fn settle(
         &self,
         store: &Arc<dyn TokenStore>,

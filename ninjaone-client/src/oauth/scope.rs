@@ -1,20 +1,20 @@
-//! Scopes: what a token may do.
+//! Scopes: the permissions of a token.
 
 use std::{collections::BTreeSet, fmt};
 
-/// What a token may do.
+/// A permission of a token.
 ///
-/// A scope that the API client was not granted fails the whole token request: NinjaOne does not narrow.
+/// If the API client was not granted a requested scope, NinjaOne refuses the whole token request; it does not grant the remaining scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Scope {
-    /// Read.
+    /// Read data.
     Monitoring,
-    /// Change, and run scripts.
+    /// Change data and run scripts.
     Management,
     /// Remote access.
     Control,
-    /// Get a refresh token. Only with the authorization code flow: some regions refuse it with client credentials.
+    /// Receive a refresh token. Request it only in the authorization code flow: some regions refuse it with client credentials.
     OfflineAccess,
 }
 
@@ -31,7 +31,7 @@ impl Scope {
     }
 }
 
-/// A set of scopes. The default is [`Scope::Monitoring`] and nothing else.
+/// A set of scopes. The default is only [`Scope::Monitoring`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scopes(BTreeSet<Scope>);
 
@@ -42,26 +42,26 @@ impl Default for Scopes {
 }
 
 impl Scopes {
-    /// Exactly these.
+    /// Creates a set of exactly these scopes.
     #[must_use]
     pub fn new(scopes: impl IntoIterator<Item = Scope>) -> Self {
         Self(scopes.into_iter().collect())
     }
 
-    /// These and one more.
+    /// Adds a scope.
     #[must_use]
     pub fn with(mut self, scope: Scope) -> Self {
         self.0.insert(scope);
         self
     }
 
-    /// Whether a scope is among them.
+    /// Returns whether the set contains a scope.
     #[must_use]
     pub fn contains(&self, scope: Scope) -> bool {
         self.0.contains(&scope)
     }
 
-    /// Whether there is none.
+    /// Returns whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -11,13 +11,13 @@ use tokio::sync::Mutex;
 pub struct RefreshToken(SecretString);
 
 impl RefreshToken {
-    /// Wraps the text that NinjaOne sent.
+    /// Wraps a refresh token from NinjaOne.
     #[must_use]
     pub fn new(token: impl Into<String>) -> Self {
         Self(SecretString::from(token.into()))
     }
 
-    /// The text, to be sealed and stored.
+    /// The token as text. Encrypt it before you store it.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         self.0.expose_secret()
@@ -63,7 +63,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 pub struct TokenStoreError(Box<dyn std::error::Error + Send + Sync>);
 
 impl TokenStoreError {
-    /// An error with its source, whose texts must not contain the token.
+    /// Creates an error with its source. The texts of the source must not contain the token.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(source.into())
     }
@@ -81,7 +81,7 @@ impl std::error::Error for TokenStoreError {
     }
 }
 
-/// A store in memory, which is lost when the process ends: for tests, and for hosts that authorize at every start.
+/// A store in memory, for tests and for hosts that authorize at every start. Its content is lost when the process ends.
 #[derive(Debug, Default)]
 pub struct MemoryTokenStore(Mutex<Option<RefreshToken>>);
 

@@ -9,13 +9,13 @@ use serde::{
 };
 use tokio::time::Instant;
 
-/// What NinjaOne says when it says nothing: an hour.
+/// The lifetime of a token if the response has none.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// How long before its end a token is renewed.
+/// A token is renewed this long before it expires.
 const RENEW_EARLY: Duration = Duration::from_secs(60);
 
-/// A token answer on the wire. Of a field that comes twice, the later one holds.
+/// A response of the token endpoint. Of a repeated field, the last value is used.
 pub(crate) struct TokenAnswer {
     pub(crate) access_token: SecretString,
     expires_in: Option<Duration>,
@@ -71,11 +71,11 @@ impl<'de> Deserialize<'de> for TokenAnswer {
 }
 
 impl TokenAnswer {
-    /// Reads an answer; the texts of serde's errors may quote it and are dropped.
+    /// Reads a response. The errors of `serde` are dropped, because their texts may quote it.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         let answer: Self = serde_json::from_slice(body).ok()?;
         let token = answer.access_token.expose_secret();
-        // What cannot stand in a header is no token.
+        // A text that is invalid in a header is not a token.
         (!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())).then_some(answer)
     }
 
@@ -87,7 +87,7 @@ impl TokenAnswer {
 /// An access token in use.
 pub(crate) struct Token {
     pub(crate) access: SecretString,
-    /// Tells one token from the next without comparing secrets.
+    /// Distinguishes tokens without comparing secrets.
     pub(crate) generation: u64,
     renew_at: Instant,
 }
@@ -99,8 +99,7 @@ impl Token {
         generation: u64,
         now: Instant,
     ) -> Self {
-        // A token that lives shorter than two minutes is used for half its life, not for none of it; one that is said to have
-        // none at all, for a second.
+        // A token with a lifetime below two minutes is used for half of its lifetime. A token with a lifetime of zero is used for a second.
         let useful = lifetime
             .saturating_sub(RENEW_EARLY)
             .max(lifetime / 2)
@@ -120,7 +119,7 @@ impl Token {
     }
 }
 
-/// Seconds as number or text; what is neither counts as not said.
+/// Seconds as a number or text. Any other form counts as absent.
 struct Seconds(Option<Duration>);
 
 impl<'de> Deserialize<'de> for Seconds {

@@ -1,4 +1,4 @@
-//! How the client gets its tokens: the grants, over the pipeline.
+//! Requests tokens: the grants, over the same pipeline as all requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,8 +10,8 @@ use crate::{
     response::RequestKind,
 };
 
-/// How often the store is read again after a refusal, and after how long: another process may be about to store the
-/// token that it got for the one we used.
+/// The waits before the store is read again after a refusal. Another process may have used the same refresh token, and be about to store
+/// the next one.
 const LOOK_AGAIN: [Duration; 3] = [
     Duration::ZERO,
     Duration::from_millis(500),
@@ -19,14 +19,14 @@ const LOOK_AGAIN: [Duration; 3] = [
 ];
 
 impl Client {
-    /// Redeems the code of an authorization: stores the refresh token and keeps the access token.
+    /// Redeems an authorization code: stores the refresh token and keeps the access token.
     ///
     /// The client must have been built with [`Credentials::refresh_token`](crate::Credentials::refresh_token).
     ///
     /// # Errors
-    /// [`AuthorizeAgain`](ErrorKind::AuthorizeAgain) when the code is spent or too old,
-    /// [`ScopeNotGranted`](ErrorKind::ScopeNotGranted) when no refresh token came, [`TokenStore`](ErrorKind::TokenStore)
-    /// when it could not be stored (it is kept, and stored at the next request), and as every request.
+    /// [`AuthorizeAgain`](ErrorKind::AuthorizeAgain) when the code has been used or is too old,
+    /// [`ScopeNotGranted`](ErrorKind::ScopeNotGranted) when the response has no refresh token, [`TokenStore`](ErrorKind::TokenStore) when
+    /// the refresh token could not be stored (the client keeps it and stores it at the next request), and the errors of every request.
     pub async fn redeem(&self, code: AuthorizationCode) -> Result<(), Error> {
         let credentials = &self.inner.credentials;
         let Grant::RefreshToken {
@@ -53,7 +53,7 @@ impl Client {
         Ok(())
     }
 
-    /// A new token, by whatever grant the credentials have.
+    /// Requests a new token, by the grant of the credentials.
     pub(crate) async fn new_token(&self) -> Result<TokenAnswer, Error> {
         let credentials = &self.inner.credentials;
         match credentials.grant() {
@@ -107,7 +107,7 @@ impl Client {
                 Err(error) if error.kind() == ErrorKind::AuthorizeAgain => error,
                 Err(error) => return Err(error),
             };
-            // Before giving up: has another process rotated it meanwhile?
+            // Before it fails, checks whether another process has rotated the token in the meantime.
             token = self
                 .rotated_by_another(store, &token)
                 .await?
@@ -115,7 +115,7 @@ impl Client {
         }
     }
 
-    /// Stores the refresh token of an answer, if a new one came, and gives the answer free.
+    /// Stores the refresh token of a response, if it has a new one, and then returns the response.
     async fn settled(
         &self,
         store: &Arc<dyn TokenStore>,
@@ -172,7 +172,7 @@ mod tests {
         scripted::{Answer, Scripted, answer},
     };
 
-    /// A tenant that knows one refresh token at a time.
+    /// A tenant that accepts one refresh token at a time.
     fn tenant(good: &Arc<Mutex<u32>>) -> Arc<Bodies> {
         Arc::new(Bodies {
             good: Arc::clone(good),
@@ -308,14 +308,14 @@ mod tests {
         let store = Arc::new(MemoryTokenStore::holding(RefreshToken::new("r6")));
         let client = client(tenant(&good), store.clone());
         let asking = tokio::spawn(async move { list(&client).await });
-        // The other process got r7 for r6 and is slow to store it.
+        // The other process received r7 for r6 and stores it late.
         tokio::time::sleep(Duration::from_secs(1)).await;
         store.store(None, &RefreshToken::new("r7")).await.unwrap();
         asking.await.unwrap().unwrap();
         assert_eq!(store.load().await.unwrap().unwrap().expose_secret(), "r8");
     }
 
-    /// Answers after a second: long enough to go away meanwhile.
+    /// Responds after a second, so that the future can be dropped before.
     #[derive(Debug)]
     struct Slow(Arc<Bodies>);
 

@@ -1,4 +1,4 @@
-//! A report by its cursor: when it moves on, when it begins anew, and when it is over.
+//! Reads a report by its cursor: decides when the cursor advances, when the report restarts, and when it ends.
 
 use std::collections::HashSet;
 
@@ -9,22 +9,23 @@ use super::{
 };
 use crate::{Error, ErrorKind};
 
-/// Page sizes below this are refused by some reports.
+/// Some reports refuse page sizes below this.
 const SMALLEST_PAGE: usize = 10;
 
-/// Content and size of a page.
+/// Fingerprint and number of rows of a page.
 type PageKey = (u64, usize);
 
-/// A report by its cursor.
+/// The state of one report that is read by its cursor.
 ///
-/// It is over at an empty page, at a page without a cursor that was asked for twice, or where its `count` says, once that
-/// count was seen to be a total. The size of a page ends nothing: servers send fewer rows than asked for.
+/// A report ends at an empty page, at a page that returned no cursor twice, or when all rows that its `count` announces have been received.
+/// The count is used only after it has proved to be a total. A short page never ends a report, because servers send fewer rows than
+/// requested.
 ///
-/// A report that fits on one page comes without any cursor. So does one that something on the way cut, and nothing tells
-/// the two apart. Such a page is therefore asked for once more, one row smaller: a report that fits then names a
-/// cursor, and mostly a total. One that still names neither is an error. What is learned so is remembered for the
-/// report: a server that sent a whole page of so many rows does not cut at fewer. Two answers cannot be tested that way, and are believed:
-/// one row, and the same rows again from a server that ignores the size.
+/// A report that fits on one page has no cursor. Neither has a page that a proxy or the server cut short, and the two look the same. The
+/// client therefore requests such a page once more, with one row less: a server that sent the whole report then returns a cursor, and
+/// usually a total. If it returns neither, that is an error. The number of rows that proved to be a whole report is remembered for the
+/// report: a server that sends a page of that many rows uncut does not cut at fewer. Two responses cannot be tested in this way and are
+/// accepted: a single row, and the same rows again from a server that ignores the page size.
 #[derive(Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -32,56 +33,58 @@ type PageKey = (u64, usize);
 )]
 pub(crate) struct ByCursor {
     pub(super) parameter: &'static str,
-    /// Rows asked for.
+    /// Rows requested per page.
     pub(super) page_size: usize,
-    /// Rows of a page that are nothing unusual, where the client chose fewer.
+    /// Rows a page is expected to have, for the limit on its rows: at least the size that the client began with, even if it has chosen a
+    /// smaller one.
     pub(super) expected: usize,
     pub(super) name: Option<String>,
-    /// Pages have names of their own: one that is asked for again is the same page.
+    /// Whether each page has its own cursor name. The same page is returned when its name is requested again.
     names_change: bool,
-    /// Rows received since the report began.
+    /// Rows received since the report began or restarted.
     received: usize,
-    /// The count announced last.
+    /// The latest count that NinjaOne sent.
     count: Option<usize>,
-    /// The count changed since the report began: it ends nothing any more.
+    /// Whether the count changed since the report began. It then no longer decides where the report ends.
     count_changed: bool,
     learned: Learned,
     offsets: Offsets,
     last_offset: Option<usize>,
-    /// Rows of the first page: servers were seen to send fewer than asked for.
+    /// Rows on the first page: the real page size of a server that sends fewer rows than requested.
     first_page: usize,
-    /// Whether the last page was as large as pages of this report get.
+    /// Whether the last page was full: as many rows as requested, or as on the first page.
     last_is_full: bool,
     /// The last page.
     last: Option<PageKey>,
-    /// Every page since the report began.
+    /// All pages since the report began or restarted.
     seen: HashSet<PageKey>,
-    /// The first page, while nobody knows whether it is the whole.
+    /// The first page, until it is known whether it is the whole report.
     unconfirmed: Option<Unconfirmed>,
-    /// Rows of a first page that named nothing and was asked for once more.
+    /// Number of rows on a first page that had no cursor and was requested once more.
     rows_without_cursor: Option<usize>,
-    /// The last page named no cursor. The name before it is asked once more.
+    /// Whether the last page had no cursor. The cursor before it is then requested once more.
     lapsed: bool,
-    /// Where a cursor lapsed, full pages and all, and was refused when it was asked once more.
+    /// Rows received when a full page had no cursor and the cursor before it was refused. The report ends if that happens twice at the same
+    /// place.
     lapsed_at: Option<usize>,
-    /// An answer was lost, and no offset has shown that no page went with it.
+    /// Whether a response was lost and no offset has shown since then that no page was lost with it.
     in_doubt: bool,
     began_anew: bool,
-    /// The pages delivered, in order.
+    /// The pages delivered to the caller, in order. They are kept over a restart.
     delivered: Vec<PageKey>,
-    /// How many of them were seen again since the report began anew.
+    /// How many of the delivered pages have been received again since the restart.
     seen_again: usize,
 }
 
-/// A first page that names neither a cursor nor a total.
+/// A first page that has neither a cursor nor a total.
 #[derive(Debug, Clone, Copy)]
 struct Unconfirmed {
     page: PageKey,
-    /// The largest page asked for so far.
+    /// The largest page size requested so far.
     largest_asked: usize,
 }
 
-/// What the offset of a page means; the vendor does not say, live tenants count the rows before it.
+/// The meaning of a page's offset. The vendor does not document it; live tenants send the number of rows before the page.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 enum Offsets {
     #[default]
@@ -90,20 +93,20 @@ enum Offsets {
     After,
 }
 
-/// What a refusal of the next page means.
+/// The meaning of a refused request for the next page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// Nothing: it is an error like any other.
+    /// The cursor is not the cause: an ordinary error.
     Error,
-    /// The cursor has expired: one new beginning cures that.
+    /// The cursor has expired: restart the report once.
     BeginAnew,
     /// The cursor has expired again.
     Again,
-    /// The last page had named no cursor, and the one before is gone: that was the end.
+    /// The last page had no cursor, and the cursor before it is no longer valid: the report has ended.
     Over,
-    /// A page that small cannot be asked for. The page kept is the whole.
+    /// The server refuses a page this small. The page that was kept is the whole report.
     Confirmed {
-        /// It had been delivered before the report began anew.
+        /// Whether the page was delivered before the restart.
         again: bool,
     },
 }
@@ -117,29 +120,29 @@ impl ByCursor {
         }
     }
 
-    /// What the report has shown.
+    /// What has been learned about the report.
     pub(crate) fn learned(&self) -> Learned {
         self.learned
     }
 
-    /// Takes in what other reads of the report have shown.
+    /// Adds what other reads have learned about the report.
     pub(crate) fn know(&mut self, learned: Learned) {
         self.learned = self.learned.and(learned);
     }
 
-    /// Rows of the whole report, once a count was seen to be that.
+    /// Rows of the whole report, if the count has proved to be a total.
     pub(crate) fn total(&self) -> Option<usize> {
         self.count
             .filter(|_| self.learned.count == CountMeaning::Total && !self.count_changed)
     }
 
-    /// What a refusal of the next page means; `is_invalid` says that its parameters were refused.
+    /// Decides what a refused request for the next page means. `is_invalid`: the server refused the parameters.
     pub(crate) fn refused(&mut self, is_invalid: bool) -> Result<Refused, Error> {
         if let Some(kept) = self.unconfirmed
             && is_invalid
             && self.page_size < SMALLEST_PAGE
         {
-            // A server that refuses pages so small does not cut at them either.
+            // A server that refuses pages this small does not cut a report to this size either.
             self.unconfirmed = None;
             let again = self.is_known(kept.page)?;
             self.is_whole()?;
@@ -154,7 +157,7 @@ impl ByCursor {
                 self.is_whole()?;
                 return Ok(Refused::Over);
             }
-            // A full page without its cursor is an odd end: it is believed when it comes twice.
+            // A report rarely ends with a full page that has no cursor, so this end is accepted only when it happens twice.
             self.lapsed_at = Some(self.received);
         }
         Ok(if self.began_anew {
@@ -164,7 +167,7 @@ impl ByCursor {
         })
     }
 
-    /// Begins the report anew; what was delivered will be skipped if it comes unchanged.
+    /// Restarts the report. Pages that were delivered before are skipped if they are unchanged.
     pub(crate) fn begin_anew(&mut self) {
         *self = Self {
             parameter: self.parameter,
@@ -178,7 +181,7 @@ impl ByCursor {
         };
     }
 
-    /// Forgets what was delivered: the caller threw it away.
+    /// Forgets the delivered pages, because the caller has dropped their rows.
     pub(crate) fn forget_delivered(&mut self) {
         self.delivered.clear();
     }
@@ -212,7 +215,7 @@ impl ByCursor {
                 return self.lapsed_page_again(named);
             }
             if self.lapsed && self.names_change && received > 0 {
-                // The same place in pages of another size: its rows were delivered.
+                // The server sent the page in another size: some of its rows were already delivered.
                 return self.restart_or(lost_place());
             }
             if received > 0 && self.seen.contains(&page) {
@@ -226,7 +229,7 @@ impl ByCursor {
         let announced = count.or(self.count);
         let is_end = received == 0 || (is_first && named.is_none());
         if is_end && announced.is_some_and(|count| count > total) {
-            // A lost answer may have taken rows with it: the cursor moved on without us.
+            // A response may have been lost together with its rows, while the server's cursor advanced.
             return if resent || self.in_doubt {
                 self.restart_or(too_few())
             } else {
@@ -265,7 +268,7 @@ impl ByCursor {
         self.last = Some(page);
         self.seen.insert(page);
         self.names_change |= self.name.is_some() && named.is_some() && self.name != named;
-        // One page of a report may come without its cursor, whose name mostly stays the same.
+        // A single page in the middle may have no cursor. The previous name is kept, because it usually stays the same.
         self.name = if over {
             None
         } else {
@@ -274,7 +277,7 @@ impl ByCursor {
         Ok(Step::Taken { again, over })
     }
 
-    /// What the first page, asked for once more, says. None where the report is read on from it.
+    /// Evaluates the second response for the first page. None if the report continues from that page.
     fn confirm(
         &mut self,
         kept: Unconfirmed,
@@ -283,7 +286,7 @@ impl ByCursor {
         count: Option<usize>,
     ) -> Result<Option<Step>, Error> {
         let (rows, received) = (kept.page.1, page.1);
-        // A count that exceeds the rows of its page is a total.
+        // A count larger than the number of rows on its page is a total.
         let total = count.filter(|count| *count > received);
         if received > 0 && received < rows && total == Some(rows) {
             self.unconfirmed = None;
@@ -301,12 +304,13 @@ impl ByCursor {
         if total.is_some() {
             return Err(too_few());
         }
-        // A report whose pages were delivered had a cursor once. One that honours the size and names nothing cuts.
+        // Two signs of a report that is cut: it had a cursor before its restart, or the server honours the page size and still sends
+        // neither cursor nor count.
         if received != rows || received == self.page_size || !self.delivered.is_empty() {
             return Err(cut_without_a_word());
         }
         if kept.largest_asked <= rows {
-            // It may have a smallest page of its own: only a larger one shows whether rows are left.
+            // The server may have a minimum page size: only a larger page shows whether more rows exist.
             return Ok(Some(self.ask(page, rows + 1, kept.largest_asked)));
         }
         self.unconfirmed = None;
@@ -316,17 +320,17 @@ impl ByCursor {
         Ok(Some(Step::Confirmed { again }))
     }
 
-    /// Asks for a first page that names nothing once more, in another size.
+    /// Requests a first page without a cursor once more, in another size.
     fn ask_once_more(&mut self, page: PageKey) -> Step {
         let (rows, asked) = (page.1, self.page_size);
         let size = if !self.delivered.is_empty() {
-            // Pages delivered before can only be recognised in the size they had.
+            // Pages that were delivered before can be recognised only in the same size.
             asked
         } else if rows > asked || rows < 2 {
-            // A server that sends more than asked for may have a smallest page of its own.
+            // A server that sends more rows than requested may have a minimum page size.
             rows + 1
         } else {
-            // One row less makes a server that has more rows name a cursor and a count.
+            // With a page size of one row less, a server that has more rows returns a cursor and a count.
             rows - 1
         };
         self.ask(page, size, asked)
@@ -341,11 +345,11 @@ impl ByCursor {
         Step::Confirm
     }
 
-    /// The page that named no cursor, after the cursor before it was asked once more.
+    /// Takes the page that had no cursor, after the cursor before it was requested once more.
     fn lapsed_page_again(&mut self, named: Option<String>) -> Result<Step, Error> {
         let over = named.is_none();
         if over {
-            // Every page has a name of its own, and this one names none, twice.
+            // Each page has its own cursor name, and this page had none twice: it is the last.
             if self.count.is_some_and(|count| count > self.received) {
                 return Err(too_few());
             }
@@ -356,7 +360,7 @@ impl ByCursor {
         Ok(Step::Taken { again: true, over })
     }
 
-    /// Learns that a page of so many rows without a cursor was the whole report.
+    /// Remembers that a page with this many rows and no cursor was the whole report.
     fn whole_without_cursor(&mut self, rows: usize) {
         let learned = Learned {
             whole_without_cursor: rows,
@@ -365,7 +369,7 @@ impl ByCursor {
         self.learned = self.learned.and(learned);
     }
 
-    /// Learns what the count means.
+    /// Learns the meaning of the count.
     fn learn(&mut self, count: Option<usize>, received: usize, total: usize) {
         let Some(count) = count else { return };
         if received > 0 && count > received {
@@ -378,7 +382,7 @@ impl ByCursor {
         self.count = Some(count);
     }
 
-    /// Whether a page is the next of those delivered before the report began anew; otherwise it is the next to deliver.
+    /// Whether the page was already delivered before the restart. If not, it is added to the delivered pages.
     fn is_known(&mut self, page: PageKey) -> Result<bool, Error> {
         let again = match self.delivered.get(self.seen_again) {
             Some(known) if *known == page => true,
@@ -392,7 +396,7 @@ impl ByCursor {
         Ok(again)
     }
 
-    /// At the end: whether every page that was delivered before the report began anew has come again.
+    /// Checks at the end of a report that every page delivered before the restart was received again.
     fn is_whole(&self) -> Result<(), Error> {
         if self.seen_again < self.delivered.len() {
             return Err(changed());
@@ -408,14 +412,15 @@ impl ByCursor {
         }
     }
 
-    /// Whether a page follows the one before it.
+    /// Whether a page directly follows the page before it.
     fn is_in_place(
         &mut self,
         received: usize,
         offset: Option<usize>,
         resent: bool,
     ) -> Result<bool, Error> {
-        // A lost answer may have moved the cursor on. Without an offset only a total would miss its rows, at the end.
+        // If a response was lost, the server's cursor may have advanced. Without an offset, only a total shows at the end that rows are
+        // missing.
         let would_be_missed = !resent || self.total().is_some();
         let Some(offset) = offset else {
             self.in_doubt |= resent;

@@ -2,19 +2,19 @@
 
 use serde_json::{Map, Value};
 
-/// What an answer says of the report it is a page of.
+/// The cursor of one page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    /// Asks for the next page. Observed: it stays the same on every page.
+    /// The name that requests the next page. Live tenants send the same name on every page.
     pub(crate) name: Option<String>,
-    /// Where this page lies.
+    /// The position of this page in the report.
     pub(crate) offset: Option<usize>,
-    /// Rows of the whole report.
+    /// The count that came with the page. It may be the rows of the whole report.
     pub(crate) count: Option<usize>,
 }
 
 impl Cursor {
-    /// Reads the `cursor` of an answer: an object, its bare name, or nothing (absent, `null`, empty text, no object).
+    /// Reads the `cursor` of a response: an object, only its name, or nothing (absent, `null`, empty text, another type).
     pub(crate) fn read(cursor: Option<&str>, count: Option<&str>) -> Option<Self> {
         let parse = |json: &str| serde_json::from_str::<Value>(json).ok();
         let count = count.and_then(parse).as_ref().and_then(whole);
@@ -40,7 +40,7 @@ impl Cursor {
     }
 }
 
-/// A name; a number is one, too.
+/// A name, as text or as a number.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -49,7 +49,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// A whole number, however it is written.
+/// A whole number, as a number or as text.
 fn whole(value: &Value) -> Option<usize> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,

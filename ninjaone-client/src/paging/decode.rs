@@ -1,4 +1,4 @@
-//! From the bytes of a page to its rows: the whole page at once, and row by row only after that failed.
+//! Decodes the bytes of a page to its rows: first the whole page at once, and row by row only if that fails.
 
 use std::{
     borrow::Cow,
@@ -27,35 +27,34 @@ use crate::{
     vendor_error::VendorError,
 };
 
-/// A row that did not decode: where it stood and which field was wrong, never what was in it.
+/// A row that did not decode: its position and the field at fault, but never the field's content.
 ///
-/// A row is lost only when it is no object, or does not say which row it is; whatever else is wrong with it is repaired
-/// ([`RepairedField`]).
+/// A row is lost only if it is not an object or has no readable id. All other faults are repaired ([`RepairedField`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MalformedRow {
-    /// Its place among all rows of the walk, from 0.
+    /// Position among all rows of the list, from 0.
     pub position: usize,
-    /// The field that did not decode, such as `os.needsReboot`; none when the row is no object at all.
+    /// The field that did not decode, such as `os.needsReboot`; none if the row is not an object.
     pub field: Option<String>,
 }
 
-/// A field that rows of a page carried in another form than this version expects: how often, and what became of it.
+/// A field that has another form than this version expects in some rows of a page, and the result of its repair.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct RepairedField {
-    /// The field, such as `os.needsReboot`; never what was in it.
+    /// The field, such as `os.needsReboot`; never its content.
     pub field: String,
-    /// Whether something of it was lost: it is absent from the model, or a list or map that lacks elements, and named in
-    /// [`Unreadable`](crate::Unreadable). Otherwise nothing was lost but letters that are no Unicode: a number as text, a key
-    /// that came twice, a `null` in a list.
+    /// Whether content was lost. If true, the field is absent from the model, or a list or map lacks elements, and
+    /// [`Unreadable`](crate::Unreadable) names the field. If false, nothing was lost except letters that are not Unicode: for example a
+    /// number sent as text, a repeated key, or a `null` in a list.
     pub lost: bool,
-    /// In how many rows.
+    /// Number of rows with this field.
     pub rows: usize,
 }
 
 impl RepairedField {
-    /// Adds what was repaired on another page.
+    /// Adds the repaired fields of another page.
     pub(crate) fn merge(all: &mut Vec<Self>, more: Vec<Self>) {
         for field in more {
             let same = |there: &&mut Self| there.field == field.field && there.lost == field.lost;
@@ -67,22 +66,22 @@ impl RepairedField {
     }
 }
 
-/// A page as it was received.
+/// A page as NinjaOne sent it.
 #[derive(Debug)]
 pub(crate) struct RawPage<T> {
     pub(crate) rows: Vec<T>,
     pub(crate) malformed: Vec<MalformedRow>,
     pub(crate) repaired: Vec<RepairedField>,
-    /// Ids of the malformed rows that could still be read.
+    /// The ids of malformed rows, if the ids could be read.
     pub(crate) malformed_ids: Vec<i64>,
     pub(crate) cursor: Option<Cursor>,
-    /// Tells one content from another, whatever its cursor.
+    /// A hash of the rows, without the cursor.
     pub(crate) fingerprint: u64,
-    /// What the rows were read from.
+    /// The bytes that the rows were decoded from.
     pub(crate) body: Body,
 }
 
-/// The bytes of a page. They are a customer's data: only their number is printed.
+/// The bytes of a page. They are a customer's data, so `Debug` prints only their number.
 #[derive(Clone, Default)]
 pub(crate) struct Body(pub(crate) Bytes);
 
@@ -102,57 +101,57 @@ impl<T> RawPage<T> {
 /// Why a body could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// It ends before its end.
+    /// The body breaks off.
     BrokenOff,
-    /// It is no JSON.
+    /// The body is not JSON.
     Garbled,
-    /// An error that came with a status of success, with rows beside it or without.
+    /// The body is an error although the status is success, with or without rows.
     VendorError,
-    /// It is JSON of another shape; the field, if one is to blame.
+    /// The body is JSON of another shape. Names the field at fault, if there is one.
     Shape(Option<String>),
-    /// `null` stands where its rows should be, and nothing says that there are none.
+    /// The rows are `null`, and no count says that there are none.
     NullRows,
-    /// It exceeds a fence.
+    /// The body exceeds a limit.
     Exceeds(Fence),
 }
 
-/// A limit that an answer exceeds.
+/// A limit that a response exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fence {
     /// Bytes of the body.
     Body(usize),
     /// Rows of a page.
     Rows(usize),
-    /// Bytes of memory that its content takes.
+    /// Bytes of memory for the decoded content.
     Decoded(usize),
     /// Bytes of a cursor.
     Cursor(usize),
-    /// Levels of nesting, where all of them are asked for.
+    /// Levels of nesting, if the caller's type reads all of them.
     Depth,
 }
 
-/// How much an answer may hold.
+/// The limits of one response.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fences {
     /// Rows of a page.
     pub(crate) rows: usize,
-    /// Rows that were asked for; 0 where nobody said.
+    /// Rows that were requested; 0 if the request had no page size.
     expected: usize,
-    /// Bytes of memory that its content may take beside the body.
+    /// Bytes of memory that the decoded content may take, in addition to the body.
     pub(crate) decoded: usize,
 }
 
 impl Fences {
-    /// Rows of a page of which nobody said how many there should be.
+    /// The most rows of a page that was requested without a page size.
     pub(crate) const ROWS: usize = 1_000_000;
-    /// Bytes of memory that an answer's content may take, unless the client was built otherwise.
+    /// The default limit for the memory of decoded content.
     pub(crate) const DECODED: usize = 64 << 20;
-    /// How many times more rows than asked for are still read: servers were seen to ignore the page size.
+    /// A page may have this many times the requested rows, because some servers ignore the page size.
     const TIMES_ASKED: usize = 10;
-    /// Bytes of a cursor. Those seen have a hundred.
+    /// The most bytes of a cursor. Observed cursors have about a hundred.
     const CURSOR: usize = 64 << 10;
 
-    /// Of a page that so many rows were asked for.
+    /// The limits of a page for which `asked` rows were requested.
     pub(crate) fn of(asked: Option<usize>, decoded: usize) -> Self {
         let rows = asked.map_or(Self::ROWS, |asked| asked.saturating_mul(Self::TIMES_ASKED));
         Self {
@@ -162,8 +161,8 @@ impl Fences {
         }
     }
 
-    /// What is left for everything but texts. The texts of an answer are no longer than its body, and are not counted one by one:
-    /// the body's length is set aside for them. Half is left to any body, for the rows that long texts stand in.
+    /// The memory for everything except texts. The texts of a response are not counted one by one: together they are at most as long as the
+    /// body, so the body's length is reserved for them. At least half of the limit remains for the rows that contain the texts.
     fn beside_texts(self, body: &[u8]) -> usize {
         let least = self.decoded / 2;
         self.decoded.saturating_sub(body.len()).max(least)
@@ -213,7 +212,7 @@ pub(crate) fn read_page<T: DeserializeOwned>(
     })
 }
 
-/// Reads one object (or whatever else `T` is).
+/// Reads one object, or any other type `T`.
 pub(crate) fn read_single<T: DeserializeOwned>(
     body: &Bytes,
     fences: Fences,
@@ -223,7 +222,7 @@ pub(crate) fn read_single<T: DeserializeOwned>(
     }
     let exceeds = Unreadable::Exceeds(Fence::Decoded(fences.decoded));
     let allowed = fences.beside_texts(body);
-    // A type of the caller's own does not count what it takes, so that the values of a large body are counted beforehand.
+    // A type that the caller defines does not charge the meter, so the values of a large body are counted in advance.
     if body.len() > allowed / LARGEST_VALUE && values_at_most(body) > allowed / LARGEST_VALUE {
         return Err(exceeds);
     }
@@ -247,10 +246,10 @@ pub(crate) fn read_single<T: DeserializeOwned>(
     }
 }
 
-/// Bytes that a value takes at most in a free-form tree, its key and its share of the tree's nodes included.
+/// The most bytes that a value takes in a free-form tree, including its key and its share of the tree's nodes.
 const LARGEST_VALUE: usize = 128;
 
-/// No fewer than the values that a body holds: each but the first follows a bracket or a comma.
+/// An upper bound on the number of values in a body: each value except the first follows a bracket or a comma.
 fn values_at_most(body: &[u8]) -> usize {
     body.iter()
         .filter(|byte| matches!(byte, b',' | b'[' | b'{'))
@@ -258,8 +257,8 @@ fn values_at_most(body: &[u8]) -> usize {
         + 1
 }
 
-/// Text that is not quite UTF-8 costs its letters, not its page. It is copied, and the copy counts: the replacement is longer than
-/// what it replaces.
+/// Replaces invalid UTF-8, so that it costs single letters and not the page. The copy is charged to the meter, because a replacement is
+/// longer than what it replaces.
 fn lossy(body: &[u8], fences: Fences) -> Result<Cow<'_, str>, Unreadable> {
     if let Ok(text) = std::str::from_utf8(body) {
         return Ok(Cow::Borrowed(text));
@@ -284,7 +283,9 @@ impl Unreadable {
     }
 }
 
-/// Whether something was begun and not ended. A number torn at its decimal point is a syntax error, not an early end.
+/// Whether the body begins with a bracket that its end does not close. `serde_json` reports a number that is cut at its decimal point as a
+/// syntax error, not as an early end.
+/// error, not an early end.
 fn is_open_ended(body: &[u8]) -> bool {
     let body = body.trim_ascii();
     match body.first() {
@@ -294,7 +295,7 @@ fn is_open_ended(body: &[u8]) -> bool {
     }
 }
 
-/// What the rows of a page were read as.
+/// The decoded rows of a page.
 struct Rows<T> {
     read: Vec<T>,
     malformed: Vec<MalformedRow>,
@@ -313,7 +314,7 @@ impl<T> Default for Rows<T> {
     }
 }
 
-/// Reads rows one by one, and repairs those that do not decode.
+/// Reads rows one by one and repairs those that do not decode.
 fn row_by_row<T: DeserializeOwned>(
     raw: Vec<&RawValue>,
     fences: Fences,
@@ -355,7 +356,7 @@ fn row_by_row<T: DeserializeOwned>(
                 if meter.is_exceeded() {
                     return Err(Unreadable::Exceeds(Fence::Decoded(fences.decoded)));
                 }
-                // The tree is freed here, what was read from it stays.
+                // The tree is freed here; the value that was read from it remains.
                 meter.give_back_to(before - (with_tree - meter.left()));
             }
             Err(NoTree::TooLarge) => {
@@ -371,14 +372,14 @@ fn row_by_row<T: DeserializeOwned>(
     Ok(rows)
 }
 
-/// The id of a row that does not decode: paging must go past it all the same.
+/// The id of a row that does not decode. Paging needs it to continue after the row.
 fn id_of(row: &Node<'_>) -> Option<i64> {
     repair::read(row.field("id")?).ok().map(|(id, _)| id)
 }
 
 /// Finds the field that did not decode.
 ///
-/// Names inside free-form objects are a customer's words: the path ends before them.
+/// The path ends at a free-form object, because the names inside it are a customer's data.
 fn field_at_fault<T: DeserializeOwned>(json: &[u8]) -> Option<String> {
     const FREE_FORM: [&str; 6] = [
         "fields",
@@ -415,12 +416,12 @@ fn is_field_name(key: &str) -> bool {
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// What surrounds the rows.
+/// The object that contains the rows.
 struct Envelope<'a, R> {
     rows: Option<Vec<R>>,
     rows_were_null: bool,
     cursor: Option<&'a RawValue>,
-    /// `/v2/custom-fields` counts outside of a cursor.
+    /// `/v2/custom-fields` sends its count outside the cursor.
     count: Option<&'a RawValue>,
     is_error: bool,
 }
@@ -432,7 +433,7 @@ impl<R> Envelope<'_, R> {
         read: impl FnOnce(Vec<R>) -> Result<Rows<T>, Unreadable>,
     ) -> Result<RawPage<T>, Unreadable> {
         if self.is_error {
-            // Rows beside an error are what was found before it.
+            // The rows of such a body may be only those that were found before the error.
             return Err(Unreadable::VendorError);
         }
         let rows = self.rows.ok_or(Unreadable::Shape(None))?;
@@ -445,7 +446,7 @@ impl<R> Envelope<'_, R> {
             self.cursor.map(RawValue::get),
             self.count.map(RawValue::get),
         );
-        // `null` is no list: only a count can say that there is none.
+        // `null` is not an empty list: only a count of 0 shows that there are no rows.
         if self.rows_were_null && cursor.as_ref().and_then(|cursor| cursor.count) != Some(0) {
             return Err(Unreadable::NullRows);
         }
@@ -462,8 +463,8 @@ impl<R> Envelope<'_, R> {
     }
 }
 
-/// Hashes the rows of a body, from the first bracket to the last: neither its cursor, whose expiry moves, nor whether there is
-/// one.
+/// Hashes the rows of a body, from the first bracket to the last. The hash excludes the cursor, because its expiry changes and it may be
+/// absent.
 fn fingerprint(body: &[u8]) -> u64 {
     let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
     let first = body.iter().position(|byte| *byte == b'[');
@@ -475,7 +476,7 @@ fn fingerprint(body: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// FNV over words of eight bytes: fast, and no adversary to withstand.
+/// FNV over words of eight bytes: fast, and sufficient because the hash need not resist attacks.
 struct Fnv(u64);
 
 impl Hasher for Fnv {
@@ -527,7 +528,7 @@ enum Key {
     Other,
 }
 
-/// Bytes of JSON below which a row says next to nothing: a small body gets no room for many rows.
+/// Bytes that a row is assumed to have at least, so that a small body does not reserve memory for many rows.
 const SMALL_ROW: usize = 64;
 
 /// Why there is no envelope.
@@ -536,7 +537,7 @@ enum NoEnvelope {
     Exceeds(Fence),
 }
 
-/// Reads an envelope with its rows, as long as they stay within the fences.
+/// Reads an envelope with its rows, within the limits.
 fn envelope<'de, R: Deserialize<'de>>(
     body: &'de [u8],
     fences: Fences,
@@ -562,10 +563,10 @@ fn envelope<'de, R: Deserialize<'de>>(
     }
 }
 
-/// Reads the rows of an envelope, and counts them while it does.
+/// Reads and counts the rows of an envelope.
 struct EnvelopeRows<'c, R> {
     most: usize,
-    /// Room for so many is made at once: a list that grows is copied again and again.
+    /// Number of rows to reserve memory for in advance, because a list that grows is copied again and again.
     expected: usize,
     too_many: &'c Cell<bool>,
     rows: PhantomData<R>,
@@ -585,7 +586,7 @@ impl<'de, R: Deserialize<'de>> EnvelopeRows<'_, R> {
     }
 }
 
-/// `null` is no rows.
+/// `null` counts as no rows.
 impl<'de, R: Deserialize<'de>> DeserializeSeed<'de> for EnvelopeRows<'_, R> {
     type Value = Option<Vec<R>>;
 
@@ -788,7 +789,7 @@ mod tests {
         assert!(device.unreadable.contains("offline"));
         assert_eq!(read("[1]").unwrap_err(), Unreadable::Shape(None));
         assert_eq!(read(r#"{"id":1"#).unwrap_err(), Unreadable::BrokenOff);
-        // Odd words do not hide an error.
+        // Unexpected words do not hide an error.
         for error in [
             r#"{"resultCode":"FAILURE","errorMessage":"\ud800"}"#,
             r#"{"error":"x","error":null}"#,
@@ -869,7 +870,7 @@ mod tests {
             many("{}"),
             many("0"),
             many(r#"{"id":"1"}"#),
-            // One row, and a long list in it.
+            // One row with a long list.
             of_a_row("volumes", &many("{}")),
             of_a_row("macAddresses", &many(r#""""#)),
             of_a_row("macAddresses", &many("null")),
@@ -893,12 +894,12 @@ mod tests {
             let fence = exceeds::<Device>(body, fences);
             assert_eq!(fence, Some(Fence::Cursor(Fences::CURSOR)));
         }
-        // What nobody reads costs nothing.
+        // Values that the type does not read cost nothing.
         assert_eq!(
             exceeds::<Device>(of_a_row("ofALaterVersion", &many("0")), fences),
             None
         );
-        // Letters that are no letters are replaced by longer ones.
+        // Invalid bytes are replaced by longer characters.
         let body = [
             b"[{\"id\":1,\"systemName\":\"",
             vec![0xff; 3 << 20].as_slice(),

@@ -1,34 +1,34 @@
-//! What the reports of a tenant have shown of the server: the vendor does not say, and live tenants differ.
+//! What the client has learned about each report of a tenant. The vendor does not document it, and live tenants differ.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
 
-/// What the `count` of a report means, as far as its pages have shown.
+/// The meaning of a report's `count`, as far as it is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CountMeaning {
-    /// Nothing has shown it: a count that equals the rows of its page may be either.
+    /// Not known yet: a count that equals the number of rows on its page may be either.
     #[default]
     Unknown,
-    /// Rows of the whole report: it was seen to exceed the rows of its page.
+    /// The rows of the whole report: the count was larger than the number of rows on its page.
     Total,
-    /// Something else: more rows than it says were received.
+    /// Something else: more rows were received than the count announced.
     NotTotal,
 }
 
 /// What is known of one report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Learned {
-    /// What its count means.
+    /// The meaning of the report's count.
     pub(crate) count: CountMeaning,
-    /// The most rows of a page without a cursor that was proven to be the whole report. A server that cut pages at fewer rows
-    /// would have cut that one, so a smaller page without a cursor is whole.
+    /// The most rows of a page without a cursor that proved to be the whole report. A server that cut pages at fewer rows would have cut
+    /// that page too, so a smaller page without a cursor is also whole.
     pub(crate) whole_without_cursor: usize,
 }
 
 impl Learned {
-    /// Both together. A count that was wrong once is never a total again.
+    /// Combines two states. A count that was wrong once is never used as a total again.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             count: self.count.max(other.count),
@@ -39,7 +39,7 @@ impl Learned {
 
 /// What is known of a tenant's reports. Clones of a client share it.
 ///
-/// Each report is learned apart: what one report shows proves nothing about another.
+/// Each report is separate: what one report shows proves nothing about another.
 #[derive(Debug, Default)]
 pub(crate) struct LearnedOfReports(Mutex<BTreeMap<&'static str, Learned>>);
 
@@ -50,7 +50,7 @@ impl LearnedOfReports {
         reports.get(operation).copied().unwrap_or_default()
     }
 
-    /// Remembers what a page has shown.
+    /// Adds what was learned from a page.
     pub(crate) fn learn(&self, operation: &'static str, learned: Learned) {
         let mut reports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = reports.entry(operation).or_default();

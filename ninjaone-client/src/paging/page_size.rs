@@ -1,9 +1,9 @@
-//! How many rows a page is asked to hold, where the caller leaves it to the client.
+//! The page size that the client requests, if the caller sets none.
 //!
-//! [`PageSize`] and [`Read`] decide, without I/O and without a clock; [`PageSizes`] keeps what the reads of a tenant have shown.
-//! A failure alone lowers nothing: an outage, or a request that is wrong in itself, fails in every size. A smaller size is
-//! remembered once a page came in it. Only where a later page of a report fails, which cannot be asked for in another size, is half
-//! of it remembered at once.
+//! [`PageSize`] and [`SizedRead`] decide, without I/O and without a clock. [`PageSizes`] keeps what the reads of a tenant have learned. A
+//! failure alone does not lower the remembered size, because an outage or an invalid request fails in every size. A smaller size is
+//! remembered only after a page of that size has arrived. There is one exception: a later page of a report cannot be requested in another
+//! size, so if it fails, half its size is remembered at once.
 
 use std::{
     collections::BTreeMap,
@@ -20,20 +20,20 @@ use crate::{
     request::{PageRange, Paging},
 };
 
-/// No page is made smaller than this.
+/// The client never chooses a page size below this.
 const SMALLEST: u32 = 100;
 
-/// NinjaOne takes pages of so many rows everywhere: a request that is refused in this size is wrong in itself.
+/// Every endpoint accepts this page size, so a request that is refused in this size is invalid for another reason.
 const ALWAYS_TAKEN: u32 = 1_000;
 
-/// So many full pages without a failure make a size grow.
+/// After this many full pages without a failure, the size grows.
 const PAGES_TO_GROW: u32 = 20;
 
-/// A size that failed is not tried again before.
+/// A size that failed is tried again after this time.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 impl PageSizeReason {
-    /// Why a page failed, if its size may be the reason.
+    /// The reason why a page failed, if its size may be the cause.
     pub(crate) fn of(error: &Error) -> Option<Self> {
         match (error.size_hint(), error.kind(), error.status()) {
             (SizeHint::TooLarge, ..) => Some(Self::LimitExceeded),
@@ -42,17 +42,17 @@ impl PageSizeReason {
             (SizeHint::None, ErrorKind::InvalidRequest, Some(413)) => Some(Self::TooLarge),
             (SizeHint::None, ErrorKind::Server, _) => Some(Self::ServerFailed),
             (SizeHint::None, ErrorKind::Timeout, _) => Some(Self::TimedOut),
-            // A server that asks to wait is busy, whatever the size.
+            // A server that asks the client to wait is busy; the page size is not the cause.
             (SizeHint::None | SizeHint::AskedToWait, ..) => None,
         }
     }
 
-    /// Whether the same may come of an outage, and pass.
+    /// Whether an outage can cause the same failure, so that it may go away without a smaller size.
     pub(crate) fn may_pass(self) -> bool {
         matches!(self, Self::ServerFailed | Self::TimedOut | Self::BrokenOff)
     }
 
-    /// The size below which a smaller one does not help.
+    /// The smallest size that may help after this failure.
     fn smallest(self) -> u32 {
         match self {
             Self::Refused => ALWAYS_TAKEN,
@@ -74,16 +74,16 @@ impl Failed {
     }
 }
 
-/// What is known of the pages of one operation.
+/// What is known about the page size of one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct PageSize {
-    /// What the next read asks for.
+    /// The size that the next read requests.
     rows: u32,
-    /// Full pages since it was chosen.
+    /// Full pages since this size was chosen.
     full_pages: u32,
-    /// What failed last, and is known to have failed for its size.
+    /// The size that failed last, if it is known to have failed because of its size.
     failed: Option<Failed>,
-    /// What was asked for in vain after the server had failed on a larger page. The next read that fails tries less.
+    /// The smaller size that was tried without success after the server had failed on a larger page. The next read that fails tries less.
     in_vain: Option<Failed>,
 }
 
@@ -97,23 +97,23 @@ impl PageSize {
         }
     }
 
-    /// Pages of a size failed, and smaller ones are asked for from now on.
+    /// Lowers the size after pages of a larger size failed.
     fn lower(&mut self, to: u32, failed: Failed) {
         if to < self.rows {
             self.rows = to;
             self.full_pages = 0;
         }
         self.in_vain = None;
-        // A read that began in a larger size says less than one that failed in a smaller.
+        // A recent failure of a smaller size is more informative than this one, so it is kept.
         let is_known = |known: &Failed| known.rows < failed.rows && known.is_recent(failed.at);
         if !self.failed.as_ref().is_some_and(is_known) {
             self.failed = Some(failed);
         }
     }
 
-    /// A page came.
+    /// Notes that a page has arrived.
     fn came(&mut self, asked: u32, received: usize, most: u32, now: Instant) {
-        // A page that is not full says nothing of larger ones.
+        // A page that is not full does not show that larger pages work.
         if received < asked as usize {
             return;
         }
@@ -138,7 +138,7 @@ impl PageSize {
             if !failed.is_recent(now) {
                 rows = rows.min(failed.rows);
             } else if self.rows >= failed.rows / 2 {
-                // It would be as large as what failed, or nearly.
+                // The next size would be about as large as the size that failed.
                 return;
             }
         }
@@ -149,46 +149,47 @@ impl PageSize {
     }
 }
 
-/// Where in a list a page failed.
+/// The place in a list where a page failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// It is the first.
+    /// The first page.
     First,
-    /// It is a later one, of a list that goes on by id: in whatever size.
+    /// A later page of a list by id, which can continue in any size.
     LaterById,
-    /// It is a later one of a report: the size stays.
+    /// A later page of a report, which must keep its size.
     LaterByCursor,
 }
 
-/// One read of a list in pages whose size the client chooses.
+/// One read of a list, if the client chooses the page size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Read {
+pub(super) struct SizedRead {
     range: PageRange,
-    /// What it asks for.
+    /// The page size that this read requests.
     rows: u32,
-    /// What it asked for before, as long as no page has come since, and how that failed.
+    /// The larger size that failed, and why; none once a page has arrived.
     failed: Option<(u32, PageSizeReason)>,
-    /// It asked for smaller pages after a failure that may pass: once is enough, or an outage would multiply requests.
+    /// Whether this read has tried a smaller size after a failure that an outage can cause. It does so only once, because an outage would
+    /// multiply the requests.
     asked_smaller: bool,
 }
 
-impl Read {
-    /// The sizes it chooses from.
+impl SizedRead {
+    /// The sizes to choose from.
     pub(super) fn range(&self) -> PageRange {
         self.range
     }
 
-    /// What it asks for.
+    /// The page size that this read requests.
     pub(super) fn rows(&self) -> u32 {
         self.rows
     }
 
-    /// Whether the page asked for now is one that failed in a larger size.
+    /// Whether the page that is requested now has failed in a larger size.
     pub(super) fn has_failed(&self) -> bool {
         self.failed.is_some()
     }
 
-    /// A page failed. Returns the size to ask for it again in, if that may help.
+    /// Notes that a page failed. Returns the size to request it in again, if a smaller size may help.
     fn fail(
         &mut self,
         known: &mut PageSize,
@@ -197,7 +198,7 @@ impl Read {
         now: Instant,
     ) -> Option<u32> {
         let smallest = reason.smallest();
-        // A size that was taken before is not what is refused later on.
+        // The server accepted this size for an earlier page, so the size is not why it refuses this one.
         let is_of_size = reason != PageSizeReason::Refused || place == Place::First;
         if self.rows <= smallest || !is_of_size {
             return None;
@@ -224,14 +225,14 @@ impl Read {
                 at: now,
             });
         }
-        // Another read may have found what works meanwhile.
+        // Another read may have found a size that works in the meantime.
         smaller = smaller.min(known.rows);
         self.failed = Some((self.rows, reason));
         self.rows = smaller;
         Some(smaller)
     }
 
-    /// A page came. Returns why the size is another from now on, if it is.
+    /// Notes that a page has arrived. Returns the reason for a change of the size, if it changes.
     fn come(
         &mut self,
         known: &mut PageSize,
@@ -249,27 +250,27 @@ impl Read {
     }
 }
 
-/// The size of an operation's pages is another from now on.
+/// A change of the page size of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Change {
+pub(super) struct SizeChange {
     pub(super) from: u32,
     pub(super) to: u32,
     pub(super) reason: PageSizeReason,
 }
 
-/// What is known of a tenant's page sizes, operation by operation. Clones of a client share it.
+/// The page sizes of a tenant, by operation. Clones of a client share them.
 #[derive(Debug)]
 pub(crate) struct PageSizes {
-    /// The ceiling of the host.
+    /// The host's ceiling.
     largest: u32,
     sizes: Mutex<BTreeMap<&'static str, PageSize>>,
 }
 
 impl PageSizes {
-    /// The ceiling, unless the host sets another.
+    /// The default ceiling.
     pub(crate) const LARGEST: u32 = 5_000;
 
-    /// Begins with sizes that an earlier client learned. Names that are no operation are left out.
+    /// Begins with the sizes that an earlier client learned. Names of unknown operations are ignored.
     pub(crate) fn new(largest: u32, learned: &BTreeMap<String, u32>) -> Self {
         let sizes = crate::endpoints().filter_map(|endpoint| {
             let range = widest(endpoint.paging)?.under(largest);
@@ -282,7 +283,7 @@ impl PageSizes {
         }
     }
 
-    /// Rows of a page by operation.
+    /// The page sizes, by operation.
     pub(crate) fn all(&self) -> BTreeMap<&'static str, u32> {
         let sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
         sizes
@@ -291,7 +292,7 @@ impl PageSizes {
             .collect()
     }
 
-    /// Takes in what an earlier client learned of operations that this one knows nothing of.
+    /// Adds the sizes that an earlier client learned, for operations of which this client knows no size yet.
     pub(crate) fn expect(&self, learned: &BTreeMap<String, u32>) {
         let earlier = Self::new(self.largest, learned);
         let earlier = earlier.sizes.into_inner();
@@ -301,12 +302,12 @@ impl PageSizes {
         }
     }
 
-    /// Begins to read a list, whose endpoint takes pages of these sizes.
-    pub(super) fn begin(&self, operation: &'static str, range: PageRange) -> Read {
+    /// Begins a read of a list. `range` holds the sizes that its endpoint accepts.
+    pub(super) fn begin(&self, operation: &'static str, range: PageRange) -> SizedRead {
         let range = range.under(self.largest);
         let sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
         let known = sizes.get(operation).map(|size| size.rows);
-        Read {
+        SizedRead {
             range,
             rows: known.map_or(range.begin, |rows| within(rows, range)),
             failed: None,
@@ -314,29 +315,29 @@ impl PageSizes {
         }
     }
 
-    /// A page failed. Returns whether to ask for it again, in the size that the read asks for now.
+    /// Notes that a page failed. Returns whether to request it again, in the size that the read has now.
     pub(super) fn fail(
         &self,
         operation: &'static str,
-        read: &mut Read,
+        read: &mut SizedRead,
         reason: PageSizeReason,
         place: Place,
-    ) -> (bool, Option<Change>) {
+    ) -> (bool, Option<SizeChange>) {
         self.update(operation, read, |read, known| {
             let again = read.fail(known, reason, place, Instant::now());
             (again.is_some(), reason)
         })
     }
 
-    /// A page came, of which so many rows were asked for.
+    /// Notes that a page has arrived for which `asked` rows were requested.
     pub(super) fn come(
         &self,
         operation: &'static str,
-        read: &mut Read,
+        read: &mut SizedRead,
         asked: u32,
         received: usize,
-    ) -> Option<Change> {
-        let come = |read: &mut Read, known: &mut PageSize| {
+    ) -> Option<SizeChange> {
+        let come = |read: &mut SizedRead, known: &mut PageSize| {
             ((), read.come(known, asked, received, Instant::now()))
         };
         self.update(operation, read, come).1
@@ -345,9 +346,9 @@ impl PageSizes {
     fn update<R>(
         &self,
         operation: &'static str,
-        read: &mut Read,
-        update: impl FnOnce(&mut Read, &mut PageSize) -> (R, PageSizeReason),
-    ) -> (R, Option<Change>) {
+        read: &mut SizedRead,
+        update: impl FnOnce(&mut SizedRead, &mut PageSize) -> (R, PageSizeReason),
+    ) -> (R, Option<SizeChange>) {
         let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
         let known = sizes
             .entry(operation)
@@ -356,7 +357,10 @@ impl PageSizes {
         let from = known.rows;
         let (result, reason) = update(read, known);
         let to = known.rows;
-        (result, (to != from).then_some(Change { from, to, reason }))
+        (
+            result,
+            (to != from).then_some(SizeChange { from, to, reason }),
+        )
     }
 }
 
@@ -366,12 +370,12 @@ impl Default for PageSizes {
     }
 }
 
-/// A size that was learned, as far as the endpoint and the host allow it.
+/// Limits a learned size to what the endpoint and the host allow.
 fn within(rows: u32, range: PageRange) -> u32 {
     rows.max(SMALLEST).max(range.least).min(range.most)
 }
 
-/// The sizes that an endpoint takes at most; each may take fewer.
+/// The widest range of sizes that this kind of paging accepts. A single endpoint may accept less.
 fn widest(paging: Paging) -> Option<PageRange> {
     let range = |begin, most| PageRange {
         begin,
@@ -397,8 +401,8 @@ mod tests {
         most: 5_000,
     };
 
-    fn read(rows: u32) -> Read {
-        Read {
+    fn read(rows: u32) -> SizedRead {
+        SizedRead {
             range: REPORT,
             rows,
             failed: None,
@@ -406,7 +410,7 @@ mod tests {
         }
     }
 
-    /// The sizes that a read of a tenant asks for until one works, which is the last; without one that works they all failed.
+    /// The sizes that a read requests until one works. The last one worked, unless all failed.
     fn asks(
         known: &mut PageSize,
         works: impl Fn(u32) -> bool,
@@ -431,12 +435,12 @@ mod tests {
         use PageSizeReason::{BrokenOff, LimitExceeded, Refused, ServerFailed, TimedOut, TooLarge};
         let now = Instant::now();
         let all: &[u32] = &[5_000, 2_500, 1_250, 625, 312, 156, 100];
-        // Which pages work, why others fail, what is asked for, and the size that is remembered.
+        // Columns: which sizes work, why the others fail, the sizes that are requested, and the size that is remembered.
         let table: &[(u32, PageSizeReason, &[u32], u32)] = &[
             (5_000, Refused, &[5_000], 5_000),
             (2_000, Refused, &[5_000, 2_500, 1_250], 1_250),
             (1_000, Refused, &[5_000, 2_500, 1_250, 1_000], 1_000),
-            // Refused in every size: the request itself is wrong, and no size is remembered.
+            // Refused in every size: the request is invalid, and no size is remembered.
             (0, Refused, &[5_000, 2_500, 1_250, 1_000], 5_000),
             (999, Refused, &[5_000, 2_500, 1_250, 1_000], 5_000),
             (700, TooLarge, &[5_000, 2_500, 1_250, 625], 625),
@@ -467,7 +471,7 @@ mod tests {
             assert_eq!((asked.len(), asked[0]), (2, 5_000));
             tried.push(asked[1]);
         }
-        // A server that manages none but small pages is found by the reads together.
+        // If the server can only return small pages, several reads together find the size that works.
         assert_eq!(
             tried,
             [2_500, 1_250, 625, 312, 156, 100, 100, 100, 100],
@@ -480,7 +484,7 @@ mod tests {
             asks(&mut known, |_| false, PageSizeReason::TimedOut, now),
             [5_000, 2_500]
         );
-        // Pages that are not full show it not; a day later it is forgotten.
+        // Pages that are not full do not show it; the failure is forgotten after a day.
         known.came(5_000, 4_999, 5_000, now);
         let asked = asks(&mut known, |_| false, PageSizeReason::TimedOut, now);
         assert_eq!(asked, [5_000, 1_250]);
@@ -503,7 +507,7 @@ mod tests {
                 None,
                 2_500,
             ),
-            // A list goes on by id in whatever size.
+            // A list by id continues in any size.
             (
                 PageSizeReason::TimedOut,
                 Place::LaterById,
@@ -514,7 +518,7 @@ mod tests {
             let (mut known, mut read) = (PageSize::new(5_000), read(5_000));
             let asked = read.fail(&mut known, reason, place, now);
             assert_eq!((asked, known.rows), (again, next), "{reason:?} {place:?}");
-            // The caller tries the same page again: it is the same failure.
+            // The caller tries the same page again, and it fails in the same way.
             if place == Place::LaterByCursor {
                 read.fail(&mut known, reason, place, now);
                 assert_eq!(known.rows, next, "{reason:?}");
@@ -546,7 +550,7 @@ mod tests {
     fn a_size_grows_after_twenty_full_pages_up_to_the_ceiling() {
         let now = Instant::now();
         let mut known = PageSize::new(1_250);
-        // Pages that are not full, or of another size, count for nothing.
+        // Pages that are not full, or have another size, do not count.
         for _ in 0..100 {
             known.came(1_250, 1_249, 5_000, now);
             known.came(1_000, 1_000, 5_000, now);
@@ -618,7 +622,7 @@ mod tests {
     }
 
     proptest! {
-        /// A server that manages pages up to a size, which changes now and then, and is away now and then.
+        /// A server that can return pages up to a size that changes from time to time, and that is sometimes unavailable.
         #[test]
         fn whatever_a_server_manages_reads_get_through_and_few_fail(
             reason in reasons(),
@@ -628,7 +632,7 @@ mod tests {
                 (prop_oneof![3 => 100_u32..12_000, 1 => Just(0_u32)], 1_usize..40, 0_u32..60), 1..8,
             ),
         ) {
-            // What is refused above 1,000 rows is a size; below it is the request.
+            // A refusal above 1,000 rows is due to the size; below, it is due to the request.
             let limit_of = |limit: u32| match reason {
                 PageSizeReason::Refused if limit > 0 => limit.max(ALWAYS_TAKEN),
                 _ => limit,
@@ -643,7 +647,7 @@ mod tests {
                 for _ in 0..reads {
                     hours += 1;
                     let now = begin + Duration::from_secs(3_600 * hours);
-                    let mut read = Read { range, rows: known.rows, failed: None, asked_smaller: false };
+                    let mut read = SizedRead { range, rows: known.rows, failed: None, asked_smaller: false };
                     let before = known.rows;
                     let mut asked = 1;
                     loop {
@@ -702,8 +706,8 @@ mod tests {
             ("activities.list", 250),
         ]);
         assert_eq!(sizes.all(), expected);
-        // A ceiling of the host holds for whatever was learned, and no endpoint is asked for less than it takes.
-        // Of what is known already nothing is taken over.
+        // The host's ceiling also limits learned sizes, and no endpoint receives a size below its minimum.
+        // A size that this client already knows is not replaced.
         let known = PageSizes::new(8_000, &learned);
         let other = ["queries.volumes", "devices.list", "x"].map(|name| (name.to_owned(), 300));
         known.expect(&other.into());

@@ -1,4 +1,4 @@
-//! The pager: one list, page by page, on demand.
+//! The pager: reads one list page by page, on demand.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::{
     by_cursor::{Refused, expired_twice},
     decode::{Body, MalformedRow, RawPage, RepairedField},
-    page_size::{Change, Place, Read},
+    page_size::{Place, SizeChange, SizedRead},
     walk::{Step, Walk},
 };
 use crate::{
@@ -17,13 +17,13 @@ use crate::{
     transport::Lent,
 };
 
-/// Whether a list is whole.
+/// Whether a list is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a list that was cut must not be taken for the whole"]
 pub enum Completeness {
-    /// Every row was read, down to the last.
+    /// All rows of the list were read.
     Complete,
-    /// There are more rows than the ceiling; only so many were read.
+    /// The list has more rows than the ceiling. Only the rows up to the ceiling were read.
     TruncatedAtCeiling {
         /// The ceiling.
         ceiling: usize,
@@ -31,51 +31,50 @@ pub enum Completeness {
 }
 
 impl Completeness {
-    /// Whether it is [`Completeness::Complete`].
+    /// Returns whether all rows were read.
     #[must_use]
     pub fn is_complete(self) -> bool {
         self == Self::Complete
     }
 }
 
-/// One page.
+/// One page of a list.
 #[non_exhaustive]
 pub struct Page<T> {
-    /// The rows that decoded. May be empty while more pages follow.
+    /// The rows that decoded. The list may be empty although more pages follow.
     pub rows: Vec<T>,
-    /// The rows that did not.
+    /// The rows that did not decode.
     pub malformed: Vec<MalformedRow>,
     /// The fields of rows that decoded only after they had been repaired.
     pub repaired: Vec<RepairedField>,
-    /// Rows of the walk before this page.
+    /// Number of rows in the list before this page.
     pub offset: usize,
-    /// Rows of the whole list, once NinjaOne has said so in a way that cannot be taken for the rows of one page.
+    /// Number of rows in the whole list, if NinjaOne's count has proved to be a total. A count may also be that of the page.
     pub total: Option<usize>,
 }
 
-/// A whole list, or what a ceiling left of it.
+/// The rows of a list, up to its end or to the ceiling.
 #[must_use = "look at the completeness and the malformed rows"]
 pub struct Collected<T> {
     /// The rows that decoded.
     pub rows: Vec<T>,
-    /// The rows that did not.
+    /// The rows that did not decode.
     pub malformed: Vec<MalformedRow>,
     /// The fields of rows that decoded only after they had been repaired, over all pages.
     pub repaired: Vec<RepairedField>,
-    /// Whether the list is whole.
+    /// Whether the list is complete.
     pub completeness: Completeness,
 }
 
-/// One list, page by page: nothing is fetched before it is asked for.
+/// Reads one list page by page. A page is fetched only on demand.
 ///
-/// A pager ends in one of three ways: the list is complete, it was cut at a ceiling you set, or there is an error. It
-/// never ends early in silence: the end is an empty page, whatever the size of the pages before it, or for a report what is as
-/// certain. A list that stalls, rows fewer than announced and ids out of order are errors. Nor does it run for ever: a list
-/// has the limits that [`ClientBuilder::most_pages`](crate::ClientBuilder::most_pages) and
-/// [`most_rows`](crate::ClientBuilder::most_rows) set.
+/// A pager ends in one of three ways: the list is complete, it was truncated at a ceiling that you set, or there is an error. A list ends
+/// at an empty page; a short page is not its end. A report may also end where other facts prove that it is complete. A list that stalls,
+/// fewer rows than announced, and ids out of order are errors. A list cannot run for ever:
+/// [`ClientBuilder::most_pages`](crate::ClientBuilder::most_pages) and [`most_rows`](crate::ClientBuilder::most_rows) limit it.
 ///
-/// Futures of a pager may be dropped: it stands where it stood, and the next call asks for the same page again. After an
-/// error that [is retryable](Error::is_retryable) the same is true.
+/// A future of a pager may be dropped: the pager keeps its position, and the next call requests the same page again. The same holds after
+/// an error that [is retryable](Error::is_retryable).
 ///
 /// ```no_run
 /// # async fn example(client: ninjaone_client::Client) -> Result<(), ninjaone_client::Error> {
@@ -96,23 +95,23 @@ pub struct Pager<T> {
     client: Client,
     first: Request,
     walk: Walk<T>,
-    /// The choice of a page size, where the caller made none.
-    read: Option<Read>,
-    /// How often the next request was sent in vain in a larger size. It is sent once: that many attempts are enough.
+    /// The page size that the client chose; none if the caller set one.
+    read: Option<SizedRead>,
+    /// How often the page was already requested in a larger size without success. The request in the smaller size is then sent only once.
     sent_in_vain: u32,
     ceiling: Option<usize>,
-    /// Rows delivered so far, malformed ones included.
+    /// Rows delivered so far, including malformed ones.
     delivered: usize,
     completeness: Option<Completeness>,
-    /// The request for the next page may have been sent before: by a call that failed, or whose future was dropped.
+    /// Whether the request for the next page may already have been sent, by a call that failed or whose future was dropped.
     in_doubt: bool,
-    /// A page that is delivered once it is known to be the whole.
+    /// A page that is held back until it is known to be the whole report.
     kept: Option<RawPage<T>>,
-    /// Pages received so far, those that were read twice included.
+    /// Pages received so far, including those that were read twice.
     pages: u32,
-    /// Rows received since the list began.
+    /// Rows received since the list began or restarted.
     rows: usize,
-    /// The right to hold the last page, if it is large.
+    /// The permit to keep the last page in memory, if the page is large.
     lent: Option<Lent>,
 }
 
@@ -140,17 +139,17 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         pager
     }
 
-    /// Reads no more than `rows` rows. Exactly so many are complete; one more, and the list is truncated.
+    /// Reads no more than `rows` rows. A list of exactly `rows` rows is complete; a list of more is truncated.
     pub fn with_ceiling(mut self, rows: usize) -> Self {
         self.ceiling = Some(rows);
         self
     }
 
-    /// The next page, or none after the last.
+    /// Returns the next page, or none after the last.
     ///
     /// # Errors
-    /// Whatever keeps the list from being complete: [`Truncated`](ErrorKind::Truncated) when NinjaOne's paging does,
-    /// [`LimitExceeded`](ErrorKind::LimitExceeded) when it is larger than this client allows.
+    /// Any error that prevents a complete list, among them [`Truncated`](ErrorKind::Truncated) if NinjaOne's paging loses rows, and
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded) if the list is larger than this client allows.
     pub async fn next_page(&mut self) -> Result<Option<Page<T>>, Error> {
         loop {
             match self.advance().await? {
@@ -164,7 +163,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
     /// Reads the list to its end.
     ///
     /// # Errors
-    /// As [`Self::next_page`]. Rows read before an error are dropped: they are no list.
+    /// As [`Self::next_page`]. Rows read before an error are dropped, because they are not a complete list.
     pub async fn collect(mut self) -> Result<Collected<T>, Error> {
         let mut rows = Vec::new();
         let mut malformed = Vec::new();
@@ -177,7 +176,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
                     RepairedField::merge(&mut repaired, page.repaired);
                 }
                 Advance::BegunAnew => {
-                    // Nobody has seen a row yet: the report is simply read from its beginning.
+                    // The caller has not received any row yet, so the report can simply be read again.
                     rows.clear();
                     malformed.clear();
                     repaired.clear();
@@ -200,40 +199,40 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         }
     }
 
-    /// Whether the list is whole; none while it has not ended.
+    /// Returns whether the list is complete; none while the pager has not reached its end.
     #[must_use]
     pub fn completeness(&self) -> Option<Completeness> {
         self.completeness
     }
 
-    /// Rows delivered so far, malformed ones included.
+    /// Rows delivered so far, including malformed ones.
     #[must_use]
     pub fn rows_so_far(&self) -> usize {
         self.delivered
     }
 
-    /// Pages received so far: what the list has cost in requests, apart from those that had to be sent again. Pages that
-    /// were empty, or read twice, count too.
+    /// Pages received so far, including empty pages and pages that were read twice. This is the number of requests for the list, without
+    /// retries.
     #[must_use]
     pub fn pages_so_far(&self) -> u32 {
         self.pages
     }
 
-    /// The id that resumes a list which is paged by id: hand it to `after` (or `older_than` of the activity log) of new
+    /// The id from which a list that is paged by id can be resumed: pass it to `after` (for the activity log, `older_than`) in new
     /// parameters. None before the first page, and for lists that cannot be resumed.
     #[must_use]
     pub fn position(&self) -> Option<i64> {
         self.walk.position()
     }
 
-    /// The first request, as it will be sent. Where the client chooses the page size, that may change until then.
+    /// The first request. If the client chooses the page size, the size may still change before the request is sent.
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.first
     }
 
     async fn advance(&mut self) -> Result<Advance<T>, Error> {
-        // A caller that asks for the next page is done with the one before.
+        // A caller that requests the next page no longer needs the page before.
         self.lent = None;
         if self.completeness.is_some() {
             return Ok(Advance::Over);
@@ -263,7 +262,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         self.lent = answer.large.map(Lent::of);
         self.pages += 1;
         let received = page.received();
-        // Until the page is taken the next request asks for one that was sent before.
+        // If taking the page fails, the next call sends the same request again.
         let step = self
             .take(&mut page, resent || attempts > 1)
             .map_err(|error| error.of(operation))?;
@@ -272,7 +271,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         Ok(self.arrive(step, page))
     }
 
-    /// Chooses the page size until the first page has come.
+    /// Chooses the page size, as long as no page has been received.
     fn choose_page_size(&mut self) {
         if let Some(read) = &mut self.read
             && self.pages == 0
@@ -287,7 +286,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         }
     }
 
-    /// Asks for pages of the size that was chosen.
+    /// Sets the chosen page size in the request and the walk.
     fn set_page_size(&mut self) {
         if let Some(read) = &self.read {
             let (rows, range) = (read.rows(), read.range());
@@ -296,7 +295,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         }
     }
 
-    /// Remembers what a page has shown of its size.
+    /// Remembers that pages of this size work.
     fn learn_page_size(&mut self, request: &Request, received: usize) {
         let asked = request.asked_rows().and_then(|rows| rows.try_into().ok());
         if let (Some(read), Some(asked)) = (&mut self.read, asked) {
@@ -307,8 +306,8 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         }
     }
 
-    fn tell_page_size(&self, change: Option<Change>) {
-        if let Some(Change { from, to, reason }) = change {
+    fn tell_page_size(&self, change: Option<SizeChange>) {
+        if let Some(SizeChange { from, to, reason }) = change {
             let operation = self.first.endpoint().operation;
             tracing::debug!(operation, from, to, ?reason, "page size");
             self.client.tell(&ClientEvent::PageSize {
@@ -320,14 +319,14 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         }
     }
 
-    /// Whether a page that failed is asked for again in a smaller size.
+    /// Decides whether a page that failed is requested again in a smaller size.
     fn asks_for_less(&mut self, error: &Error) -> bool {
         let operation = self.first.endpoint().operation;
         let (Some(read), Some(reason)) = (&mut self.read, PageSizeReason::of(error)) else {
             return false;
         };
         if error.operation() != operation {
-            // It was the token that could not be got.
+            // The token request failed, not the page.
             return false;
         }
         let place = match self.pages {
@@ -359,7 +358,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             walk.know(reports.of(operation));
         }
         let step = self.walk.take(page, resent)?;
-        // What remains of it is in the rows; a walk that needs more has taken it.
+        // The rows are decoded, and a walk that needs the body has taken it.
         page.body = Body::default();
         if let Walk::ByCursor(walk) = &self.walk {
             reports.learn(operation, walk.learned());
@@ -393,7 +392,7 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
             self.completeness = Some(Completeness::Complete);
         }
         if again {
-            // Delivered before the report began anew, and unchanged since.
+            // The page was delivered before the restart and is unchanged.
             return if over {
                 Advance::Over
             } else {
@@ -454,7 +453,8 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         Advance::BegunAnew
     }
 
-    /// A page that failed may be asked for in a smaller size. A refused cursor is an expired one, as far as can be told: the report is read anew, once.
+    /// Handles a page that failed. The page may be requested again in a smaller size. A refused cursor is treated as expired, because the
+    /// response does not show the difference: the report is restarted once.
     fn refused(&mut self, error: Error) -> Result<Advance<T>, Error> {
         if self.asks_for_less(&error) {
             return Ok(Advance::Nothing);
@@ -501,13 +501,13 @@ fn too_many(what: &str, most: usize) -> Error {
 
 enum Advance<T> {
     Page(Page<T>),
-    /// Nothing to deliver yet.
+    /// No page to deliver yet.
     Nothing,
     BegunAnew,
     Over,
 }
 
-// Rows may hold a customer's data: only their number is printed.
+// Rows may contain a customer's data, so only their number is printed.
 impl<T> fmt::Debug for Page<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Page")

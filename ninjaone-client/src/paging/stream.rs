@@ -10,10 +10,10 @@ use super::pager::{Completeness, Page, Pager};
 use crate::{Error, ErrorKind};
 
 impl<T: DeserializeOwned + Send + 'static> Pager<T> {
-    /// The pages as a stream, fetched as they are asked for.
+    /// Returns the pages as a stream. Each page is fetched when the stream is polled for it.
     ///
-    /// A stream has no place for a verdict at its end, so a list that was cut at a ceiling ends with an error
-    /// ([`Truncated`](ErrorKind::Truncated), not retryable). After an error the stream is over.
+    /// A stream cannot return a [`Completeness`]. If the list was truncated at a ceiling, the stream therefore ends
+    /// with an error ([`Truncated`](ErrorKind::Truncated), not retryable). After an error the stream ends.
     pub fn into_pages(self) -> impl Stream<Item = Result<Page<T>, Error>> + Send {
         stream::unfold(Some(self), |pager| async {
             let mut pager = pager?;
@@ -25,10 +25,10 @@ impl<T: DeserializeOwned + Send + 'static> Pager<T> {
         })
     }
 
-    /// The rows as a stream; the next page is fetched when the rows of the one before are used up.
+    /// Returns the rows as a stream. The next page is fetched when all rows of the page before have been returned.
     ///
-    /// A row that did not decode is an error of its own ([`Decode`](ErrorKind::Decode)) and the stream goes on after it.
-    /// It ends as [`Self::into_pages`] does.
+    /// A row that did not decode is an error ([`Decode`](ErrorKind::Decode)); the stream continues after it. Otherwise the stream ends as
+    /// [`Self::into_pages`] does.
     pub fn into_stream(self) -> impl Stream<Item = Result<T, Error>> + Send {
         let operation = self.request().endpoint().operation;
         let rows: VecDeque<Result<T, Error>> = VecDeque::new();

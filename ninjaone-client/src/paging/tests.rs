@@ -1,4 +1,4 @@
-//! Walks over a scripted transport: complete, or an error that says so.
+//! Walks over a scripted transport: every list is complete, or there is an error.
 
 mod activity_log;
 mod habits;
@@ -24,7 +24,7 @@ fn page(rows: impl IntoIterator<Item = Value>) -> Answer {
     )
 }
 
-/// A list of devices 1..=n, paged as NinjaOne does.
+/// A list of devices 1..=n, in pages as NinjaOne sends them.
 fn devices(count: i64) -> Arc<Scripted> {
     with_token(move |path| {
         let after = parameter(path, "after").map_or(0, |after| after.parse().unwrap());
@@ -64,7 +64,7 @@ async fn every_row_of_a_list_exactly_once() {
 
 #[tokio::test(start_paused = true)]
 async fn first_page_is_not_the_whole_list() {
-    // Public fault: clients waited for a Link header that never comes and took 100 devices for all of them.
+    // Publicly known fault: clients waited for a Link header that never comes, and took the first 100 devices for all of them.
     let (ids, ..) = read(&devices(1115), 100).await.unwrap();
     assert_eq!(ids.len(), 1115);
 }
@@ -126,7 +126,7 @@ async fn a_row_sent_twice_is_delivered_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_changed_between_two_pages_is_delivered_as_both() {
-    // What it says now may be worse, or may make it count: a device that was approved in between.
+    // The newer row may be worse, or may be the one that counts: for example a device that was approved in between.
     let device = |id: i64, approval: &str| json!({"id": id, "approvalStatus": approval});
     let script = with_token(move |path| match parameter(path, "after").as_deref() {
         None => page([1, 2, 3].map(|id| device(id, "PENDING"))),
@@ -136,7 +136,7 @@ async fn a_row_that_changed_between_two_pages_is_delivered_as_both() {
             device(3, "APPROVED"),
             device(4, "APPROVED"),
         ]),
-        // Neither of the two is new any more.
+        // Both rows are known by now.
         Some("4") => page([
             device(4, "APPROVED"),
             device(4, "PENDING"),
@@ -164,7 +164,7 @@ async fn a_row_that_changed_between_two_pages_is_delivered_as_both() {
     assert_eq!(rows.collect::<Vec<_>>(), expected);
 }
 
-/// Two rows of one id that differ are both delivered, on one page or on two: which of them holds is not for a list to decide.
+/// If two rows with the same id differ, both are delivered, on one page or on two, because the list does not show which is current.
 #[tokio::test(start_paused = true)]
 async fn a_row_that_changed_and_lies_behind_the_position_is_delivered_too() {
     let script = with_token(|path| {
@@ -201,7 +201,7 @@ async fn a_row_that_changed_and_lies_behind_the_position_is_delivered_too() {
     );
 }
 
-/// A page too large to be kept cannot be compared with: its rows come twice rather than not at all.
+/// Rows cannot be compared with a page that was too large to be kept. They are then delivered twice rather than lost.
 #[tokio::test(start_paused = true)]
 async fn a_row_of_a_page_that_was_not_kept_is_delivered_again() {
     for (letters, expected) in [(10, vec![1, 2, 3]), (5 << 20, vec![1, 2, 2, 3])] {
@@ -242,11 +242,11 @@ async fn a_list_that_ignores_after_is_an_error_and_no_endless_loop() {
         ErrorKind::Truncated
     );
     assert_eq!(script.asked().len(), 2);
-    // More rows than were asked for, twice: a server that sends everything, or one with a page of its own.
+    // More rows than requested, twice: the server sends the whole list, or has its own page size.
     let script = with_token(|_| page((1..=25).map(|id| json!({"id": id}))));
     let error = read(&script, 10).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Truncated);
-    // Fewer than were asked for, twice: a server that caps its pages at 100.
+    // Fewer rows than requested, twice: the server caps its pages at 100.
     let script = with_token(|_| page((1..=100).map(|id| json!({"id": id}))));
     let error = read(&script, 1000).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Truncated);
@@ -254,7 +254,7 @@ async fn a_list_that_ignores_after_is_an_error_and_no_endless_loop() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_is_whole_however_small_the_pages_are_that_come() {
-    // A server that caps its pages gave one page of 1,115 devices, and the list was called complete.
+    // A server that capped its pages sent one page of 1,115 devices, and the list was reported as complete.
     for cap in [7, 25, 128, 256, 999] {
         let script = with_token(move |path| {
             let after = parameter(path, "after").map_or(0, |after| after.parse::<i64>().unwrap());
@@ -271,7 +271,7 @@ async fn an_id_out_of_all_proportion_skips_no_row() {
     let script = with_token(move |path| {
         let after = parameter(path, "after").map_or(0, |after| after.parse::<i64>().unwrap());
         let rows = (1..=30).filter(|id| *id > after).take(10);
-        // The fifth device shows another id than the one it is sorted by.
+        // The fifth device has another id than the one it is sorted by.
         page(rows.map(|id| json!({"id": if id == 5 { huge } else { id }})))
     });
     let (ids, ..) = read(&script, 10).await.unwrap();
@@ -305,7 +305,7 @@ async fn an_error_of_a_list_says_what_is_wrong_where_and_what_to_do() {
         for part in ["devices.list", what, "`after`", "NinjaOne's support"] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        // Such a server answers the same for ever.
+        // Such a server would send the same page for ever.
         assert!(!text.contains("read it again") && !error.is_retryable());
     }
 }
@@ -334,7 +334,7 @@ async fn a_report_of_nine_trillion_rows_with_a_row_a_page_ends() {
     for part in ["queries.volumes", "40 pages", "most_pages"] {
         assert!(text.contains(part), "{text}");
     }
-    // RequestKind again it costs no request.
+    // Another call sends no request.
     assert!(pager.next_page().await.is_err());
     assert_eq!((endless.asked().len(), pager.completeness()), (40, None));
 }
@@ -353,7 +353,7 @@ async fn a_list_of_exactly_the_most_rows_is_whole_and_one_more_is_an_error() {
             }
         }
     }
-    // A list that comes all at once has the same limit.
+    // A list in a single response has the same limit.
     let script = with_token(|_| page((1..=31).map(|id| json!({"id": id}))));
     let client = script.builder().most_rows(30).build().unwrap();
     let error = client.policies().list().collect().await.unwrap_err();
@@ -439,7 +439,7 @@ async fn no_page_is_fetched_without_demand() {
         rows.next().await.unwrap().unwrap();
     }
     assert_eq!(script.asked().len(), 2);
-    // A list is resumed from where it stood.
+    // A list is resumed from its position.
     let after = pager.position().unwrap();
     let rest = client
         .devices()
@@ -472,7 +472,7 @@ async fn a_pager_stands_where_it_stood_after_an_error_or_a_dropped_future() {
     assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
 }
 
-/// A report as NinjaOne keeps it: one name, an offset that advances with every page served.
+/// A report as NinjaOne implements it: one cursor name, and an offset that advances with every page sent.
 #[derive(Clone)]
 struct Report {
     rows: usize,
@@ -556,7 +556,7 @@ fn whole(rows: i64) -> Vec<i64> {
 
 #[tokio::test(start_paused = true)]
 async fn cursor_name_never_changes() {
-    // Public fault: clients looped for ever, or stopped after two pages, because the name stays the same.
+    // Publicly known fault: clients looped for ever, or stopped after two pages, because the name stays the same.
     for rows in [0, 1, 10, 11, 20, 45] {
         let state = Arc::new(Mutex::new(Report::of(rows)));
         let script = report(&state, |_, _, _| None);
@@ -566,7 +566,7 @@ async fn cursor_name_never_changes() {
         );
         assert_eq!(
             script.asked().len(),
-            // The only page names no cursor: whether it is the whole is asked once more. A full last page names one.
+            // The only page has no cursor, so it is requested once more. A full last page has one.
             rows.div_ceil(10).max(1) + usize::from(rows == 10 || rows == 20),
             "{rows} rows"
         );
@@ -584,7 +584,7 @@ async fn one_page_reports_and_bare_arrays_have_no_cursor() {
             1,
         ),
         (r#"[{"deviceId":1}]"#, 1),
-        // A cursor is followed: its count may be that of the page.
+        // The walk follows the cursor, because the count may be that of the page.
         (
             r#"{"results":[{"deviceId":1}],"cursor":{"name":"c","offset":0,"count":1}}"#,
             2,
@@ -622,7 +622,7 @@ async fn a_stalled_cursor_is_an_error_and_no_short_list() {
         volumes(&script).await.unwrap_err().kind(),
         ErrorKind::Truncated
     );
-    // The same without any offset: the same page again and again.
+    // The same without an offset: the same page again and again.
     let script = with_token(|_| {
         let rows: Vec<_> = (0..10).map(|id| json!({"deviceId": id})).collect();
         answer(
@@ -687,7 +687,7 @@ async fn a_report_that_changed_before_its_restart_is_an_error_unless_nobody_saw_
         report(&state, |path, requests, report| {
             if requests > 3 && parameter(path, "cursor").is_none() {
                 report.rows = 46;
-                // A row was inserted in front: every later page is another one.
+                // A row was inserted at the beginning, so every later page differs.
                 return Some(report.answer(path).map(|answer| {
                     answer.map(|body| {
                         bytes::Bytes::from(
@@ -716,7 +716,7 @@ async fn a_report_that_changed_before_its_restart_is_an_error_unless_nobody_saw_
 
 #[tokio::test(start_paused = true)]
 async fn a_page_lost_on_the_way_is_noticed_by_its_offset() {
-    // The answer is lost after the server moved its cursor on; the retry would skip a page.
+    // The response is lost after the server's cursor advanced; a simple retry would skip a page.
     let state = Arc::new(Mutex::new(Report::of(45)));
     let script = report(&state, |path, requests, report| {
         (requests == 3).then(|| {
@@ -777,27 +777,27 @@ async fn a_page_size_out_of_range_is_refused_before_it_is_sent() {
     assert!(script.sent().is_empty());
 }
 
-/// What a server may get wrong about a report.
+/// Faults of a server in a report.
 #[derive(Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "any may come with any other")]
 struct Manners {
-    /// Pages never hold more.
+    /// The maximum rows of a page.
     cap: Option<usize>,
-    /// Its first page names no cursor, however many rows there are.
+    /// The first page has no cursor, for any number of rows.
     first_unnamed: bool,
-    /// No page names a cursor.
+    /// No page has a cursor.
     unnamed: bool,
-    /// No page says how many rows there are.
+    /// No page has a count.
     uncounted: bool,
-    /// One page of the middle names no cursor.
+    /// One page in the middle has no cursor.
     one_unnamed: bool,
-    /// Sizes are ignored: all rows at once.
+    /// The page size is ignored: all rows in one page.
     whole: bool,
-    /// The answer to this request gets lost, after the server moved its cursor on.
+    /// The response to this request is lost after the server's cursor advanced.
     lost: Option<usize>,
 }
 
-/// A report of so many rows by a server of such manners, and the requests it was asked with.
+/// Reads a report of `rows` rows from a server with these faults. Returns the result and the requests.
 async fn ill_mannered(
     rows: usize,
     size: u32,
@@ -853,7 +853,7 @@ async fn ill_mannered(
 
 #[tokio::test(start_paused = true)]
 async fn a_full_page_that_says_nothing_of_more_is_asked_for_once_more() {
-    // Fits to the last row, as live tenants answer: proven by the count beside a page of one row less.
+    // The report fits exactly on the page, as on live tenants. The count on a page of one row less proves it.
     let (ids, asked) = ill_mannered(100, 100, Manners::default()).await;
     assert_eq!((ids.unwrap(), asked.len()), (whole(100), 2));
     assert_eq!(
@@ -863,14 +863,14 @@ async fn a_full_page_that_says_nothing_of_more_is_asked_for_once_more() {
             "/v2/queries/volumes?pageSize=99"
         ]
     );
-    // The cursor got lost on the first page: the second time it is there, and the report is read to its end.
+    // The cursor of the first page was lost. The second response has it, and the report is read to its end.
     let first_unnamed = Manners {
         first_unnamed: true,
         ..Manners::default()
     };
     let (ids, asked) = ill_mannered(1050, 100, first_unnamed).await;
     assert_eq!((ids.unwrap(), asked.len()), (whole(1050), 1 + 11));
-    // No cursor at all: nobody knows how many are missing.
+    // No page has a cursor: it is unknown how many rows are missing.
     let unnamed = Manners {
         unnamed: true,
         ..Manners::default()
@@ -882,7 +882,7 @@ async fn a_full_page_that_says_nothing_of_more_is_asked_for_once_more() {
             (ErrorKind::Truncated, 2)
         );
     }
-    // A server that sends everything whatever it is asked sends it again.
+    // A server that ignores the page size sends everything again.
     let everything = Manners {
         whole: true,
         ..unnamed
@@ -911,7 +911,7 @@ async fn a_server_that_cuts_at_any_number_without_a_word_is_found_out() {
         let (ids, _) = ill_mannered(700, 1000, capped).await;
         assert_eq!(ids.unwrap_err().kind(), ErrorKind::Truncated, "{cap}");
     }
-    // A report that fits costs a request more, of any number of rows but none and one.
+    // A report that fits costs one more request, unless it has no rows or one.
     for (rows, requests) in [(0, 1), (1, 1), (2, 2), (99, 2), (100, 2), (999, 2)] {
         let (ids, asked) = ill_mannered(rows, 1000, Manners::default()).await;
         let expected = whole(i64::try_from(rows).unwrap());
@@ -921,7 +921,7 @@ async fn a_server_that_cuts_at_any_number_without_a_word_is_found_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_report_that_refuses_small_pages_is_whole_all_the_same() {
-    // Of ten rows and fewer none less can be asked for: some reports refuse pages that small.
+    // A report of ten rows or fewer cannot be requested with one row less, because some reports refuse pages that small.
     for rows in [2, 7, 10] {
         let script = with_token(move |path| {
             let size: usize = parameter(path, "pageSize").unwrap().parse().unwrap();
@@ -938,7 +938,7 @@ async fn a_report_that_refuses_small_pages_is_whole_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_smallest_page_of_the_servers_own_is_no_whole_report() {
-    // RequestKind for five it sends ten; asked for nine, ten again. Only eleven show that there are more.
+    // The server sends ten rows for a page size of five, and ten again for nine. Only a size of eleven shows that there are more.
     for size in [5, 10] {
         let script = with_token(|path| {
             let size: i64 = parameter(path, "pageSize").unwrap().parse().unwrap();
@@ -958,7 +958,7 @@ async fn a_smallest_page_of_the_servers_own_is_no_whole_report() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_page_without_its_cursor_is_asked_for_again_after_a_restart_too() {
-    // Request 3 is refused as expired, 4 begins anew and comes without its cursor.
+    // A later page is refused as expired. The report restarts, and its first page then has no cursor.
     let state = Arc::new(Mutex::new(Report::of(45)));
     let script = report(&state, |path, requests, report| match requests {
         4 => Some(answer(404, "{}")),
@@ -1062,7 +1062,7 @@ async fn a_page_without_its_cursor_is_no_end_while_rows_are_missing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_page_asked_for_twice_may_hide_a_lost_one() {
-    // The answer with the last rows is lost after the cursor moved on, and there is no count to miss them by.
+    // The response with the last rows is lost after the cursor advanced, and no count shows that they are missing.
     let (mut requests, mut offset) = (0, 0);
     let script = with_token(move |path| {
         requests += 1;
@@ -1086,7 +1086,7 @@ async fn an_empty_page_asked_for_twice_may_hide_a_lost_one() {
 
 #[tokio::test(start_paused = true)]
 async fn definitions_of_custom_fields_are_whole_or_an_error() {
-    // Their answers are paged by a cursor that none was seen to carry, and a count that may be the page's own.
+    // Definitions are paged by a cursor that no live response was seen to contain, and by a count that may be that of the page.
     for (rows, count, complete) in [
         (1, None, true),
         (3, None, false),
@@ -1108,7 +1108,7 @@ async fn definitions_of_custom_fields_are_whole_or_an_error() {
             .custom_fields()
             .list(crate::custom_fields::CustomFieldDefinitionsParams::default().page_size(10));
         let read = pager.collect().await;
-        // Ten of ten are proven by a page of nine whose count says ten.
+        // A page of nine rows with a count of ten proves that the report has ten rows.
         assert_eq!(read.is_ok(), complete, "{rows} {count:?}");
     }
 }
@@ -1127,7 +1127,7 @@ async fn an_error_beside_rows_is_an_error() {
         assert_ne!(error.kind(), ErrorKind::Decode, "{body}");
         assert_eq!(error.status(), Some(200), "{body}");
     }
-    // Words of the same name inside a row, or with nothing behind them, are no error.
+    // The same names inside a row, or without a value, are not an error.
     for body in [
         r#"{"results":[{"deviceId":1,"error":"x","resultCode":"FAILURE"}],"error":null,"errorMessage":null}"#,
         r#"[{"deviceId":1,"errorMessage":"x"}]"#,
@@ -1153,7 +1153,7 @@ proptest::proptest! {
         let (read, asked) = runtime.block_on(ill_mannered(rows, size, manners));
         match read {
             Ok(ids) => proptest::prop_assert_eq!(ids, whole(i64::try_from(rows).unwrap())),
-            // More than ten times the rows that were asked for are not read.
+            // The client does not read more than ten times the requested rows.
             Err(error) if rows > 10 * size as usize => proptest::prop_assert!(matches!(error.kind(), ErrorKind::Truncated | ErrorKind::LimitExceeded)),
             Err(error) => proptest::prop_assert_eq!(error.kind(), ErrorKind::Truncated),
         }

@@ -1,4 +1,4 @@
-//! How a walk moves on from page to page, and when it is over: pure, fed with pages by the pager.
+//! Decides how a walk advances from page to page and where it ends. Walks are pure: the pager passes the pages to them.
 
 use std::collections::HashMap;
 
@@ -11,45 +11,45 @@ use super::{
 };
 use crate::{Error, ErrorKind, request::Request};
 
-/// A page holds at most so many times the rows asked for.
+/// A page may have at most this many times the requested rows.
 const MOST_TIMES_ASKED: usize = 10;
 
-/// So many different rows of one id are compared with the next; a repetition of a later one is delivered again.
+/// Compares at most this many different rows with the same id. A repetition of a later one is delivered again.
 const MOST_COMPARED: usize = 4;
 
-/// Bytes of a page's body that are kept until the next page is there. Its rows are not: copies of them would cost every page a third of
-/// its decoding, and rows seldom come again. Of a larger page they are delivered twice.
+/// The largest body that is kept until the next page arrives. The body is kept instead of the rows, because copying the rows would add a
+/// third to the decoding time of every page, and rows seldom come again. Repeated rows of a page with a larger body are delivered twice.
 const MOST_KEPT: usize = 1 << 20;
 
-/// The way through one list.
+/// The state of one list that is being read.
 pub(crate) enum Walk<T> {
-    /// Everything at once.
+    /// The whole list in one response.
     Whole,
-    /// By the largest id so far.
+    /// Forwards, from the largest id so far.
     ById(ById<T>),
     /// By a cursor.
     ByCursor(Box<ByCursor>),
-    /// Back in time by the smallest id so far.
+    /// Backwards in time, from the smallest id so far.
     Backwards(Backwards<T>),
 }
 
-/// What a page means for the walk.
+/// What to do after a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// The page was taken.
+    /// The page belongs to the list.
     Taken {
-        /// It had been delivered before the report began anew.
+        /// Whether the page was delivered before the restart.
         again: bool,
-        /// It was the last.
+        /// Whether the page was the last.
         over: bool,
     },
-    /// The cursor lost its place: the report must be read from its beginning.
+    /// The cursor lost its place: read the report again from its beginning.
     Restart,
-    /// The page may be the whole or not: it must be kept and its report asked for once more, in pages of another size.
+    /// The page may or may not be the whole report: keep it, and request the report once more with another page size.
     Confirm,
-    /// The page kept is the whole.
+    /// The kept page is the whole report.
     Confirmed {
-        /// It had been delivered before the report began anew.
+        /// Whether the page was delivered before the restart.
         again: bool,
     },
 }
@@ -77,7 +77,7 @@ impl<T: PartialEq + DeserializeOwned> Walk<T> {
 
     pub(crate) fn backwards(
         older_than: Option<i64>,
-        wanted: Wanted<T>,
+        wanted: ActivityRange<T>,
         page_size: u32,
         id_of: fn(&T) -> Option<i64>,
     ) -> Self {
@@ -97,12 +97,12 @@ impl<T> Walk<T> {
         Self::ByCursor(Box::new(ByCursor::new(parameter, page_size)))
     }
 
-    /// Asks for pages of `rows` from now on, where `expected` are nothing unusual.
+    /// Sets the page size. `expected` is the size that the client began with.
     pub(crate) fn set_page_size(&mut self, rows: u32, expected: u32) {
         let (rows, expected) = (rows as usize, expected.max(rows) as usize);
         match self {
             Self::Whole => {}
-            // The size travels in the first request.
+            // The first request carries the size.
             Self::ById(walk) => walk.expected = expected,
             Self::Backwards(walk) => walk.expected = expected,
             Self::ByCursor(walk) => {
@@ -112,7 +112,7 @@ impl<T> Walk<T> {
         }
     }
 
-    /// Whether the pages after the first may have another size. Those of a report may not: under one cursor they would skip rows.
+    /// Whether the page size may change after the first page. In a report it may not: another size under the same cursor would skip rows.
     pub(crate) fn is_by_id(&self) -> bool {
         matches!(self, Self::ById(_) | Self::Backwards(_))
     }
@@ -120,7 +120,7 @@ impl<T> Walk<T> {
     /// The request for the next page.
     ///
     /// # Errors
-    /// Where the walk has gone as far as it may.
+    /// When the walk has reached its limit.
     pub(crate) fn request(&self, first: &Request) -> Result<Request, Error> {
         Ok(match self {
             Self::Whole => first.clone(),
@@ -135,7 +135,7 @@ impl<T> Walk<T> {
         })
     }
 
-    /// Takes a page in. What remains on it is new; `resent` says that its request was sent more than once.
+    /// Takes a page and removes the rows that were delivered before. `resent`: its request was sent more than once.
     pub(crate) fn take(&mut self, page: &mut RawPage<T>, resent: bool) -> Result<Step, Error> {
         match self {
             Self::Whole => Ok(Step::DONE),
@@ -150,7 +150,7 @@ impl<T> Walk<T> {
         }
     }
 
-    /// Where a list stands: the id that would resume it.
+    /// The id from which the list can be resumed.
     pub(crate) fn position(&self) -> Option<i64> {
         match self {
             Self::Whole | Self::ByCursor(_) => None,
@@ -160,7 +160,7 @@ impl<T> Walk<T> {
     }
 }
 
-/// The first request with its place in the list.
+/// The first request, with a parameter for the place in the list.
 fn with(first: &Request, parameter: &str, place: Option<impl std::fmt::Display>) -> Request {
     match place {
         Some(place) => first.clone().set(parameter, place),
@@ -168,7 +168,7 @@ fn with(first: &Request, parameter: &str, place: Option<impl std::fmt::Display>)
     }
 }
 
-/// Refuses a page that holds many times the rows asked for.
+/// Refuses a page that has many times the requested rows.
 pub(super) fn check_page(received: usize, page_size: usize) -> Result<(), Error> {
     if received <= page_size.saturating_mul(MOST_TIMES_ASKED) {
         return Ok(());
@@ -181,10 +181,10 @@ pub(super) fn check_page(received: usize, page_size: usize) -> Result<(), Error>
     ))
 }
 
-/// A list by the largest id so far. It is over at an empty page: servers send fewer rows than asked for.
+/// A list that is read forwards by id. It ends at an empty page, because servers send fewer rows than requested.
 pub(crate) struct ById<T> {
     after: Option<i64>,
-    /// Rows of a page that are nothing unusual.
+    /// Rows a page is expected to have, for the limit on its rows.
     expected: usize,
     rows: Rows<T>,
     previous: Previous,
@@ -212,21 +212,21 @@ impl<T> ById<T> {
     }
 }
 
-/// Which activities are wanted, and how far the walk goes for them.
-pub(crate) struct Wanted<T> {
-    /// This activity and all before it are known: they end the walk.
+/// The activities that the caller wants, and the limits of the walk for them.
+pub(crate) struct ActivityRange<T> {
+    /// The caller knows this activity and all before it: the walk ends there.
     pub(crate) known: Option<i64>,
-    /// Activities older than this are left out. They end nothing: ids follow the time of arrival, and a device that was away
-    /// for weeks puts its old activities on top.
+    /// Older activities are left out, but do not end the walk: ids follow the time of arrival, so a device that was offline for weeks adds
+    /// old activities at the top of the log.
     pub(crate) since: Option<OffsetDateTime>,
     pub(crate) time_of: fn(&T) -> Option<OffsetDateTime>,
-    /// Whether a row is one that was asked for, as far as it can be read.
+    /// Whether a row matches the requested filters, as far as the row can be read.
     pub(crate) is_asked_for: Box<dyn Fn(&T) -> bool + Send + Sync>,
-    /// The walk goes on over so many rows that were not asked for.
+    /// The walk continues over up to this many rows that were not requested.
     pub(crate) most_not_asked_for: usize,
 }
 
-impl<T> Wanted<T> {
+impl<T> ActivityRange<T> {
     fn is_too_old(&self, row: &T) -> bool {
         let time = (self.time_of)(row);
         self.since
@@ -247,15 +247,15 @@ impl<T> Wanted<T> {
     }
 }
 
-/// The activity log, newest first, back in time. It is over at an empty page or at an activity that is known.
+/// The activity log, read from the newest activity backwards. It ends at an empty page or at a known activity.
 pub(crate) struct Backwards<T> {
     older_than: Option<i64>,
-    wanted: Wanted<T>,
-    /// Rows of a page that are nothing unusual.
+    wanted: ActivityRange<T>,
+    /// Rows a page is expected to have, for the limit on its rows.
     expected: usize,
     rows: Rows<T>,
     previous: Previous,
-    /// Rows received that were not asked for.
+    /// Rows received that were not requested.
     not_asked_for: usize,
 }
 
@@ -294,14 +294,14 @@ impl<T> Backwards<T> {
     }
 }
 
-/// The page before: rows that are sent once more are distinguished from rows out of order, and from rows that have changed since.
+/// The previous page. It distinguishes rows that are sent again from rows out of order and from rows that have changed.
 #[derive(Default)]
 struct Previous {
-    /// Its ids and those before them that may come again, ascending.
+    /// The ids of the page, and of earlier pages, that may come again; ascending.
     ids: Vec<i64>,
-    /// Its own ids, ascending.
+    /// The ids of the page itself, ascending.
     own: Vec<i64>,
-    /// What it was read from; none where that was too large to be kept.
+    /// The body of the page; none if it was too large to be kept.
     body: Option<Body>,
 }
 
@@ -314,38 +314,38 @@ impl Previous {
     }
 }
 
-/// The rows of a page that was read before.
+/// Decodes the rows of the previous page again.
 fn rows_of<T: DeserializeOwned>(body: &Body) -> Vec<T> {
     read_page(&body.0, Fences::default()).map_or_else(|_| Vec::new(), |page| page.rows)
 }
 
-/// Rows with ids, compared by them and by their content.
+/// Compares rows by their ids and their content.
 struct Rows<T> {
     id_of: fn(&T) -> Option<i64>,
     is_same: fn(&T, &T) -> bool,
     read: fn(&Body) -> Vec<T>,
 }
 
-/// A row lies behind the position and was not there before: the order is not what the walk relies on.
+/// A row lies behind the walk's position and was not on an earlier page: the list is not in the order that the walk relies on.
 struct Disordered;
 
-/// The ids of a page.
+/// The ids on a page.
 struct Ids {
-    /// Those that are new.
+    /// The ids of new rows.
     new: Vec<i64>,
-    /// The smallest and the largest of all.
+    /// The smallest and the largest id.
     range: Option<(i64, i64)>,
-    /// That of the last row.
+    /// The id of the last row.
     last: Option<i64>,
     is_ascending: bool,
     is_descending: bool,
 }
 
 impl Ids {
-    /// The place of the last row of a page that is in no order.
+    /// The id of the last row, if the page is in no order.
     ///
-    /// One id that is out of all proportion would take a walk that goes by the outermost past everything between. From the last
-    /// row on, rows come twice at worst.
+    /// On such a page, a walk that continued from the outermost id could skip everything between, because a single id may be far out of
+    /// range. A walk that continues from the last row at worst receives rows twice.
     fn cautious(&self) -> Option<i64> {
         self.last
             .filter(|_| !self.is_ascending && !self.is_descending)
@@ -356,7 +356,7 @@ impl Ids {
         self.range = Some((smallest.min(id), largest.max(id)));
     }
 
-    /// These and those before them that may come again, ascending.
+    /// These ids and earlier ones that may come again, ascending.
     fn and(self, before: &[i64], may_come: impl Fn(i64) -> bool) -> Vec<i64> {
         let mut ids = self.new;
         ids.extend(before.iter().copied().filter(|id| may_come(*id)));
@@ -377,11 +377,11 @@ impl<T: PartialEq + DeserializeOwned> Rows<T> {
 }
 
 impl<T> Rows<T> {
-    /// Keeps the rows that are new and returns the ids of the page.
+    /// Keeps the new rows and returns the ids of the page.
     ///
-    /// A row of the page before that comes once more is dropped, and so is one that stands on this page already. Two rows of
-    /// one id that differ are both kept: which of them holds is not for a list to decide. A row behind the position that was
-    /// not there before means that rows may be missing: that is an error. A row without an id is malformed.
+    /// A row is dropped if the same row was on the previous page or is already on this page. If two rows have the same id and differ, both
+    /// are kept, because the list does not show which is current. A row behind the position that was not on an earlier page is an error,
+    /// because rows may be missing. A row without an id is malformed.
     fn keep_new(
         &self,
         page: &mut RawPage<T>,
@@ -441,7 +441,7 @@ impl<T> Rows<T> {
         Ok(ids)
     }
 
-    /// Where rows stand whose id the page before holds with other content, ascending.
+    /// The places of rows whose id the previous page holds with other content, ascending.
     fn changed(&self, rows: &[T], previous: &Previous) -> Vec<usize> {
         let comes_again =
             |row: &T| (self.id_of)(row).filter(|id| previous.own.binary_search(id).is_ok());
@@ -472,7 +472,7 @@ impl<T> Rows<T> {
         changed
     }
 
-    /// Where rows stand that are the same as one before them, ascending.
+    /// The places of rows that equal an earlier row of the page, ascending.
     fn repeated(&self, rows: &[T]) -> Vec<usize> {
         let mut different: HashMap<i64, Vec<&T>> = HashMap::with_capacity(rows.len());
         let mut repeated = Vec::new();
@@ -546,7 +546,7 @@ mod tests {
             assert_eq!(walk.take(&mut page, false).unwrap(), Step::MORE);
             let elapsed = began.elapsed();
             assert_eq!(page.rows.len(), expected);
-            // It took minutes when every row was compared with every row before it.
+            // This took minutes when every row was compared with all rows before it.
             assert!(elapsed < Duration::from_millis(500), "{elapsed:?}");
         }
     }
@@ -556,7 +556,7 @@ mod tests {
         let rows = |count: i64| (1..=count).map(|id| (id, 0)).collect();
         for (count, is_fine) in [(0, true), (100, true), (101, false)] {
             let id_of = |row: &Row| Some(row.0);
-            let wanted = Wanted {
+            let wanted = ActivityRange {
                 known: None,
                 since: None,
                 time_of: |_| None,

@@ -238,7 +238,7 @@ fn approved_devices_of_any_class_count_and_stale_ones_stay_out() {
     assert_eq!(signal.status, Status::Pass);
     assert_eq!(
         metadata.scope,
-        Scope {
+        DeviceScope {
             approved: 3,
             measured: 2,
             unmeasured: 0,

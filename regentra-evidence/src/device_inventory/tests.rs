@@ -84,7 +84,7 @@ fn stale_devices_count_as_they_report_and_nothing_is_out_of_scope() {
     assert_eq!(metadata.devices.stale, 2);
     assert_eq!(
         metadata.scope,
-        Scope {
+        DeviceScope {
             approved: 3,
             measured: 3,
             unmeasured: 0,

@@ -172,7 +172,7 @@ fn class_decides_before_staleness() {
     let fleet = fleet([switch, stale(2), workstation(3), workstation(4)]);
     assert_eq!(
         fleet.endpoint_scope(1),
-        Scope {
+        DeviceScope {
             approved: 4,
             measured: 1,
             unmeasured: 1,
@@ -220,7 +220,7 @@ fn a_row_is_refused_with_the_reason_why() {
         not_approved(3),
         device(4, DeviceClass::Mobile),
     ]);
-    let judged = Standing::is_live_endpoint;
+    let judged = DeviceStanding::is_live_endpoint;
     assert_eq!(fleet.refusal(DeviceKey::new(1), judged), None);
     for key in [2, 3, 4] {
         assert_eq!(

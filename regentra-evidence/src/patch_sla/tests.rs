@@ -71,7 +71,7 @@ fn scanned(fleet: &Arc<Fleet>) -> PatchSla {
 /// The figures, of both kinds.
 #[derive(Clone, Debug, PartialEq)]
 struct Figures {
-    scope: Scope,
+    scope: DeviceScope,
     os: PatchCounts,
     software: PatchCounts,
     devices_with_missing: u64,

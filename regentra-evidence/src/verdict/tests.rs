@@ -6,8 +6,8 @@ use crate::{
     fixture::{NOW, workstation},
 };
 
-fn scope(measured: u64, unmeasured: u64, stale: u64, not_applicable: u64) -> Scope {
-    Scope {
+fn scope(measured: u64, unmeasured: u64, stale: u64, not_applicable: u64) -> DeviceScope {
+    DeviceScope {
         approved: measured + unmeasured + stale + not_applicable,
         measured,
         unmeasured,

@@ -21,7 +21,8 @@ opaque_id! {
 impl AssetId {
     /// The asset of this NinjaOne device; there is only one, whichever organization the device is in.
     #[must_use]
-    pub fn of_device(credential: CredentialId, device: &str) -> Self {
+    pub fn of_device(credential: CredentialId, device: DeviceId) -> Self {
+        let device = device.to_string();
         Self(derive(
             "asset",
             &[credential.as_uuid().as_bytes(), device.as_bytes()],
@@ -165,7 +166,8 @@ pub struct Asset {
     pub credential: Option<CredentialId>,
     /// The mapping it came through, for a NinjaOne asset.
     pub mapping: Option<MappingId>,
-    /// The machine's id in its source.
+    /// The machine's id in its source. A NinjaOne asset's is the number of its device ([`device`](Self::device)); a store that reads
+    /// another text reports [`StoreErrorKind::Corrupt`](crate::store::StoreErrorKind::Corrupt).
     pub external_id: String,
     /// Whether it counts.
     #[serde(flatten)]

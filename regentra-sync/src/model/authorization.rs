@@ -25,7 +25,7 @@ impl StateDigest {
 
 /// One authorization under way: single-use, bound to its MSP, valid for ten minutes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PendingAuthorization {
+pub struct StoredAuthorization {
     /// Finds it by the `state` that NinjaOne returns.
     pub state: StateDigest,
     /// Where the administrator was sent.

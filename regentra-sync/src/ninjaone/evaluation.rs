@@ -39,7 +39,7 @@ use crate::{
 
 /// What one organization's reports say, and what went wrong on the way.
 #[derive(Debug)]
-pub struct Collected {
+pub struct Evaluated {
     /// The five signals and everything a sweep commits of them.
     pub assessment: Assessment,
     /// What became of the rows of each report.
@@ -382,7 +382,7 @@ impl<'a> CustomerEvaluation<'a> {
     }
 
     /// The five signals, and what went wrong on the way. A report that was never ended counts as failed.
-    pub(super) fn finish(self) -> Collected {
+    pub(super) fn finish(self) -> Evaluated {
         let request = self.request;
         let key = request.digest_key;
         let inventory = device_inventory::finish_with_digest(&self.fleet, key);
@@ -409,7 +409,7 @@ impl<'a> CustomerEvaluation<'a> {
             finish_antivirus(self.antivirus, antivirus_state, request);
         let patches = self.patches.finish_with_digest(os, software, key);
         let backups = self.backups.finish_with_digest(backup_state, key);
-        Collected {
+        Evaluated {
             assessment: Assessment {
                 customer: request.customer,
                 organization: request.organization,

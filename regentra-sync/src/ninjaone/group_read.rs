@@ -30,8 +30,8 @@ use super::{
     },
     reading,
     reports::{
-        Called, OfOne, ReportRead, Rows, call_roll, detailed_devices, read_report, read_reports,
-        reports_besides_devices,
+        DeviceListRead, OfOne, ReportRead, Rows, call_roll, detailed_devices, read_report,
+        read_reports, reports_besides_devices,
     },
 };
 use crate::{
@@ -258,9 +258,24 @@ impl<'r> GroupPass<'r> {
             member,
             organization: request.organization,
         };
-        self.routes
-            .extend(roll.own().iter().map(|device| (*device, route)));
+        if !matches!(self.members.get(member), Some(Member::Waiting)) {
+            // What its list said before no longer counts.
+            self.routes.retain(|_, route| route.member != member);
+        }
+        let routes = &mut self.routes;
+        let others = roll.own().iter().filter_map(|device| {
+            let other = routes.insert(*device, route)?.member;
+            Some(other)
+        });
+        let others: BTreeSet<_> = others.collect();
         self.set(member, Member::Evaluated(Box::new(roll.close(end))));
+        if others.is_empty() {
+            return;
+        }
+        // A device that moves while the lists are read is in two of them: its rows would be only the later one's.
+        for member in others.into_iter().chain([member]) {
+            self.set(member, Member::Alone);
+        }
     }
 
     /// Reads those alone for whom a device moved, or may have.
@@ -369,7 +384,7 @@ impl RollCall<'_, '_> {
             return PartEnd::new(0, PartOutcome::Whole);
         };
         let before = self.looks.remove(&member);
-        let Called {
+        let DeviceListRead {
             roll,
             end,
             requests,

@@ -22,7 +22,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     assessment::AssessmentRequest,
-    evaluation::{Collected, CustomerEvaluation, DeviceRoll, ReportRow},
+    evaluation::{CustomerEvaluation, DeviceRoll, Evaluated, ReportRow},
     facts::{self, patch_sla::PatchReport},
     reading,
 };
@@ -59,12 +59,12 @@ pub(crate) fn reports_besides_devices(fields: &CustomFields, kinds: KindsInUse) 
 ///
 /// # Errors
 ///
-/// When the device list could not be read to its end. Any other report that fails is named in [`Collected::failures`].
+/// When the device list could not be read to its end. Any other report that fails is named in [`Evaluated::failures`].
 #[tracing::instrument(level = "debug", skip_all, fields(organization = %request.organization))]
 pub async fn read_reports(
     client: &Client,
     request: AssessmentRequest<'_>,
-) -> Result<Collected, Error> {
+) -> Result<Evaluated, Error> {
     let filter = DeviceFilter::organization(request.organization);
     let called = call_roll(client, request).await;
     let mut evaluation = called.roll.close(called.end?);
@@ -82,7 +82,7 @@ pub async fn read_reports(
 }
 
 /// The devices of one organization, as its list alone names them.
-pub(super) struct Called<'a> {
+pub(super) struct DeviceListRead<'a> {
     pub(super) roll: DeviceRoll<'a>,
     /// How far the list was read; a roll that is cut says so itself.
     pub(super) end: Result<Option<Completeness>, Error>,
@@ -90,7 +90,10 @@ pub(super) struct Called<'a> {
 }
 
 /// Reads the device list of one organization.
-pub(super) async fn call_roll<'a>(client: &Client, request: AssessmentRequest<'a>) -> Called<'a> {
+pub(super) async fn call_roll<'a>(
+    client: &Client,
+    request: AssessmentRequest<'a>,
+) -> DeviceListRead<'a> {
     let mut pages = detailed_devices(client, DeviceFilter::organization(request.organization));
     let mut roll = DeviceRoll::new(request);
     let end = loop {
@@ -107,7 +110,7 @@ pub(super) async fn call_roll<'a>(client: &Client, request: AssessmentRequest<'a
         }
     };
     let requests = u64::from(pages.pages_so_far()) + u64::from(end.is_err());
-    Called {
+    DeviceListRead {
         roll,
         end,
         requests,

@@ -32,7 +32,7 @@ const USUAL_ROWS: [(Report, u64); 9] = [
 
 /// What is known of a connection's customers, in the order in which they are swept.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct StrategyInputs {
     /// Rows of each customer by report, as its last run read them; `None` where none is known.
     pub(crate) customers: Vec<Option<BTreeMap<Report, u64>>>,
     /// The reports that are asked for.
@@ -64,7 +64,7 @@ pub(crate) struct Group {
 }
 
 /// Chooses how the customers of a connection are read.
-pub(crate) fn strategy_plan(choice: StrategyChoice, known: &Known) -> StrategyPlan {
+pub(crate) fn strategy_plan(choice: StrategyChoice, known: &StrategyInputs) -> StrategyPlan {
     let rows = known.rows();
     let per_customer = rows.iter().map(|rows| known.cost_alone(rows)).sum();
     let groups = known.groups(&rows);
@@ -99,7 +99,7 @@ pub(crate) fn strategy_plan(choice: StrategyChoice, known: &Known) -> StrategyPl
     }
 }
 
-fn cheapest(known: &Known, costs: StrategyCosts) -> (SweepStrategy, StrategyReason) {
+fn cheapest(known: &StrategyInputs, costs: StrategyCosts) -> (SweepStrategy, StrategyReason) {
     if known.customers.len() <= FEW_CUSTOMERS {
         return (SweepStrategy::PerCustomer, StrategyReason::FewCustomers);
     }
@@ -125,7 +125,7 @@ fn cheapest(known: &Known, costs: StrategyCosts) -> (SweepStrategy, StrategyReas
     }
 }
 
-impl Known {
+impl StrategyInputs {
     /// What the last runs say of these organizations.
     pub(crate) fn of(
         organizations: impl Iterator<Item = MappingId>,
@@ -292,15 +292,15 @@ mod tests {
         all
     }
 
-    fn known(customers: usize, devices: u64) -> Known {
-        Known {
+    fn known(customers: usize, devices: u64) -> StrategyInputs {
+        StrategyInputs {
             customers: vec![Some(customer(devices)); customers],
             reports: REPORTS.to_vec(),
-            ..Known::default()
+            ..StrategyInputs::default()
         }
     }
 
-    fn choose(known: &Known) -> (SweepStrategy, StrategyReason, usize) {
+    fn choose(known: &StrategyInputs) -> (SweepStrategy, StrategyReason, usize) {
         let plan = strategy_plan(StrategyChoice::Cheapest, known);
         (plan.strategy, plan.reason, plan.groups.len())
     }
@@ -426,7 +426,7 @@ mod tests {
     #[test]
     fn five_thousand_customers_fit_the_budget() {
         let mut many = known(5_000, 20);
-        let cost = |known: &Known| strategy_plan(StrategyChoice::Cheapest, known).costs;
+        let cost = |known: &StrategyInputs| strategy_plan(StrategyChoice::Cheapest, known).costs;
         assert!(cost(&many).group <= 1_700, "{:?}", cost(&many));
         assert_eq!(cost(&many).per_customer, 50_000);
         many.page_sizes = REPORTS.into_iter().map(|report| (report, 1_000)).collect();
@@ -444,10 +444,10 @@ mod tests {
             plan.costs,
             strategy_plan(StrategyChoice::Cheapest, &known(200, 30)).costs
         );
-        let none = Known {
+        let none = StrategyInputs {
             customers: vec![None; 300],
             reports: REPORTS.to_vec(),
-            ..Known::default()
+            ..StrategyInputs::default()
         };
         let plan = strategy_plan(StrategyChoice::Cheapest, &none);
         assert_eq!(

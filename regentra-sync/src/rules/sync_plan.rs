@@ -176,7 +176,7 @@ fn take_listed(
 ) -> BTreeMap<AssetId, Contact> {
     let mut listed = BTreeMap::new();
     for device in &list.devices {
-        let id = AssetId::of_device(target.credential, &device.id.to_string());
+        let id = AssetId::of_device(target.credential, device.id);
         listed.insert(id, device.contact);
         let asset = assets.entry(id).or_insert_with(|| Asset {
             id,

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::model::{
     Asset, AssetId, AssetStatus, AuditRow, CLOCK_TOLERANCE, CompanyId, CredentialGuard,
-    CredentialId, EventId, Lease, MappingGuard, MappingId, MspOrgId, SettingsGuard, Source,
-    Version, is_ahead,
+    CredentialId, DeviceId, EventId, Lease, MappingGuard, MappingId, MspOrgId, SettingsGuard,
+    Source, Version, is_ahead,
 };
 
 /// The assets of an MSP, from every source.
@@ -28,23 +28,23 @@ pub trait Assets: Debug + Send + Sync + 'static {
     /// Writes assets.
     ///
     /// Guards, each checked only if the commit carries it: the credential is active and has the given generation, else
-    /// [`Guard::Credential`]; the settings of the connection have the given version, else [`Guard::Settings`]; the mapping is mapped and
-    /// has the given version, else [`Guard::Mapping`]; the given worker holds the lease under the given fence (a lease that expired is
-    /// still held until another run takes it), else [`Guard::Lease`]. And always, for every row, else [`Guard::Asset`]: the stored version
+    /// [`Precondition::Credential`]; the settings of the connection have the given version, else [`Precondition::Settings`]; the mapping is mapped and
+    /// has the given version, else [`Precondition::Mapping`]; the given worker holds the lease under the given fence (a lease that expired is
+    /// still held until another run takes it), else [`Precondition::Lease`]. And always, for every row, else [`Precondition::Asset`]: the stored version
     /// is `expected` (`None`: there is no row); once all rows are written, each of them that is superseded is superseded by an active asset
     /// of this MSP, and no asset is superseded by one of them that is not active. Without the last two conditions, a machine that another
     /// commit wrote meanwhile could be counted nowhere. (A host that retires an asset of its own also writes the assets that it superseded,
     /// as [`reactivate_superseded`](crate::model::reactivate_superseded) returns them.)
     ///
-    /// If the guards hold, refuses a row whose time is behind the stored row's with [`AssetWrite::check_order`].
+    /// If the preconditions hold, refuses a row whose time is behind the stored row's with [`AssetWrite::check_order`].
     ///
     /// Writes: every row as a whole; the audit rows on the MSP's trail.
     ///
-    /// [`Guard::Credential`]: super::Guard::Credential
-    /// [`Guard::Settings`]: super::Guard::Settings
-    /// [`Guard::Mapping`]: super::Guard::Mapping
-    /// [`Guard::Lease`]: super::Guard::Lease
-    /// [`Guard::Asset`]: super::Guard::Asset
+    /// [`Precondition::Credential`]: super::Precondition::Credential
+    /// [`Precondition::Settings`]: super::Precondition::Settings
+    /// [`Precondition::Mapping`]: super::Precondition::Mapping
+    /// [`Precondition::Lease`]: super::Precondition::Lease
+    /// [`Precondition::Asset`]: super::Precondition::Asset
     async fn commit_assets(&self, msp: MspOrgId, commit: AssetCommit) -> Result<CommitOutcome>;
 }
 
@@ -62,8 +62,8 @@ pub enum AssetFilter {
     Devices {
         /// The credential.
         credential: CredentialId,
-        /// NinjaOne's ids of the devices.
-        devices: Vec<String>,
+        /// The devices.
+        devices: Vec<DeviceId>,
     },
 }
 

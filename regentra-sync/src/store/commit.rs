@@ -8,14 +8,14 @@ pub enum CommitOutcome {
     Committed,
     /// This event was committed before; nothing is written.
     AlreadyCommitted,
-    /// A guard no longer holds; nothing is written. Read and decide again, or give up.
-    Superseded(Guard),
+    /// A precondition no longer holds; nothing is written. Read and decide again, or give up.
+    Superseded(Precondition),
 }
 
-/// Which guard of a commit did not hold.
+/// Which precondition of a commit did not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Guard {
+pub enum Precondition {
     /// The credential is not active, is of another generation, or its secrets were rewritten.
     Credential,
     /// The client id is connected elsewhere.

@@ -9,7 +9,7 @@ use super::{commit::CommitOutcome, error::Result};
 use crate::{
     model::{
         AuditRow, ConnectionSettings, Credential, CredentialGuard, CredentialId, EventId,
-        Generation, MspOrgId, PendingAuthorization, SealedSecrets, SettingsGuard, StateDigest,
+        Generation, MspOrgId, SealedSecrets, SettingsGuard, StateDigest, StoredAuthorization,
         StoredSettings, Version,
     },
     seal::KeyCheck,
@@ -34,22 +34,22 @@ pub trait Connections: Debug + Send + Sync + 'static {
 
     /// Writes a new credential, or replaces an existing one.
     ///
-    /// Guards: the stored generation is `expected` (`None`: there is no row), else [`Guard::Credential`]; unless
-    /// `allow_duplicate`, no *other* active credential, of any MSP, has the same fingerprint, else [`Guard::Fingerprint`].
+    /// Preconditions: the stored generation is `expected` (`None`: there is no row), else [`Precondition::Credential`]; unless
+    /// `allow_duplicate`, no *other* active credential, of any MSP, has the same fingerprint, else [`Precondition::Fingerprint`].
     ///
     /// Writes: the credential; the audit rows on the MSP's trail. If the region was connected before, its settings stay as they are.
     ///
-    /// [`Guard::Credential`]: super::Guard::Credential
-    /// [`Guard::Fingerprint`]: super::Guard::Fingerprint
+    /// [`Precondition::Credential`]: super::Precondition::Credential
+    /// [`Precondition::Fingerprint`]: super::Precondition::Fingerprint
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome>;
 
     /// Rewrites the sealed columns of a connected credential, with a rotated refresh token or under another sealing key.
     ///
-    /// Guards: the credential is active and has the given generation, and its secrets have version `expected`, else [`Guard::Credential`].
+    /// Preconditions: the credential is active and has the given generation, and its secrets have version `expected`, else [`Precondition::Credential`].
     ///
     /// Writes: the sealed columns, the secrets' version plus one, the audit rows on the MSP's trail.
     ///
-    /// [`Guard::Credential`]: super::Guard::Credential
+    /// [`Precondition::Credential`]: super::Precondition::Credential
     async fn commit_secrets(&self, msp: MspOrgId, commit: SecretsCommit) -> Result<CommitOutcome>;
 
     /// The settings of one credential, connected or not; the defaults if none were written. `None` when this MSP has no such credential.
@@ -61,18 +61,18 @@ pub trait Connections: Debug + Send + Sync + 'static {
 
     /// Writes the settings of a connection.
     ///
-    /// Guards: the credential exists, connected or not, and its settings have the given version, else [`Guard::Settings`].
+    /// Preconditions: the credential exists, connected or not, and its settings have the given version, else [`Precondition::Settings`].
     ///
     /// Writes: the settings as a whole, including the parts that this release does not read; their version plus one; the audit rows on the
     /// MSP's trail.
     ///
-    /// [`Guard::Settings`]: super::Guard::Settings
+    /// [`Precondition::Settings`]: super::Precondition::Settings
     async fn commit_settings(&self, msp: MspOrgId, commit: SettingsCommit)
     -> Result<CommitOutcome>;
 
     /// Disconnects a credential.
     ///
-    /// Guards: the credential is active and has the given generation, else [`Guard::Credential`].
+    /// Preconditions: the credential is active and has the given generation, else [`Precondition::Credential`].
     ///
     /// Writes, for exactly this credential:
     /// 1. the credential as [`disconnected`](super::effects::disconnected) says;
@@ -81,7 +81,7 @@ pub trait Connections: Debug + Send + Sync + 'static {
     ///    deletes the signature history of these mappings;
     /// 4. the audit row on the MSP's trail, and the [`customer_rows`](super::effects::customer_rows) on the customers' trails.
     ///
-    /// [`Guard::Credential`]: super::Guard::Credential
+    /// [`Precondition::Credential`]: super::Precondition::Credential
     async fn commit_disconnect(
         &self,
         msp: MspOrgId,
@@ -96,7 +96,7 @@ pub trait Connections: Debug + Send + Sync + 'static {
     async fn begin_authorization(
         &self,
         msp: MspOrgId,
-        pending: PendingAuthorization,
+        pending: StoredAuthorization,
         now: OffsetDateTime,
     ) -> Result<()>;
 
@@ -110,7 +110,7 @@ pub trait Connections: Debug + Send + Sync + 'static {
         msp: MspOrgId,
         state: &StateDigest,
         now: OffsetDateTime,
-    ) -> Result<Option<PendingAuthorization>>;
+    ) -> Result<Option<StoredAuthorization>>;
 }
 
 /// Everything that connecting writes.

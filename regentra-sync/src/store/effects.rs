@@ -28,9 +28,8 @@ use time::OffsetDateTime;
 use super::evidence::StoredSignal;
 use crate::model::{
     Asset, AssetStatus, AuditRow, CompanyId, ComplianceOrgId, Credential, CredentialId, EventId,
-    EvidenceHead, EvidenceRow, Mapping, MappingId, MappingState, NoteReason, OutboxRow,
-    PendingAuthorization, RegionKey, Source, Ticket, TicketState, TicketTick, is_ahead,
-    reactivate_superseded,
+    EvidenceHead, EvidenceRow, Mapping, MappingId, MappingState, NoteReason, OutboxRow, RegionKey,
+    Source, StoredAuthorization, Ticket, TicketState, TicketTick, is_ahead, reactivate_superseded,
 };
 
 /// The credential after a disconnect at `at`: not active, without sealed columns, its generation plus one. Because it is not active,
@@ -49,7 +48,7 @@ pub fn disconnected(stored: Credential, at: OffsetDateTime) -> Credential {
 /// Whether a disconnect of this region deletes this pending authorization of the MSP: a pending authorization also holds a sealed client
 /// secret.
 #[must_use]
-pub fn is_revoked(pending: &PendingAuthorization, region: &RegionKey) -> bool {
+pub fn is_revoked(pending: &StoredAuthorization, region: &RegionKey) -> bool {
     pending.region == *region
 }
 

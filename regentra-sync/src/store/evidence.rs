@@ -38,16 +38,16 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     /// Before it reads anything, refuses with [`SweepCommit::check_tenant`] a commit with a row of another customer or mapping, or one that
     /// was judged by the settings of another connection.
     ///
-    /// Guards: the credential is active and has the given generation, else [`Guard::Credential`]; the settings of the connection have the
-    /// given version, else [`Guard::Settings`]; the mapping is mapped, has the given version, and its company was promoted to `customer`,
-    /// else [`Guard::Mapping`]; the given worker holds the lease under the given fence (a lease that expired is still held until another
-    /// run takes it), else [`Guard::Lease`]; there is one evidence row per signal, and each continues the stored head of its chain (the
-    /// first row continues [`chain_start`](crate::model::chain_start)), else [`Guard::EvidenceChain`]; every ticket's stored version is
-    /// `expected` (`None`: there is no row), and for a ticket written as open no other ticket with its key is open, else [`Guard::Ticket`];
+    /// Preconditions: the credential is active and has the given generation, else [`Precondition::Credential`]; the settings of the connection have the
+    /// given version, else [`Precondition::Settings`]; the mapping is mapped, has the given version, and its company was promoted to `customer`,
+    /// else [`Precondition::Mapping`]; the given worker holds the lease under the given fence (a lease that expired is still held until another
+    /// run takes it), else [`Precondition::Lease`]; there is one evidence row per signal, and each continues the stored head of its chain (the
+    /// first row continues [`chain_start`](crate::model::chain_start)), else [`Precondition::EvidenceChain`]; every ticket's stored version is
+    /// `expected` (`None`: there is no row), and for a ticket written as open no other ticket with its key is open, else [`Precondition::Ticket`];
     /// if a tick is written, its stored version is the given one (0: there is no row), and no digest among the outbox rows was already
-    /// delivered under its id, else [`Guard::TicketTick`].
+    /// delivered under its id, else [`Precondition::TicketTick`].
     ///
-    /// If the guards hold, refuses a commit whose times are behind its chains with [`SweepCommit::check_order`].
+    /// If the preconditions hold, refuses a commit whose times are behind its chains with [`SweepCommit::check_order`].
     ///
     /// Writes, on the customer's side: the signals (appended, never overwritten); the evidence rows, each with the time of the store's
     /// clock; the audit row. On the MSP's side: the [`evidence_head`](super::effects::evidence_head) of each evidence row, for
@@ -55,13 +55,13 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     /// history; the tickets; the outbox rows (an existing digest is replaced and keeps its place, any other existing row stays as it is);
     /// each tick that [`tick_to_come`](super::effects::tick_to_come) changes; the tick with its version plus one.
     ///
-    /// [`Guard::Credential`]: super::Guard::Credential
-    /// [`Guard::Settings`]: super::Guard::Settings
-    /// [`Guard::Mapping`]: super::Guard::Mapping
-    /// [`Guard::Lease`]: super::Guard::Lease
-    /// [`Guard::EvidenceChain`]: super::Guard::EvidenceChain
-    /// [`Guard::Ticket`]: super::Guard::Ticket
-    /// [`Guard::TicketTick`]: super::Guard::TicketTick
+    /// [`Precondition::Credential`]: super::Precondition::Credential
+    /// [`Precondition::Settings`]: super::Precondition::Settings
+    /// [`Precondition::Mapping`]: super::Precondition::Mapping
+    /// [`Precondition::Lease`]: super::Precondition::Lease
+    /// [`Precondition::EvidenceChain`]: super::Precondition::EvidenceChain
+    /// [`Precondition::Ticket`]: super::Precondition::Ticket
+    /// [`Precondition::TicketTick`]: super::Precondition::TicketTick
     async fn commit_sweep(
         &self,
         msp: MspOrgId,
@@ -205,7 +205,7 @@ impl SweepCommit {
 
 impl SweepCommit {
     /// Checks that no signal was collected before the last one of its chain. `collected` holds the times of the last ones
-    /// ([`SweepState::collected`]). A store calls it inside the commit, once the guards hold.
+    /// ([`SweepState::collected`]). A store calls it inside the commit, once the preconditions hold.
     ///
     /// # Errors
     /// [`StoreErrorKind::Clock`] when one was.

@@ -43,13 +43,13 @@ pub trait Mappings: Debug + Send + Sync + 'static {
 
     /// Writes the result of a discovery.
     ///
-    /// Guards: the credential is active and has the given generation, else [`Guard::Credential`].
+    /// Preconditions: the credential is active and has the given generation, else [`Precondition::Credential`].
     ///
     /// Writes: the new mappings (one that exists already stays as it is); for each mapping in `seen` its name and `missing_since`, its
     /// suggestion if the stored state is pending review (a person may have decided meanwhile), and nothing else; the credential's number of
     /// lost organizations, if the commit carries it; the audit rows on the MSP's trail.
     ///
-    /// [`Guard::Credential`]: super::Guard::Credential
+    /// [`Precondition::Credential`]: super::Precondition::Credential
     async fn commit_discovery(
         &self,
         msp: MspOrgId,
@@ -58,25 +58,25 @@ pub trait Mappings: Debug + Send + Sync + 'static {
 
     /// Writes a person's decision about one organization.
     ///
-    /// Guards: the mapping exists and has the given version, else [`Guard::Mapping`]; a company to create does not exist yet, and the
-    /// company of the new state exists or is created here, else [`Guard::Company`].
+    /// Preconditions: the mapping exists and has the given version, else [`Precondition::Mapping`]; a company to create does not exist yet, and the
+    /// company of the new state exists or is created here, else [`Precondition::Company`].
     ///
     /// Writes: the company to create, if there is one; the mapping as [`decided`](super::effects::decided) says; the audit rows on the
     /// MSP's trail. If the mapping was mapped before, also writes its [`EndedMappings`](super::effects::EndedMappings) with reason
     /// *unmapped* and deletes its signature history.
     ///
-    /// [`Guard::Mapping`]: super::Guard::Mapping
-    /// [`Guard::Company`]: super::Guard::Company
+    /// [`Precondition::Mapping`]: super::Precondition::Mapping
+    /// [`Precondition::Company`]: super::Precondition::Company
     async fn commit_mapping(&self, msp: MspOrgId, commit: MappingCommit) -> Result<CommitOutcome>;
 
     /// Promotes a company: gives it a compliance organization of its own.
     ///
-    /// Guards: the company exists and was not promoted, and no other company of any MSP was promoted to that compliance
-    /// organization, else [`Guard::Company`].
+    /// Preconditions: the company exists and was not promoted, and no other company of any MSP was promoted to that compliance
+    /// organization, else [`Precondition::Company`].
     ///
     /// Writes: `converted_to`; the audit rows on the MSP's trail.
     ///
-    /// [`Guard::Company`]: super::Guard::Company
+    /// [`Precondition::Company`]: super::Precondition::Company
     async fn commit_promotion(
         &self,
         msp: MspOrgId,
@@ -92,12 +92,12 @@ pub trait Mappings: Debug + Send + Sync + 'static {
 
     /// Writes which frameworks a company has adopted.
     ///
-    /// Guards: the company exists, and its frameworks have version `expected`, else [`Guard::Company`].
+    /// Preconditions: the company exists, and its frameworks have version `expected`, else [`Precondition::Company`].
     ///
     /// Writes: the frameworks as a whole, including those that this release does not know; their version plus one; the audit rows on the
     /// MSP's trail.
     ///
-    /// [`Guard::Company`]: super::Guard::Company
+    /// [`Precondition::Company`]: super::Precondition::Company
     async fn commit_frameworks(
         &self,
         msp: MspOrgId,

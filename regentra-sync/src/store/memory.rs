@@ -19,12 +19,14 @@ use crate::{
         AnchoringFailure, Asset, AssetId, AuditRow, CompanyId, ComplianceOrgId, Credential,
         CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fence,
         Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId, MspOrgId, NoteReason,
-        OutboxId, OutboxRow, PendingAuthorization, PortalCompany, RunRecord, RunSubject,
-        SettingsGuard, SignatureRecords, StateDigest, StoredFrameworks, StoredSettings, Ticket,
-        TicketId, TicketTick, WorkerId,
+        OutboxId, OutboxRow, PortalCompany, RunRecord, RunSubject, SettingsGuard, SignatureRecords,
+        StateDigest, StoredAuthorization, StoredFrameworks, StoredSettings, Ticket, TicketId,
+        TicketTick, WorkerId,
     },
     seal::KeyCheck,
-    store::{CommitOutcome, Guard, Stamped, StoreError, StoredSignal, effects::EndedMappings},
+    store::{
+        CommitOutcome, Precondition, Stamped, StoreError, StoredSignal, effects::EndedMappings,
+    },
 };
 
 mod anchors;
@@ -90,7 +92,7 @@ struct State {
     credentials: BTreeMap<(MspOrgId, CredentialId), Credential>,
     /// Only connections that have settings of their own.
     settings: BTreeMap<(MspOrgId, CredentialId), StoredSettings>,
-    authorizations: BTreeMap<(MspOrgId, StateDigest), PendingAuthorization>,
+    authorizations: BTreeMap<(MspOrgId, StateDigest), StoredAuthorization>,
     mappings: BTreeMap<(MspOrgId, MappingId), Mapping>,
     companies: BTreeMap<(MspOrgId, CompanyId), PortalCompany>,
     /// Only companies whose frameworks were decided.
@@ -136,7 +138,7 @@ impl State {
         event: EventId,
         commit: &(impl Stamped + ?Sized),
         store_time: OffsetDateTime,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), CommitStop> {
         if self.events.contains(&(msp, event)) {
             return Err(CommitOutcome::AlreadyCommitted.into());
         }
@@ -147,7 +149,7 @@ impl State {
         let credential = self.credentials.get(&(msp, guard.credential));
         holds(
             credential.is_some_and(|c| c.is_active && c.generation == guard.generation),
-            Guard::Credential,
+            Precondition::Credential,
         )
     }
 
@@ -162,7 +164,7 @@ impl State {
         let stored = self.stored_settings(msp, guard.credential);
         holds(
             stored.is_some_and(|stored| stored.version == guard.version),
-            Guard::Settings,
+            Precondition::Settings,
         )
     }
 
@@ -176,14 +178,14 @@ impl State {
             .get(&(msp, guard.mapping))
             .filter(|mapping| mapping.version == guard.version)
             .and_then(|mapping| mapping.state.company())
-            .ok_or(CommitOutcome::Superseded(Guard::Mapping))
+            .ok_or(CommitOutcome::Superseded(Precondition::Mapping))
     }
 
     fn lease_holds(&self, msp: MspOrgId, lease: &Lease) -> Result<(), CommitOutcome> {
         let row = self.leases.get(&(msp, lease.key));
         holds(
             row.is_some_and(|row| row.worker == Some(lease.worker) && row.fence == lease.fence),
-            Guard::Lease,
+            Precondition::Lease,
         )
     }
 
@@ -234,7 +236,7 @@ fn of_msp<K, T>(
     rows.map(|(_, row)| row)
 }
 
-fn holds(condition: bool, guard: Guard) -> Result<(), CommitOutcome> {
+fn holds(condition: bool, guard: Precondition) -> Result<(), CommitOutcome> {
     if condition {
         Ok(())
     } else {
@@ -243,27 +245,27 @@ fn holds(condition: bool, guard: Guard) -> Result<(), CommitOutcome> {
 }
 
 /// The reason why a commit stops.
-enum Stopped {
+enum CommitStop {
     Outcome(CommitOutcome),
     Refused(StoreError),
 }
 
-impl From<CommitOutcome> for Stopped {
+impl From<CommitOutcome> for CommitStop {
     fn from(outcome: CommitOutcome) -> Self {
         Self::Outcome(outcome)
     }
 }
 
-impl From<StoreError> for Stopped {
+impl From<StoreError> for CommitStop {
     fn from(error: StoreError) -> Self {
         Self::Refused(error)
     }
 }
 
 /// Turns a commit that stopped with `?` at a guard into its outcome.
-fn outcome(result: Result<CommitOutcome, Stopped>) -> Result<CommitOutcome, StoreError> {
+fn outcome(result: Result<CommitOutcome, CommitStop>) -> Result<CommitOutcome, StoreError> {
     match result {
-        Ok(outcome) | Err(Stopped::Outcome(outcome)) => Ok(outcome),
-        Err(Stopped::Refused(error)) => Err(error),
+        Ok(outcome) | Err(CommitStop::Outcome(outcome)) => Ok(outcome),
+        Err(CommitStop::Refused(error)) => Err(error),
     }
 }

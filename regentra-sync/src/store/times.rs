@@ -15,7 +15,7 @@ use super::{
 };
 use crate::model::{
     AUTHORIZATION_LIFETIME, AnchoringFailure, Asset, AuditRow, Credential, EvidenceRoot, Mapping,
-    OutboxRow, PendingAuthorization, PortalCompany, RunRecord, SignatureChanges, SignatureRecord,
+    OutboxRow, PortalCompany, RunRecord, SignatureChanges, SignatureRecord, StoredAuthorization,
     Ticket, TicketTick, is_ahead,
 };
 
@@ -56,7 +56,7 @@ pub fn check_not_ahead(time: OffsetDateTime, now: OffsetDateTime) -> Result<()> 
 /// # Errors
 /// [`StoreErrorKind::Clock`] when it was not.
 pub fn check_begun(
-    pending: &PendingAuthorization,
+    pending: &StoredAuthorization,
     begun: OffsetDateTime,
     now: OffsetDateTime,
 ) -> Result<()> {
@@ -201,7 +201,7 @@ impl Stamped for AnchoringFailure {
     }
 }
 
-impl Stamped for PendingAuthorization {
+impl Stamped for StoredAuthorization {
     /// When it was begun.
     fn latest(&self) -> Option<OffsetDateTime> {
         Some(self.expires_at.saturating_sub(AUTHORIZATION_LIFETIME))

@@ -20,7 +20,9 @@ use crate::{
     ninjaone::{Access, DeviceListRequest, DeviceLists, DeviceListsRequest},
     rules::{GROUP_DEVICES, GROUP_ORGANIZATIONS, KnownRuns, SyncPlan, SyncTarget, sync_plan},
     schedule::{RequestedSyncEvent, SyncEvent},
-    store::{AssetCommit, AssetFilter, CommitOutcome, Guard, RunFilter, RunPage, RunSubjects},
+    store::{
+        AssetCommit, AssetFilter, CommitOutcome, Precondition, RunFilter, RunPage, RunSubjects,
+    },
 };
 
 /// What became of one organization in an asset sync.
@@ -65,7 +67,7 @@ pub enum SyncOutcome {
 }
 
 /// Which of a region's mapped organizations are synced.
-enum Wanted {
+enum Selection {
     All,
     /// All but those that were synced already.
     AllBut(BTreeSet<MappingId>),
@@ -73,7 +75,7 @@ enum Wanted {
     Mapping(MappingId),
 }
 
-impl Wanted {
+impl Selection {
     fn has(&self, mapping: MappingId, company: CompanyId) -> bool {
         match self {
             Self::All => true,
@@ -125,7 +127,7 @@ impl Integration {
             event,
         } = request;
         let credential = CredentialId::of(msp, &region);
-        self.sync_on_demand(msp, credential, Wanted::All, actor, event)
+        self.sync_on_demand(msp, credential, Selection::All, actor, event)
             .await
     }
 
@@ -152,7 +154,7 @@ impl Integration {
             if !credential.is_active {
                 continue;
             }
-            let wanted = Wanted::Company(company);
+            let wanted = Selection::Company(company);
             let synced_here = self.sync_on_demand(msp, credential.id, wanted, actor, event);
             match synced_here.await {
                 Ok(synced_here) => synced.extend(synced_here),
@@ -200,7 +202,7 @@ impl Integration {
                 && subject.credential == credential
                 && run.was_done_since(event.starts_at)
         });
-        let wanted = Wanted::AllBut(since.filter_map(|run| run.subject.mapping).collect());
+        let wanted = Selection::AllBut(since.filter_map(|run| run.subject.mapping).collect());
         let sync = self.sync_region(
             msp,
             credential,
@@ -239,7 +241,7 @@ impl Integration {
         event: &RequestedSyncEvent,
     ) -> Result<Vec<MappingSync>> {
         let (msp, credential) = (event.msp_org_id, event.credential());
-        let wanted = Wanted::Mapping(event.mapping_id);
+        let wanted = Selection::Mapping(event.mapping_id);
         self.sync_on_demand(msp, credential, wanted, event.actor, event.id)
             .await
     }
@@ -250,7 +252,7 @@ impl Integration {
         &self,
         msp: MspOrgId,
         credential: CredentialId,
-        wanted: Wanted,
+        wanted: Selection,
         actor: Actor,
         event: EventId,
     ) -> Result<Vec<MappingSync>> {
@@ -306,7 +308,7 @@ impl Integration {
         &self,
         msp: MspOrgId,
         credential: CredentialId,
-        wanted: Wanted,
+        wanted: Selection,
         actor: Actor,
         event: EventId,
         lane: Lane,
@@ -314,7 +316,7 @@ impl Integration {
         let credential = self.connected(msp, credential).await?;
         let mapped = self.mapped(msp, credential.id).await?;
         // With nothing mapped the list is asked for all the same: what is new is seen, and a connection that fails is noticed.
-        let is_of_region = matches!(wanted, Wanted::All | Wanted::AllBut(_));
+        let is_of_region = matches!(wanted, Selection::All | Selection::AllBut(_));
         let is_first_look = mapped.is_empty() && is_of_region;
         let targets: Vec<_> = mapped
             .into_iter()
@@ -793,7 +795,7 @@ impl Integration {
                 CommitOutcome::AlreadyCommitted if changed => event = event.again(),
                 CommitOutcome::Committed | CommitOutcome::AlreadyCommitted => return Ok(synced),
                 // Another source, or the sync of the organization that a device left, wrote one of the rows.
-                CommitOutcome::Superseded(Guard::Asset) => {}
+                CommitOutcome::Superseded(Precondition::Asset) => {}
                 CommitOutcome::Superseded(guard) => {
                     tracing::info!(mapping = %mapping.id, ?guard, "superseded");
                     return Ok(SyncOutcome::Superseded);
@@ -820,8 +822,8 @@ impl Integration {
         let elsewhere: Vec<_> = list
             .devices
             .iter()
-            .map(|device| device.id.to_string())
-            .filter(|device| !known.contains(&AssetId::of_device(target.credential, device)))
+            .map(|device| device.id)
+            .filter(|device| !known.contains(&AssetId::of_device(target.credential, *device)))
             .collect();
         if !elsewhere.is_empty() {
             let filter = AssetFilter::Devices {

@@ -16,8 +16,8 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{
-        AUTHORIZATION_LIFETIME, Actor, EventId, Field, Grant, MspOrgId, PendingAuthorization,
-        RegionKey, SealedSecrets, StateDigest, TenantView,
+        AUTHORIZATION_LIFETIME, Actor, EventId, Field, Grant, MspOrgId, RegionKey, SealedSecrets,
+        StateDigest, StoredAuthorization, TenantView,
     },
     ninjaone::{Access, AccessGrant, Redeemed, Redemption, Standing},
     seal::SealError,
@@ -65,16 +65,16 @@ pub struct BeginAuthorization {
 
 /// An authorization that was begun.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Authorization {
+pub struct AuthorizationLink {
     /// Where to send the administrator. With it one can take part in the authorization: show it to the administrator, and never log it.
     pub url: String,
     /// From this time on it is void.
     pub expires_at: OffsetDateTime,
 }
 
-impl fmt::Debug for Authorization {
+impl fmt::Debug for AuthorizationLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authorization")
+        f.debug_struct("AuthorizationLink")
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
     }
@@ -143,7 +143,7 @@ pub struct Authorized {
 
 /// What is sealed between begin and complete.
 #[derive(Serialize, Deserialize)]
-struct Begun {
+struct SealedAuthorization {
     state: String,
     verifier: String,
     redirect_uri: String,
@@ -177,7 +177,7 @@ impl Integration {
         &self,
         msp: MspOrgId,
         request: BeginAuthorization,
-    ) -> Result<Authorization> {
+    ) -> Result<AuthorizationLink> {
         let BeginAuthorization {
             region,
             client_id,
@@ -197,7 +197,7 @@ impl Integration {
             .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).caused_by(error))?;
         // An empty field of a form is a client without a secret.
         let client_secret = client_secret.filter(|secret| !is_blank(secret));
-        let begun = Begun {
+        let begun = SealedAuthorization {
             state: pending.state().expose_secret().to_owned(),
             verifier: pending.verifier().expose_secret().to_owned(),
             redirect_uri,
@@ -211,7 +211,7 @@ impl Integration {
         let sealed = keyring.seal(msp, &region, Field::Authorization, &text)?;
         let now = self.now();
         let expires_at = now.saturating_add(AUTHORIZATION_LIFETIME);
-        let pending = PendingAuthorization {
+        let pending = StoredAuthorization {
             state: StateDigest::of(pending.state()),
             region,
             sealed,
@@ -221,7 +221,7 @@ impl Integration {
             .store
             .begin_authorization(msp, pending, now)
             .await?;
-        Ok(Authorization {
+        Ok(AuthorizationLink {
             url: url.into(),
             expires_at,
         })
@@ -266,7 +266,7 @@ impl Integration {
             SealError::UnknownKey { .. } => begin_again(error),
             _ => error.into(),
         })?;
-        let begun: Begun =
+        let begun: SealedAuthorization =
             serde_json::from_str(opened.expose_secret()).map_err(|_| SealError::Malformed)?;
         let flow = Pending::from_parts(
             begun.state.into(),

@@ -13,7 +13,7 @@ use crate::{
         is_readable, is_same_name,
     },
     ninjaone::{Access, AccessGrant, Standing},
-    store::{CommitOutcome, ConnectCommit, Guard},
+    store::{CommitOutcome, ConnectCommit, Precondition},
 };
 
 /// Credentials to save.
@@ -255,10 +255,10 @@ impl Integration {
                         reconnected: expected.is_some_and(|stored| stored > Generation::FIRST),
                     });
                 }
-                CommitOutcome::Superseded(Guard::Fingerprint) if allow_duplicate => {
+                CommitOutcome::Superseded(Precondition::Fingerprint) if allow_duplicate => {
                     override_used = true;
                 }
-                CommitOutcome::Superseded(Guard::Fingerprint) => {
+                CommitOutcome::Superseded(Precondition::Fingerprint) => {
                     let message = "this client id is connected already, here or by another organization; a second connection \
                                    would make every event and every ticket twice. Disconnect the other one, create a client \
                                    of its own in NinjaOne, or ask for the override";

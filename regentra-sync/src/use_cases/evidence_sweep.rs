@@ -21,8 +21,8 @@ use crate::{
     schedule::SweepEvent,
     seal::Keyring,
     store::{
-        AssetFilter, CommitOutcome, Guard, RunSubjects, StoreError, StoreErrorKind, StoredSignal,
-        SweepCommit, SweepState, check_not_ahead,
+        AssetFilter, CommitOutcome, Precondition, RunSubjects, StoreError, StoreErrorKind,
+        StoredSignal, SweepCommit, SweepState, check_not_ahead,
     },
 };
 
@@ -38,7 +38,7 @@ pub enum SweepOutcome {
     /// This event was committed before.
     AlreadyCommitted,
     /// What it relied on changed meanwhile: nothing was written.
-    Superseded(Guard),
+    Superseded(Precondition),
     /// There is nothing to sweep any more.
     Skipped(SkipReason),
     /// Another run works on this customer: deliver the event again later.
@@ -161,7 +161,7 @@ impl Integration {
         let mut swept = Box::pin(self.sweep_held(event, actor, &held)).await;
         // What was judged by settings that were changed meanwhile is judged again by the new ones, not hours later.
         for _ in 0..CHANGES_OF_SETTINGS {
-            if !matches!(swept, Ok(SweepOutcome::Superseded(Guard::Settings))) {
+            if !matches!(swept, Ok(SweepOutcome::Superseded(Precondition::Settings))) {
                 break;
             }
             tracing::info!("the settings of the connection were changed: sweeping again");
@@ -525,7 +525,7 @@ impl Integration {
             // A sweep that a person started while the reports were read for many: it knows more than they do.
             let is_behind = state.collected.values().any(|at| *at > swept.now);
             if swept.strategy != SweepStrategy::PerCustomer && is_behind {
-                return Ok(SweepOutcome::Superseded(Guard::EvidenceChain));
+                return Ok(SweepOutcome::Superseded(Precondition::EvidenceChain));
             }
             let (commit, report) = self.sweep_commit(held, swept, &state)?;
             match self.inner.store.commit_sweep(msp, customer, commit).await? {
@@ -538,7 +538,7 @@ impl Integration {
                     return Ok(SweepOutcome::Committed(report));
                 }
                 CommitOutcome::AlreadyCommitted => return Ok(SweepOutcome::AlreadyCommitted),
-                CommitOutcome::Superseded(Guard::TicketTick | Guard::Ticket) => {}
+                CommitOutcome::Superseded(Precondition::TicketTick | Precondition::Ticket) => {}
                 CommitOutcome::Superseded(guard) => return Ok(SweepOutcome::Superseded(guard)),
             }
         }
@@ -666,7 +666,7 @@ impl Integration {
         let devices = assessment.unlisted_devices.keys();
         let filter = AssetFilter::Devices {
             credential: event.credential(),
-            devices: devices.map(ToString::to_string).collect(),
+            devices: devices.copied().collect(),
         };
         let known = self
             .inner

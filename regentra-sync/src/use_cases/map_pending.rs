@@ -52,7 +52,7 @@ pub enum BulkStep {
     /// It stays pending review.
     Leave {
         /// Why.
-        left: Left,
+        left: LeftReason,
     },
 }
 
@@ -70,7 +70,7 @@ pub struct PendingStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Left {
+pub enum LeftReason {
     /// It has no readable name.
     NoReadableName,
     /// Another organization that is pending review has the same name, as far as a person could tell them apart.
@@ -83,7 +83,7 @@ pub enum Left {
     NoExactCompany,
 }
 
-impl Left {
+impl LeftReason {
     /// What it means, as part of a sentence.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
@@ -103,7 +103,7 @@ pub struct MappedPending {
     /// The organization, as it was.
     pub mapping: Mapping,
     /// What was done; `Ok(Err(_))` when it stays pending review.
-    pub outcome: Result<std::result::Result<Mapped, Left>>,
+    pub outcome: Result<std::result::Result<Mapped, LeftReason>>,
 }
 
 impl MappedPending {
@@ -299,23 +299,23 @@ fn plan(mappings: &[(bool, Mapping)], companies: &[PortalCompany], bulk: Bulk) -
         }
         let name = mapping.name.as_str();
         if !is_readable(name) {
-            let left = Left::NoReadableName;
+            let left = LeftReason::NoReadableName;
             return BulkStep::Leave { left };
         }
         let namesakes = namesakes.get(&confusable_name(name)).copied();
         let same = by_name.get(&fold_name(name)).map(Vec::as_slice);
         let left = match same {
-            _ if namesakes > Some(1) => Left::SameNameAsAnother,
+            _ if namesakes > Some(1) => LeftReason::SameNameAsAnother,
             None | Some([]) if bulk == Bulk::CreateNew => return BulkStep::Create,
-            None | Some([]) => Left::NoExactCompany,
-            Some([company]) if taken.contains(company) => Left::CompanyHasOrganization,
+            None | Some([]) => LeftReason::NoExactCompany,
+            Some([company]) if taken.contains(company) => LeftReason::CompanyHasOrganization,
             Some([company]) => {
                 return BulkStep::Map {
                     company: *company,
                     reason: SuggestionReason::ExactName,
                 };
             }
-            Some(_) => Left::SeveralCompanies,
+            Some(_) => LeftReason::SeveralCompanies,
         };
         BulkStep::Leave { left }
     };

@@ -22,7 +22,7 @@ use crate::{
     },
     rules::KnownRuns,
     schedule::{SweepEvent, SweepGroup},
-    store::{Guard, RunSubjects},
+    store::{Precondition, RunSubjects},
 };
 
 /// So many requests may always be spent on reading again.
@@ -136,9 +136,9 @@ impl Integration {
             .partition(|(_, of)| of.guards() == guards);
         outcomes.extend(others.into_iter().map(|(event, of)| {
             let guard = if of.guards().0 == guards.0 {
-                Guard::Settings
+                Precondition::Settings
             } else {
-                Guard::Credential
+                Precondition::Credential
             };
             (event, Ok(SweepOutcome::Superseded(guard)))
         }));
@@ -222,7 +222,7 @@ impl Integration {
             // The connection is another one: as when a commit is refused, nothing was done, so nothing is remembered.
             Err(error) if error.kind() == ErrorKind::Superseded => {
                 let superseded = prepared.iter().map(|(event, _)| {
-                    let outcome = SweepOutcome::Superseded(Guard::Credential);
+                    let outcome = SweepOutcome::Superseded(Precondition::Credential);
                     (event.clone(), Ok(outcome))
                 });
                 return (superseded.collect(), None, Ok(()));

@@ -18,7 +18,7 @@ use crate::{
         StrategyReason, SweepStrategy, TenantView, is_readable,
     },
     ninjaone::reports_besides_devices,
-    rules::{Known, KnownRuns, StrategyPlan, strategy_plan},
+    rules::{KnownRuns, StrategyInputs, StrategyPlan, strategy_plan},
 };
 
 /// What an operator's card shows of one region.
@@ -262,7 +262,7 @@ pub(crate) fn strategy_of(
         &settings.custom_fields,
         settings.kinds_in_use,
     ));
-    let known = Known::of(organizations, reports, known);
+    let known = StrategyInputs::of(organizations, reports, known);
     strategy_plan(settings.sweep_strategy, &known)
 }
 

@@ -28,7 +28,7 @@ const ROOTS: u32 = 1_000;
 const ROWS: u32 = 50;
 
 /// What is stored of one region.
-struct Seen<'a> {
+struct RegionRecords<'a> {
     credential: &'a Credential,
     mappings: &'a [Mapping],
     runs: Vec<&'a RunRecord>,
@@ -123,7 +123,7 @@ impl Views {
         found.extend(self.of_clocks(snapshot).await?);
         let mut regions = Vec::new();
         for connection in &snapshot.connections {
-            regions.push(Seen {
+            regions.push(RegionRecords {
                 credential: &connection.credential,
                 mappings: &connection.mappings,
                 runs: connection.runs.iter().collect(),
@@ -197,7 +197,7 @@ impl Views {
 
     async fn diagnose_region(
         &self,
-        seen: &Seen<'_>,
+        seen: &RegionRecords<'_>,
         company: Option<CompanyId>,
         doubts: &[AssetDoubt],
         acting: Acting<'_>,
@@ -311,7 +311,11 @@ impl Views {
     }
 
     /// What is about the region as a whole.
-    fn of_whole_region(&self, seen: &Seen<'_>, company: Option<CompanyId>) -> Vec<Finding> {
+    fn of_whole_region(
+        &self,
+        seen: &RegionRecords<'_>,
+        company: Option<CompanyId>,
+    ) -> Vec<Finding> {
         let mut found = BTreeSet::new();
         for run in seen.failures().filter(|run| run.subject.mapping.is_none()) {
             if let RunOutcome::Failed { error } = run.outcome {
@@ -353,7 +357,7 @@ impl Views {
     /// What is about single organizations, each finding with all it concerns.
     async fn of_mappings(
         &self,
-        seen: &Seen<'_>,
+        seen: &RegionRecords<'_>,
         company: Option<CompanyId>,
     ) -> Result<BTreeMap<Finding, Vec<MappingId>>> {
         let mut found: BTreeMap<Finding, Vec<MappingId>> = BTreeMap::new();
@@ -451,7 +455,7 @@ impl Views {
     }
 }
 
-impl<'a> Seen<'a> {
+impl<'a> RegionRecords<'a> {
     /// Who was promoted from the mapping's company.
     fn customer(&self, mapping: &Mapping) -> Option<ComplianceOrgId> {
         let company = self.companies.get(&mapping.state.company()?)?;
@@ -491,7 +495,7 @@ impl<'a> Seen<'a> {
 }
 
 /// What a person should look at among the assets of a region's companies, each finding with the organizations of these.
-fn of_assets(seen: &Seen<'_>, doubts: &[AssetDoubt]) -> Vec<(Finding, Vec<MappingId>)> {
+fn of_assets(seen: &RegionRecords<'_>, doubts: &[AssetDoubt]) -> Vec<(Finding, Vec<MappingId>)> {
     let mut mapped: BTreeMap<CompanyId, Vec<MappingId>> = BTreeMap::new();
     for mapping in seen.mappings {
         if let Some(company) = mapping.state.company() {
@@ -540,7 +544,7 @@ fn of_assets(seen: &Seen<'_>, doubts: &[AssetDoubt]) -> Vec<(Finding, Vec<Mappin
 }
 
 /// Why nothing of a company is mapped: its organization waits, was ignored, or is not known.
-fn why_not_mapped(regions: &[Seen<'_>], company: CompanyId) -> Vec<Diagnosis> {
+fn why_not_mapped(regions: &[RegionRecords<'_>], company: CompanyId) -> Vec<Diagnosis> {
     let mappings = || {
         let active = regions.iter().filter(|seen| seen.credential.is_active);
         active.flat_map(|seen| seen.mappings.iter().map(move |mapping| (seen, mapping)))

@@ -176,14 +176,14 @@ struct Cursor {
 
 /// The rows of a report.
 #[derive(Clone, Copy)]
-pub(crate) enum Held<'a> {
+pub(crate) enum RowSource<'a> {
     /// They are there.
     Table(&'a Table),
     /// They are made when they are sent.
     Computed(&'a Scale, Report),
 }
 
-impl<'a> Held<'a> {
+impl<'a> RowSource<'a> {
     fn text(self, number: u32, bitlocker: bool) -> Option<Cow<'a, str>> {
         match self {
             Self::Table(table) => table
@@ -197,7 +197,7 @@ impl<'a> Held<'a> {
 
 /// What a report is asked against.
 pub(crate) struct Source<'a> {
-    pub(crate) held: Held<'a>,
+    pub(crate) held: RowSource<'a>,
     pub(crate) devices: &'a Devices,
     pub(crate) seed: u64,
     pub(crate) cursor_seconds: f64,
@@ -294,7 +294,7 @@ impl Cursors {
         name: &str,
         size: usize,
         asked: usize,
-        held: Held<'_>,
+        held: RowSource<'_>,
         changes: &Changes,
     ) -> Answer {
         let Some(cursor) = self.open.get_mut(name) else {
@@ -357,7 +357,7 @@ impl Cursors {
 }
 
 /// A report that fits on one page has no cursor at all (`samples/real/queries.device-health.json`).
-fn whole_report(rows: &Numbers, bitlocker: bool, held: Held<'_>, changes: &Changes) -> Answer {
+fn whole_report(rows: &Numbers, bitlocker: bool, held: RowSource<'_>, changes: &Changes) -> Answer {
     let page: Vec<Cow<'_, str>> = rows
         .iter()
         .filter_map(|number| held.text(number, bitlocker))
@@ -412,8 +412,8 @@ fn select(
     };
     let wanted = Wanted::of(report, request, changes);
     let table = match source.held {
-        Held::Table(table) => table,
-        Held::Computed(fleet, report) => {
+        RowSource::Table(table) => table,
+        RowSource::Computed(fleet, report) => {
             let rows = fleet.rows(report, &filter);
             if wanted.admits_all_since(fleet.oldest()) {
                 return Ok(rows);

@@ -17,7 +17,7 @@ use crate::{
     oauth::Oauth,
     preset::Preset,
     quota::Quota,
-    report::{self, Cursors, Held, Report, Source},
+    report::{self, Cursors, Report, RowSource, Source},
     request::Request,
     table::{Devices, Table},
 };
@@ -468,9 +468,9 @@ impl Tenant {
             let empty = Table::default();
             let source = Source {
                 held: match (&self.rows.computed, self.rows.reports.get(&report)) {
-                    (_, Some(table)) => Held::Table(table),
-                    (Some(fleet), None) => Held::Computed(fleet, report),
-                    (None, None) => Held::Table(&empty),
+                    (_, Some(table)) => RowSource::Table(table),
+                    (Some(fleet), None) => RowSource::Computed(fleet, report),
+                    (None, None) => RowSource::Table(&empty),
                 },
                 devices: &self.devices,
                 seed: self.seed,

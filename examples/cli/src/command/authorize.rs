@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use ninjaone_client::Scope;
 use regentra_sync::{
-    Authorization, Authorized, BeginAuthorization, Callback, CompleteAuthorization,
+    AuthorizationLink, Authorized, BeginAuthorization, Callback, CompleteAuthorization,
     RequestedAccess,
     model::{RegionKey, TenantView},
     views::Finding,
@@ -110,7 +110,7 @@ pub async fn run(args: AuthorizeArgs, host: &HostArgs) -> anyhow::Result<()> {
 }
 
 /// Shows where to go, and reads where the browser ended.
-fn pasted(begun: &Authorization) -> anyhow::Result<Callback> {
+fn pasted(begun: &AuthorizationLink) -> anyhow::Result<Callback> {
     output::note(format_args!(
         "Open this address in the browser of a NinjaOne system administrator, before {}:\n\n{}\n\n\
          The browser then goes to the redirect URI, where nothing has to answer. Paste the whole address it shows there:",

@@ -37,16 +37,16 @@ pub async fn run(args: ConnectArgs, host: &HostArgs) -> anyhow::Result<()> {
     let key_file = keys::file_of(&database);
     let had_keys = key_file.as_ref().is_none_or(|file| file.exists());
     let host = host.create().await?;
-    let said = connect(&host, &args, client).await?;
+    let connected = connect(&host, &args, client).await?;
     if host.json {
         return output::json(&json!({
             "region": args.region,
-            "organizations_visible": said.organizations_visible,
-            "reconnected": said.reconnected,
+            "organizations_visible": connected.organizations_visible,
+            "reconnected": connected.reconnected,
             "database": database.to_string(),
         }));
     }
-    output::line(said.text)?;
+    output::line(connected.text)?;
     output::line(format!("Database: {database}"))?;
     if let Some(file) = key_file.filter(|file| !had_keys && file.exists()) {
         output::line(format!(
@@ -72,7 +72,7 @@ impl ConnectArgs {
 
 /// What a connect says.
 #[derive(Debug)]
-pub struct Said {
+pub struct ConnectSummary {
     /// In a sentence.
     pub text: String,
     organizations_visible: Option<u64>,
@@ -83,7 +83,11 @@ pub struct Said {
 ///
 /// # Errors
 /// As [`run`].
-pub async fn connect(host: &Host, args: &ConnectArgs, client: ApiClient) -> anyhow::Result<Said> {
+pub async fn connect(
+    host: &Host,
+    args: &ConnectArgs,
+    client: ApiClient,
+) -> anyhow::Result<ConnectSummary> {
     let region = &args.region;
     let tested = if args.untested {
         None
@@ -104,7 +108,7 @@ pub async fn connect(host: &Host, args: &ConnectArgs, client: ApiClient) -> anyh
     } else {
         "connected"
     };
-    Ok(Said {
+    Ok(ConnectSummary {
         text: match &tested {
             Some(test) => format!("{region} is {how}: {}.", seen(test)),
             None => format!("{region} is {how}; what it sees is not looked at."),

@@ -37,12 +37,12 @@ pub async fn run(args: DiagnoseArgs, host: &HostArgs) -> anyhow::Result<()> {
     if found.is_empty() {
         return output::line("Nothing is wrong, and nothing is waited for.");
     }
-    output::print(&said(&portal, &found))
+    output::print(&summary(&portal, &found))
 }
 
 /// What is found, and what to do, two lines each.
 #[must_use]
-pub fn said(portal: &Portal, found: &[Diagnosis]) -> String {
+pub fn summary(portal: &Portal, found: &[Diagnosis]) -> String {
     let lines = found.iter().map(|diagnosis| {
         let finding = &diagnosis.finding;
         let mark = match finding.severity() {

@@ -39,7 +39,7 @@ pub async fn run(args: DisconnectArgs, host: &HostArgs) -> anyhow::Result<()> {
             "tickets_noted": done.tickets_noted,
         }));
     }
-    output::print(&done.said(&region))?;
+    output::print(&done.summary(&region))?;
     output::line(format!(
         "\nNext: `regentra connect --region {region}` resumes where this left off. In NinjaOne, revoke the API client if it is \
          no longer needed."
@@ -58,7 +58,7 @@ pub struct Done {
 impl Done {
     /// In sentences.
     #[must_use]
-    pub fn said(&self, region: &RegionKey) -> String {
+    pub fn summary(&self, region: &RegionKey) -> String {
         format!(
             "{region} is disconnected, and its credentials are deleted.\n\
              {} retired, the rows kept; mappings stay as they are.\n\

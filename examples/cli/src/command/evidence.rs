@@ -12,7 +12,7 @@ use regentra_evidence::{DigestKey, KeyId, Rules};
 use regentra_sync::{
     host::{Clock as _, ORGANIZATION_CEILING, SystemClock},
     model::{AppliedSettings, ComplianceOrgId, RegionKey, Report, ReportOutcome},
-    ninjaone::{AssessmentRequest, Collected, read_reports},
+    ninjaone::{AssessmentRequest, Evaluated, read_reports},
 };
 use time::OffsetDateTime;
 
@@ -197,7 +197,7 @@ fn throwaway_key() -> anyhow::Result<DigestKey> {
 }
 
 /// What was dropped and what failed, on standard error.
-fn tell(collected: &Collected) {
+fn tell(collected: &Evaluated) {
     for (report, error) in &collected.failures {
         let what = match collected.assessment.reports.get(report) {
             Some(ReportOutcome::NotAvailable) => "is not available",

@@ -103,12 +103,12 @@ pub async fn run(args: MapArgs, host: &HostArgs) -> anyhow::Result<()> {
         if host.json {
             rows.push(row(&mapped, retired));
         } else {
-            let mut said = said(&host, &mapped).await?;
+            let mut text = summary(&host, &mapped).await?;
             if retired > 0 {
                 let assets = count(retired, "asset is", "assets are");
-                let _ = write!(said, " Its {assets} retired; the rows are kept.");
+                let _ = write!(text, " Its {assets} retired; the rows are kept.");
             }
-            output::line(said)?;
+            output::line(text)?;
         }
     }
     if host.json {
@@ -173,7 +173,7 @@ async fn all_pending(args: &MapArgs, host: &Host, portal: &Portal) -> anyhow::Re
                 if host.json {
                     rows.push(row(mapped, 0));
                 } else {
-                    output::line(said(host, mapped).await?)?;
+                    output::line(summary(host, mapped).await?)?;
                 }
                 continue;
             }
@@ -251,7 +251,7 @@ async fn one_company(
             .await;
         match mapped {
             Ok(mapped) if host.json => rows.push(row(&mapped, 0)),
-            Ok(mapped) => output::line(said(host, &mapped).await?)?,
+            Ok(mapped) => output::line(summary(host, &mapped).await?)?,
             Err(error) => left.push(format!("  {}: {error}", label(mapping))),
         }
     }
@@ -429,7 +429,7 @@ async fn company_called(
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn said(host: &Host, mapped: &Mapped) -> anyhow::Result<String> {
+pub async fn summary(host: &Host, mapped: &Mapped) -> anyhow::Result<String> {
     let mapping = &mapped.mapping;
     let (name, id) = (Shown::name(&mapping.name), mapping.external_org_id);
     let what = match mapping.state {

@@ -55,7 +55,7 @@ pub async fn run(args: OrganizationsArgs, host: &HostArgs) -> anyhow::Result<()>
             output::note("warning: the list was cut at its ceiling of 5,000 organizations");
         }
         if !host.json {
-            output::line(format!("{}\n", said(&found)))?;
+            output::line(format!("{}\n", discovery_summary(&found)))?;
         }
     }
     let portal = known(&host, args.region.as_ref()).await?;
@@ -155,7 +155,7 @@ pub async fn discover(host: &Host, region: &RegionKey) -> anyhow::Result<Discove
 
 /// What a discovery saw, in a sentence.
 #[must_use]
-pub fn said(found: &Discovery) -> String {
+pub fn discovery_summary(found: &Discovery) -> String {
     let mut news: Vec<_> = [
         (found.added, "new"),
         (found.renamed, "renamed"),

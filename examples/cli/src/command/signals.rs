@@ -51,14 +51,14 @@ impl Standing {
                 .filter(|stored| stored.signal.kind() == of.signal);
             signals.map(move |stored| (mapping, line(&stored.signal)))
         });
-        let said: Vec<_> = current
+        let names: Vec<_> = current
             .filter(|(_, line)| !line.is_empty())
             .map(|(mapping, line)| match self.organizations.get(mapping) {
                 Some(organization) if !is_one => format!("{line} ({organization})"),
                 _ => line,
             })
             .collect();
-        said.join("\n")
+        names.join("\n")
     }
 }
 

@@ -51,11 +51,11 @@ pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
     }
     #[cfg(feature = "graphile-worker")]
     if let Some(engine) = &engine {
-        output::print(&crate::engine::said(engine, host.now()))?;
+        output::print(&crate::engine::summary(engine, host.now()))?;
     }
     #[cfg(feature = "restate")]
     if let Some(restate) = &restate {
-        output::print(&crate::restate::said(restate, host.now()))?;
+        output::print(&crate::restate::summary(restate, host.now()))?;
     }
     if connections.is_empty() {
         return output::line("Nothing was ever connected.\n\nNext: `regentra connect`");
@@ -72,7 +72,7 @@ pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
         let portal = Portal::read(&host).await?;
         output::line(format!(
             "What to know:\n{}",
-            diagnose::said(&portal, &found)
+            diagnose::summary(&portal, &found)
         ))?;
     }
     output::print(&next(&connections))

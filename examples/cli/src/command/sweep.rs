@@ -45,7 +45,7 @@ pub async fn run(host: &HostArgs) -> anyhow::Result<()> {
                 .collect::<Vec<_>>(),
         )?;
     } else {
-        output::print(&said(&portal, tick, &swept))?;
+        output::print(&summary(&portal, tick, &swept))?;
         output::print(&host.spent().await?)?;
         if !swept.is_empty() {
             output::line("\nNext: `regentra signals`")?;
@@ -103,7 +103,7 @@ pub async fn sweep(host: &Host, tick: OffsetDateTime) -> anyhow::Result<Vec<Swep
 
 /// What a sweep found, a row for each organization.
 #[must_use]
-pub fn said(portal: &Portal, tick: OffsetDateTime, swept: &[Swept]) -> String {
+pub fn summary(portal: &Portal, tick: OffsetDateTime, swept: &[Swept]) -> String {
     if swept.is_empty() {
         return "No company with an organization is promoted, so there is nothing to sweep: `regentra promote COMPANY`.\n"
             .to_owned();

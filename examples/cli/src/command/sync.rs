@@ -83,7 +83,7 @@ pub async fn run(args: SyncArgs, host: &HostArgs) -> anyhow::Result<()> {
                 .collect::<Vec<_>>(),
         )?;
     } else {
-        output::print(&said(&portal, &synced))?;
+        output::print(&summary(&portal, &synced))?;
         output::print(&host.spent().await?)?;
         if !synced.is_empty() {
             output::line("\nNext: `regentra companies`")?;
@@ -222,7 +222,7 @@ pub async fn all(host: &Host, only: Option<&RegionKey>) -> anyhow::Result<Vec<Ma
 
 /// What a sync did: a row for whatever is new, and the sums.
 #[must_use]
-pub fn said(portal: &Portal, synced: &[MappingSync]) -> String {
+pub fn summary(portal: &Portal, synced: &[MappingSync]) -> String {
     if synced.is_empty() {
         return "No organization is mapped: `regentra organizations` lists them, `regentra map` maps them.\n".to_owned();
     }

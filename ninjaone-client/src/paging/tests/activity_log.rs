@@ -1,4 +1,4 @@
-//! The activity log: age ends nothing, and what a server ignores costs pages.
+//! The activity log: old activities do not end the walk, and a filter that the server ignores costs pages.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ async fn ids(pager: Pager<crate::models::Activity>) -> Vec<i64> {
     read.rows.iter().map(|row| row.id.unwrap().get()).collect()
 }
 
-/// The log of activities 1..=n, one a minute, newest first; every seventh reports an hour late.
+/// The log of activities 1..=n, one per minute, newest first. Every seventh arrives an hour late.
 fn log(count: i64) -> Arc<Scripted> {
     with_token(move |path| {
         let older: i64 = parameter(path, "olderThan").map_or(count + 1, |id| id.parse().unwrap());
@@ -101,7 +101,7 @@ async fn activities_walk_back_to_what_is_known() {
 
 #[tokio::test(start_paused = true)]
 async fn older_than_that_walks_forward_is_an_error() {
-    // The vendor's document swaps olderThan and newerThan; a server that believed it would never come to an end.
+    // The vendor's document confuses olderThan and newerThan. On a server that followed the document, the walk would never end.
     let script = with_token(|path| {
         let from: i64 = parameter(path, "olderThan").map_or(0, |id| id.parse().unwrap());
         let rows: Vec<_> = (from + 1..=from + 10)
@@ -120,9 +120,9 @@ async fn older_than_that_walks_forward_is_an_error() {
     assert_eq!(script.asked().len(), 2);
 }
 
-/// A log in which a device back from leave put 3,000 old activities on top of this week's, and the week's failures.
+/// A log in which a device that was offline for weeks has added 3,000 old activities on top of this week's activities and failures.
 ///
-/// `honours` says whether the server leaves out what was not asked for.
+/// `honours`: whether the server leaves out what was not requested.
 fn burst(honours: bool) -> Arc<Scripted> {
     with_token(move |path| {
         let older: i64 = parameter(path, "olderThan").map_or(i64::MAX, |id| id.parse().unwrap());

@@ -1,4 +1,4 @@
-//! Every habit of a server, and every number of rows: a list is whole, or an error.
+//! Every combination of server behaviour and number of rows: each list is complete, or there is an error.
 
 use std::{fmt::Write as _, ops::Range, sync::Arc};
 
@@ -31,12 +31,12 @@ enum Offset {
     Absent,
 }
 
-/// What the last page of a report names.
+/// The cursor of a report's last page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Last {
     NoCursor,
     EmptyName,
-    /// A cursor, behind which lies an empty page.
+    /// A cursor that leads to an empty page.
     Cursor,
 }
 
@@ -44,18 +44,18 @@ enum Last {
 #[derive(Debug, Clone, Copy)]
 struct Habits {
     rows: usize,
-    /// Its pages never hold more, whatever is asked for.
+    /// The maximum rows of a page, for any requested size.
     cap: usize,
-    /// Some of its pages hold less than that.
+    /// Some pages have fewer rows.
     uneven: bool,
     count: Count,
     offset: Offset,
     last: Last,
-    /// Every page has a name of its own, by which it can be asked for again.
+    /// Every page has its own name, by which it can be requested again.
     changing: bool,
-    /// A cursor that was used up is refused.
+    /// The server refuses a cursor after its last page.
     closes: bool,
-    /// The answer to this request is lost, after the cursor has moved on.
+    /// The response to this request is lost after the cursor advanced.
     lost: Option<usize>,
 }
 
@@ -74,19 +74,19 @@ impl Habits {
         }
     }
 
-    /// The rows of a page at most.
+    /// The maximum rows of a page.
     fn page(&self, request: usize) -> usize {
         let less = if self.uneven { request % 4 } else { 0 };
         self.cap - less * (self.cap / 8)
     }
 }
 
-/// A server of such habits.
+/// A server with this behaviour.
 struct Server {
     habits: Habits,
     requests: usize,
     reports: usize,
-    /// Where the cursor stands; none where it is closed.
+    /// Position of the cursor; none if the cursor is closed.
     place: Option<usize>,
 }
 
@@ -166,7 +166,7 @@ impl Server {
     }
 }
 
-/// Reads a list page by page, going on after errors that may pass.
+/// Reads a list page by page, and continues after retryable errors.
 async fn read<T>(mut pager: Pager<T>, id: fn(&T) -> i64) -> Result<Vec<i64>, Error>
 where
     T: serde::de::DeserializeOwned + Send + 'static,
@@ -223,13 +223,13 @@ fn log(rows: usize, cap: usize, misreads: Misreads) -> Arc<Scripted> {
     })
 }
 
-/// What a server makes of the place that a list goes on from.
+/// How a server misreads the place from which a list continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Misreads {
     Nothing,
-    /// The row at the place is sent again.
+    /// It sends the row at the place again.
     Inclusive,
-    /// The beginning is sent again.
+    /// It sends the beginning of the list again.
     Ignored,
 }
 
@@ -241,7 +241,7 @@ fn misreads() -> impl Strategy<Value = Misreads> {
     ]
 }
 
-/// So many pages of a size, a row more or less, and not too many for a test.
+/// The rows of `pages` pages of a size, give or take a row, limited for tests.
 fn rows_of(pages: usize, page: usize, more: i8) -> usize {
     (pages.min(4_000 / page) * page)
         .saturating_add_signed(more.into())
@@ -341,7 +341,7 @@ proptest! {
             Ok(ids) => prop_assert_eq!(ids, expected),
             Err(error) => {
                 prop_assert_eq!(error.kind(), ErrorKind::Truncated);
-                // A page that is asked for by its name once more, and comes with other rows, is in no place.
+                // A page that is requested by its name again, and has other rows, fits nowhere.
                 let is_odd = habits.changing && habits.uneven;
                 prop_assert!(habits.lost.is_some() || is_odd, "a report that can be read is read: {}", error);
             }
@@ -350,7 +350,7 @@ proptest! {
         let asked = script.asked().len();
         let is_disturbed = habits.lost.is_some() || (habits.changing && habits.uneven);
         let (times, retries) = if is_disturbed { (2, 6) } else { (1, 0) };
-        // A full last page whose cursor is gone is read twice, before it is believed to be the last.
+        // A full last page whose cursor is no longer valid is read twice before it counts as the last.
         let times = times.max(1 + usize::from(habits.closes));
         prop_assert!(asked <= times * (pages + 2) + retries, "{} requests for {} pages", asked, pages);
     }
@@ -408,7 +408,7 @@ proptest! {
 
 #[tokio::test(start_paused = true)]
 async fn a_count_of_the_rows_of_a_page_ends_no_report() {
-    // The first 1,000 of 20,000 volumes were taken for all of them, because their page counted 1,000.
+    // Past fault: the first 1,000 of 20,000 volumes were taken for all, because their page had a count of 1,000.
     for offset in [Offset::Before, Offset::After, Offset::Absent] {
         for last in [Last::NoCursor, Last::EmptyName, Last::Cursor] {
             let script = Server::of(Habits {
@@ -426,7 +426,7 @@ async fn a_count_of_the_rows_of_a_page_ends_no_report() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_count_means_is_learned_once_and_for_each_report() {
-    // The client learns from one read of several pages; a page whose count is its own number of rows says nothing.
+    // The client learns from one read of several pages. A page whose count equals its own number of rows shows nothing.
     let rows = |path: &str| {
         if parameter(path, "df").is_some() {
             5
@@ -463,7 +463,7 @@ async fn what_a_count_means_is_learned_once_and_for_each_report() {
         assert_eq!(one_page(&client).await, learned, "{count:?}");
         let clone = client.in_lane(crate::Lane::Sweep);
         assert_eq!(one_page(&clone).await, learned, "{count:?}");
-        // What one report counts proves nothing about another.
+        // The count of one report proves nothing about another report.
         let before = script.asked().len();
         let filter = crate::DeviceFilter::organization(crate::OrganizationId::new(1));
         let params = AntivirusStatusParams::default().filter(filter);
@@ -475,7 +475,7 @@ async fn what_a_count_means_is_learned_once_and_for_each_report() {
 
 #[tokio::test(start_paused = true)]
 async fn a_count_that_changes_while_it_is_paged_ends_nothing() {
-    // Rows come and go meanwhile: on a page in the middle the count is that of the rows read so far, by chance.
+    // Rows are added and removed meanwhile. On a page in the middle, the count happens to equal the rows read so far.
     for counts in [[40, 15, 30, 30], [14, 20, 24, 30], [31, 15, 24, 29]] {
         let mut pages = [0..9, 9..15, 15..24, 24..30, 30..30]
             .into_iter()
@@ -493,7 +493,7 @@ async fn a_count_that_changes_while_it_is_paged_ends_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_count_of_the_rows_left_is_no_total() {
-    // It exceeds the rows of the first page, as a total does. Later it equals those of a page, behind which others follow.
+    // The count is larger than the rows of the first page, like a total. Later it equals the rows of a page that others follow.
     let script = with_token(|path| {
         let (rows, cap) = match parameter(path, "df") {
             Some(_) => (10, 5),
@@ -513,7 +513,7 @@ async fn a_count_of_the_rows_left_is_no_total() {
     assert_eq!(read.rows.len(), 10);
 }
 
-/// A report whose cursor expires after its first pages, and which then begins anew as told.
+/// Reads a report that sends the pages `before`, then refuses its cursor, and sends the pages `after` when it restarts.
 async fn begun_anew(
     size: u32,
     before: &[(Range<usize>, Value)],
@@ -545,7 +545,7 @@ async fn begun_anew(
 async fn a_report_that_is_shorter_after_it_began_anew_is_an_error() {
     let cursor = || json!({"name": "c", "count": 25});
     let pages = [(0..10, cursor()), (10..20, cursor())];
-    // Of the twenty rows that were delivered ten are left.
+    // Of the twenty delivered rows, ten remain.
     let error = begun_anew(20, &pages, &[(0..10, json!({"name": "", "count": 10}))]).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Truncated);
 }
@@ -600,7 +600,7 @@ async fn a_page_that_repeats_is_stalled_even_where_its_offset_moves_on() {
 const BEGIN: &str = "<!-- requests: ";
 const END: &str = "<!-- end of requests -->";
 
-/// The requests of lists of so many rows, in pages of the size that the client begins with.
+/// The table of requests for lists by number of rows, with the page size that the client begins with.
 async fn requests_table() -> String {
     const ROWS: [usize; 8] = [0, 1, 2, 1_000, 1_001, 5_000, 5_001, 20_000];
     let mut table = String::from("| |");
@@ -743,7 +743,7 @@ async fn a_page_without_a_cursor_that_is_smaller_than_a_whole_one_costs_one_requ
 }
 
 proptest! {
-    /// What was learned of small reports makes no larger one short.
+    /// What the client learned from small reports never truncates a larger one.
     #[test]
     fn a_server_that_cuts_without_a_word_is_found_out_after_any_reports_before(
         cap in 2_usize..60,
@@ -756,7 +756,7 @@ proptest! {
             move |path| {
                 let size: usize = parameter(path, "pageSize").unwrap().parse().unwrap();
                 let rows = *rows_there.lock().unwrap();
-                // It names a cursor where the page asked for is full, and nothing where its own cap cuts.
+                // The server sends a cursor if the requested page is full, and none if its own limit cuts the page.
                 let begin: usize = parameter(path, "cursor").map_or(0, |place| place.parse().unwrap());
                 let end = rows.min(begin + size.min(cap));
                 let rows_sent: Vec<_> = (begin..end).map(|id| json!({"deviceId": id})).collect();

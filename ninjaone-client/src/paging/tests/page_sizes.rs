@@ -1,4 +1,4 @@
-//! Page sizes that the client chooses: what fails is asked for in smaller pages, and no list is short for it.
+//! Page sizes that the client chooses: a page that fails is requested in smaller pages, and no list is truncated by this.
 
 use std::{
     sync::{
@@ -25,13 +25,13 @@ use crate::{
     scripted::{Answer, Scripted, answer, parameter, with_token},
 };
 
-/// What a server does to a page of which so many rows were asked for.
+/// How a server responds to a page for which this many rows were requested.
 type Judge = dyn Fn(usize, usize) -> Option<Answer> + Send;
 
-/// A server with a report, a list and a log of so many rows each, that judges each request by its number and the rows asked for.
+/// A server with a report, a list and a log of `rows` rows each. It judges each request by its number and the requested rows.
 struct Server {
     rows: usize,
-    /// Its pages never hold more.
+    /// The maximum rows of a page.
     cap: usize,
     ignores_size: bool,
     requests: usize,
@@ -117,7 +117,7 @@ async fn activities(client: &Client) -> Result<usize, Error> {
     Ok(pager.collect().await?.rows.len())
 }
 
-/// The page sizes that were asked for, in order.
+/// The requested page sizes, in order.
 fn sizes(script: &Scripted) -> Vec<usize> {
     let asked = script.asked();
     let size = |path: &String| parameter(path, "pageSize").unwrap().parse().unwrap();
@@ -151,11 +151,11 @@ async fn reports_begin_at_5000_rows_a_page_and_lists_at_1000() {
     devices(&client).await.unwrap();
     activities(&client).await.unwrap();
     assert_eq!(sizes(&script), [5_000, 19, 1_000, 1_000, 1_000, 1_000]);
-    // The definitions of custom fields come in pages of 500 at most.
+    // The definitions of custom fields come in pages of up to 500 rows.
     let params = CustomFieldDefinitionsParams::default();
     let pager = client.custom_fields().list(params);
     assert!(pager.request().to_string().ends_with("pageSize=500"));
-    // A ceiling holds for all of them; one above what an endpoint takes changes nothing.
+    // A ceiling applies to all operations. A ceiling above the limit of an endpoint changes nothing there.
     for (ceiling, expected) in [
         (2_000, [2_000, 1_000, 1_000]),
         (700, [700, 700, 700]),
@@ -183,7 +183,7 @@ async fn a_size_that_is_refused_is_halved_until_it_is_taken_and_remembered() {
     assert!(client.page_sizes().is_empty());
     assert_eq!(volumes(&client).await.unwrap(), 3_000);
     assert_eq!(sizes(&script), [5_000, 2_500, 1_250, 1_250, 1_250]);
-    // Clones and other lanes know it, and other operations do not.
+    // Clones and other lanes know the size; other operations do not.
     assert_eq!(
         volumes(&client.in_lane(crate::Lane::Sweep)).await.unwrap(),
         3_000
@@ -197,7 +197,7 @@ async fn a_size_that_is_refused_is_halved_until_it_is_taken_and_remembered() {
         .queries()
         .antivirus_status(AntivirusStatusParams::default());
     assert_eq!(pager.request().asked_rows(), Some(5_000));
-    // Another process begins where this one ended.
+    // Another process begins with the size that this one ended with.
     let builder = script.builder().page_sizes(client.page_sizes());
     let client = builder.build().unwrap();
     assert_eq!(volumes(&client).await.unwrap(), 3_000);
@@ -216,7 +216,7 @@ async fn a_request_that_is_refused_in_every_size_lowers_none() {
             [5_000, 2_500, 1_250, 1_000]
         );
     }
-    // Lists are asked for in pages that were always taken.
+    // Lists are requested in a size that every endpoint accepts.
     assert_eq!(
         devices(&client).await.unwrap_err().kind(),
         ErrorKind::InvalidRequest
@@ -250,7 +250,7 @@ async fn a_page_larger_than_this_client_reads_is_asked_for_in_smaller_ones() {
     let client = script.builder().largest_content(400 << 10).build().unwrap();
     assert_eq!(devices(&client).await.unwrap(), 2_000);
     assert!(client.page_sizes()["devices.list"] < 1_000);
-    // One that no size makes small enough costs a request for each, and lowers none.
+    // A page that is too large in every size costs one request for each size, and lowers none.
     let script = with_token(|_| answer(200, format!("[{{\"id\":\"{}\"}}]", "1".repeat(20_000))));
     let client = script.builder().largest_answer(9_000).build().unwrap();
     let error = volumes(&client).await.unwrap_err();
@@ -302,7 +302,7 @@ async fn an_outage_costs_every_read_one_request_more_and_the_next_none() {
     let client = script.client();
     for read in 1..=8 {
         let error = volumes(&client).await.unwrap_err();
-        // The attempts of the page are those in both sizes.
+        // The attempts of both sizes count as attempts of the page.
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Server, 6));
         assert_eq!(script.asked().len(), 6 * read);
     }
@@ -375,7 +375,7 @@ async fn a_token_that_cannot_be_got_is_no_matter_of_size() {
     }
 }
 
-/// One report is one size: under one cursor another would skip rows.
+/// A report has one page size: another size under the same cursor would skip rows.
 #[tokio::test(start_paused = true)]
 async fn a_later_page_of_a_report_is_never_asked_for_in_another_size() {
     for fault in [
@@ -395,7 +395,7 @@ async fn a_later_page_of_a_report_is_never_asked_for_in_another_size() {
         assert!(volumes(&client).await.is_err());
         assert!(failures.load(Ordering::Relaxed) > 0);
         assert!(sizes(&script).iter().all(|size| *size == 5_000));
-        // The next read is in smaller pages from its first on.
+        // The next read uses smaller pages from the first page on.
         let before = script.asked().len();
         assert_eq!(volumes(&client).await.unwrap(), 18_000);
         assert!(sizes(&script)[before..].iter().all(|size| *size == 2_500));
@@ -445,7 +445,7 @@ async fn a_server_that_cuts_its_pages_at_1000_rows_has_not_failed() {
     assert_eq!(sizes(&script).len(), 9);
 }
 
-/// The rows of a page are ten times those asked for at most; a size that the client made smaller does not count.
+/// A page may have ten times the requested rows. A size that the client lowered does not reduce this limit.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_ignores_the_page_size_is_read_in_whatever_size_is_asked_for() {
     let server = Server {
@@ -461,7 +461,7 @@ async fn a_server_that_ignores_the_page_size_is_read_in_whatever_size_is_asked_f
     assert_eq!(volumes(&client).await.unwrap(), 4_000);
     assert_eq!(devices(&client).await.unwrap(), 4_000);
     assert_eq!(sizes(&script)[0], 100);
-    // The caller's own size counts.
+    // A size that the caller sets does reduce the limit.
     let params = VolumesParams::default().page_size(100);
     let error = client
         .queries()
@@ -482,7 +482,7 @@ async fn a_page_size_of_the_callers_own_never_changes() {
     assert!(client.devices().list(params).collect().await.is_err());
     assert_eq!(sizes(&script), [9_000, 800]);
     assert!(client.page_sizes().is_empty());
-    // Nor does the ceiling of the client hold for it, or what others learned.
+    // Neither the client's ceiling nor sizes learned elsewhere change it.
     let script = server(20, |_, _| None);
     let builder = script.builder().largest_page(200);
     let client = builder
@@ -502,7 +502,7 @@ async fn a_size_grows_again_slowly_and_what_failed_is_tried_again_after_a_day() 
     let size = |client: &Client| client.page_sizes()["queries.volumes"];
     assert_eq!(volumes(&client).await.unwrap(), 30_000);
     assert_eq!(size(&client), 1_250);
-    // Twenty-four full pages, and 2,500 failed today.
+    // After twenty-four full pages, but 2,500 failed less than a day ago.
     assert_eq!(volumes(&client).await.unwrap(), 30_000);
     assert_eq!(size(&client), 1_250);
     tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
@@ -525,7 +525,7 @@ async fn a_pager_that_was_dropped_while_it_asked_for_less_asks_for_it_again() {
         .build()
         .unwrap();
     let mut pager = client.queries().volumes(VolumesParams::default());
-    // A token and two pages are sent; the third waits for the budget, and its future is dropped.
+    // A token and two pages are requested. The third request waits for the budget, and its future is dropped.
     let soon = tokio::time::timeout(Duration::from_secs(5), pager.next_page());
     assert!(soon.await.is_err());
     assert_eq!(sizes(&script), [5_000, 2_500]);
@@ -558,8 +558,8 @@ fn fault(kind: u8) -> Answer {
 proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
 
-    /// Whatever fails above whatever size, and now and then below: every list is whole or an error, and every page of one report
-    /// has the size of its first.
+    /// Pages fail above any size, and sometimes below: every list is complete or an error, and every page of a report has the size of its
+    /// first page.
     #[test]
     fn whatever_fails_a_list_is_whole_or_an_error_and_a_report_keeps_its_size(
         what in prop_oneof![Just(What::Report), Just(What::List), Just(What::Log)],
@@ -605,7 +605,7 @@ proptest! {
                 let mut size = None;
                 for path in &asked {
                     let now = parameter(path, "pageSize");
-                    // A first page, whose size the pages after it keep.
+                    // A first page. The pages after it keep its size.
                     if parameter(path, "cursor").is_none() {
                         size = now;
                     } else {
@@ -618,7 +618,7 @@ proptest! {
                 prop_assert!(*size <= most && *size >= 50.min(ceiling), "{}", size);
             }
         }
-        // What a size cures is cured at once, unless the reads have to find it together.
+        // A failure that a smaller size avoids is avoided at once, unless several reads have to find the size together.
         let is_cured = works >= 1_000 || (kind != 0 && works >= 100);
         if is_cured && !is_disturbed && !(2..=4).contains(&kind) {
             prop_assert_eq!(read_whole, reads);

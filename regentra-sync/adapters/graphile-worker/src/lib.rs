@@ -12,6 +12,6 @@ pub use self::{
     error::{Error, ErrorKind, Result},
     jobs::SCHEMA,
     schema::migrate,
-    status::{FailedJob, Status, status},
+    status::{EngineStatus, FailedJob, status},
     worker::{Builder, GraphileWorker, request_sync},
 };

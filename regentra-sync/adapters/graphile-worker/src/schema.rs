@@ -21,7 +21,7 @@ fn newest() -> i32 {
     i32::try_from(last.unwrap_or(0)).unwrap_or(i32::MAX)
 }
 
-enum Found {
+enum SchemaState {
     /// No such schema.
     Nothing,
     /// A schema of that name without the engine's tables.
@@ -32,7 +32,7 @@ enum Found {
     Version(i32),
 }
 
-async fn found(connection: &mut PgConnection) -> Result<Found> {
+async fn found(connection: &mut PgConnection) -> Result<SchemaState> {
     // From the catalogs, which every role may read.
     let row = sqlx::query(
         "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) AS any, \
@@ -46,17 +46,17 @@ async fn found(connection: &mut PgConnection) -> Result<Found> {
     .fetch_one(&mut *connection)
     .await?;
     if !row.try_get::<bool, _>("any")? {
-        return Ok(Found::Nothing);
+        return Ok(SchemaState::Nothing);
     }
     if !row.try_get::<bool, _>("ours")? {
-        return Ok(Found::Foreign);
+        return Ok(SchemaState::Foreign);
     }
     if !row.try_get::<bool, _>("open")? {
-        return Ok(Found::Closed);
+        return Ok(SchemaState::Closed);
     }
     let version = "SELECT coalesce(max(id), 0) FROM regentra_graphile_worker.migrations";
     let version = sqlx::query_scalar(version).fetch_one(connection).await?;
-    Ok(Found::Version(version))
+    Ok(SchemaState::Version(version))
 }
 
 fn foreign() -> Error {
@@ -78,20 +78,20 @@ fn newer(version: i32) -> Error {
 pub(crate) async fn check(pool: &PgPool) -> Result<()> {
     let mut connection = pool.acquire().await?;
     match found(&mut connection).await? {
-        Found::Nothing => {
+        SchemaState::Nothing => {
             return Err(Error::new(
                 ErrorKind::NotMigrated,
                 "the engine's schema is not there yet: migrate as its owner first",
             ));
         }
-        Found::Foreign => return Err(foreign()),
-        Found::Closed => {
+        SchemaState::Foreign => return Err(foreign()),
+        SchemaState::Closed => {
             return Err(Error::misconfigured(
                 "this role may not use the engine's schema: migrate as its owner, and name this role",
             ));
         }
-        Found::Version(version) if version > newest() => return Err(newer(version)),
-        Found::Version(version) if version < newest() => {
+        SchemaState::Version(version) if version > newest() => return Err(newer(version)),
+        SchemaState::Version(version) if version < newest() => {
             let known = newest();
             return Err(Error::new(
                 ErrorKind::NotMigrated,
@@ -100,7 +100,7 @@ pub(crate) async fn check(pool: &PgPool) -> Result<()> {
                 ),
             ));
         }
-        Found::Version(_) => {}
+        SchemaState::Version(_) => {}
     }
     let row = sqlx::query(
         "SELECT has_table_privilege('regentra_graphile_worker._private_jobs', 'SELECT, INSERT, UPDATE, DELETE') AS may_work, \
@@ -146,14 +146,14 @@ pub async fn migrate(owner: &str, role: &str) -> Result<()> {
         .execute(&mut connection)
         .await?;
     match found(&mut connection).await? {
-        Found::Foreign => return Err(foreign()),
-        Found::Closed => {
+        SchemaState::Foreign => return Err(foreign()),
+        SchemaState::Closed => {
             return Err(Error::misconfigured(
                 "the engine's schema is owned by another role; migrate as that one",
             ));
         }
-        Found::Version(version) if version > newest() => return Err(newer(version)),
-        Found::Nothing | Found::Version(_) => {}
+        SchemaState::Version(version) if version > newest() => return Err(newer(version)),
+        SchemaState::Nothing | SchemaState::Version(_) => {}
     }
     refuse_unfit(&mut connection, role).await?;
     let pool = PgPoolOptions::new().max_connections(2);

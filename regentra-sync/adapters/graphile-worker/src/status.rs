@@ -11,7 +11,7 @@ const NAMED: i64 = 20;
 /// What the engine holds. Jobs that are done are not in it: what came of them is in the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Status {
+pub struct EngineStatus {
     /// Events that may begin now and wait for a slot, or for another event of their key.
     pub queued: u64,
     /// Of these, events that a person asked for.
@@ -48,7 +48,7 @@ pub struct FailedJob {
 ///
 /// # Errors
 /// As [`Builder::build`](crate::Builder::build).
-pub async fn status(engine: &PgPool) -> Result<Status> {
+pub async fn status(engine: &PgPool) -> Result<EngineStatus> {
     crate::schema::check(engine).await?;
     // A job that a newer one replaced while it ran, and whose process died, is no failure.
     let row = sqlx::query(
@@ -93,7 +93,7 @@ pub async fn status(engine: &PgPool) -> Result<Status> {
             at: row.try_get("updated_at")?,
         })
     });
-    Ok(Status {
+    Ok(EngineStatus {
         queued: count("queued")?,
         requested: count("requested")?,
         waiting: count("waiting")?,

@@ -14,7 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     jobs::{self, Job, SCHEMA},
     schema,
-    status::{self, Status},
+    status::{self, EngineStatus},
     tasks::{EventTask, PlanTask, RequestedTask, Shared},
 };
 
@@ -290,7 +290,7 @@ impl GraphileWorker {
     ///
     /// # Errors
     /// As [`Builder::build`].
-    pub async fn status(&self) -> Result<Status> {
+    pub async fn status(&self) -> Result<EngineStatus> {
         status::status(&self.shared.pool).await
     }
 }

@@ -6,7 +6,9 @@ use regentra_sync::{
         AnchoringFailure, ComplianceOrgId, EvidenceHead, EvidenceRoot, EvidenceRow, MappingId,
         MspOrgId,
     },
-    store::{Anchors, CommitOutcome, Guard, Result, RootCommit, Stamped as _, check_not_ahead},
+    store::{
+        Anchors, CommitOutcome, Precondition, Result, RootCommit, Stamped as _, check_not_ahead,
+    },
 };
 use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
@@ -197,7 +199,7 @@ async fn write_root(connection: &mut PgConnection, msp: MspOrgId, commit: &RootC
         .await?;
     let last = last.as_ref().map(evidence_root).transpose()?;
     let next = last.map_or(1, |last| last.number.saturating_add(1));
-    holds(root.number == next, Guard::Root)?;
+    holds(root.number == next, Precondition::Root)?;
     let put_under = sqlx::query(
         "UPDATE regentra_sync.evidence_heads SET root_number = $3 \
          WHERE msp_org_id = $1 AND tick = $2 AND root_number IS NULL",
@@ -207,7 +209,7 @@ async fn write_root(connection: &mut PgConnection, msp: MspOrgId, commit: &RootC
     .bind(to_bigint(root.number)?)
     .execute(&mut *connection)
     .await?;
-    holds(put_under.rows_affected() == root.heads, Guard::Root)?;
+    holds(put_under.rows_affected() == root.heads, Precondition::Root)?;
     sqlx::query(
         "INSERT INTO regentra_sync.evidence_roots (msp_org_id, number, tick, heads, root, made_at, handed_out_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",

@@ -10,8 +10,8 @@ use regentra_sync::{
         Sensitive, Source, Version,
     },
     store::{
-        AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Guard, Result,
-        StoreError, StoreErrorKind,
+        AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Precondition,
+        Result, StoreError, StoreErrorKind,
     },
 };
 use sqlx::{
@@ -57,7 +57,7 @@ impl Assets for PostgresStore {
                  ORDER BY found.asset_id",
             )
             .bind(credential.as_uuid())
-            .bind(devices),
+            .bind(devices.iter().map(ToString::to_string).collect::<Vec<_>>()),
             _ => {
                 let text = "this version of the store does not know the filter";
                 return Err(StoreError::new(StoreErrorKind::Other, text));
@@ -134,7 +134,7 @@ async fn write(
     let stored = versions(connection, msp, writes).await?;
     let as_read =
         |write: &AssetWrite| stored.get(&write.id()).map(|(version, _)| *version) == write.expected;
-    holds(writes.iter().all(as_read), Guard::Asset)?;
+    holds(writes.iter().all(as_read), Precondition::Asset)?;
 
     let (new, rewritten): (Vec<_>, Vec<_>) =
         writes.iter().partition(|write| write.expected.is_none());
@@ -142,7 +142,7 @@ async fn write(
     update(connection, msp, &column(&rewritten, |write| &write.asset)).await?;
     holds(
         superseding_assets_are_active(connection, msp, writes).await?,
-        Guard::Asset,
+        Precondition::Asset,
     )?;
     if !rewritten.is_empty() {
         let now = store_time(connection, clock).await?;
@@ -339,7 +339,7 @@ pub(crate) fn asset(row: &PgRow) -> Result<Asset> {
         _ => return Err(corrupt("status")),
     };
     let sensitive = |column| Ok(row.text_if_any(column)?.map(Sensitive::from));
-    Ok(Asset {
+    let asset = Asset {
         id: row.id("asset_id", AssetId::from_uuid)?,
         company: row.id("company_id", CompanyId::from_uuid)?,
         source: row.named("external_source", Source::from_name)?,
@@ -362,5 +362,9 @@ pub(crate) fn asset(row: &PgRow) -> Result<Asset> {
         version: Version::from_u32(row.counter("version")?),
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
-    })
+    };
+    if asset.source == Source::Ninjaone && asset.device().is_none() {
+        return Err(corrupt("external_id"));
+    }
+    Ok(asset)
 }

@@ -11,7 +11,7 @@ use regentra_sync::{
         CompanyId, CredentialGuard, EventId, Fence, Generation, Lease, MappingGuard, MspOrgId,
         SettingsGuard, Version, WorkerId,
     },
-    store::{CommitOutcome, Guard, Result, Stamped},
+    store::{CommitOutcome, Precondition, Result, Stamped},
 };
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -142,7 +142,7 @@ pub(crate) async fn credential_holds(
                 && Generation::from_u32(row.counter("generation")?) == guard.generation
         }
     };
-    holds(connected, Guard::Credential)
+    holds(connected, Precondition::Credential)
 }
 
 /// The settings of the connection are of that version.
@@ -167,7 +167,10 @@ pub(crate) async fn settings_hold(
     .fetch_optional(connection)
     .await?;
     let version = row.map(|row| row.counter("settings_version").map(Version::from_u32));
-    holds(version.transpose()? == Some(guard.version), Guard::Settings)
+    holds(
+        version.transpose()? == Some(guard.version),
+        Precondition::Settings,
+    )
 }
 
 /// The mapping has that version; the answer is the company it is mapped to.
@@ -194,7 +197,7 @@ pub(crate) async fn mapping_version_holds(
         Some(row) if Version::from_u32(row.counter("version")?) == guard.version => {
             Ok(row.id_if_any("company_id", CompanyId::from_uuid)?)
         }
-        _ => Err(Stop::superseded(Guard::Mapping)),
+        _ => Err(Stop::superseded(Precondition::Mapping)),
     }
 }
 
@@ -206,7 +209,7 @@ pub(crate) async fn mapping_holds(
     lock: Lock,
 ) -> Step<CompanyId> {
     let company = mapping_version_holds(connection, msp, guard, lock).await?;
-    company.ok_or_else(|| Stop::superseded(Guard::Mapping))
+    company.ok_or_else(|| Stop::superseded(Precondition::Mapping))
 }
 
 /// The lease is held by that worker under that fence.
@@ -229,5 +232,5 @@ pub(crate) async fn lease_holds(
                 && Fence::from_u32(row.counter("fence")?) == lease.fence
         }
     };
-    holds(held, Guard::Lease)
+    holds(held, Precondition::Lease)
 }

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use regentra_sync::{
     model::{
         AuditRow, ComplianceOrgId, Credential, CredentialId, Fingerprint, Generation, Grant,
-        MappingId, MspOrgId, NoteReason, PendingAuthorization, RegionKey, SealedSecrets,
-        StateDigest, StoredSettings, TenantView, Version,
+        MappingId, MspOrgId, NoteReason, RegionKey, SealedSecrets, StateDigest,
+        StoredAuthorization, StoredSettings, TenantView, Version,
     },
     seal::{KeyCheck, Sealed},
     store::{
-        CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
-        SettingsCommit, check_begun, check_not_ahead,
+        CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Precondition, Result,
+        SecretsCommit, SettingsCommit, check_begun, check_not_ahead,
     },
 };
 use sqlx::{PgConnection, postgres::PgRow};
@@ -132,7 +132,7 @@ impl Connections for PostgresStore {
     async fn begin_authorization(
         &self,
         msp: MspOrgId,
-        pending: PendingAuthorization,
+        pending: StoredAuthorization,
         now: OffsetDateTime,
     ) -> Result<()> {
         let mut transaction = self.write(Tenants::msp(msp)).await?;
@@ -164,7 +164,7 @@ impl Connections for PostgresStore {
         msp: MspOrgId,
         state: &StateDigest,
         now: OffsetDateTime,
-    ) -> Result<Option<PendingAuthorization>> {
+    ) -> Result<Option<StoredAuthorization>> {
         let mut transaction = self.write(Tenants::msp(msp)).await?;
         let store_time = store_time(&mut transaction, &self.clock)
             .await
@@ -184,7 +184,7 @@ impl Connections for PostgresStore {
         .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
-        Ok(Some(PendingAuthorization {
+        Ok(Some(StoredAuthorization {
             state: state.clone(),
             region: RegionKey::from_stored(row.text("region")?),
             sealed: Sealed::from_stored(row.text("sealed")?),
@@ -259,7 +259,7 @@ async fn connect(connection: &mut PgConnection, msp: MspOrgId, commit: &ConnectC
     let stored = stored
         .map(|row| row.counter("generation").map(Generation::from_u32))
         .transpose()?;
-    holds(stored == *expected, Guard::Credential)?;
+    holds(stored == *expected, Precondition::Credential)?;
 
     // Of two MSPs that connect one client id at once, the second waits here for the first one's end and then finds it.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('regentra.fingerprint ' || $1, 0))")
@@ -273,7 +273,7 @@ async fn connect(connection: &mut PgConnection, msp: MspOrgId, commit: &ConnectC
             .bind(credential.id.as_uuid())
             .fetch_one(&mut *connection)
             .await?;
-    holds(*allow_duplicate || !taken, Guard::Fingerprint)?;
+    holds(*allow_duplicate || !taken, Precondition::Fingerprint)?;
 
     write_credential(connection, msp, credential, stored.is_some()).await?;
     append_msp_audit(connection, msp, audit).await
@@ -346,7 +346,7 @@ async fn rewrite_secrets(
     .bind(i64::from(expected.next().as_u32()))
     .execute(&mut *connection)
     .await?;
-    holds(rewritten.rows_affected() > 0, Guard::Credential)?;
+    holds(rewritten.rows_affected() > 0, Precondition::Credential)?;
     append_msp_audit(connection, msp, audit).await
 }
 

@@ -12,7 +12,8 @@ use regentra_sync::{
     },
     regentra_evidence::{ChainHead, ChainLink, SignalKind},
     store::{
-        CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
+        CommitOutcome, Evidence, Precondition, Result, StoredSignal, SweepCommit, SweepState,
+        TicketWrite,
     },
 };
 use sqlx::{
@@ -260,7 +261,7 @@ async fn sweep(
     .bind(customer.as_uuid())
     .fetch_optional(&mut *connection)
     .await?;
-    holds(is_customer == Some(true), Guard::Mapping)?;
+    holds(is_customer == Some(true), Precondition::Mapping)?;
     lease_holds(connection, msp, lease).await?;
     chains_continue(connection, customer, evidence).await?;
     tickets_hold(connection, msp, tickets).await?;
@@ -365,7 +366,7 @@ async fn chains_continue(
         let start = || chain_start(customer, row.mapping, row.signal);
         head.unwrap_or_else(start) == row.link.continues()
     };
-    holds(evidence.iter().all(continues), Guard::EvidenceChain)
+    holds(evidence.iter().all(continues), Precondition::EvidenceChain)
 }
 
 async fn tickets_hold(
@@ -405,7 +406,7 @@ async fn tickets_hold(
         stored.get(&ticket.id).copied() == *expected
             && !(ticket.state == TicketState::Open && open.iter().any(is_another))
     };
-    holds(writes.iter().all(hold), Guard::Ticket)
+    holds(writes.iter().all(hold), Precondition::Ticket)
 }
 
 /// Writes the tick with its version plus one, if the stored version is the given one.
@@ -424,7 +425,7 @@ async fn write_tick(connection: &mut PgConnection, msp: MspOrgId, tick: &TicketT
     .bind(i64::from(tick.digests))
     .execute(connection)
     .await?;
-    holds(written.rows_affected() > 0, Guard::TicketTick)
+    holds(written.rows_affected() > 0, Precondition::TicketTick)
 }
 
 /// Ticks to come have opened nothing: a clock that ran ahead did. Their rows are locked in one order, so that sweeps side by side

@@ -1,6 +1,6 @@
 //! What PostgreSQL says, as kinds: by SQLSTATE, never by message, because a message may quote a stored value.
 
-use regentra_sync::store::{CommitOutcome, Guard, StoreError, StoreErrorKind};
+use regentra_sync::store::{CommitOutcome, Precondition, StoreError, StoreErrorKind};
 
 /// What went wrong, without any text of the server.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +141,7 @@ pub(crate) enum Stop {
 }
 
 impl Stop {
-    pub(crate) const fn superseded(guard: Guard) -> Self {
+    pub(crate) const fn superseded(guard: Precondition) -> Self {
         Self::Answer(CommitOutcome::Superseded(guard))
     }
 
@@ -168,7 +168,7 @@ impl From<StoreError> for Stop {
 }
 
 /// Goes on only if the guard holds.
-pub(crate) fn holds(condition: bool, guard: Guard) -> Step {
+pub(crate) fn holds(condition: bool, guard: Precondition) -> Step {
     if condition {
         Ok(())
     } else {

@@ -9,8 +9,8 @@ use regentra_sync::{
     },
     store::{
         CommitOutcome, CompanyFilter, CompanyPage, Decision, DiscoveryCommit, FrameworksCommit,
-        Guard, MappingCommit, MappingCounts, MappingFilter, MappingPage, Mappings, PromotionCommit,
-        Result, SeenOrganization, Stamped as _,
+        MappingCommit, MappingCounts, MappingFilter, MappingPage, Mappings, Precondition,
+        PromotionCommit, Result, SeenOrganization, Stamped as _,
     },
 };
 use sqlx::{PgConnection, postgres::PgRow};
@@ -343,14 +343,14 @@ async fn decide(connection: &mut PgConnection, msp: MspOrgId, commit: &MappingCo
     if let Some(created) = created {
         holds(
             !company_exists(connection, msp, created.id).await?,
-            Guard::Company,
+            Precondition::Company,
         )?;
     }
     if let Some(company) = state.company() {
         let is_created = created.as_ref().map(|created| created.id) == Some(company);
         holds(
             is_created || company_exists(connection, msp, company).await?,
-            Guard::Company,
+            Precondition::Company,
         )?;
     }
 
@@ -438,12 +438,12 @@ async fn promote(connection: &mut PgConnection, msp: MspOrgId, commit: &Promotio
             .id_if_any("converted_to_organization_id", ComplianceOrgId::from_uuid)?
             .is_none(),
     };
-    holds(may_be_promoted, Guard::Company)?;
+    holds(may_be_promoted, Precondition::Company)?;
     let taken: bool = sqlx::query_scalar("SELECT regentra_sync.compliance_org_is_taken($1)")
         .bind(compliance_org.as_uuid())
         .fetch_one(&mut *connection)
         .await?;
-    holds(!taken, Guard::Company)?;
+    holds(!taken, Precondition::Company)?;
 
     // Of two MSPs that promote to one organization at once, the unique index stops the second, which then begins again.
     sqlx::query(
@@ -477,7 +477,7 @@ async fn adopt(connection: &mut PgConnection, msp: MspOrgId, commit: &Frameworks
     .bind(i64::from(expected.as_u32()))
     .execute(&mut *connection)
     .await?;
-    holds(adopted.rows_affected() == 1, Guard::Company)?;
+    holds(adopted.rows_affected() == 1, Precondition::Company)?;
     append_msp_audit(connection, msp, audit).await
 }
 

@@ -95,7 +95,7 @@ const GRANTS: &[&str] = &[
 ];
 
 /// What a database holds under our schema's name.
-enum Found {
+enum SchemaState {
     /// No such schema.
     Nothing,
     /// A schema of that name without our migrations table.
@@ -106,7 +106,7 @@ enum Found {
     Version(i64),
 }
 
-async fn found(connection: &mut PgConnection) -> Result<Found> {
+async fn found(connection: &mut PgConnection) -> Result<SchemaState> {
     // From the catalogs, which every role may read.
     let row = sqlx::query(
         "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'regentra_sync') AS any, \
@@ -121,20 +121,20 @@ async fn found(connection: &mut PgConnection) -> Result<Found> {
     .map_err(failed)?;
     let is = |column| row.try_get::<bool, _>(column).map_err(failed);
     if !is("any")? {
-        return Ok(Found::Nothing);
+        return Ok(SchemaState::Nothing);
     }
     if !is("ours")? {
-        return Ok(Found::Foreign);
+        return Ok(SchemaState::Foreign);
     }
     if !is("open")? {
-        return Ok(Found::Closed);
+        return Ok(SchemaState::Closed);
     }
     let version =
         sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM regentra_sync.migrations")
             .fetch_one(connection)
             .await
             .map_err(failed)?;
-    Ok(Found::Version(version))
+    Ok(SchemaState::Version(version))
 }
 
 fn foreign() -> regentra_sync::store::StoreError {
@@ -178,17 +178,17 @@ async fn in_one_transaction(connection: &mut PgConnection, role: &str) -> Result
     refuse_old_server(&mut transaction).await?;
     refuse_unfit_grantee(&mut transaction, role).await?;
     let version = match found(&mut transaction).await? {
-        Found::Version(version) if version > i64::from(SCHEMA_VERSION) => {
+        SchemaState::Version(version) if version > i64::from(SCHEMA_VERSION) => {
             return Err(newer(version));
         }
-        Found::Version(version) => version,
-        Found::Foreign => return Err(foreign()),
-        Found::Closed => {
+        SchemaState::Version(version) => version,
+        SchemaState::Foreign => return Err(foreign()),
+        SchemaState::Closed => {
             return Err(misconfigured(
                 "the schema regentra_sync is owned by another role; migrate as that one",
             ));
         }
-        Found::Nothing => {
+        SchemaState::Nothing => {
             sqlx::raw_sql(
                 "CREATE SCHEMA regentra_sync; CREATE TABLE regentra_sync.migrations \
                  (version bigint PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())",
@@ -261,22 +261,22 @@ pub(crate) async fn check(connection: &mut PgConnection) -> Result<()> {
     refuse_old_server(connection).await?;
     refuse_unbound_role(connection).await?;
     match found(connection).await? {
-        Found::Version(version) if version == i64::from(SCHEMA_VERSION) => {}
-        Found::Version(version) if version > i64::from(SCHEMA_VERSION) => {
+        SchemaState::Version(version) if version == i64::from(SCHEMA_VERSION) => {}
+        SchemaState::Version(version) if version > i64::from(SCHEMA_VERSION) => {
             return Err(newer(version));
         }
-        Found::Version(version) => {
+        SchemaState::Version(version) => {
             return Err(misconfigured(format!(
                 "the database has schema version {version}, and this program needs {SCHEMA_VERSION}; migrate it first, as its owner"
             )));
         }
-        Found::Nothing => {
+        SchemaState::Nothing => {
             return Err(misconfigured(
                 "the database has no schema regentra_sync; migrate it first, as its owner",
             ));
         }
-        Found::Foreign => return Err(foreign()),
-        Found::Closed => {
+        SchemaState::Foreign => return Err(foreign()),
+        SchemaState::Closed => {
             return Err(misconfigured(
                 "the role may not use the schema regentra_sync; migrate it for this role, as its owner",
             ));

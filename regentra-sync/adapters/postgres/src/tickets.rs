@@ -10,8 +10,8 @@ use regentra_sync::{
     },
     regentra_evidence::SignalKind,
     store::{
-        CommitOutcome, DeliveryCommit, Guard, Result, TicketCounts, TicketFilter, TicketPage,
-        Tickets,
+        CommitOutcome, DeliveryCommit, Precondition, Result, TicketCounts, TicketFilter,
+        TicketPage, Tickets,
     },
 };
 use sqlx::{
@@ -275,7 +275,7 @@ pub(crate) async fn append_outbox(
     let is_kept = |row: &OutboxRow| {
         !matches!(row.action, OutboxAction::Digest { .. }) || written.contains(&row.id)
     };
-    holds(rows.iter().all(is_kept), Guard::TicketTick)
+    holds(rows.iter().all(is_kept), Precondition::TicketTick)
 }
 
 pub(crate) fn outbox_row(row: &PgRow) -> Result<OutboxRow> {

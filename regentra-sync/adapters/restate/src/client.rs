@@ -12,7 +12,7 @@ use url::Url;
 use crate::{
     error::{Error, ErrorKind, Result},
     objects::{HANDLE, KEYS, Work},
-    status::{self, Status},
+    status::{self, EngineStatus},
 };
 
 /// The oldest server whose behaviour was tested.
@@ -140,7 +140,7 @@ impl Server {
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`]; [`ErrorKind::NotRegistered`] if no worker was ever registered; [`ErrorKind::Failed`].
-    pub async fn status(&self) -> Result<Status> {
+    pub async fn status(&self) -> Result<EngineStatus> {
         self.check().await?;
         status::status(self).await
     }

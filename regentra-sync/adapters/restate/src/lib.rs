@@ -9,6 +9,6 @@ mod worker;
 pub use self::{
     client::Server,
     error::{Error, ErrorKind, Result},
-    status::{FailedInvocation, Status},
+    status::{EngineStatus, FailedInvocation},
     worker::{Builder, Restate},
 };

@@ -13,7 +13,7 @@ use crate::{
 /// What the engine holds. Events that are done are not counted; the store has their results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Status {
+pub struct EngineStatus {
     /// Events that wait for another event of their key.
     pub queued: u64,
     /// Events that wait for their time: for their start, for a slot, for another attempt, or for the request budget.
@@ -50,7 +50,7 @@ struct Row {
     completion_failure: Option<String>,
 }
 
-pub(crate) async fn status(server: &Server) -> Result<Status> {
+pub(crate) async fn status(server: &Server) -> Result<EngineStatus> {
     let known = format!("SELECT name FROM sys_service WHERE name = '{KEYS}'");
     if server.query(&known).await?.is_empty() {
         return Err(Error::new(
@@ -63,14 +63,14 @@ pub(crate) async fn status(server: &Server) -> Result<Status> {
          completion_failure FROM sys_invocation WHERE target_service_name IN ('{KEYS}', '{TICKS}') \
          AND (status <> 'completed' OR completion_failure IS NOT NULL) ORDER BY modified_at DESC"
     );
-    let mut status = Status::default();
+    let mut status = EngineStatus::default();
     for row in server.query(&sql).await? {
         count(&mut status, row)?;
     }
     Ok(status)
 }
 
-fn count(status: &mut Status, row: Value) -> Result<()> {
+fn count(status: &mut EngineStatus, row: Value) -> Result<()> {
     let row: Row = serde_json::from_value(row).map_err(|_| {
         Error::new(
             ErrorKind::Failed,

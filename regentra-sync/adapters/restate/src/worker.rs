@@ -25,7 +25,7 @@ use crate::{
     client::Server,
     error::{Error, Result},
     objects::{Events, ROOM, Shared, TICK, TICKS, Tick, Ticks},
-    status::Status,
+    status::EngineStatus,
 };
 
 const KINDS: [PlanKind; 2] = [PlanKind::AssetSync, PlanKind::EvidenceSweep];
@@ -331,7 +331,7 @@ impl Restate {
     ///
     /// # Errors
     /// As [`Server::status`].
-    pub async fn status(&self) -> Result<Status> {
+    pub async fn status(&self) -> Result<EngineStatus> {
         self.server.status().await
     }
 }

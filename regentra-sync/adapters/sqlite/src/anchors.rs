@@ -7,7 +7,9 @@ use regentra_sync::{
         MspOrgId,
     },
     regentra_evidence::Hash256,
-    store::{Anchors, CommitOutcome, Guard, Result, RootCommit, Stamped as _, check_not_ahead},
+    store::{
+        Anchors, CommitOutcome, Precondition, Result, RootCommit, Stamped as _, check_not_ahead,
+    },
 };
 use serde::Serialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
@@ -196,14 +198,14 @@ async fn write_root(connection: &mut SqliteConnection, msp: MspOrgId, commit: &R
         .await?;
     let last = last.as_ref().map(evidence_root).transpose()?;
     let next = last.map_or(1, |last| last.number.saturating_add(1));
-    holds(root.number == next, Guard::Root)?;
+    holds(root.number == next, Precondition::Root)?;
     let put_under = sqlx::query(PUT_UNDER_ROOT)
         .bind(msp.as_uuid())
         .bind(micros(root.tick))
         .bind(to_bigint(root.number)?)
         .execute(&mut *connection)
         .await?;
-    holds(put_under.rows_affected() == root.heads, Guard::Root)?;
+    holds(put_under.rows_affected() == root.heads, Precondition::Root)?;
     sqlx::query(
         "INSERT INTO evidence_roots (msp_org_id, number, tick, heads, root, made_at, handed_out_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

@@ -10,8 +10,8 @@ use regentra_sync::{
         Sensitive, Source, Version,
     },
     store::{
-        AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Guard, Result,
-        StoreError, StoreErrorKind,
+        AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Precondition,
+        Result, StoreError, StoreErrorKind,
     },
 };
 use serde::Serialize;
@@ -95,9 +95,12 @@ impl Assets for SqliteStore {
             AssetFilter::Devices {
                 credential,
                 devices,
-            } => all(OF_DEVICES)
-                .bind(credential.as_uuid())
-                .bind(to_json(&devices)?),
+            } => {
+                let devices: Vec<_> = devices.iter().map(ToString::to_string).collect();
+                all(OF_DEVICES)
+                    .bind(credential.as_uuid())
+                    .bind(to_json(&devices)?)
+            }
             _ => {
                 let text = "this version of the store does not know the filter";
                 return Err(StoreError::new(StoreErrorKind::Other, text));
@@ -172,7 +175,7 @@ async fn write(
     let stored = versions(connection, msp, writes).await?;
     let as_read =
         |write: &AssetWrite| stored.get(&write.id()).map(|(version, _)| *version) == write.expected;
-    holds(writes.iter().all(as_read), Guard::Asset)?;
+    holds(writes.iter().all(as_read), Precondition::Asset)?;
 
     let (new, rewritten): (Vec<_>, Vec<_>) =
         writes.iter().partition(|write| write.expected.is_none());
@@ -180,7 +183,7 @@ async fn write(
     update(connection, msp, &column(&rewritten, |write| &write.asset)).await?;
     holds(
         superseding_assets_are_active(connection, msp, writes).await?,
-        Guard::Asset,
+        Precondition::Asset,
     )?;
     if !rewritten.is_empty() {
         let now = clock.now();
@@ -334,7 +337,7 @@ pub(crate) fn asset(row: &SqliteRow) -> Result<Asset> {
         _ => return Err(corrupt("status")),
     };
     let sensitive = |column| Ok(row.text_if_any(column)?.map(Sensitive::from));
-    Ok(Asset {
+    let asset = Asset {
         id: row.id("asset_id", AssetId::from_uuid)?,
         company: row.id("company_id", CompanyId::from_uuid)?,
         source: row.named("external_source", Source::from_name)?,
@@ -357,7 +360,11 @@ pub(crate) fn asset(row: &SqliteRow) -> Result<Asset> {
         version: Version::from_u32(row.counter("version")?),
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
-    })
+    };
+    if asset.source == Source::Ninjaone && asset.device().is_none() {
+        return Err(corrupt("external_id"));
+    }
+    Ok(asset)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use regentra_sync::{
         CompanyId, CredentialGuard, EventId, Fence, Generation, Lease, MappingGuard, MspOrgId,
         SettingsGuard, Version, WorkerId,
     },
-    store::{CommitOutcome, Guard, Result, Stamped},
+    store::{CommitOutcome, Precondition, Result, Stamped},
 };
 use sqlx::SqliteConnection;
 use time::OffsetDateTime;
@@ -108,7 +108,7 @@ pub(crate) async fn credential_holds(
                 && Generation::from_u32(row.counter("generation")?) == guard.generation
         }
     };
-    holds(connected, Guard::Credential)
+    holds(connected, Precondition::Credential)
 }
 
 /// The settings of the connection are of that version.
@@ -125,7 +125,10 @@ pub(crate) async fn settings_hold(
     .fetch_optional(connection)
     .await?;
     let version = row.map(|row| row.counter("settings_version").map(Version::from_u32));
-    holds(version.transpose()? == Some(guard.version), Guard::Settings)
+    holds(
+        version.transpose()? == Some(guard.version),
+        Precondition::Settings,
+    )
 }
 
 /// The mapping has that version; the answer is the company it is mapped to.
@@ -145,7 +148,7 @@ pub(crate) async fn mapping_version_holds(
         Some(row) if Version::from_u32(row.counter("version")?) == guard.version => {
             Ok(row.id_if_any("company_id", CompanyId::from_uuid)?)
         }
-        _ => Err(Stop::superseded(Guard::Mapping)),
+        _ => Err(Stop::superseded(Precondition::Mapping)),
     }
 }
 
@@ -156,7 +159,7 @@ pub(crate) async fn mapping_holds(
     guard: MappingGuard,
 ) -> Step<CompanyId> {
     let company = mapping_version_holds(connection, msp, guard).await?;
-    company.ok_or_else(|| Stop::superseded(Guard::Mapping))
+    company.ok_or_else(|| Stop::superseded(Precondition::Mapping))
 }
 
 /// The lease is held by that worker under that fence.
@@ -177,5 +180,5 @@ pub(crate) async fn lease_holds(
                 && Fence::from_u32(row.counter("fence")?) == lease.fence
         }
     };
-    holds(held, Guard::Lease)
+    holds(held, Precondition::Lease)
 }

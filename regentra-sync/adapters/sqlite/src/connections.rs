@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use regentra_sync::{
     model::{
         AuditRow, ComplianceOrgId, Credential, CredentialId, Fingerprint, Generation, Grant,
-        MappingId, MspOrgId, NoteReason, PendingAuthorization, RegionKey, SealedSecrets,
-        StateDigest, StoredSettings, TenantView, Version,
+        MappingId, MspOrgId, NoteReason, RegionKey, SealedSecrets, StateDigest,
+        StoredAuthorization, StoredSettings, TenantView, Version,
     },
     seal::{KeyCheck, Sealed},
     store::{
-        CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
-        SettingsCommit, check_begun, check_not_ahead,
+        CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Precondition, Result,
+        SecretsCommit, SettingsCommit, check_begun, check_not_ahead,
     },
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
@@ -112,7 +112,7 @@ impl Connections for SqliteStore {
     async fn begin_authorization(
         &self,
         msp: MspOrgId,
-        pending: PendingAuthorization,
+        pending: StoredAuthorization,
         now: OffsetDateTime,
     ) -> Result<()> {
         let mut transaction = self.write().await?;
@@ -142,7 +142,7 @@ impl Connections for SqliteStore {
         msp: MspOrgId,
         state: &StateDigest,
         now: OffsetDateTime,
-    ) -> Result<Option<PendingAuthorization>> {
+    ) -> Result<Option<StoredAuthorization>> {
         let mut transaction = self.write().await?;
         let store_time = self.clock.now();
         check_not_ahead(now, store_time)?;
@@ -160,7 +160,7 @@ impl Connections for SqliteStore {
         .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
-        Ok(Some(PendingAuthorization {
+        Ok(Some(StoredAuthorization {
             state: state.clone(),
             region: RegionKey::from_stored(row.text("region")?),
             sealed: Sealed::from_stored(row.text("sealed")?),
@@ -233,7 +233,7 @@ async fn connect(connection: &mut SqliteConnection, msp: MspOrgId, commit: &Conn
     let stored = stored
         .map(|row| row.counter("generation").map(Generation::from_u32))
         .transpose()?;
-    holds(stored == *expected, Guard::Credential)?;
+    holds(stored == *expected, Precondition::Credential)?;
 
     let taken: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM credentials WHERE is_active = 1 AND fingerprint = ?1 \
@@ -244,7 +244,7 @@ async fn connect(connection: &mut SqliteConnection, msp: MspOrgId, commit: &Conn
     .bind(credential.id.as_uuid())
     .fetch_one(&mut *connection)
     .await?;
-    holds(*allow_duplicate || !taken, Guard::Fingerprint)?;
+    holds(*allow_duplicate || !taken, Precondition::Fingerprint)?;
 
     write_credential(connection, msp, credential, stored.is_some()).await?;
     append_msp_audit(connection, msp, audit).await
@@ -316,7 +316,7 @@ async fn rewrite_secrets(
     .bind(i64::from(expected.next().as_u32()))
     .execute(&mut *connection)
     .await?;
-    holds(rewritten.rows_affected() > 0, Guard::Credential)?;
+    holds(rewritten.rows_affected() > 0, Precondition::Credential)?;
     append_msp_audit(connection, msp, audit).await
 }
 

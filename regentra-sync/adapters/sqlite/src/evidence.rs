@@ -12,7 +12,8 @@ use regentra_sync::{
     },
     regentra_evidence::{ChainHead, ChainLink, Hash256, HeadSignature, SignalKind},
     store::{
-        CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, TicketWrite,
+        CommitOutcome, Evidence, Precondition, Result, StoredSignal, SweepCommit, SweepState,
+        TicketWrite,
     },
 };
 use serde::Serialize;
@@ -257,7 +258,7 @@ async fn sweep(
     .bind(customer.as_uuid())
     .fetch_optional(&mut *connection)
     .await?;
-    holds(is_customer == Some(true), Guard::Mapping)?;
+    holds(is_customer == Some(true), Precondition::Mapping)?;
     lease_holds(connection, msp, lease).await?;
     chains_continue(connection, customer, evidence).await?;
     tickets_hold(connection, msp, tickets).await?;
@@ -355,7 +356,7 @@ async fn chains_continue(
         let start = || chain_start(customer, row.mapping, row.signal);
         head.unwrap_or_else(start) == row.link.continues()
     };
-    holds(evidence.iter().all(continues), Guard::EvidenceChain)
+    holds(evidence.iter().all(continues), Precondition::EvidenceChain)
 }
 
 async fn tickets_hold(
@@ -395,7 +396,7 @@ async fn tickets_hold(
         stored.get(&ticket.id).copied() == *expected
             && !(ticket.state == TicketState::Open && open.iter().any(is_another))
     };
-    holds(writes.iter().all(hold), Guard::Ticket)
+    holds(writes.iter().all(hold), Precondition::Ticket)
 }
 
 /// Writes the tick with its version plus one, if the stored version is the given one.
@@ -414,7 +415,7 @@ async fn write_tick(connection: &mut SqliteConnection, msp: MspOrgId, tick: &Tic
     .bind(i64::from(tick.digests))
     .execute(connection)
     .await?;
-    holds(written.rows_affected() > 0, Guard::TicketTick)
+    holds(written.rows_affected() > 0, Precondition::TicketTick)
 }
 
 /// Ticks to come have opened nothing: a clock that ran ahead did.

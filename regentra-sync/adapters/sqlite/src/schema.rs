@@ -67,7 +67,7 @@ pub const SCHEMA_VERSION: u32 = 10;
 
 /// What a database file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+enum SchemaState {
     /// Nothing at all.
     Empty,
     /// Tables, none of them ours.
@@ -76,7 +76,7 @@ enum Found {
     Version(i64),
 }
 
-async fn found(connection: &mut SqliteConnection) -> sqlx::Result<Found> {
+async fn found(connection: &mut SqliteConnection) -> sqlx::Result<SchemaState> {
     let row = sqlx::query(
         "SELECT count(*) AS tables, coalesce(sum(name = 'regentra_migration'), 0) AS ours FROM sqlite_schema \
          WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
@@ -86,15 +86,15 @@ async fn found(connection: &mut SqliteConnection) -> sqlx::Result<Found> {
     if row.try_get::<i64, _>("ours")? == 0 {
         let is_empty = row.try_get::<i64, _>("tables")? == 0;
         return Ok(if is_empty {
-            Found::Empty
+            SchemaState::Empty
         } else {
-            Found::Foreign
+            SchemaState::Foreign
         });
     }
     let version = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM regentra_migration")
         .fetch_one(connection)
         .await?;
-    Ok(Found::Version(version))
+    Ok(SchemaState::Version(version))
 }
 
 fn foreign(path: &Path) -> StoreError {
@@ -144,11 +144,11 @@ pub(crate) async fn refuse_foreign(path: &Path) -> Result<()> {
         Ok(found)
     };
     match looked.await {
-        Ok(Found::Foreign) => Err(foreign(path)),
-        Ok(Found::Version(version)) if version > i64::from(SCHEMA_VERSION) => {
+        Ok(SchemaState::Foreign) => Err(foreign(path)),
+        Ok(SchemaState::Version(version)) if version > i64::from(SCHEMA_VERSION) => {
             Err(newer(path, version))
         }
-        Ok(Found::Empty | Found::Version(_)) => Ok(()),
+        Ok(SchemaState::Empty | SchemaState::Version(_)) => Ok(()),
         Err(error) => Err(explained(error, path)),
     }
 }
@@ -165,12 +165,12 @@ pub(crate) async fn migrate(pool: &SqlitePool, path: &Path) -> Result<()> {
 async fn in_one_transaction(pool: &SqlitePool, path: &Path) -> Step {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     let version = match found(&mut transaction).await? {
-        Found::Version(version) if version > i64::from(SCHEMA_VERSION) => {
+        SchemaState::Version(version) if version > i64::from(SCHEMA_VERSION) => {
             return Err(newer(path, version).into());
         }
-        Found::Version(version) => version,
-        Found::Foreign => return Err(foreign(path).into()),
-        Found::Empty => {
+        SchemaState::Version(version) => version,
+        SchemaState::Foreign => return Err(foreign(path).into()),
+        SchemaState::Empty => {
             sqlx::raw_sql(
                 "CREATE TABLE regentra_migration (version INTEGER PRIMARY KEY, \
                  applied_at INTEGER NOT NULL DEFAULT (unixepoch())) STRICT",
@@ -199,10 +199,12 @@ pub(crate) async fn check(pool: &SqlitePool, path: &Path) -> Result<()> {
         found(&mut connection).await
     };
     match looked.await.map_err(|error| explained(error, path))? {
-        Found::Version(version) if version == i64::from(SCHEMA_VERSION) => Ok(()),
-        Found::Version(version) if version > i64::from(SCHEMA_VERSION) => Err(newer(path, version)),
-        Found::Foreign => Err(foreign(path)),
-        Found::Empty | Found::Version(_) => Err(misconfigured(format!(
+        SchemaState::Version(version) if version == i64::from(SCHEMA_VERSION) => Ok(()),
+        SchemaState::Version(version) if version > i64::from(SCHEMA_VERSION) => {
+            Err(newer(path, version))
+        }
+        SchemaState::Foreign => Err(foreign(path)),
+        SchemaState::Empty | SchemaState::Version(_) => Err(misconfigured(format!(
             "{} has an older schema than version {SCHEMA_VERSION}; migrate it first",
             path.display()
         ))),

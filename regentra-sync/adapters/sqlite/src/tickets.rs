@@ -9,8 +9,8 @@ use regentra_sync::{
         Sensitive, SignalKey, Ticket, TicketId, TicketState, Version,
     },
     store::{
-        CommitOutcome, DeliveryCommit, Guard, Result, TicketCounts, TicketFilter, TicketPage,
-        Tickets,
+        CommitOutcome, DeliveryCommit, Precondition, Result, TicketCounts, TicketFilter,
+        TicketPage, Tickets,
     },
 };
 use serde::Serialize;
@@ -290,7 +290,7 @@ pub(crate) async fn append_outbox(
     let is_kept = |row: &OutboxRow| {
         !matches!(row.action, OutboxAction::Digest { .. }) || written.contains(&row.id)
     };
-    holds(rows.iter().all(is_kept), Guard::TicketTick)
+    holds(rows.iter().all(is_kept), Precondition::TicketTick)
 }
 
 pub(crate) fn outbox_row(row: &SqliteRow) -> Result<OutboxRow> {

@@ -43,7 +43,7 @@ async fn execute(path: &Path, sql: &str) -> Result<(), sqlx::Error> {
     db.close().await
 }
 
-fn said(error: &StoreError) -> String {
+fn cause(error: &StoreError) -> String {
     error.source().unwrap().to_string()
 }
 
@@ -55,8 +55,8 @@ async fn refused(path: &Path) -> StoreError {
     );
     let (opened, migrated) = (opened.unwrap_err(), migrated.unwrap_err());
     assert_eq!(
-        (opened.kind(), said(&opened)),
-        (migrated.kind(), said(&migrated))
+        (opened.kind(), cause(&opened)),
+        (migrated.kind(), cause(&migrated))
     );
     assert_eq!(fs::read(path).ok(), before, "the file stays as it was");
     opened
@@ -69,9 +69,9 @@ async fn a_new_database_is_migrated_and_then_opened() {
     let missing = SqliteStore::open(&path).await.unwrap_err();
     assert_eq!(missing.kind(), StoreErrorKind::Misconfigured);
     assert!(
-        said(&missing).contains("there is no database at"),
+        cause(&missing).contains("there is no database at"),
         "{}",
-        said(&missing)
+        cause(&missing)
     );
     assert!(!path.exists(), "opening creates nothing");
     SqliteStore::migrate(&path).await.unwrap().close().await;
@@ -100,9 +100,9 @@ async fn an_empty_file_is_not_migrated_by_opening_it() {
     fs::write(&path, b"").unwrap();
     let error = SqliteStore::open(&path).await.unwrap_err();
     assert!(
-        said(&error).contains("migrate it first"),
+        cause(&error).contains("migrate it first"),
         "{}",
-        said(&error)
+        cause(&error)
     );
 }
 
@@ -116,9 +116,9 @@ async fn a_foreign_database_is_refused() {
     let error = refused(&path).await;
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
     assert!(
-        said(&error).contains("another program's database"),
+        cause(&error).contains("another program's database"),
         "{}",
-        said(&error)
+        cause(&error)
     );
 }
 
@@ -137,7 +137,7 @@ async fn a_newer_schema_is_refused() {
     let expected = format!(
         "has schema version {newer}, and this program knows up to {SCHEMA_VERSION}; use a newer program"
     );
-    assert!(said(&error).contains(&expected), "{}", said(&error));
+    assert!(cause(&error).contains(&expected), "{}", cause(&error));
 }
 
 #[tokio::test]
@@ -148,9 +148,9 @@ async fn a_file_that_is_no_database_is_refused() {
     let error = refused(&path).await;
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
     assert!(
-        said(&error).contains("is not a SQLite database"),
+        cause(&error).contains("is not a SQLite database"),
         "{}",
-        said(&error)
+        cause(&error)
     );
 }
 
@@ -162,9 +162,9 @@ async fn a_place_that_cannot_be_written_is_refused() {
         .unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::ReadOnly);
     assert!(
-        said(&error).contains("cannot be opened for writing"),
+        cause(&error).contains("cannot be opened for writing"),
         "{}",
-        said(&error)
+        cause(&error)
     );
     assert!(
         SqliteStore::migrate(folder.path()).await.is_err(),
@@ -609,17 +609,23 @@ async fn settings_that_are_no_json_object_are_damage_and_name_their_column() {
 }
 
 #[tokio::test]
-async fn digests_that_are_not_64_hexadecimal_digits_are_damage_and_name_their_column() {
-    use regentra_sync::store::Connections as _;
+async fn ids_and_digests_of_another_form_are_damage_and_name_their_column() {
+    use regentra_sync::{
+        model::Source,
+        store::{AssetFilter, Assets as _, Connections as _},
+    };
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("damaged.db");
     let store = SqliteStore::migrate(&path).await.unwrap();
     let world = World::new(&store, 1).await;
     world.sweep("a", 1).await;
+    let asset = world.asset(Source::Ninjaone, "1");
+    world.write_assets("assets", vec![asset]).await;
     for (table, column) in [
         ("signature_history", "device_digest"),
         ("credentials", "fingerprint"),
+        ("assets", "external_id"),
     ] {
         let damage = format!("UPDATE {table} SET {column} = 'SECRET' || substr({column}, 7)");
         execute(&path, &damage).await.unwrap();
@@ -629,6 +635,7 @@ async fn digests_that_are_not_64_hexadecimal_digits_are_damage_and_name_their_co
         let state = store.sweep_state(world.msp, customer, mapping, event, AHEAD);
         let error = match column {
             "fingerprint" => credentials.unwrap_err(),
+            "external_id" => store.assets(world.msp, AssetFilter::All).await.unwrap_err(),
             _ => state.await.unwrap_err(),
         };
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);
@@ -742,11 +749,11 @@ async fn a_row_that_cannot_be_renamed_stops_the_migration_and_the_file_stays_as_
         with_names_of_before(&path, &row).await;
         let error = SqliteStore::migrate(&path).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Other, "{damaged}");
-        let text = format!("{error} {error:?} {}", said(&error));
+        let text = format!("{error} {error:?} {}", cause(&error));
         assert!(text.contains("breaks a rule of its table"), "{text}");
         assert!(!text.contains("secret"), "{text}");
         let refused = SqliteStore::open(&path).await.unwrap_err();
-        assert!(said(&refused).contains("migrate it first"), "version 9");
+        assert!(cause(&refused).contains("migrate it first"), "version 9");
         let mend = format!(
             "DROP TRIGGER {table}_stays; UPDATE {table} SET entry = '{whole}'; \
              CREATE TRIGGER {table}_stays BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END"

@@ -57,7 +57,7 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 /// A value as the vendor might send it where a word is expected.
-fn said() -> impl Strategy<Value = Value> {
+fn word_or_null() -> impl Strategy<Value = Value> {
     prop_oneof![
         6 => word().prop_map(Value::from),
         1 => Just(Value::Null),
@@ -74,10 +74,10 @@ fn says(value: &Value, expected: &str) -> bool {
 proptest! {
     #[test]
     fn a_volume_is_encrypted_only_where_both_words_say_so(
-        conversion in said(),
-        protection in said(),
-        kind in said(),
-        label in said(),
+        conversion in word_or_null(),
+        protection in word_or_null(),
+        kind in word_or_null(),
+        label in word_or_null(),
         capacity in any::<Option<i64>>(),
     ) {
         let row = json!({"deviceId": 1, "name": "C:", "deviceType": kind, "label": label, "capacity": capacity,
@@ -95,9 +95,9 @@ proptest! {
 
     #[test]
     fn a_product_is_on_and_up_to_date_only_where_the_words_say_so(
-        name in said(),
-        state in said(),
-        definitions in said(),
+        name in word_or_null(),
+        state in word_or_null(),
+        definitions in word_or_null(),
     ) {
         let row = json!({"deviceId": 1, "productName": name, "productState": state, "definitionStatus": definitions});
         let fact = antivirus_posture::product(&serde_json::from_value::<AntivirusStatus>(row).unwrap()).unwrap();
@@ -108,9 +108,9 @@ proptest! {
 
     #[test]
     fn a_patch_counts_for_nothing_only_where_a_word_says_so(
-        severity in said(),
-        status in said(),
-        kind in said(),
+        severity in word_or_null(),
+        status in word_or_null(),
+        kind in word_or_null(),
     ) {
         let row = json!({"deviceId": 1, "id": "a", "severity": severity, "status": status, "type": kind});
         let row: OsPatch = serde_json::from_value(row).unwrap();
@@ -128,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn an_activity_is_a_success_only_by_its_code(code in said(), result in said()) {
+    fn an_activity_is_a_success_only_by_its_code(code in word_or_null(), result in word_or_null()) {
         let row = json!({"id": 1, "deviceId": 1, "statusCode": code, "activityResult": result});
         let fact = backup_activity::backup(&serde_json::from_value::<Activity>(row).unwrap());
         let is_blank = code.as_str().is_none_or(|word| word.trim().is_empty());
@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn a_device_is_approved_and_out_of_scope_only_by_a_known_word(approval in said(), class in said()) {
+    fn a_device_is_approved_and_out_of_scope_only_by_a_known_word(approval in word_or_null(), class in word_or_null()) {
         let row = json!({"id": 1, "approvalStatus": approval, "nodeClass": class});
         let fact = device_inventory::device(&serde_json::from_value::<Device>(row).unwrap()).unwrap();
         prop_assert_eq!(fact.approved, says(&approval, "APPROVED"));

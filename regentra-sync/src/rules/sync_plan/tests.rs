@@ -297,7 +297,7 @@ fn a_machine_that_was_set_up_anew_is_shown_as_a_possible_duplicate_and_not_merge
             "{name}"
         );
         let [old, new] =
-            [1, 2].map(|id: i64| AssetId::of_device(target().credential, &id.to_string()));
+            [1, 2].map(|id| AssetId::of_device(target().credential, DeviceId::new(id)));
         assert_eq!(
             stored[&old].possible_duplicate_of,
             is_duplicate.then_some(new),
@@ -346,7 +346,7 @@ proptest! {
             let before = stored.clone();
             let plan = sync(&mut stored, target, &list);
             for id in &ids {
-                let id = AssetId::of_device(target.credential, &id.to_string());
+                let id = AssetId::of_device(target.credential, DeviceId::new(*id));
                 prop_assert_eq!(stored[&id].status, AssetStatus::Active);
                 prop_assert_eq!(stored[&id].missing_since, None);
             }

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::world::{World, at, committed};
 use crate::{
     model::{AnchoringFailure, EventId, EvidenceHead, EvidenceRoot},
-    store::{CommitOutcome, Guard, RootCommit, Store},
+    store::{CommitOutcome, Precondition, RootCommit, Store},
 };
 
 /// A sweep of the world's mapping in a tick.
@@ -99,7 +99,7 @@ pub async fn a_root_that_another_process_made_or_whose_heads_changed_is_not_writ
     let world = World::new(store, 1).await;
     sweep_in(&world, "first", at(0)).await;
     let stale = root(&world, 1, at(0)).await;
-    let refused = CommitOutcome::Superseded(Guard::Root);
+    let refused = CommitOutcome::Superseded(Precondition::Root);
     for number in [0, 2] {
         let commit = root(&world, number, at(0)).await;
         assert_eq!(store.commit_root(world.msp, commit).await.unwrap(), refused);

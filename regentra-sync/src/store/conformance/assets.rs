@@ -6,11 +6,12 @@ use super::world::{World, at, committed};
 use crate::{
     host::ManualClock,
     model::{
-        Asset, AssetContent, AssetStatus, CompanyId, MappingId, MappingState, OrganizationId,
-        Source, Version, WorkerId,
+        Asset, AssetContent, AssetStatus, CompanyId, DeviceId, MappingId, MappingState,
+        OrganizationId, Source, Version, WorkerId,
     },
     store::{
-        AssetCommit, AssetFilter, AssetPage, AssetWrite, AuditPage, CommitOutcome, Guard, Store,
+        AssetCommit, AssetFilter, AssetPage, AssetWrite, AuditPage, CommitOutcome, Precondition,
+        Store,
     },
 };
 
@@ -70,18 +71,14 @@ pub async fn assets_are_found_by_company_mapping_and_device(store: &dyn Store) {
         found(AssetFilter::Mapping(world.mapping.id)).await,
         vec![one.clone()]
     );
-    let devices = |devices: &[&str]| AssetFilter::Devices {
+    let devices = |devices: &[i64]| AssetFilter::Devices {
         credential: world.credential.id,
-        devices: devices.iter().map(|&device| device.to_owned()).collect(),
+        devices: devices.iter().copied().map(DeviceId::new).collect(),
     };
-    assert_eq!(
-        found(devices(&["1", "2", "3"])).await,
-        vec![one, two.clone()]
-    );
-    assert_eq!(found(devices(&["2"])).await, vec![two]);
+    assert_eq!(found(devices(&[1, 2, 3])).await, vec![one, two.clone()]);
+    assert_eq!(found(devices(&[2])).await, vec![two]);
     assert_eq!(found(devices(&[])).await, Vec::new());
-    let many: Vec<_> = (1_000..12_000).map(|device| device.to_string()).collect();
-    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    let many: Vec<_> = (1_000..12_000).collect();
     assert_eq!(
         found(devices(&many)).await,
         Vec::new(),
@@ -180,7 +177,7 @@ pub async fn asset_commits_are_all_or_nothing(store: &dyn Store) {
             ..world.writing("late", Vec::new())
         };
         let outcome = store.commit_assets(world.msp, commit).await.unwrap();
-        assert_eq!(outcome, CommitOutcome::Superseded(Guard::Asset));
+        assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Asset));
     }
     let unknown = AssetWrite {
         expected: Some(Version::FIRST),
@@ -191,7 +188,7 @@ pub async fn asset_commits_are_all_or_nothing(store: &dyn Store) {
         ..world.writing("unknown", Vec::new())
     };
     let outcome = store.commit_assets(world.msp, commit).await.unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Asset));
+    assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Asset));
     assert_eq!(world.snapshot().await, before);
 
     let fresh = AssetWrite {
@@ -214,19 +211,19 @@ pub async fn asset_commits_hold_their_guards(store: &dyn Store) {
     let mut cases = Vec::new();
     let mut stale = commit();
     stale.credential.as_mut().unwrap().generation = world.credential.generation.next();
-    cases.push((stale, Guard::Credential));
+    cases.push((stale, Precondition::Credential));
     let mut stale = commit();
     stale.settings.as_mut().unwrap().version = Version::FIRST.next();
-    cases.push((stale, Guard::Settings));
+    cases.push((stale, Precondition::Settings));
     let mut stale = commit();
     stale.mapping.as_mut().unwrap().version = world.mapping.version.next();
-    cases.push((stale, Guard::Mapping));
+    cases.push((stale, Precondition::Mapping));
     let mut stale = commit();
     stale.lease.as_mut().unwrap().fence = world.lease.fence.next();
-    cases.push((stale, Guard::Lease));
+    cases.push((stale, Precondition::Lease));
     let mut stale = commit();
     stale.lease.as_mut().unwrap().worker = WorkerId::from_uuid(uuid::Uuid::from_u128(9));
-    cases.push((stale, Guard::Lease));
+    cases.push((stale, Precondition::Lease));
     let before = world.snapshot().await;
     for (commit, guard) in cases {
         let outcome = store.commit_assets(world.msp, commit).await.unwrap();
@@ -250,7 +247,7 @@ pub async fn asset_commits_hold_their_guards(store: &dyn Store) {
     );
     let late = world.writing("late", vec![world.asset(Source::Ninjaone, "2")]);
     let outcome = store.commit_assets(world.msp, late).await.unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Mapping));
+    assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Mapping));
 }
 
 pub async fn an_asset_is_superseded_by_none_that_does_not_count(store: &dyn Store) {
@@ -272,7 +269,7 @@ pub async fn an_asset_is_superseded_by_none_that_does_not_count(store: &dyn Stor
         };
         store.commit_assets(world.msp, commit)
     };
-    let refused = CommitOutcome::Superseded(Guard::Asset);
+    let refused = CommitOutcome::Superseded(Precondition::Asset);
     let (winner, loser) = (
         world.asset(Source::Ninjaone, "1"),
         world.asset(Source::Entra, "e"),
@@ -327,7 +324,7 @@ pub async fn an_msp_neither_reads_nor_writes_assets_of_another(store: &dyn Store
         AssetFilter::Mapping(one.mapping.id),
         AssetFilter::Devices {
             credential: one.credential.id,
-            devices: vec!["1".to_owned()],
+            devices: vec![DeviceId::new(1)],
         },
     ] {
         assert_eq!(store.assets(two.msp, filter).await.unwrap(), Vec::new());
@@ -343,7 +340,7 @@ pub async fn an_msp_neither_reads_nor_writes_assets_of_another(store: &dyn Store
     let outcome = store.commit_assets(two.msp, commit).await.unwrap();
     assert_eq!(
         outcome,
-        CommitOutcome::Superseded(Guard::Asset),
+        CommitOutcome::Superseded(Precondition::Asset),
         "there is no such row of theirs"
     );
     assert_eq!(

@@ -20,7 +20,7 @@ use crate::{
         Version, WorkerId, verify_times,
     },
     store::{
-        CommitOutcome, DeliveryCommit, DiscoveryCommit, Guard, PromotionCommit, RowsAhead,
+        CommitOutcome, DeliveryCommit, DiscoveryCommit, Precondition, PromotionCommit, RowsAhead,
         SeenOrganization, Store, StoreError, StoreErrorKind, StoredSignal, TicketWrite,
     },
 };
@@ -295,6 +295,7 @@ async fn write(
         }
         "assets" => {
             let mut asset = world.asset(Source::Ninjaone, label);
+            asset.external_id = "1".to_owned();
             (asset.created_at, asset.updated_at) = (at(0), at(0));
             let mut audited = Vec::new();
             match what {
@@ -508,7 +509,7 @@ pub async fn of_two_decisions_the_version_says_which_is_later_and_no_clock_does(
         let mut commit = world.deciding(label, again);
         (commit.guard, commit.at) = (stale, at(minutes));
         let outcome = store.commit_mapping(world.msp, commit).await.unwrap();
-        assert_eq!(outcome, CommitOutcome::Superseded(Guard::Mapping));
+        assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Mapping));
         world.reload_mapping().await;
         assert_eq!(world.mapping, decided);
     }

@@ -9,11 +9,11 @@ use crate::{
     host::ManualClock,
     model::{
         AssetStatus, AuditDetails, ComplianceOrgId, ConnectionSettings, NoteReason, OutboxAction,
-        PendingAuthorization, RegionKey, Source, StateDigest, StoredSettings, TicketState, Version,
+        RegionKey, Source, StateDigest, StoredAuthorization, StoredSettings, TicketState, Version,
     },
     seal::{KeyCheck, Sealed},
     store::{
-        AssetFilter, AuditPage, CommitOutcome, Guard, SecretsCommit, SettingsCommit, Store,
+        AssetFilter, AuditPage, CommitOutcome, Precondition, SecretsCommit, SettingsCommit, Store,
         TicketWrite,
     },
 };
@@ -109,7 +109,7 @@ pub async fn connecting_from_a_stale_generation_writes_nothing(store: &dyn Store
             ..world.connecting()
         };
         let outcome = store.commit_connect(world.msp, commit).await.unwrap();
-        assert_eq!(outcome, CommitOutcome::Superseded(Guard::Credential));
+        assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Credential));
     }
     assert_eq!(world.snapshot().await, before);
 }
@@ -120,7 +120,10 @@ pub async fn a_client_id_connected_elsewhere_is_refused_unless_allowed(store: &d
     commit.credential.fingerprint = one.credential.fingerprint.clone();
     let before = two.snapshot().await;
     let outcome = store.commit_connect(two.msp, commit.clone()).await.unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Fingerprint));
+    assert_eq!(
+        outcome,
+        CommitOutcome::Superseded(Precondition::Fingerprint)
+    );
     assert_eq!(two.snapshot().await, before);
 
     commit.allow_duplicate = true;
@@ -131,7 +134,10 @@ pub async fn a_client_id_connected_elsewhere_is_refused_unless_allowed(store: &d
     commit.credential.generation = commit.credential.generation.next();
     commit.allow_duplicate = false;
     let outcome = store.commit_connect(two.msp, commit).await.unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Fingerprint));
+    assert_eq!(
+        outcome,
+        CommitOutcome::Superseded(Precondition::Fingerprint)
+    );
     let mut commit = one.connecting();
     commit.event = one.event("another region");
     commit.credential = credential(one.msp, RegionKey::from_stored("eu"), 1);
@@ -139,7 +145,7 @@ pub async fn a_client_id_connected_elsewhere_is_refused_unless_allowed(store: &d
     let outcome = store.commit_connect(one.msp, commit).await.unwrap();
     assert_eq!(
         outcome,
-        CommitOutcome::Superseded(Guard::Fingerprint),
+        CommitOutcome::Superseded(Precondition::Fingerprint),
         "the same MSP's other region counts too"
     );
 }
@@ -174,7 +180,7 @@ pub async fn secrets_are_rewritten_once_per_version(store: &dyn Store) {
         .commit_secrets(world.msp, rewriting(&world, "late", Version::FIRST))
         .await
         .unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Credential));
+    assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Credential));
     let stored = store
         .credential(world.msp, world.credential.id)
         .await
@@ -200,7 +206,7 @@ pub async fn secrets_of_a_disconnected_credential_are_not_rewritten(store: &dyn 
         .commit_secrets(world.msp, rewriting(&world, "new", Version::FIRST))
         .await
         .unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Credential));
+    assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Credential));
     assert_eq!(
         store
             .credential(world.msp, world.credential.id)
@@ -426,7 +432,7 @@ pub async fn nothing_is_committed_after_a_disconnect(store: &dyn Store) {
             );
         }
         let before = world.snapshot().await;
-        let superseded = CommitOutcome::Superseded(Guard::Credential);
+        let superseded = CommitOutcome::Superseded(Precondition::Credential);
         let outcome = store
             .commit_sweep(world.msp, world.customer, sweep.clone())
             .await
@@ -534,7 +540,7 @@ pub async fn of_two_changes_of_settings_at_once_one_is_written(store: &dyn Store
         .filter(|(_, outcome)| *outcome == CommitOutcome::Committed)
         .collect();
     assert_eq!(written.len(), 1, "{outcomes:?}");
-    let superseded = CommitOutcome::Superseded(Guard::Settings);
+    let superseded = CommitOutcome::Superseded(Precondition::Settings);
     let lost = outcomes
         .iter()
         .filter(|(_, outcome)| *outcome == superseded);
@@ -566,11 +572,11 @@ pub async fn settings_of_another_msp_or_connection_are_neither_read_nor_written(
         ..two.configuring("foreign", settings("mine"))
     };
     let outcome = store.commit_settings(two.msp, foreign).await.unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Settings));
+    assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Settings));
     let nowhere = World::empty(store, 4);
     let commit = nowhere.configuring("nowhere", settings("mine"));
     let outcome = store.commit_settings(nowhere.msp, commit).await.unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Settings));
+    assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Settings));
     assert_eq!((one.snapshot().await, two.snapshot().await), before);
 }
 
@@ -609,7 +615,7 @@ pub async fn nothing_that_was_read_by_changed_settings_is_written(store: &dyn St
     let commit = world.configuring("settings", settings("filevault"));
     committed(store.commit_settings(world.msp, commit).await.unwrap());
     let before = world.snapshot().await;
-    let superseded = CommitOutcome::Superseded(Guard::Settings);
+    let superseded = CommitOutcome::Superseded(Precondition::Settings);
     let (msp, customer) = (world.msp, world.customer);
     let outcome = store.commit_sweep(msp, customer, sweep.clone()).await;
     assert_eq!(outcome.unwrap(), superseded);
@@ -677,7 +683,7 @@ pub async fn expired_authorizations_are_forgotten_when_the_next_is_begun_or_take
     clock.set(at(0));
     let (one, two) = (World::empty(store, 1), World::empty(store, 2));
     // Asked for at a time at which it was not expired: `None` only if it is gone.
-    let taken = async |msp, begun: &PendingAuthorization| {
+    let taken = async |msp, begun: &StoredAuthorization| {
         store
             .take_authorization(msp, &begun.state, at(1))
             .await
@@ -738,7 +744,7 @@ pub async fn a_disconnect_forgets_the_authorizations_under_way_for_its_region(
             .unwrap();
     }
     one.disconnect(5).await;
-    let taken = async |msp, begun: &PendingAuthorization| {
+    let taken = async |msp, begun: &StoredAuthorization| {
         store
             .take_authorization(msp, &begun.state, at(6))
             .await
@@ -749,8 +755,8 @@ pub async fn a_disconnect_forgets_the_authorizations_under_way_for_its_region(
     assert_eq!(taken(two.msp, &ours).await, Some(ours));
 }
 
-pub(super) fn pending(state: &str, region: &str, expires_at: i64) -> PendingAuthorization {
-    PendingAuthorization {
+pub(super) fn pending(state: &str, region: &str, expires_at: i64) -> StoredAuthorization {
+    StoredAuthorization {
         state: StateDigest::from_bytes(digest_of(state)),
         region: RegionKey::from_stored(region),
         sealed: Sealed::from_stored(format!("1.k.{state}")),

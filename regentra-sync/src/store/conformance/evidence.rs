@@ -13,7 +13,7 @@ use crate::{
         Version, WorkerId, chain_start,
     },
     store::{
-        AuditPage, CommitOutcome, Guard, Store, StoreErrorKind, StoredSignal, SweepCommit,
+        AuditPage, CommitOutcome, Precondition, Store, StoreErrorKind, StoredSignal, SweepCommit,
         TicketWrite,
     },
 };
@@ -153,19 +153,19 @@ pub async fn a_sweep_whose_guard_fails_writes_nothing(store: &dyn Store) {
     let mut cases = Vec::new();
     let mut stale = fresh.clone();
     stale.credential.generation = world.credential.generation.next();
-    cases.push((stale, Guard::Credential));
+    cases.push((stale, Precondition::Credential));
     let mut stale = fresh.clone();
     stale.settings.version = Version::FIRST.next();
-    cases.push((stale, Guard::Settings));
+    cases.push((stale, Precondition::Settings));
     let mut stale = fresh.clone();
     stale.mapping.version = world.mapping.version.next();
-    cases.push((stale, Guard::Mapping));
+    cases.push((stale, Precondition::Mapping));
     let mut stale = fresh.clone();
     stale.lease.fence = world.lease.fence.next();
-    cases.push((stale, Guard::Lease));
+    cases.push((stale, Precondition::Lease));
     let mut stale = fresh.clone();
     stale.lease.worker = WorkerId::from_uuid(uuid::Uuid::from_u128(9));
-    cases.push((stale, Guard::Lease));
+    cases.push((stale, Precondition::Lease));
     let mut stale = fresh.clone();
     stale.evidence[4].link.previous = chain_start(
         world.customer,
@@ -173,16 +173,16 @@ pub async fn a_sweep_whose_guard_fails_writes_nothing(store: &dyn Store) {
         SignalKind::DeviceInventory,
     )
     .hash;
-    cases.push((stale, Guard::EvidenceChain));
+    cases.push((stale, Precondition::EvidenceChain));
     let mut stale = fresh.clone();
     stale.evidence[0].link.sequence += 1;
-    cases.push((stale, Guard::EvidenceChain));
+    cases.push((stale, Precondition::EvidenceChain));
     let mut stale = fresh.clone();
     stale.tickets[0].expected = Some(Version::FIRST);
-    cases.push((stale, Guard::Ticket));
+    cases.push((stale, Precondition::Ticket));
     let mut stale = fresh.clone();
     stale.tick.as_mut().unwrap().version = Version::FIRST;
-    cases.push((stale, Guard::TicketTick));
+    cases.push((stale, Precondition::TicketTick));
     let before = world.snapshot().await;
     for (commit, guard) in cases {
         let outcome = store
@@ -203,7 +203,7 @@ pub async fn a_sweep_whose_guard_fails_writes_nothing(store: &dyn Store) {
 pub async fn a_sweep_for_a_customer_the_company_is_not_writes_nothing(store: &dyn Store) {
     let (one, two) = (World::new(store, 1).await, World::new(store, 2).await);
     let before = (one.snapshot().await, two.snapshot().await);
-    let superseded = CommitOutcome::Superseded(Guard::Mapping);
+    let superseded = CommitOutcome::Superseded(Precondition::Mapping);
     let commit = one.sweeping("sweep", 3).await;
     assert_eq!(
         store
@@ -359,7 +359,7 @@ pub async fn of_two_sweeps_from_one_chain_head_one_commits(store: &dyn Store) {
     let outcomes = [a.unwrap(), b.unwrap()];
     assert!(outcomes.contains(&CommitOutcome::Committed), "{outcomes:?}");
     assert!(
-        outcomes.contains(&CommitOutcome::Superseded(Guard::EvidenceChain)),
+        outcomes.contains(&CommitOutcome::Superseded(Precondition::EvidenceChain)),
         "{outcomes:?}"
     );
 }

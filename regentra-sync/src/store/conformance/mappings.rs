@@ -9,8 +9,8 @@ use crate::{
     },
     store::{
         AssetFilter, AuditPage, CommitOutcome, CompanyFilter, CompanyPage, ConnectCommit, Decision,
-        DiscoveryCommit, FrameworksCommit, Guard, MappingCommit, MappingCounts, MappingFilter,
-        MappingPage, PromotionCommit, SeenOrganization, Store, TicketWrite,
+        DiscoveryCommit, FrameworksCommit, MappingCommit, MappingCounts, MappingFilter,
+        MappingPage, Precondition, PromotionCommit, SeenOrganization, Store, TicketWrite,
     },
 };
 
@@ -418,7 +418,7 @@ pub async fn a_decision_compares_the_version(store: &dyn Store) {
     let before = world.snapshot().await;
     assert_eq!(
         store.commit_mapping(world.msp, stale).await.unwrap(),
-        CommitOutcome::Superseded(Guard::Mapping)
+        CommitOutcome::Superseded(Precondition::Mapping)
     );
     let repeated = world.deciding("ignore", MappingState::Ignored);
     assert_eq!(
@@ -439,7 +439,7 @@ pub async fn a_decision_compares_the_version(store: &dyn Store) {
     };
     assert_eq!(
         store.commit_mapping(other.msp, foreign).await.unwrap(),
-        CommitOutcome::Superseded(Guard::Mapping)
+        CommitOutcome::Superseded(Precondition::Mapping)
     );
 }
 
@@ -496,13 +496,13 @@ pub async fn a_decision_creates_its_company_or_needs_one_that_exists(store: &dyn
         .commit_mapping(world.msp, world.deciding("unknown", mapped))
         .await
         .unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Company));
+    assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Company));
     let existing = MappingCommit {
         company: Some(world.company.clone()),
         ..world.deciding("existing", MappingState::Ignored)
     };
     let outcome = store.commit_mapping(world.msp, existing).await.unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Company));
+    assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Company));
     assert_eq!(world.snapshot().await, before);
 
     let commit = MappingCommit {
@@ -605,7 +605,7 @@ pub async fn a_company_is_promoted_once_and_to_an_organization_of_its_own(store:
         .unwrap();
     assert_eq!(
         outcome,
-        CommitOutcome::Superseded(Guard::Company),
+        CommitOutcome::Superseded(Precondition::Company),
         "promoted already"
     );
     let outcome = store
@@ -628,7 +628,7 @@ pub async fn a_company_is_promoted_once_and_to_an_organization_of_its_own(store:
     let outcome = store.commit_promotion(two.msp, taken).await.unwrap();
     assert_eq!(
         outcome,
-        CommitOutcome::Superseded(Guard::Company),
+        CommitOutcome::Superseded(Precondition::Company),
         "another MSP's customer"
     );
     let foreign = PromotionCommit {
@@ -638,7 +638,7 @@ pub async fn a_company_is_promoted_once_and_to_an_organization_of_its_own(store:
     let outcome = store.commit_promotion(one.msp, foreign).await.unwrap();
     assert_eq!(
         outcome,
-        CommitOutcome::Superseded(Guard::Company),
+        CommitOutcome::Superseded(Precondition::Company),
         "another MSP's company"
     );
     let commit = PromotionCommit {
@@ -721,7 +721,7 @@ pub async fn a_decision_about_frameworks_compares_the_version(store: &dyn Store)
     // Twice; from what was read before; of a company that is not there; of another MSP's.
     let outcome = store.commit_frameworks(one.msp, commit.clone()).await;
     assert_eq!(outcome.unwrap(), CommitOutcome::AlreadyCommitted);
-    let superseded = CommitOutcome::Superseded(Guard::Company);
+    let superseded = CommitOutcome::Superseded(Precondition::Company);
     let stale = one.adopting("stale", AdoptedFrameworks::default());
     let outcome = store.commit_frameworks(one.msp, stale).await.unwrap();
     assert_eq!(outcome, superseded);

@@ -14,7 +14,7 @@ use crate::{
         Ticket, TicketState, TicketTick, Version,
     },
     store::{
-        CommitOutcome, DeliveryCommit, Guard, Store, TicketCounts, TicketFilter, TicketPage,
+        CommitOutcome, DeliveryCommit, Precondition, Store, TicketCounts, TicketFilter, TicketPage,
         TicketWrite,
     },
 };
@@ -46,7 +46,7 @@ pub async fn a_signal_has_one_open_ticket(store: &dyn Store) {
         .commit_sweep(world.msp, world.customer, commit.clone())
         .await
         .unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::Ticket));
+    assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Ticket));
     assert_eq!(world.snapshot().await, before);
 
     let mut closed = first.clone();
@@ -106,7 +106,7 @@ pub async fn a_ticket_is_written_from_the_version_that_was_read(store: &dyn Stor
             .commit_sweep(world.msp, world.customer, stale)
             .await
             .unwrap();
-        assert_eq!(outcome, CommitOutcome::Superseded(Guard::Ticket));
+        assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Ticket));
     }
     assert_eq!(world.snapshot().await, before);
     let mut fresh = world.sweeping("two", 9).await;
@@ -155,7 +155,7 @@ pub async fn of_two_sweeps_that_open_tickets_in_one_tick_one_commits(store: &dyn
     let outcomes = [a.unwrap(), b.unwrap()];
     assert!(outcomes.contains(&CommitOutcome::Committed), "{outcomes:?}");
     assert!(
-        outcomes.contains(&CommitOutcome::Superseded(Guard::TicketTick)),
+        outcomes.contains(&CommitOutcome::Superseded(Precondition::TicketTick)),
         "{outcomes:?}"
     );
     let tick = world.sweep_state("state").await.tick.unwrap();
@@ -323,7 +323,7 @@ pub async fn a_digest_that_was_delivered_is_not_replaced(store: &dyn Store) {
         .commit_sweep(world.msp, world.customer, late)
         .await
         .unwrap();
-    assert_eq!(outcome, CommitOutcome::Superseded(Guard::TicketTick));
+    assert_eq!(outcome, CommitOutcome::Superseded(Precondition::TicketTick));
     assert_eq!(
         world.snapshot().await,
         before,

@@ -18,7 +18,7 @@ use crate::{
         PortalCompany, RegionKey, RunRecord, SealedSecrets, SettingsGuard, SignalKey,
         SignatureChanges, SignatureRecord, SignatureRecords, SignatureState, Source,
         StoredFrameworks, StoredSettings, SweepCounts, TenantView, Ticket, TicketState, Version,
-        WorkerId, chain_start,
+        WorkerId, chain_start, derive,
     },
     seal::Sealed,
     store::{
@@ -354,10 +354,14 @@ impl<'a> World<'a> {
     pub fn asset(&self, source: Source, external_id: &str) -> Asset {
         let is_ours = source == Source::Ninjaone;
         Asset {
-            id: AssetId::of_device(
-                self.credential.id,
-                &format!("{}/{external_id}", source.as_str()),
-            ),
+            id: AssetId::from_uuid(derive(
+                "asset of the world",
+                &[
+                    self.credential.id.as_uuid().as_bytes(),
+                    source.as_str().as_bytes(),
+                    external_id.as_bytes(),
+                ],
+            )),
             company: self.company.id,
             source,
             credential: is_ours.then_some(self.credential.id),

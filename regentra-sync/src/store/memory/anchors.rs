@@ -6,7 +6,9 @@ use time::OffsetDateTime;
 use super::{MemoryStore, State, holds, outcome};
 use crate::{
     model::{AnchoringFailure, ComplianceOrgId, EvidenceHead, EvidenceRoot, MspOrgId},
-    store::{Anchors, CommitOutcome, Guard, Result, RootCommit, Stamped as _, check_not_ahead},
+    store::{
+        Anchors, CommitOutcome, Precondition, Result, RootCommit, Stamped as _, check_not_ahead,
+    },
 };
 
 impl State {
@@ -53,7 +55,7 @@ impl Anchors for MemoryStore {
                     .filter(|head| head.root.is_none() && head.tick == root.tick)
                     .collect();
                 let holds_still = root.number == next && root.heads == free.len() as u64;
-                holds(holds_still, Guard::Root)?;
+                holds(holds_still, Precondition::Root)?;
                 for head in free {
                     head.root = Some(root.number);
                 }

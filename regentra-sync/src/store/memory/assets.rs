@@ -6,7 +6,8 @@ use super::{MemoryStore, State, holds, outcome};
 use crate::{
     model::{Asset, AssetStatus, MspOrgId},
     store::{
-        AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Guard, Result,
+        AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Precondition,
+        Result,
     },
 };
 
@@ -21,7 +22,12 @@ impl Assets for MemoryStore {
                 AssetFilter::Devices {
                     credential,
                     devices,
-                } => asset.credential == Some(*credential) && devices.contains(&asset.external_id),
+                } => {
+                    asset.credential == Some(*credential)
+                        && asset
+                            .device()
+                            .is_some_and(|device| devices.contains(&device))
+                }
             };
             let of_msp = state
                 .assets
@@ -70,10 +76,10 @@ impl Assets for MemoryStore {
                         .map(|stored| stored.version)
                         == write.expected
                 });
-                holds(as_read, Guard::Asset)?;
+                holds(as_read, Precondition::Asset)?;
                 holds(
                     state.superseding_assets_are_active(msp, &writes),
-                    Guard::Asset,
+                    Precondition::Asset,
                 )?;
                 for write in &writes {
                     if let Some(stored) = state.assets.get(&(msp, write.id())) {

@@ -4,13 +4,13 @@ use time::OffsetDateTime;
 use super::{MemoryStore, State, holds, of_msp, outcome};
 use crate::{
     model::{
-        Credential, CredentialId, MspOrgId, NoteReason, PendingAuthorization, StateDigest,
+        Credential, CredentialId, MspOrgId, NoteReason, StateDigest, StoredAuthorization,
         StoredSettings,
     },
     seal::KeyCheck,
     store::{
-        CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Guard, Result, SecretsCommit,
-        SettingsCommit, check_begun, check_not_ahead, effects,
+        CommitOutcome, ConnectCommit, Connections, DisconnectCommit, Precondition, Result,
+        SecretsCommit, SettingsCommit, check_begun, check_not_ahead, effects,
     },
 };
 
@@ -63,14 +63,14 @@ impl Connections for MemoryStore {
                 let key = (msp, credential.id);
                 holds(
                     state.credentials.get(&key).map(|stored| stored.generation) == expected,
-                    Guard::Credential,
+                    Precondition::Credential,
                 )?;
                 let taken = state.credentials.iter().any(|(other, stored)| {
                     *other != key
                         && stored.is_active
                         && stored.fingerprint == credential.fingerprint
                 });
-                holds(allow_duplicate || !taken, Guard::Fingerprint)?;
+                holds(allow_duplicate || !taken, Precondition::Fingerprint)?;
 
                 state.credentials.insert(key, credential);
                 state.append_msp_audit(msp, audit);
@@ -94,7 +94,7 @@ impl Connections for MemoryStore {
                 state.credential_holds(msp, guard)?;
                 let stored = state.credentials.get_mut(&(msp, guard.credential));
                 let stored = stored.filter(|stored| stored.secrets_version == expected);
-                let stored = stored.ok_or(CommitOutcome::Superseded(Guard::Credential))?;
+                let stored = stored.ok_or(CommitOutcome::Superseded(Precondition::Credential))?;
 
                 stored.secrets = Some(secrets);
                 stored.secrets_version = expected.next();
@@ -186,7 +186,7 @@ impl Connections for MemoryStore {
     async fn begin_authorization(
         &self,
         msp: MspOrgId,
-        pending: PendingAuthorization,
+        pending: StoredAuthorization,
         now: OffsetDateTime,
     ) -> Result<()> {
         self.with(|state| {
@@ -206,7 +206,7 @@ impl Connections for MemoryStore {
         msp: MspOrgId,
         digest: &StateDigest,
         now: OffsetDateTime,
-    ) -> Result<Option<PendingAuthorization>> {
+    ) -> Result<Option<StoredAuthorization>> {
         self.with(|state| {
             let store_time = self.clock.now();
             check_not_ahead(now, store_time)?;

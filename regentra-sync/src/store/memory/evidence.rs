@@ -4,14 +4,15 @@ use async_trait::async_trait;
 use regentra_evidence::{ChainHead, SignalKind};
 use time::OffsetDateTime;
 
-use super::{MemoryStore, State, Stopped, holds};
+use super::{CommitStop, MemoryStore, State, holds};
 use crate::{
     model::{
         ComplianceOrgId, EventId, EvidenceRow, MappingId, MspOrgId, OutboxAction, OutboxId,
         OutboxRow, TicketState, Version, chain_start, is_ahead,
     },
     store::{
-        CommitOutcome, Evidence, Guard, Result, StoredSignal, SweepCommit, SweepState, effects,
+        CommitOutcome, Evidence, Precondition, Result, StoredSignal, SweepCommit, SweepState,
+        effects,
     },
 };
 
@@ -76,7 +77,7 @@ impl State {
         customer: ComplianceOrgId,
         commit: &SweepCommit,
         store_time: OffsetDateTime,
-    ) -> std::result::Result<(), Stopped> {
+    ) -> std::result::Result<(), CommitStop> {
         self.begins(msp, commit.event, commit, store_time)?;
         self.credential_holds(msp, commit.credential)?;
         self.settings_hold(msp, commit.settings)?;
@@ -84,7 +85,7 @@ impl State {
         let company = self.companies.get(&(msp, company));
         holds(
             company.is_some_and(|company| company.converted_to == Some(customer)),
-            Guard::Mapping,
+            Precondition::Mapping,
         )?;
         self.lease_holds(msp, &commit.lease)?;
         let continues = |row: &EvidenceRow| {
@@ -92,7 +93,10 @@ impl State {
             row.link.continues()
                 == head.unwrap_or_else(|| chain_start(customer, row.mapping, row.signal))
         };
-        holds(commit.evidence.iter().all(continues), Guard::EvidenceChain)?;
+        holds(
+            commit.evidence.iter().all(continues),
+            Precondition::EvidenceChain,
+        )?;
         let tickets_hold = commit.tickets.iter().all(|write| {
             let ticket = &write.ticket;
             let another = self.tickets.iter().any(|((owner, _), other)| {
@@ -107,13 +111,13 @@ impl State {
                 .map(|stored| stored.version);
             stored == write.expected && !(another && ticket.state == TicketState::Open)
         });
-        holds(tickets_hold, Guard::Ticket)?;
+        holds(tickets_hold, Precondition::Ticket)?;
         if let Some(tick) = &commit.tick {
             let stored = self
                 .ticks
                 .get(&(msp, tick.scheduled_at))
                 .map_or(Version::default(), |tick| tick.version);
-            holds(stored == tick.version, Guard::TicketTick)?;
+            holds(stored == tick.version, Precondition::TicketTick)?;
         }
         let is_delivered_digest = |row: &OutboxRow| {
             let is_digest = matches!(row.action, OutboxAction::Digest { .. });
@@ -122,7 +126,7 @@ impl State {
             is_digest && stored.any(|stored| stored.delivered_at.is_some())
         };
         let overtaken = commit.outbox.iter().any(is_delivered_digest);
-        holds(!overtaken, Guard::TicketTick)?;
+        holds(!overtaken, Precondition::TicketTick)?;
         let collected = self.collected(customer, commit.mapping.mapping, store_time);
         Ok(commit.check_order(&collected)?)
     }
@@ -190,8 +194,8 @@ impl Evidence for MemoryStore {
             let store_time = self.clock.now();
             match state.sweep_holds(msp, customer, &commit, store_time) {
                 Ok(()) => {}
-                Err(Stopped::Outcome(outcome)) => return Ok(outcome),
-                Err(Stopped::Refused(refused)) => return Err(refused),
+                Err(CommitStop::Outcome(outcome)) => return Ok(outcome),
+                Err(CommitStop::Refused(refused)) => return Err(refused),
             }
             let head = |row| effects::evidence_head(customer, row, commit.scheduled_at);
             let heads = commit.evidence.iter().map(head);

@@ -9,9 +9,9 @@ use crate::{
         PortalCompany, StoredFrameworks,
     },
     store::{
-        CommitOutcome, CompanyPage, DiscoveryCommit, FrameworksCommit, Guard, MappingCommit,
-        MappingCounts, MappingFilter, MappingPage, Mappings, PromotionCommit, Result, Stamped as _,
-        effects,
+        CommitOutcome, CompanyPage, DiscoveryCommit, FrameworksCommit, MappingCommit,
+        MappingCounts, MappingFilter, MappingPage, Mappings, Precondition, PromotionCommit, Result,
+        Stamped as _, effects,
     },
 };
 
@@ -191,16 +191,16 @@ impl Mappings for MemoryStore {
                     .get(&key)
                     .filter(|mapping| mapping.version == guard.version);
                 let was = stored
-                    .ok_or(CommitOutcome::Superseded(Guard::Mapping))?
+                    .ok_or(CommitOutcome::Superseded(Precondition::Mapping))?
                     .state;
                 let exists = |id| state.companies.contains_key(&(msp, id));
                 let created = company.as_ref().map(|company| company.id);
-                holds(!created.is_some_and(exists), Guard::Company)?;
+                holds(!created.is_some_and(exists), Precondition::Company)?;
                 holds(
                     decided
                         .company()
                         .is_none_or(|id| exists(id) || created == Some(id)),
-                    Guard::Company,
+                    Precondition::Company,
                 )?;
 
                 if let Some(company) = company {
@@ -243,12 +243,12 @@ impl Mappings for MemoryStore {
                     .companies
                     .values()
                     .any(|other| other.converted_to == Some(compliance_org));
-                holds(!taken, Guard::Company)?;
+                holds(!taken, Precondition::Company)?;
                 let stored = state
                     .companies
                     .get_mut(&(msp, company))
                     .filter(|stored| stored.converted_to.is_none());
-                let stored = stored.ok_or(CommitOutcome::Superseded(Guard::Company))?;
+                let stored = stored.ok_or(CommitOutcome::Superseded(Precondition::Company))?;
 
                 stored.converted_to = Some(compliance_org);
                 state.append_msp_audit(msp, audit);
@@ -289,7 +289,7 @@ impl Mappings for MemoryStore {
                 let key = (msp, company);
                 let stored = state.frameworks.get(&key).cloned().unwrap_or_default();
                 let is_as_read = state.companies.contains_key(&key) && stored.version == expected;
-                holds(is_as_read, Guard::Company)?;
+                holds(is_as_read, Precondition::Company)?;
 
                 let version = expected.next();
                 let stored = StoredFrameworks {

@@ -60,7 +60,7 @@ pub fn secret(number: u64) -> String {
 }
 
 /// The operation's result in one word, or its error's kind.
-fn said<T>(result: Result<T, Error>, what: impl FnOnce(T) -> String) -> String {
+fn outcome_text<T>(result: Result<T, Error>, what: impl FnOnce(T) -> String) -> String {
     result.map_or_else(|error| format!("{:?}", error.kind()), what)
 }
 
@@ -89,7 +89,7 @@ impl Host {
                         event: request,
                     },
                 );
-                said(done.await, |done| {
+                outcome_text(done.await, |done| {
                     if done.changed {
                         "disconnected"
                     } else {
@@ -108,7 +108,7 @@ impl Host {
                         event: request,
                     },
                 );
-                let said = said(done.await, |done| {
+                let said = outcome_text(done.await, |done| {
                     format!("{} listed, truncated {}", done.listed, done.truncated)
                 });
                 if said == "Busy" {
@@ -163,7 +163,7 @@ impl Host {
                         event: request,
                     },
                 );
-                said(done.await, |new| {
+                outcome_text(done.await, |new| {
                     if new { "promoted" } else { "promoted before" }.to_owned()
                 })
             }
@@ -214,7 +214,7 @@ impl Host {
                     if matches!(swept, Ok(SweepOutcome::Busy)) {
                         performed.busy.insert(Subject::Customer(sweep.customer));
                     }
-                    said(swept, said_of_sweep)
+                    outcome_text(swept, said_of_sweep)
                 }
             },
             Operation::DeliverTogether { .. } => self.sweep_together(&mut performed).await,
@@ -247,7 +247,7 @@ impl Host {
             if matches!(outcome, Ok(SweepOutcome::Busy)) {
                 performed.busy.insert(Subject::Customer(sweep.customer));
             }
-            (sweep.org, said(outcome, said_of_sweep))
+            (sweep.org, outcome_text(outcome, said_of_sweep))
         });
         said_of_orgs(&ends.collect::<Vec<_>>())
     }
@@ -262,7 +262,7 @@ impl Host {
             actor: operator(),
         };
         let connected = self.process.connect(msp_id(tenant.msp()), connect).await;
-        said(connected, |connected| {
+        outcome_text(connected, |connected| {
             format!("connected, again {}", connected.reconnected)
         })
     }
@@ -282,7 +282,7 @@ impl Host {
                 },
             )
             .await;
-        said(decided, |decided| {
+        outcome_text(decided, |decided| {
             if decided.changed {
                 "decided"
             } else {
@@ -298,7 +298,7 @@ impl Host {
         performed: &mut Performed,
     ) -> String {
         let org = |synced: &MappingSync| self.names.org(synced.mapping);
-        said(synced, |all| {
+        outcome_text(synced, |all| {
             let all = all.iter().map(|synced| {
                 let outcome = match &synced.outcome {
                     Ok(SyncOutcome::Synced {

@@ -18,7 +18,7 @@ use regentra_sync::{
         Verdict,
     },
     ninjaone_client::ErrorKind as Vendor,
-    regentra_evidence::{Metadata, Scope, Signal, SignalKind, Status},
+    regentra_evidence::{DeviceScope, Metadata, Signal, SignalKind, Status},
     store::conformance::world,
 };
 use secrecy::ExposeSecret as _;
@@ -375,7 +375,7 @@ pub fn mark((tenant, organization): Org) -> u64 {
     1_000 * (u64::from(tenant.0) + 1) + organization.unsigned_abs()
 }
 
-pub fn scope_of(signal: &Signal) -> Scope {
+pub fn scope_of(signal: &Signal) -> DeviceScope {
     match &signal.metadata {
         Metadata::DiskEncryption(metadata) => metadata.scope,
         Metadata::AntivirusPosture(metadata) => metadata.scope,

@@ -13,8 +13,9 @@ use regentra_sync::{
     model::{
         AnchoringFailure, Asset, AuditRow, BudgetUsage, CompanyId, ComplianceOrgId, Credential,
         CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fingerprint, Lease,
-        LeaseKey, Mapping, MappingId, MspOrgId, OutboxRow, PendingAuthorization, PortalCompany,
-        RunRecord, Spend, StateDigest, StoredFrameworks, StoredSettings, Ticket, Window, WorkerId,
+        LeaseKey, Mapping, MappingId, MspOrgId, OutboxRow, PortalCompany, RunRecord, Spend,
+        StateDigest, StoredAuthorization, StoredFrameworks, StoredSettings, Ticket, Window,
+        WorkerId,
     },
     regentra_evidence::SignalKind,
     seal::KeyCheck,
@@ -159,11 +160,11 @@ watched! {
         CommitSecrets = commit_secrets(msp: MspOrgId, commit: SecretsCommit) -> CommitOutcome;
         CommitDisconnect = commit_disconnect(msp: MspOrgId, commit: DisconnectCommit) -> CommitOutcome;
         BeginAuthorization = begin_authorization(
-            msp: MspOrgId, pending: PendingAuthorization, now: OffsetDateTime
+            msp: MspOrgId, pending: StoredAuthorization, now: OffsetDateTime
         ) -> ();
         TakeAuthorization = take_authorization(
             msp: MspOrgId, state: &StateDigest => StateDigest, now: OffsetDateTime
-        ) -> Option<PendingAuthorization>;
+        ) -> Option<StoredAuthorization>;
     }
     Mappings {
         MappingsOf = mappings(msp: MspOrgId, credential: CredentialId) -> Vec<Mapping>;

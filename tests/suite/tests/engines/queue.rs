@@ -11,7 +11,7 @@ use regentra_sync::{
     model::{Actor, ComplianceOrgId, EventId, MappingId},
     schedule::Event,
 };
-use regentra_sync_graphile_worker::{Builder, GraphileWorker, Status};
+use regentra_sync_graphile_worker::{Builder, EngineStatus, GraphileWorker};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -83,7 +83,11 @@ impl Desk {
     }
 
     /// Runs a worker until the status is as it should be.
-    async fn work_until(&self, builder: Builder, is_so: impl Fn(&Status) -> bool) -> Status {
+    async fn work_until(
+        &self,
+        builder: Builder,
+        is_so: impl Fn(&EngineStatus) -> bool,
+    ) -> EngineStatus {
         let worker = builder.build().await.unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let runs = worker.clone();
@@ -164,7 +168,7 @@ async fn what_a_person_asks_for_twice_is_one_event_and_goes_ahead() {
     }
     let status = idle.status().await.unwrap();
     assert_eq!((status.queued, status.requested), (1, 1), "{status:?}");
-    let is_over = |status: &Status| status.queued + status.running + status.waiting == 0;
+    let is_over = |status: &EngineStatus| status.queued + status.running + status.waiting == 0;
     desk.work_until(desk.builder().plans([]), is_over).await;
     assert_eq!(desk.begun.0.load(Ordering::Relaxed), 1);
 }
@@ -172,7 +176,7 @@ async fn what_a_person_asks_for_twice_is_one_event_and_goes_ahead() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_starts_plans_the_newest_tick_alone_and_another_start_adds_nothing() {
     let desk = Desk::new().await;
-    let is_over = |status: &Status| status.queued + status.running + status.waiting == 0;
+    let is_over = |status: &EngineStatus| status.queued + status.running + status.waiting == 0;
     let swept = || desk.begun.0.load(Ordering::Relaxed);
     desk.work_until(desk.builder(), |status| is_over(status) && swept() >= 5)
         .await;

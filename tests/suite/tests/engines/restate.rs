@@ -18,7 +18,7 @@ use regentra_sync::{
     model::{Actor, EventId},
     schedule::{Event, PlanKind},
 };
-use regentra_sync_restate::{ErrorKind, Restate, Server, Status};
+use regentra_sync_restate::{EngineStatus, ErrorKind, Restate, Server};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -143,7 +143,7 @@ impl RestateServer {
     }
 
     /// Waits until the engine holds no event.
-    async fn is_quiet(&self) -> Status {
+    async fn is_quiet(&self) -> EngineStatus {
         let began = Instant::now();
         loop {
             let status = self.server().status().await.unwrap();

@@ -11,7 +11,7 @@ use regentra_sync::{
     RequestSync,
     model::{Actor, EventId},
 };
-use regentra_sync_graphile_worker::{self as graphile, GraphileWorker, Status};
+use regentra_sync_graphile_worker::{self as graphile, EngineStatus, GraphileWorker};
 use sqlx::PgConnection;
 
 use crate::{
@@ -124,7 +124,7 @@ impl Told {
         }
     }
 
-    async fn status(&self) -> Status {
+    async fn status(&self) -> EngineStatus {
         let pool = self.site.place.engine().await;
         let status = graphile::status(&pool).await.unwrap();
         pool.close().await;

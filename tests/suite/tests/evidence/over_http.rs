@@ -15,7 +15,7 @@ use regentra_sync::{
         ComplianceOrgId, CustomFieldSource, CustomFields, DeviceId, OrganizationId, Question,
         Report, ReportOutcome,
     },
-    ninjaone::{AssessmentRequest, Collected, read_reports},
+    ninjaone::{AssessmentRequest, Evaluated, read_reports},
 };
 use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
@@ -52,7 +52,7 @@ fn client(url: &str, tenant: (&str, &str)) -> Client {
 async fn try_collect(
     tenant: Tenant,
     organization: i64,
-) -> Result<Collected, ninjaone_client::Error> {
+) -> Result<Evaluated, ninjaone_client::Error> {
     try_collect_with(tenant, organization, &CustomFields::default()).await
 }
 
@@ -60,7 +60,7 @@ async fn try_collect_with(
     tenant: Tenant,
     organization: i64,
     custom_fields: &CustomFields,
-) -> Result<Collected, ninjaone_client::Error> {
+) -> Result<Evaluated, ninjaone_client::Error> {
     let credentials = (
         tenant.client_id().to_owned(),
         tenant.client_secret().to_owned(),
@@ -81,7 +81,7 @@ async fn try_collect_with(
     read_reports(&client, request).await
 }
 
-async fn collect(tenant: Tenant, organization: i64) -> Collected {
+async fn collect(tenant: Tenant, organization: i64) -> Evaluated {
     try_collect(tenant, organization).await.unwrap()
 }
 
@@ -96,7 +96,7 @@ async fn statuses(preset: Preset, nth: usize) -> Vec<Status> {
         .collect()
 }
 
-fn json_of(collected: &Collected) -> Vec<String> {
+fn json_of(collected: &Evaluated) -> Vec<String> {
     collected
         .assessment
         .signals()
@@ -304,7 +304,7 @@ const REPORTS: [(&str, Report, SignalKind); 7] = [
     ),
 ];
 
-fn by_kind(collected: &Collected) -> BTreeMap<SignalKind, Signal> {
+fn by_kind(collected: &Evaluated) -> BTreeMap<SignalKind, Signal> {
     collected
         .assessment
         .signals()
@@ -453,7 +453,7 @@ fn device(id: i64) -> Value {
         "lastContact": NOW.unix_timestamp()})
 }
 
-async fn collected_of(devices: &[Value]) -> Collected {
+async fn collected_of(devices: &[Value]) -> Evaluated {
     let tenant = Tenant::builder(NOW)
         .organizations(&[json!({"id": 1, "name": "One"})])
         .devices(devices)
@@ -469,7 +469,7 @@ async fn inventory_of(devices: &[Value]) -> Signal {
 
 #[tokio::test]
 async fn only_a_list_that_is_whole_says_which_devices_there_are() {
-    let listed = |collected: Collected| collected.assessment.listed_devices;
+    let listed = |collected: Evaluated| collected.assessment.listed_devices;
     let devices = [device(1), device(7)];
     assert_eq!(
         listed(collected_of(&devices).await),
@@ -578,7 +578,7 @@ async fn a_device_listed_twice_is_judged_by_its_newest_row_whichever_comes_first
 }
 
 /// Two Macs, whose disks NinjaOne says nothing about, and a custom field that does for what `values` says.
-async fn macs_with_a_custom_field(values: &[Value], fault: Option<Fault>) -> Collected {
+async fn macs_with_a_custom_field(values: &[Value], fault: Option<Fault>) -> Evaluated {
     let devices: Vec<_> = (1..=2)
         .map(|id| {
             let mut row = device(id);

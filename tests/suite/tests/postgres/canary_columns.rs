@@ -42,8 +42,8 @@ async fn columns(database: &Database) -> Columns {
     columns
 }
 
-/// One thing the server said.
-struct Said<'l> {
+/// One entry of the server's log.
+struct LogEntry<'l> {
     process: &'l str,
     /// `LOG`, `DETAIL`, `ERROR`, ...
     how: &'l str,
@@ -51,8 +51,8 @@ struct Said<'l> {
 }
 
 /// The server's log: lines that begin with a tab go on with what was said before.
-fn said(log: &str) -> Vec<Said<'_>> {
-    let mut all: Vec<Said<'_>> = Vec::new();
+fn entries(log: &str) -> Vec<LogEntry<'_>> {
+    let mut all: Vec<LogEntry<'_>> = Vec::new();
     for line in log.lines() {
         let parts = line.split_once('[').and_then(|(_, rest)| {
             let (process, rest) = rest.split_once("] ")?;
@@ -60,7 +60,7 @@ fn said(log: &str) -> Vec<Said<'_>> {
             Some((process, how, what))
         });
         match (line.starts_with('\t'), parts, all.last_mut()) {
-            (false, Some((process, how, what)), _) => all.push(Said {
+            (false, Some((process, how, what)), _) => all.push(LogEntry {
                 process,
                 how,
                 what: what.to_owned(),
@@ -83,7 +83,7 @@ fn is_on_naming_tables(statement: &str) -> bool {
 
 fn look_at_the_servers_log(planted: &Planted, log: &str) {
     let (mut statements, mut naming) = (BTreeMap::new(), 0);
-    for Said { process, how, what } in said(log) {
+    for LogEntry { process, how, what } in entries(log) {
         assert_eq!(planted.secret_in(&what), None, "logged by the server");
         if how == "LOG" {
             statements.insert(process, what.clone());

@@ -12,8 +12,8 @@ use regentra_sync::{
     regentra_evidence::SignalKind,
     store::{
         AssetCommit, AssetFilter, AssetWrite, Assets as _, Budget as _, CommitOutcome,
-        ConnectCommit, Connections as _, DeliveryCommit, Evidence as _, Guard, MappingCommit,
-        Mappings as _, PromotionCommit, Result, SecretsCommit, Tickets as _,
+        ConnectCommit, Connections as _, DeliveryCommit, Evidence as _, MappingCommit,
+        Mappings as _, Precondition, PromotionCommit, Result, SecretsCommit, Tickets as _,
         conformance::world::{World, at, secrets},
     },
 };
@@ -80,7 +80,10 @@ async fn two_sweeps_from_one_chain_head() {
             async move { b.commit_sweep(msp, customer, second).await },
         )
         .await;
-        one_wins(outcomes, CommitOutcome::Superseded(Guard::EvidenceChain));
+        one_wins(
+            outcomes,
+            CommitOutcome::Superseded(Precondition::EvidenceChain),
+        );
         assert_eq!(
             two.a.current_signals(customer, at(4)).await.unwrap().len(),
             5
@@ -121,7 +124,7 @@ async fn two_decisions_about_one_organization() {
             async move { b.commit_mapping(msp, unmap).await },
         )
         .await;
-        one_wins(outcomes, CommitOutcome::Superseded(Guard::Mapping));
+        one_wins(outcomes, CommitOutcome::Superseded(Precondition::Mapping));
     }
 }
 
@@ -161,7 +164,7 @@ async fn two_decisions_that_create_one_company() {
             async move { b.commit_mapping(msp, other).await },
         )
         .await;
-        one_wins(outcomes, CommitOutcome::Superseded(Guard::Company));
+        one_wins(outcomes, CommitOutcome::Superseded(Precondition::Company));
     }
 }
 
@@ -182,7 +185,10 @@ async fn two_msps_that_connect_one_client_id() {
             async move { b.commit_connect(msps.1, second).await },
         )
         .await;
-        one_wins(outcomes, CommitOutcome::Superseded(Guard::Fingerprint));
+        one_wins(
+            outcomes,
+            CommitOutcome::Superseded(Precondition::Fingerprint),
+        );
     }
 }
 
@@ -205,7 +211,10 @@ async fn two_first_connections_of_one_region() {
             async move { b.commit_connect(msp, second).await },
         )
         .await;
-        one_wins(outcomes, CommitOutcome::Superseded(Guard::Credential));
+        one_wins(
+            outcomes,
+            CommitOutcome::Superseded(Precondition::Credential),
+        );
     }
 }
 
@@ -234,7 +243,7 @@ async fn two_msps_that_promote_to_one_compliance_organization() {
             async move { b.commit_promotion(second.0, second.1).await },
         )
         .await;
-        one_wins(outcomes, CommitOutcome::Superseded(Guard::Company));
+        one_wins(outcomes, CommitOutcome::Superseded(Precondition::Company));
     }
 }
 
@@ -258,7 +267,10 @@ async fn two_rotations_of_one_refresh_token() {
             async move { b.commit_secrets(msp, second).await },
         )
         .await;
-        one_wins(outcomes, CommitOutcome::Superseded(Guard::Credential));
+        one_wins(
+            outcomes,
+            CommitOutcome::Superseded(Precondition::Credential),
+        );
     }
 }
 
@@ -289,7 +301,7 @@ async fn two_writers_of_the_same_assets() {
             async move { b.commit_assets(msp, second).await },
         )
         .await;
-        one_wins(outcomes, CommitOutcome::Superseded(Guard::Asset));
+        one_wins(outcomes, CommitOutcome::Superseded(Precondition::Asset));
     }
 }
 
@@ -340,7 +352,7 @@ async fn an_asset_is_superseded_by_one_that_is_retired_at_the_same_time() {
             },
         )
         .await;
-        let refused = CommitOutcome::Superseded(Guard::Asset);
+        let refused = CommitOutcome::Superseded(Precondition::Asset);
         if is_disconnect {
             assert_eq!(outcomes[1], CommitOutcome::Committed);
         } else {
@@ -408,7 +420,7 @@ async fn a_disconnect_in_the_middle_of_a_sweep() {
         match swept {
             CommitOutcome::Committed => assert_eq!(signals, 5),
             outcome => {
-                assert_eq!(outcome, CommitOutcome::Superseded(Guard::Credential));
+                assert_eq!(outcome, CommitOutcome::Superseded(Precondition::Credential));
                 assert_eq!(signals, 0);
             }
         }

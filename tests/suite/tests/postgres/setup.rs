@@ -22,7 +22,7 @@ use uuid::Uuid;
 /// A digest, such as stores have kept in every version.
 const FINGERPRINT: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfefff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
 
-fn said(error: &StoreError) -> String {
+fn cause(error: &StoreError) -> String {
     error.source().unwrap().to_string()
 }
 
@@ -32,7 +32,7 @@ async fn refused(database: &Database, role: &str, words: &str) {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
-    assert!(said(&error).contains(words), "{}", said(&error));
+    assert!(cause(&error).contains(words), "{}", cause(&error));
 }
 
 /// A role of this test's own; roles belong to the whole server.
@@ -125,7 +125,7 @@ async fn a_newer_and_an_older_schema_are_refused() {
     );
     refused(&database, STORE, &words).await;
     let error = migrate(&database.url(OWNER), STORE).await.unwrap_err();
-    assert!(said(&error).contains(&words), "{}", said(&error));
+    assert!(cause(&error).contains(&words), "{}", cause(&error));
 
     execute(
         &mut owner,
@@ -152,9 +152,9 @@ async fn a_foreign_schema_of_our_name_is_refused_and_left() {
     let error = migrate(&database.url(OWNER), STORE).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
     assert!(
-        said(&error).contains("is another program's"),
+        cause(&error).contains("is another program's"),
         "{}",
-        said(&error)
+        cause(&error)
     );
     let tables: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_class WHERE relnamespace = 'regentra_sync'::regnamespace",
@@ -173,9 +173,9 @@ async fn a_migration_that_fails_leaves_the_database_as_it_was() {
         .unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
     assert!(
-        said(&error).contains("the store's role does not exist; create it"),
+        cause(&error).contains("the store's role does not exist; create it"),
         "{}",
-        said(&error)
+        cause(&error)
     );
     // Stopped in its second step, it takes the first one back.
     let mut superuser = database.connect(SUPERUSER).await;
@@ -219,9 +219,9 @@ async fn a_role_that_row_level_security_does_not_bind_is_refused() {
         .await;
         let error = migrate(&database.url(OWNER), role).await.unwrap_err();
         assert!(
-            said(&error).contains("create a role of its own"),
+            cause(&error).contains("create a role of its own"),
             "{role}: {}",
-            said(&error)
+            cause(&error)
         );
     }
 }
@@ -232,7 +232,11 @@ async fn a_superuser_who_plays_another_role_is_refused() {
     let url = format!("{}&options=-c%20role%3D{STORE}", database.url(SUPERUSER));
     let error = PostgresStore::connect(&url).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
-    assert!(said(&error).contains("is a superuser"), "{}", said(&error));
+    assert!(
+        cause(&error).contains("is a superuser"),
+        "{}",
+        cause(&error)
+    );
 }
 
 #[tokio::test]
@@ -278,7 +282,7 @@ async fn a_server_that_does_not_answer_is_unavailable_and_a_wrong_database_is_no
         migrate(nowhere, STORE).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
-        let said = said(&error);
+        let said = cause(&error);
         assert!(
             said.contains("the connection to PostgreSQL failed ("),
             "{said}"
@@ -290,9 +294,9 @@ async fn a_server_that_does_not_answer_is_unavailable_and_a_wrong_database_is_no
     let error = PostgresStore::connect(&url).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
     assert!(
-        said(&error).contains("no such database"),
+        cause(&error).contains("no such database"),
         "{}",
-        said(&error)
+        cause(&error)
     );
 }
 
@@ -309,7 +313,7 @@ async fn no_error_and_no_debug_shows_a_password() {
             PostgresStore::connect(&url).await.unwrap_err(),
             migrate(&url, STORE).await.unwrap_err(),
         ] {
-            let shown = format!("{error} {error:?} {}", said(&error));
+            let shown = format!("{error} {error:?} {}", cause(&error));
             assert!(!shown.contains(secret), "{shown}");
         }
     }
@@ -570,17 +574,23 @@ async fn a_database_of_the_release_before_settings_keeps_its_rows_and_has_decide
 }
 
 #[tokio::test]
-async fn digests_that_are_not_64_hexadecimal_digits_are_damage_and_name_their_column() {
-    use regentra_sync::{model::EventId, store::Connections as _};
+async fn ids_and_digests_of_another_form_are_damage_and_name_their_column() {
+    use regentra_sync::{
+        model::{EventId, Source},
+        store::{AssetFilter, Assets as _, Connections as _},
+    };
 
     let database = postgres::database().await;
     let store = database.store().await.with_clock(postgres::clock());
     let world = World::new(&store, 1).await;
     world.sweep("a", 1).await;
+    let asset = world.asset(Source::Ninjaone, "1");
+    world.write_assets("assets", vec![asset]).await;
     let mut superuser = database.connect(SUPERUSER).await;
     for (table, column) in [
         ("signature_history", "device_digest"),
         ("credentials", "fingerprint"),
+        ("assets", "external_id"),
     ] {
         let damage =
             format!("UPDATE regentra_sync.{table} SET {column} = 'SECRET' || substr({column}, 7)");
@@ -591,6 +601,7 @@ async fn digests_that_are_not_64_hexadecimal_digits_are_damage_and_name_their_co
         let state = store.sweep_state(world.msp, customer, mapping, event, AHEAD);
         let error = match column {
             "fingerprint" => credentials.unwrap_err(),
+            "external_id" => store.assets(world.msp, AssetFilter::All).await.unwrap_err(),
             _ => state.await.unwrap_err(),
         };
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);

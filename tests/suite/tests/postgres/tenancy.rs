@@ -9,8 +9,8 @@ use regentra_sync::{
     host::{Anchor, AnchorSink, ManualClock, SinkError},
     model::{
         AnchoringFailure, AuditDetails, EventId, EvidenceRoot, Fingerprint, NINJAONE_WINDOWS,
-        NoteReason, OutboxRow, PendingAuthorization, RegionKey, RunKind, RunOutcome, RunRecord,
-        RunSubject, Source, StateDigest, SweptSignal, TicketTick, chain_start,
+        NoteReason, OutboxRow, RegionKey, RunKind, RunOutcome, RunRecord, RunSubject, Source,
+        StateDigest, StoredAuthorization, SweptSignal, TicketTick, chain_start,
     },
     ninjaone::NinjaOneApi,
     regentra_evidence::{
@@ -89,7 +89,7 @@ async fn fill(store: &PostgresStore, number: u128) -> Tenant {
         .release_lease(world.msp, &world.lease, vec![record])
         .await
         .unwrap();
-    let pending = PendingAuthorization {
+    let pending = StoredAuthorization {
         state: StateDigest::from_bytes(digest_of(&format!("state {number}"))),
         region: RegionKey::from_stored("us"),
         sealed: Sealed::from_stored("1.k.sealed"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use regentra_sync::{
-    Authorization, Authorized, BeginAuthorization, Callback, Choice, CompleteAuthorization,
+    AuthorizationLink, Authorized, BeginAuthorization, Callback, Choice, CompleteAuthorization,
     Disconnect, Discover, Error, ErrorKind, Integration, RequestedAccess, SweepOutcome, SyncAssets,
     SyncOutcome, TestSavedConnection,
     model::{
@@ -62,21 +62,21 @@ fn beginning() -> BeginAuthorization {
     }
 }
 
-fn parameters(authorization: &Authorization) -> BTreeMap<String, String> {
+fn parameters(authorization: &AuthorizationLink) -> BTreeMap<String, String> {
     let url = Url::parse(&authorization.url).unwrap();
     url.query_pairs().into_owned().collect()
 }
 
-fn state(authorization: &Authorization) -> String {
+fn state(authorization: &AuthorizationLink) -> String {
     parameters(authorization)["state"].clone()
 }
 
-pub(crate) async fn begin(host: &Host) -> Authorization {
+pub(crate) async fn begin(host: &Host) -> AuthorizationLink {
     let begun = host.integration.begin_authorization(host.msp, beginning());
     begun.await.unwrap()
 }
 
-pub(crate) async fn complete(host: &Host, begun: &Authorization) -> Result<Authorized, Error> {
+pub(crate) async fn complete(host: &Host, begun: &AuthorizationLink) -> Result<Authorized, Error> {
     let callback = Callback::new(&state(begun), "code");
     let completed = host.integration.complete_authorization(
         host.msp,

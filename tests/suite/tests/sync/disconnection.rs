@@ -4,7 +4,7 @@ use regentra_sync::{
     Choice, Disconnect, SkipReason, SweepOutcome, SyncOutcome,
     model::{AssetStatus, AuditAction, AuditDetails, NoteReason, OutboxAction, TicketState},
     regentra_evidence::{SignalKind, Status},
-    store::Guard,
+    store::Precondition,
 };
 use time::Duration;
 
@@ -212,7 +212,10 @@ async fn a_sweep_in_flight_does_not_write_after_a_disconnect(host: Host) {
     let customers = host.promoted(&[(1, "Alpha")]).await;
     disconnect_meanwhile(&host, false);
     let outcomes = host.sweep_all().await;
-    assert_eq!(outcomes, [SweepOutcome::Superseded(Guard::Credential)]);
+    assert_eq!(
+        outcomes,
+        [SweepOutcome::Superseded(Precondition::Credential)]
+    );
     assert!(
         host.store
             .current_signals(customers[0], host.tick())
@@ -233,7 +236,7 @@ async fn a_sweep_in_flight_does_not_write_after_a_disconnect_and_a_reconnect(hos
     disconnect_meanwhile(&host, true);
     assert_eq!(
         host.sweep_all().await,
-        [SweepOutcome::Superseded(Guard::Credential)]
+        [SweepOutcome::Superseded(Precondition::Credential)]
     );
     assert!(
         host.store

@@ -13,7 +13,7 @@ use regentra_sync::{
     ninjaone_client::{ErrorKind as Vendor, Lane},
     regentra_evidence::{ChainHead, EvidenceRecord, SignalKind, Status, verify_chain},
     schedule::{EventOutcome, PlanKind, SweepEvent},
-    store::{AuditPage, Guard},
+    store::{AuditPage, Precondition},
 };
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -296,7 +296,7 @@ async fn a_frozen_sweep_that_wakes_after_another_took_over_writes_nothing(host: 
     }));
     assert_eq!(
         host.integration.sweep(&event).await.unwrap(),
-        SweepOutcome::Superseded(Guard::Lease)
+        SweepOutcome::Superseded(Precondition::Lease)
     );
     let trail = host.customer_audit(customers[0]).await;
     assert_eq!(trail.len(), 1);
@@ -408,7 +408,7 @@ async fn a_sweep_whose_mapping_was_decided_upon_writes_nothing(host: Host) {
     }));
     assert_eq!(
         host.sweep_all().await,
-        [SweepOutcome::Superseded(Guard::Mapping)]
+        [SweepOutcome::Superseded(Precondition::Mapping)]
     );
     assert!(host.customer_audit(customers[0]).await.is_empty());
 }

@@ -175,7 +175,7 @@ async fn planned(host: &Host) -> SweepGroup {
     }
 }
 
-fn said(outcome: &Result<SweepOutcome>) -> String {
+fn outcome_text(outcome: &Result<SweepOutcome>) -> String {
     match outcome {
         Ok(SweepOutcome::Committed(_)) => "committed".to_owned(),
         Ok(SweepOutcome::AlreadyCommitted) => "before".to_owned(),
@@ -190,7 +190,7 @@ async fn swept(process: &Integration, group: &SweepGroup) -> Vec<String> {
     assert_eq!(swept.len(), group.sweeps.len(), "one end for each");
     let ends: BTreeMap<_, _> = swept
         .iter()
-        .map(|(event, outcome)| (event.mapping_id, said(outcome)))
+        .map(|(event, outcome)| (event.mapping_id, outcome_text(outcome)))
         .collect();
     let sweeps = group.sweeps.iter();
     sweeps
@@ -481,7 +481,7 @@ async fn a_sweep_of_the_next_tick_that_a_person_started_meanwhile_is_not_followe
                 });
             let event = sweeps.find(|sweep| sweep.mapping_id == mapping).unwrap();
             let swept = other.sweep(&event).await;
-            assert_eq!(said(&swept), "committed");
+            assert_eq!(outcome_text(&swept), "committed");
             *kept.lock().unwrap() = Some(event);
         };
         sweep.boxed()
@@ -658,7 +658,7 @@ async fn tickets_their_cap_and_the_digest_of_a_tick_are_those_of_single_sweeps(h
                 assert_eq!(swept(&process, &group).await, ["committed"; ALL]);
             } else {
                 for event in group.events() {
-                    assert_eq!(said(&process.sweep(&event).await), "committed");
+                    assert_eq!(outcome_text(&process.sweep(&event).await), "committed");
                 }
             }
             host.clock.advance(Duration::hours(6));

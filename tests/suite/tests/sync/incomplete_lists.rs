@@ -2,8 +2,8 @@
 //! vanishes, and nothing is called gone that only was not read.
 
 use regentra_sync::{
-    Bulk, BulkStep, Choice, Connect, ErrorKind, Left, MapPending, SuggestionReason, SyncOutcome,
-    TestConnection,
+    Bulk, BulkStep, Choice, Connect, ErrorKind, LeftReason, MapPending, SuggestionReason,
+    SyncOutcome, TestConnection,
     model::{
         AssetStatus, AuditAction, AuditDetails, AuditRow, MappingState, PortalCompany, RunOutcome,
         TenantView,
@@ -393,7 +393,7 @@ async fn a_shrunk_list_holds_assets_until_the_next_complete_one_says_the_same(ho
     );
 }
 
-async fn bulk(host: &Host, bulk: Bulk) -> Vec<(i64, Option<Left>)> {
+async fn bulk(host: &Host, bulk: Bulk) -> Vec<(i64, Option<LeftReason>)> {
     let mapped = host
         .integration
         .map_pending(
@@ -436,7 +436,7 @@ async fn two_pending_organizations_of_one_name_never_become_one_company(host: Ho
         (5, "Beta"),
     ]);
     host.discover().await;
-    let same = Some(Left::SameNameAsAnother);
+    let same = Some(LeftReason::SameNameAsAnother);
     assert_eq!(
         bulk(&host, Bulk::CreateNew).await,
         [(1, same), (2, same), (3, same), (4, same), (5, None)]
@@ -460,7 +460,7 @@ async fn an_organization_is_never_given_a_company_that_has_another_in_bulk(host:
     host.organizations(&[(1, "Alpha"), (2, "alpha"), (3, "Beta")]);
     host.discover().await;
     host.map(1, Choice::CreateNew).await.unwrap();
-    let expected = [(2, Some(Left::CompanyHasOrganization)), (3, None)];
+    let expected = [(2, Some(LeftReason::CompanyHasOrganization)), (3, None)];
     assert_eq!(bulk(&host, Bulk::CreateNew).await, expected);
     // A person may say that it is the same customer.
     assert_eq!(
@@ -473,7 +473,7 @@ async fn a_nameless_organization_does_not_stop_the_bulk(host: Host) {
     host.connect().await;
     host.organizations(&[(1, ""), (2, "Alpha"), (3, "\u{feff}"), (4, "Beta")]);
     host.discover().await;
-    let nameless = Some(Left::NoReadableName);
+    let nameless = Some(LeftReason::NoReadableName);
     assert_eq!(
         bulk(&host, Bulk::CreateNew).await,
         [(1, nameless), (2, None), (3, nameless), (4, None)]
@@ -505,10 +505,10 @@ async fn the_exact_ones_are_shown_before_they_are_applied(host: Host) {
                 reason
             },
             BulkStep::Leave {
-                left: Left::SeveralCompanies
+                left: LeftReason::SeveralCompanies
             },
             BulkStep::Leave {
-                left: Left::NoExactCompany
+                left: LeftReason::NoExactCompany
             },
         ]
     );
@@ -592,8 +592,8 @@ async fn a_company_is_suggested_by_the_serial_numbers_of_most_devices(host: Host
     );
     // It is a suggestion: the exact ones alone are applied in bulk.
     let left = bulk(&host, Bulk::ApplyExact).await;
-    assert_eq!(left[0], (3, Some(Left::NoExactCompany)));
-    assert_eq!(left[2], (5, Some(Left::CompanyHasOrganization)));
+    assert_eq!(left[0], (3, Some(LeftReason::NoExactCompany)));
+    assert_eq!(left[2], (5, Some(LeftReason::CompanyHasOrganization)));
 }
 
 async fn what_is_ambiguous_is_listed_with_its_reason_on_card_and_diagnosis(host: Host) {

@@ -13,7 +13,7 @@ use regentra_sync::{
         EntraDeviceIdField, EventId, MOST_CUSTOM_FIELDS, MspOrgId, Question, RegionKey,
         StoredSettings, Version,
     },
-    store::{CommitOutcome, FrameworksCommit, Guard, SettingsCommit},
+    store::{CommitOutcome, FrameworksCommit, Precondition, SettingsCommit},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -263,7 +263,10 @@ async fn settings_that_change_all_the_time_let_nothing_be_written(host: Host) {
         sweeping.as_mut().poll(context)
     })
     .await;
-    assert_eq!(swept.unwrap(), SweepOutcome::Superseded(Guard::Settings));
+    assert_eq!(
+        swept.unwrap(),
+        SweepOutcome::Superseded(Precondition::Settings)
+    );
     let current = host.integration.views().current_signals(customers[0]).await;
     assert_eq!(current.unwrap(), []);
     // The event can be delivered again.

@@ -802,6 +802,17 @@ async fn a_device_that_moves_to_a_customer_outside_the_pass_is_not_judged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_device_that_moves_while_each_list_is_read_alone_is_judged_once() {
+    // It stands in no list, or in two.
+    let refuses = Fault::Refused(Parameter::DeviceFilterIn).on("/v2/devices-detailed");
+    for request in 2..=12 {
+        for to in [Some(0), Some(6)] {
+            moves(request, to, &[refuses.clone()]).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_look_that_leaves_out_devices_hides_none_that_moved() {
     for fault in [
         Fault::Halved(Half::Devices),

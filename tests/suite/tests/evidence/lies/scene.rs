@@ -8,7 +8,7 @@ use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules, Signal, SignalKind,
 use regentra_harness::in_process::InProcess;
 use regentra_sync::{
     model::{ComplianceOrgId, CustomFields, OrganizationId},
-    ninjaone::{AssessmentRequest, Collected, read_reports},
+    ninjaone::{AssessmentRequest, Evaluated, read_reports},
 };
 use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
@@ -74,7 +74,7 @@ impl Scene {
     pub(crate) fn collected(
         &self,
         faults: impl IntoIterator<Item = FaultRule>,
-    ) -> Result<Collected, Error> {
+    ) -> Result<Evaluated, Error> {
         self.with(faults, try_collect(self.client(), self.organization))
     }
 
@@ -109,7 +109,7 @@ pub(crate) fn builder(front: &in_process::Front) -> ClientBuilder {
 }
 
 /// What one organization's reports say.
-async fn try_collect(client: Client, organization: i64) -> Result<Collected, Error> {
+async fn try_collect(client: Client, organization: i64) -> Result<Evaluated, Error> {
     let digest_key = DigestKey::new(KeyId::new("test").unwrap(), &[7; 32]).unwrap();
     let request = AssessmentRequest {
         customer: ComplianceOrgId::from_uuid(uuid::Uuid::nil()),
@@ -126,7 +126,7 @@ async fn try_collect(client: Client, organization: i64) -> Result<Collected, Err
 
 pub(crate) type Signals = BTreeMap<SignalKind, Signal>;
 
-pub(crate) fn by_kind(collected: &Collected) -> Signals {
+pub(crate) fn by_kind(collected: &Evaluated) -> Signals {
     collected
         .assessment
         .signals()
