@@ -20,12 +20,11 @@ use regentra_sync::{
     Connect, Discover, Integration,
     host::{Clock as _, Policy, StoreClock, SystemClock},
     model::{
-        Actor::Schedule, AnchoringFailure, Asset, AssetId, AssetStatus, AuditRow, BudgetUsage,
-        CompanyId, ComplianceOrgId, Credential, CredentialGuard, CredentialId, EventId,
-        EvidenceHead, EvidenceRoot, EvidenceRow, Fence, Fingerprint, Lease, LeaseKey, Mapping,
-        MappingGuard, MappingId, MappingState, MspOrgId, NoteReason, OutboxAction, OutboxId,
-        OutboxRow, PortalCompany, RegionKey, RunRecord, RunSubject, SettingsGuard,
-        SignatureRecords, Spend, StateDigest, StoredAuthorization, StoredFrameworks,
+        Actor::Schedule, AnchoringFailure, Asset, AssetId, AuditRow, BudgetUsage, CompanyId,
+        ComplianceOrgId, Credential, CredentialGuard, CredentialId, EventId, EvidenceHead,
+        EvidenceRoot, EvidenceRow, Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId,
+        MspOrgId, NoteReason, OutboxId, OutboxRow, PortalCompany, RegionKey, RunRecord, RunSubject,
+        SettingsGuard, SignatureRecords, Spend, StateDigest, StoredAuthorization, StoredFrameworks,
         StoredSettings, Ticket, TicketId, TicketState, TicketTick, Window, WorkerId, chain_start,
         is_ahead,
     },
@@ -39,7 +38,7 @@ use regentra_sync::{
         PromotionCommit, Result, RootCommit, RowsAhead, RunPage, RunSubjects, Runs, SecretsCommit,
         SettingsCommit, Stamped, StoreError, StoreErrorKind, StoredSignal, SweepCommit, SweepState,
         TicketCounts, TicketFilter, TicketPage, Tickets, check_begun, check_not_ahead,
-        effects::{self, EndedMappings},
+        effects::{self, EndedMappings, StoredLease},
     },
 };
 use time::{Duration, OffsetDateTime};
@@ -72,7 +71,7 @@ struct State {
     signatures: Table<MappingId, SignatureRecords>,
     tickets: Table<TicketId, Ticket>,
     ticks: Table<OffsetDateTime, TicketTick>,
-    leases: Table<LeaseKey, TakenLease>,
+    leases: Table<LeaseKey, StoredLease>,
     runs: Table<RunSubject, RunRecord>,
     /// In the order of commits, as the three below.
     outbox: BTreeMap<MspOrgId, Vec<OutboxRow>>,
@@ -83,25 +82,8 @@ struct State {
     customer_audit: BTreeMap<ComplianceOrgId, Vec<AuditRow>>,
     signals: Chains<StoredSignal>,
     evidence: Chains<EvidenceRow>,
-    /// When the requests to one NinjaOne tenant started.
+    /// When the requests to one NinjaOne tenant started, the oldest first.
     requests: BTreeMap<Fingerprint, Vec<OffsetDateTime>>,
-}
-
-/// A lease that was taken at least once.
-#[derive(Clone, Copy, Debug)]
-struct TakenLease {
-    fence: Fence,
-    /// Who holds it; `None` once it is released.
-    worker: Option<WorkerId>,
-    expires_at: OffsetDateTime,
-    length: Duration,
-}
-
-impl TakenLease {
-    /// It ends so late that a clock that ran ahead must have taken it.
-    fn is_ahead(&self, now: OffsetDateTime) -> bool {
-        self.expires_at > now.saturating_add(self.length.saturating_mul(2))
-    }
 }
 
 /// A guard holds, or this one does not.
@@ -204,8 +186,8 @@ impl State {
     }
 
     fn is_held(&self, msp: MspOrgId, lease: &Lease) -> bool {
-        let taken = self.leases.get(&(msp, lease.key));
-        taken.is_some_and(|taken| taken.worker == Some(lease.worker) && taken.fence == lease.fence)
+        let stored = self.leases.get(&(msp, lease.key));
+        stored.is_some_and(|stored| stored.is_held_under(lease))
     }
 
     fn append_audit(&mut self, msp: MspOrgId, rows: Vec<AuditRow>) {
@@ -416,16 +398,8 @@ impl Mappings for OwnStore {
 
     async fn mapping_counts(&self, msp: MspOrgId, filter: MappingFilter) -> Result<MappingCounts> {
         let state = self.state();
-        let mut counts = MappingCounts::default();
-        for mapping in of_msp(&state.mappings, msp).filter(|mapping| filter.matches(mapping)) {
-            match mapping.state {
-                MappingState::PendingReview => counts.pending_review += 1,
-                MappingState::Mapped { .. } => counts.mapped += 1,
-                MappingState::Ignored => counts.ignored += 1,
-            }
-            counts.missing += u64::from(mapping.missing_since.is_some());
-        }
-        Ok(counts)
+        let mappings = of_msp(&state.mappings, msp);
+        Ok(effects::mapping_counts(mappings, &filter))
     }
 
     async fn mapping(&self, msp: MspOrgId, mapping: MappingId) -> Result<Option<Mapping>> {
@@ -471,11 +445,7 @@ impl Mappings for OwnStore {
             }
             for seen in commit.seen {
                 if let Some(stored) = state.mappings.get_mut(&(msp, seen.mapping)) {
-                    stored.name = seen.name;
-                    stored.missing_since = seen.missing_since;
-                    if stored.state == MappingState::PendingReview {
-                        stored.suggestion = seen.suggestion;
-                    }
+                    *stored = effects::seen(stored.clone(), seen);
                 }
             }
             state.append_audit(msp, commit.audit);
@@ -615,25 +585,16 @@ impl Assets for OwnStore {
             if let Some(lease) = &commit.lease {
                 holds(state.is_held(msp, lease), Precondition::Lease)?;
             }
-            let mut written = BTreeSet::new();
+            let stored = of_msp(&state.assets, msp);
+            let are_active = effects::superseding_assets_are_active(stored, &commit.writes);
+            holds(are_active, Precondition::Asset)?;
             let mut replaced = Vec::new();
             for write in commit.writes {
                 let key = (msp, write.id());
-                written.insert(write.id());
                 let stored = state.assets.insert(key, write.asset.clone());
                 let version = stored.as_ref().map(|stored| stored.version);
                 holds(version == write.expected, Precondition::Asset)?;
                 replaced.extend(stored.map(|stored| (write, stored.updated_at)));
-            }
-            // Whatever is superseded, and has to do with a written row, is superseded by an active asset.
-            for asset in of_msp(&state.assets, msp) {
-                let Some(superseding) = asset.status.superseded_by() else {
-                    continue;
-                };
-                let found = state.assets.get(&(msp, superseding));
-                let is_active = found.is_some_and(|found| found.status == AssetStatus::Active);
-                let is_written = written.contains(&asset.id) || written.contains(&superseding);
-                holds(is_active || !is_written, Precondition::Asset)?;
             }
             for (write, stored_at) in replaced {
                 write.check_order(stored_at, self.clock.now())?;
@@ -796,12 +757,6 @@ impl Evidence for OwnStore {
     }
 }
 
-/// The one committed last of those that do not lie ahead of the store's clock.
-fn last_present(signals: &[StoredSignal], store_time: OffsetDateTime) -> Option<&StoredSignal> {
-    let mut newest_first = signals.iter().rev();
-    newest_first.find(|stored| !is_ahead(stored.signal.collected_at, store_time))
-}
-
 impl State {
     fn current_signals(
         &self,
@@ -810,7 +765,7 @@ impl State {
         store_time: OffsetDateTime,
     ) -> Vec<StoredSignal> {
         let last = self.signals.iter().filter_map(|((owner, ..), signals)| {
-            let last = last_present(signals, store_time)?;
+            let last = effects::last_present(signals, store_time)?;
             (*owner == customer && !last.signal.is_expired(now)).then(|| last.clone())
         });
         last.collect()
@@ -825,7 +780,7 @@ impl State {
     ) -> BTreeMap<SignalKind, OffsetDateTime> {
         let last = SignalKind::ALL.into_iter().filter_map(|kind| {
             let signals = list_of(&self.signals, &(customer, mapping, kind));
-            let last = last_present(signals, store_time)?;
+            let last = effects::last_present(signals, store_time)?;
             Some((kind, last.signal.collected_at))
         });
         last.collect()
@@ -870,15 +825,13 @@ impl State {
         holds(version == expected && is_free, Precondition::Ticket)
     }
 
-    /// A digest takes the place of the one before, unless that one is delivered; another row that exists stays.
     fn write_outbox(&mut self, msp: MspOrgId, row: &OutboxRow) -> Checked {
-        let is_digest = matches!(row.action, OutboxAction::Digest { .. });
         match self.outbox_row(msp, row.id) {
-            Some(stored) if is_digest => {
-                holds(stored.delivered_at.is_none(), Precondition::TicketTick)?;
-                *stored = row.clone();
+            Some(stored) => {
+                if effects::is_replaced_by(stored, row)? {
+                    *stored = row.clone();
+                }
             }
-            Some(_) => {}
             None => self.outbox.entry(msp).or_default().push(row.clone()),
         }
         Ok(())
@@ -1023,14 +976,8 @@ impl Tickets for OwnStore {
 
     async fn ticket_counts(&self, msp: MspOrgId, filter: TicketFilter) -> Result<TicketCounts> {
         let state = self.state();
-        let mut counts = TicketCounts::default();
-        for ticket in of_msp(&state.tickets, msp).filter(|ticket| filter.matches(ticket)) {
-            match ticket.state {
-                TicketState::Open => counts.open += 1,
-                TicketState::Closed => counts.closed += 1,
-            }
-        }
-        Ok(counts)
+        let tickets = of_msp(&state.tickets, msp);
+        Ok(effects::ticket_counts(tickets, &filter))
     }
 
     async fn outbox(
@@ -1040,9 +987,8 @@ impl Tickets for OwnStore {
         limit: u32,
     ) -> Result<Vec<OutboxRow>> {
         let state = self.state();
-        let due = list_of(&state.outbox, &msp).iter().filter(|row| {
-            row.delivered_at.is_none() && (row.due_at <= now || is_ahead(row.created_at, now))
-        });
+        let rows = list_of(&state.outbox, &msp).iter();
+        let due = rows.filter(|row| row.is_due(now));
         Ok(page(due.cloned().collect(), limit))
     }
 
@@ -1059,9 +1005,8 @@ impl Tickets for OwnStore {
             row.delivered_at = Some(commit.at);
             let ticket = row.ticket;
             let ticket = ticket.and_then(|id| state.tickets.get_mut(&(msp, id)));
-            if let (Some(ticket), Some(reference)) = (ticket, commit.reference) {
-                ticket.reference = Some(reference);
-                ticket.version = ticket.version.next();
+            if let Some(ticket) = ticket {
+                *ticket = effects::delivered(ticket.clone(), commit.reference);
             }
             Ok(())
         })
@@ -1117,29 +1062,18 @@ impl Runs for OwnStore {
         worker: WorkerId,
         length: Duration,
     ) -> Result<Option<Lease>> {
-        let (mut state, now) = (self.state(), self.clock.now());
-        let taken = state.leases.get(&(msp, key)).copied();
-        let is_anothers = taken.is_some_and(|taken| {
-            let is_over = taken.expires_at <= now || taken.is_ahead(now);
-            taken.worker.is_some_and(|holder| holder != worker) && !is_over
-        });
-        if is_anothers {
+        let mut state = self.state();
+        let stored = state.leases.get(&(msp, key)).copied();
+        let taken = StoredLease::taken(stored, worker, length, self.clock.now());
+        let Some(taken) = taken else {
             return Ok(None);
-        }
-        let fence = taken.map_or(Fence::FIRST, |taken| taken.fence.next());
-        let expires_at = now.saturating_add(length);
-        let taken = TakenLease {
-            fence,
-            worker: Some(worker),
-            expires_at,
-            length,
         };
         state.leases.insert((msp, key), taken);
         Ok(Some(Lease {
             key,
             worker,
-            fence,
-            expires_at,
+            fence: taken.fence,
+            expires_at: taken.expires_at,
         }))
     }
 
@@ -1154,9 +1088,9 @@ impl Runs for OwnStore {
             return Ok(None);
         }
         let expires_at = self.clock.now().saturating_add(length);
-        if let Some(taken) = state.leases.get_mut(&(msp, lease.key)) {
-            taken.expires_at = expires_at;
-            taken.length = length;
+        if let Some(stored) = state.leases.get_mut(&(msp, lease.key)) {
+            stored.expires_at = expires_at;
+            stored.length = length;
         }
         Ok(Some(Lease {
             expires_at,
@@ -1175,8 +1109,8 @@ impl Runs for OwnStore {
         if !state.is_held(msp, lease) {
             return Ok(());
         }
-        if let Some(taken) = state.leases.get_mut(&(msp, lease.key)) {
-            taken.worker = None;
+        if let Some(stored) = state.leases.get_mut(&(msp, lease.key)) {
+            stored.worker = None;
         }
         let records = records.into_iter();
         let records = records.map(|record| ((msp, record.subject), record));
@@ -1186,12 +1120,12 @@ impl Runs for OwnStore {
 
     async fn rows_ahead(&self, msp: MspOrgId) -> Result<RowsAhead> {
         let (state, now) = (self.state(), self.clock.now());
-        let held = of_msp(&state.leases, msp).filter(|taken| taken.worker.is_some());
+        let leases = of_msp(&state.leases, msp).filter(|lease| lease.is_ahead(now));
         let opened = of_msp(&state.ticks, msp).filter(|tick| tick.opened > 0);
         let loose = state.heads_of(msp, |head| head.root.is_none() && is_ahead(head.tick, now));
         let outbox = list_of(&state.outbox, &msp).iter();
         Ok(RowsAhead {
-            leases: held.filter(|taken| taken.is_ahead(now)).count() as u64,
+            leases: leases.count() as u64,
             ticket_ticks: ahead(opened, now),
             heads: loose.len() as u64,
             roots: ahead(list_of(&state.roots, &msp).iter(), now),
@@ -1231,57 +1165,23 @@ fn ahead<'a, T: Stamped + 'a>(rows: impl Iterator<Item = &'a T>, now: OffsetDate
 #[async_trait]
 impl Budget for OwnStore {
     async fn spend(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Spend> {
-        let (mut state, now) = (self.state(), self.clock.now());
-        let requests = state.requests.entry(tenant.clone()).or_default();
-        let lengths = windows.iter().map(|window| window.length);
-        let kept = lengths.fold(Duration::HOUR, Duration::max);
-        requests.retain(|started| *started > now.saturating_sub(kept));
-        // What is stamped ahead started now.
-        for started in requests.iter_mut() {
-            *started = now.min(*started);
-        }
-        if let Some(retry_after) = wait(requests, now, windows) {
-            return Ok(Spend::Exhausted { retry_after });
-        }
-        requests.push(now);
-        Ok(Spend::Granted)
+        let mut state = self.state();
+        let started = state.requests.entry(tenant.clone()).or_default();
+        Ok(effects::spend(started, windows, self.clock.now()))
     }
 
     async fn budget_wait(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Duration> {
         let state = self.state();
-        let requests = list_of(&state.requests, tenant);
-        let wait = wait(requests, self.clock.now(), windows);
+        let started = list_of(&state.requests, tenant);
+        let wait = effects::budget_wait(started, windows, self.clock.now());
         Ok(wait.unwrap_or(Duration::ZERO))
     }
 
     async fn budget_usage(&self, tenant: &Fingerprint) -> Result<BudgetUsage> {
-        let (state, now) = (self.state(), self.clock.now());
-        let requests = list_of(&state.requests, tenant);
-        let since = |after: OffsetDateTime| {
-            let since = requests.iter().filter(|started| **started > after);
-            u32::try_from(since.count()).unwrap_or(u32::MAX)
-        };
-        Ok(BudgetUsage {
-            last_minute: since(now.saturating_sub(Duration::MINUTE)),
-            last_hour: since(now.saturating_sub(Duration::HOUR)),
-            ahead: since(now),
-        })
+        let state = self.state();
+        let started = list_of(&state.requests, tenant);
+        Ok(effects::budget_usage(started, self.clock.now()))
     }
-}
-
-/// How long until every window has room: a full one has room again when the `limit`-th newest of its requests has left it.
-fn wait(requests: &[OffsetDateTime], now: OffsetDateTime, windows: &[Window]) -> Option<Duration> {
-    let mut started: Vec<_> = requests.iter().map(|at| now.min(*at)).collect();
-    started.sort_unstable();
-    let waits = windows.iter().filter_map(|window| {
-        let since = now.saturating_sub(window.length);
-        let Some(others) = (window.limit as usize).checked_sub(1) else {
-            return Some(window.length);
-        };
-        let mut within = started.iter().rev().filter(|at| **at > since);
-        within.nth(others).map(|last| *last + window.length - now)
-    });
-    waits.max()
 }
 
 #[async_trait]

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wrong_region_is_told_from_a_wrong_client() {
+    async fn a_wrong_region_and_a_wrong_client_have_different_diagnoses() {
         assert_eq!(
             diagnose("eu.ninjarmm.com", true, "").await,
             RegionDiagnosis::RightHere

@@ -34,7 +34,7 @@ pub use ninjaone_client::{DeviceId, OrganizationId};
 pub use self::{
     adopted_frameworks::{AdoptedFrameworks, StoredFrameworks},
     ahead::{CLOCK_TOLERANCE, is_ahead},
-    asset::{Asset, AssetContent, AssetId, AssetStatus, Source, reactivate_superseded},
+    asset::{Asset, AssetContent, AssetId, AssetStatus, ExternalId, Source, reactivate_superseded},
     audit::{
         Actor, ActorId, AuditAction, AuditDetails, AuditId, AuditRow, RepairedRows, SweepCounts,
         SweptSignal, SyncCounts,

@@ -221,7 +221,8 @@ impl Scheduler {
             if work.is_idle() && told_until != Some(until) {
                 told_until = Some(until);
                 let waiting = work.queue.len();
-                self.integration.tell(&Progress::Idle { until, waiting });
+                self.integration
+                    .report_progress(&Progress::Idle { until, waiting });
             }
             // A future that is not `Unpin` has to outlive the two that are made anew each time.
             let ended = {
@@ -356,7 +357,7 @@ impl<'a> Work<'a> {
     }
 
     fn tell(&self, progress: &Progress) {
-        self.scheduler.integration.tell(progress);
+        self.scheduler.integration.report_progress(progress);
     }
 
     /// Forgets what a clock planned that was set back since: ticks that lie in the future, and waits for a time that is far off now.

@@ -12,7 +12,7 @@
 //! its future is dropped or the process dies, and no reader ever sees a partial commit. Losing a race is an outcome, not an error.
 //!
 //! Some commits, such as a disconnect, also change rows that they do not carry. [`effects`] defines these changes as functions that a store
-//! calls.
+//! calls, and the rules about leases, the request budget and signals that count.
 //!
 //! **Events.** Every commit records its event, per MSP and for good. The ids of sweeps, requests and deliveries never clash. **Times** are
 //! UTC, in whole microseconds, and a store keeps them at that precision. **Rows** of another tenant do not exist: neither a read nor a

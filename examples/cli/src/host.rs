@@ -345,7 +345,7 @@ pub struct Host {
     reading: Reading,
     /// The use cases.
     pub integration: Integration,
-    /// What shows how work goes on.
+    /// What shows progress.
     pub meter: Arc<Meter>,
 }
 

@@ -315,7 +315,7 @@ async fn missing_keys_are_missed_before_anything_is_sealed_under_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_and_broken_keys_are_told_apart() {
+async fn wrong_and_broken_keys_have_errors_of_their_own() {
     let mut person = connected().await;
     let other = format!("{}==", "A".repeat(86));
     person.variables.push(("REGENTRA_KEY", other));

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, process::Stdio, sync::Arc};
 use ninjaone_simulator::{
     CursorHabit, Damage, Fault, FaultRule, Harm, Malformed, NotAvailable, Preset, Tenant, front,
 };
-use regentra_harness::plan::PlanAll as _;
+use regentra_harness::{keys::keyring, plan::PlanAll as _};
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, Promote, SweepOutcome,
     host::{ManualClock, Policy, StoreClock},
@@ -24,7 +24,6 @@ use regentra_sync::{
     ninjaone::NinjaOneApi,
     ninjaone_client::RateLimit,
     schedule::{Cadence, Event, PlanKind},
-    seal::{KeyId, Keyring, MasterKey},
     store::MemoryStore,
 };
 use serde_json::{Value, json};
@@ -162,8 +161,7 @@ async fn sweep(
     };
     let clock = ManualClock::at(NOW);
     let store = MemoryStore::new().with_clock(StoreClock::of(clock.clone()));
-    let key = |byte| MasterKey::from_bytes([byte; 32]);
-    let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
+    let keyring = keyring();
     let ninjaone = NinjaOneApi::new().rate_limit(RateLimit::unlimited());
     let integration = Integration::builder(Arc::new(store), keyring, Arc::new(ninjaone))
         .clock(Arc::new(clock))

@@ -14,23 +14,15 @@ use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use crate::simulated::{self, Person, mixed};
 
 /// A person with a promoted customer of two organizations that was swept three times, and one of another.
-async fn swept() -> Person {
+async fn swept_three_times() -> Person {
     let mut person = Person::of(mixed().build()).await;
-    person.does(&["connect"]).await.text();
-    person.does(&["organizations"]).await.text();
-    person.does(&["map", "5", "8", "--create"]).await.text();
-    let second = ["map", "29", "--company", "Northwind Logistics"];
-    person.does(&second).await.text();
-    let companies = ["promote", "Northwind Logistics", "Harbour Legal"];
-    person.does(&companies).await.text();
-    for at in [
+    let times = [
         "2026-11-23T06:31:00Z",
         "2026-11-23T12:31:00Z",
         "2026-11-23T18:31:00Z",
-    ] {
-        at.clone_into(&mut person.now);
-        person.does(&["sweep"]).await.text();
-    }
+    ];
+    let promoted = ["Northwind Logistics", "Harbour Legal"];
+    person.sweeps_two_customers(promoted, &times).await;
     person
 }
 
@@ -64,7 +56,7 @@ async fn by_hand(person: &Person, sql: &'static str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_record_is_listed_with_what_an_auditor_needs_to_verify_it_alone() {
-    let person = swept().await;
+    let person = swept_three_times().await;
     let chains = records(&person, &["--json"]).await.rows();
     assert_eq!(chains.len(), 10, "five signals of two organizations");
     for chain in &chains {
@@ -125,7 +117,7 @@ async fn every_record_is_listed_with_what_an_auditor_needs_to_verify_it_alone() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_done_to_the_evidence_by_hand_is_named_and_fails() {
-    let person = swept().await;
+    let person = swept_three_times().await;
     // What an ended process has left in the journal belongs to the file.
     by_hand(&person, "PRAGMA wal_checkpoint(TRUNCATE)").await;
     let whole = fs::read(person.db()).unwrap();

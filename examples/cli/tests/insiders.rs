@@ -50,23 +50,14 @@ fn python() -> bool {
 }
 
 /// Two customers that were swept four times, once more than a day after the others.
-async fn swept(person: &mut Person) {
-    person.does(&["connect"]).await.text();
-    person.does(&["organizations"]).await.text();
-    person.does(&["map", "5", "8", "--create"]).await.text();
-    let second = ["map", "29", "--company", OTHER];
-    person.does(&second).await.text();
-    let companies = ["promote", COMPANY, OTHER];
-    person.does(&companies).await.text();
-    for at in [
+async fn sweeps_four_times(person: &mut Person) {
+    let times = [
         "2026-11-23T06:31:00Z",
         "2026-11-23T12:31:00Z",
         "2026-11-23T18:31:00Z",
         "2026-11-25T06:31:00Z",
-    ] {
-        at.clone_into(&mut person.now);
-        person.does(&["sweep"]).await.text();
-    }
+    ];
+    person.sweeps_two_customers([COMPANY, OTHER], &times).await;
 }
 
 /// A place that the administrator of the database cannot write to, and a person who keeps anchors and public keys there.
@@ -89,7 +80,7 @@ async fn vouched() -> (Person, Safe) {
     person.variables.push(anchors);
     let made = person.does(&["signing-key", "--new"]).await;
     fs::write(safe.path("keys"), made.text()).unwrap();
-    swept(&mut person).await;
+    sweeps_four_times(&mut person).await;
     (person, safe)
 }
 
@@ -668,7 +659,7 @@ async fn roots_wait_while_the_authority_is_away_and_are_stamped_when_it_answers(
         ("REGENTRA_ANCHORS", safe.text("anchors")),
         ("REGENTRA_TSA", address),
     ];
-    swept(&mut person).await;
+    sweeps_four_times(&mut person).await;
     assert!(!safe.path("anchors").exists());
     let found = person.does(&["diagnose"]).await;
     let words = "4 roots over evidence are not anchored outside";
@@ -760,7 +751,7 @@ async fn a_stamp_with_a_fraction_of_a_second_is_kept_and_what_cannot_be_read_is_
             always(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>"),
         ),
     ];
-    swept(&mut person).await;
+    sweeps_four_times(&mut person).await;
     let refusing =
         always(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     for (authority, kind) in [(None, "sink.unreadable"), (Some(refusing), "sink.refused")] {

@@ -18,9 +18,9 @@ use crate::simulated::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_syncs_and_sweeps_until_it_is_told_to_stop() {
+async fn it_syncs_and_sweeps_until_it_is_asked_to_stop() {
     let person = promoted(Person::of(mixed().build()).await).await;
-    running::syncs_and_sweeps_until_it_is_told_to_stop(&person).await;
+    running::syncs_and_sweeps_until_it_is_asked_to_stop(&person).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

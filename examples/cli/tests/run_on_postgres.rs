@@ -33,10 +33,10 @@ async fn person_on(database: &Database) -> Person {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_syncs_and_sweeps_until_it_is_told_to_stop() {
+async fn it_syncs_and_sweeps_until_it_is_asked_to_stop() {
     let database = postgres::database().await;
     let person = promoted(person_on(&database).await).await;
-    running::syncs_and_sweeps_until_it_is_told_to_stop(&person).await;
+    running::syncs_and_sweeps_until_it_is_asked_to_stop(&person).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

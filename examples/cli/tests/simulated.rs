@@ -134,6 +134,22 @@ impl Person {
         output.await.unwrap().into()
     }
 
+    /// Connects, promotes Northwind Logistics with two organizations and Harbour Legal with one, in this order of promotion, and sweeps
+    /// at each of these times.
+    pub(crate) async fn sweeps_two_customers(&mut self, promoted: [&str; 2], times: &[&str]) {
+        self.does(&["connect"]).await.text();
+        self.does(&["organizations"]).await.text();
+        self.does(&["map", "5", "8", "--create"]).await.text();
+        let second = ["map", "29", "--company", "Northwind Logistics"];
+        self.does(&second).await.text();
+        let [first, second] = promoted;
+        self.does(&["promote", first, second]).await.text();
+        for at in times {
+            (*at).clone_into(&mut self.now);
+            self.does(&["sweep"]).await.text();
+        }
+    }
+
     /// What is in the database, as the lists show it.
     pub(crate) async fn everything(&self) -> Vec<Value> {
         let lists: [&[&str]; 5] = [

@@ -37,7 +37,7 @@ pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(shown::json(&serde_json::to_string_pretty(value)?))
 }
 
-/// Says something beside the result, on standard error: how work goes on, a warning, what went wrong. That nobody listens there is
+/// Says something beside the result, on standard error: progress, a warning, what went wrong. That nobody listens there is
 /// no reason for anything to end.
 pub fn note(text: impl Display) {
     let text = shown::page(&text.to_string(), false);

@@ -22,7 +22,8 @@ fn it_plays_the_whole_story_and_leaves_a_database_to_look_around_in() {
     );
     assert!(output.status.success(), "{errors}");
     // A story that uses up a minute's requests waits for the next one.
-    let longest = if cfg!(debug_assertions) { 45 } else { 10 };
+    // Unoptimised, it takes a few seconds more.
+    let longest = 45;
     assert!(
         start.elapsed() < Duration::from_secs(longest),
         "{:?}",

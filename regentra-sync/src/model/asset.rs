@@ -1,5 +1,7 @@
 //! PSA assets: the machines of a company, from any source.
 
+use std::fmt;
+
 use ninjaone_client::DeviceId;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -153,8 +155,44 @@ impl AssetContent {
     }
 }
 
+/// A machine's id in its source. It is written, and serialised, as text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExternalId {
+    /// NinjaOne's.
+    Device(DeviceId),
+    /// Another source's.
+    Other(String),
+}
+
+impl ExternalId {
+    /// Reads what [`Display`](fmt::Display) wrote. `None` for a NinjaOne id of any other form: the row is damaged.
+    #[must_use]
+    pub fn read(source: Source, text: String) -> Option<Self> {
+        if source != Source::Ninjaone {
+            return Some(Self::Other(text));
+        }
+        let device: DeviceId = text.parse().ok()?;
+        (device.to_string() == text).then_some(Self::Device(device))
+    }
+}
+
+impl fmt::Display for ExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device(device) => device.fmt(f),
+            Self::Other(id) => f.write_str(id),
+        }
+    }
+}
+
+impl Serialize for ExternalId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// One asset row of an MSP, bound to a company.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Asset {
     /// Which asset.
     pub id: AssetId,
@@ -166,9 +204,8 @@ pub struct Asset {
     pub credential: Option<CredentialId>,
     /// The mapping it came through, for a NinjaOne asset.
     pub mapping: Option<MappingId>,
-    /// The machine's id in its source. A NinjaOne asset's is the number of its device ([`device`](Self::device)); a store that reads
-    /// another text reports [`StoreErrorKind::Corrupt`](crate::store::StoreErrorKind::Corrupt).
-    pub external_id: String,
+    /// The machine's id in its source.
+    pub external_id: ExternalId,
     /// Whether it counts.
     #[serde(flatten)]
     pub status: AssetStatus,
@@ -196,9 +233,11 @@ pub struct Asset {
 impl Asset {
     /// The NinjaOne device that this asset is; `None` for an asset of another source.
     #[must_use]
-    pub fn device(&self) -> Option<DeviceId> {
-        let is_ninjaone = self.source == Source::Ninjaone;
-        is_ninjaone.then(|| self.external_id.parse().ok()).flatten()
+    pub const fn device(&self) -> Option<DeviceId> {
+        match self.external_id {
+            ExternalId::Device(device) => Some(device),
+            ExternalId::Other(_) => None,
+        }
     }
 }
 

@@ -206,6 +206,14 @@ impl RunReading {
             pass: None,
         }
     }
+
+    /// Keeps the rows that an earlier run read of reports that this one did not: a failed report must not make few rows look like all
+    /// rows the next time.
+    pub(crate) fn keep_rows_of(&mut self, before: Self) {
+        for (report, rows) in before.rows {
+            self.rows.entry(report).or_insert(rows);
+        }
+    }
 }
 
 /// One pass for many customers.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
+    ahead::is_ahead,
     company::CompanyId,
     id::{EventId, Version, derive, opaque_id},
     mapping::MappingId,
@@ -238,6 +239,13 @@ impl OutboxRow {
             delivered_at: None,
         }
     }
+
+    /// Whether the bridge is to deliver it at `now`: it is not delivered, and `due_at` is not after `now`. A row whose `created_at` lies
+    /// ahead of `now` was written by a clock that ran ahead, and is due whatever its `due_at`.
+    #[must_use]
+    pub fn is_due(&self, now: OffsetDateTime) -> bool {
+        self.delivered_at.is_none() && (self.due_at <= now || is_ahead(self.created_at, now))
+    }
 }
 
 /// What was opened for one MSP in one tick of the schedule. Commits that open tickets compare its version, so that customers
@@ -263,6 +271,39 @@ impl TicketTick {
             version: Version::from_u32(0),
             opened: 0,
             digests: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_row_is_due_from_its_time_on_until_it_is_delivered() {
+        let at = |minutes| OffsetDateTime::UNIX_EPOCH + Duration::minutes(minutes);
+        for (created, due, delivered, is_due) in [
+            (0, 10, None, true),
+            (0, 11, None, false),
+            (0, 10, Some(10), false),
+            (15, 20, None, false),
+            // A clock that ran ahead wrote these.
+            (16, 20, None, true),
+            (16, 20, Some(10), false),
+        ] {
+            let row = OutboxRow {
+                id: OutboxId::from_uuid(uuid::Uuid::nil()),
+                ticket: None,
+                action: OutboxAction::Digest {
+                    entries: BTreeMap::new(),
+                },
+                created_at: at(created),
+                due_at: at(due),
+                delivered_at: delivered.map(at),
+            };
+            assert_eq!(row.is_due(at(10)), is_due, "{row:?}");
         }
     }
 }

@@ -83,3 +83,15 @@ impl SharedBudget for StoreBudget {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::NINJAONE_WINDOWS;
+
+    #[test]
+    fn the_clients_default_is_the_quota_that_the_views_show() {
+        let limit = RateLimit::default();
+        assert_eq!(windows_of(&limit, Lane::Interactive), NINJAONE_WINDOWS);
+    }
+}

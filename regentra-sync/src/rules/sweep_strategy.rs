@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_strategy_is_taken_and_the_costs_of_all_are_told() {
+    fn a_fixed_strategy_is_taken_and_the_costs_of_all_are_estimated() {
         let mut known = known(40, 20);
         known.tenant_devices = Some(800);
         for choice in StrategyChoice::ALL {

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use super::{identity::serial_key, reconcile::reconcile};
 use crate::{
     model::{
-        Asset, AssetId, AssetStatus, CompanyId, Contact, CredentialId, DeviceList, MappingId,
-        Sensitive, Source, SyncCounts, Version, is_ahead,
+        Asset, AssetId, AssetStatus, CompanyId, Contact, CredentialId, DeviceList, ExternalId,
+        MappingId, Sensitive, Source, SyncCounts, Version, is_ahead,
     },
     store::AssetWrite,
 };
@@ -184,7 +184,7 @@ fn take_listed(
             source: Source::Ninjaone,
             credential: Some(target.credential),
             mapping: Some(target.mapping),
-            external_id: device.id.to_string(),
+            external_id: ExternalId::Device(device.id),
             status: AssetStatus::Active,
             content: device.content.clone(),
             missing_since: None,

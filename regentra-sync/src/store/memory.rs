@@ -4,28 +4,29 @@
 //! before its k-th call. Clones share their contents.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
 use regentra_evidence::SignalKind;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::{
     host::StoreClock,
     model::{
         AnchoringFailure, Asset, AssetId, AuditRow, CompanyId, ComplianceOrgId, Credential,
-        CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fence,
+        CredentialGuard, CredentialId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow,
         Fingerprint, Lease, LeaseKey, Mapping, MappingGuard, MappingId, MspOrgId, NoteReason,
         OutboxId, OutboxRow, PortalCompany, RunRecord, RunSubject, SettingsGuard, SignatureRecords,
         StateDigest, StoredAuthorization, StoredFrameworks, StoredSettings, Ticket, TicketId,
-        TicketTick, WorkerId,
+        TicketTick,
     },
     seal::KeyCheck,
     store::{
-        CommitOutcome, Precondition, Stamped, StoreError, StoredSignal, effects::EndedMappings,
+        CommitOutcome, Precondition, Stamped, StoreError, StoredSignal,
+        effects::{EndedMappings, StoredLease},
     },
 };
 
@@ -102,7 +103,7 @@ struct State {
     tickets: BTreeMap<(MspOrgId, TicketId), Ticket>,
     outbox: BTreeMap<MspOrgId, Vec<OutboxRow>>,
     ticks: BTreeMap<(MspOrgId, OffsetDateTime), TicketTick>,
-    leases: BTreeMap<(MspOrgId, LeaseKey), LeaseRow>,
+    leases: BTreeMap<(MspOrgId, LeaseKey), StoredLease>,
     runs: BTreeMap<(MspOrgId, RunSubject), RunRecord>,
     msp_audit: BTreeMap<MspOrgId, Vec<AuditRow>>,
     customer_audit: BTreeMap<ComplianceOrgId, Vec<AuditRow>>,
@@ -111,22 +112,8 @@ struct State {
     heads: BTreeMap<MspOrgId, Vec<EvidenceHead>>,
     roots: BTreeMap<MspOrgId, Vec<EvidenceRoot>>,
     anchoring_failures: BTreeMap<MspOrgId, AnchoringFailure>,
-    budget: BTreeMap<Fingerprint, VecDeque<OffsetDateTime>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct LeaseRow {
-    worker: Option<WorkerId>,
-    fence: Fence,
-    expires_at: OffsetDateTime,
-    length: Duration,
-}
-
-impl LeaseRow {
-    /// Whether it ends so late that a clock that ran ahead must have taken it.
-    fn is_ahead(&self, now: OffsetDateTime) -> bool {
-        self.expires_at > now.saturating_add(self.length.saturating_mul(2))
-    }
+    /// When the requests to one NinjaOne tenant started, the oldest first.
+    budget: BTreeMap<Fingerprint, Vec<OffsetDateTime>>,
 }
 
 /// The guards that several commits share.
@@ -182,9 +169,9 @@ impl State {
     }
 
     fn lease_holds(&self, msp: MspOrgId, lease: &Lease) -> Result<(), CommitOutcome> {
-        let row = self.leases.get(&(msp, lease.key));
+        let stored = self.leases.get(&(msp, lease.key));
         holds(
-            row.is_some_and(|row| row.worker == Some(lease.worker) && row.fence == lease.fence),
+            stored.is_some_and(|stored| stored.is_held_under(lease)),
             Precondition::Lease,
         )
     }

@@ -23,7 +23,7 @@ pub trait Runs: Debug + Send + Sync + 'static {
     /// A lease can be taken if it was never taken, was released, or has expired (`expires_at <= now`). A worker can also take a lease that
     /// it holds already. Each taking raises the fence by one, so if one worker has two runs, only the later one can commit. Of two
     /// concurrent calls, one gets the lease. A lease that ends later than twice its own length from now was taken by a clock that ran
-    /// ahead, and counts as expired.
+    /// ahead, and counts as expired. [`StoredLease::taken`](super::effects::StoredLease::taken) is this rule.
     async fn take_lease(
         &self,
         msp: MspOrgId,
@@ -214,7 +214,8 @@ impl RunPage {
 /// How many rows of an MSP lie ahead of the store's clock. A row is counted if one of its times that a process stamped lies ahead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RowsAhead {
-    /// Leases that are held and end later than twice their own length from now.
+    /// Leases that are held and end later than twice their own length from now
+    /// ([`StoredLease::is_ahead`](super::effects::StoredLease::is_ahead)).
     pub leases: u64,
     /// Ticks in the future in which tickets were opened.
     pub ticket_ticks: u64,

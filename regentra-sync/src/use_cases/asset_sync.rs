@@ -20,9 +20,7 @@ use crate::{
     ninjaone::{Access, DeviceListRequest, DeviceLists, DeviceListsRequest},
     rules::{GROUP_DEVICES, GROUP_ORGANIZATIONS, KnownRuns, SyncPlan, SyncTarget, sync_plan},
     schedule::{RequestedSyncEvent, SyncEvent},
-    store::{
-        AssetCommit, AssetFilter, CommitOutcome, Precondition, RunFilter, RunPage, RunSubjects,
-    },
+    store::{AssetCommit, AssetFilter, CommitOutcome, Precondition, RunSubjects},
 };
 
 /// What became of one organization in an asset sync.
@@ -341,7 +339,7 @@ impl Integration {
             .map(|organization| organization.id)
             .collect();
 
-        self.tell(&Progress::Started {
+        self.report_progress(&Progress::Started {
             kind: RunKind::AssetSync,
             subjects: targets.len(),
         });
@@ -390,7 +388,7 @@ impl Integration {
                 tracing::warn!(mapping = %id, %error, "an organization's assets were not synced");
             }
             let succeeded = matches!(outcome, Ok(SyncOutcome::Synced { .. }));
-            self.tell(&Progress::Done {
+            self.report_progress(&Progress::Done {
                 kind: RunKind::AssetSync,
                 mapping: id,
                 company: Some(company),
@@ -547,15 +545,10 @@ impl Integration {
         let held = held.ok_or_else(being_synced)?;
         // A sync of this organization alone that ended since the list was read knows more than the list does. It is known by its record
         // and not by its time, which a clock that was set back makes older.
-        let filter = RunFilter {
-            mapping: Some(mapping.id),
-            kind: Some(RunKind::AssetSync),
-            outcome: None,
-        };
-        let page = RunPage::first(filter, 1);
-        let now_last = self.views().runs_page(run.msp, page).await?;
+        let subject = run_of(mapping.credential, mapping.id);
+        let now_last = self.last_run(run.msp, subject).await?;
         let was_synced = |now_last: &RunRecord| Some(now_last) != last && !now_last.has_failed();
-        if now_last.iter().any(was_synced) {
+        if now_last.as_ref().is_some_and(was_synced) {
             self.release(run.msp, held, Vec::new()).await?;
             return Ok(SyncOutcome::Superseded);
         }
@@ -681,21 +674,16 @@ impl Integration {
                 )));
             }
         }
-        let subjects = RunSubjects::of(RunKind::AssetSync, credential, [mapping]);
-        let runs = self.views().runs_of(msp, subjects).await?;
-        let subject = run_of(credential, mapping);
-        let before = runs.into_iter().find(|run| run.subject == subject);
+        let before = self.last_run(msp, run_of(credential, mapping)).await?;
         let before = before.and_then(|run| run.reading);
         if before.is_none() && rows.is_empty() {
             return Ok(None);
         }
-        for (report, number) in before.into_iter().flat_map(|reading| reading.rows) {
-            rows.entry(report).or_insert(number);
+        let mut reading = RunReading::of_customer(SweepStrategy::PerCustomer, rows);
+        if let Some(before) = before {
+            reading.keep_rows_of(before);
         }
-        Ok(Some(RunReading::of_customer(
-            SweepStrategy::PerCustomer,
-            rows,
-        )))
+        Ok(Some(reading))
     }
 
     /// The devices of one organization, by the settings that the connection has now.

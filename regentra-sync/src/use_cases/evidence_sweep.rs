@@ -21,8 +21,8 @@ use crate::{
     schedule::SweepEvent,
     seal::Keyring,
     store::{
-        AssetFilter, CommitOutcome, Precondition, RunSubjects, StoreError, StoreErrorKind,
-        StoredSignal, SweepCommit, SweepState, check_not_ahead,
+        AssetFilter, CommitOutcome, Precondition, StoreError, StoreErrorKind, StoredSignal,
+        SweepCommit, SweepState, check_not_ahead,
     },
 };
 
@@ -218,7 +218,7 @@ impl Integration {
         let msp = event.msp_credential_org_id;
         self.release(msp, held, record.into_iter().collect())
             .await?;
-        self.tell(&Progress::Done {
+        self.report_progress(&Progress::Done {
             kind: RunKind::EvidenceSweep,
             mapping: event.mapping_id,
             company: None,
@@ -227,32 +227,22 @@ impl Integration {
         Ok(())
     }
 
-    /// What a run read, with the rows that the last one read of the reports that did not answer this time: that a report failed does
-    /// not make little of it look like all of it next time.
+    /// What a run read, with the rows that the last one read of the reports that did not answer this time.
     async fn with_rows_before(
         &self,
         event: &SweepEvent,
         reading: Option<RunReading>,
     ) -> Result<Option<RunReading>> {
-        let subjects = RunSubjects::of(
-            RunKind::EvidenceSweep,
-            event.credential(),
-            [event.mapping_id],
-        );
-        let runs = self
-            .views()
-            .runs_of(event.msp_credential_org_id, subjects)
+        let before = self
+            .last_run(event.msp_credential_org_id, run_of(event))
             .await?;
-        let before = runs.into_iter().find(|run| run.subject == run_of(event));
         let Some(before) = before.and_then(|run| run.reading) else {
             return Ok(reading);
         };
         let Some(mut reading) = reading else {
             return Ok(Some(before));
         };
-        for (report, rows) in before.rows {
-            reading.rows.entry(report).or_insert(rows);
-        }
+        reading.keep_rows_of(before);
         Ok(Some(reading))
     }
 
@@ -261,19 +251,10 @@ impl Integration {
         &self,
         event: &SweepEvent,
     ) -> Result<Option<RunOutcome>> {
-        let subjects = RunSubjects::of(
-            RunKind::EvidenceSweep,
-            event.credential(),
-            [event.mapping_id],
-        );
-        let runs = self
-            .views()
-            .runs_of(event.msp_credential_org_id, subjects)
+        let last = self
+            .last_run(event.msp_credential_org_id, run_of(event))
             .await?;
-        let is_recorded = runs
-            .iter()
-            .any(|run| run.subject == run_of(event) && run.was_done_since(event.scheduled_at));
-        if is_recorded {
+        if last.is_some_and(|run| run.was_done_since(event.scheduled_at)) {
             return Ok(None);
         }
         let customer = event.customer_compliance_org_id;

@@ -21,12 +21,12 @@ use crate::{
     host::{AnchorSink, Clock, Policy, Progress, ProgressObserver, SystemClock, Unobserved},
     model::{
         Actor, AuditDetails, AuditRow, Credential, CredentialId, EventId, Field, Fingerprint,
-        Grant, Lease, LeaseKey, MspOrgId, RegionKey, RunRecord, WorkerId,
+        Grant, Lease, LeaseKey, MspOrgId, RegionKey, RunRecord, RunSubject, WorkerId,
     },
     ninjaone::{Access, AccessGrant, NinjaOne, Reading, Standing},
     schedule::{Cadence, PlanKind},
     seal::{Keyring, SealError},
-    store::{Store, StoreErrorKind},
+    store::{RunSubjects, Store, StoreErrorKind},
     views::Views,
 };
 
@@ -251,6 +251,22 @@ impl Integration {
         self.inner.clock.now()
     }
 
+    /// The last run of a subject, without one that lies in the future.
+    pub(super) async fn last_run(
+        &self,
+        msp: MspOrgId,
+        subject: RunSubject,
+    ) -> Result<Option<RunRecord>> {
+        let RunSubject {
+            kind,
+            credential,
+            mapping,
+        } = subject;
+        let subjects = RunSubjects::of(kind, credential, mapping);
+        let runs = self.views().runs_of(msp, subjects).await?;
+        Ok(runs.into_iter().find(|run| run.subject == subject))
+    }
+
     /// When work of this kind is due, by the policy: for what runs events, and plans their ticks.
     #[must_use]
     pub fn cadence(&self, kind: PlanKind) -> Cadence {
@@ -260,8 +276,14 @@ impl Integration {
         }
     }
 
-    /// Tells the host's observer how work goes on: for what runs events, which knows when one begins and when it is handled again.
-    pub fn tell(&self, progress: &Progress) {
+    /// How long what could not be planned waits after so many failures in a row, by the policy's [`Retry`]: for what runs events.
+    #[must_use]
+    pub fn plan_wait(&self, failures: u32) -> std::time::Duration {
+        self.inner.policy.retry.wait(failures).unsigned_abs()
+    }
+
+    /// Passes progress on to the host's observer: for what runs events, which knows when one begins and when it is handled again.
+    pub fn report_progress(&self, progress: &Progress) {
         self.inner.observer.progress(progress);
     }
 

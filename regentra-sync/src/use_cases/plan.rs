@@ -21,7 +21,7 @@ use crate::{
         Attempt, Event, EventEnd, EventOutcome, GroupedSweep, PlanCursor, PlanKind, PlanPage,
         RequestedSyncEvent, Retry, SweepEvent, SweepGroup, SyncEvent, spread,
     },
-    store::{ActiveCredential, RunSubjects},
+    store::ActiveCredential,
     views::strategy_of,
 };
 
@@ -390,10 +390,8 @@ impl Integration {
         let (msp, credential) = (event.msp_org_id, event.credential());
         let subject = RunSubject::of_mapping(RunKind::AssetSync, credential, event.mapping_id);
         let since = event.requested_at.saturating_sub(JUST_SYNCED);
-        let subjects = RunSubjects::of(RunKind::AssetSync, credential, [event.mapping_id]);
-        let runs = self.views().runs_of(msp, subjects).await?;
-        let mut of_mapping = runs.iter().filter(|run| run.subject == subject);
-        if of_mapping.any(|run| run.was_done_since(since)) {
+        let last = self.last_run(msp, subject).await?;
+        if last.is_some_and(|run| run.was_done_since(since)) {
             return Ok((EventOutcome::DoneBefore, false));
         }
         let synced = self.sync_requested(event).await?;
@@ -473,7 +471,7 @@ impl Integration {
         }
         let grouped = groups.values().flatten().map(|group| group.sweeps.len());
         let subjects = customers.values().map(Vec::len).chain(grouped).sum();
-        self.tell(&Progress::Started {
+        self.report_progress(&Progress::Started {
             kind: RunKind::EvidenceSweep,
             subjects,
         });

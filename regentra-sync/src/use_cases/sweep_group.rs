@@ -121,7 +121,7 @@ impl Integration {
         {
             return (Err(error), None);
         }
-        self.tell(&Progress::Started {
+        self.report_progress(&Progress::Started {
             kind: RunKind::EvidenceSweep,
             subjects: prepared.len(),
         });
@@ -259,13 +259,7 @@ impl Integration {
     /// What earlier passes have shown of the server, which is not forgotten when one fails.
     async fn reading_before(&self, group: &SweepGroup) -> GroupReading {
         let (msp, subject) = (group.msp_credential_org_id, subject_of(group.credential()));
-        let subjects = sweeps_of(group.credential(), []);
-        let runs = self
-            .views()
-            .runs_of(msp, subjects)
-            .await
-            .unwrap_or_default();
-        let before = runs.into_iter().find(|run| run.subject == subject);
+        let before = self.last_run(msp, subject).await.unwrap_or_default();
         let (requests, reading) = before.map_or((0, None), |run| (run.requests, run.reading));
         match reading {
             Some(reading) => GroupReading { requests, reading },

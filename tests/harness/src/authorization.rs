@@ -13,7 +13,6 @@ use regentra_sync::{
     model::{Actor, Credential, CredentialId, EventId, Field, Mapping, MspOrgId, RegionKey},
     ninjaone::NinjaOneApi,
     ninjaone_client::RetryPolicy,
-    seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };
 use regentra_sync_postgres::PostgresStore;
@@ -25,6 +24,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::{
+    keys::keyring,
     log::Log,
     postgres::{Database, STORE},
 };
@@ -128,13 +128,37 @@ pub fn msp(number: u128) -> MspOrgId {
     MspOrgId::from_uuid(Uuid::from_u128(number))
 }
 
-fn keyring() -> Keyring {
-    let key = |byte| MasterKey::from_bytes([byte; 32]);
-    Keyring::new(KeyId::new("one").unwrap(), key(1), key(2))
-}
-
 pub fn event(label: &str) -> EventId {
     EventId::of_request("test", label)
+}
+
+/// A request to authorize an API client for reading alone; a native application has no secret.
+pub fn begin_authorization(
+    region: RegionKey,
+    client_id: &str,
+    client_secret: Option<&str>,
+    redirect_uri: &str,
+) -> BeginAuthorization {
+    BeginAuthorization {
+        region,
+        client_id: client_id.into(),
+        client_secret: client_secret.map(Into::into),
+        redirect_uri: redirect_uri.to_owned(),
+        access: RequestedAccess::default(),
+        allow_duplicate: false,
+    }
+}
+
+/// How many organizations the saved connection sees.
+pub async fn organizations_visible(
+    process: &Integration,
+    msp: MspOrgId,
+    region: RegionKey,
+    actor: Actor,
+) -> Result<u64, Error> {
+    let request = TestSavedConnection { region, actor };
+    let tested = process.test_saved_connection(msp, request).await?;
+    Ok(tested.organizations_visible)
 }
 
 /// A process of the host: an integration over the same database, with clients and tokens of its own.
@@ -215,14 +239,8 @@ impl Scene {
 
     pub fn beginning(&self) -> BeginAuthorization {
         let (id, secret) = &self.client;
-        BeginAuthorization {
-            region: self.region(),
-            client_id: id.as_str().into(),
-            client_secret: (!self.is_native).then(|| secret.as_str().into()),
-            redirect_uri: REDIRECT.to_owned(),
-            access: RequestedAccess::default(),
-            allow_duplicate: false,
-        }
+        let secret = (!self.is_native).then_some(secret.as_str());
+        begin_authorization(self.region(), id, secret, REDIRECT)
     }
 
     /// An administrator opens an address, says yes, and is sent to another one.
@@ -277,14 +295,7 @@ impl Scene {
     }
 
     pub async fn visible(&self, process: &Process, msp: MspOrgId) -> Result<u64, Error> {
-        let region = self.region();
-        let tested = process.integration.test_saved_connection(
-            msp,
-            TestSavedConnection {
-                region: region.clone(),
-                actor: Actor::Schedule,
-            },
-        );
-        Ok(tested.await?.organizations_visible)
+        let (process, region) = (&process.integration, self.region());
+        organizations_visible(process, msp, region, Actor::Schedule).await
     }
 }

@@ -14,14 +14,16 @@ use regentra_sync::{
     model::{Actor, ComplianceOrgId, EventId, MspOrgId, RegionKey, StrategyChoice},
     ninjaone::NinjaOneApi,
     ninjaone_client::RateLimit,
-    seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::runtime::{self, Runtime};
 use uuid::Uuid;
 
-use crate::log::{Log, heard_whatever_other_threads_do};
+use crate::{
+    keys::keyring,
+    log::{Log, heard_whatever_other_threads_do},
+};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 
@@ -81,8 +83,7 @@ pub async fn whole_story(
     );
     let server = front::tcp::serve(tenant).await.unwrap();
     let clock = ManualClock::at(NOW);
-    let key = |byte| MasterKey::from_bytes([byte; 32]);
-    let keyring = Arc::new(Keyring::new(KeyId::new("one").unwrap(), key(1), key(2)));
+    let keyring = Arc::new(keyring());
     let store = store(StoreClock::of(clock.clone()));
     let ninjaone = NinjaOneApi::new()
         .rate_limit(RateLimit::unlimited())

@@ -4,7 +4,7 @@ pub mod held_up;
 pub mod histories;
 pub mod host;
 pub mod model;
-pub mod operation;
+pub mod step;
 pub mod stories;
 pub mod truth;
 pub mod view;

@@ -25,9 +25,12 @@
 
 pub mod authorization;
 pub mod canaries;
+pub mod client;
 pub mod history;
 pub mod in_process;
+pub mod keys;
 pub mod log;
+pub mod onboarding;
 pub mod other_process;
 pub mod plan;
 pub mod postgres;
@@ -36,6 +39,9 @@ pub mod regions;
 pub mod release_before;
 pub mod scripted;
 pub mod suspension;
+
+/// What has to live as long as a store.
+pub type StoreGuard = Box<dyn std::any::Any>;
 
 /// The name of a test of the module that asks, as the test runner knows it.
 #[macro_export]

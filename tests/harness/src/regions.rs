@@ -36,7 +36,7 @@ pub async fn assets_are_their_regions_own(store: impl FnOnce(StoreClock) -> Arc<
     let before = host.assets().await;
     for (asset, name) in before.iter().zip(all) {
         let (of, id) = name.split_once('-').unwrap();
-        assert_eq!(asset.external_id, id);
+        assert_eq!(asset.external_id.to_string(), id);
         assert_eq!(asset.credential, Some(credential(of)), "{name}");
         let organization = if id == "20" { 2 } else { 1 };
         assert_eq!(asset.mapping, Some(mapping(of, organization)), "{name}");

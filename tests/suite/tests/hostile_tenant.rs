@@ -17,19 +17,14 @@ use std::{
 };
 
 use ninjaone_simulator::{Preset, Tenant, front::tcp};
-use regentra_harness::plan::PlanAll as _;
+use regentra_harness::{keys::keyring, onboarding::connect_and_promote_all, plan::PlanAll as _};
 use regentra_sync::{
-    Choice, Connect, Discover, ErrorKind, Integration, MapOrganization, Promote, Scheduler,
-    SyncAssets, SyncOutcome,
+    Connect, ErrorKind, Integration, Scheduler, SyncAssets, SyncOutcome,
     host::{Clock as _, ManualClock, Policy, Progress, ProgressObserver, StoreClock},
-    model::{
-        Actor, ComplianceOrgId, CredentialId, EventId, MspOrgId, RegionKey, Report, RunKind,
-        RunOutcome,
-    },
+    model::{Actor, EventId, MspOrgId, RegionKey, Report, RunKind, RunOutcome},
     ninjaone::NinjaOneApi,
     ninjaone_client::{self, RateLimit, RetryPolicy},
     schedule::{Cadence, EventOutcome, PlanKind, Retry},
-    seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };
 use regentra_sync_sqlite::SqliteStore;
@@ -270,8 +265,8 @@ impl Attack {
         }
     }
 
-    /// The answer about an organization; `asked` counts its requests.
-    fn body(self, request: &Asked) -> Body {
+    /// The answer to a request about an organization.
+    fn body(self, request: &ListRequest) -> Body {
         let is_devices = request.path.contains("devices-detailed");
         let organization = request.organization;
         let device = format!(
@@ -373,14 +368,14 @@ impl Attack {
 }
 
 /// A request as the hostile tenant reads it.
-struct Asked {
+struct ListRequest {
     path: String,
     organization: i64,
     after: i64,
     cursor: Option<u64>,
 }
 
-impl Asked {
+impl ListRequest {
     fn of(target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let number = |name: &str| -> Option<i64> {
@@ -461,18 +456,18 @@ impl Hostile {
             }
             buffer.drain(..all);
             let target = text.split(' ').nth(1).unwrap_or_default();
-            let asked = Asked::of(target);
+            let request = ListRequest::of(target);
             let (head, body) = if target.contains("oauth") {
                 let token = r#"{"access_token":"t","token_type":"Bearer","expires_in":3600,"scope":"monitoring"}"#;
                 ("HTTP/1.1 200 OK\r\n", Body::whole(token))
-            } else if asked.path.ends_with("/organizations") {
-                let rows = (asked.after + 1..=HOSTILE_CUSTOMERS)
+            } else if request.path.ends_with("/organizations") {
+                let rows = (request.after + 1..=HOSTILE_CUSTOMERS)
                     .map(|id| format!(r#"{{"id":{id},"name":"Organization {id}"}}"#));
                 let rows = rows.collect::<Vec<_>>().join(",");
                 ("HTTP/1.1 200 OK\r\n", Body::whole(format!("[{rows}]")))
             } else {
                 let attack = self.next();
-                (attack.head(), attack.body(&asked))
+                (attack.head(), attack.body(&request))
             };
             send(&mut stream, head, &body).await?;
         }
@@ -598,8 +593,7 @@ impl Host {
     }
 
     fn integration(&self, deadline: Duration) -> Integration {
-        let key = |byte| MasterKey::from_bytes([byte; 32]);
-        let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
+        let keyring = keyring();
         let policy = Policy::default()
             .allow_hosts(|_| true)
             .sweep_deadline(deadline)
@@ -627,45 +621,7 @@ impl Host {
             allow_duplicate: false,
             actor: Actor::Schedule,
         };
-        host.connect(msp, connect).await.unwrap();
-        let found = event(&format!("discover {number}"));
-        host.discover(
-            msp,
-            Discover {
-                region: region.clone(),
-                actor: Actor::Schedule,
-                event: found,
-            },
-        )
-        .await
-        .unwrap();
-        let credential = CredentialId::of(msp, &region);
-        for mapping in self.store.mappings(msp, credential).await.unwrap() {
-            let decided = event(&format!("map {}", mapping.id));
-            let mapped = host.map(
-                msp,
-                MapOrganization {
-                    mapping: mapping.id,
-                    choice: Choice::CreateNew,
-                    actor: Actor::Schedule,
-                    event: decided,
-                },
-            );
-            let company = mapped.await.unwrap().mapping.state.company().unwrap();
-            let customer = Uuid::from_u128(company.as_uuid().as_u128() ^ 0xc0de);
-            let customer = ComplianceOrgId::from_uuid(customer);
-            let promoted = event(&format!("promote {company}"));
-            let promoted = host.promote(
-                msp,
-                Promote {
-                    company,
-                    compliance_org: customer,
-                    actor: Actor::Schedule,
-                    event: promoted,
-                },
-            );
-            promoted.await.unwrap();
-        }
+        connect_and_promote_all(&host, &*self.store, msp, connect, event).await;
         self.regions.insert(msp, region);
     }
 

@@ -29,22 +29,21 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ninjaone_simulator::{CursorHabit, Fault, Preset, Request, RetryAfter, Tenant};
 use peak_alloc::PeakAlloc;
-use regentra_harness::plan::PlanAll as _;
+use regentra_harness::{keys::keyring, onboarding::connect_and_promote_all, plan::PlanAll as _};
 use regentra_sync::{
-    Choice, Connect, Discover, Integration, MapOrganization, Promote, Scheduler,
+    Connect, Integration, Scheduler,
     host::{
         Anchor, AnchorSink, Clock as _, ManualClock, Policy, Progress, ProgressObserver, SinkError,
         SinkErrorKind, StoreClock,
     },
     model::{
-        Actor, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, NINJAONE_WINDOWS,
-        RegionKey, Ticket, TicketState, chain_start,
+        Actor, ComplianceOrgId, EventId, MappingId, MspOrgId, NINJAONE_WINDOWS, RegionKey, Ticket,
+        TicketState, chain_start,
     },
     ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError, TransportErrorKind},
     regentra_evidence::{SignalKind, verify_chain},
     schedule::{Cadence, Event, EventOutcome, PlanKind, Retry},
-    seal::{KeyId, Keyring, MasterKey},
     store::Store,
 };
 use regentra_sync_sqlite::SqliteStore;
@@ -84,11 +83,11 @@ const GIVE_BACK: [(&str, &str); 2] = [
 /// What ends a sweep that is never answered. It is real time: on a busy machine, a healthy sweep has to end well before.
 const DEADLINE: Duration = Duration::seconds(10);
 
-/// Chance that is the same in every run.
+/// Chance that is the same in every run, rolled through a shared reference.
 #[derive(Debug)]
-struct Dice(AtomicU64);
+struct SharedDice(AtomicU64);
 
-impl Dice {
+impl SharedDice {
     /// A number below `sides`.
     fn roll(&self, sides: u64) -> u64 {
         let step = |state: u64| {
@@ -104,11 +103,11 @@ impl Dice {
 }
 
 /// NinjaOne: a tenant for each MSP, at an address of its own.
-struct Network {
+struct TenantsByMsp {
     tenants: Vec<Mutex<Tenant>>,
     /// The hostile one behaves until it is connected.
     is_hostile: AtomicBool,
-    dice: Dice,
+    dice: SharedDice,
     /// NinjaOne's clock is that of the machines that are right.
     clock: ManualClock,
 }
@@ -141,14 +140,14 @@ fn tenant(number: usize, now: OffsetDateTime) -> Tenant {
     tenant
 }
 
-impl Network {
+impl TenantsByMsp {
     fn new(clock: ManualClock) -> Self {
         let now = clock.now();
         let tenants = (0..=HEALTHY).map(|number| Mutex::new(tenant(number, now)));
         Self {
             tenants: tenants.collect(),
             is_hostile: AtomicBool::new(false),
-            dice: Dice(AtomicU64::new(20_261_123)),
+            dice: SharedDice(AtomicU64::new(20_261_123)),
             clock,
         }
     }
@@ -234,14 +233,14 @@ fn answer(status: u16, body: String) -> Answer {
         .unwrap())
 }
 
-impl fmt::Debug for Network {
+impl fmt::Debug for TenantsByMsp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Network")
+        f.write_str("TenantsByMsp")
     }
 }
 
 #[async_trait]
-impl Transport for Network {
+impl Transport for TenantsByMsp {
     async fn send(&self, request: http::Request<Bytes>) -> Answer {
         tokio::task::yield_now().await;
         let number = msp_of(&request);
@@ -259,7 +258,7 @@ impl Transport for Network {
 
 /// A sink that fails now and then.
 #[derive(Debug)]
-struct Sink(Dice, AtomicU64);
+struct Sink(SharedDice, AtomicU64);
 
 #[async_trait]
 impl AnchorSink for Sink {
@@ -306,7 +305,7 @@ struct Customer {
 
 struct Soak {
     store: Arc<dyn Store>,
-    network: Arc<Network>,
+    network: Arc<TenantsByMsp>,
     sink: Arc<Sink>,
     /// The store's clock, and that of the processes that are right.
     clock: ManualClock,
@@ -325,11 +324,6 @@ fn event(label: &str) -> EventId {
     EventId::of_request("soak", label)
 }
 
-fn keyring() -> Keyring {
-    let key = |byte| MasterKey::from_bytes([byte; 32]);
-    Keyring::new(KeyId::new("one").unwrap(), key(1), key(2))
-}
-
 /// How much memory the process has (`VmRSS:`), or had at most (`VmHWM:`), in bytes. 0 where the system does not say.
 fn resident(line: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -344,8 +338,8 @@ impl Soak {
         let store = Arc::new(store.with_clock(StoreClock::of(clock.clone())));
         let mut soak = Self {
             store,
-            network: Arc::new(Network::new(clock.clone())),
-            sink: Arc::new(Sink(Dice(AtomicU64::new(7)), AtomicU64::new(0))),
+            network: Arc::new(TenantsByMsp::new(clock.clone())),
+            sink: Arc::new(Sink(SharedDice(AtomicU64::new(7)), AtomicU64::new(0))),
             clock,
             customers: Vec::new(),
         };
@@ -364,7 +358,7 @@ impl Soak {
         let live = NinjaOneApi::new()
             .rate_limit(RateLimit::default().windows(windows))
             .retry(retry)
-            .transport(Arc::<Network>::clone(&self.network))
+            .transport(Arc::<TenantsByMsp>::clone(&self.network))
             .shared_budget(Arc::clone(&self.store), Arc::new(keyring()));
         Arc::new(live)
     }
@@ -400,59 +394,23 @@ impl Soak {
     }
 
     async fn connect(&mut self, number: usize) {
-        let (host, msp, region) = (self.process(Duration::ZERO), msp(number), region(number));
+        let host = self.process(Duration::ZERO);
         let connect = Connect {
             event: event(&format!("connect {number}")),
-            region: region.clone(),
+            region: region(number),
             client_id: format!("client {number}").into(),
             client_secret: "secret".into(),
             allow_duplicate: false,
             actor: Actor::Schedule,
         };
-        host.connect(msp, connect).await.unwrap();
-        let found = event(&format!("discover {number}"));
-        let discovery = host.discover(
-            msp,
-            Discover {
-                region: region.clone(),
-                actor: Actor::Schedule,
-                event: found,
-            },
-        );
-        discovery.await.unwrap();
-        let credential = CredentialId::of(msp, &region);
-        for mapping in self.store.mappings(msp, credential).await.unwrap() {
-            let mapping = mapping.id;
-            let decided = event(&format!("map {mapping}"));
-            let mapped = host.map(
-                msp,
-                MapOrganization {
-                    mapping,
-                    choice: Choice::CreateNew,
-                    actor: Actor::Schedule,
-                    event: decided,
-                },
-            );
-            let company = mapped.await.unwrap().mapping.state.company().unwrap();
-            let customer = Uuid::from_u128(company.as_uuid().as_u128() ^ 0xc0de);
-            let customer = ComplianceOrgId::from_uuid(customer);
-            let promoted = event(&format!("promote {mapping}"));
-            let promoted = host.promote(
-                msp,
-                Promote {
-                    company,
-                    compliance_org: customer,
-                    actor: Actor::Schedule,
-                    event: promoted,
-                },
-            );
-            promoted.await.unwrap();
-            self.customers.push(Customer {
-                of: number,
-                id: customer,
-                mapping,
-            });
-        }
+        let customers =
+            connect_and_promote_all(&host, &*self.store, msp(number), connect, event).await;
+        let customers = customers.into_iter().map(|(mapping, id)| Customer {
+            of: number,
+            id,
+            mapping,
+        });
+        self.customers.extend(customers);
     }
 
     /// A process whose clock is wrong does what it can, once, and ends.

@@ -75,7 +75,7 @@ pub async fn run(args: AssetsArgs, host: &HostArgs) -> anyhow::Result<()> {
             table::cell(portal.company_name(asset.company)),
             table::cell(Shown::name(&asset.content.name)),
             table::cell(asset.source.as_str()),
-            table::cell(Shown::bounded(&asset.external_id)),
+            table::cell(Shown::bounded(&asset.external_id.to_string())),
             table::cell(match asset.status {
                 AssetStatus::Active => "active",
                 AssetStatus::Superseded { .. } => "superseded",

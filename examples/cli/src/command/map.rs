@@ -97,8 +97,8 @@ pub async fn run(args: MapArgs, host: &HostArgs) -> anyhow::Result<()> {
     for organization in wanted {
         let counted = counted(&host, organization).await?;
         let mapped = decide(&host, &portal, organization, &args.choice).await?;
-        let is_let_go = mapped.changed && mapped.mapping.state.company().is_none();
-        let retired = if is_let_go { counted } else { 0 };
+        let is_unmapped = mapped.changed && mapped.mapping.state.company().is_none();
+        let retired = if is_unmapped { counted } else { 0 };
         has_assets |= mapped.changed && mapped.mapping.state.company().is_some();
         if host.json {
             rows.push(row(&mapped, retired));

@@ -94,13 +94,18 @@ pub async fn run(args: RunArgs, host: &HostArgs) -> anyhow::Result<()> {
         }
         policy
     };
+    if args.engine != Engine::InProcess {
+        if args.once {
+            bail!("--once does what is due in this process: leave --engine out");
+        }
+        if host.now.is_some() {
+            bail!("an engine has its own clock: leave --now out, or --engine");
+        }
+    }
     let host = host
         .open_with(Arc::<Journal>::clone(&journal), policy)
         .await?;
     let timetable = timetable(&args);
-    if args.once && args.engine != Engine::InProcess {
-        bail!("--once does what is due in this process: leave --engine out");
-    }
     #[cfg(feature = "graphile-worker")]
     let worker = if args.engine == Engine::GraphileWorker {
         let kinds = timetable.iter().map(|(kind, _)| *kind);
@@ -259,7 +264,7 @@ impl Signals {
     }
 }
 
-/// Writes down how work goes on: a line for people on standard error, or a line of JSON on standard output. No name is in it.
+/// Writes progress: a line for people on standard error, or a line of JSON on standard output. No name is in it.
 #[derive(Debug)]
 struct Journal {
     json: bool,

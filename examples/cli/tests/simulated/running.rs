@@ -117,7 +117,7 @@ pub(crate) async fn promoted(mut person: Person) -> Person {
 }
 
 /// It syncs and sweeps, ends what runs when it is stopped, and what it did is whole.
-pub(crate) async fn syncs_and_sweeps_until_it_is_told_to_stop(person: &Person) {
+pub(crate) async fn syncs_and_sweeps_until_it_is_asked_to_stop(person: &Person) {
     let running = Running::start(person, &["--sync", "3s", "--sweep", "3s+1s"]);
     let planned = running.until(|line| line["told"] == "planned");
     assert_eq!(planned["missed"], 0);

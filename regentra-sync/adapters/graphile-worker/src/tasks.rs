@@ -25,10 +25,6 @@ use crate::{
     jobs::{self, Ended, Job, LeasedJob, Next, Plan, TASK_EVENT, TASK_PLAN, TASK_REQUESTED, Work},
 };
 
-/// How long what could not be planned waits, times the failures so far.
-const PLAN_AGAIN: Duration = Duration::from_secs(15);
-const PLAN_AGAIN_LONGEST: Duration = Duration::from_mins(10);
-
 /// How long a job waits whose connection has as many slots as it may.
 const NO_SLOT: Duration = Duration::from_secs(5);
 
@@ -201,7 +197,7 @@ async fn handle(shared: &Shared, held: &LeasedJob, payload: Value) -> Result<(),
         let at = jobs::after(now, NO_SLOT + Duration::from_millis(apart));
         return shared.end(held, again(&event, attempt, at)).await;
     }
-    integration.tell(&Progress::EventStarted {
+    integration.report_progress(&Progress::EventStarted {
         kind: event.kind(),
         event: event.id(),
         attempt,
@@ -220,7 +216,7 @@ async fn handle(shared: &Shared, held: &LeasedJob, payload: Value) -> Result<(),
         Some(at) => again(&event, attempt.saturating_add(attempts), at),
     };
     shared.end(held, next).await?;
-    integration.tell(&Progress::EventFinished {
+    integration.report_progress(&Progress::EventFinished {
         kind: event.kind(),
         event: event.id(),
         outcome: end.outcome,
@@ -265,7 +261,7 @@ async fn plan(shared: &Shared, held: &LeasedJob, payload: Value) -> Result<(), R
             if page.next.is_none() {
                 let (kind, scheduled_at) = (plan.kind, newest);
                 tracing::info!(kind = kind.as_str(), %scheduled_at, events, done, "planned");
-                shared.integration.tell(&Progress::Planned {
+                shared.integration.report_progress(&Progress::Planned {
                     kind,
                     scheduled_at,
                     events,
@@ -277,10 +273,10 @@ async fn plan(shared: &Shared, held: &LeasedJob, payload: Value) -> Result<(), R
         }
         Err(error) => {
             let failures = plan.failures.saturating_add(1);
-            let wait = PLAN_AGAIN.saturating_mul(failures).min(PLAN_AGAIN_LONGEST);
+            let wait = shared.integration.plan_wait(failures);
             let retry_at = jobs::after(now, wait);
             tracing::error!(kind = plan.kind.as_str(), %error, "could not be planned");
-            shared.integration.tell(&Progress::NotPlanned {
+            shared.integration.report_progress(&Progress::NotPlanned {
                 kind: plan.kind,
                 error: error.kind().as_str(),
                 retry_at,

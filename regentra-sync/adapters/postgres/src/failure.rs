@@ -101,8 +101,10 @@ fn of_code(code: &str) -> (StoreErrorKind, &'static str) {
         Contention, Corrupt, Misconfigured, Other, ReadOnly as NoRoom, Unavailable,
     };
     match code {
-        // Serialization failure, deadlock, and a lock that was not had in time.
-        "40001" | "40P01" | "55P03" => (Contention, ""),
+        // Serialization failure, deadlock.
+        "40001" | "40P01" => (Contention, ""),
+        // A lock that was not had in time.
+        "55P03" => (Unavailable, " (another transaction holds the rows)"),
         // A cancelled statement, a transaction that was idle for too long, too many connections, a server that shuts down.
         "57014" | "25P03" | "53300" | "57P01" | "57P02" | "57P03" | "57P05" => (Unavailable, ""),
         "53100" | "25006" => (
@@ -185,7 +187,7 @@ mod tests {
         for (code, kind) in [
             ("40001", StoreErrorKind::Contention),
             ("40P01", StoreErrorKind::Contention),
-            ("55P03", StoreErrorKind::Contention),
+            ("55P03", StoreErrorKind::Unavailable),
             ("08006", StoreErrorKind::Unavailable),
             ("57P01", StoreErrorKind::Unavailable),
             ("53300", StoreErrorKind::Unavailable),
@@ -202,10 +204,49 @@ mod tests {
         }
     }
 
+    /// What a server answers with: its text quotes values.
+    #[derive(Debug)]
+    struct Quoting(&'static str);
+
+    impl std::fmt::Display for Quoting {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Quoting {}
+
+    impl sqlx::error::DatabaseError for Quoting {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+            Some("23505".into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> sqlx::error::ErrorKind {
+            sqlx::error::ErrorKind::UniqueViolation
+        }
+    }
+
     #[test]
     fn an_error_shows_no_text_of_the_driver() {
         let text = "canary-4711";
         for error in [
+            sqlx::Error::Database(Box::new(Quoting(text))),
             sqlx::Error::Protocol(text.to_owned()),
             sqlx::Error::Configuration(text.into()),
             sqlx::Error::Tls(text.into()),

@@ -38,10 +38,6 @@ pub(crate) const TICKS: &str = "RegentraTicks";
 pub(crate) const TICK: &str = "tick";
 const PAGE: &str = "page";
 
-/// How long a plan that failed waits, times the failures so far.
-const PLAN_AGAIN: Duration = Duration::from_secs(15);
-const PLAN_AGAIN_LONGEST: Duration = Duration::from_mins(10);
-
 /// How long an event waits in this process for a slot.
 pub(crate) const ROOM: Duration = Duration::from_secs(30);
 
@@ -188,7 +184,7 @@ impl Shared {
         };
         let _running = Running::new(&self.0.running);
         let (event, attempt) = (&work.event, work.attempt);
-        integration.tell(&Progress::EventStarted {
+        integration.report_progress(&Progress::EventStarted {
             kind: event.kind(),
             event: event.id(),
             attempt,
@@ -202,7 +198,7 @@ impl Shared {
             Again::Now => Some(self.0.clock.now()),
             Again::After(wait) => Some(self.0.clock.now().saturating_add(signed(wait))),
         };
-        integration.tell(&Progress::EventFinished {
+        integration.report_progress(&Progress::EventFinished {
             kind: event.kind(),
             event: event.id(),
             outcome: end.outcome,
@@ -264,7 +260,7 @@ impl Shared {
                         ..
                     } = plan;
                     tracing::info!(kind = kind.as_str(), %scheduled_at, events, done, "planned");
-                    integration.tell(&Progress::Planned {
+                    integration.report_progress(&Progress::Planned {
                         kind,
                         scheduled_at,
                         events,
@@ -284,9 +280,9 @@ impl Shared {
             }
             Err(error) => {
                 let failures = plan.failures.saturating_add(1);
-                let wait = PLAN_AGAIN.saturating_mul(failures).min(PLAN_AGAIN_LONGEST);
+                let wait = integration.plan_wait(failures);
                 tracing::error!(kind = plan.kind.as_str(), %error, "could not be planned");
-                integration.tell(&Progress::NotPlanned {
+                integration.report_progress(&Progress::NotPlanned {
                     kind: plan.kind,
                     error: error.kind().as_str(),
                     retry_at: now.saturating_add(signed(wait)),

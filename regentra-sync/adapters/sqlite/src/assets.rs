@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use regentra_sync::{
     host::StoreClock,
     model::{
-        Asset, AssetContent, AssetId, AssetStatus, CompanyId, CredentialId, MappingId, MspOrgId,
-        Sensitive, Source, Version,
+        Asset, AssetContent, AssetId, AssetStatus, CompanyId, CredentialId, ExternalId, MappingId,
+        MspOrgId, Sensitive, Source, Version,
     },
     store::{
         AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Precondition,
@@ -298,7 +298,7 @@ fn bind<'q>(
         external_source: &'static str,
         credential_id: Option<CredentialId>,
         mapping_id: Option<MappingId>,
-        external_id: &'a str,
+        external_id: &'a ExternalId,
         status: &'static str,
         superseded_by: Option<AssetId>,
         #[serde(flatten)]
@@ -337,13 +337,15 @@ pub(crate) fn asset(row: &SqliteRow) -> Result<Asset> {
         _ => return Err(corrupt("status")),
     };
     let sensitive = |column| Ok(row.text_if_any(column)?.map(Sensitive::from));
-    let asset = Asset {
+    let source = row.named("external_source", Source::from_name)?;
+    let external_id = row.text("external_id")?;
+    Ok(Asset {
         id: row.id("asset_id", AssetId::from_uuid)?,
         company: row.id("company_id", CompanyId::from_uuid)?,
-        source: row.named("external_source", Source::from_name)?,
+        source,
         credential: row.id_if_any("credential_id", CredentialId::from_uuid)?,
         mapping: row.id_if_any("mapping_id", MappingId::from_uuid)?,
-        external_id: row.text("external_id")?,
+        external_id: ExternalId::read(source, external_id).ok_or_else(|| corrupt("external_id"))?,
         status,
         content: AssetContent {
             name: row.text("name")?.into(),
@@ -360,11 +362,7 @@ pub(crate) fn asset(row: &SqliteRow) -> Result<Asset> {
         version: Version::from_u32(row.counter("version")?),
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
-    };
-    if asset.source == Source::Ninjaone && asset.device().is_none() {
-        return Err(corrupt("external_id"));
-    }
-    Ok(asset)
+    })
 }
 
 #[cfg(test)]

@@ -170,10 +170,49 @@ mod tests {
         }
     }
 
+    /// What a server answers with: its text quotes values.
+    #[derive(Debug)]
+    struct Quoting(&'static str);
+
+    impl std::fmt::Display for Quoting {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Quoting {}
+
+    impl sqlx::error::DatabaseError for Quoting {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+            Some("2067".into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> sqlx::error::ErrorKind {
+            sqlx::error::ErrorKind::UniqueViolation
+        }
+    }
+
     #[test]
     fn an_error_shows_no_text_of_the_driver() {
         let text = "canary-4711";
         for error in [
+            sqlx::Error::Database(Box::new(Quoting(text))),
             sqlx::Error::Protocol(text.to_owned()),
             sqlx::Error::Configuration(text.into()),
             sqlx::Error::Tls(text.into()),

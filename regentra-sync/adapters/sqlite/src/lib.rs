@@ -43,7 +43,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// A store in one SQLite file, in write-ahead mode. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    /// One connection: SQLite has one writer, and waiting in a queue is fairer than being told that it is busy.
+    /// One connection: SQLite has one writer, and waiting in a queue is fairer than a refusal because it is busy.
     writer: SqlitePool,
     readers: SqlitePool,
     path: PathBuf,

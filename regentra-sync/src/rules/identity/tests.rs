@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    model::{AssetStatus, CompanyId, Version},
+    model::{AssetStatus, CompanyId, ExternalId, Version},
     rules::{ambiguities, reconcile},
 };
 
@@ -15,7 +15,7 @@ fn asset(number: u128, source: Source, content: AssetContent) -> Asset {
         source,
         credential: None,
         mapping: None,
-        external_id: number.to_string(),
+        external_id: ExternalId::Other(number.to_string()),
         status: AssetStatus::Active,
         content,
         missing_since: None,

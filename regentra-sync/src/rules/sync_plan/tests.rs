@@ -5,7 +5,9 @@ use time::{Duration, macros::datetime};
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{AssetContent, DeviceId, ListedDevice, MspOrgId, OrganizationId, RegionKey};
+use crate::model::{
+    AssetContent, DeviceId, ExternalId, ListedDevice, MspOrgId, OrganizationId, RegionKey,
+};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:15 UTC);
 
@@ -396,7 +398,7 @@ proptest! {
                 source: Source::ALL[*source],
                 credential: None,
                 mapping: None,
-                external_id: number.to_string(),
+                external_id: ExternalId::Other(number.to_string()),
                 status: AssetStatus::Active,
                 content: content_of(*machine),
                 missing_since: None,

@@ -295,7 +295,6 @@ async fn write(
         }
         "assets" => {
             let mut asset = world.asset(Source::Ninjaone, label);
-            asset.external_id = "1".to_owned();
             (asset.created_at, asset.updated_at) = (at(0), at(0));
             let mut audited = Vec::new();
             match what {

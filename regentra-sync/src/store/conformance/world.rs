@@ -13,12 +13,12 @@ use crate::{
     model::{
         Actor, AdoptedFrameworks, Asset, AssetContent, AssetId, AssetStatus, AuditDetails,
         AuditRow, CompanyId, ComplianceOrgId, ConnectionSettings, Credential, CredentialId,
-        EventId, EvidenceHead, EvidenceRoot, EvidenceRow, Fingerprint, Generation, Grant, Lease,
-        LeaseKey, Mapping, MappingId, MappingState, MspOrgId, OrganizationId, OutboxRow,
-        PortalCompany, RegionKey, RunRecord, SealedSecrets, SettingsGuard, SignalKey,
-        SignatureChanges, SignatureRecord, SignatureRecords, SignatureState, Source,
-        StoredFrameworks, StoredSettings, SweepCounts, TenantView, Ticket, TicketState, Version,
-        WorkerId, chain_start, derive,
+        DeviceId, EventId, EvidenceHead, EvidenceRoot, EvidenceRow, ExternalId, Fingerprint,
+        Generation, Grant, Lease, LeaseKey, Mapping, MappingId, MappingState, MspOrgId,
+        OrganizationId, OutboxRow, PortalCompany, RegionKey, RunRecord, SealedSecrets,
+        SettingsGuard, SignalKey, SignatureChanges, SignatureRecord, SignatureRecords,
+        SignatureState, Source, StoredFrameworks, StoredSettings, SweepCounts, TenantView, Ticket,
+        TicketState, Version, WorkerId, chain_start, derive,
     },
     seal::Sealed,
     store::{
@@ -349,7 +349,7 @@ impl<'a> World<'a> {
         self.store.mapping(self.msp, new.id).await.unwrap().unwrap()
     }
 
-    /// An asset of the world's company.
+    /// An asset of the world's company. Where a NinjaOne one's id is a label and no number, its device is 0.
     #[must_use]
     pub fn asset(&self, source: Source, external_id: &str) -> Asset {
         let is_ours = source == Source::Ninjaone;
@@ -366,7 +366,11 @@ impl<'a> World<'a> {
             source,
             credential: is_ours.then_some(self.credential.id),
             mapping: is_ours.then_some(self.mapping.id),
-            external_id: external_id.to_owned(),
+            external_id: if is_ours {
+                ExternalId::Device(external_id.parse().unwrap_or(DeviceId::new(0)))
+            } else {
+                ExternalId::Other(external_id.to_owned())
+            },
             status: AssetStatus::Active,
             content: AssetContent {
                 name: external_id.into(),

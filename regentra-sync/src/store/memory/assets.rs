@@ -1,13 +1,10 @@
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 
-use super::{MemoryStore, State, holds, outcome};
+use super::{MemoryStore, holds, of_msp, outcome};
 use crate::{
-    model::{Asset, AssetStatus, MspOrgId},
+    model::{Asset, MspOrgId},
     store::{
-        AssetCommit, AssetFilter, AssetPage, AssetWrite, Assets, CommitOutcome, Precondition,
-        Result,
+        AssetCommit, AssetFilter, AssetPage, Assets, CommitOutcome, Precondition, Result, effects,
     },
 };
 
@@ -77,8 +74,9 @@ impl Assets for MemoryStore {
                         == write.expected
                 });
                 holds(as_read, Precondition::Asset)?;
+                let stored = of_msp(&state.assets, msp);
                 holds(
-                    state.superseding_assets_are_active(msp, &writes),
+                    effects::superseding_assets_are_active(stored, &writes),
                     Precondition::Asset,
                 )?;
                 for write in &writes {
@@ -95,30 +93,5 @@ impl Assets for MemoryStore {
             })())
         })
         .await
-    }
-}
-
-impl State {
-    /// Whether, with these rows written, every asset that one of them is about is superseded by an active one or by none.
-    fn superseding_assets_are_active(&self, msp: MspOrgId, writes: &[AssetWrite]) -> bool {
-        let written: BTreeMap<_, _> = writes
-            .iter()
-            .map(|write| (write.id(), write.asset.status))
-            .collect();
-        let is_active = |id| {
-            let stored = || self.assets.get(&(msp, id)).map(|asset| asset.status);
-            written.get(&id).copied().or_else(stored) == Some(AssetStatus::Active)
-        };
-        let all_give_way_to_active = written
-            .values()
-            .filter_map(|status| status.superseded_by())
-            .all(is_active);
-        let is_left_behind = |asset: &Asset| {
-            let winner = asset.status.superseded_by();
-            let is_ours = winner.is_some_and(|winner| written.contains_key(&winner));
-            is_ours && !written.contains_key(&asset.id) && !winner.is_some_and(is_active)
-        };
-        let mut of_msp = self.assets.iter().filter(|((owner, _), _)| *owner == msp);
-        all_give_way_to_active && !of_msp.any(|(_, asset)| is_left_behind(asset))
     }
 }

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use super::{CommitStop, MemoryStore, State, holds};
 use crate::{
     model::{
-        ComplianceOrgId, EventId, EvidenceRow, MappingId, MspOrgId, OutboxAction, OutboxId,
-        OutboxRow, TicketState, Version, chain_start, is_ahead,
+        ComplianceOrgId, EventId, EvidenceRow, MappingId, MspOrgId, OutboxId, TicketState, Version,
+        chain_start, is_ahead,
     },
     store::{
         CommitOutcome, Evidence, Precondition, Result, StoredSignal, SweepCommit, SweepState,
@@ -41,7 +41,8 @@ impl State {
             .signals
             .iter()
             .filter(|((owner, ..), _)| *owner == customer);
-        let last = of_customer.filter_map(|(_, signals)| last_present(signals, store_time));
+        let last =
+            of_customer.filter_map(|(_, signals)| effects::last_present(signals, store_time));
         last.filter(|stored| !stored.signal.is_expired(now))
             .cloned()
             .collect()
@@ -56,17 +57,11 @@ impl State {
     ) -> BTreeMap<SignalKind, OffsetDateTime> {
         let last = SignalKind::ALL.into_iter().filter_map(|kind| {
             let signals = self.signals.get(&(customer, mapping, kind))?;
-            let last = last_present(signals, store_time)?;
+            let last = effects::last_present(signals, store_time)?;
             Some((kind, last.signal.collected_at))
         });
         last.collect()
     }
-}
-
-/// The one committed last of those not ahead of the store's clock.
-fn last_present(signals: &[StoredSignal], store_time: OffsetDateTime) -> Option<&StoredSignal> {
-    let is_present = |stored: &&StoredSignal| !is_ahead(stored.signal.collected_at, store_time);
-    signals.iter().rev().find(is_present)
 }
 
 impl State {
@@ -119,14 +114,12 @@ impl State {
                 .map_or(Version::default(), |tick| tick.version);
             holds(stored == tick.version, Precondition::TicketTick)?;
         }
-        let is_delivered_digest = |row: &OutboxRow| {
-            let is_digest = matches!(row.action, OutboxAction::Digest { .. });
-            let stored = self.outbox.get(&msp).into_iter().flatten();
-            let mut stored = stored.filter(|stored| stored.id == row.id);
-            is_digest && stored.any(|stored| stored.delivered_at.is_some())
-        };
-        let overtaken = commit.outbox.iter().any(is_delivered_digest);
-        holds(!overtaken, Precondition::TicketTick)?;
+        for row in &commit.outbox {
+            let mut stored = self.outbox.get(&msp).into_iter().flatten();
+            if let Some(stored) = stored.find(|stored| stored.id == row.id) {
+                effects::is_replaced_by(stored, row).map_err(CommitOutcome::Superseded)?;
+            }
+        }
         let collected = self.collected(customer, commit.mapping.mapping, store_time);
         Ok(commit.check_order(&collected)?)
     }
@@ -237,7 +230,7 @@ impl Evidence for MemoryStore {
             }
             for row in commit.outbox {
                 match state.outbox_row(msp, row.id) {
-                    Some(stored) if matches!(row.action, OutboxAction::Digest { .. }) => {
+                    Some(stored) if effects::is_replaced_by(stored, &row) == Ok(true) => {
                         *stored = row;
                     }
                     Some(_) => {}

@@ -2,11 +2,11 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, holds, outcome};
+use super::{MemoryStore, holds, of_msp, outcome};
 use crate::{
     model::{
-        CompanyId, CredentialId, Mapping, MappingId, MappingState, MspOrgId, NoteReason,
-        PortalCompany, StoredFrameworks,
+        CompanyId, CredentialId, Mapping, MappingId, MspOrgId, NoteReason, PortalCompany,
+        StoredFrameworks,
     },
     store::{
         CommitOutcome, CompanyPage, DiscoveryCommit, FrameworksCommit, MappingCommit,
@@ -60,21 +60,8 @@ impl Mappings for MemoryStore {
 
     async fn mapping_counts(&self, msp: MspOrgId, filter: MappingFilter) -> Result<MappingCounts> {
         self.with(|state| {
-            let of_msp = state
-                .mappings
-                .iter()
-                .filter(|((owner, _), _)| *owner == msp);
-            let mut counts = MappingCounts::default();
-            for (_, mapping) in of_msp.filter(|(_, mapping)| filter.matches(mapping)) {
-                let decided = match mapping.state {
-                    MappingState::PendingReview => &mut counts.pending_review,
-                    MappingState::Mapped { .. } => &mut counts.mapped,
-                    MappingState::Ignored => &mut counts.ignored,
-                };
-                *decided += 1;
-                counts.missing += u64::from(mapping.missing_since.is_some());
-            }
-            Ok(counts)
+            let mappings = of_msp(&state.mappings, msp);
+            Ok(effects::mapping_counts(mappings, &filter))
         })
         .await
     }
@@ -158,12 +145,8 @@ impl Mappings for MemoryStore {
                     state.mappings.entry((msp, mapping.id)).or_insert(mapping);
                 }
                 for organization in seen {
-                    if let Some(mapping) = state.mappings.get_mut(&(msp, organization.mapping)) {
-                        mapping.name = organization.name;
-                        if mapping.state == MappingState::PendingReview {
-                            mapping.suggestion = organization.suggestion;
-                        }
-                        mapping.missing_since = organization.missing_since;
+                    if let Some(stored) = state.mappings.get_mut(&(msp, organization.mapping)) {
+                        *stored = effects::seen(stored.clone(), organization);
                     }
                 }
                 state.append_msp_audit(msp, audit);

@@ -1,10 +1,13 @@
 use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 
-use super::{LeaseRow, MemoryStore, of_msp};
+use super::{MemoryStore, of_msp};
 use crate::{
-    model::{Fence, Lease, LeaseKey, MspOrgId, RunRecord, WorkerId, is_ahead},
-    store::{Result, RowsAhead, RunPage, RunSubjects, Runs, Stamped, effects::tick_to_come},
+    model::{Lease, LeaseKey, MspOrgId, RunRecord, WorkerId, is_ahead},
+    store::{
+        Result, RowsAhead, RunPage, RunSubjects, Runs, Stamped,
+        effects::{StoredLease, tick_to_come},
+    },
 };
 
 #[async_trait]
@@ -21,31 +24,17 @@ impl Runs for MemoryStore {
         length: Duration,
     ) -> Result<Option<Lease>> {
         self.with(|state| {
-            let now = self.clock.now();
-            let row = state.leases.get(&(msp, key));
-            if row.is_some_and(|row| {
-                row.worker.is_some_and(|holder| holder != worker)
-                    && now < row.expires_at
-                    && !row.is_ahead(now)
-            }) {
+            let stored = state.leases.get(&(msp, key)).copied();
+            let taken = StoredLease::taken(stored, worker, length, self.clock.now());
+            let Some(taken) = taken else {
                 return Ok(None);
-            }
-            let fence = row.map_or(Fence::FIRST, |row| row.fence.next());
-            let expires_at = now.saturating_add(length);
-            state.leases.insert(
-                (msp, key),
-                LeaseRow {
-                    worker: Some(worker),
-                    fence,
-                    expires_at,
-                    length,
-                },
-            );
+            };
+            state.leases.insert((msp, key), taken);
             Ok(Some(Lease {
                 key,
                 worker,
-                fence,
-                expires_at,
+                fence: taken.fence,
+                expires_at: taken.expires_at,
             }))
         })
         .await
@@ -100,8 +89,7 @@ impl Runs for MemoryStore {
     async fn rows_ahead(&self, msp: MspOrgId) -> Result<RowsAhead> {
         self.with(|state| {
             let now = self.clock.now();
-            let leases =
-                of_msp(&state.leases, msp).filter(|row| row.worker.is_some() && row.is_ahead(now));
+            let leases = of_msp(&state.leases, msp).filter(|lease| lease.is_ahead(now));
             let outbox = state.outbox.get(&msp).into_iter().flatten();
             let outbox = outbox.filter(|row| row.delivered_at.is_none());
             let heads = state.heads.get(&msp).into_iter().flatten();

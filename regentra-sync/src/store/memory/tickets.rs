@@ -3,11 +3,12 @@ use std::cmp::Reverse;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::{MemoryStore, outcome};
+use super::{MemoryStore, of_msp, outcome};
 use crate::{
-    model::{ComplianceOrgId, MspOrgId, OutboxRow, Ticket, TicketState, is_ahead},
+    model::{ComplianceOrgId, MspOrgId, OutboxRow, Ticket},
     store::{
         CommitOutcome, DeliveryCommit, Result, TicketCounts, TicketFilter, TicketPage, Tickets,
+        effects,
     },
 };
 
@@ -57,15 +58,8 @@ impl Tickets for MemoryStore {
 
     async fn ticket_counts(&self, msp: MspOrgId, filter: TicketFilter) -> Result<TicketCounts> {
         self.with(|state| {
-            let of_msp = state.tickets.iter().filter(|((owner, _), _)| *owner == msp);
-            let mut counts = TicketCounts::default();
-            for (_, ticket) in of_msp.filter(|(_, ticket)| filter.matches(ticket)) {
-                match ticket.state {
-                    TicketState::Open => counts.open += 1,
-                    TicketState::Closed => counts.closed += 1,
-                }
-            }
-            Ok(counts)
+            let tickets = of_msp(&state.tickets, msp);
+            Ok(effects::ticket_counts(tickets, &filter))
         })
         .await
     }
@@ -77,15 +71,8 @@ impl Tickets for MemoryStore {
         limit: u32,
     ) -> Result<Vec<OutboxRow>> {
         self.with(|state| {
-            let rows = state
-                .outbox
-                .get(&msp)
-                .map(Vec::as_slice)
-                .unwrap_or_default();
-            let due = rows
-                .iter()
-                .filter(|row| row.delivered_at.is_none())
-                .filter(|row| row.due_at <= now || is_ahead(row.created_at, now));
+            let rows = state.outbox.get(&msp).into_iter().flatten();
+            let due = rows.filter(|row| row.is_due(now));
             Ok(due.take(limit as usize).cloned().collect())
         })
         .await
@@ -113,9 +100,8 @@ impl Tickets for MemoryStore {
                 row.delivered_at = Some(at);
                 let ticket = row.ticket;
                 let ticket = ticket.and_then(|ticket| state.tickets.get_mut(&(msp, ticket)));
-                if let (Some(ticket), Some(reference)) = (ticket, reference) {
-                    ticket.reference = Some(reference);
-                    ticket.version = ticket.version.next();
+                if let Some(ticket) = ticket {
+                    *ticket = effects::delivered(ticket.clone(), reference);
                 }
                 Ok(state.committed(msp, event))
             })())

@@ -10,7 +10,7 @@ use crate::{
     history::{
         host::Performed,
         model::{LEASE, Model, Run, Sweep},
-        operation::Operation,
+        step::HistoryStep,
         truth::{Org, Tenant, Truth, msp_id},
         view::difference,
         world::World,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What there was when a run began.
-struct Begun {
+struct Before {
     model: Model,
     truths: BTreeMap<Tenant, Truth>,
     at: OffsetDateTime,
@@ -36,7 +36,7 @@ impl World {
     }
 
     /// What the model says there is before a run, between two of its commits, and after it.
-    fn stages(&mut self, operation: &Operation) -> Vec<Model> {
+    fn stages(&mut self, operation: &HistoryStep) -> Vec<Model> {
         let mut run = Run::default();
         let before = self.model.clone();
         let _ = self.expect(operation, &mut run);
@@ -68,12 +68,12 @@ impl World {
     /// A run whose future is dropped: what is there is what one of its commits left, and the model goes on from there.
     pub async fn interrupted(
         &mut self,
-        operation: &Operation,
+        operation: &HistoryStep,
         suspension: usize,
         ends: bool,
     ) -> Result<(), String> {
         self.wait_for_leases();
-        if matches!(operation, Operation::RotateKeys) {
+        if matches!(operation, HistoryStep::RotateKeys) {
             return Ok(());
         }
         let (subjects, host) = (self.subjects(operation), self.host(operation));
@@ -112,14 +112,14 @@ impl World {
     /// write if it had begun only now, but for what it had read from NinjaOne already.
     pub async fn meanwhile(
         &mut self,
-        operation: &Operation,
+        operation: &HistoryStep,
         suspension: usize,
-        others: &[Operation],
+        others: &[HistoryStep],
         elsewhere: bool,
     ) -> Result<(), String> {
         self.wait_for_leases();
         let (subjects, host) = (self.subjects(operation), self.host(operation));
-        let begun = Begun {
+        let before = Before {
             model: self.model.clone(),
             truths: self.truths.all().clone(),
             at: self.now(),
@@ -143,7 +143,7 @@ impl World {
             Duration::days(9_999)
         };
         self.model
-            .leaves_leases(subjects.iter().copied(), begun.store_time + held);
+            .leaves_leases(subjects.iter().copied(), before.store_time + held);
         if elsewhere {
             self.start();
         }
@@ -153,29 +153,29 @@ impl World {
         }
         let performed = run.await;
         self.model.frees(&subjects);
-        let is_run = |other: &Operation| {
+        let is_run = |other: &HistoryStep| {
             matches!(
                 other,
-                Operation::Deliver { .. }
-                    | Operation::DeliverTogether { .. }
-                    | Operation::Sync { .. }
+                HistoryStep::Deliver { .. }
+                    | HistoryStep::DeliverTogether { .. }
+                    | HistoryStep::Sync { .. }
             )
         };
         let touched = self.model.view != left.view || others.iter().any(is_run);
         let candidates = match operation {
-            Operation::Deliver { .. } => {
+            HistoryStep::Deliver { .. } => {
                 let committed = reached.contains(&(stages.len() - 1));
-                self.sweep_goes_on(&begun, &performed, committed, touched)
+                self.sweep_goes_on(&before, &performed, committed, touched)
             }
-            Operation::Sync { tenant } | Operation::Discover { tenant } => {
+            HistoryStep::Sync { tenant } | HistoryStep::Discover { tenant } => {
                 let places = reached.into_iter();
                 let goes_on =
-                    |place| self.sync_goes_on(*tenant, &begun, &performed, place, touched);
+                    |place| self.sync_goes_on(*tenant, &before, &performed, place, touched);
                 places.flat_map(goes_on).collect()
             }
             _ => vec![self.model.clone()],
         };
-        let why = format!("it went on and answered: {}", performed.said);
+        let why = format!("it went on and answered: {}", performed.answer);
         self.settle_on(&candidates, &why).await?;
         Ok(())
     }
@@ -183,24 +183,24 @@ impl World {
     /// What there may be after a sweep went on.
     fn sweep_goes_on(
         &self,
-        begun: &Begun,
+        before: &Before,
         performed: &Performed,
         committed: bool,
         touched: bool,
     ) -> Vec<Model> {
-        let Some(sweep) = begun.sweep.filter(|_| !committed) else {
+        let Some(sweep) = before.sweep.filter(|_| !committed) else {
             return vec![self.model.clone()];
         };
         let mut candidates = Vec::new();
-        if touched && !performed.said.starts_with("committed, ") {
+        if touched && !performed.answer.starts_with("committed, ") {
             candidates.push(self.model.clone());
         }
         let truths = self.truths.all();
-        let (old, new, now) = (&begun.truths, &*truths, self.now());
-        for (truths, at) in [(old, begun.at), (new, begun.at), (new, now)] {
+        let (old, new, now) = (&before.truths, &*truths, self.now());
+        for (truths, at) in [(old, before.at), (new, before.at), (new, now)] {
             let mut swept = self.model.clone();
             let times = (at, now, self.store_time());
-            if swept.sweep(sweep, truths, times, &Run::default()) == performed.said {
+            if swept.sweep(sweep, truths, times, &Run::default()) == performed.answer {
                 candidates.push(swept);
             }
         }
@@ -211,24 +211,24 @@ impl World {
     fn sync_goes_on(
         &self,
         tenant: Tenant,
-        begun: &Begun,
+        before: &Before,
         performed: &Performed,
         place: usize,
         touched: bool,
     ) -> Vec<Model> {
         let truths = self.truths.all();
-        let (old, new) = (&begun.truths, &*truths);
+        let (old, new) = (&before.truths, &*truths);
         let mut candidates = vec![self.model.clone()];
         if place == 0 {
             let late = self
                 .model
-                .takes_in_late(&begun.model, tenant, old, begun.at);
+                .takes_in_late(&before.model, tenant, old, before.at);
             let mut now = self.model.clone();
             let _ = now.discover(tenant, new, self.now());
             candidates.extend([late, now]);
         }
         let left: &[(Org, String)] = performed.synced.get(place.max(1) - 1..).unwrap_or_default();
-        for (number, (org, said)) in left.iter().enumerate() {
+        for (number, (org, answer)) in left.iter().enumerate() {
             // Only of the first it may have read the devices before.
             let truths = if number == 0 {
                 vec![old, new]
@@ -237,7 +237,7 @@ impl World {
             };
             let mut next = Vec::new();
             for candidate in candidates {
-                next.extend(candidate.syncs_late(*org, &truths, said, touched, self.now()));
+                next.extend(candidate.syncs_late(*org, &truths, answer, touched, self.now()));
             }
             candidates = next;
         }

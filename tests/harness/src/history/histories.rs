@@ -1,6 +1,6 @@
 //! Random histories, each on a store of its own; the one that goes wrong is made as short as can be, and told.
 
-use std::{any::Any, cell::Cell, env, fmt::Write as _, sync::Arc, thread};
+use std::{cell::Cell, env, fmt::Write as _, sync::Arc, thread};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use regentra_sync::{
@@ -8,10 +8,13 @@ use regentra_sync::{
     store::Store,
 };
 
-use crate::history::{
-    operation::Operation,
-    stories,
-    world::{NOW, World},
+use crate::{
+    StoreGuard,
+    history::{
+        step::HistoryStep,
+        stories,
+        world::{NOW, World},
+    },
 };
 
 /// How many histories there are on memory, SQLite and PostgreSQL. More than every check has time for: `REGENTRA_HISTORIES=20000,2000,200`
@@ -20,9 +23,6 @@ const HISTORIES: &str = "REGENTRA_HISTORIES";
 
 /// Where chance begins: any number.
 const SEED: &str = "REGENTRA_SEED";
-
-/// What has to live as long as a store.
-pub type Kept = Box<dyn Any>;
 
 #[derive(Clone, Copy, Debug)]
 pub enum On {
@@ -35,9 +35,9 @@ fn histories_on(on: On) -> u32 {
     let told = env::var(HISTORIES).ok();
     let told = told.and_then(|told| told.split(',').nth(on as usize)?.trim().parse().ok());
     told.unwrap_or(match on {
-        On::Memory => 500,
-        On::Sqlite => 60,
-        On::Postgres => 10,
+        On::Memory => 200,
+        On::Sqlite => 24,
+        On::Postgres => 4,
     })
 }
 
@@ -50,7 +50,7 @@ fn seed() -> u64 {
 /// threads share them.
 pub fn agree_with_the_model<F>(on: On, new_store: F)
 where
-    F: AsyncFn(StoreClock) -> (Arc<dyn Store>, Kept) + Sync,
+    F: AsyncFn(StoreClock) -> (Arc<dyn Store>, StoreGuard) + Sync,
 {
     let (seed, histories) = (seed(), histories_on(on));
     let threads = thread::available_parallelism().map_or(1, |threads| threads.get().min(4));
@@ -76,7 +76,7 @@ fn live_through(
     on: On,
     histories: u32,
     (seed, part): (u64, u32),
-    new_store: &impl AsyncFn(StoreClock) -> (Arc<dyn Store>, Kept),
+    new_store: &impl AsyncFn(StoreClock) -> (Arc<dyn Store>, StoreGuard),
 ) -> Option<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -116,8 +116,8 @@ fn live_through(
 }
 
 async fn live(
-    history: &[Operation],
-    new_store: &impl AsyncFn(StoreClock) -> (Arc<dyn Store>, Kept),
+    history: &[HistoryStep],
+    new_store: &impl AsyncFn(StoreClock) -> (Arc<dyn Store>, StoreGuard),
 ) -> Result<(), String> {
     let clock = ManualClock::at(NOW);
     let (store, _kept) = new_store(StoreClock::of(clock.clone())).await;
@@ -130,7 +130,7 @@ async fn live(
     end.map_err(|why| format!("at the end:\n{why}"))
 }
 
-fn told(history: &[Operation]) -> String {
+fn told(history: &[HistoryStep]) -> String {
     let mut told = String::new();
     for (number, operation) in history.iter().enumerate() {
         let _ = writeln!(told, "{number:3} {operation:?}");

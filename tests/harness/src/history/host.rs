@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use crate::{
     history::{
-        model::{Subject, Sweep, said_of_orgs},
-        operation::Operation,
+        model::{Subject, Sweep, answer_of_orgs},
+        step::HistoryStep,
         truth::{MSPS, Org, Tenant, msp_id},
         view::{Names, company_id, customer_id, customer_of, folded},
     },
@@ -28,7 +28,7 @@ use crate::{
 /// How an operation ended, in the words that the model has for it.
 #[derive(Default)]
 pub struct Performed {
-    pub said: String,
+    pub answer: String,
     pub busy: BTreeSet<Subject>,
     pub planned: Vec<(SweepEvent, Sweep)>,
     /// How the sync of each organization ended.
@@ -48,6 +48,7 @@ pub struct Host {
     pub event: Option<(SweepEvent, Sweep)>,
     /// What there is to deliver in one pass.
     pub together: Vec<(SweepEvent, Sweep)>,
+    pub strategy: SweepStrategy,
 }
 
 fn operator() -> Actor {
@@ -70,16 +71,16 @@ impl Host {
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
-    pub async fn perform(&self, operation: &Operation) -> Performed {
+    pub async fn perform(&self, operation: &HistoryStep) -> Performed {
         let mut performed = Performed::default();
         let request = self.request();
         let (process, actor) = (&self.process, operator());
-        performed.said = match operation {
-            Operation::Connect { tenant } => self.connect(*tenant, *tenant).await,
-            Operation::ConnectWithClientOf { tenant, client } => {
+        performed.answer = match operation {
+            HistoryStep::Connect { tenant } => self.connect(*tenant, *tenant).await,
+            HistoryStep::ConnectWithClientOf { tenant, client } => {
                 self.connect(*tenant, *client).await
             }
-            Operation::Disconnect { tenant } => {
+            HistoryStep::Disconnect { tenant } => {
                 let region = tenant.region();
                 let done = process.disconnect(
                     msp_id(tenant.msp()),
@@ -98,7 +99,7 @@ impl Host {
                     .to_owned()
                 })
             }
-            Operation::Discover { tenant } => {
+            HistoryStep::Discover { tenant } => {
                 let region = tenant.region();
                 let done = process.discover(
                     msp_id(tenant.msp()),
@@ -108,15 +109,15 @@ impl Host {
                         event: request,
                     },
                 );
-                let said = outcome_text(done.await, |done| {
+                let answer = outcome_text(done.await, |done| {
                     format!("{} listed, truncated {}", done.listed, done.truncated)
                 });
-                if said == "Busy" {
+                if answer == "Busy" {
                     performed.busy.insert(Subject::Discovery(*tenant));
                 }
-                said
+                answer
             }
-            Operation::UseExisting {
+            HistoryStep::UseExisting {
                 tenant,
                 organization,
                 name,
@@ -125,19 +126,19 @@ impl Host {
                 self.decide(*tenant, *organization, Choice::UseExisting(company))
                     .await
             }
-            Operation::CreateNew {
+            HistoryStep::CreateNew {
                 tenant,
                 organization,
             } => self.decide(*tenant, *organization, Choice::CreateNew).await,
-            Operation::DontSync {
+            HistoryStep::DontSync {
                 tenant,
                 organization,
             } => self.decide(*tenant, *organization, Choice::DontSync).await,
-            Operation::Undecide {
+            HistoryStep::Undecide {
                 tenant,
                 organization,
             } => self.decide(*tenant, *organization, Choice::Undecide).await,
-            Operation::AddCompany { msp, name } => {
+            HistoryStep::AddCompany { msp, name } => {
                 let company = PortalCompany {
                     id: company_id(&(*msp, folded(name))),
                     name: (*name).into(),
@@ -147,7 +148,7 @@ impl Host {
                 self.store.add_company(msp_id(*msp), company).await.unwrap();
                 "added".to_owned()
             }
-            Operation::Promote {
+            HistoryStep::Promote {
                 msp,
                 name,
                 customer,
@@ -167,7 +168,7 @@ impl Host {
                     if new { "promoted" } else { "promoted before" }.to_owned()
                 })
             }
-            Operation::Sync { tenant } => {
+            HistoryStep::Sync { tenant } => {
                 let region = tenant.region();
                 let done = process.sync_assets(
                     msp_id(tenant.msp()),
@@ -178,9 +179,9 @@ impl Host {
                     },
                 );
                 let done = done.await;
-                self.said_of_syncs(done, &mut performed)
+                self.answer_of_syncs(done, &mut performed)
             }
-            Operation::SyncCompany { msp, name } => {
+            HistoryStep::SyncCompany { msp, name } => {
                 let company = company_id(&(*msp, folded(name)));
                 let done = process
                     .sync_company(
@@ -192,39 +193,39 @@ impl Host {
                         },
                     )
                     .await;
-                self.said_of_syncs(done, &mut performed)
+                self.answer_of_syncs(done, &mut performed)
             }
-            Operation::RotateKeys => {
+            HistoryStep::RotateKeys => {
                 let mut resealed = 0;
                 for msp in MSPS {
                     resealed += process.rotate_key(msp_id(msp), actor).await.unwrap();
                 }
                 format!("{resealed} sealed again")
             }
-            Operation::Plan => {
+            HistoryStep::Plan => {
                 performed.planned = self.plan().await;
                 let sweeps = performed.planned.iter().map(|(_, sweep)| *sweep);
                 let syncs = self.plan_syncs().await;
                 format!("{:?}, {syncs:?}", sweeps.collect::<BTreeSet<_>>())
             }
-            Operation::Deliver { .. } => match &self.event {
+            HistoryStep::Deliver { .. } => match &self.event {
                 None => String::new(),
                 Some((event, sweep)) => {
                     let swept = process.sweep(event).await;
                     if matches!(swept, Ok(SweepOutcome::Busy)) {
                         performed.busy.insert(Subject::Customer(sweep.customer));
                     }
-                    outcome_text(swept, said_of_sweep)
+                    outcome_text(swept, answer_of_sweep)
                 }
             },
-            Operation::DeliverTogether { .. } => self.sweep_together(&mut performed).await,
+            HistoryStep::DeliverTogether { .. } => self.sweep_together(&mut performed).await,
             _ => String::new(),
         };
         performed
     }
 
     async fn sweep_together(&self, performed: &mut Performed) -> String {
-        let Some(group) = group_of(&self.together) else {
+        let Some(group) = group_of(&self.together, self.strategy) else {
             return String::new();
         };
         let swept = match self.process.sweep_group(&group).await {
@@ -247,9 +248,9 @@ impl Host {
             if matches!(outcome, Ok(SweepOutcome::Busy)) {
                 performed.busy.insert(Subject::Customer(sweep.customer));
             }
-            (sweep.org, outcome_text(outcome, said_of_sweep))
+            (sweep.org, outcome_text(outcome, answer_of_sweep))
         });
-        said_of_orgs(&ends.collect::<Vec<_>>())
+        answer_of_orgs(&ends.collect::<Vec<_>>())
     }
 
     async fn connect(&self, tenant: Tenant, client: Tenant) -> String {
@@ -292,7 +293,7 @@ impl Host {
         })
     }
 
-    fn said_of_syncs(
+    fn answer_of_syncs(
         &self,
         synced: Result<Vec<MappingSync>, Error>,
         performed: &mut Performed,
@@ -325,7 +326,7 @@ impl Host {
                 (org(synced), outcome)
             });
             performed.synced = all.collect();
-            said_of_orgs(&performed.synced)
+            answer_of_orgs(&performed.synced)
         })
     }
 
@@ -371,7 +372,7 @@ impl Host {
 }
 
 /// One pass for these sweeps of one connection and tick.
-fn group_of(sweeps: &[(SweepEvent, Sweep)]) -> Option<SweepGroup> {
+fn group_of(sweeps: &[(SweepEvent, Sweep)], strategy: SweepStrategy) -> Option<SweepGroup> {
     let (first, _) = sweeps.first()?;
     let grouped = sweeps.iter().map(|(event, _)| GroupedSweep {
         customer_compliance_org_id: event.customer_compliance_org_id,
@@ -385,7 +386,7 @@ fn group_of(sweeps: &[(SweepEvent, Sweep)]) -> Option<SweepGroup> {
         region: first.region.clone(),
         scheduled_at: first.scheduled_at,
         starts_at: first.starts_at,
-        strategy: SweepStrategy::Group,
+        strategy,
         reason: StrategyReason::Fixed,
         costs: StrategyCosts::default(),
         cost: 1,
@@ -393,7 +394,7 @@ fn group_of(sweeps: &[(SweepEvent, Sweep)]) -> Option<SweepGroup> {
     })
 }
 
-fn said_of_sweep(swept: SweepOutcome) -> String {
+fn answer_of_sweep(swept: SweepOutcome) -> String {
     match swept {
         SweepOutcome::Committed(report) => {
             format!(

@@ -13,8 +13,8 @@ use crate::history::{
     truth::{Device, Listing, Org, Tenant, TimedOut, Truth, mark},
     view::{
         Asset, Company, Connection, Customer, Key, Message, Organization, Presence, Says, Signal,
-        State, Thing, Ticket, Trail, View, folded, said_of_connect, said_of_disconnect,
-        said_of_sweep, said_of_sync,
+        State, Thing, Ticket, Trail, View, connect_summary, disconnect_summary, folded,
+        sweep_summary, sync_summary,
     },
 };
 
@@ -150,8 +150,8 @@ impl Model {
         view
     }
 
-    fn audit(&mut self, trail: Trail, said: impl Into<String>) {
-        *self.view.audit.entry((trail, said.into())).or_default() += 1;
+    fn audit(&mut self, trail: Trail, summary: impl Into<String>) {
+        *self.view.audit.entry((trail, summary.into())).or_default() += 1;
     }
 
     pub fn is_active(&self, tenant: Tenant) -> bool {
@@ -257,7 +257,7 @@ impl Model {
         };
         self.clients.insert(tenant, client);
         let again = self.view.connections.insert(tenant, connection).is_some();
-        self.audit(Trail::Msp(tenant.msp()), said_of_connect(again));
+        self.audit(Trail::Msp(tenant.msp()), connect_summary(again));
         format!("connected, again {again}")
     }
 
@@ -311,12 +311,12 @@ impl Model {
                     && orgs.contains(org)
                     && last.is_some_and(|last| last.at + SIGNAL_LIFETIME > now)
             });
-            let said = said_of_disconnect(orgs.len() as u64, Some(unexpired.count() as u64));
-            self.audit(Trail::Customer(customer), said);
+            let summary = disconnect_summary(orgs.len() as u64, Some(unexpired.count() as u64));
+            self.audit(Trail::Customer(customer), summary);
         }
         self.audit(
             Trail::Msp(tenant.msp()),
-            said_of_disconnect(mapped as u64, None),
+            disconnect_summary(mapped as u64, None),
         );
         self.retire_and_reactivate(&orgs, now, Says::Disconnected);
         "disconnected".to_owned()
@@ -654,7 +654,7 @@ impl Model {
         if synced.is_empty() && only.is_some() {
             return "NotFound".to_owned();
         }
-        said_of_orgs(&synced)
+        answer_of_orgs(&synced)
     }
 
     #[expect(
@@ -765,8 +765,8 @@ impl Model {
             || suspect
             || listing.foreign + listing.malformed > 0
         {
-            let said = said_of_sync(org, counts, listing.truncated, suspect);
-            self.audit(Trail::Msp(org.0.msp()), said);
+            let summary = sync_summary(org, counts, listing.truncated, suspect);
+            self.audit(Trail::Msp(org.0.msp()), summary);
         }
         let outcome = format!(
             "synced: changed {}, truncated {}, suspect {suspect}",
@@ -782,15 +782,15 @@ impl Model {
         &self,
         org: Org,
         truths: &[&Truths],
-        said: &str,
+        answer: &str,
         touched: bool,
         now: OffsetDateTime,
     ) -> Vec<Self> {
         let is_mapped = self.is_active(org.0) && self.company_of(org).is_some();
-        let is_refused = !said.starts_with("synced");
-        let found_nothing = said.starts_with("synced: changed false");
+        let is_refused = !answer.starts_with("synced");
+        let found_nothing = answer.starts_with("synced: changed false");
         let mut candidates = Vec::new();
-        let may_be_refused = touched || said != "superseded";
+        let may_be_refused = touched || answer != "superseded";
         let held_up = truths.len() > 1 || !is_mapped;
         if is_refused && may_be_refused || found_nothing && held_up {
             candidates.push(self.clone());
@@ -803,7 +803,7 @@ impl Model {
             let listing = self.truth(org.0, truths).1.list_devices(org.1);
             let outcome =
                 listing.map(|listing| synced.sync_org(org, &listing, now, &mut Run::default()));
-            if outcome.is_ok_and(|outcome| outcome == said) {
+            if outcome.is_ok_and(|outcome| outcome == answer) {
                 candidates.push(synced);
             }
         }
@@ -972,13 +972,13 @@ impl Model {
             stamp.first_evidence_synced_at = Some(now);
         }
         let mut overflow = BTreeSet::new();
-        for judged in &reports.judged {
-            let key = (customer, org, judged.kind);
+        for facts in &reports.signals {
+            let key = (customer, org, facts.kind);
             let signal = Signal {
-                status: judged.status,
-                complete: judged.complete,
+                status: facts.status,
+                complete: facts.complete,
                 mark: mark((client, org.1)),
-                number: judged.number,
+                number: facts.number,
                 at: now,
             };
             self.view.signals.entry(key).or_default().push(signal);
@@ -1005,8 +1005,8 @@ impl Model {
             };
             history.insert(device, SignatureRecord { state, since: now });
         }
-        let said = said_of_sweep(org, reports.foreign, answered, dry_run);
-        self.audit(Trail::Customer(customer), said);
+        let summary = sweep_summary(org, reports.foreign, answered, dry_run);
+        self.audit(Trail::Customer(customer), summary);
         let swept = self.swept.entry((customer, org)).or_default();
         swept.push((tick, now));
         for ((msp, tick), of_tick) in &mut self.ticks {
@@ -1031,12 +1031,12 @@ impl Model {
         if run.busy.contains(&Subject::Group(first.org.0)) {
             return "Busy".to_owned();
         }
-        let mut said = Vec::with_capacity(sweeps.len());
+        let mut answers = Vec::with_capacity(sweeps.len());
         for sweep in sweeps {
-            said.push((sweep.org, self.sweep(*sweep, truths, times, run)));
+            answers.push((sweep.org, self.sweep(*sweep, truths, times, run)));
             run.between.push(self.clone());
         }
-        said_of_orgs(&said)
+        answer_of_orgs(&answers)
     }
 
     /// Says whether the signal should have a ticket and gets none in this tick.
@@ -1213,10 +1213,12 @@ pub struct Run {
     pub written: BTreeSet<Thing>,
 }
 
-/// How a sync ended, organization by organization.
-pub fn said_of_orgs(synced: &[(Org, String)]) -> String {
-    let synced = synced.iter().map(|(org, said)| format!("{org:?} {said}"));
-    synced.collect::<Vec<_>>().join(", ")
+/// How a run ended, organization by organization.
+pub fn answer_of_orgs(answers: &[(Org, String)]) -> String {
+    let answers = answers
+        .iter()
+        .map(|(org, answer)| format!("{org:?} {answer}"));
+    answers.collect::<Vec<_>>().join(", ")
 }
 
 fn source(thing: Thing) -> Source {

@@ -2,61 +2,61 @@
 
 use proptest::{collection::vec, prelude::*};
 use regentra_sync::{
-    model::Source,
+    model::{Source, SweepStrategy},
     regentra_evidence::{SignalKind, Status},
 };
 
 use crate::history::{
-    operation::{
-        Focus, LATEST, Operation, anything, decision, devices, elsewhere, event, fault, health,
+    step::{
+        Focus, HistoryStep, LATEST, anything, decision, devices, elsewhere, event, fault, health,
         held_up, name, operator, organizations, own_customer, signal, skew,
     },
     truth::{Fault, HOSTS, LAST, SERIALS, Tenant, name_in_the_beginning},
 };
 
-fn delivered() -> impl Iterator<Item = Operation> {
-    (0..LATEST).map(|event| Operation::Deliver { event })
+fn delivered() -> impl Iterator<Item = HistoryStep> {
+    (0..LATEST).map(|event| HistoryStep::Deliver { event })
 }
 
 /// The tick of a sweep: its events are planned, each is delivered, and its time passes.
-fn swept() -> Vec<Operation> {
-    let mut operations = vec![Operation::Plan];
+fn swept() -> Vec<HistoryStep> {
+    let mut operations = vec![HistoryStep::Plan];
     operations.extend(delivered());
-    operations.push(Operation::Pass { minutes: 6 * 60 });
+    operations.push(HistoryStep::Pass { minutes: 6 * 60 });
     operations
 }
 
 /// Some things that change, and a run that looks.
-fn looked_at(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+fn looked_at(focus: Focus) -> impl Strategy<Value = Vec<HistoryStep>> {
     let change = prop_oneof![
         4 => devices(focus),
         2 => elsewhere(focus),
         1 => organizations(focus),
-        2 => (focus.tenant(), fault()).prop_map(|(tenant, fault)| Operation::GoWrong { tenant, fault }),
+        2 => (focus.tenant(), fault()).prop_map(|(tenant, fault)| HistoryStep::GoWrong { tenant, fault }),
     ];
     (vec(change, 1..4), focus.tenant(), any::<bool>()).prop_map(|(mut operations, tenant, well)| {
-        operations.push(Operation::Sync { tenant });
-        operations.extend(well.then_some(Operation::GetWell { tenant }));
+        operations.push(HistoryStep::Sync { tenant });
+        operations.extend(well.then_some(HistoryStep::GetWell { tenant }));
         operations
     })
 }
 
 /// Some verdicts that change, and the tick of a sweep: its events are planned, each is delivered, and its time passes.
-fn tick(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+fn tick(focus: Focus) -> impl Strategy<Value = Vec<HistoryStep>> {
     let change = prop_oneof![
         6 => health(focus),
         1 => devices(focus),
-        1 => (focus.tenant(), fault()).prop_map(|(tenant, fault)| Operation::GoWrong { tenant, fault }),
+        1 => (focus.tenant(), fault()).prop_map(|(tenant, fault)| HistoryStep::GoWrong { tenant, fault }),
     ];
     (vec(change, 0..4), focus.tenant(), any::<bool>()).prop_map(|(mut operations, tenant, well)| {
         operations.extend(swept());
-        operations.extend(well.then_some(Operation::GetWell { tenant }));
+        operations.extend(well.then_some(HistoryStep::GetWell { tenant }));
         operations
     })
 }
 
 /// What becomes of one ticket: its signal is judged again and again.
-fn a_ticket(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+fn a_ticket(focus: Focus) -> impl Strategy<Value = Vec<HistoryStep>> {
     let status = prop::sample::select(vec![
         Status::Fail,
         Status::Fail,
@@ -69,7 +69,7 @@ fn a_ticket(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
     (focus.tenant(), 1..=2_i64, signal(), judged).prop_map(
         |(tenant, organization, signal, judged)| {
             let tick = |(status, number, spoilt): (_, _, bool)| {
-                let health = Operation::Health {
+                let health = HistoryStep::Health {
                     tenant,
                     organization,
                     signal,
@@ -77,8 +77,8 @@ fn a_ticket(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
                     number,
                 };
                 let fault = Fault::DevicesMalformed(organization);
-                let spoil = spoilt.then_some(Operation::GoWrong { tenant, fault });
-                let well = spoilt.then_some(Operation::GetWell { tenant });
+                let spoil = spoilt.then_some(HistoryStep::GoWrong { tenant, fault });
+                let well = spoilt.then_some(HistoryStep::GetWell { tenant });
                 let mut tick = vec![health];
                 tick.extend(spoil);
                 tick.extend(swept());
@@ -91,7 +91,7 @@ fn a_ticket(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
 }
 
 /// What becomes of one machine that several sources know: it goes to another organization, or its organization does.
-fn a_machine(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+fn a_machine(focus: Focus) -> impl Strategy<Value = Vec<HistoryStep>> {
     let sources = vec(prop::sample::select(&Source::ALL[1..]), 1..3);
     let machine = (
         focus.tenant(),
@@ -109,49 +109,53 @@ fn a_machine(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
         |((tenant, organization, serial, sources, named, cloned), after, decision)| {
             let (serial, device) = (Some(serial), LAST);
             let (msp, name) = (tenant.msp(), name_in_the_beginning(tenant, organization));
-            let mut operations = vec![Operation::AddDevice {
+            let mut operations = vec![HistoryStep::AddDevice {
                 tenant,
                 organization,
                 serial,
             }];
-            operations.extend(cloned.then_some(Operation::CloneDevice { tenant, device }));
-            operations.extend(named.then_some(Operation::RenameDevice {
+            operations.extend(cloned.then_some(HistoryStep::CloneDevice { tenant, device }));
+            operations.extend(named.then_some(HistoryStep::RenameDevice {
                 tenant,
                 device,
                 name: HOSTS[0],
             }));
-            operations.extend(sources.into_iter().map(|source| Operation::FindElsewhere {
-                msp,
-                name,
-                source,
-                serial,
-                host: named.then_some(HOSTS[1]),
-            }));
-            operations.push(Operation::Sync { tenant });
+            operations.extend(
+                sources
+                    .into_iter()
+                    .map(|source| HistoryStep::FindElsewhere {
+                        msp,
+                        name,
+                        source,
+                        serial,
+                        host: named.then_some(HOSTS[1]),
+                    }),
+            );
+            operations.push(HistoryStep::Sync { tenant });
             operations.push(match after {
-                Some(organization) => Operation::MoveDevice {
+                Some(organization) => HistoryStep::MoveDevice {
                     tenant,
                     device,
                     organization,
                 },
                 None => decision,
             });
-            operations.push(Operation::Sync { tenant });
+            operations.push(HistoryStep::Sync { tenant });
             operations
         },
     )
 }
 
 /// Devices whose signatures are seen out of date, and what ends that.
-fn signatures(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+fn signatures(focus: Focus) -> impl Strategy<Value = Vec<HistoryStep>> {
     let seen = (focus.tenant(), 0..4_usize, any::<bool>());
-    let seen = seen.prop_map(|(tenant, device, old)| Operation::SeeSignatures {
+    let seen = seen.prop_map(|(tenant, device, old)| HistoryStep::SeeSignatures {
         tenant,
         device,
         out_of_date: Some(old),
     });
     (vec(seen, 2..4), operator(focus)).prop_map(|(mut operations, then)| {
-        operations.push(Operation::Plan);
+        operations.push(HistoryStep::Plan);
         operations.extend(delivered());
         operations.push(then);
         operations
@@ -159,12 +163,12 @@ fn signatures(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
 }
 
 /// More fails than a tick opens tickets for, and a sweep that comes when the digest of its tick is delivered already.
-fn a_late_sweep(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+fn a_late_sweep(focus: Focus) -> impl Strategy<Value = Vec<HistoryStep>> {
     let first = (focus.tenant(), 0..3_usize, 1..3_usize);
     first.prop_map(|(tenant, first, signals)| {
         let fail = |organization| {
             let signals = SignalKind::ALL.into_iter().take(signals + 2);
-            signals.map(move |signal| Operation::Health {
+            signals.map(move |signal| HistoryStep::Health {
                 tenant,
                 organization,
                 signal,
@@ -174,11 +178,11 @@ fn a_late_sweep(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
         };
         let mut operations = swept();
         operations.extend((1..=3).flat_map(fail));
-        operations.push(Operation::Plan);
-        operations.push(Operation::Deliver { event: first });
-        operations.push(Operation::Pass { minutes: 6 * 60 });
+        operations.push(HistoryStep::Plan);
+        operations.push(HistoryStep::Deliver { event: first });
+        operations.push(HistoryStep::Pass { minutes: 6 * 60 });
         let (msp, rows) = (tenant.msp(), 50);
-        let deliver = Operation::DeliverTickets { msp, rows };
+        let deliver = HistoryStep::DeliverTickets { msp, rows };
         operations.push(deliver.clone());
         operations.extend(delivered());
         operations.push(deliver);
@@ -187,16 +191,16 @@ fn a_late_sweep(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
 }
 
 /// An event that was planned before it was decided again whose organization it is.
-fn decided_again(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+fn decided_again(focus: Focus) -> impl Strategy<Value = Vec<HistoryStep>> {
     let decided = (focus.tenant(), 1..=3_i64, name());
     decided.prop_map(|(tenant, organization, name)| {
         let mut operations = vec![
-            Operation::Plan,
-            Operation::Undecide {
+            HistoryStep::Plan,
+            HistoryStep::Undecide {
                 tenant,
                 organization,
             },
-            Operation::UseExisting {
+            HistoryStep::UseExisting {
                 tenant,
                 organization,
                 name,
@@ -208,32 +212,32 @@ fn decided_again(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
 }
 
 /// A person promotes a company to what belongs to another one.
-fn promoted_by_mistake(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+fn promoted_by_mistake(focus: Focus) -> impl Strategy<Value = Vec<HistoryStep>> {
     (focus.msp(), focus.msp(), name()).prop_map(|(msp, other, of)| {
         let (name, customer) = ("Wingtip", own_customer(other, of));
-        let promote = Operation::Promote {
+        let promote = HistoryStep::Promote {
             msp,
             name,
             customer,
         };
-        vec![Operation::AddCompany { msp, name }, promote]
+        vec![HistoryStep::AddCompany { msp, name }, promote]
     })
 }
 
 /// The sweeps of a tick of which one is held up, or a sync that is, and a run that looks again afterwards.
-fn a_race(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+fn a_race(focus: Focus) -> impl Strategy<Value = Vec<HistoryStep>> {
     let sweep = |_| {
         event()
-            .prop_map(|event| Operation::Deliver { event })
+            .prop_map(|event| HistoryStep::Deliver { event })
             .boxed()
     };
-    let sync = |tenant| Just(Operation::Sync { tenant }).boxed();
-    let discover = |tenant| Just(Operation::Discover { tenant }).boxed();
+    let sync = |tenant| Just(HistoryStep::Sync { tenant }).boxed();
+    let discover = |tenant| Just(HistoryStep::Discover { tenant }).boxed();
     let of_a_tick = (vec(health(focus), 0..4), held_up(focus, sweep));
     let of_a_tick = of_a_tick.prop_map(|(mut operations, held_up)| {
-        operations.extend([Operation::Plan, held_up]);
+        operations.extend([HistoryStep::Plan, held_up]);
         operations.extend(delivered());
-        operations.push(Operation::Pass { minutes: 6 * 60 });
+        operations.push(HistoryStep::Pass { minutes: 6 * 60 });
         operations
     });
     let of_assets = (
@@ -242,7 +246,7 @@ fn a_race(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
         focus.tenant(),
     );
     let of_assets = of_assets.prop_map(|(mut operations, held_up, tenant)| {
-        operations.extend([held_up, Operation::Sync { tenant }]);
+        operations.extend([held_up, HistoryStep::Sync { tenant }]);
         operations
     });
     let of_organizations = (organizations(focus), held_up(focus, discover));
@@ -251,27 +255,27 @@ fn a_race(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
 }
 
 /// A tick that is swept by processes whose clock is wrong, and once more when it is right.
-fn by_a_wrong_clock(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+fn by_a_wrong_clock(focus: Focus) -> impl Strategy<Value = Vec<HistoryStep>> {
     (vec(health(focus), 0..3), skew(), 0..3_usize).prop_map(|(changes, minutes, sweeps)| {
-        let mut operations = vec![Operation::Skew { minutes }, Operation::Plan];
+        let mut operations = vec![HistoryStep::Skew { minutes }, HistoryStep::Plan];
         operations.extend(delivered().take(sweeps));
         operations.extend(changes);
-        operations.push(Operation::Skew { minutes: 0 });
+        operations.push(HistoryStep::Skew { minutes: 0 });
         operations.extend(swept());
         operations
     })
 }
 
 /// Everything runs ahead for a while, and is set right.
-fn ahead(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
+fn ahead(focus: Focus) -> impl Strategy<Value = Vec<HistoryStep>> {
     let changes = || vec(health(focus), 0..3);
     let minutes = prop::sample::select(vec![10, 6 * 60, 20 * 24 * 60]);
     (changes(), minutes, changes()).prop_map(|(before, minutes, after)| {
         let mut operations = before;
-        operations.push(Operation::Pass { minutes });
+        operations.push(HistoryStep::Pass { minutes });
         operations.extend(swept());
         let minutes = minutes + 6 * 60;
-        operations.push(Operation::SetBack { minutes });
+        operations.push(HistoryStep::SetBack { minutes });
         operations.extend(after);
         operations.extend(swept());
         operations
@@ -279,50 +283,51 @@ fn ahead(focus: Focus) -> impl Strategy<Value = Vec<Operation>> {
 }
 
 /// A tenant that is connected, mapped and promoted.
-fn settled(tenant: Tenant) -> Vec<Operation> {
+fn settled(tenant: Tenant) -> Vec<HistoryStep> {
     let mut operations = vec![
-        Operation::Connect { tenant },
-        Operation::Discover { tenant },
+        HistoryStep::Connect { tenant },
+        HistoryStep::Discover { tenant },
     ];
-    operations.extend((1..=3).map(|organization| Operation::CreateNew {
+    operations.extend((1..=3).map(|organization| HistoryStep::CreateNew {
         tenant,
         organization,
     }));
     let msp = tenant.msp();
     let promote = |name: &'static str| {
         let customer = own_customer(msp, name);
-        Operation::Promote {
+        HistoryStep::Promote {
             msp,
             name,
             customer,
         }
     };
     operations.extend(["Contoso", "Fabrikam", "Tailspin"].map(promote));
-    operations.push(Operation::Sync { tenant });
+    operations.push(HistoryStep::Sync { tenant });
     operations
 }
 
 /// What is delivered one after the other is delivered in one pass before: what it swept is committed then, and what is of another
 /// connection is not.
-fn swept_together(operations: Vec<Operation>) -> Vec<Operation> {
+fn swept_together(operations: Vec<HistoryStep>) -> Vec<HistoryStep> {
     let mut together = Vec::with_capacity(operations.len() + 1);
     let mut operations = operations.into_iter().peekable();
     while let Some(operation) = operations.next() {
-        let Operation::Deliver { event } = operation else {
+        let HistoryStep::Deliver { event } = operation else {
             together.push(operation);
             continue;
         };
         let mut events = vec![event];
-        while let Some(Operation::Deliver { event }) =
-            operations.next_if(|next| matches!(next, Operation::Deliver { .. }))
+        while let Some(HistoryStep::Deliver { event }) =
+            operations.next_if(|next| matches!(next, HistoryStep::Deliver { .. }))
         {
             events.push(event);
         }
-        together.push(Operation::DeliverTogether {
+        together.push(HistoryStep::DeliverTogether {
             events: events.clone(),
+            strategy: SweepStrategy::Group,
         });
         let alone = events.into_iter();
-        together.extend(alone.map(|event| Operation::Deliver { event }));
+        together.extend(alone.map(|event| HistoryStep::Deliver { event }));
     }
     together
 }
@@ -331,7 +336,7 @@ fn swept_together(operations: Vec<Operation>) -> Vec<Operation> {
 pub fn histories(
     in_memory: bool,
     with_interruptions: bool,
-) -> impl Strategy<Value = Vec<Operation>> {
+) -> impl Strategy<Value = Vec<HistoryStep>> {
     let focus = prop::sample::select(vec![
         Focus([Tenant(1), Tenant(0)]),
         Focus([Tenant(1), Tenant(2)]),

@@ -201,7 +201,7 @@ pub struct TimedOut;
 
 /// What the reports of one organization say of one signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub struct SignalFacts {
     pub kind: SignalKind,
     pub status: Status,
     pub complete: bool,
@@ -211,7 +211,7 @@ pub struct Judged {
 /// What the reports of one organization say.
 #[derive(Clone, Debug)]
 pub struct Reports {
-    pub judged: Vec<Judged>,
+    pub signals: Vec<SignalFacts>,
     pub outcomes: BTreeMap<Report, ReportOutcome>,
     pub foreign: u64,
     pub sightings: BTreeMap<i64, bool>,
@@ -338,18 +338,18 @@ impl Truth {
                 };
                 outcomes.insert(report, outcome);
             }
-            Judged {
+            SignalFacts {
                 kind,
                 status,
                 complete,
                 number: health.number,
             }
         };
-        let judged = SignalKind::ALL.map(judge).to_vec();
+        let signals = SignalKind::ALL.map(judge).to_vec();
         let answered = outcomes.get(&Report::AntivirusStatus) == Some(&ReportOutcome::Answered);
         let rows = devices.rows.iter().filter(|_| answered);
         Ok(Reports {
-            judged,
+            signals,
             outcomes,
             foreign: devices.foreign,
             sightings: rows
@@ -494,10 +494,10 @@ impl NinjaOne for Truths {
         let (tenant, truth) = self.behind(access).await;
         let organization = request.organization.get();
         let reports = truth.reports(organization).map_err(timed_out)?;
-        let verdict = |judged: &Judged| {
-            let signal = world::signal(judged.kind, judged.status, request.now);
-            let mut signal = marked(signal, mark((tenant, organization)), judged.number);
-            signal.complete = judged.complete;
+        let verdict = |facts: &SignalFacts| {
+            let signal = world::signal(facts.kind, facts.status, request.now);
+            let mut signal = marked(signal, mark((tenant, organization)), facts.number);
+            signal.complete = facts.complete;
             Verdict {
                 signal,
                 facts: world::facts(),
@@ -510,7 +510,7 @@ impl NinjaOne for Truths {
         Ok(Assessment {
             customer: request.customer,
             organization: request.organization,
-            verdicts: reports.judged.iter().map(verdict).collect(),
+            verdicts: reports.signals.iter().map(verdict).collect(),
             reports: reports.outcomes,
             counts: SweepCounts {
                 foreign_rows: reports.foreign,

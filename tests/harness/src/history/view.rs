@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use regentra_sync::{
     model::{
         AssetId, AssetStatus, AuditDetails, AuditRow, CompanyId, ComplianceOrgId, CredentialId,
-        Field, Generation, MappingId, MappingState, NoteReason, OutboxAction, OutboxId, OutboxRow,
-        SignalKey, SignatureRecord, Source, TicketId, TicketState, Version, chain_start,
+        ExternalId, Field, Generation, MappingId, MappingState, NoteReason, OutboxAction, OutboxId,
+        OutboxRow, SignalKey, SignatureRecord, Source, TicketId, TicketState, Version, chain_start,
     },
     regentra_evidence::{ChainHead, SignalKind, Status, verify_chain},
     seal::Keyring,
@@ -172,16 +172,16 @@ pub struct Names {
     companies: BTreeMap<CompanyId, Company>,
 }
 
-/// What was looked at before and need not be looked at again: appended rows, sealed columns that nobody wrote since.
+/// What was read before and need not be read again: appended rows, sealed columns that nobody wrote since.
 #[derive(Debug, Default)]
-pub struct Looked {
+pub struct ReadCache {
     opened: BTreeMap<(Tenant, Generation, Version), (String, String)>,
     customers: BTreeMap<Customer, (usize, BTreeMap<Key, Vec<Signal>>)>,
     heads: BTreeMap<Key, ChainHead>,
 }
 
 /// What a store holds, and the versions of the asset rows beside it.
-pub struct Seen {
+pub struct StoreView {
     pub view: View,
     pub versions: BTreeMap<Thing, Version>,
 }
@@ -263,14 +263,14 @@ impl Names {
         store: &dyn Store,
         keyring: &Keyring,
         now: OffsetDateTime,
-        looked: &mut Looked,
-    ) -> Seen {
-        let mut seen = Seen {
+        cache: &mut ReadCache,
+    ) -> StoreView {
+        let mut seen = StoreView {
             view: View::default(),
             versions: BTreeMap::new(),
         };
         for msp in MSPS {
-            self.see_connections(store, keyring, msp, looked, &mut seen.view)
+            self.see_connections(store, keyring, msp, cache, &mut seen.view)
                 .await;
             self.see_assets(store, msp, &mut seen).await;
             self.see_tickets(store, msp, now, &mut seen.view).await;
@@ -280,7 +280,7 @@ impl Names {
             }
         }
         for customer in customers() {
-            self.see_customer(store, customer, now, looked, &mut seen.view)
+            self.see_customer(store, customer, now, cache, &mut seen.view)
                 .await;
         }
         seen
@@ -291,7 +291,7 @@ impl Names {
         store: &dyn Store,
         keyring: &Keyring,
         msp: u8,
-        looked: &mut Looked,
+        cache: &mut ReadCache,
         view: &mut View,
     ) {
         let id = msp_id(msp);
@@ -305,7 +305,7 @@ impl Names {
                     opened.unwrap().expose_secret().to_owned()
                 };
                 let sealed = secrets.client_secret.unwrap();
-                let (client, secret) = looked.opened.entry(state).or_insert_with(|| {
+                let (client, secret) = cache.opened.entry(state).or_insert_with(|| {
                     let client = open(Field::ClientId, &secrets.client_id);
                     (client, open(Field::ClientSecret, &sealed))
                 });
@@ -365,18 +365,20 @@ impl Names {
         }
     }
 
-    async fn see_assets(&self, store: &dyn Store, msp: u8, seen: &mut Seen) {
+    async fn see_assets(&self, store: &dyn Store, msp: u8, seen: &mut StoreView) {
         let stored = store.assets(msp_id(msp), AssetFilter::All);
         let stored = stored.await.unwrap();
         let things: BTreeMap<AssetId, Thing> = stored
             .iter()
             .map(|asset| {
-                let number = asset.external_id.parse().unwrap();
-                let thing = if asset.source == Source::Ninjaone {
-                    let tenant = self.credentials.get(&asset.credential.unwrap());
-                    Thing::Device(*tenant.unwrap(), number)
-                } else {
-                    Thing::Other(msp, asset.source, number.unsigned_abs())
+                let thing = match &asset.external_id {
+                    ExternalId::Device(device) => {
+                        let tenant = self.credentials.get(&asset.credential.unwrap());
+                        Thing::Device(*tenant.unwrap(), device.get())
+                    }
+                    ExternalId::Other(number) => {
+                        Thing::Other(msp, asset.source, number.parse().unwrap())
+                    }
                 };
                 (asset.id, thing)
             })
@@ -433,7 +435,7 @@ impl Names {
     }
 
     fn see_audit(&self, trail: Trail, row: &AuditRow, view: &mut View) {
-        let said = match &row.details {
+        let summary = match &row.details {
             // What a pass cost, which is a matter of requests; the model knows of none.
             AuditDetails::GroupSwept { .. } => {
                 assert!(
@@ -451,7 +453,7 @@ impl Names {
                 ..
             } => {
                 let org = self.org(*mapping);
-                said_of_sync(
+                sync_summary(
                     org,
                     [counts.listed, counts.foreign_rows, counts.malformed_rows],
                     *truncated_any,
@@ -464,16 +466,16 @@ impl Names {
                 answered,
                 dry_run,
                 ..
-            } => said_of_sweep(self.org(*mapping), counts.foreign_rows, *answered, *dry_run),
+            } => sweep_summary(self.org(*mapping), counts.foreign_rows, *answered, *dry_run),
             AuditDetails::Disconnected {
                 mappings,
                 unexpired_signals,
                 ..
-            } => said_of_disconnect(*mappings, *unexpired_signals),
-            AuditDetails::Connected { reconnected, .. } => said_of_connect(*reconnected),
+            } => disconnect_summary(*mappings, *unexpired_signals),
+            AuditDetails::Connected { reconnected, .. } => connect_summary(*reconnected),
             _ => row.action.as_str().to_owned(),
         };
-        *view.audit.entry((trail, said)).or_default() += 1;
+        *view.audit.entry((trail, summary)).or_default() += 1;
     }
 
     async fn see_customer(
@@ -481,7 +483,7 @@ impl Names {
         store: &dyn Store,
         customer: Customer,
         now: OffsetDateTime,
-        looked: &mut Looked,
+        cache: &mut ReadCache,
         view: &mut View,
     ) {
         let id = customer_id(customer);
@@ -501,7 +503,7 @@ impl Names {
             }
         }
         // Nothing is written in a customer's tenant without a row on its trail.
-        let (seen_rows, seen_signals) = looked.customers.entry(customer).or_default();
+        let (seen_rows, seen_signals) = cache.customers.entry(customer).or_default();
         if *seen_rows != rows.len() {
             *seen_rows = rows.len();
             seen_signals.clear();
@@ -518,7 +520,7 @@ impl Names {
                 let signals: Vec<_> = history.iter().rev().map(signal).collect();
                 let anchors = anchors.get(&(mapping, kind)).map_or(&[][..], Vec::as_slice);
                 let start = chain_start(id, mapping, kind);
-                let start = looked.heads.get(&key).copied().unwrap_or(start);
+                let start = cache.heads.get(&key).copied().unwrap_or(start);
                 let chain = store.evidence_chain(id, mapping, kind, start.length, ALL);
                 let chain = chain.await.unwrap();
                 let head = verify_chain(start, chain.iter().map(|row| &row.link), anchors).unwrap();
@@ -528,7 +530,7 @@ impl Names {
                     "one record for each signal"
                 );
                 assert_eq!(anchors.len(), signals.len(), "every head is anchored");
-                looked.heads.insert(key, head);
+                cache.heads.insert(key, head);
                 seen_signals.insert(key, signals);
             }
         }
@@ -552,7 +554,7 @@ fn signal(stored: &StoredSignal) -> Signal {
     }
 }
 
-pub fn said_of_sync(
+pub fn sync_summary(
     org: Org,
     [listed, foreign, malformed]: [u64; 3],
     truncated: bool,
@@ -564,15 +566,15 @@ pub fn said_of_sync(
     )
 }
 
-pub fn said_of_sweep(org: Org, foreign: u64, answered: bool, dry_run: bool) -> String {
+pub fn sweep_summary(org: Org, foreign: u64, answered: bool, dry_run: bool) -> String {
     format!("swept {org:?}: {foreign} foreign, answered {answered}, dry run {dry_run}")
 }
 
-pub fn said_of_disconnect(mappings: u64, unexpired: Option<u64>) -> String {
+pub fn disconnect_summary(mappings: u64, unexpired: Option<u64>) -> String {
     format!("disconnected: {mappings} mappings, {unexpired:?} unexpired signals")
 }
 
-pub fn said_of_connect(reconnected: bool) -> String {
+pub fn connect_summary(reconnected: bool) -> String {
     format!("connected, again {reconnected}")
 }
 

@@ -9,24 +9,26 @@ use regentra_sync::{
     Integration,
     host::{Clock as _, ManualClock, Policy},
     model::{
-        Asset as StoredAsset, AssetContent, AssetStatus, EventId, OutboxRow, Source, Version,
-        reactivate_superseded,
+        Asset as StoredAsset, AssetContent, AssetStatus, EventId, ExternalId, OutboxRow, Source,
+        SweepStrategy, Version, reactivate_superseded,
     },
     schedule::{Cadence, SweepEvent},
-    seal::{KeyId, Keyring, MasterKey},
     store::{AssetCommit, AssetFilter, AssetWrite, CommitOutcome, Store},
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 
-use crate::history::{
-    host::{Host, Performed, secret},
-    model::{Decision, Model, Run, Subject, Sweep, TICKETS_PER_TICK},
-    operation::{LATEST, Operation},
-    truth::{Tenant, Truths, msp_id},
-    view::{
-        Asset, Looked, Message, Names, Presence, Seen, Thing, company_id, customer_of, difference,
-        folded, other_id,
+use crate::{
+    history::{
+        host::{Host, Performed, secret},
+        model::{Decision, Model, Run, Subject, Sweep, TICKETS_PER_TICK},
+        step::{HistoryStep, LATEST},
+        truth::{Tenant, Truths, msp_id},
+        view::{
+            Asset, Message, Names, Presence, ReadCache, StoreView, Thing, company_id, customer_of,
+            difference, folded, other_id,
+        },
     },
+    keys::rotating_keyring,
 };
 
 pub const NOW: OffsetDateTime = datetime!(2026-11-23 06:31 UTC);
@@ -39,23 +41,12 @@ pub struct World {
     rotated: bool,
     process: Integration,
     names: Arc<Names>,
-    looked: Looked,
+    cache: ReadCache,
     pub model: Model,
     pub versions: BTreeMap<Thing, Version>,
     planned: Vec<(SweepEvent, Sweep)>,
     requests: u64,
     found: u64,
-}
-
-fn keyring(rotated: bool) -> Keyring {
-    let key = |id: &str, byte| (KeyId::new(id).unwrap(), MasterKey::from_bytes([byte; 32]));
-    let identity = MasterKey::from_bytes([9; 32]);
-    let ((first, first_key), (second, second_key)) = (key("one", 1), key("two", 2));
-    if rotated {
-        Keyring::new(second, second_key, identity).with_retired(first, first_key)
-    } else {
-        Keyring::new(first, first_key, identity)
-    }
 }
 
 fn process(
@@ -66,7 +57,7 @@ fn process(
 ) -> Integration {
     let cap = u32::try_from(TICKETS_PER_TICK).unwrap();
     let ninjaone = Arc::new(truths.clone());
-    Integration::builder(Arc::clone(store), keyring(rotated), ninjaone)
+    Integration::builder(Arc::clone(store), rotating_keyring(rotated), ninjaone)
         .clock(Arc::new(clock.clone()))
         .policy(Policy::default().tickets_per_tick(cap))
         .build()
@@ -84,7 +75,7 @@ impl World {
             store_clock,
             rotated: false,
             names: Arc::new(Names::new()),
-            looked: Looked::default(),
+            cache: ReadCache::default(),
             model: Model::default(),
             versions: BTreeMap::new(),
             planned: Vec::new(),
@@ -131,15 +122,18 @@ impl World {
         together
     }
 
-    pub fn host(&self, operation: &Operation) -> Host {
+    pub fn host(&self, operation: &HistoryStep) -> Host {
         let event = match operation {
-            Operation::Deliver { event } => self.event(*event).cloned(),
+            HistoryStep::Deliver { event } => self.event(*event).cloned(),
             _ => None,
         };
         let together = match operation {
-            Operation::DeliverTogether { events } => self.together(events),
-            _ => Vec::new(),
+            HistoryStep::DeliverTogether { events, strategy } => {
+                Some((self.together(events), *strategy))
+            }
+            _ => None,
         };
+        let (together, strategy) = together.unwrap_or((Vec::new(), SweepStrategy::PerCustomer));
         Host {
             store: Arc::clone(&self.store),
             clock: self.clock.clone(),
@@ -148,29 +142,30 @@ impl World {
             number: self.requests,
             event,
             together,
+            strategy,
         }
     }
 
     /// Lets one thing happen, and compares what is stored with what the model says.
     ///
     /// What is not a sweep is done by a process whose clock is right: what a store refuses of another one, the laws about clocks say.
-    pub async fn step(&mut self, operation: &Operation) -> Result<(), String> {
+    pub async fn step(&mut self, operation: &HistoryStep) -> Result<(), String> {
         let sweeps = match operation {
-            Operation::Meanwhile { run: operation, .. }
-            | Operation::Interrupted { operation, .. } => {
+            HistoryStep::Meanwhile { run: operation, .. }
+            | HistoryStep::Interrupted { operation, .. } => {
                 matches!(
                     **operation,
-                    Operation::Deliver { .. } | Operation::DeliverTogether { .. }
+                    HistoryStep::Deliver { .. } | HistoryStep::DeliverTogether { .. }
                 )
             }
             operation => matches!(
                 operation,
-                Operation::Deliver { .. }
-                    | Operation::DeliverTogether { .. }
-                    | Operation::Plan
-                    | Operation::Pass { .. }
-                    | Operation::SetBack { .. }
-                    | Operation::Skew { .. }
+                HistoryStep::Deliver { .. }
+                    | HistoryStep::DeliverTogether { .. }
+                    | HistoryStep::Plan
+                    | HistoryStep::Pass { .. }
+                    | HistoryStep::SetBack { .. }
+                    | HistoryStep::Skew { .. }
             ),
         };
         if sweeps {
@@ -183,23 +178,23 @@ impl World {
         stepped
     }
 
-    async fn step_by_its_clock(&mut self, operation: &Operation) -> Result<(), String> {
+    async fn step_by_its_clock(&mut self, operation: &HistoryStep) -> Result<(), String> {
         self.requests += 1;
         match operation {
-            Operation::Pass { minutes } => self.pass(Duration::minutes(*minutes)),
-            Operation::SetBack { minutes } => self.pass(-Duration::minutes(*minutes)),
-            Operation::Skew { minutes } => {
+            HistoryStep::Pass { minutes } => self.pass(Duration::minutes(*minutes)),
+            HistoryStep::SetBack { minutes } => self.pass(-Duration::minutes(*minutes)),
+            HistoryStep::Skew { minutes } => {
                 let now = self.store_time() + Duration::minutes(*minutes);
                 self.clock.set(now);
             }
-            Operation::Interrupted {
+            HistoryStep::Interrupted {
                 operation,
                 suspension,
                 ends,
             } => {
                 return self.interrupted(operation, *suspension, *ends).await;
             }
-            Operation::Meanwhile {
+            HistoryStep::Meanwhile {
                 run,
                 suspension,
                 others,
@@ -207,8 +202,8 @@ impl World {
             } => {
                 return self.meanwhile(run, *suspension, others, *elsewhere).await;
             }
-            Operation::DeliverTickets { msp, rows } => self.deliver_tickets(*msp, *rows).await?,
-            Operation::FindElsewhere {
+            HistoryStep::DeliverTickets { msp, rows } => self.deliver_tickets(*msp, *rows).await?,
+            HistoryStep::FindElsewhere {
                 msp,
                 name,
                 source,
@@ -218,9 +213,9 @@ impl World {
                 self.find_elsewhere(*msp, name, *source, *serial, *host)
                     .await;
             }
-            Operation::LoseElsewhere { msp, asset } => self.lose_elsewhere(*msp, *asset).await,
+            HistoryStep::LoseElsewhere { msp, asset } => self.lose_elsewhere(*msp, *asset).await,
             operation if self.in_ninjaone(operation) => return Ok(()),
-            Operation::RotateKeys => {
+            HistoryStep::RotateKeys => {
                 if !self.rotated {
                     self.rotated = true;
                     self.model.keys_age();
@@ -246,7 +241,7 @@ impl World {
     /// What the model says to what was done. Returns the assets that may have been written.
     pub fn compare(
         &mut self,
-        operation: &Operation,
+        operation: &HistoryStep,
         performed: &Performed,
     ) -> Result<BTreeSet<Thing>, String> {
         for subject in &performed.busy {
@@ -259,23 +254,27 @@ impl World {
             ..Run::default()
         };
         let expected = self.expect(operation, &mut run);
-        if performed.said == expected {
+        if performed.answer == expected {
             Ok(run.written)
         } else {
-            let said = &performed.said;
-            Err(format!("  answered: {said}\n  expected: {expected}"))
+            let answer = &performed.answer;
+            Err(format!("  answered: {answer}\n  expected: {expected}"))
         }
     }
 
-    pub async fn observe(&mut self) -> Seen {
-        let (store, keyring, now) = (&*self.store, keyring(self.rotated), self.clock.now());
-        let looked = &mut self.looked;
-        self.names.observe(store, &keyring, now, looked).await
+    pub async fn observe(&mut self) -> StoreView {
+        let (store, keyring, now) = (
+            &*self.store,
+            rotating_keyring(self.rotated),
+            self.clock.now(),
+        );
+        let cache = &mut self.cache;
+        self.names.observe(store, &keyring, now, cache).await
     }
 
-    /// At the end of a history everything is looked at once more, from the beginning.
+    /// At the end of a history everything is read once more, from the beginning.
     pub async fn end(&mut self) -> Result<(), String> {
-        self.looked = Looked::default();
+        self.cache = ReadCache::default();
         self.check(None).await
     }
 
@@ -295,7 +294,7 @@ impl World {
     }
 
     /// Whether an asset has another version although nothing was written of it.
-    fn expects_versions(&self, written: &BTreeSet<Thing>, seen: &Seen) -> bool {
+    fn expects_versions(&self, written: &BTreeSet<Thing>, seen: &StoreView) -> bool {
         let mut rows = self.versions.iter();
         // Only runs write some of the rows; a decision ends all of an organization.
         !written.is_empty()
@@ -304,11 +303,11 @@ impl World {
             })
     }
 
-    pub fn subjects(&self, operation: &Operation) -> Vec<Subject> {
+    pub fn subjects(&self, operation: &HistoryStep) -> Vec<Subject> {
         match operation {
-            Operation::Discover { tenant } => vec![Subject::Discovery(*tenant)],
-            Operation::Sync { tenant } => self.model.subjects_of(*tenant),
-            Operation::SyncCompany { msp, .. } => {
+            HistoryStep::Discover { tenant } => vec![Subject::Discovery(*tenant)],
+            HistoryStep::Sync { tenant } => self.model.subjects_of(*tenant),
+            HistoryStep::SyncCompany { msp, .. } => {
                 let tenants = Tenant::ALL
                     .into_iter()
                     .filter(|tenant| tenant.msp() == *msp);
@@ -316,14 +315,14 @@ impl World {
                     .flat_map(|tenant| self.model.subjects_of(tenant))
                     .collect()
             }
-            Operation::Deliver { event } => {
+            HistoryStep::Deliver { event } => {
                 let event = self.event(*event);
                 event
                     .map(|(_, sweep)| Subject::Customer(sweep.customer))
                     .into_iter()
                     .collect()
             }
-            Operation::DeliverTogether { events } => {
+            HistoryStep::DeliverTogether { events, .. } => {
                 let sweeps = self.together(events).into_iter().map(|(_, sweep)| sweep);
                 let subjects = sweeps
                     .flat_map(|of| [Subject::Group(of.org.0), Subject::Customer(of.customer)]);
@@ -334,15 +333,15 @@ impl World {
     }
 
     /// What the model says to the operation.
-    pub fn expect(&mut self, operation: &Operation, run: &mut Run) -> String {
+    pub fn expect(&mut self, operation: &HistoryStep, run: &mut Run) -> String {
         let (now, secret) = (self.now(), secret(self.requests));
         let store_time = self.store_time();
         let event = match operation {
-            Operation::Deliver { event } => self.event(*event).map(|(_, sweep)| *sweep),
+            HistoryStep::Deliver { event } => self.event(*event).map(|(_, sweep)| *sweep),
             _ => None,
         };
         let together: Vec<_> = match operation {
-            Operation::DeliverTogether { events } => {
+            HistoryStep::DeliverTogether { events, .. } => {
                 let together = self.together(events).into_iter();
                 together.map(|(_, sweep)| sweep).collect()
             }
@@ -351,48 +350,48 @@ impl World {
         let truths = self.truths.all();
         let model = &mut self.model;
         match operation {
-            Operation::Connect { tenant } => model.connect(*tenant, *tenant, &secret, &truths),
-            Operation::ConnectWithClientOf { tenant, client } => {
+            HistoryStep::Connect { tenant } => model.connect(*tenant, *tenant, &secret, &truths),
+            HistoryStep::ConnectWithClientOf { tenant, client } => {
                 model.connect(*tenant, *client, &secret, &truths)
             }
-            Operation::Disconnect { tenant } => model.disconnect(*tenant, now),
-            Operation::Discover { tenant } if run.busy.contains(&Subject::Discovery(*tenant)) => {
+            HistoryStep::Disconnect { tenant } => model.disconnect(*tenant, now),
+            HistoryStep::Discover { tenant } if run.busy.contains(&Subject::Discovery(*tenant)) => {
                 "Busy".to_owned()
             }
-            Operation::Discover { tenant } => model.discover(*tenant, &truths, now),
-            Operation::UseExisting {
+            HistoryStep::Discover { tenant } => model.discover(*tenant, &truths, now),
+            HistoryStep::UseExisting {
                 tenant,
                 organization,
                 name,
             } => model.decide((*tenant, *organization), &Decision::UseExisting(name), now),
-            Operation::CreateNew {
+            HistoryStep::CreateNew {
                 tenant,
                 organization,
             } => model.decide((*tenant, *organization), &Decision::CreateNew, now),
-            Operation::DontSync {
+            HistoryStep::DontSync {
                 tenant,
                 organization,
             } => model.decide((*tenant, *organization), &Decision::DontSync, now),
-            Operation::Undecide {
+            HistoryStep::Undecide {
                 tenant,
                 organization,
             } => model.decide((*tenant, *organization), &Decision::Undecide, now),
-            Operation::AddCompany { msp, name } => model.add_company((*msp, folded(name))),
-            Operation::Promote {
+            HistoryStep::AddCompany { msp, name } => model.add_company((*msp, folded(name))),
+            HistoryStep::Promote {
                 msp,
                 name,
                 customer,
             } => model.promote(&(*msp, folded(name)), customer_of(*customer)),
-            Operation::Sync { tenant } => model.sync(&[*tenant], None, &truths, now, run),
-            Operation::SyncCompany { msp, name } => {
+            HistoryStep::Sync { tenant } => model.sync(&[*tenant], None, &truths, now, run),
+            HistoryStep::SyncCompany { msp, name } => {
                 let tenants = Tenant::ALL
                     .into_iter()
                     .filter(|tenant| tenant.msp() == *msp);
                 let tenants: Vec<_> = tenants.collect();
                 model.sync(&tenants, Some(&folded(name)), &truths, now, run)
             }
-            Operation::RotateKeys => model.rotate_keys(),
-            Operation::Plan => {
+            HistoryStep::RotateKeys => model.rotate_keys(),
+            HistoryStep::Plan => {
                 let tick = Cadence::EVIDENCE_SWEEP.last(now);
                 let active: BTreeSet<_> = Tenant::ALL
                     .into_iter()
@@ -400,11 +399,11 @@ impl World {
                     .collect();
                 format!("{:?}, {active:?}", model.plan(tick))
             }
-            Operation::Deliver { .. } => match event {
+            HistoryStep::Deliver { .. } => match event {
                 Some(sweep) => model.sweep(sweep, &truths, (now, now, store_time), run),
                 None => String::new(),
             },
-            Operation::DeliverTogether { .. } => {
+            HistoryStep::DeliverTogether { .. } => {
                 model.sweep_together(&together, &truths, (now, now, store_time), run)
             }
             _ => String::new(),
@@ -467,7 +466,7 @@ impl World {
             source,
             credential: None,
             mapping: None,
-            external_id: self.found.to_string(),
+            external_id: ExternalId::Other(self.found.to_string()),
             status: AssetStatus::Active,
             content,
             missing_since: None,
@@ -519,7 +518,11 @@ impl World {
             asset,
         });
         self.write(msp, writes.collect()).await;
-        let thing = Thing::Other(msp, lost.source, lost.external_id.parse().unwrap());
+        let thing = Thing::Other(
+            msp,
+            lost.source,
+            lost.external_id.to_string().parse().unwrap(),
+        );
         let now = self.now();
         self.model.lost_elsewhere(thing, now);
     }
@@ -540,11 +543,11 @@ impl World {
 
     /// Changes what there is in NinjaOne. Says whether the operation is one that does.
     #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
-    fn in_ninjaone(&self, operation: &Operation) -> bool {
+    fn in_ninjaone(&self, operation: &HistoryStep) -> bool {
         let mut truths = self.truths.all();
         let mut of = |tenant: &Tenant| truths.remove(tenant).unwrap();
         let (tenant, truth) = match operation {
-            Operation::AddOrganization {
+            HistoryStep::AddOrganization {
                 tenant,
                 organization,
                 name,
@@ -553,7 +556,7 @@ impl World {
                 truth.organizations.insert(*organization, name);
                 (tenant, truth)
             }
-            Operation::RemoveOrganization {
+            HistoryStep::RemoveOrganization {
                 tenant,
                 organization,
             } => {
@@ -561,7 +564,7 @@ impl World {
                 truth.organizations.remove(organization);
                 (tenant, truth)
             }
-            Operation::AddDevice {
+            HistoryStep::AddDevice {
                 tenant,
                 organization,
                 serial,
@@ -570,14 +573,14 @@ impl World {
                 truth.add_device(*organization, *serial);
                 (tenant, truth)
             }
-            Operation::RemoveDevice { tenant, device } => {
+            HistoryStep::RemoveDevice { tenant, device } => {
                 let mut truth = of(tenant);
                 if let Some(id) = truth.device(*device) {
                     truth.devices.remove(&id);
                 }
                 (tenant, truth)
             }
-            Operation::MoveDevice {
+            HistoryStep::MoveDevice {
                 tenant,
                 device,
                 organization,
@@ -591,14 +594,14 @@ impl World {
                 }
                 (tenant, truth)
             }
-            Operation::CloneDevice { tenant, device } => {
+            HistoryStep::CloneDevice { tenant, device } => {
                 let mut truth = of(tenant);
                 if let Some(id) = truth.device(*device) {
                     truth.clone_device(id);
                 }
                 (tenant, truth)
             }
-            Operation::RenameDevice {
+            HistoryStep::RenameDevice {
                 tenant,
                 device,
                 name,
@@ -612,7 +615,7 @@ impl World {
                 }
                 (tenant, truth)
             }
-            Operation::SeeSignatures {
+            HistoryStep::SeeSignatures {
                 tenant,
                 device,
                 out_of_date,
@@ -626,7 +629,7 @@ impl World {
                 }
                 (tenant, truth)
             }
-            Operation::Health {
+            HistoryStep::Health {
                 tenant,
                 organization,
                 signal,
@@ -641,12 +644,12 @@ impl World {
                 truth.health.insert((*organization, *signal), health);
                 (tenant, truth)
             }
-            Operation::GoWrong { tenant, fault } => {
+            HistoryStep::GoWrong { tenant, fault } => {
                 let mut truth = of(tenant);
                 truth.faults.insert(*fault);
                 (tenant, truth)
             }
-            Operation::GetWell { tenant } => {
+            HistoryStep::GetWell { tenant } => {
                 let mut truth = of(tenant);
                 truth.faults.clear();
                 (tenant, truth)

@@ -15,7 +15,7 @@ use regentra_sync::store::Result;
 use crate::{
     other_process,
     proofs::{
-        on_a_database::{Begun, is_made_good, next_place, on},
+        on_a_database::{StoryTemplate, is_made_good, next_place, on},
         story::{Operation, Story},
         undisturbed::Undisturbed,
         watched::{Call, Watch, Watched},
@@ -29,12 +29,12 @@ const CHILD: &str = "REGENTRA_TEST_PERFORMS";
 const ASKS: &str = "asks ";
 const ANSWERED: &str = "answered";
 
-/// Tells of every call, before it is made and after.
+/// Prints every call, before it is made and after.
 #[derive(Debug)]
-struct Tells;
+struct PrintsCalls;
 
 #[async_trait]
-impl Watch for Tells {
+impl Watch for PrintsCalls {
     async fn before(&self, call: &Call) -> Result<()> {
         println!("\n{ASKS}{}", call.name());
         Ok(())
@@ -47,7 +47,7 @@ impl Watch for Tells {
 }
 
 /// In the other process: the operation, once. Says whether this is one.
-pub async fn is_the_other_process<B: Begun>() -> bool {
+pub async fn is_the_other_process<T: StoryTemplate>() -> bool {
     let Ok(told) = env::var(CHILD) else {
         return false;
     };
@@ -55,10 +55,10 @@ pub async fn is_the_other_process<B: Begun>() -> bool {
     let operations = Operation::ALL.into_iter();
     let mut named = operations.filter(|operation| format!("{operation:?}") == name);
     let operation = named.next().unwrap();
-    let story = on::<B>(place).await;
+    let story = on::<T>(place).await;
     let watched = Watched {
         store: Arc::clone(&story.site.store),
-        watch: Arc::new(Tells),
+        watch: Arc::new(PrintsCalls),
     };
     let process = story.process_over(operation, Arc::new(watched));
     story.perform(&process, operation).await.unwrap();
@@ -120,15 +120,15 @@ impl Other {
     }
 }
 
-/// What operations that were killed have left behind.
-pub struct Left {
+/// The runs of an operation that were killed: how many had written nothing, and how many something.
+pub struct KilledRuns {
     operation: Operation,
     undisturbed: Undisturbed,
     nothing: u32,
     something: u32,
 }
 
-impl Left {
+impl KilledRuns {
     pub async fn of(operation: Operation) -> Self {
         Self {
             operation,
@@ -168,12 +168,12 @@ fn moments(call: &str, took: Duration) -> Vec<Option<Duration>> {
 }
 
 /// Kills the process in every call that an undisturbed one makes, at one moment or another of as long as it took there.
-pub async fn in_every_call<B: Begun>(test: &str) {
-    let begun = B::new().await;
+pub async fn in_every_call<T: StoryTemplate>(test: &str) {
+    let template = T::new().await;
     for operation in Operation::PROMISED {
-        let mut left = Left::of(operation).await;
-        let copy = begun.copy().await;
-        let calls = Other::performs(test, operation, &B::place(&copy)).ends_by_itself();
+        let mut killed_runs = KilledRuns::of(operation).await;
+        let copy = template.copy().await;
+        let calls = Other::performs(test, operation, &T::place(&copy)).ends_by_itself();
         assert!(calls.len() > 1, "{operation:?} calls the store");
         let mut next = 1;
         for (number, (name, took)) in (1..).zip(calls) {
@@ -183,24 +183,24 @@ pub async fn in_every_call<B: Begun>(test: &str) {
             }
             next = next.max(next_place(number));
             for moment in moments(&name, took) {
-                let copy = begun.copy().await;
-                let place = B::place(&copy);
+                let copy = template.copy().await;
+                let place = T::place(&copy);
                 let mut process = Other::performs(test, operation, &place);
                 process.until_call(number, moment.is_none());
                 std::thread::sleep(moment.unwrap_or_default());
                 process.kill();
-                B::is_left(&copy).await;
+                T::is_left(&copy).await;
                 let what = format!("{operation:?} killed in call {number}, {name}: {moment:?}");
-                let story = on::<B>(&place).await;
-                left.is_whole_and_made_good(&story, &what).await;
+                let story = on::<T>(&place).await;
+                killed_runs.is_whole_and_made_good(&story, &what).await;
             }
         }
-        left.are_both();
+        killed_runs.are_both();
     }
 }
 
 /// A database that can hold a process up in the middle of what it writes.
-pub trait HoldsUp: Begun {
+pub trait HoldsUp: StoryTemplate {
     /// What holds it up, until it is released.
     type Hold;
 
@@ -216,29 +216,29 @@ pub trait HoldsUp: Begun {
 }
 
 /// Kills the process at its first write into each table that an undisturbed one writes into, in the middle of its transaction.
-pub async fn at_first_writes<B: HoldsUp>(test: &str, operations: &[Operation]) {
-    let begun = B::new().await;
+pub async fn at_first_writes<T: HoldsUp>(test: &str, operations: &[Operation]) {
+    let template = T::new().await;
     for &operation in operations {
-        let mut left = Left::of(operation).await;
-        let copy = begun.copy().await;
-        Other::performs(test, operation, &B::place(&copy)).ends_by_itself();
-        B::is_left(&copy).await;
-        let written = begun.written(&copy).await;
+        let mut killed_runs = KilledRuns::of(operation).await;
+        let copy = template.copy().await;
+        Other::performs(test, operation, &T::place(&copy)).ends_by_itself();
+        T::is_left(&copy).await;
+        let written = template.written(&copy).await;
         assert!(written.len() > 1, "{operation:?} writes into {written:?}");
         for table in &written {
             let what = format!("{operation:?} killed at its first write into {table}");
-            let copy = begun.copy().await;
-            let hold = B::hold_up(&copy, table).await;
-            let mut process = Other::performs(test, operation, &B::place(&copy));
-            while !B::is_held_up(&copy).await {
+            let copy = template.copy().await;
+            let hold = T::hold_up(&copy, table).await;
+            let mut process = Other::performs(test, operation, &T::place(&copy));
+            while !T::is_held_up(&copy).await {
                 assert!(!process.has_ended(), "{what}: nothing held it up");
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             process.kill();
-            B::release(hold).await;
-            B::is_left(&copy).await;
-            let story = on::<B>(&B::place(&copy)).await;
-            left.is_whole_and_made_good(&story, &what).await;
+            T::release(hold).await;
+            T::is_left(&copy).await;
+            let story = on::<T>(&T::place(&copy)).await;
+            killed_runs.is_whole_and_made_good(&story, &what).await;
         }
         println!("{operation:?}: killed at {written:?}");
     }
@@ -260,13 +260,13 @@ pub fn operations() -> &'static [Operation] {
 
 #[macro_export]
 macro_rules! killed {
-    ($begun:ty) => {
+    ($template:ty) => {
         #[tokio::test]
         async fn a_process_killed_hard_in_any_call_is_made_good() {
             use $crate::proofs::killed::{in_every_call, is_the_other_process};
-            if !is_the_other_process::<$begun>().await {
+            if !is_the_other_process::<$template>().await {
                 let test = $crate::test_name!(a_process_killed_hard_in_any_call_is_made_good);
-                in_every_call::<$begun>(test).await;
+                in_every_call::<$template>(test).await;
             }
         }
     };
@@ -275,15 +275,15 @@ pub use crate::killed;
 
 #[macro_export]
 macro_rules! killed_at_first_writes {
-    ($begun:ty, $operations:expr) => {
+    ($template:ty, $operations:expr) => {
         #[tokio::test]
         async fn a_process_killed_hard_at_its_first_write_into_any_table_is_made_good() {
             use $crate::proofs::killed::{at_first_writes, is_the_other_process};
-            if !is_the_other_process::<$begun>().await {
+            if !is_the_other_process::<$template>().await {
                 let test = $crate::test_name!(
                     a_process_killed_hard_at_its_first_write_into_any_table_is_made_good
                 );
-                at_first_writes::<$begun>(test, $operations).await;
+                at_first_writes::<$template>(test, $operations).await;
             }
         }
     };

@@ -2,7 +2,6 @@
 //! strikes. What an operation ends in is what it ends in undisturbed, in memory.
 
 use std::{
-    any::Any,
     pin::pin,
     sync::{
         Arc, Mutex,
@@ -19,6 +18,7 @@ use regentra_sync::{
 use tokio::sync::oneshot;
 
 use crate::{
+    StoreGuard,
     proofs::{
         killed::is_everything_asked_for,
         snapshot::{Snapshot, assert_same},
@@ -29,14 +29,11 @@ use crate::{
     suspension::run_to_suspension,
 };
 
-/// What has to live as long as a story's store.
-pub type Kept = Box<dyn Any>;
-
 /// How often an event is delivered again, at most.
 const DELIVERIES: usize = 4;
 
 /// A database in which the story has begun, to be copied.
-pub trait Begun: Sized {
+pub trait StoryTemplate: Sized {
     /// A copy of it, for as long as this lives.
     type Copy: 'static;
 
@@ -53,17 +50,17 @@ pub trait Begun: Sized {
     async fn is_left(copy: &Self::Copy);
 
     /// The story, in a copy that nobody else knows.
-    async fn begin(&self) -> (Story, Kept) {
+    async fn begin(&self) -> (Story, StoreGuard) {
         let copy = self.copy().await;
         (on::<Self>(&Self::place(&copy)).await, Box::new(copy))
     }
 }
 
 /// The story, over a database in which it has begun.
-pub async fn on<B: Begun>(place: &str) -> Story {
+pub async fn on<T: StoryTemplate>(place: &str) -> Story {
     let mut story = in_memory().await;
     let clock = StoreClock::of(story.site.clock.clone());
-    story.site.store = B::open(place, clock).await;
+    story.site.store = T::open(place, clock).await;
     story
 }
 
@@ -90,7 +87,7 @@ pub(super) fn next_place(at: usize) -> usize {
 }
 
 /// Dropped at its suspensions, ever further apart; a database suspends often.
-pub async fn dropped(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
+pub async fn dropped(operation: Operation, begin: &impl AsyncFn() -> (Story, StoreGuard)) {
     let undisturbed = Undisturbed::run(operation).await;
     let mut suspension = 1;
     loop {
@@ -114,7 +111,7 @@ pub async fn dropped(operation: Operation, begin: &impl AsyncFn() -> (Story, Kep
 }
 
 /// The database is away for one call, or its answer gets lost.
-pub async fn failing(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
+pub async fn failing(operation: Operation, begin: &impl AsyncFn() -> (Story, StoreGuard)) {
     let undisturbed = Undisturbed::run(operation).await;
     for moment in [Moment::Before, Moment::After] {
         let mut at = 1;
@@ -144,7 +141,7 @@ fn watched<W: Watch>(story: &Story, operation: Operation, watch: &Arc<W>) -> Int
 }
 
 /// Two processes are delivered one event at the same time.
-pub async fn at_once(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
+pub async fn at_once(operation: Operation, begin: &impl AsyncFn() -> (Story, StoreGuard)) {
     let undisturbed = Undisturbed::run(operation).await;
     for round in 0..4 {
         let what = format!("{operation:?} in two processes at once, {round}");
@@ -193,7 +190,7 @@ impl Watch for Freezes {
 /// Freezes a run before each of its calls, lets something happen meanwhile, wakes it, and looks at what is there.
 async fn frozen(
     operation: Operation,
-    begin: &impl AsyncFn() -> (Story, Kept),
+    begin: &impl AsyncFn() -> (Story, StoreGuard),
     in_flight_after: Option<&'static str>,
     meanwhile: impl AsyncFn(&Story) -> Option<Snapshot>,
     look: impl Fn(&Snapshot, Option<Snapshot>, &str),
@@ -236,7 +233,7 @@ async fn frozen(
 }
 
 /// A frozen run that wakes after another took over changes nothing.
-pub async fn taken_over(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
+pub async fn taken_over(operation: Operation, begin: &impl AsyncFn() -> (Story, StoreGuard)) {
     let undisturbed = Undisturbed::run(operation).await;
     let another = async |story: &Story| {
         story.site.expire_leases().await;
@@ -251,7 +248,7 @@ pub async fn taken_over(operation: Operation, begin: &impl AsyncFn() -> (Story, 
 }
 
 /// A run in flight writes nothing after a disconnect, nor after a disconnect and a reconnect.
-pub async fn fenced(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept)) {
+pub async fn fenced(operation: Operation, begin: &impl AsyncFn() -> (Story, StoreGuard)) {
     for meanwhile in [
         &[Operation::Disconnect][..],
         &[Operation::Disconnect, Operation::Reconnect],
@@ -275,7 +272,7 @@ pub async fn fenced(operation: Operation, begin: &impl AsyncFn() -> (Story, Kept
 /// One test for each way to be disturbed.
 #[macro_export]
 macro_rules! crashes {
-    ($flavor:literal, $begun:ty) => {
+    ($flavor:literal, $template:ty) => {
         use $crate::proofs::{
             on_a_database::{at_once, dropped, failing, fenced, taken_over},
             story::Operation,
@@ -283,42 +280,42 @@ macro_rules! crashes {
 
         #[tokio::test(flavor = $flavor)]
         async fn an_operation_dropped_at_any_suspension_is_made_good() {
-            let begun = <$begun>::new().await;
+            let template = <$template>::new().await;
             for operation in Operation::PROMISED {
-                dropped(operation, &async || begun.begin().await).await;
+                dropped(operation, &async || template.begin().await).await;
             }
         }
 
         #[tokio::test(flavor = $flavor)]
         async fn a_call_that_fails_before_or_after_is_made_good() {
-            let begun = <$begun>::new().await;
+            let template = <$template>::new().await;
             for operation in Operation::PROMISED {
-                failing(operation, &async || begun.begin().await).await;
+                failing(operation, &async || template.begin().await).await;
             }
         }
 
         #[tokio::test(flavor = $flavor)]
         async fn two_runs_at_once_end_as_one() {
-            let begun = <$begun>::new().await;
+            let template = <$template>::new().await;
             for operation in Operation::PROMISED {
-                at_once(operation, &async || begun.begin().await).await;
+                at_once(operation, &async || template.begin().await).await;
             }
         }
 
         #[tokio::test(flavor = $flavor)]
         async fn a_frozen_run_that_wakes_after_another_took_over_changes_nothing() {
-            let begun = <$begun>::new().await;
+            let template = <$template>::new().await;
             for operation in Operation::PROMISED {
-                taken_over(operation, &async || begun.begin().await).await;
+                taken_over(operation, &async || template.begin().await).await;
             }
         }
 
         #[tokio::test(flavor = $flavor)]
         async fn a_run_in_flight_does_not_write_after_a_disconnect() {
-            let begun = <$begun>::new().await;
+            let template = <$template>::new().await;
             for operation in Operation::PROMISED {
                 if Operation::RUNS.contains(&operation) {
-                    fenced(operation, &async || begun.begin().await).await;
+                    fenced(operation, &async || template.begin().await).await;
                 }
             }
         }

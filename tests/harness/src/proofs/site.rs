@@ -10,13 +10,14 @@ use regentra_sync::{
         MspOrgId, OrganizationId, PortalCompany, RegionKey, StrategyChoice, WorkerId,
     },
     schedule::{Cadence, Event, PlanKind, SweepEvent, SweepGroup, SyncEvent},
-    seal::{KeyId, Keyring, MasterKey},
+    seal::Keyring,
     store::Store,
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
 use crate::{
+    keys::rotating_keyring,
     plan::PlanAll as _,
     proofs::snapshot::{Snapshot, Tenants},
     scripted::{NinjaOnes, Scripted},
@@ -28,18 +29,6 @@ pub struct Site {
     pub clock: ManualClock,
     pub tenants: Tenants,
     _kept: Box<dyn Any + Send + Sync>,
-}
-
-/// The keys of the host; with `rotated`, those after a rotation.
-pub fn keyring(rotated: bool) -> Keyring {
-    let key = |id: &str, byte| (KeyId::new(id).unwrap(), MasterKey::from_bytes([byte; 32]));
-    let identity = MasterKey::from_bytes([9; 32]);
-    let ((first, first_key), (second, second_key)) = (key("one", 1), key("two", 2));
-    if rotated {
-        Keyring::new(second, second_key, identity).with_retired(first, first_key)
-    } else {
-        Keyring::new(first, first_key, identity)
-    }
 }
 
 pub fn us() -> RegionKey {
@@ -110,7 +99,7 @@ impl Site {
     }
 
     pub fn builder(&self, store: Arc<dyn Store>) -> IntegrationBuilder {
-        self.builder_with(store, keyring(false))
+        self.builder_with(store, rotating_keyring(false))
     }
 
     pub fn builder_with(&self, store: Arc<dyn Store>, keyring: Keyring) -> IntegrationBuilder {
@@ -120,7 +109,7 @@ impl Site {
     }
 
     pub async fn snapshot(&self) -> Snapshot {
-        let keyring = keyring(true);
+        let keyring = rotating_keyring(true);
         Snapshot::of(&*self.store, &self.tenants, &keyring, self.clock.now()).await
     }
 

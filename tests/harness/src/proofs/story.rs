@@ -7,7 +7,7 @@ use regentra_sync::{
     Promote, SweepOutcome, SyncAssets, SyncCompany, SyncOutcome,
     model::{
         Asset, AssetContent, AssetStatus, ComplianceOrgId, CustomFieldName, EntraDeviceIdField,
-        EventId, ListedDevice, MspOrgId, Source, Version,
+        EventId, ExternalId, ListedDevice, MspOrgId, Source, Version,
     },
     regentra_evidence::{Framework, SignalKind, Status},
     schedule::{SweepEvent, SweepGroup, SyncEvent},
@@ -17,7 +17,8 @@ use time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    proofs::site::{NOW, Site, keyring, mapping, msp, operator, request, together, us},
+    keys::rotating_keyring,
+    proofs::site::{NOW, Site, mapping, msp, operator, request, together, us},
     scripted::device,
 };
 
@@ -451,7 +452,7 @@ impl Story {
         store: Arc<dyn regentra_sync::store::Store>,
     ) -> Integration {
         let rotated = operation == Operation::RotateKey;
-        let mut builder = self.site.builder_with(store, keyring(rotated));
+        let mut builder = self.site.builder_with(store, rotating_keyring(rotated));
         if operation.is_together() {
             builder = builder.policy(together());
         }
@@ -498,7 +499,7 @@ async fn write_lower_sources(site: &Site, msp: MspOrgId, company: regentra_sync:
             source,
             credential: None,
             mapping: None,
-            external_id,
+            external_id: ExternalId::Other(external_id),
             status: AssetStatus::Active,
             content: AssetContent {
                 name: serial.into(),

@@ -12,13 +12,13 @@ use regentra_sync::{
     },
     regentra_evidence::{SignalKind, Status, posture::Posture},
     schedule::{Cadence, Event, PlanKind, SweepEvent},
-    seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, AuditPage, Store},
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
 use crate::{
+    keys::keyring,
     plan::PlanAll as _,
     scripted::{NinjaOnes, Scripted, device},
 };
@@ -67,8 +67,7 @@ impl Host {
     pub(crate) async fn on(store: impl FnOnce(StoreClock) -> Arc<dyn Store>) -> Self {
         let (ninjaone, clock) = (NinjaOnes::default(), ManualClock::at(NOW));
         let store = store(StoreClock::of(clock.clone()));
-        let key = |byte| MasterKey::from_bytes([byte; 32]);
-        let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
+        let keyring = keyring();
         let asked = Arc::new(ninjaone.clone());
         let integration = Integration::builder(Arc::clone(&store), keyring, asked)
             .clock(Arc::new(clock.clone()))

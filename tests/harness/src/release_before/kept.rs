@@ -30,14 +30,14 @@ use super::{
     rows::{self, Row, Tables},
     shown,
     story::{
-        BEGUN, Host, KEPT, REDIRECT, credential, customer, gone, keyring, mapping, operator, ours,
+        BEGUN, Host, KEPT, REDIRECT, credential, customer, gone, mapping, operator, ours,
         parameter_of, region, request, signer, state_of,
     },
 };
-use crate::plan::PlanAll as _;
+use crate::{keys::keyring, plan::PlanAll as _};
 
 /// A database of one kind, as long as this lives.
-pub trait Kept: Sized {
+pub trait OldDatabase: Sized {
     /// As the release before left it.
     async fn kept() -> Self;
 
@@ -65,7 +65,7 @@ pub trait Kept: Sized {
 }
 
 /// A host over a database that was migrated, at the moment it was kept.
-async fn host<K: Kept>(kept: &K, anchors: &tempfile::TempDir) -> Host {
+async fn host<D: OldDatabase>(kept: &D, anchors: &tempfile::TempDir) -> Host {
     let path = anchors.path().join("anchors");
     fs::write(&path, ANCHORS).unwrap();
     let clock = regentra_sync::host::ManualClock::at(KEPT);
@@ -80,8 +80,8 @@ async fn host<K: Kept>(kept: &K, anchors: &tempfile::TempDir) -> Host {
     host
 }
 
-async fn migrated<K: Kept>() -> (K, Host, tempfile::TempDir) {
-    let kept = K::kept().await;
+async fn migrated<D: OldDatabase>() -> (D, Host, tempfile::TempDir) {
+    let kept = D::kept().await;
     kept.migrate().await;
     let anchors = tempfile::tempdir().unwrap();
     let host = host(&kept, &anchors).await;
@@ -101,8 +101,8 @@ fn chains() -> [(MspOrgId, ComplianceOrgId, MappingId, u64); 3] {
 }
 
 /// A database that is not migrated is refused with words that say what to do, and stays as it was.
-pub async fn is_refused_until_migrated<K: Kept>() {
-    let kept = K::kept().await;
+pub async fn is_refused_until_migrated<D: OldDatabase>() {
+    let kept = D::kept().await;
     let before = kept.rows().await;
     let error = kept.open().await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
@@ -113,8 +113,8 @@ pub async fn is_refused_until_migrated<K: Kept>() {
     kept.open().await.unwrap();
 }
 
-pub async fn every_row_and_value_is_kept<K: Kept>() {
-    let kept = K::kept().await;
+pub async fn every_row_and_value_is_kept<D: OldDatabase>() {
+    let kept = D::kept().await;
     let (before, guards) = (kept.rows().await, kept.guards().await);
     // Else a migration could lose what nobody would miss.
     assert_eq!(rows::without_a_value(&before), Vec::<String>::new());
@@ -128,9 +128,9 @@ pub async fn every_row_and_value_is_kept<K: Kept>() {
 }
 
 /// Whatever a migration did to one table or one column, the comparison would say so.
-pub async fn a_lost_row_or_value_would_be_seen<K: Kept>() {
+pub async fn a_lost_row_or_value_would_be_seen<D: OldDatabase>() {
     let mut broken = 0;
-    for (table, rows) in K::kept().await.rows().await {
+    for (table, rows) in D::kept().await.rows().await {
         if table.ends_with("migration") || table == "migrations" {
             continue;
         }
@@ -165,8 +165,8 @@ pub async fn a_lost_row_or_value_would_be_seen<K: Kept>() {
 pub type Appended = [(&'static str, &'static str); 6];
 
 /// A migration that builds a table anew loses its triggers with it.
-pub async fn what_is_appended_stays_as_it_is<K: Kept>(tables: Appended) {
-    let kept = K::kept().await;
+pub async fn what_is_appended_stays_as_it_is<D: OldDatabase>(tables: Appended) {
+    let kept = D::kept().await;
     kept.migrate().await;
     let before = kept.rows().await;
     for (table, change) in tables {
@@ -180,8 +180,8 @@ pub async fn what_is_appended_stays_as_it_is<K: Kept>(tables: Appended) {
     assert_eq!(kept.rows().await, before);
 }
 
-pub async fn everything_is_shown_as_before<K: Kept>() {
-    let (_kept, host, _folder) = migrated::<K>().await;
+pub async fn everything_is_shown_as_before<D: OldDatabase>() {
+    let (_kept, host, _folder) = migrated::<D>().await;
     let today = shown::today(&host, &host.process()).await;
     let differences = shown::differences(&shown::before(), &today);
     assert_eq!(differences, Vec::<String>::new());
@@ -214,8 +214,8 @@ fn verified(export: &EvidenceExport, anchors: &[Anchor]) -> Vec<ChainReport> {
 }
 
 /// With the records that are signed and anchored by then.
-pub async fn every_chain_verifies<K: Kept>() {
-    let (_kept, host, _folder) = migrated::<K>().await;
+pub async fn every_chain_verifies<D: OldDatabase>() {
+    let (_kept, host, _folder) = migrated::<D>().await;
     let process = host.process();
     let anchors = anchors(&host);
     for (msp, customer, mapping, length) in chains() {
@@ -256,8 +256,8 @@ async fn chain(
 }
 
 /// The export of now is the export of then, and a file that was exported then verifies without any database.
-pub async fn exports_are_the_same<K: Kept>() {
-    let (_kept, host, _folder) = migrated::<K>().await;
+pub async fn exports_are_the_same<D: OldDatabase>() {
+    let (_kept, host, _folder) = migrated::<D>().await;
     let before: Vec<Value> = serde_json::from_str(EXPORTS).unwrap();
     let process = host.process();
     for (before, (msp, number)) in before.into_iter().zip([(ours(), 102), (gone(), 201)]) {
@@ -270,8 +270,8 @@ pub async fn exports_are_the_same<K: Kept>() {
 }
 
 /// Records and signals are read, and written again as they were, byte by byte; so are the hashes over them.
-pub async fn records_and_signals_are_written_as_before<K: Kept>() {
-    let (_kept, host, _folder) = migrated::<K>().await;
+pub async fn records_and_signals_are_written_as_before<D: OldDatabase>() {
+    let (_kept, host, _folder) = migrated::<D>().await;
     let mut records = 0;
     for (_, customer, mapping, length) in chains() {
         for signal in SignalKind::ALL {
@@ -312,11 +312,11 @@ pub async fn records_and_signals_are_written_as_before<K: Kept>() {
 
 /// Who tells the story today writes the same signals and records of the same answers: every figure, every digest of facts, every
 /// hash and every signature, byte by byte.
-pub async fn the_same_answers_give_the_same_bytes<K: Kept>(tables: [&str; 4]) {
-    let kept = K::kept().await;
+pub async fn the_same_answers_give_the_same_bytes<D: OldDatabase>(tables: [&str; 4]) {
+    let kept = D::kept().await;
     kept.migrate().await;
     let before = kept.rows().await;
-    let empty = K::empty().await;
+    let empty = D::empty().await;
     let folder = tempfile::tempdir().unwrap();
     let clock = regentra_sync::host::ManualClock::at(BEGUN);
     let host = Host {
@@ -343,8 +343,8 @@ fn another_worker() -> WorkerId {
 }
 
 /// A worker of the release before may still be at work.
-pub async fn a_lease_that_is_held_is_honoured_until_it_expires<K: Kept>() {
-    let (kept, host, _folder) = migrated::<K>().await;
+pub async fn a_lease_that_is_held_is_honoured_until_it_expires<D: OldDatabase>() {
+    let (kept, host, _folder) = migrated::<D>().await;
     let process = host.process();
     let company = CompanyId::of_name(ours(), "Fabrikam");
     let sync = async |label: &str| {
@@ -406,20 +406,20 @@ pub async fn a_lease_that_is_held_is_honoured_until_it_expires<K: Kept>() {
 }
 
 /// The address that the administrator's browser comes to.
-fn callback<K: Kept>() -> Callback {
-    let state = state_of(K::authorization());
+fn callback<D: OldDatabase>() -> Callback {
+    let state = state_of(D::authorization());
     Callback::read(&format!("{REDIRECT}?code={CODE}&state={state}"))
 }
 
-pub async fn an_authorization_under_way_is_completed_once<K: Kept>() {
-    let (_kept, host, _folder) = migrated::<K>().await;
+pub async fn an_authorization_under_way_is_completed_once<D: OldDatabase>() {
+    let (_kept, host, _folder) = migrated::<D>().await;
     let process = host.process();
     host.set(KEPT + Duration::minutes(9), Phase::Recovered);
     let complete = || {
         process.complete_authorization(
             ours(),
             CompleteAuthorization {
-                callback: callback::<K>(),
+                callback: callback::<D>(),
                 actor: operator(),
             },
         )
@@ -431,7 +431,7 @@ pub async fn an_authorization_under_way_is_completed_once<K: Kept>() {
     let redemption: std::collections::BTreeMap<_, _> = requests[0].iter().cloned().collect();
     assert_eq!(redemption["grant_type"], "authorization_code");
     assert_eq!(redemption["redirect_uri"], REDIRECT);
-    let challenge = parameter_of(K::authorization(), "code_challenge");
+    let challenge = parameter_of(D::authorization(), "code_challenge");
     assert_eq!(challenge_of(&redemption["code_verifier"]), challenge);
     let again = complete().await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::AuthorizationExpired);
@@ -443,14 +443,14 @@ pub async fn an_authorization_under_way_is_completed_once<K: Kept>() {
     assert_eq!(connected, ["ca", "eu", "us"]);
 }
 
-pub async fn an_authorization_that_took_too_long_is_void<K: Kept>() {
-    let (_kept, host, _folder) = migrated::<K>().await;
+pub async fn an_authorization_that_took_too_long_is_void<D: OldDatabase>() {
+    let (_kept, host, _folder) = migrated::<D>().await;
     host.set(KEPT + Duration::minutes(10), Phase::Recovered);
     let process = host.process();
     let completed = process.complete_authorization(
         ours(),
         CompleteAuthorization {
-            callback: callback::<K>(),
+            callback: callback::<D>(),
             actor: operator(),
         },
     );
@@ -469,8 +469,8 @@ fn challenge_of(verifier: &str) -> String {
 }
 
 /// The sealed credentials open, everything that is due is done, each chain goes on from its head, and a ticket that is mended closes.
-pub async fn everything_goes_on<K: Kept>() {
-    let (_kept, host, _folder) = migrated::<K>().await;
+pub async fn everything_goes_on<D: OldDatabase>() {
+    let (_kept, host, _folder) = migrated::<D>().await;
     let stored = host
         .store
         .credential(ours(), credential(ours(), "ca"))
@@ -550,8 +550,8 @@ pub async fn everything_goes_on<K: Kept>() {
 }
 
 /// The MSP that was gone connects again: its mapping and its company are there, and its chain goes on.
-pub async fn who_was_disconnected_connects_again<K: Kept>() {
-    let (_kept, host, _folder) = migrated::<K>().await;
+pub async fn who_was_disconnected_connects_again<D: OldDatabase>() {
+    let (_kept, host, _folder) = migrated::<D>().await;
     let process = host.process();
     let connect = Connect {
         event: request("connect again"),
@@ -586,8 +586,8 @@ pub async fn who_was_disconnected_connects_again<K: Kept>() {
 }
 
 /// A wrong key is found out at once, and does no harm to the right one. The release before kept no check of its keys.
-pub async fn another_key_is_refused_and_the_right_one_goes_on<K: Kept>() {
-    let (_kept, host, _folder) = migrated::<K>().await;
+pub async fn another_key_is_refused_and_the_right_one_goes_on<D: OldDatabase>() {
+    let (_kept, host, _folder) = migrated::<D>().await;
     let key = |byte| MasterKey::from_bytes([byte; 32]);
     let id = || KeyId::new("one").unwrap();
     let us = region("us");

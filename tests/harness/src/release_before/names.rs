@@ -14,12 +14,14 @@ pub(super) use regentra_sync::{
     ninjaone_client::OrganizationId as ExternalOrgId,
     regentra_evidence::{HeadSigner, KeyId as SignatureKeyId},
     schedule::{Cadence, Event, PlanKind},
-    seal::{KeyId, Keyring, MasterKey},
     store::{AssetCommit, AssetWrite, CommitOutcome, Store},
 };
-use regentra_sync::{host::Policy, ninjaone::NinjaOneApi, ninjaone_client::RateLimit};
+use regentra_sync::{
+    host::Policy, ninjaone::NinjaOneApi, ninjaone_client::RateLimit, seal::Keyring,
+};
 
-use super::story::{Host, keyring};
+use super::story::Host;
+use crate::keys::keyring;
 
 /// A process of the story's host.
 pub(super) fn builder(host: &Host) -> IntegrationBuilder {

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use regentra_sync::{
     CompleteAuthorization, Disconnect, Discover, MapOrganization, Promote, SyncAssets,
+    model::ExternalId,
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
 use uuid::Uuid;
@@ -14,9 +15,9 @@ use super::{
         Actor, ActorId, AnchorSink, Asset, AssetCommit, AssetContent, AssetId, AssetStatus,
         AssetWrite, BeginAuthorization, Cadence, Callback, Choice, CommitOutcome, CompanyId,
         ComplianceOrgId, Connect, CredentialId, Event, EventId, ExternalOrgId, FileSink,
-        HeadSigner, Integration, KeyId, Keyring, LeaseKey, ManualClock, MappingId, MasterKey,
-        MspOrgId, NINJAONE_WINDOWS, PlanKind, PortalCompany, RegionKey, RequestedAccess,
-        SignatureKeyId, Source, Spend, Store, StoreClock, SweepOutcome, Version, WorkerId, builder,
+        HeadSigner, Integration, LeaseKey, ManualClock, MappingId, MspOrgId, NINJAONE_WINDOWS,
+        PlanKind, PortalCompany, RegionKey, RequestedAccess, SignatureKeyId, Source, Spend, Store,
+        StoreClock, SweepOutcome, Version, WorkerId, builder,
     },
 };
 use crate::plan::PlanAll as _;
@@ -54,11 +55,6 @@ pub fn credential(msp: MspOrgId, name: &str) -> CredentialId {
 
 pub fn mapping(msp: MspOrgId, name: &str, organization: i64) -> MappingId {
     MappingId::of(credential(msp, name), ExternalOrgId::new(organization))
-}
-
-pub fn keyring() -> Keyring {
-    let key = |byte| MasterKey::from_bytes([byte; 32]);
-    Keyring::new(KeyId::new("one").unwrap(), key(1), key(2))
 }
 
 /// Signs heads from the second tick on.
@@ -334,7 +330,7 @@ impl Host {
                 source,
                 credential: None,
                 mapping: None,
-                external_id: serial.to_lowercase(),
+                external_id: ExternalId::Other(serial.to_lowercase()),
                 status: AssetStatus::Active,
                 content: AssetContent {
                     name: serial.into(),

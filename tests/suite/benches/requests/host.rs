@@ -61,7 +61,7 @@ pub(crate) async fn run(case: &Case) -> anyhow::Result<Figures> {
     let store: Arc<dyn Store> = Arc::new(store);
     let key = |byte| MasterKey::from_bytes([byte; 32]);
     let keyring = Keyring::new(KeyId::new("bench")?, key(1), key(9));
-    let reading = Arc::new(metered::Spent::default());
+    let reading = Arc::new(metered::CpuCounter::default());
     let ninjaone = Metered {
         api: NinjaOneApi::new().rate_limit(RateLimit::unlimited()),
         spent: Arc::clone(&reading),
@@ -86,7 +86,8 @@ pub(crate) async fn run(case: &Case) -> anyhow::Result<Figures> {
     };
     meter::forget_peak();
     let resident_before_mib = meter::resident();
-    let (spent, began, read_before) = (meter::Spent::now(), Instant::now(), reading.seconds());
+    let (spent, began, read_before) =
+        (meter::CpuSnapshot::now(), Instant::now(), reading.seconds());
     host.tick(kind, cadence).await?;
     let seconds = began.elapsed().as_secs_f64();
     let spent = spent.since();

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, time::Duration};
 use cpu_time::ProcessTime;
 
 /// Processor time so far: of the process, and of each thread of SQLite and of the runtime.
-pub(crate) struct Spent {
+pub(crate) struct CpuSnapshot {
     process: ProcessTime,
     store: BTreeMap<String, Duration>,
     runtime: BTreeMap<String, Duration>,
@@ -20,7 +20,7 @@ pub(crate) struct Seconds {
     pub(crate) connections: f64,
 }
 
-impl Spent {
+impl CpuSnapshot {
     pub(crate) fn now() -> Self {
         Self {
             process: ProcessTime::now(),

@@ -26,14 +26,14 @@ use regentra_sync::{
 #[derive(Debug)]
 pub(crate) struct Metered {
     pub(crate) api: NinjaOneApi,
-    pub(crate) spent: Arc<Spent>,
+    pub(crate) spent: Arc<CpuCounter>,
 }
 
 /// Processor time, in nanoseconds.
 #[derive(Debug, Default)]
-pub(crate) struct Spent(AtomicU64);
+pub(crate) struct CpuCounter(AtomicU64);
 
-impl Spent {
+impl CpuCounter {
     pub(crate) fn seconds(&self) -> f64 {
         Duration::from_nanos(self.0.load(Ordering::Relaxed)).as_secs_f64()
     }

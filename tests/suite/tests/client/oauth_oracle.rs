@@ -26,15 +26,15 @@ type Form = BTreeMap<String, String>;
 
 /// One request to the token endpoint, as far as the server sees it.
 #[derive(Debug, PartialEq, Eq)]
-struct Asked {
+struct TokenRequest {
     method: String,
     url: String,
     content_type: String,
     form: Form,
 }
 
-fn asked(request: &http::Request<impl AsRef<[u8]>>) -> Asked {
-    Asked {
+fn token_request(request: &http::Request<impl AsRef<[u8]>>) -> TokenRequest {
+    TokenRequest {
         method: request.method().to_string(),
         url: request.uri().to_string(),
         content_type: request.headers()["content-type"]
@@ -48,7 +48,7 @@ fn asked(request: &http::Request<impl AsRef<[u8]>>) -> Asked {
 }
 
 #[derive(Debug, Default)]
-struct Recorder(Mutex<Vec<Asked>>);
+struct Recorder(Mutex<Vec<TokenRequest>>);
 
 #[async_trait]
 impl Transport for Recorder {
@@ -56,12 +56,15 @@ impl Transport for Recorder {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, TransportError> {
-        self.0.lock().unwrap().push(asked(&request));
+        self.0.lock().unwrap().push(token_request(&request));
         Ok(http::Response::new(Bytes::from_static(TOKEN.as_bytes())))
     }
 }
 
-async fn ours(credentials: Credentials, code: Option<ninjaone_client::AuthorizationCode>) -> Asked {
+async fn ours(
+    credentials: Credentials,
+    code: Option<ninjaone_client::AuthorizationCode>,
+) -> TokenRequest {
     let recorder = Arc::new(Recorder::default());
     let client = Client::builder(Region::Ca, credentials)
         .transport(recorder.clone())
@@ -92,10 +95,10 @@ macro_rules! theirs {
 
 /// What the oracle's synchronous HTTP client is handed.
 fn record(
-    seen: &Mutex<Option<Asked>>,
+    seen: &Mutex<Option<TokenRequest>>,
 ) -> impl Fn(HttpRequest) -> Result<HttpResponse, std::io::Error> {
     |request| {
-        *seen.lock().unwrap() = Some(asked(&request));
+        *seen.lock().unwrap() = Some(token_request(&request));
         let mut answer = http::Response::new(TOKEN.as_bytes().to_vec());
         answer.headers_mut().insert(
             "content-type",

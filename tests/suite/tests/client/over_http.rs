@@ -13,20 +13,16 @@ use ninjaone_simulator::{
     Clock, Fault, Preset, Tenant, Trickle,
     front::{http, tcp},
 };
+use regentra_harness::client::builder_for;
 use time::{OffsetDateTime, macros::datetime};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 
 fn client(url: &str, id: &str, secret: &str) -> Client {
-    Client::builder(
-        BaseUrl::parse(url).unwrap(),
-        Credentials::client_credentials(id, secret),
-    )
-    .rate_limit(RateLimit::unlimited())
-    .retry(RetryPolicy::default().backoff(Duration::from_millis(1), Duration::from_millis(5)))
-    .timeout(Duration::from_secs(10))
-    .build()
-    .unwrap()
+    builder_for(url, id, secret)
+        .timeout(Duration::from_secs(10))
+        .build()
+        .unwrap()
 }
 
 async fn rows(client: &Client) -> Result<[usize; 5], ninjaone_client::Error> {

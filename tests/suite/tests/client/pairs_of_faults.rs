@@ -89,7 +89,7 @@ fn client(front: in_process::Front) -> Client {
         BaseUrl::parse(&front.url()).unwrap(),
         Credentials::client_credentials("pairs", "secret"),
     )
-    .transport(Arc::new(InProcess(front)))
+    .transport(Arc::new(InProcess::new(front)))
     // Reports of a few thousand rows take several pages.
     .largest_page(1_000)
     .rate_limit(RateLimit::unlimited())

@@ -36,9 +36,9 @@ pub(crate) fn others_like(event: &Event, count: usize) -> Vec<Event> {
 
 /// Counts the events that begin.
 #[derive(Debug, Default)]
-struct Begun(AtomicUsize);
+struct StartCounter(AtomicUsize);
 
-impl ProgressObserver for Begun {
+impl ProgressObserver for StartCounter {
     fn progress(&self, progress: &Progress) {
         if matches!(progress, Progress::EventStarted { .. }) {
             self.0.fetch_add(1, Ordering::Relaxed);
@@ -50,14 +50,14 @@ struct Desk {
     site: Site,
     integration: Integration,
     engine: PgPool,
-    begun: Arc<Begun>,
+    starts: Arc<StartCounter>,
 }
 
 impl Desk {
     async fn new() -> Self {
         let site = Site::new(4, 2, 8).await;
-        let begun = Arc::new(Begun::default());
-        let observer: Arc<dyn ProgressObserver> = Arc::<Begun>::clone(&begun);
+        let starts = Arc::new(StartCounter::default());
+        let observer: Arc<dyn ProgressObserver> = Arc::<StartCounter>::clone(&starts);
         let store = Arc::new(site.place.store().await);
         let integration = site
             .place
@@ -67,7 +67,7 @@ impl Desk {
             site,
             integration,
             engine,
-            begun,
+            starts,
         }
     }
 
@@ -170,14 +170,14 @@ async fn what_a_person_asks_for_twice_is_one_event_and_goes_ahead() {
     assert_eq!((status.queued, status.requested), (1, 1), "{status:?}");
     let is_over = |status: &EngineStatus| status.queued + status.running + status.waiting == 0;
     desk.work_until(desk.builder().plans([]), is_over).await;
-    assert_eq!(desk.begun.0.load(Ordering::Relaxed), 1);
+    assert_eq!(desk.starts.0.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_starts_plans_the_newest_tick_alone_and_another_start_adds_nothing() {
     let desk = Desk::new().await;
     let is_over = |status: &EngineStatus| status.queued + status.running + status.waiting == 0;
-    let swept = || desk.begun.0.load(Ordering::Relaxed);
+    let swept = || desk.starts.0.load(Ordering::Relaxed);
     desk.work_until(desk.builder(), |status| is_over(status) && swept() >= 5)
         .await;
     // Four sweeps of the newest tick, and one sync of the connection.
@@ -212,7 +212,7 @@ async fn events_that_cannot_be_read_are_kept_and_named_and_the_others_go_on() {
         })
         .await;
     assert_eq!(
-        desk.begun.0.load(Ordering::Relaxed),
+        desk.starts.0.load(Ordering::Relaxed),
         1,
         "the event that can be read"
     );

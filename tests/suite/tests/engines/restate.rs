@@ -27,7 +27,7 @@ use url::Url;
 use crate::{
     queue::others_like,
     site::{Place, SILENCE, Site, msp},
-    stories::{Stage, Told, long},
+    stories::{RunningStory, Stage, long},
     worker::{Engine, Worker},
 };
 
@@ -223,9 +223,9 @@ async fn sixty_sweeps_by_restate_with_a_worker_frozen_one_killed_and_then_the_se
         return;
     };
     let stage = Stage::new(60, 12).await;
-    let mut told = Told::begin(&stage, Engine::Restate).await;
-    let mut workers = two_workers(&server, &told.site.place).await;
-    told.until(30).await;
+    let mut story = RunningStory::begin(&stage, Engine::Restate).await;
+    let mut workers = two_workers(&server, &story.site.place).await;
+    story.until(30).await;
     let finished = [workers[0].finished(), workers[1].finished()];
     assert!(finished.iter().all(|n| *n > 0), "{finished:?}");
     // Frozen until its leases are over; what it had begun is in vain.
@@ -233,26 +233,26 @@ async fn sixty_sweeps_by_restate_with_a_worker_frozen_one_killed_and_then_the_se
     tokio::time::sleep(SILENCE * 2).await;
     workers[1].wake();
     workers[0].kill();
-    told.until(60).await;
+    story.until(60).await;
     server.kill();
     server.start_again().await;
-    told.until(100).await;
+    story.until(100).await;
     let status = server.is_quiet().await;
     assert_eq!((status.failed, status.ticks), (0, 1), "{status:?}");
     stage
-        .ends(&told, "a worker frozen, one killed, and the server")
+        .ends(&story, "a worker frozen, one killed, and the server")
         .await;
 
     // Sent twice, it is delivered once or writes nothing.
-    let store = Arc::new(told.site.place.store().await);
-    let integration = told
+    let store = Arc::new(story.site.place.store().await);
+    let integration = story
         .site
         .place
         .integration(store, time::Duration::ZERO, None);
-    let events = told.site.plan_now(&integration).await;
+    let events = story.site.plan_now(&integration).await;
     server.server().enqueue(&events).await.unwrap();
     server.is_quiet().await;
-    stage.ends(&told, "everything sent again").await;
+    stage.ends(&story, "everything sent again").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,14 +51,14 @@ impl Stage {
     }
 
     /// The end of a story on a copy of the site: nothing is lost, nothing is doubled, and it is as if nothing had happened.
-    pub(crate) async fn ends(&self, told: &Told, what: &str) {
-        told.is_quiet().await;
+    pub(crate) async fn ends(&self, story: &RunningStory, what: &str) {
+        story.is_quiet().await;
         let spent = self.site.requests().len();
         let more = i64::try_from(spent).unwrap() - i64::try_from(self.requests).unwrap();
-        let engine = told.engine;
+        let engine = story.engine;
         println!("{engine:?}, {what}: {spent} requests, {more} more than undisturbed");
-        assert_same(&self.undisturbed, &end_state(&told.site, 2).await, what);
-        let mut superuser = told.site.database.connect(SUPERUSER).await;
+        assert_same(&self.undisturbed, &end_state(&story.site, 2).await, what);
+        let mut superuser = story.site.database.connect(SUPERUSER).await;
         let events = i64::try_from(self.site.mappings.len()).unwrap();
         let (signals, records, swept): (i64, i64, i64) = sqlx::query_as(
             "SELECT (SELECT count(*) FROM regentra_sync.signals), (SELECT count(*) FROM regentra_sync.evidence), \
@@ -74,14 +74,14 @@ impl Stage {
 }
 
 /// A story under way.
-pub(crate) struct Told {
+pub(crate) struct RunningStory {
     pub(crate) site: Site,
     engine: Engine,
     began: Instant,
     superuser: PgConnection,
 }
 
-impl Told {
+impl RunningStory {
     pub(crate) async fn begin(stage: &Stage, engine: Engine) -> Self {
         stage.site.requests();
         let site = stage.site.copy().await;
@@ -165,12 +165,12 @@ impl Told {
 
 /// One of two workers is killed hard in the middle.
 async fn one_is_killed(stage: &Stage, engine: Engine) {
-    let mut told = Told::begin(stage, engine).await;
-    let mut workers = [told.worker(), told.worker()];
-    told.until(30).await;
+    let mut story = RunningStory::begin(stage, engine).await;
+    let mut workers = [story.worker(), story.worker()];
+    story.until(30).await;
     workers[0].kill();
-    told.until_done(&mut workers[1..]).await;
-    stage.ends(&told, "a worker killed").await;
+    story.until_done(&mut workers[1..]).await;
+    stage.ends(&story, "a worker killed").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -199,14 +199,14 @@ async fn five_hundred_sweeps_survive_every_fault() {
     let stage = Stage::new(sweeps, sweeps / 10).await;
     println!("undisturbed: {} requests", stage.requests);
     for engine in [Engine::InProcess, Engine::GraphileWorker] {
-        let mut told = Told::begin(&stage, engine).await;
-        let mut workers = [told.worker(), told.worker()];
-        told.until_done(&mut workers).await;
+        let mut story = RunningStory::begin(&stage, engine).await;
+        let mut workers = [story.worker(), story.worker()];
+        story.until_done(&mut workers).await;
         println!(
             "{engine:?}: {:.1} s for {sweeps} sweeps",
-            told.began.elapsed().as_secs_f64()
+            story.began.elapsed().as_secs_f64()
         );
-        stage.ends(&told, "two workers, undisturbed").await;
+        stage.ends(&story, "two workers, undisturbed").await;
 
         one_is_killed(&stage, engine).await;
         both_are_killed(&stage, engine).await;
@@ -218,65 +218,65 @@ async fn five_hundred_sweeps_survive_every_fault() {
 }
 
 async fn both_are_killed(stage: &Stage, engine: Engine) {
-    let mut told = Told::begin(stage, engine).await;
-    let mut workers = [told.worker(), told.worker()];
+    let mut story = RunningStory::begin(stage, engine).await;
+    let mut workers = [story.worker(), story.worker()];
     for percent in [20, 50] {
-        told.until(percent).await;
+        story.until(percent).await;
         for worker in &mut workers {
             worker.kill();
         }
-        workers = [told.worker(), told.worker()];
+        workers = [story.worker(), story.worker()];
     }
-    told.until_done(&mut workers).await;
+    story.until_done(&mut workers).await;
     stage
-        .ends(&told, "both killed and started again, twice")
+        .ends(&story, "both killed and started again, twice")
         .await;
 }
 
 async fn one_stands_still(stage: &Stage, engine: Engine) {
-    let mut told = Told::begin(stage, engine).await;
-    let mut workers = [told.worker(), told.worker()];
-    told.until(20).await;
+    let mut story = RunningStory::begin(stage, engine).await;
+    let mut workers = [story.worker(), story.worker()];
+    story.until(20).await;
     for _ in 0..2 {
         workers[0].freeze();
         tokio::time::sleep(SILENCE * 4).await;
         workers[0].wake();
         tokio::time::sleep(SILENCE).await;
     }
-    told.until_done(&mut workers).await;
+    story.until_done(&mut workers).await;
     stage
-        .ends(&told, "frozen past lease and recovery, twice")
+        .ends(&story, "frozen past lease and recovery, twice")
         .await;
 }
 
 async fn clocks_are_apart(stage: &Stage, engine: Engine) {
-    let mut told = Told::begin(stage, engine).await;
-    let place = told.site.place.clone();
+    let mut story = RunningStory::begin(stage, engine).await;
+    let place = story.site.place.clone();
     let mut workers = [
         Worker::start(&place, engine, -10),
         Worker::start(&place, engine, 0),
     ];
-    told.until_done(&mut workers).await;
-    stage.ends(&told, "clocks ten minutes apart").await;
+    story.until_done(&mut workers).await;
+    stage.ends(&story, "clocks ten minutes apart").await;
 }
 
 async fn the_database_goes_away(stage: &Stage, engine: Engine) {
-    let mut told = Told::begin(stage, engine).await;
-    let mut workers = [told.worker(), told.worker()];
+    let mut story = RunningStory::begin(stage, engine).await;
+    let mut workers = [story.worker(), story.worker()];
     for percent in [20, 50] {
-        told.until(percent).await;
-        told.site.database.restart_server(3);
-        told.superuser = told.site.database.connect(SUPERUSER).await;
+        story.until(percent).await;
+        story.site.database.restart_server(3);
+        story.superuser = story.site.database.connect(SUPERUSER).await;
     }
-    told.until_done(&mut workers).await;
-    stage.ends(&told, "the database stopped hard, twice").await;
+    story.until_done(&mut workers).await;
+    stage.ends(&story, "the database stopped hard, twice").await;
 }
 
 async fn everything_is_sent_twice(stage: &Stage) {
-    let mut told = Told::begin(stage, Engine::GraphileWorker).await;
-    let pool = told.site.place.engine().await;
-    let store = Arc::new(told.site.place.store().await);
-    let integration = told
+    let mut story = RunningStory::begin(stage, Engine::GraphileWorker).await;
+    let pool = story.site.place.engine().await;
+    let store = Arc::new(story.site.place.store().await);
+    let integration = story
         .site
         .place
         .integration(store, time::Duration::ZERO, None);
@@ -284,16 +284,16 @@ async fn everything_is_sent_twice(stage: &Stage) {
         .build()
         .await
         .unwrap();
-    let events = told.site.plan_now(&integration).await;
-    let mut workers = [told.worker(), told.worker()];
+    let events = story.site.plan_now(&integration).await;
+    let mut workers = [story.worker(), story.worker()];
     sender.enqueue(&events).await.unwrap();
-    told.until(50).await;
+    story.until(50).await;
     sender.enqueue(&events).await.unwrap();
-    told.until(100).await;
+    story.until(100).await;
     sender.enqueue(&events).await.unwrap();
-    told.until_done(&mut workers).await;
+    story.until_done(&mut workers).await;
     stage
-        .ends(&told, "everything sent again, three times")
+        .ends(&story, "everything sent again, three times")
         .await;
 }
 
@@ -306,11 +306,11 @@ async fn two_processes_keep_the_budget_of_a_tenant_together() {
     }
     let stage = Stage::new(60, 12).await;
     for engine in [Engine::InProcess, Engine::GraphileWorker] {
-        let mut told = Told::begin(&stage, engine).await;
-        told.site.place.budget = Some(MOST);
-        let mut workers = [told.worker(), told.worker()];
-        told.until_done(&mut workers).await;
-        told.is_quiet().await;
+        let mut story = RunningStory::begin(&stage, engine).await;
+        story.site.place.budget = Some(MOST);
+        let mut workers = [story.worker(), story.worker()];
+        story.until_done(&mut workers).await;
+        story.is_quiet().await;
         let mut requests = stage.site.requests();
         requests.sort();
         let windows = requests.iter().enumerate().map(|(place, from)| {
@@ -332,7 +332,7 @@ async fn two_processes_keep_the_budget_of_a_tenant_together() {
         );
         assert_same(
             &stage.undisturbed,
-            &end_state(&told.site, 2).await,
+            &end_state(&story.site, 2).await,
             "a budget",
         );
     }

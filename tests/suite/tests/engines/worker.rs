@@ -38,11 +38,11 @@ struct Orders {
     skew: i64,
 }
 
-/// Tells of each event on standard output.
+/// Prints the start and the end of each event.
 #[derive(Debug)]
-struct Tells;
+struct PrintsEvents;
 
-impl ProgressObserver for Tells {
+impl ProgressObserver for PrintsEvents {
     fn progress(&self, progress: &Progress) {
         match progress {
             Progress::EventStarted { event, attempt, .. } => {
@@ -73,7 +73,7 @@ async fn a_worker_process() {
     });
     let skew = time::Duration::minutes(skew);
     let store = place.store().await;
-    let integration = place.integration(Arc::new(store), skew, Some(Arc::new(Tells)));
+    let integration = place.integration(Arc::new(store), skew, Some(Arc::new(PrintsEvents)));
     match engine {
         Engine::InProcess => {
             let scheduler = Scheduler::new(integration)

@@ -21,7 +21,7 @@ mod volumes;
 use serde_json::Value;
 use time::{Duration, UtcOffset, macros::datetime};
 
-use self::{dice::Dice, patches::Kind};
+use self::{dice::FleetDice, patches::Kind};
 use crate::{
     boundaries::rows::{DAY, HOUR, MICROSECOND, MINUTE, ORGANIZATION, SECOND},
     oracle::tenant::{Kinds, Report, Tenant},
@@ -55,7 +55,7 @@ const TEMPERS: [(u64, Temper); 6] = [
 
 impl Temper {
     /// Whether the next row is a bad one.
-    fn bad(self, dice: &mut Dice) -> bool {
+    fn bad(self, dice: &mut FleetDice) -> bool {
         match self {
             Self::Good | Self::Sparse | Self::None => false,
             Self::Mostly => dice.percent(4),
@@ -65,7 +65,7 @@ impl Temper {
     }
 
     /// Whether a device has rows at all.
-    fn speaks(self, dice: &mut Dice) -> bool {
+    fn speaks(self, dice: &mut FleetDice) -> bool {
         match self {
             Self::Good | Self::Bad => true,
             Self::Mostly => dice.percent(97),
@@ -78,7 +78,7 @@ impl Temper {
 
 /// The tenant under construction.
 struct Maker {
-    dice: Dice,
+    dice: FleetDice,
     /// Microseconds since 1970.
     now: i64,
     /// Whether times come at borders and in all their forms, or an hour old as numbers.
@@ -91,7 +91,7 @@ struct Maker {
 
 /// The tenant of a seed.
 pub(crate) fn tenant(seed: u64) -> Tenant {
-    let mut dice = Dice::new(seed);
+    let mut dice = FleetDice::new(seed);
     let now = datetime!(2026-11-23 06:30:00 UTC)
         + Duration::microseconds(*dice.pick(&[0, 0, 1, 500_000, 999_999]));
     let now = now.to_offset(*dice.pick(&[

@@ -3,6 +3,6 @@
 
 mod assets;
 mod fields;
-mod scene;
+pub(crate) mod scene;
 mod verdicts;
 mod walks;

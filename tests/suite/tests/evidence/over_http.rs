@@ -1,14 +1,11 @@
 //! From credentials to five verdicts, over real HTTP: what a customer's verdicts are, and what no fault may do to them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    mem::discriminant,
-    time::Duration,
-};
+use std::{collections::BTreeSet, mem::discriminant, time::Duration};
 
-use ninjaone_client::{BaseUrl, Client, Credentials, ErrorKind as Vendor, RateLimit, RetryPolicy};
+use ninjaone_client::{Client, ErrorKind as Vendor};
 use ninjaone_simulator::{Fault, Malformed, NotAvailable, Preset, Tenant, front};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Reason, Rules, Signal, SignalKind, Status};
+use regentra_harness::client::builder_for;
 use regentra_sync::{
     ErrorKind,
     model::{
@@ -19,6 +16,8 @@ use regentra_sync::{
 };
 use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
+
+use crate::lies::scene::by_kind;
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 
@@ -35,17 +34,12 @@ fn organization(tenant: &Tenant, nth: usize) -> i64 {
 }
 
 fn client(url: &str, tenant: (&str, &str)) -> Client {
-    Client::builder(
-        BaseUrl::parse(url).unwrap(),
-        Credentials::client_credentials(tenant.0, tenant.1),
-    )
-    // Reports of a few thousand rows take several pages.
-    .largest_page(1_000)
-    .rate_limit(RateLimit::unlimited())
-    .retry(RetryPolicy::default().backoff(Duration::from_millis(1), Duration::from_millis(5)))
-    .timeout(Duration::from_secs(20))
-    .build()
-    .unwrap()
+    builder_for(url, tenant.0, tenant.1)
+        // Reports of a few thousand rows take several pages.
+        .largest_page(1_000)
+        .timeout(Duration::from_secs(20))
+        .build()
+        .unwrap()
 }
 
 /// Asks one organization of the tenant over a raw socket, which can play every fault.
@@ -303,14 +297,6 @@ const REPORTS: [(&str, Report, SignalKind); 7] = [
         SignalKind::BackupActivity,
     ),
 ];
-
-fn by_kind(collected: &Evaluated) -> BTreeMap<SignalKind, Signal> {
-    collected
-        .assessment
-        .signals()
-        .map(|signal| (signal.kind(), signal.clone()))
-        .collect()
-}
 
 /// Switches `fault` on for each report in turn: its signal must carry `reason` and be no pass, every other must be untouched.
 async fn one_report_at_a_time(fault: Fault, outcome: ReportOutcome, reason: Reason) {

@@ -5,15 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response, header::CONTENT_LENGTH};
-use ninjaone_client::{
-    BaseUrl, Client, Credentials, ErrorKind, RateLimit, RetryPolicy, Transport, TransportError,
-    TransportErrorKind,
-};
+use ninjaone_client::{BaseUrl, Client, Credentials, ErrorKind, RateLimit, RetryPolicy};
 use ninjaone_simulator::{ErrorShape, Fault, NotAvailable, front::in_process};
 use regentra_evidence::{DigestKey, KeyId, Rules};
+use regentra_harness::in_process::InProcess;
 use regentra_sync::{
     model::{
         ComplianceOrgId, CredentialId, CustomFields, DeviceId, OrganizationId, SignatureAges,
@@ -35,28 +31,14 @@ use crate::{
     },
 };
 
-#[derive(Debug)]
-struct InProcess(in_process::Front);
-
-#[async_trait]
-impl Transport for InProcess {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let broken = |_| TransportError::new(TransportErrorKind::Incomplete);
-        let is_rows = request.uri().path().starts_with("/v2/");
-        let (mut head, body) = self.0.call(request).await.map_err(broken)?.into_parts();
-        let body = if is_rows { as_written(&body) } else { body };
-        if head.headers.contains_key(CONTENT_LENGTH) {
-            head.headers.insert(CONTENT_LENGTH, body.len().into());
-        }
-        Ok(Response::from_parts(head, body))
-    }
-}
-
 /// What no JSON value can hold, put into a body on its way: half of a surrogate pair where the rows have U+FFFD, a key twice
-/// where they have one that is marked, a byte order mark before every other body.
-fn as_written(body: &Bytes) -> Bytes {
-    let Ok(text) = std::str::from_utf8(body) else {
-        return body.clone();
+/// where they have one that is marked, a byte order mark before every other body. Only lists are written so, and no token.
+fn as_written(path: &str, body: Bytes) -> Bytes {
+    if !path.starts_with("/v2/") {
+        return body;
+    }
+    let Ok(text) = std::str::from_utf8(&body) else {
+        return body;
     };
     let mark = if body.len().is_multiple_of(2) {
         "\u{FEFF}"
@@ -164,7 +146,7 @@ pub(crate) async fn ours(tenant: &Tenant) -> Value {
     )
     .rate_limit(RateLimit::unlimited())
     .retry(RetryPolicy::none())
-    .transport(Arc::new(InProcess(front)))
+    .transport(Arc::new(InProcess::new(front).rewrite_body(as_written)))
     .build()
     .expect("a client");
     let ages = tenant

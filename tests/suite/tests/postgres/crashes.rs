@@ -7,7 +7,7 @@ use regentra_harness::{
     postgres::{self, Database, SUPERUSER, execute},
     proofs::{
         killed::{HoldsUp, killed, killed_at_first_writes, operations},
-        on_a_database::{Begun, crashes},
+        on_a_database::{StoryTemplate, crashes},
         site::Site,
         story::Story,
     },
@@ -18,7 +18,7 @@ use sqlx::PgConnection;
 
 struct Stories(Database);
 
-impl Begun for Stories {
+impl StoryTemplate for Stories {
     type Copy = Database;
 
     async fn new() -> Self {

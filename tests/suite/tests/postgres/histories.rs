@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use regentra_harness::{
-    history::histories::{Kept, On, agree_with_the_model},
+    StoreGuard,
+    history::histories::{On, agree_with_the_model},
     postgres,
 };
 use regentra_sync::store::Store;
@@ -14,7 +15,7 @@ fn every_history_on_postgres_agrees_with_the_model() {
         let (store, database) = postgres::new_store(clock).await;
         (
             Arc::new(store) as Arc<dyn Store>,
-            Box::new(database) as Kept,
+            Box::new(database) as StoreGuard,
         )
     });
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use regentra_harness::{
     postgres::{self, Database, OWNER, STORE, SUPERUSER, execute},
     release_before::{
-        kept::Kept,
+        kept::OldDatabase,
         rows::{Row, Tables},
     },
 };
@@ -24,7 +24,7 @@ async fn texts(database: &Database, sql: &str) -> Vec<String> {
 
 struct OnServer(Database);
 
-impl Kept for OnServer {
+impl OldDatabase for OnServer {
     async fn kept() -> Self {
         let database = postgres::bare_database().await;
         let mut superuser = database.connect(SUPERUSER).await;

@@ -6,8 +6,8 @@ use regentra_sync::{
     SyncOutcome,
     model::{
         Asset, AssetContent, AssetId, AssetStatus, AuditAction, AuditDetails, CompanyId,
-        CredentialId, EventId, LeaseKey, ListedDevice, MappingId, OrganizationId, RegionKey,
-        RunKind, RunOutcome, Source, SyncCounts, Version,
+        CredentialId, EventId, ExternalId, LeaseKey, ListedDevice, MappingId, OrganizationId,
+        RegionKey, RunKind, RunOutcome, Source, SyncCounts, Version,
     },
     ninjaone_client::{ErrorKind as Vendor, Lane},
     schedule::EventOutcome,
@@ -78,7 +78,7 @@ pub(crate) fn foreign_asset(
         source,
         credential: None,
         mapping: None,
-        external_id: id.to_owned(),
+        external_id: ExternalId::Other(id.to_owned()),
         status: AssetStatus::Active,
         content: AssetContent {
             name: name.into(),
@@ -124,7 +124,7 @@ async fn statuses(host: &Host) -> Vec<(String, AssetStatus)> {
     host.assets()
         .await
         .into_iter()
-        .map(|asset| (asset.external_id, asset.status))
+        .map(|asset| (asset.external_id.to_string(), asset.status))
         .collect()
 }
 
@@ -157,15 +157,15 @@ async fn approved_devices_become_assets_bound_to_the_company(host: Host) {
     let assets = host.assets().await;
     let bound: Vec<_> = assets
         .iter()
-        .map(|asset| (asset.external_id.as_str(), asset.company, asset.mapping))
+        .map(|asset| (asset.device().unwrap().get(), asset.company, asset.mapping))
         .collect();
     let (one, two) = (Some(host.mapping_id(1)), Some(host.mapping_id(2)));
     assert_eq!(
         bound,
         [
-            ("10", companies[0], one),
-            ("11", companies[0], one),
-            ("20", companies[1], two)
+            (10, companies[0], one),
+            (11, companies[0], one),
+            (20, companies[1], two)
         ]
     );
     assert!(
@@ -553,7 +553,7 @@ async fn followed(host: &Host, companies: &[CompanyId]) {
     let assets = host.assets().await;
     let moved = assets
         .iter()
-        .find(|asset| asset.external_id == "10")
+        .find(|asset| asset.external_id.to_string() == "10")
         .unwrap();
     assert_eq!(
         (moved.company, moved.mapping, moved.status),
@@ -599,7 +599,10 @@ async fn a_device_that_moved_to_an_organization_that_fails_is_back_when_it_answe
     host.sync().await;
     let status = |assets: &[Asset], id: &str| {
         let mut assets = assets.iter();
-        assets.find(|asset| asset.external_id == id).unwrap().status
+        assets
+            .find(|asset| asset.external_id.to_string() == id)
+            .unwrap()
+            .status
     };
     let meanwhile = host.assets().await;
     assert_eq!(status(&meanwhile, "10"), AssetStatus::Retired);
@@ -1077,7 +1080,7 @@ async fn a_delivery_that_finds_other_devices_writes_them_too(host: Host) {
     let active = active
         .iter()
         .filter(|asset| asset.status == AssetStatus::Active);
-    let active: Vec<_> = active.map(|asset| asset.external_id.as_str()).collect();
+    let active: Vec<_> = active.map(|asset| asset.external_id.to_string()).collect();
     assert_eq!(active, ["11"], "what is reported as written is written");
     assert_eq!(host.mapping(1).await.name.as_str(), "Alpha Ltd");
     assert!(!deliver().await);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use regentra_harness::authorization::{begin_authorization, organizations_visible};
 use regentra_sync::{
     AuthorizationLink, Authorized, BeginAuthorization, Callback, Choice, CompleteAuthorization,
     Disconnect, Discover, Error, ErrorKind, Integration, RequestedAccess, SweepOutcome, SyncAssets,
-    SyncOutcome, TestSavedConnection,
+    SyncOutcome,
     model::{
         AuditAction, AuditDetails, Credential, CredentialId, Field, Grant, MspOrgId, RegionKey,
         RunOutcome, StateDigest, TenantView,
@@ -52,14 +53,7 @@ on_every_store!(
 const REDIRECT: &str = "https://portal.example/ninjaone/callback";
 
 fn beginning() -> BeginAuthorization {
-    BeginAuthorization {
-        region: us(),
-        client_id: " client ".into(),
-        client_secret: Some("hunter2".into()),
-        redirect_uri: REDIRECT.to_owned(),
-        access: RequestedAccess::default(),
-        allow_duplicate: false,
-    }
+    begin_authorization(us(), " client ", Some("hunter2"), REDIRECT)
 }
 
 fn parameters(authorization: &AuthorizationLink) -> BTreeMap<String, String> {
@@ -101,15 +95,8 @@ async fn stored(host: &Host) -> Credential {
 
 /// How many organizations the saved connection sees.
 async fn visible(process: &Integration, msp: MspOrgId) -> u64 {
-    let region = us();
-    let tested = process.test_saved_connection(
-        msp,
-        TestSavedConnection {
-            region: region.clone(),
-            actor: operator(),
-        },
-    );
-    tested.await.unwrap().organizations_visible
+    let visible = organizations_visible(process, msp, us(), operator());
+    visible.await.unwrap()
 }
 
 /// What the sealed refresh token says.

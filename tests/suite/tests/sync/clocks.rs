@@ -6,7 +6,7 @@ use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Disconnect, Discover, ErrorKind, Integration, MapOrganization, Promote, Scheduler,
     SkipReason, SweepOutcome, SyncOutcome,
-    host::{Clock as _, ManualClock, Policy, Progress, ProgressObserver},
+    host::{Clock as _, ManualClock, Policy, Progress},
     model::{
         BudgetUsage, ComplianceOrgId, EventId, NINJAONE_WINDOWS, RunOutcome, SignatureState, Spend,
         TicketState, verify_times,
@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::{
-    host::{Host, now, operator, us},
+    host::{Host, SendsProgress, now, operator, us},
     scripted::device,
 };
 
@@ -655,20 +655,12 @@ async fn signatures_do_not_stay_fresh_by_a_clock_that_ran_ahead(host: Host) {
     assert_eq!(history().await, [(SignatureState::OutOfDateAtFirst, now())]);
 }
 
-#[derive(Debug)]
-struct Tells(mpsc::UnboundedSender<Progress>);
-
-impl ProgressObserver for Tells {
-    fn progress(&self, progress: &Progress) {
-        let _ = self.0.send(progress.clone());
-    }
-}
-
 async fn a_scheduler_whose_clock_is_set_back_plans_the_present_tick(host: Host) {
     host.promoted(&[(1, "Alpha")]).await;
     let (tells, mut told) = mpsc::unbounded_channel();
-    let scheduler = Scheduler::new(host.observed(Arc::new(Tells(tells)), Policy::default()))
-        .timetable([(PlanKind::EvidenceSweep, Cadence::EVIDENCE_SWEEP)]);
+    let scheduler =
+        Scheduler::new(host.observed(Arc::new(SendsProgress(tells)), Policy::default()))
+            .timetable([(PlanKind::EvidenceSweep, Cadence::EVIDENCE_SWEEP)]);
     let (stop, stopped) = oneshot::channel::<()>();
     host.clock.advance(Duration::days(20));
     let running = tokio::spawn(async move {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use regentra_harness::authorization::begin_authorization;
 use regentra_sync::{
-    BeginAuthorization, Callback, CompleteAuthorization, ErrorKind, Integration, RequestedAccess,
+    Callback, CompleteAuthorization, ErrorKind, Integration,
     seal::{KeyId, Keyring, MasterKey},
 };
 
@@ -34,14 +35,8 @@ fn process(host: &Host, keyring: Keyring) -> Integration {
 
 /// An administrator is sent to NinjaOne, and returns.
 async fn consented(host: &Host, process: &Integration) -> Callback {
-    let request = BeginAuthorization {
-        region: us(),
-        client_id: "client".into(),
-        client_secret: Some("hunter2".into()),
-        redirect_uri: "https://portal.example/ninjaone/callback".to_owned(),
-        access: RequestedAccess::default(),
-        allow_duplicate: false,
-    };
+    let redirect_uri = "https://portal.example/ninjaone/callback";
+    let request = begin_authorization(us(), "client", Some("hunter2"), redirect_uri);
     let begun = process.begin_authorization(host.msp, request).await;
     let url = url::Url::parse(&begun.unwrap().url).unwrap();
     let mut parameters = url.query_pairs();

@@ -8,22 +8,23 @@ use std::{
     },
 };
 
-use regentra_harness::plan::PlanAll as _;
+use regentra_harness::{keys::rotating_keyring, plan::PlanAll as _};
 use regentra_sync::{
     Choice, Connect, Discover, Discovery, Integration, IntegrationBuilder, MapOrganization,
     MappingSync, Promote, SweepOutcome, SweepReport, SyncAssets, SyncOutcome,
-    host::{Clock, ManualClock, Policy, ProgressObserver, StoreClock},
+    host::{Clock, ManualClock, Policy, Progress, ProgressObserver, StoreClock},
     model::{
         Actor, ActorId, Asset, AuditAction, AuditRow, CompanyId, ComplianceOrgId, CredentialId,
         EventId, Mapping, MappingId, MspOrgId, OrganizationId, PortalCompany, RegionKey,
         StrategyChoice,
     },
     schedule::{Event, PlanKind, SweepEvent},
-    seal::{KeyId, Keyring, MasterKey},
+    seal::Keyring,
     store::{AssetFilter, AuditPage, MemoryStore, Store},
 };
 use regentra_sync_sqlite::SqliteStore;
 use time::{Duration, OffsetDateTime, macros::datetime};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::scripted::Scripted;
@@ -68,11 +69,7 @@ impl Clock for HostClock {
 }
 
 pub(crate) fn keyring() -> Keyring {
-    Keyring::new(
-        KeyId::new("one").unwrap(),
-        MasterKey::from_bytes([1; 32]),
-        MasterKey::from_bytes([9; 32]),
-    )
+    rotating_keyring(false)
 }
 
 pub(crate) fn us() -> RegionKey {
@@ -85,6 +82,16 @@ pub(crate) fn operator() -> Actor {
 
 pub(crate) fn now() -> OffsetDateTime {
     datetime!(2026-11-23 06:31 UTC)
+}
+
+/// Sends what a process reports to a test.
+#[derive(Debug)]
+pub(crate) struct SendsProgress(pub(crate) mpsc::UnboundedSender<Progress>);
+
+impl ProgressObserver for SendsProgress {
+    fn progress(&self, progress: &Progress) {
+        let _ = self.0.send(progress.clone());
+    }
 }
 
 impl Host {
@@ -135,7 +142,7 @@ impl Host {
         builder(&self.store, &self.ninjaone, clock).build()
     }
 
-    /// Another process, which tells how work goes on.
+    /// Another process, which reports progress.
     pub(crate) fn observed(
         &self,
         observer: Arc<dyn ProgressObserver>,

@@ -329,7 +329,9 @@ async fn a_user_who_sees_a_part_of_the_tenant_is_noticed_and_retires_nothing(hos
         .into_iter()
         .filter(|asset| asset.status == AssetStatus::Retired);
     assert_eq!(
-        retired.map(|asset| asset.external_id).collect::<Vec<_>>(),
+        retired
+            .map(|asset| asset.external_id.to_string())
+            .collect::<Vec<_>>(),
         ["12"]
     );
 }

@@ -248,7 +248,7 @@ async fn retires(host: &Host, choice: Choice) {
         .assets()
         .await
         .into_iter()
-        .map(|asset| (asset.external_id, asset.status))
+        .map(|asset| (asset.external_id.to_string(), asset.status))
         .collect();
     let expected = [
         ("10", AssetStatus::Retired),

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use regentra_harness::plan::PlanAll as _;
+use regentra_harness::{keys::keyring, plan::PlanAll as _};
 use regentra_sync::{
     Choice, Connect, Disconnect, Discover, ErrorKind, Integration, MapOrganization, Promote,
     Scheduler, TestConnection,
@@ -20,7 +20,6 @@ use regentra_sync::{
     ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError},
     schedule::{Cadence, Event, EventOutcome, PlanKind},
-    seal::{KeyId, Keyring, MasterKey},
     store::{Budget as _, Connections as _, MemoryStore, Runs as _},
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -41,7 +40,7 @@ impl Clock for Simulated {
 
 /// A network behind which every client id is known whose secret is `secret`, and which answers empty lists.
 #[derive(Debug, Default)]
-struct Network {
+struct CountingNinjaOne {
     /// How many requests were sent, by client id; those with a token are found by it.
     sent: Mutex<BTreeMap<String, u64>>,
     /// Whose requests are never answered, but for log-ins.
@@ -49,7 +48,7 @@ struct Network {
     organizations: usize,
 }
 
-impl Network {
+impl CountingNinjaOne {
     fn sent(&self, client: &str) -> u64 {
         self.sent.lock().unwrap().get(client).copied().unwrap_or(0)
     }
@@ -69,7 +68,7 @@ fn answer(status: StatusCode, body: String) -> Response<Bytes> {
 }
 
 #[async_trait]
-impl Transport for Network {
+impl Transport for CountingNinjaOne {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         tokio::task::yield_now().await;
         let path = request.uri().path().to_owned();
@@ -128,16 +127,11 @@ impl ProgressObserver for Ends {
 
 struct Host {
     store: MemoryStore,
-    network: Arc<Network>,
+    network: Arc<CountingNinjaOne>,
     live: Arc<NinjaOneApi>,
     clock: Simulated,
     ends: Arc<Ends>,
     integration: Integration,
-}
-
-fn keyring() -> Keyring {
-    let key = |byte| MasterKey::from_bytes([byte; 32]);
-    Keyring::new(KeyId::new("one").unwrap(), key(1), key(2))
 }
 
 fn msp(number: u128) -> MspOrgId {
@@ -156,14 +150,14 @@ impl Host {
     fn new(organizations: usize, policy: Policy) -> Self {
         let clock = Simulated(Instant::now());
         let store = MemoryStore::new().with_clock(StoreClock::of(clock));
-        let network = Arc::new(Network {
+        let network = Arc::new(CountingNinjaOne {
             organizations,
-            ..Network::default()
+            ..CountingNinjaOne::default()
         });
         let live = NinjaOneApi::new()
             .rate_limit(RateLimit::default())
             .retry(RetryPolicy::default())
-            .transport(Arc::<Network>::clone(&network))
+            .transport(Arc::<CountingNinjaOne>::clone(&network))
             .shared_budget(Arc::new(store.clone()), Arc::new(keyring()));
         let (live, ends) = (Arc::new(live), Arc::new(Ends(clock, Mutex::default())));
         let ninjaone = Arc::<NinjaOneApi>::clone(&live);

@@ -6,6 +6,7 @@ use ninjaone_simulator::{
     Fault, Malformed, NotAvailable, Preset, RetryAfter, Tenant, TenantBuilder, front,
 };
 use regentra_evidence::{Guard, LeakKind, SignalKind, Status};
+use regentra_harness::keys::keyring;
 use regentra_sync::{
     Choice, Connect, Discover, ErrorKind, Integration, MapOrganization, Promote, SweepNow,
     SweepOutcome, SweepReport, SyncAssets, SyncOutcome, TestConnection,
@@ -16,7 +17,6 @@ use regentra_sync::{
     },
     ninjaone::NinjaOneApi,
     ninjaone_client::{ErrorKind as Vendor, RetryPolicy},
-    seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, AuditPage, Store},
 };
 use regentra_sync_sqlite::SqliteStore;
@@ -66,8 +66,7 @@ impl Scene {
             .unwrap()
             .with_clock(StoreClock::of(clock.clone()));
         let store: Arc<dyn Store> = Arc::new(store);
-        let key = |byte| MasterKey::from_bytes([byte; 32]);
-        let keyring = Arc::new(Keyring::new(KeyId::new("one").unwrap(), key(1), key(2)));
+        let keyring = Arc::new(keyring());
         let ninjaone = NinjaOneApi::new()
             .retry(impatient())
             .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
@@ -258,7 +257,7 @@ async fn when_ninjaone_ignores_its_filters_nothing_of_one_customer_reaches_anoth
             by_id
                 .map(|asset| {
                     (
-                        asset.external_id,
+                        asset.external_id.to_string(),
                         (asset.content.name.as_str().to_owned(), asset.status),
                     )
                 })
@@ -280,7 +279,10 @@ async fn when_ninjaone_ignores_its_filters_nothing_of_one_customer_reaches_anoth
         let row = tenant
             .devices()
             .iter()
-            .find(|row| row.get("id").unwrap().as_i64() == asset.external_id.parse().ok())
+            .find(|row| {
+                row.get("id").unwrap().as_i64()
+                    == asset.device().map(regentra_sync::model::DeviceId::get)
+            })
             .unwrap();
         assert_eq!(
             row.get("organizationId").unwrap().as_i64(),
@@ -453,7 +455,7 @@ async fn every_request_is_counted_in_the_budget_that_processes_share() {
 }
 
 #[tokio::test]
-async fn a_client_that_the_host_does_not_know_is_told_so() {
+async fn a_client_that_ninjaone_does_not_know_is_refused_with_the_reason() {
     let scene = Scene::connected(tenant().build()).await;
     let test = |id: &str, secret: &str| TestConnection {
         region: scene.region.clone(),

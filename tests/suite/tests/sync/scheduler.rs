@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, future::pending, sync::Arc};
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Disconnect, ErrorKind, Integration, RequestSync, Scheduler, Stopped,
-    host::{Clock as _, Policy, Progress, ProgressObserver},
+    host::{Clock as _, Policy, Progress},
     model::{AuditAction, EventId, MspOrgId, StrategyChoice},
     ninjaone_client::{ErrorKind as Vendor, Lane},
     regentra_evidence::SignalKind,
@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    host::{Host, now, operator, us},
+    host::{Host, SendsProgress, now, operator, us},
     scripted::device,
 };
 
@@ -55,15 +55,6 @@ on_every_store!(
     an_end_says_when_to_deliver_the_event_again,
 );
 
-#[derive(Debug)]
-struct Tells(mpsc::UnboundedSender<Progress>);
-
-impl ProgressObserver for Tells {
-    fn progress(&self, progress: &Progress) {
-        let _ = self.0.send(progress.clone());
-    }
-}
-
 /// A scheduler that runs, and its progress so far, with the time of each.
 struct Running {
     told: mpsc::UnboundedReceiver<Progress>,
@@ -86,7 +77,7 @@ impl Running {
     fn by(host: &Host, policy: Policy, settings: impl FnOnce(Scheduler) -> Scheduler) -> Self {
         let (tells, told) = mpsc::unbounded_channel();
         let scheduler = settings(Scheduler::new(
-            host.observed(Arc::new(Tells(tells)), policy),
+            host.observed(Arc::new(SendsProgress(tells)), policy),
         ));
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_evidence::{KindsInUse, SignalKind};
-use regentra_harness::plan::PlanAll as _;
+use regentra_harness::{keys::keyring, plan::PlanAll as _};
 use regentra_sync::{
     Change, Choice, Configure, Connect, Discover, Integration, MapOrganization, Promote,
     SweepOutcome,
@@ -16,7 +16,6 @@ use regentra_sync::{
     ninjaone::NinjaOneApi,
     ninjaone_client::RateLimit,
     schedule::{Cadence, Event, PlanKind},
-    seal::{KeyId, Keyring, MasterKey},
     store::MemoryStore,
 };
 use serde_json::Value;
@@ -41,8 +40,7 @@ impl Providers {
     async fn three() -> Self {
         let clock = ManualClock::at(NOW);
         let store = MemoryStore::new().with_clock(StoreClock::of(clock.clone()));
-        let key = |byte| MasterKey::from_bytes([byte; 32]);
-        let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
+        let keyring = keyring();
         let ninjaone = NinjaOneApi::new().rate_limit(RateLimit::unlimited());
         let integration = Integration::builder(Arc::new(store), keyring, Arc::new(ninjaone))
             .clock(Arc::new(clock.clone()))

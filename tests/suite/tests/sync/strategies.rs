@@ -8,7 +8,7 @@ use ninjaone_simulator::{
 };
 use proptest::{prelude::*, sample};
 use regentra_evidence::SignalKind;
-use regentra_harness::{in_process::InProcess, plan::PlanAll as _};
+use regentra_harness::{in_process::InProcess, keys::keyring, plan::PlanAll as _};
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, Promote, TestSavedConnection,
     host::{ManualClock, Policy, StoreClock},
@@ -20,7 +20,6 @@ use regentra_sync::{
     ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy},
     schedule::{Cadence, Event, EventEnd, EventOutcome, PlanKind},
-    seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, AuditFilter, AuditPage, MemoryStore, Store},
 };
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -84,13 +83,12 @@ impl Scene {
         let clock = ManualClock::at(NOW);
         let store = MemoryStore::new().with_clock(StoreClock::of(clock.clone()));
         let store: Arc<dyn Store> = Arc::new(store);
-        let key = |byte| MasterKey::from_bytes([byte; 32]);
-        let keyring = Keyring::new(KeyId::new("one").unwrap(), key(1), key(2));
+        let keyring = keyring();
         let retry = RetryPolicy::default().backoff(Wait::from_millis(1), Wait::from_millis(5));
         let ninjaone = NinjaOneApi::new()
             .rate_limit(limit)
             .retry(retry)
-            .transport(Arc::new(InProcess(front.clone())));
+            .transport(Arc::new(InProcess::new(front.clone())));
         let policy = policy.allow_hosts(|_| true);
         let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(ninjaone))
             .clock(Arc::new(clock.clone()))
@@ -621,6 +619,30 @@ async fn a_lost_row_or_a_report_that_fails_is_of_the_customers_that_it_is_of_alo
             vec![Fault::ServiceUnavailable.on(path)]
         })
         .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_row_is_not_looked_for_by_lists_that_are_answered_wrongly() {
+    let build = || tenant(6, 8, 3).build();
+    let device = some_device(&build());
+    let lost = [
+        Fault::Damaged(Damage::to("id", Harm::Word).of_id(device)).on("/v2/devices-detailed"),
+        Fault::Damaged(Damage::to("deviceId", Harm::Word).of_device(device))
+            .on("/v2/queries/os-patches"),
+    ];
+    for wrong in [
+        Fault::MatchesNothing(Parameter::DeviceFilterIn),
+        Fault::Halved(Half::Organizations),
+        Fault::Halved(Half::Devices),
+        Fault::Ignored(Parameter::DeviceFilterIn),
+        Fault::Refused(Parameter::DeviceFilterIn),
+    ] {
+        for lost in &lost {
+            let what = format!("{wrong:?} and {lost:?}");
+            let faults = || vec![wrong.clone().on("/v2/*"), lost.clone()];
+            compare(&what, build, faults).await;
+        }
     }
 }
 

@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use regentra_harness::history::histories::{Kept, On, agree_with_the_model};
+use regentra_harness::{
+    StoreGuard,
+    history::histories::{On, agree_with_the_model},
+};
 use regentra_sync::store::{MemoryStore, Store};
 use regentra_sync_sqlite::SqliteStore;
 
@@ -17,7 +20,7 @@ use regentra_sync_sqlite::SqliteStore;
 fn every_history_in_memory_agrees_with_the_model() {
     agree_with_the_model(On::Memory, async |clock| {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new().with_clock(clock));
-        (store, Box::new(()) as Kept)
+        (store, Box::new(()) as StoreGuard)
     });
 }
 
@@ -35,6 +38,6 @@ fn every_history_on_sqlite_agrees_with_the_model() {
         fs::copy(&empty, &path).unwrap();
         let store = SqliteStore::open(&path).await.unwrap().with_clock(clock);
         let store: Arc<dyn Store> = Arc::new(store);
-        (store, Box::new(()) as Kept)
+        (store, Box::new(()) as StoreGuard)
     });
 }

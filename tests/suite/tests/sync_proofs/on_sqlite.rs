@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::{
     killed::{HoldsUp, killed, killed_at_first_writes, operations},
-    on_a_database::{Begun, crashes},
+    on_a_database::{StoryTemplate, crashes},
     site::Site,
     story::Story,
 };
@@ -35,7 +35,7 @@ struct Stories {
     copies: AtomicU32,
 }
 
-impl Begun for Stories {
+impl StoryTemplate for Stories {
     type Copy = PathBuf;
 
     async fn new() -> Self {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-use regentra_harness::release_before::{kept::Kept, rows::Tables};
+use regentra_harness::release_before::{kept::OldDatabase, rows::Tables};
 use regentra_sync::{
     host::StoreClock,
     store::{Store, StoreError},
@@ -32,7 +32,7 @@ impl File {
     }
 }
 
-impl Kept for File {
+impl OldDatabase for File {
     async fn kept() -> Self {
         let file = Self(tempfile::tempdir().unwrap());
         let dump = include_str!("../../../harness/fixtures/release_before/sqlite.sql");

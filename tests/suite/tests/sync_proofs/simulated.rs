@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ninjaone_simulator::{Preset, Tenant, front};
-use regentra_harness::plan::PlanAll as _;
+use regentra_harness::{keys::rotating_keyring, plan::PlanAll as _};
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, Promote, SweepOutcome,
     host::{ManualClock, Policy},
@@ -17,7 +17,7 @@ use serde_json::Value;
 use time::Duration;
 
 use crate::{
-    site::{NOW, Site, keyring, operator, request},
+    site::{NOW, Site, operator, request},
     snapshot::Snapshot,
     story::{customer, ours},
 };
@@ -55,7 +55,7 @@ impl Server {
             let own = own.base_url();
             own.is_ok_and(|own| own.to_string() == base.to_string())
         };
-        let keyring = Arc::new(keyring(false));
+        let keyring = Arc::new(rotating_keyring(false));
         let live = NinjaOneApi::new()
             .rate_limit(RateLimit::unlimited())
             .shared_budget(Arc::clone(&store), Arc::clone(&keyring));

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use ninjaone_simulator::Fault;
-use regentra_harness::scripted::Scripted;
+use regentra_harness::{keys::rotating_keyring, scripted::Scripted};
 use regentra_sync::{
     Choice, Connect, Discover, ErrorKind, Integration, MapOrganization, SweepOutcome, SyncOutcome,
     model::{
@@ -26,7 +26,7 @@ use regentra_sync::{
 
 use crate::{
     simulated::Server,
-    site::{Site, keyring, mapping, operator, request, together, us},
+    site::{Site, mapping, operator, request, together, us},
     snapshot::{Snapshot, assert_same},
     story::{Operation, Story, bystander, customer, ours},
     watched::{Call, Watch, Watched},
@@ -505,7 +505,7 @@ async fn an_answer_for_a_group_that_mixes_customers_up_is_written_for_none_of_th
             places: places.clone(),
         };
         let rows = Arc::clone(&story.site.store);
-        let process = Integration::builder(rows, keyring(false), Arc::new(wrong))
+        let process = Integration::builder(rows, rotating_keyring(false), Arc::new(wrong))
             .clock(Arc::new(story.site.clock.clone()))
             .policy(together())
             .build();
@@ -551,7 +551,7 @@ async fn a_list_of_devices_that_a_pass_lacks_is_no_organization_that_is_gone() {
         places: Vec::new(),
     };
     let rows = Arc::clone(&site.store);
-    let process = Integration::builder(rows, keyring(false), Arc::new(wrong))
+    let process = Integration::builder(rows, rotating_keyring(false), Arc::new(wrong))
         .clock(Arc::new(site.clock.clone()))
         .policy(together())
         .build();

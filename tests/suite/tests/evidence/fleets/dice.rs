@@ -6,9 +6,9 @@ use proptest::{
 };
 
 /// A generator, and the ways of drawing from it.
-pub(super) struct Dice(TestRng);
+pub(super) struct FleetDice(TestRng);
 
-impl Dice {
+impl FleetDice {
     pub(super) fn new(seed: u64) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());

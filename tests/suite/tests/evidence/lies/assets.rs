@@ -11,7 +11,7 @@ use ninjaone_client::{
 use ninjaone_simulator::{
     Damage, Fault, FaultRule, Harm, OddName, Preset, Shape, Tenant, front::in_process,
 };
-use regentra_harness::in_process::InProcess;
+use regentra_harness::{client::quick_retry, in_process::InProcess, keys::keyring};
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, SyncCompany,
     host::{ManualClock, Policy, StoreClock},
@@ -20,18 +20,17 @@ use regentra_sync::{
         MspOrgId, RegionKey,
     },
     ninjaone::{Access, AccessGrant, DeviceListRequest, NinjaOne, NinjaOneApi, Standing},
-    seal::{KeyId, Keyring, MasterKey},
     store::{AssetFilter, MemoryStore, Store},
 };
 use uuid::Uuid;
 
-use crate::lies::scene::{NOW, Scene, retry, run};
+use crate::lies::scene::{NOW, Scene, run};
 
 fn live(front: in_process::Front) -> NinjaOneApi {
     NinjaOneApi::new()
         .rate_limit(RateLimit::unlimited())
-        .retry(retry())
-        .transport(Arc::new(InProcess(front)))
+        .retry(quick_retry())
+        .transport(Arc::new(InProcess::new(front)))
 }
 
 /// The approved devices of a scene's organization as assets; none where the list could not be read.
@@ -121,8 +120,7 @@ impl Host {
         let clock = ManualClock::at(NOW);
         let store: Arc<dyn Store> =
             Arc::new(MemoryStore::new().with_clock(StoreClock::of(clock.clone())));
-        let key = |byte| MasterKey::from_bytes([byte; 32]);
-        let keyring = Arc::new(Keyring::new(KeyId::new("one").unwrap(), key(1), key(2)));
+        let keyring = Arc::new(keyring());
         let live = live(front.clone()).shared_budget(Arc::clone(&store), Arc::clone(&keyring));
         let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(live))
             .clock(Arc::new(clock))

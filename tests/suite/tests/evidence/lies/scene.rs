@@ -1,11 +1,11 @@
 //! A client in front of a tenant in the same process, and small fleets whose every failure hangs on one row.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
-use ninjaone_client::{BaseUrl, Client, ClientBuilder, Credentials, Error, RateLimit, RetryPolicy};
+use ninjaone_client::{Client, ClientBuilder, Error};
 use ninjaone_simulator::{Clock, FaultRule, Tenant, TenantBuilder, front::in_process};
 use regentra_evidence::{DigestKey, KeyId, KindsInUse, Rules, Signal, SignalKind, Status};
-use regentra_harness::in_process::InProcess;
+use regentra_harness::{client::builder_for, in_process::InProcess};
 use regentra_sync::{
     model::{ComplianceOrgId, CustomFields, OrganizationId},
     ninjaone::{AssessmentRequest, Evaluated, read_reports},
@@ -27,10 +27,6 @@ fn paused() -> Runtime {
 
 pub(crate) fn run<F: Future>(future: F) -> F::Output {
     paused().block_on(future)
-}
-
-pub(crate) fn retry() -> RetryPolicy {
-    RetryPolicy::default().backoff(Duration::from_millis(1), Duration::from_millis(5))
 }
 
 /// A tenant that is asked again and again, each time with other faults and by a client that knows nothing of the times before.
@@ -98,14 +94,11 @@ pub(crate) fn client(front: &in_process::Front) -> Client {
 
 /// Builds a client of a tenant.
 pub(crate) fn builder(front: &in_process::Front) -> ClientBuilder {
-    let credentials = {
+    let builder = {
         let tenant = front.tenant();
-        Credentials::client_credentials(tenant.client_id(), tenant.client_secret())
+        builder_for(&front.url(), tenant.client_id(), tenant.client_secret())
     };
-    Client::builder(BaseUrl::parse(&front.url()).unwrap(), credentials)
-        .transport(Arc::new(InProcess(front.clone())))
-        .rate_limit(RateLimit::unlimited())
-        .retry(retry())
+    builder.transport(Arc::new(InProcess::new(front.clone())))
 }
 
 /// What one organization's reports say.

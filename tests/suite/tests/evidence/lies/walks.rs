@@ -52,7 +52,7 @@ fn tenant(what: What, rows: i64) -> Tenant {
 
 /// A list as a client saw it to its end.
 #[derive(Debug, PartialEq, Eq)]
-struct Seen {
+struct WalkResult {
     ids: BTreeSet<i64>,
     /// Rows that were read more than once.
     doubled: usize,
@@ -63,7 +63,7 @@ struct Seen {
 async fn read<T: DeserializeOwned + Send + 'static>(
     mut pager: Pager<T>,
     id_of: fn(&T) -> Option<i64>,
-) -> Result<Seen, Error> {
+) -> Result<WalkResult, Error> {
     let (mut ids, mut malformed) = (Vec::new(), 0);
     while let Some(page) = pager.next_page().await? {
         ids.extend(page.rows.iter().filter_map(id_of));
@@ -71,7 +71,7 @@ async fn read<T: DeserializeOwned + Send + 'static>(
     }
     assert!(pager.completeness().is_some_and(Completeness::is_complete));
     let once: BTreeSet<i64> = ids.iter().copied().collect();
-    Ok(Seen {
+    Ok(WalkResult {
         doubled: ids.len() - once.len(),
         ids: once,
         malformed,
@@ -79,7 +79,12 @@ async fn read<T: DeserializeOwned + Send + 'static>(
     })
 }
 
-fn walk(what: What, rows: i64, faults: &[Fault], page_size: Option<u32>) -> Result<Seen, Error> {
+fn walk(
+    what: What,
+    rows: i64,
+    faults: &[Fault],
+    page_size: Option<u32>,
+) -> Result<WalkResult, Error> {
     walk_by_rules(
         what,
         rows,
@@ -93,18 +98,22 @@ fn walk_by_rules(
     rows: i64,
     rules: impl IntoIterator<Item = FaultRule>,
     page_size: Option<u32>,
-) -> Result<Seen, Error> {
+) -> Result<WalkResult, Error> {
     run(async {
         let mut tenant = tenant(what, rows);
         tenant.faults(rules);
         let front = in_process::serve_with(tenant, Clock::fixed(NOW));
         let seen = walk_with(&client(&front), what, page_size).await;
         let requests = front.tenant().requests().len();
-        seen.map(|seen| Seen { requests, ..seen })
+        seen.map(|seen| WalkResult { requests, ..seen })
     })
 }
 
-async fn walk_with(client: &Client, what: What, page_size: Option<u32>) -> Result<Seen, Error> {
+async fn walk_with(
+    client: &Client,
+    what: What,
+    page_size: Option<u32>,
+) -> Result<WalkResult, Error> {
     match what {
         What::Devices => {
             let mut params = DevicesParams::default();
@@ -154,7 +163,7 @@ fn all(rows: i64) -> BTreeSet<i64> {
 }
 
 /// Whole, with every row once.
-fn whole(described: &str, seen: Result<Seen, Error>, rows: i64) -> Seen {
+fn whole(described: &str, seen: Result<WalkResult, Error>, rows: i64) -> WalkResult {
     let seen = seen.unwrap_or_else(|error| panic!("{described}: {error}"));
     assert_eq!(
         seen.ids.len(),
@@ -166,7 +175,7 @@ fn whole(described: &str, seen: Result<Seen, Error>, rows: i64) -> Seen {
 }
 
 /// Whole, or an error.
-fn never_short(described: &str, seen: &Result<Seen, Error>, rows: i64) {
+fn never_short(described: &str, seen: &Result<WalkResult, Error>, rows: i64) {
     if let Ok(seen) = seen {
         let found = seen.ids.len() + seen.malformed;
         assert!(

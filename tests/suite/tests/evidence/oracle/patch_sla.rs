@@ -65,7 +65,7 @@ enum Failure {
 
 /// What the two reports of a kind say of the live devices.
 #[derive(Default)]
-struct Seen<'a> {
+struct PatchRows<'a> {
     devices_measured: BTreeSet<i64>,
     pairs: BTreeMap<(i64, &'a str), Pair>,
     /// Dated successes within the 45 days, by device.
@@ -100,10 +100,10 @@ struct Kind {
 
 impl Kind {
     fn of(pending: &Report, installs: &Report, severity_field: &str, fleet: &Fleet) -> Self {
-        let seen = Seen::of(pending, installs, severity_field, fleet);
+        let rows = PatchRows::of(pending, installs, severity_field, fleet);
         Self {
-            answers: Answers::of(&[pending, installs], seen.malformed),
-            counts: seen.counts(),
+            answers: Answers::of(&[pending, installs], rows.malformed),
+            counts: rows.counts(),
         }
     }
 
@@ -251,11 +251,11 @@ fn lost_install(row: &Value) -> bool {
     without_patch(row) || reading::text(row, "status").is_none()
 }
 
-impl<'a> Seen<'a> {
+impl<'a> PatchRows<'a> {
     fn of(pending: &'a Report, installs: &'a Report, severity_field: &str, fleet: &Fleet) -> Self {
         let (pending_rows, lost_pending) = fleet::rows(pending, lost_pending);
         let (install_rows, lost_installs) = fleet::rows(installs, lost_install);
-        let mut seen = Self {
+        let mut rows = Self {
             // Open: whether a report of which rows were lost was answered whole. It was not: the pair may be pending in one of them.
             pending_whole: pending.state == State::Answered && !lost_pending,
             malformed: lost_pending || lost_installs,
@@ -264,27 +264,27 @@ impl<'a> Seen<'a> {
         // Open: what a kind shows of which one report did not answer. Nothing: a success in the missing report could undo a failure in
         // the other.
         if !Answers::of(&[pending, installs], false).all() {
-            return seen;
+            return rows;
         }
         for device in fleet.live() {
             // No last contact: measured only by what is of the last 30 days.
             let window = if device.contact { 45 * DAY } else { 30 * DAY };
             for row in Fleet::rows_of(device, &pending_rows) {
-                seen.row(device.id, row, Some(severity_field), window, fleet.now);
+                rows.add(device.id, row, Some(severity_field), window, fleet.now);
             }
             for row in Fleet::rows_of(device, &install_rows) {
-                seen.row(device.id, row, None, window, fleet.now);
+                rows.add(device.id, row, None, window, fleet.now);
             }
             // Of a device whose class cannot be read nothing good is shown.
             if device.class_unreadable {
-                seen.devices_measured.remove(&device.id);
+                rows.devices_measured.remove(&device.id);
             }
         }
-        seen
+        rows
     }
 
     /// Takes a row of a pending report, whose severities stand in a field, or of an install report.
-    fn row(
+    fn add(
         &mut self,
         device: i64,
         row: &'a Value,

@@ -13,10 +13,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use ninjaone_simulator::{Preset, Request, Tenant, front::in_process};
-use regentra_harness::suspension::run_to_suspension;
+use regentra_harness::{
+    authorization::begin_authorization, keys::rotating_keyring, suspension::run_to_suspension,
+};
 use regentra_sync::{
-    BeginAuthorization, Callback, CompleteAuthorization, Disconnect, Discover, Error, ErrorKind,
-    Integration, RequestedAccess, TestSavedConnection,
+    Callback, CompleteAuthorization, Disconnect, Discover, Error, ErrorKind, Integration,
+    TestSavedConnection,
     host::Policy,
     model::{Credential, CredentialId, RegionKey},
     ninjaone::NinjaOneApi,
@@ -29,7 +31,7 @@ use regentra_sync::{
 use super::Successor;
 use crate::{
     dice::Dice,
-    site::{NOW, Site, keyring, operator, request},
+    site::{NOW, Site, operator, request},
     snapshot::{Snapshot, assert_same},
     story::ours,
     watched::{Call, Watch, Watched},
@@ -119,13 +121,13 @@ impl Steps {
 
 /// The way to the tenant, step by step.
 #[derive(Debug)]
-struct Network {
+struct SteppedTransport {
     front: in_process::Front,
     steps: Arc<Steps>,
 }
 
 #[async_trait]
-impl Transport for Network {
+impl Transport for SteppedTransport {
     async fn send(
         &self,
         request: http::Request<Bytes>,
@@ -179,11 +181,11 @@ impl Scene {
             store: Arc::clone(&self.site.store),
             watch: Arc::<Steps>::clone(steps),
         };
-        let network = Network {
+        let network = SteppedTransport {
             front: self.front.clone(),
             steps: Arc::clone(steps),
         };
-        let (store, keyring) = (Arc::new(store), Arc::new(keyring(rotated)));
+        let (store, keyring) = (Arc::new(store), Arc::new(rotating_keyring(rotated)));
         let live = NinjaOneApi::new()
             .rate_limit(RateLimit::unlimited())
             .transport(Arc::new(network))
@@ -216,14 +218,8 @@ impl Scene {
     async fn consent(&self, process: &Integration) -> Callback {
         let request = {
             let tenant = self.front.tenant();
-            BeginAuthorization {
-                region: self.region(),
-                client_id: tenant.client_id().into(),
-                client_secret: Some(tenant.client_secret().into()),
-                redirect_uri: REDIRECT.to_owned(),
-                access: RequestedAccess::default(),
-                allow_duplicate: false,
-            }
+            let (id, secret) = (tenant.client_id(), tenant.client_secret());
+            begin_authorization(self.region(), id, Some(secret), REDIRECT)
         };
         let begun = process.begin_authorization(ours(), request).await.unwrap();
         let consented = begun.url.strip_prefix(&self.front.url()).unwrap();
@@ -558,7 +554,7 @@ async fn a_key_rotation_in_the_middle_loses_no_token() {
             secrets.client_secret.as_ref(),
             secrets.refresh_token.as_ref(),
         ];
-        let keyring = keyring(true);
+        let keyring = rotating_keyring(true);
         for sealed in sealed {
             assert!(keyring.is_current(sealed.unwrap()), "{what}");
         }

@@ -3,7 +3,7 @@
 
 use proptest::{collection::vec, prelude::*};
 use regentra_sync::{
-    model::Source,
+    model::{Source, SweepStrategy},
     regentra_evidence::{SignalKind, Status},
 };
 
@@ -16,7 +16,7 @@ use crate::history::{
 pub const LATEST: usize = 6;
 
 #[derive(Clone, Debug)]
-pub enum Operation {
+pub enum HistoryStep {
     // What operators do.
     Connect {
         tenant: Tenant,
@@ -70,9 +70,10 @@ pub enum Operation {
     Deliver {
         event: usize,
     },
-    /// Those of these events that are of the connection and the tick of the first one, in one pass.
+    /// Those of these events that are of the connection and the tick of the first one, in one pass by this strategy.
     DeliverTogether {
         events: Vec<usize>,
+        strategy: SweepStrategy,
     },
     DeliverTickets {
         msp: u8,
@@ -91,15 +92,15 @@ pub enum Operation {
     },
     /// The future of the operation is dropped at a suspension; besides, the process may end.
     Interrupted {
-        operation: Box<Operation>,
+        operation: Box<HistoryStep>,
         suspension: usize,
         ends: bool,
     },
     /// A run is held up at a suspension, in this process or in another one, until something else has happened.
     Meanwhile {
-        run: Box<Operation>,
+        run: Box<HistoryStep>,
         suspension: usize,
-        others: Vec<Operation>,
+        others: Vec<HistoryStep>,
         elsewhere: bool,
     },
     // What happens in NinjaOne.
@@ -217,23 +218,23 @@ pub fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
-pub fn decision(focus: Focus) -> impl Strategy<Value = Operation> {
+pub fn decision(focus: Focus) -> impl Strategy<Value = HistoryStep> {
     (focus.tenant(), organization(), name(), 0..8_u8).prop_map(
         |(tenant, organization, name, choice)| match choice {
-            0..=2 => Operation::UseExisting {
+            0..=2 => HistoryStep::UseExisting {
                 tenant,
                 organization,
                 name,
             },
-            3..=4 => Operation::CreateNew {
+            3..=4 => HistoryStep::CreateNew {
                 tenant,
                 organization,
             },
-            5 => Operation::DontSync {
+            5 => HistoryStep::DontSync {
                 tenant,
                 organization,
             },
-            _ => Operation::Undecide {
+            _ => HistoryStep::Undecide {
                 tenant,
                 organization,
             },
@@ -249,21 +250,21 @@ pub fn own_customer(msp: u8, name: &str) -> usize {
     (usize::from(msp) - 1) * 4 + place.unwrap_or(0)
 }
 
-pub fn operator(focus: Focus) -> impl Strategy<Value = Operation> {
+pub fn operator(focus: Focus) -> impl Strategy<Value = HistoryStep> {
     let t = focus.tenant();
     prop_oneof![
-        3 => t.clone().prop_map(|tenant| Operation::Connect { tenant }),
-        1 => (t.clone(), t.clone()).prop_map(|(tenant, client)| Operation::ConnectWithClientOf { tenant, client }),
-        2 => t.clone().prop_map(|tenant| Operation::Disconnect { tenant }),
-        3 => t.prop_map(|tenant| Operation::Discover { tenant }),
+        3 => t.clone().prop_map(|tenant| HistoryStep::Connect { tenant }),
+        1 => (t.clone(), t.clone()).prop_map(|(tenant, client)| HistoryStep::ConnectWithClientOf { tenant, client }),
+        2 => t.clone().prop_map(|tenant| HistoryStep::Disconnect { tenant }),
+        3 => t.prop_map(|tenant| HistoryStep::Discover { tenant }),
         7 => decision(focus),
-        2 => (focus.msp(), name()).prop_map(|(msp, name)| Operation::AddCompany { msp, name }),
+        2 => (focus.msp(), name()).prop_map(|(msp, name)| HistoryStep::AddCompany { msp, name }),
         4 => (focus.msp(), name(), prop::option::weighted(0.2, 0..12_usize)).prop_map(|(msp, name, other)| {
             // Its own compliance organization, or by mistake another one's.
             let customer = other.unwrap_or_else(|| own_customer(msp, name));
-            Operation::Promote { msp, name, customer }
+            HistoryStep::Promote { msp, name, customer }
         }),
-        1 => Just(Operation::RotateKeys),
+        1 => Just(HistoryStep::RotateKeys),
     ]
 }
 
@@ -272,20 +273,26 @@ pub fn event() -> impl Strategy<Value = usize> {
     prop_oneof![3 => 0..LATEST, 1 => LATEST..1_000]
 }
 
-fn run(focus: Focus) -> impl Strategy<Value = Operation> {
+fn run(focus: Focus) -> impl Strategy<Value = HistoryStep> {
     prop_oneof![
-        5 => focus.tenant().prop_map(|tenant| Operation::Sync { tenant }),
-        2 => (focus.msp(), name()).prop_map(|(msp, name)| Operation::SyncCompany { msp, name }),
-        5 => event().prop_map(|event| Operation::Deliver { event }),
-        3 => vec(event(), 1..6).prop_map(|events| Operation::DeliverTogether { events }),
+        5 => focus.tenant().prop_map(|tenant| HistoryStep::Sync { tenant }),
+        2 => (focus.msp(), name()).prop_map(|(msp, name)| HistoryStep::SyncCompany { msp, name }),
+        5 => event().prop_map(|event| HistoryStep::Deliver { event }),
+        3 => together(),
     ]
 }
 
-fn interrupted(focus: Focus) -> impl Strategy<Value = Operation> {
+fn together() -> impl Strategy<Value = HistoryStep> {
+    let strategy = prop_oneof![Just(SweepStrategy::Group), Just(SweepStrategy::WholeTenant)];
+    (vec(event(), 1..6), strategy)
+        .prop_map(|(events, strategy)| HistoryStep::DeliverTogether { events, strategy })
+}
+
+fn interrupted(focus: Focus) -> impl Strategy<Value = HistoryStep> {
     let operation = prop_oneof![3 => run(focus), 1 => operator(focus)];
     (operation, 1..24_usize, any::<bool>()).prop_map(|(operation, suspension, ends)| {
         let operation = Box::new(operation);
-        Operation::Interrupted {
+        HistoryStep::Interrupted {
             operation,
             suspension,
             ends,
@@ -293,7 +300,7 @@ fn interrupted(focus: Focus) -> impl Strategy<Value = Operation> {
     })
 }
 
-pub fn health(focus: Focus) -> impl Strategy<Value = Operation> {
+pub fn health(focus: Focus) -> impl Strategy<Value = HistoryStep> {
     let status = [
         Status::Pass,
         Status::Warning,
@@ -303,7 +310,7 @@ pub fn health(focus: Focus) -> impl Strategy<Value = Operation> {
     ];
     let status = prop::sample::select(status.to_vec());
     (focus.tenant(), organization(), signal(), status, 0..3_u64).prop_map(
-        |(tenant, organization, signal, status, number)| Operation::Health {
+        |(tenant, organization, signal, status, number)| HistoryStep::Health {
             tenant,
             organization,
             signal,
@@ -313,34 +320,34 @@ pub fn health(focus: Focus) -> impl Strategy<Value = Operation> {
     )
 }
 
-pub fn devices(focus: Focus) -> impl Strategy<Value = Operation> {
+pub fn devices(focus: Focus) -> impl Strategy<Value = HistoryStep> {
     let (t, o, device) = (focus.tenant(), organization(), any::<usize>());
     prop_oneof![
         2 => (t.clone(), o.clone(), serial()).prop_map(|(tenant, organization, serial)| {
-            Operation::AddDevice { tenant, organization, serial }
+            HistoryStep::AddDevice { tenant, organization, serial }
         }),
-        2 => (t.clone(), device).prop_map(|(tenant, device)| Operation::RemoveDevice { tenant, device }),
+        2 => (t.clone(), device).prop_map(|(tenant, device)| HistoryStep::RemoveDevice { tenant, device }),
         4 => (t.clone(), device, o).prop_map(|(tenant, device, organization)| {
-            Operation::MoveDevice { tenant, device, organization }
+            HistoryStep::MoveDevice { tenant, device, organization }
         }),
-        1 => (t.clone(), device).prop_map(|(tenant, device)| Operation::CloneDevice { tenant, device }),
+        1 => (t.clone(), device).prop_map(|(tenant, device)| HistoryStep::CloneDevice { tenant, device }),
         1 => (t.clone(), device, prop::sample::select(&HOSTS[..])).prop_map(|(tenant, device, name)| {
-            Operation::RenameDevice { tenant, device, name }
+            HistoryStep::RenameDevice { tenant, device, name }
         }),
         2 => (t, device, any::<Option<bool>>()).prop_map(|(tenant, device, out_of_date)| {
-            Operation::SeeSignatures { tenant, device, out_of_date }
+            HistoryStep::SeeSignatures { tenant, device, out_of_date }
         }),
     ]
 }
 
-pub fn organizations(focus: Focus) -> impl Strategy<Value = Operation> {
+pub fn organizations(focus: Focus) -> impl Strategy<Value = HistoryStep> {
     (focus.tenant(), organization(), name(), 0..3_u8).prop_map(
         |(tenant, organization, name, what)| match what {
-            0 => Operation::RemoveOrganization {
+            0 => HistoryStep::RemoveOrganization {
                 tenant,
                 organization,
             },
-            _ => Operation::AddOrganization {
+            _ => HistoryStep::AddOrganization {
                 tenant,
                 organization,
                 name,
@@ -349,29 +356,29 @@ pub fn organizations(focus: Focus) -> impl Strategy<Value = Operation> {
     )
 }
 
-pub fn elsewhere(focus: Focus) -> impl Strategy<Value = Operation> {
+pub fn elsewhere(focus: Focus) -> impl Strategy<Value = HistoryStep> {
     let source = prop::sample::select(&Source::ALL[1..]);
     let host = prop::option::of(prop::sample::select(&HOSTS[..]));
     prop_oneof![
         4 => (focus.msp(), name(), source, serial(), host).prop_map(|(msp, name, source, serial, host)| {
-            Operation::FindElsewhere { msp, name, source, serial, host }
+            HistoryStep::FindElsewhere { msp, name, source, serial, host }
         }),
-        1 => (focus.msp(), any::<usize>()).prop_map(|(msp, asset)| Operation::LoseElsewhere { msp, asset }),
+        1 => (focus.msp(), any::<usize>()).prop_map(|(msp, asset)| HistoryStep::LoseElsewhere { msp, asset }),
     ]
 }
 
 /// What may happen while a run is held up.
-fn meanwhile(tenant: Tenant) -> impl Strategy<Value = Vec<Operation>> {
+fn meanwhile(tenant: Tenant) -> impl Strategy<Value = Vec<HistoryStep>> {
     let focus = Focus([tenant, tenant]);
     let decided = decision(focus).prop_filter_map("creates a company", |operation| {
-        (!matches!(operation, Operation::CreateNew { .. })).then_some(operation)
+        (!matches!(operation, HistoryStep::CreateNew { .. })).then_some(operation)
     });
     let again = (organization(), name()).prop_map(move |(organization, name)| {
-        let undecide = Operation::Undecide {
+        let undecide = HistoryStep::Undecide {
             tenant,
             organization,
         };
-        let decide = Operation::UseExisting {
+        let decide = HistoryStep::UseExisting {
             tenant,
             organization,
             name,
@@ -380,18 +387,18 @@ fn meanwhile(tenant: Tenant) -> impl Strategy<Value = Vec<Operation>> {
     });
     let one = prop_oneof![
         2 => decided,
-        1 => Just(Operation::Disconnect { tenant }),
-        1 => Just(Operation::Connect { tenant }),
+        1 => Just(HistoryStep::Disconnect { tenant }),
+        1 => Just(HistoryStep::Connect { tenant }),
         4 => devices(focus),
         1 => health(focus),
-        1 => Just(Operation::DeliverTickets { msp: tenant.msp(), rows: 50 }),
-        3 => event().prop_map(|event| Operation::Deliver { event }),
-        1 => vec(event(), 1..6).prop_map(|events| Operation::DeliverTogether { events }),
-        2 => Just(Operation::Sync { tenant }),
+        1 => Just(HistoryStep::DeliverTickets { msp: tenant.msp(), rows: 50 }),
+        3 => event().prop_map(|event| HistoryStep::Deliver { event }),
+        1 => together(),
+        2 => Just(HistoryStep::Sync { tenant }),
     ];
     let reconnect = vec![
-        Operation::Disconnect { tenant },
-        Operation::Connect { tenant },
+        HistoryStep::Disconnect { tenant },
+        HistoryStep::Connect { tenant },
     ];
     prop_oneof![4 => vec(one, 1..4), 1 => again, 1 => Just(reconnect)]
 }
@@ -399,8 +406,8 @@ fn meanwhile(tenant: Tenant) -> impl Strategy<Value = Vec<Operation>> {
 /// A run that is held up while something else happens.
 pub fn held_up(
     focus: Focus,
-    run: impl Fn(Tenant) -> BoxedStrategy<Operation> + 'static,
-) -> impl Strategy<Value = Operation> {
+    run: impl Fn(Tenant) -> BoxedStrategy<HistoryStep> + 'static,
+) -> impl Strategy<Value = HistoryStep> {
     let others = focus.tenant().prop_flat_map(move |tenant| {
         let (run, others) = (run(tenant), meanwhile(tenant));
         (run, 1..14_usize, others, any::<bool>())
@@ -408,9 +415,9 @@ pub fn held_up(
     others.prop_map(|(run, suspension, mut others, elsewhere)| {
         if elsewhere {
             // By then the lease has expired.
-            others.insert(0, Operation::Pass { minutes: 6 });
+            others.insert(0, HistoryStep::Pass { minutes: 6 });
         }
-        Operation::Meanwhile {
+        HistoryStep::Meanwhile {
             run: Box::new(run),
             suspension,
             others,
@@ -424,7 +431,7 @@ pub fn skew() -> impl Strategy<Value = i64> {
     prop::sample::select(vec![-3 * 24 * 60, -10, -4, 0, 4, 5, 10, 20 * 24 * 60])
 }
 
-pub fn anything(focus: Focus, with_interruptions: bool) -> impl Strategy<Value = Operation> {
+pub fn anything(focus: Focus, with_interruptions: bool) -> impl Strategy<Value = HistoryStep> {
     let minutes = prop::sample::select(vec![1, 6, 60, 6 * 60, 6 * 60, 3 * 24 * 60, 8 * 24 * 60]);
     let rows = prop::sample::select(vec![1, 2, 50]);
     prop_oneof![
@@ -434,13 +441,13 @@ pub fn anything(focus: Focus, with_interruptions: bool) -> impl Strategy<Value =
         1 => organizations(focus),
         3 => health(focus),
         2 => elsewhere(focus),
-        1 => (focus.tenant(), fault()).prop_map(|(tenant, fault)| Operation::GoWrong { tenant, fault }),
-        1 => focus.tenant().prop_map(|tenant| Operation::GetWell { tenant }),
-        1 => Just(Operation::Plan),
-        2 => (focus.msp(), rows).prop_map(|(msp, rows)| Operation::DeliverTickets { msp, rows }),
-        2 => minutes.prop_map(|minutes| Operation::Pass { minutes }),
-        1 => skew().prop_map(|minutes| Operation::Skew { minutes }),
-        1 => Just(Operation::Skew { minutes: 0 }),
+        1 => (focus.tenant(), fault()).prop_map(|(tenant, fault)| HistoryStep::GoWrong { tenant, fault }),
+        1 => focus.tenant().prop_map(|tenant| HistoryStep::GetWell { tenant }),
+        1 => Just(HistoryStep::Plan),
+        2 => (focus.msp(), rows).prop_map(|(msp, rows)| HistoryStep::DeliverTickets { msp, rows }),
+        2 => minutes.prop_map(|minutes| HistoryStep::Pass { minutes }),
+        1 => skew().prop_map(|minutes| HistoryStep::Skew { minutes }),
+        1 => Just(HistoryStep::Skew { minutes: 0 }),
         3 => if with_interruptions { interrupted(focus).boxed() } else { run(focus).boxed() },
     ]
 }
