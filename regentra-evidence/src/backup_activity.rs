@@ -12,7 +12,7 @@
 //! unmeasured device is one without a success. If no device has activity, the verdict is unknown, never a pass. It is also unknown if fewer
 //! devices have activity than are stale or unmeasured, because it is not known which of the stale devices should have had activity.
 //!
-//! **DeviceScope:** a device with activity is measured. A workstation, a server or a device of unknown class counts as stale if it is stale, or
+//! **Scope:** a device with activity is measured. A workstation, a server or a device of unknown class counts as stale if it is stale, or
 //! if it has no activity and its last contact is unknown. All other devices are not applicable.
 //!
 //! **Limits:** `ShadowProtect` and `ImageManager` have no success code, so their silence proves nothing; and a device whose backups stop

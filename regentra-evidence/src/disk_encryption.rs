@@ -433,7 +433,7 @@ struct Volume {
 enum Doubt {
     None,
     /// Whether its volume is in scope.
-    DeviceScope,
+    Scope,
     /// Which volume it is about.
     Identity,
 }
@@ -564,7 +564,7 @@ impl DiskEncryption {
     /// Takes one row of which a field that says whether its volume is in scope is there and cannot be read: its type, its label, its
     /// capacity or its letter. By this row the volume is never encrypted, for it may be out; what is bad of it counts.
     pub fn observe_in_doubt(&mut self, fact: VolumeFact) -> RowFate {
-        self.observe_row(fact, Doubt::DeviceScope)
+        self.observe_row(fact, Doubt::Scope)
     }
 
     /// Takes one row of which nobody can read which of its device's volumes it is about. It counts as a volume of its own, and no

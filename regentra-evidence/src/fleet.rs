@@ -403,7 +403,7 @@ impl Fleet {
         }
     }
 
-    /// DeviceScope counts of a signal judged on endpoints, of which `measured` were measured.
+    /// Scope counts of a signal judged on endpoints, of which `measured` were measured.
     pub(crate) fn endpoint_scope(&self, measured: u64) -> DeviceScope {
         let mut scope = DeviceScope {
             approved: self.approved(),

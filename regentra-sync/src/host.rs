@@ -1,4 +1,4 @@
-//! What a host provides: its clock, its policy, an anchor sink, and a progress observer.
+//! The parts that a host provides: its clock, its policy, an anchor sink, and a progress observer.
 
 mod anchor_sink;
 mod clock;

@@ -1,4 +1,4 @@
-//! When work is due, what it is, and how it ended: the values that a scheduler or another engine passes around.
+//! When work is due, what the work is, and how it ended: the values that the scheduler or another engine passes around.
 
 mod cadence;
 mod event;

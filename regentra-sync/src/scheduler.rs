@@ -730,7 +730,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_a_timetable_it_waits_to_be_told() {
+    async fn without_a_timetable_it_waits_to_be_stopped() {
         let told = tokio::time::sleep(std::time::Duration::from_secs(5));
         let stopped = default().timetable([]).run(told).await;
         assert_eq!(stopped, Stopped::default());

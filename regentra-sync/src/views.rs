@@ -45,9 +45,9 @@ use crate::{
     store::Store,
 };
 
-/// Every read of a host, over its store: no key, no NinjaOne. A cheap clone; clones share the store.
+/// All reads of a host, over its store. They need no key and send no request to NinjaOne. Cloning is cheap; clones share the store.
 ///
-/// Each read takes the tenant it is for, an MSP or a customer, and finds nothing of another one.
+/// Each read takes its tenant, an MSP or a customer, and returns nothing of another tenant.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -69,7 +69,7 @@ pub struct Views {
 }
 
 impl Views {
-    /// The views of a store, by the machine's clock and the default policy.
+    /// The views of a store, with the machine's clock and the default policy.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
@@ -79,14 +79,14 @@ impl Views {
         }
     }
 
-    /// Another clock than the machine's: what has expired and what is due next are read by it.
+    /// Sets another clock than the machine's. It decides what has expired and what is due next.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The policy of the host that acts: when runs are due next, and overdue, are read by it.
+    /// Sets the policy of the host that runs the events. It decides when runs are due next, and which are overdue.
     #[must_use]
     pub fn policy(mut self, policy: impl Into<Arc<Policy>>) -> Self {
         self.policy = policy.into();

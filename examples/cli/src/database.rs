@@ -123,7 +123,7 @@ impl Database {
         }
     }
 
-    /// Whether there is one, as far as can be told without asking.
+    /// Whether there is one, as far as is known without asking.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.path().is_none_or(Path::exists)

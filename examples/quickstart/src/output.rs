@@ -49,7 +49,7 @@ pub fn log() {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        // It would be told on standard error that standard error cannot be written.
+        // The message that standard error cannot be written would go to standard error.
         .log_internal_errors(false)
         .init();
 }

@@ -482,7 +482,7 @@ fn cut_without_a_word() -> Error {
     Error::new(
         ErrorKind::Truncated,
         format!(
-            "NinjaOne cuts pages of this report and names neither a cursor nor a count: whether rows are missing cannot be told; {REPORT_IT}"
+            "NinjaOne cuts pages of this report and names neither a cursor nor a count: nothing shows whether rows are missing; {REPORT_IT}"
         ),
     )
 }

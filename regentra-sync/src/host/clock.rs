@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime, UtcOffset};
 use tokio::sync::watch;
 
-/// A sleep notices within this time that the machine slept or that its clock was set.
+/// Within this time, a sleep notices that the machine slept or that the clock was set.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Tells the time. Stores and rules take the time as an argument; a use case reads it here, several times in a long run.
@@ -26,7 +26,7 @@ pub trait Clock: Debug + Send + Sync + 'static {
         loop {
             let now = self.now();
             let left = at - now;
-            // What was planned by a clock that ran ahead has to be planned again.
+            // The clock was set back, so the caller has to plan again.
             if !left.is_positive() || now < before {
                 return;
             }
@@ -96,7 +96,7 @@ impl Clock for ManualClock {
 
     async fn sleep_until(&self, at: OffsetDateTime) {
         let began = self.now();
-        // It cannot end before the clock is there: the sender lives as long as this clock does.
+        // The wait cannot end early: the sender lives as long as this clock.
         let mut now = self.now.subscribe();
         let _ = now.wait_for(|now| *now >= at || *now < began).await;
     }
@@ -203,7 +203,7 @@ mod tests {
         sleep.await;
     }
 
-    /// A clock that jumps ahead, as that of a machine does that slept.
+    /// A clock that jumps ahead, like the clock of a machine that slept.
     #[derive(Debug)]
     struct Woken(ManualClock);
 

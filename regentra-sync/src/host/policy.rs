@@ -54,7 +54,7 @@ pub(crate) async fn is_elsewhere(base: &BaseUrl) -> bool {
     if name != "localhost" && !name.ends_with(".localhost") {
         return false;
     }
-    // Any port will do: only the addresses are looked at.
+    // The port does not matter: only the addresses are used.
     let resolved = tokio::task::spawn_blocking(move || {
         let addresses = (name.as_str(), 443).to_socket_addrs();
         addresses.map(|all| all.map(|address| address.ip()).collect::<Vec<_>>())
@@ -166,7 +166,7 @@ impl Policy {
         Ok(applied)
     }
 
-    /// When an event that failed is handled again, and how often. Default: [`Retry::default`].
+    /// When an event that failed is handled again, and how often; and when an engine plans a tick again that could not be planned. Default: [`Retry::default`].
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
@@ -288,8 +288,8 @@ mod tests {
             let base = BaseUrl::parse(address).unwrap();
             assert_eq!(is_elsewhere(&base).await, elsewhere, "{address}");
         }
-        // Where the resolver knows names below localhost they are loopback, and where it does not they are refused: never is one
-        // taken that stands for another machine.
+        // If the resolver knows names below localhost, they are loopback; if not, they are refused. A name that belongs to another machine
+        // is never accepted.
         let base = BaseUrl::parse("https://evil.localhost").unwrap();
         let addresses = ("evil.localhost", 443).to_socket_addrs();
         let is_loopback = addresses.is_ok_and(|mut all| all.all(|one| one.ip().is_loopback()));

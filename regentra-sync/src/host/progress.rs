@@ -28,7 +28,7 @@ pub enum Progress {
         /// How many subjects there are.
         subjects: usize,
     },
-    /// One of them is done.
+    /// The work on one subject is done.
     Done {
         /// The kind of run.
         kind: RunKind,
@@ -59,9 +59,9 @@ pub enum Progress {
         scheduled_at: OffsetDateTime,
         /// How many events are to be handled.
         events: usize,
-        /// How many were done before this process began.
+        /// How many events were done before this process began.
         done: usize,
-        /// How many earlier ticks were missed. This one replaces them.
+        /// How many earlier ticks were missed. This tick replaces them.
         missed: u64,
     },
     /// The scheduler could not plan, and will try again.
@@ -95,7 +95,7 @@ pub enum Progress {
     },
     /// The scheduler has nothing to do and sleeps.
     Idle {
-        /// Until then.
+        /// When it continues.
         until: OffsetDateTime,
         /// Events that wait for their time.
         waiting: usize,

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::id::Version;
 
-/// The frameworks that a company has adopted: they decide which requirements are shown of it.
+/// The frameworks that a company has adopted. They decide which requirements are shown for the company.
 ///
-/// By default all that the crosswalk knows are shown. A company may also adopt none: then no requirement is shown.
-/// A framework that a later release stored and this one does not know shows nothing here, and stays stored.
+/// By default, the requirements of all frameworks in the crosswalk are shown. A company may also adopt no framework; then no requirement is
+/// shown. If a later release stored a framework that this release does not know, this release shows nothing for it and keeps it stored.
 ///
 /// ```
 /// use regentra_evidence::Framework;
@@ -25,12 +25,12 @@ use super::id::Version;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AdoptedFrameworks {
-    /// By their ids; `None` while nobody has decided.
+    /// By their ids; `None` until a person decides.
     ids: Option<BTreeSet<String>>,
 }
 
 impl AdoptedFrameworks {
-    /// These, and none else.
+    /// These frameworks, and no others.
     #[must_use]
     pub fn of(frameworks: impl IntoIterator<Item = Framework>) -> Self {
         let ids = frameworks.into_iter().map(|one| one.as_str().to_owned());
@@ -39,7 +39,7 @@ impl AdoptedFrameworks {
         }
     }
 
-    /// Whether frameworks were adopted, none included.
+    /// Whether a decision was made; the decision may be to adopt no framework.
     #[must_use]
     pub const fn is_decided(&self) -> bool {
         self.ids.is_some()
@@ -55,14 +55,14 @@ impl AdoptedFrameworks {
         }
     }
 
-    /// The ids of frameworks that were adopted and that this release does not know.
+    /// The ids of adopted frameworks that this release does not know.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
         let ids = self.ids.iter().flatten();
         ids.map(String::as_str)
             .filter(|id| id.parse::<Framework>().is_err())
     }
 
-    /// These frameworks in the place of those that this release knows; the others stay.
+    /// Replaces the frameworks that this release knows by these. The ids that it does not know stay.
     pub(crate) fn with(&self, frameworks: &BTreeSet<Framework>) -> Self {
         let mut adopted = Self::of(frameworks.iter().copied());
         let unknown = self.unknown().map(str::to_owned);
@@ -74,9 +74,9 @@ impl AdoptedFrameworks {
 /// The adopted frameworks of a company as a store keeps them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFrameworks {
-    /// The frameworks; the default where nobody has decided.
+    /// The frameworks; the default until a person decides.
     pub frameworks: AdoptedFrameworks,
-    /// How often it was decided, from [`Version::FIRST`] where nobody has.
+    /// The number of decisions, counted from [`Version::FIRST`], which means none.
     pub version: Version,
 }
 

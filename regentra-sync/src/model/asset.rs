@@ -21,7 +21,7 @@ opaque_id! {
 }
 
 impl AssetId {
-    /// The asset of this NinjaOne device; there is only one, whichever organization the device is in.
+    /// The asset of this NinjaOne device. A device has only one, whichever organization it is in.
     #[must_use]
     pub fn of_device(credential: CredentialId, device: DeviceId) -> Self {
         let device = device.to_string();
@@ -32,7 +32,7 @@ impl AssetId {
     }
 }
 
-/// Where an asset was found. The order is the priority: a device found in several sources keeps the first.
+/// Where an asset was found. The order is the priority: for a device found in several sources, the first one's asset counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -62,7 +62,7 @@ impl Source {
         }
     }
 
-    /// The source of that name.
+    /// The source with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|source| source.as_str() == name)
@@ -73,14 +73,14 @@ impl Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum AssetStatus {
-    /// In its source, and no higher source has the same machine.
+    /// The source lists the asset, and no source of higher priority has the same machine.
     Active,
-    /// In its source, and kept aside because a higher source has the same machine. Stored as `RETIRED` with a link.
+    /// The source lists the asset, but a source of higher priority has the same machine. Stored as `RETIRED` with a link.
     Superseded {
         /// The asset that counts instead.
         by: AssetId,
     },
-    /// No longer in its source. The row is kept.
+    /// The source no longer lists the asset. The row is kept.
     Retired,
 }
 
@@ -104,30 +104,29 @@ impl AssetStatus {
     }
 }
 
-/// What is known about the machine itself. Nothing in it changes from hour to hour, so that a second sync over the same
-/// fleet writes nothing.
+/// Facts about the machine itself. None of them changes from hour to hour, so a second sync of an unchanged fleet writes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssetContent {
     /// The name to show.
     pub name: Sensitive,
     /// The host name, for matching.
     pub host_name: Option<Sensitive>,
-    /// The serial number as the source says it; see [`crate::rules::serial_key`] for how it is compared.
+    /// The serial number as the source reports it. [`crate::rules::serial_key`] says how it is compared.
     pub serial_number: Option<Sensitive>,
-    /// The Entra device id, where the source knows it.
+    /// The Entra device id, if the source knows it.
     pub entra_device_id: Option<Sensitive>,
-    /// The class of device in the source's own word, such as `WINDOWS_SERVER`.
+    /// The class of the device, as the source names it, such as `WINDOWS_SERVER`.
     pub class: Option<String>,
-    /// Who made it.
+    /// The manufacturer.
     pub manufacturer: Option<String>,
-    /// Which model.
+    /// The model.
     pub model: Option<String>,
     /// The operating system.
     pub operating_system: Option<String>,
 }
 
 impl AssetContent {
-    /// The content as stores can keep it.
+    /// Removes NUL characters, which some stores cannot keep.
     pub(crate) fn drop_nul(&mut self) {
         let Self {
             name,
@@ -155,12 +154,12 @@ impl AssetContent {
     }
 }
 
-/// A machine's id in its source. It is written, and serialised, as text.
+/// A machine's id in its source. It is displayed and serialised as text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ExternalId {
-    /// NinjaOne's.
+    /// An id of NinjaOne.
     Device(DeviceId),
-    /// Another source's.
+    /// An id of another source.
     Other(String),
 }
 
@@ -202,7 +201,7 @@ pub struct Asset {
     pub source: Source,
     /// The credential, for a NinjaOne asset.
     pub credential: Option<CredentialId>,
-    /// The mapping it came through, for a NinjaOne asset.
+    /// The mapping through which the sync found it, for a NinjaOne asset.
     pub mapping: Option<MappingId>,
     /// The machine's id in its source.
     pub external_id: ExternalId,
@@ -212,12 +211,12 @@ pub struct Asset {
     /// What is known about the machine.
     #[serde(flatten)]
     pub content: AssetContent,
-    /// Since when complete lists of its source have not contained it, while it is held: see
+    /// While the asset is held: the time of the first complete list of its source that lacked it. See
     /// [`sync_plan`](crate::rules::sync_plan).
     #[serde(default, with = "time::serde::rfc3339::option")]
     pub missing_since: Option<OffsetDateTime>,
-    /// The asset of the same source that is probably this machine, set up anew: the same serial number, and this one offline and
-    /// never seen after the other appeared. Shown, and never merged.
+    /// The newer asset of the same source that is probably this machine after it was set up again: both have the same serial number, and
+    /// this one is offline and was never seen after the other appeared. The two are shown as possible duplicates, and never merged.
     #[serde(default)]
     pub possible_duplicate_of: Option<AssetId>,
     /// How often the row was written.
@@ -234,16 +233,16 @@ impl Asset {
     /// The NinjaOne device that this asset is; `None` for an asset of another source.
     #[must_use]
     pub const fn device(&self) -> Option<DeviceId> {
-        match self.external_id {
-            ExternalId::Device(device) => Some(device),
-            ExternalId::Other(_) => None,
+        match (self.source, &self.external_id) {
+            (Source::Ninjaone, ExternalId::Device(device)) => Some(*device),
+            _ => None,
         }
     }
 }
 
-/// Reactivates assets whose superseding asset was retired. Of those that the same asset superseded, the one of the highest source
-/// (then the smallest id) is active again and supersedes the others. Stores call it where a commit's contract retires
-/// assets; each row's version grows by one and its `updated_at` becomes `at`. No other time of it lies ahead of `at` then.
+/// Reactivates assets whose superseding asset was retired. Of those that the same asset superseded, the one of the highest source (then the
+/// smallest id) is active again and supersedes the others. Stores call this function where a commit's contract retires assets. Each row's
+/// version grows by one and its `updated_at` becomes `at`. Other times of the row that lie ahead become `at`, too.
 #[must_use]
 pub fn reactivate_superseded(superseded: Vec<Asset>, at: OffsetDateTime) -> Vec<Asset> {
     let mut winners = std::collections::BTreeMap::new();
@@ -270,7 +269,7 @@ pub fn reactivate_superseded(superseded: Vec<Asset>, at: OffsetDateTime) -> Vec<
             };
             asset.version = asset.version.next();
             asset.updated_at = at;
-            // A row that a clock that ran ahead wrote is written with times of now.
+            // If a clock that ran ahead wrote the row, its times are corrected now.
             asset.created_at = present(asset.created_at, at);
             asset.missing_since = asset.missing_since.map(|since| present(since, at));
         }

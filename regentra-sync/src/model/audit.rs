@@ -45,17 +45,17 @@ opaque_id! {
     ActorId
 }
 
-/// Who asked for it.
+/// Who requested the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// The schedule.
     Schedule,
-    /// A person the host knows.
+    /// A person whom the host knows.
     Operator(ActorId),
 }
 
-/// What an audit row is about; the word of the promise for it.
+/// What an audit row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(
@@ -116,27 +116,27 @@ impl std::fmt::Display for AuditAction {
 /// What one asset sync of one mapping did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncCounts {
-    /// Approved devices of the organization in the answer.
+    /// Approved devices of the organization in NinjaOne's response.
     pub listed: u64,
     /// Assets written for the first time.
     pub created: u64,
     /// Assets whose content changed, or that are active again.
     pub updated: u64,
-    /// Assets that came from another organization.
+    /// Assets whose device moved here from another organization.
     pub moved: u64,
     /// Assets no longer listed.
     pub retired: u64,
-    /// Assets of lower sources that were superseded.
+    /// Assets of sources of lower priority that were superseded.
     pub superseded: u64,
-    /// Assets of lower sources that are active again.
+    /// Assets of sources of lower priority that are active again.
     pub restored: u64,
-    /// Assets that look like others and were all kept: see [`Ambiguity`](crate::rules::Ambiguity).
+    /// Assets that look like other assets, all of which were kept: see [`Ambiguity`](crate::rules::Ambiguity).
     pub ambiguous: u64,
     /// Assets that are probably the old record of a machine that was set up anew:
     /// [`Asset::possible_duplicate_of`](crate::model::Asset::possible_duplicate_of).
     #[serde(default)]
     pub possible_duplicates: u64,
-    /// Assets that the list does not contain and that were kept.
+    /// Assets that the list does not contain and that were not retired.
     #[serde(default)]
     pub held: u64,
     /// Rows of another organization, dropped.
@@ -145,33 +145,33 @@ pub struct SyncCounts {
     pub malformed_rows: u64,
 }
 
-/// In how many rows a field had another form than expected.
+/// The number of rows in which a field had an unexpected form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepairedRows {
-    /// It was read without loss.
+    /// Rows in which the value was read without loss.
     pub read: u64,
-    /// It could not be read: taken as absent, and never as better than it may have been.
+    /// Rows in which the value could not be read. It counts as absent, so a verdict never becomes better through it.
     pub lost: u64,
 }
 
-/// What one evidence sweep counted beside its verdicts.
+/// What one evidence sweep counted, besides its verdicts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepCounts {
     /// Rows of devices of another organization, dropped.
     pub foreign_rows: u64,
-    /// Rows of devices known nowhere, dropped.
+    /// Rows of devices that no list contains, dropped.
     pub orphan_rows: u64,
-    /// Rows that are lost, and devices whose approval cannot be read.
+    /// Rows that could not be read, and devices whose approval could not be read.
     pub malformed_rows: u64,
-    /// Rows that are too old. Audit rows without `undated_rows` count those here too.
+    /// Rows that are too old. Audit rows without the field `undated_rows` count undated rows here, too.
     pub stale_rows: u64,
     /// Rows whose time cannot be read.
     #[serde(default)]
     pub undated_rows: u64,
-    /// Fields that rows carried in another form than expected, by report and name, never what was in them.
+    /// Fields that had an unexpected form, by report and name. The values are not kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub repaired: BTreeMap<Report, BTreeMap<String, RepairedRows>>,
-    /// Requests made, retries and token requests not counted.
+    /// Requests made, without retries and token requests.
     pub requests: u64,
 }
 
@@ -180,10 +180,10 @@ pub struct SweepCounts {
 pub struct SweptSignal {
     /// The outcome.
     pub status: Status,
-    /// Whether the answer behind it was complete.
+    /// Whether the data behind it was complete.
     pub complete: bool,
-    /// The head of its evidence chain after this sweep. It stands in the database that holds the chain, too: it shows a tail that was
-    /// lost, and nothing that the database's administrator did.
+    /// The head of its evidence chain after this sweep. The same database holds the chain. So the head reveals that the end of the chain
+    /// was lost by accident, but no change by the database's administrator.
     pub chain_head: ChainHead,
 }
 
@@ -196,7 +196,7 @@ pub enum AuditDetails {
     Tested {
         /// Where.
         region: RegionKey,
-        /// How many organizations the client sees, those included whose row could not be read; `None` when it could not ask.
+        /// How many organizations the client sees, including those whose row could not be read; `None` if the request failed.
         organizations_visible: Option<u64>,
         /// Rows of the list that do not say which organization they are.
         #[serde(default)]
@@ -208,9 +208,9 @@ pub enum AuditDetails {
         credential: CredentialId,
         /// Where.
         region: RegionKey,
-        /// By which way in.
+        /// How access was granted.
         grant: Grant,
-        /// How much of the tenant it sees, as far as that is known.
+        /// How much of the tenant the connection sees, if that is known.
         #[serde(default)]
         view: TenantView,
         /// Whether this region had been connected before.
@@ -220,25 +220,25 @@ pub enum AuditDetails {
     Configured {
         /// Which credential.
         credential: CredentialId,
-        /// What changed, and what it is now.
+        /// The settings that changed, with their new values.
         changed: Vec<ChangedSetting>,
     },
-    /// Credentials were removed. On the MSP's trail without a count; on each affected customer's with one.
+    /// Credentials were removed. The row on each affected customer's trail has a count of signals; the row on the MSP's trail has none.
     Disconnected {
         /// Which credential.
         credential: CredentialId,
-        /// The customer's mappings of that credential; on the MSP's row all of them.
+        /// On a customer's trail, that customer's mappings under the credential; on the MSP's trail, all mappings under it.
         mappings: u64,
-        /// How many signals are left to age out (customers' rows only).
+        /// How many signals remain until they expire (customers' rows only).
         unexpired_signals: Option<u64>,
     },
     /// The organizations were listed, and something was new.
     Discovered {
         /// Which credential.
         credential: CredentialId,
-        /// Organizations in the answer.
+        /// Organizations in NinjaOne's response.
         listed: u64,
-        /// Of these, how many have no readable name.
+        /// How many of these organizations have no readable name.
         #[serde(default)]
         nameless: u64,
         /// Rows that do not say which organization they are.
@@ -269,23 +269,23 @@ pub enum AuditDetails {
         /// Which mapping.
         mapping: MappingId,
     },
-    /// A decision was taken back.
+    /// A decision was withdrawn.
     Unmapped {
         /// Which mapping.
         mapping: MappingId,
     },
-    /// A company got a compliance organization of its own.
+    /// A company was promoted: it got a compliance organization.
     Promoted {
         /// Which company.
         company: CompanyId,
         /// Its compliance organization.
         compliance_org: ComplianceOrgId,
     },
-    /// It was decided which frameworks a company has adopted.
+    /// A person decided which frameworks a company has adopted.
     FrameworksAdopted {
         /// Which company.
         company: CompanyId,
-        /// The frameworks, by their ids; `null` when the decision was taken back.
+        /// The frameworks, by their ids; `null` when the decision was withdrawn.
         frameworks: AdoptedFrameworks,
     },
     /// The assets of one mapping were synced, and something changed or was held back.
@@ -299,11 +299,11 @@ pub enum AuditDetails {
         truncated_any: bool,
         /// The list was empty while assets exist; they are held.
         suspect_empty: bool,
-        /// More than a fifth of the assets, and at least five, were gone at once; they are held until the next complete list
-        /// says the same.
+        /// More than a fifth of the assets, and at least five, were missing at once. They are held until the next complete list lacks them,
+        /// too.
         #[serde(default)]
         suspect_shrunk: bool,
-        /// The connection sees a part of the tenant only; what it does not list is held.
+        /// The connection sees only a part of the tenant. Assets that it does not list are held.
         #[serde(default)]
         partial_view: bool,
     },
@@ -313,9 +313,9 @@ pub enum AuditDetails {
         mapping: MappingId,
         /// The five verdicts.
         signals: BTreeMap<SignalKind, SweptSignal>,
-        /// What was dropped and spent.
+        /// Counts of dropped rows and of requests.
         counts: SweepCounts,
-        /// Whether every report answered.
+        /// Whether every report got a definite answer.
         answered: bool,
         /// Whether this sweep was a dry run.
         dry_run: bool,
@@ -327,19 +327,19 @@ pub enum AuditDetails {
     GroupSwept {
         /// Which credential.
         credential: CredentialId,
-        /// How it read.
+        /// The strategy with which the reports were read.
         strategy: SweepStrategy,
-        /// Why it read so.
+        /// Why this strategy was chosen.
         reason: StrategyReason,
         /// What each strategy would have cost for all customers of the credential, in requests.
         costs: StrategyCosts,
-        /// Customers it was for.
+        /// Number of customers of the pass.
         customers: u64,
-        /// Customers whose sweep it committed.
+        /// Number of customers whose sweep the pass committed.
         committed: u64,
-        /// Requests it made.
+        /// Requests that the pass made.
         requests: u64,
-        /// Those of them that read something again.
+        /// How many of these requests read something again.
         read_again: u64,
         /// Rows of devices of other organizations, dropped.
         foreign_rows: u64,
@@ -355,7 +355,7 @@ pub enum AuditDetails {
         /// Requests allowed in the hour.
         limit: u64,
     },
-    /// Stored credentials could not be opened: another key, or changed rows.
+    /// Stored credentials could not be opened: the key is another one, or rows were changed.
     UnsealingFailed {
         /// Which credential.
         credential: CredentialId,
@@ -406,21 +406,21 @@ const fn is_alone(strategy: &SweepStrategy) -> bool {
     matches!(strategy, SweepStrategy::PerCustomer)
 }
 
-/// One row of an audit trail. Which tenant's trail it is on, the store method says that writes it.
+/// One row of an audit trail. The store method that writes the row determines whose trail it is on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRow {
-    /// Which row; derived from the event, so that a repeated commit writes no second one.
+    /// Which row. The id is derived from the event, so a repeated commit does not write the row twice.
     pub id: AuditId,
     /// The event that wrote it.
     pub event: EventId,
     /// When.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
-    /// Who asked for it.
+    /// Who requested the action.
     pub actor: Actor,
     /// What happened.
     pub action: AuditAction,
-    /// The particulars.
+    /// The details.
     pub details: AuditDetails,
 }
 
@@ -439,7 +439,7 @@ impl AuditRow {
         }
     }
 
-    /// The row that a disconnect puts on the trail of one affected customer. Stores call it inside
+    /// The row that a disconnect appends to the trail of one affected customer. Stores call it inside
     /// [`Connections::commit_disconnect`](crate::store::Connections::commit_disconnect).
     #[must_use]
     pub fn customer_disconnected(

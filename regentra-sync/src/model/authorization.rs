@@ -7,11 +7,11 @@ use time::{Duration, OffsetDateTime};
 use super::{hex_digest::hex_digest, region::RegionKey};
 use crate::seal::Sealed;
 
-/// How long an authorization may take, from begin to complete. At exactly this age it is void.
+/// How long an authorization may take, from beginning to completion. At exactly this age it has expired.
 pub const AUTHORIZATION_LIFETIME: Duration = Duration::minutes(10);
 
 hex_digest! {
-    /// SHA-256 of the `state` parameter, lower-case hex: what finds the pending authorization without storing the state.
+    /// SHA-256 of the `state` parameter, lower-case hex. A store finds the pending authorization by it and does not keep the state itself.
     StateDigest
 }
 
@@ -23,15 +23,15 @@ impl StateDigest {
     }
 }
 
-/// One authorization under way: single-use, bound to its MSP, valid for ten minutes.
+/// One pending authorization: single-use, bound to its MSP, valid for ten minutes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAuthorization {
-    /// Finds it by the `state` that NinjaOne returns.
+    /// The digest of the `state` that NinjaOne returns.
     pub state: StateDigest,
     /// Where the administrator was sent.
     pub region: RegionKey,
     /// State, PKCE verifier, redirect URI, client id and client secret, sealed together.
     pub sealed: Sealed,
-    /// From this time on it is void.
+    /// From this time on, it has expired.
     pub expires_at: OffsetDateTime,
 }

@@ -12,7 +12,7 @@ pub struct Window {
     pub length: Duration,
 }
 
-/// From how much of the hour's budget on it is low, in percent.
+/// The budget is low once this share of the hour's requests is used, in percent.
 pub(crate) const BUDGET_LOW_PERCENT: u64 = 90;
 
 /// NinjaOne's quota for one tenant: 200 requests in any 60 seconds and 1,500 in any hour.
@@ -27,14 +27,14 @@ pub const NINJAONE_WINDOWS: [Window; 2] = [
     },
 ];
 
-/// The answer to asking for one request.
+/// Whether one request may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spend {
     /// The request may start; it is counted.
     Granted,
     /// Some window is full; nothing is counted.
     Exhausted {
-        /// How long until every window has room again, if nobody else takes it first.
+        /// How long until every window has room again, unless another request takes the room first.
         retry_after: Duration,
     },
 }
@@ -46,8 +46,8 @@ pub struct BudgetUsage {
     pub last_minute: u32,
     /// Requests started within the last hour.
     pub last_hour: u32,
-    /// Those of them that are stamped with a time ahead of the store's clock. They count as started now, and are stamped so when
-    /// the next request starts.
+    /// How many of them are stamped with a time ahead of the store's clock. They count as started now. When the next request starts, their
+    /// time is corrected.
     #[serde(default)]
     pub ahead: u32,
 }

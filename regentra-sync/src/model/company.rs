@@ -16,8 +16,8 @@ opaque_id! {
 }
 
 impl CompanyId {
-    /// The company that the sync creates for this name. Derived, so that two runs that create the same company at once
-    /// create one.
+    /// The company that the sync creates for this name. The id is derived from the name, so two runs that create the same company at the
+    /// same time create only one.
     #[must_use]
     pub fn of_name(msp: MspOrgId, name: &str) -> Self {
         Self(derive(

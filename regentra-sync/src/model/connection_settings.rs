@@ -1,4 +1,4 @@
-//! The settings of one connection: the tenant's own names, such as those of custom fields, and what the tenant is used for.
+//! The settings of one connection: names that differ between tenants, such as those of custom fields, and what the tenant is used for.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ use super::{
     sweep_strategy::StrategyChoice,
 };
 
-/// The most answers of custom fields that one connection reads.
+/// The maximum number of custom fields, counted once per question, that one connection reads.
 pub const MOST_CUSTOM_FIELDS: usize = 20;
 
 /// A setting, without its value.
@@ -63,12 +63,12 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Which custom field holds a device's Entra device id, which NinjaOne's API has no field for. In JSON the name, or `false`.
+/// Which custom field holds a device's Entra device id, because NinjaOne's API has no field for it. In JSON: the name, or `false`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntraDeviceIdField {
-    /// None: no such id is read.
+    /// No field: Entra device ids are not read.
     NotRead,
-    /// This one.
+    /// The field of this name.
     Named(CustomFieldName),
 }
 
@@ -110,10 +110,10 @@ impl<'de> Deserialize<'de> for EntraDeviceIdField {
     }
 }
 
-/// What one connection settles for itself. What is `None` is left to the host's [`Policy`](crate::host::Policy).
+/// The settings of one connection. For a setting that is `None`, the host's [`Policy`](crate::host::Policy) applies.
 ///
-/// In a store it is a JSON object. What a later release put there and this one does not read is kept as it is and written back:
-/// see [`unread`](Self::unread).
+/// A store keeps them as a JSON object. Fields that a later release wrote and this release does not read are kept and written back
+/// unchanged: see [`unread`](Self::unread).
 ///
 /// ```
 /// use regentra_sync::model::ConnectionSettings;
@@ -128,39 +128,39 @@ impl<'de> Deserialize<'de> for EntraDeviceIdField {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionSettings {
-    /// Which custom fields answer what NinjaOne cannot. Some that are empty: none is read, whatever the policy says.
+    /// Which custom fields answer what NinjaOne cannot. An empty value means that no field is read, even if the policy names some.
     pub custom_fields: Option<CustomFields>,
     /// Which custom field holds the Entra device id.
     pub entra_device_id_field: Option<EntraDeviceIdField>,
     /// Which kinds of patches the tenant is used for.
     pub kinds_in_use: Option<KindsInUse>,
-    /// How the reports of its sweeps are read. `PerCustomer` holds for the device lists of asset syncs, too.
+    /// How the reports of its sweeps are read. `PerCustomer` also applies to the device lists of asset syncs.
     pub sweep_strategy: Option<StrategyChoice>,
-    /// What this release does not read, by name.
+    /// Values that this release does not read, by name.
     kept: BTreeMap<String, Value>,
 }
 
 impl ConnectionSettings {
-    /// The names of what a later release stored and this one does not read: settings it does not know, and those it knows in
-    /// another form.
+    /// The names of the settings that a later release stored and this release does not read: it does not know the setting, or not the form
+    /// of its value.
     pub fn unread(&self) -> impl Iterator<Item = &str> {
         self.kept().map(|(name, _)| name)
     }
 
-    /// The first of the settings that this release knows and cannot read as it is stored. A connection with one is not worked on:
-    /// what is judged by half of its settings may be judged wrong.
+    /// The first known setting whose stored form this release cannot read. A connection with such a setting is neither synced nor swept:
+    /// without all of its settings, a verdict may be wrong.
     #[must_use]
     pub fn unreadable(&self) -> Option<Setting> {
         let is_unread = |setting: &Setting| self.unread().any(|name| name == setting.as_str());
         Setting::ALL.into_iter().find(is_unread)
     }
 
-    /// Forgets what is stored of this setting in a form that this release does not read, as it was decided anew.
+    /// Forgets the stored value of this setting that this release cannot read, because the setting was changed since.
     pub(crate) fn forget_unreadable(&mut self, setting: Setting) {
         self.kept.remove(setting.as_str());
     }
 
-    /// What is kept, without what was settled since.
+    /// The kept values, without those whose setting was changed since.
     fn kept(&self) -> impl Iterator<Item = (&str, &Value)> {
         let settled = [
             (Setting::CustomFields, self.custom_fields.is_some()),
@@ -180,10 +180,10 @@ impl ConnectionSettings {
             })
     }
 
-    /// Whether these may be the settings of a connection.
+    /// Checks whether these can be the settings of a connection.
     ///
     /// # Errors
-    /// [`SettingsError`].
+    /// [`SettingsError`] says why they cannot.
     pub fn check(&self) -> Result<(), SettingsError> {
         let fields = self.custom_fields.as_ref();
         let answers = fields.map_or(&[][..], CustomFields::sources);
@@ -210,7 +210,7 @@ pub enum SettingsError {
     /// There are too many custom fields.
     #[error("a connection reads at most {MOST_CUSTOM_FIELDS} custom fields")]
     TooManyCustomFields,
-    /// One custom field answers one question twice: which of its values mean yes is not clear.
+    /// One custom field answers the same question twice, so it is unclear which of its values mean yes.
     #[error(
         "the custom field `{field}` is named twice for {question}: name it once, with all its values"
     )]
@@ -222,7 +222,7 @@ pub enum SettingsError {
     },
 }
 
-/// A setting that a later release stored in a form that this one does not read. A connection with one is not worked on.
+/// A later release stored a setting in a form that this release does not read. Such a connection is neither synced nor swept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the setting {0} of this connection is stored in a form that this release does not read: use a newer release, or decide the \
@@ -267,7 +267,7 @@ impl<'de> Deserialize<'de> for ConnectionSettings {
     }
 }
 
-/// Takes a setting out of the map; one that cannot be read stays in it.
+/// Removes a setting from the map and returns it. A setting that cannot be read stays in the map.
 fn read<T: DeserializeOwned>(map: &mut Map<String, Value>, setting: Setting) -> Option<T> {
     let read = T::deserialize(map.get(setting.as_str())?).ok()?;
     map.remove(setting.as_str());
@@ -277,9 +277,9 @@ fn read<T: DeserializeOwned>(map: &mut Map<String, Value>, setting: Setting) -> 
 /// The settings of a connection as a store keeps them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSettings {
-    /// The settings; the default ones where nothing was ever decided.
+    /// The settings; the defaults if none were ever written.
     pub settings: ConnectionSettings,
-    /// How often they were written, from [`Version::FIRST`] for those that nobody decided.
+    /// How often they were written, counted from [`Version::FIRST`], which means never.
     pub version: Version,
 }
 
@@ -293,7 +293,7 @@ impl Default for StoredSettings {
 }
 
 impl StoredSettings {
-    /// What a commit has to find unchanged, of this credential.
+    /// The guard for commits that rely on these settings of this credential.
     #[must_use]
     pub const fn guard(&self, credential: CredentialId) -> SettingsGuard {
         SettingsGuard {
@@ -303,7 +303,7 @@ impl StoredSettings {
     }
 }
 
-/// A commit carries it: refused once the settings of the connection were changed.
+/// A guard in a commit: the commit is refused if the settings of the connection have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingsGuard {
     /// Whose settings.
@@ -312,13 +312,13 @@ pub struct SettingsGuard {
     pub version: Version,
 }
 
-/// What is in force for one connection: its own settings, and the policy's where it has none.
+/// The settings in force for one connection: its own, and the policy's for those that it leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct AppliedSettings {
     /// Which custom fields answer what NinjaOne cannot.
     pub custom_fields: CustomFields,
-    /// Which custom field holds the Entra device id; none is read where it is `None`.
+    /// Which custom field holds the Entra device id. If `None`, no id is read.
     pub entra_device_id_field: Option<CustomFieldName>,
     /// Which kinds of patches the tenant is used for.
     pub kinds_in_use: KindsInUse,
@@ -326,12 +326,12 @@ pub struct AppliedSettings {
     pub sweep_strategy: StrategyChoice,
 }
 
-/// A setting that was changed, as an audit row has it: names, and no value of a field. `None` where it was left to the policy.
+/// A changed setting, as an audit row shows it: names of fields, but none of their values. `None` if the policy applies now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "setting", content = "now", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ChangedSetting {
-    /// The fields that answer each question now. The same ones as before where only the values were changed that mean yes or no.
+    /// The fields that answer each question now. They are the same as before if only the values that mean yes or no changed.
     CustomFields(Option<BTreeMap<Question, BTreeSet<CustomFieldName>>>),
     /// The field of the Entra device id now.
     EntraDeviceIdField(Option<EntraDeviceIdField>),
@@ -342,7 +342,7 @@ pub enum ChangedSetting {
 }
 
 impl ChangedSetting {
-    /// What changes between two settings of one connection.
+    /// The changes from one version of a connection's settings to another.
     #[must_use]
     pub fn between(before: &ConnectionSettings, after: &ConnectionSettings) -> Vec<Self> {
         let differs = |setting: Setting| {
@@ -400,7 +400,7 @@ mod tests {
         assert!(serde_json::from_str::<ConnectionSettings>("{").is_err());
     }
 
-    /// A setting of a later release, a known one in another form, and one that is there and null: each is written back to the byte.
+    /// A setting of a later release, a known setting in another form, and a setting that is `null`: each is written back byte for byte.
     #[test]
     fn what_a_later_release_stored_is_written_back_as_it_was() {
         let tables = [
@@ -421,7 +421,7 @@ mod tests {
             assert!(read.unread().count() > 0, "{json}");
             let is_known = json.get("scope_rules").is_none();
             assert_eq!(read.unreadable().is_some(), is_known, "{json}");
-            // Settling another one keeps it.
+            // Changing another setting keeps it.
             for (name, value) in json.as_object().unwrap() {
                 let mut other = read.clone();
                 if name != Setting::KindsInUse.as_str() {

@@ -17,7 +17,7 @@ opaque_id! {
 }
 
 impl CredentialId {
-    /// The credential of this MSP in this region; there is only one.
+    /// The credential of this MSP in this region. There is only one.
     #[must_use]
     pub fn of(msp: MspOrgId, region: &RegionKey) -> Self {
         Self(derive(
@@ -28,14 +28,14 @@ impl CredentialId {
 }
 
 counter! {
-    /// How often a credential was connected or disconnected. A run remembers the generation it started under, and its
-    /// commit is refused once the generation has moved on: nothing is written after a disconnect.
+    /// How often a credential was connected or disconnected. A run remembers the generation that it started under, and its commit is
+    /// refused if the generation has changed since. So nothing is written after a disconnect.
     Generation
 }
 
 hex_digest! {
-    /// A keyed fingerprint (HMAC-SHA-256, lower-case hex) of (host, client id): finds a client id that is connected twice
-    /// without revealing it, and keys the request budget of that NinjaOne tenant.
+    /// A keyed fingerprint (HMAC-SHA-256, lower-case hex) of (host, client id). A store finds a client id that is connected twice by it,
+    /// without knowing the client id. It is also the key of that NinjaOne tenant's request budget.
     Fingerprint
 }
 
@@ -60,7 +60,7 @@ impl Grant {
         }
     }
 
-    /// The grant of that name.
+    /// The grant with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::ClientCredentials, Self::AuthorizationCode]
@@ -69,18 +69,18 @@ impl Grant {
     }
 }
 
-/// How much of its NinjaOne tenant a connection sees.
+/// How much of the NinjaOne tenant a connection sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TenantView {
-    /// Not known: a connection of client credentials, or NinjaOne did not say what the user who authorized it sees.
+    /// Not known: the connection uses client credentials, or NinjaOne did not say what the authorizing user sees.
     #[default]
     Unknown,
-    /// The user who authorized it sees every organization.
+    /// The authorizing user sees every organization.
     Whole,
-    /// The user who authorized it sees some organizations only. What such a connection does not list may well exist: nothing is
-    /// retired, and no organization is called gone.
+    /// The authorizing user sees only some organizations. A device or organization that such a connection does not list may still exist, so
+    /// no asset is retired and no organization is reported as missing.
     Part,
 }
 
@@ -95,7 +95,7 @@ impl TenantView {
         }
     }
 
-    /// The view of that name.
+    /// The view with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Unknown, Self::Whole, Self::Part]
@@ -146,7 +146,7 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// What a commit has to find unchanged: the credential is active and of this generation.
+    /// The guard for commits that rely on this credential: it is active and has this generation.
     #[must_use]
     pub const fn guard(&self) -> CredentialGuard {
         CredentialGuard {
@@ -156,7 +156,7 @@ impl Credential {
     }
 }
 
-/// A commit carries it: refused unless the credential is active and still of this generation.
+/// A guard in a commit: the commit is refused unless the credential is active and still has this generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CredentialGuard {
     /// Which credential.

@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use super::sensitive::is_invisible;
 
-/// The most characters of the name of a custom field.
+/// The maximum length of a custom field's name, in characters.
 const LONGEST_NAME: usize = 128;
 
-/// The most characters of a value that means yes or no.
+/// The maximum length of a value that means yes or no, in characters.
 const LONGEST_VALUE: usize = 256;
 
-/// The most values of one field that mean yes, and the most that mean no.
+/// The maximum number of values of one field that mean yes, and likewise of values that mean no.
 const MOST_VALUES: usize = 50;
 
-/// What a custom field answers.
+/// A question that a custom field answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -58,7 +58,7 @@ impl fmt::Display for Question {
     }
 }
 
-/// A name that is no [`Question`]'s.
+/// No [`Question`] has this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a question: disk_encrypted, antivirus_on, signatures_up_to_date")]
 pub struct UnknownQuestion;
@@ -73,8 +73,8 @@ impl FromStr for Question {
     }
 }
 
-/// The name of a custom field, as NinjaOne's API has it: at most 128 characters, without a comma, which separates names in a
-/// request, and without invisible characters. What is blank around it is no part of it.
+/// The name of a custom field, as NinjaOne's API has it: at most 128 characters, without a comma, which separates names in a request, and
+/// without invisible characters. Surrounding white space is not part of the name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CustomFieldName(String);
@@ -84,7 +84,7 @@ impl CustomFieldName {
     ///
     /// # Errors
     ///
-    /// [`SourceError::NoField`] when it is blank; [`SourceError::FieldName`] when no field can have that name.
+    /// [`SourceError::NoField`] when the name is blank; [`SourceError::FieldName`] when no field can have this name.
     pub fn new(name: &str) -> Result<Self, SourceError> {
         let name = present(name).ok_or(SourceError::NoField)?;
         let is_odd = |character| character == ',' || is_invisible(character);
@@ -129,10 +129,9 @@ impl From<CustomFieldName> for String {
     }
 }
 
-/// Which custom fields to read, and which question each of them answers. None by default: nothing is read.
+/// Which custom fields to read, and which question each of them answers. By default, no custom field is read.
 ///
-/// A field answers only where NinjaOne itself has nothing to say, and only with the values the host named; see
-/// [`CustomFieldSource`].
+/// A field answers only if NinjaOne itself reports nothing, and only with the values that the host named; see [`CustomFieldSource`].
 ///
 /// ```
 /// use regentra_sync::model::{CustomFieldSource, CustomFields, Question};
@@ -150,7 +149,7 @@ pub struct CustomFields {
 }
 
 impl CustomFields {
-    /// Lets one more field answer a question. Where two fields answer the same question for a device, *no* counts.
+    /// Lets one more field answer a question. If two fields give a device different answers to the same question, *no* counts.
     #[must_use]
     pub fn answer(mut self, question: Question, source: CustomFieldSource) -> Self {
         self.sources.push((question, source));
@@ -199,7 +198,7 @@ impl CustomFields {
     }
 }
 
-/// Which custom field to read, and what its values mean. Values compare without case and surrounding space.
+/// Which custom field to read, and what its values mean. Values are compared without regard to case and surrounding white space.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Named", into = "Named")]
 pub struct CustomFieldSource {
@@ -215,13 +214,13 @@ pub enum SourceError {
     /// No field was named.
     #[error("name the custom field to read")]
     NoField,
-    /// No value means yes, or none means no, so that one of the two could never be said.
+    /// No value means yes, or no value means no, so the field could never give that answer.
     #[error("name at least one value of `{field}` that means yes and one that means no")]
     NoValue {
         /// The field.
         field: String,
     },
-    /// A value means yes and no.
+    /// A value means both yes and no.
     #[error("a value of `{field}` means both yes and no")]
     Contradiction {
         /// The field.
@@ -296,7 +295,7 @@ impl CustomFieldSource {
     }
 }
 
-/// A text that is there, without what is blank around it.
+/// The text without surrounding white space; `None` if nothing is left.
 fn present(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())

@@ -4,37 +4,37 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What went wrong, named by what the caller does next.
+/// What went wrong. The kinds are named by what the caller does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// What was asked for cannot be: correct the request.
+    /// The request asks for something impossible: correct it.
     Invalid,
     /// There is no such credential, mapping or company for this MSP: look at the list.
     NotFound,
-    /// It contradicts what is there: an organization that is mapped, a company that was promoted, a client id that is
-    /// connected elsewhere. Change that first, or ask for the override where there is one.
+    /// The request contradicts stored data: the organization is mapped, the company was promoted, or the client id is connected elsewhere.
+    /// Change that first, or use the override if there is one.
     Conflict,
     /// This region is not connected: connect it.
     NotConnected,
-    /// This authorization is not under way, was refused, or was completed too late: begin it again.
+    /// This authorization is not pending, was refused, or was completed too late: begin it again.
     AuthorizationExpired,
-    /// Another run works on the same subject: wait for it.
+    /// Another run works on the same subject: wait for that run.
     Busy,
-    /// Another request changed what the work relied on, more than once: read it again, and retry.
+    /// Another request changed the rows that the work relied on, more than once: read them again, and retry.
     Superseded,
-    /// The work took longer than its deadline and was ended: the next attempt starts afresh. See
+    /// The work took longer than its deadline and was ended: the next attempt starts from the beginning. See
     /// [`Policy::sweep_deadline`](crate::host::Policy::sweep_deadline) and [`Policy::event_deadline`](crate::host::Policy::event_deadline).
     Deadline,
     /// Stored secrets do not open: restore the key, or connect again.
     Sealing,
-    /// NinjaOne, as its client says.
+    /// An error of NinjaOne, by the kind that its client reports.
     Ninjaone(ninjaone_client::ErrorKind),
-    /// The store, as it says.
+    /// An error of the store, by the kind that the store reports.
     Store(StoreErrorKind),
     /// A part of the host did not keep its contract.
     Internal,
-    /// A kind that this release does not know: another one stored it.
+    /// A kind that another release stored and this release does not know.
     Unknown,
 }
 
@@ -91,7 +91,7 @@ impl ErrorKind {
         }
     }
 
-    /// Every kind, without the wait of one.
+    /// Every kind; the one with a wait has none here.
     const ALL: [Self; 39] = {
         use ninjaone_client::ErrorKind as Vendor;
         [
@@ -144,7 +144,7 @@ impl ErrorKind {
         named.unwrap_or(Self::Unknown)
     }
 
-    /// The kind as it is remembered: without how long NinjaOne asked to wait, which is over by then.
+    /// The kind as it is stored: without the wait that NinjaOne asked for, which is over by the time the kind is read.
     pub(crate) const fn remembered(self) -> Self {
         match self {
             Self::Ninjaone(ninjaone_client::ErrorKind::RateLimited { .. }) => {
@@ -174,7 +174,7 @@ impl<'de> Deserialize<'de> for ErrorKind {
     }
 }
 
-/// What kind of trouble a store has: named by what the caller does next.
+/// What is wrong with a store. The kinds are named by what the caller does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
@@ -182,14 +182,15 @@ pub enum StoreErrorKind {
     Unavailable,
     /// The database gave up a race inside itself (serialization, deadlock): try again now.
     Contention,
-    /// There is no room left, or the database may not be written.
+    /// There is no space left, or the database is read-only.
     ReadOnly,
-    /// A stored value cannot be read: a person has to look.
+    /// A stored value cannot be read: a person has to examine it.
     Corrupt,
-    /// The schema is missing, foreign, older or newer than this program, or the role may not do this: a person has to set it up.
+    /// The schema is missing, belongs to another program, or is older or newer than this program, or the role lacks a right: a person has
+    /// to set up the database.
     Misconfigured,
-    /// The time of a commit lies ahead of the store's clock, or behind what is written already: a clock is wrong, and is to be
-    /// set right.
+    /// The time of a commit lies ahead of the store's clock, or behind a row that is written already: a clock is wrong, and a person has to
+    /// set it.
     Clock,
     /// Anything else.
     Other,
@@ -215,7 +216,7 @@ mod tests {
     fn every_kind_has_a_name_of_its_own_and_is_read_back_from_it() {
         let names: BTreeSet<_> = ErrorKind::ALL.map(ErrorKind::as_str).into();
         assert_eq!(names.len(), ErrorKind::ALL.len());
-        // A kind of the client's that has no name here.
+        // A kind of the client's errors would get this name if `as_str` did not name it.
         assert!(!names.contains("ninjaone.other"));
         for kind in ErrorKind::ALL {
             let json = serde_json::to_string(&kind).unwrap();

@@ -19,14 +19,14 @@ use time::OffsetDateTime;
 
 use super::{ahead::is_ahead, id::EventId, mapping::MappingId, tenant::ComplianceOrgId};
 
-/// The head of a chain before its first record. It is derived from whose chain it is, so that one cannot be passed off as
-/// another's.
+/// The head of a chain before its first record. It is derived from the customer, mapping and signal of the chain, so a chain cannot be
+/// passed off as another customer's.
 #[must_use]
 pub fn chain_start(customer: ComplianceOrgId, mapping: MappingId, signal: SignalKind) -> ChainHead {
     ChainHead::start(&chain_subject(customer, mapping), signal)
 }
 
-/// What a customer's chains of one mapping are about, as [`ChainHead::start`] takes it.
+/// The subject of a customer's chains of one mapping, as [`ChainHead::start`] takes it.
 #[must_use]
 pub fn chain_subject(customer: ComplianceOrgId, mapping: MappingId) -> String {
     format!("{customer}/{mapping}")
@@ -50,11 +50,11 @@ pub struct EvidenceRow {
     /// The record's place in the chain, its canonical text, and its hash.
     #[serde(flatten)]
     pub link: ChainLink,
-    /// The signature of the chain's head after it; `None` when the host that wrote it had no signing key.
+    /// The signature of the chain's head after this record; `None` if the host that wrote the record had no signing key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<HeadSignature>,
-    /// When the store committed it, by the store's clock: beside the record, outside what is hashed. `None` before it is
-    /// committed, and for records of before stores kept it.
+    /// When the store committed the record, by the store's clock. This time is stored beside the record and not hashed with it. `None`
+    /// before the commit, and for records from releases that did not store this time.
     #[serde(default, with = "time::serde::rfc3339::option")]
     pub committed_at: Option<OffsetDateTime>,
 }
@@ -98,29 +98,29 @@ impl EvidenceRow {
     }
 }
 
-/// What is wrong with the times of a chain, which the hashes over it do not show: a clock was.
+/// A fault in the times of a chain, which its hashes do not show. The cause is a wrong clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimeFault {
-    /// The signal was collected before the one of the record before it.
+    /// The signal was collected before the signal of the previous record.
     #[error("record {sequence} was collected before the record that it follows")]
     CollectedBackwards {
         /// The place of the record.
         sequence: u64,
     },
-    /// The record was committed before the one before it.
+    /// The record was committed before the previous record.
     #[error("record {sequence} was committed before the record that it follows")]
     CommittedBackwards {
         /// The place of the record.
         sequence: u64,
     },
-    /// The signal was collected later than the record was committed.
+    /// The signal was collected after the record was committed.
     #[error("record {sequence} says it was collected after it was committed")]
     CollectedAhead {
         /// The place of the record.
         sequence: u64,
     },
-    /// The record cannot be read, so nothing is known of its time.
+    /// The record cannot be read, so its times are unknown.
     #[error("record {sequence} cannot be read, so its time is not known")]
     Unreadable {
         /// The place of the record.
@@ -128,8 +128,8 @@ pub enum TimeFault {
     },
 }
 
-/// Names the times of one chain that run backwards, or that lay in the future when they were committed. The rows are those of
-/// the chain, or of a part of it, in order. None of it says that a record was changed, which is for [`verify_chain`].
+/// Finds the times of one chain that run backwards, or that lay in the future when their record was committed. `rows` are the chain, or a
+/// part of it, in order. A time fault does not mean that a record was changed: [`verify_chain`] finds changes.
 ///
 /// [`verify_chain`]: regentra_evidence::verify_chain
 #[must_use]
@@ -173,7 +173,7 @@ mod tests {
 
     const THEN: OffsetDateTime = datetime!(2026-11-23 06:30 UTC);
 
-    /// A chain whose records were collected and committed so many minutes after [`THEN`].
+    /// A chain whose records were collected and committed the given minutes after [`THEN`].
     fn chain(times: &[(i64, Option<i64>)]) -> Vec<EvidenceRow> {
         let (customer, mapping) = (
             ComplianceOrgId::from_uuid(uuid::Uuid::from_u128(1)),

@@ -9,22 +9,22 @@ use super::{
     tenant::{ComplianceOrgId, MspOrgId},
 };
 
-/// The head of one chain after one sweep, as it stands on the MSP's side.
+/// The head of one chain after one sweep, as the MSP's side stores it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EvidenceHead {
-    /// Whose chain.
+    /// The customer of the chain.
     pub customer: ComplianceOrgId,
-    /// Of which mapping.
+    /// The mapping of the chain.
     pub mapping: MappingId,
-    /// Of which signal.
+    /// The signal of the chain.
     pub signal: SignalKind,
     /// How many records the chain has.
     pub length: u64,
-    /// The hash of the last one.
+    /// The hash of the last record.
     pub hash: Hash256,
     /// The tick of the sweep.
     pub tick: OffsetDateTime,
-    /// The number of the root that it is under; `None` until it is under one.
+    /// The number of the root that covers it; `None` until a root does.
     pub root: Option<u64>,
 }
 
@@ -42,7 +42,7 @@ impl EvidenceHead {
 /// The root over an MSP's heads of one tick.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceRoot {
-    /// The MSP's first root is 1.
+    /// The number of the root. The MSP's first root is 1.
     pub number: u64,
     /// The tick.
     pub tick: OffsetDateTime,
@@ -52,12 +52,12 @@ pub struct EvidenceRoot {
     pub root: Hash256,
     /// When it was made.
     pub made_at: OffsetDateTime,
-    /// When a sink took it; `None` while it waits.
+    /// When a sink stored it; `None` while it waits.
     pub handed_out_at: Option<OffsetDateTime>,
 }
 
 impl EvidenceRoot {
-    /// What is handed out.
+    /// The anchor that a sink gets for this root.
     #[must_use]
     pub fn anchor(&self, msp: MspOrgId) -> Anchor {
         Anchor {
@@ -72,12 +72,12 @@ impl EvidenceRoot {
     }
 }
 
-/// Why an MSP's evidence was last not anchored: a root could not be made, or the sink did not take one. Stores keep it until
+/// Why the last attempt to anchor an MSP's evidence failed: a root could not be made, or the sink did not store one. Stores keep this until
 /// everything is anchored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnchoringFailure {
     /// The kind of error, such as `sink.unreadable` ([`SinkErrorKind::as_str`](crate::host::SinkErrorKind::as_str)), or `store.contention`
-    /// ([`ErrorKind::as_str`](crate::ErrorKind::as_str)) where no root could be made.
+    /// ([`ErrorKind::as_str`](crate::ErrorKind::as_str)) if no root could be made.
     pub error: String,
     /// When.
     #[serde(with = "time::serde::rfc3339")]
@@ -85,7 +85,7 @@ pub struct AnchoringFailure {
 }
 
 impl AnchoringFailure {
-    /// Whether the sink did not take a root; else none could be made.
+    /// Whether the sink failed to store a root. If not, no root could be made.
     #[must_use]
     pub fn is_of_sink(&self) -> bool {
         self.error.starts_with("sink.")

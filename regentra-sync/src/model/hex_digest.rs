@@ -50,7 +50,7 @@ macro_rules! hex_digest {
 }
 pub(crate) use hex_digest;
 
-/// A text that is no digest: it is not 64 lower-case hexadecimal digits.
+/// The text is not a digest: it is not 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedDigest(());
 
@@ -79,7 +79,7 @@ mod tests {
 
     const DIGITS: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-    /// What each of the three types makes of a text, parsed and read from JSON.
+    /// The results of parsing a text as each of the three types, directly and from JSON.
     fn parsed(text: &str) -> [Result<String, MalformedDigest>; 3] {
         let json = serde_json::to_string(text).unwrap();
         macro_rules! of {

@@ -104,14 +104,14 @@ macro_rules! counter {
 pub(crate) use counter;
 
 counter! {
-    /// How often a row was decided upon or rewritten; commits compare it, so that a run working from an older state of the
-    /// row is turned away.
+    /// How often a row was decided upon or rewritten. Commits compare it, so the commit of a run that read an older state of the row is
+    /// refused.
     Version
 }
 
 opaque_id! {
-    /// Names one unit of work: one planned event, or one request of a person. A commit carries it, and a commit whose event
-    /// the store has seen writes nothing, so that work may be delivered more than once.
+    /// Identifies one unit of work: one planned event, or one request of a person. A commit carries it. If the store already has the event,
+    /// the commit writes nothing, so work may be delivered more than once.
     EventId
 }
 
@@ -122,13 +122,13 @@ impl EventId {
         Self(derive("request", &[kind.as_bytes(), key.as_bytes()]))
     }
 
-    /// The event that makes an MSP's root of this number.
+    /// The event that makes the root of this number for an MSP.
     #[must_use]
     pub fn of_root(number: u64) -> Self {
         Self(derive("root", &[&number.to_be_bytes()]))
     }
 
-    /// A new event for a request made at `now`; two calls never give the same one.
+    /// A new event for a request made at `now`. Two calls never return the same event.
     #[must_use]
     pub fn new(now: time::OffsetDateTime) -> Self {
         let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::seal::{Keyring, SealError, Sealed, hmac_sha256};
 
-/// Which column a sealed value belongs to.
+/// The column that a sealed value belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
     /// The client id.
@@ -61,7 +61,7 @@ impl Keyring {
         )
     }
 
-    /// Opens what was sealed for this MSP, region and field.
+    /// Opens a value that was sealed for this MSP, region and field.
     ///
     /// # Errors
     /// [`SealError::UnknownKey`], [`SealError::Refused`], [`SealError::Malformed`].
@@ -90,7 +90,7 @@ impl Keyring {
         Fingerprint::from_bytes(self.digest("fingerprint", &parts))
     }
 
-    /// What turns this credential's device ids into keyed ones.
+    /// The digester for this credential's device ids.
     #[must_use]
     pub fn device_digester(&self, credential: CredentialId) -> DeviceDigester {
         DeviceDigester {

@@ -1,4 +1,4 @@
-//! What NinjaOne lists: the organizations of a tenant, and the devices of an organization.
+//! Lists that NinjaOne returns: the organizations of a tenant, and the devices of an organization.
 
 use ninjaone_client::{DeviceId, OrganizationId};
 use time::OffsetDateTime;
@@ -12,14 +12,14 @@ pub struct OrganizationList {
     pub organizations: Vec<ListedOrganization>,
     /// The list was cut at the ceiling.
     pub truncated: bool,
-    /// Rows that do not say which organization they are. Each is one more organization that the credentials see.
+    /// Rows that do not say which organization they are. Each counts as one more organization that the credentials see.
     pub malformed_rows: u64,
     /// Requests made.
     pub requests: u64,
 }
 
 impl OrganizationList {
-    /// The list as stores can keep it.
+    /// The list without NUL characters, which some stores cannot keep.
     pub(crate) fn strip_nul(mut self) -> Self {
         for organization in &mut self.organizations {
             organization.name.drop_nul();
@@ -27,13 +27,13 @@ impl OrganizationList {
         self
     }
 
-    /// How many organizations the credentials see: those that are named by their id, and those whose row could not be read.
+    /// How many organizations the credentials see: those with an id, and those whose row could not be read.
     #[must_use]
     pub fn visible(&self) -> u64 {
         self.organizations.len() as u64 + self.malformed_rows
     }
 
-    /// Whether an organization that is not in the list does not exist.
+    /// Whether the list is complete: an organization that is not in it does not exist.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         !self.truncated && self.malformed_rows == 0
@@ -45,7 +45,7 @@ impl OrganizationList {
 pub struct ListedOrganization {
     /// Its id.
     pub id: OrganizationId,
-    /// Its name; empty when it has none that can be read.
+    /// Its name; empty if it has no readable name.
     pub name: Sensitive,
 }
 
@@ -58,16 +58,16 @@ pub struct DeviceList {
     pub truncated: bool,
     /// Rows of other organizations, dropped.
     pub foreign_rows: u64,
-    /// Rows that did not decode, or do not say whose they are.
+    /// Rows that did not decode, or that name no organization.
     pub malformed_rows: u64,
-    /// Entra device ids could not all be read: a device without one keeps the one it had.
+    /// Not all Entra device ids could be read. An asset whose device has none in this list keeps its stored id.
     pub entra_device_ids_unsure: bool,
     /// Requests made.
     pub requests: u64,
 }
 
 impl DeviceList {
-    /// The list as stores can keep it.
+    /// The list without NUL characters, which some stores cannot keep.
     pub(crate) fn strip_nul(mut self) -> Self {
         for device in &mut self.devices {
             device.content.drop_nul();
@@ -75,7 +75,7 @@ impl DeviceList {
         self
     }
 
-    /// Whether a device that is not in the list is not in the organization.
+    /// Whether the list is complete: a device that is not in it is not in the organization.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         !self.truncated && self.malformed_rows == 0
@@ -85,22 +85,22 @@ impl DeviceList {
 /// One approved device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedDevice {
-    /// NinjaOne's id of it.
+    /// NinjaOne's id of the device.
     pub id: DeviceId,
-    /// What the asset says of it.
+    /// The content of its asset.
     pub content: AssetContent,
     /// When it was seen.
     pub contact: Contact,
 }
 
-/// When a device was seen: what tells a machine that was set up anew from its old record. Changes from hour to hour, and is not
-/// stored.
+/// When a device was seen. These times distinguish a machine that was set up again from its old record. They change from hour to hour and
+/// are not stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Contact {
-    /// When NinjaOne first knew it.
+    /// When NinjaOne created the device's record.
     pub created: Option<OffsetDateTime>,
     /// When it last made contact.
     pub last: Option<OffsetDateTime>,
-    /// Whether it is offline, where the list says so.
+    /// Whether it is offline; `None` if the list does not say.
     pub offline: Option<bool>,
 }

@@ -12,12 +12,12 @@ use super::{
 };
 
 opaque_id! {
-    /// One NinjaOne organization of one credential, and what was decided about it.
+    /// One NinjaOne organization of one credential, and the decision about it.
     MappingId
 }
 
 impl MappingId {
-    /// The mapping of this organization; there is only one.
+    /// The mapping of this organization. There is only one.
     #[must_use]
     pub fn of(credential: CredentialId, organization: OrganizationId) -> Self {
         Self(derive(
@@ -30,18 +30,18 @@ impl MappingId {
     }
 }
 
-/// What was decided about an organization.
+/// The decision about an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum MappingState {
-    /// Nobody has decided yet.
+    /// There is no decision yet.
     PendingReview,
-    /// Its devices are this company's.
+    /// Its devices belong to this company.
     Mapped {
         /// The company.
         company: CompanyId,
     },
-    /// "Don't sync": nothing is read, and nobody is asked again.
+    /// "Don't sync": nothing is read, and the organization is not offered for review again.
     Ignored,
 }
 
@@ -66,11 +66,10 @@ impl MappingState {
     }
 }
 
-/// One NinjaOne organization and what was decided about it.
+/// One NinjaOne organization and the decision about it.
 ///
-/// The fields belong to the commits that write them, and no other commit touches them: discovery owns `name`,
-/// `suggestion` and `missing_since`; a decision owns `state` and `version`, and clears `first_evidence_synced_at`; the
-/// sweep stamps `first_evidence_synced_at`.
+/// Each field is written by one kind of commit and by no other: discovery owns `name`, `suggestion` and `missing_since`; a decision owns
+/// `state` and `version`, and clears `first_evidence_synced_at`; the sweep stamps `first_evidence_synced_at`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
     /// Which mapping.
@@ -81,27 +80,27 @@ pub struct Mapping {
     pub external_org_id: OrganizationId,
     /// The organization's name in NinjaOne, as last seen.
     pub name: Sensitive,
-    /// What was decided.
+    /// The decision.
     #[serde(flatten)]
     pub state: MappingState,
-    /// The one company whose name matches, while nothing is decided.
+    /// The only company with a matching name, as long as there is no decision.
     pub suggestion: Option<CompanyId>,
-    /// How often it was decided upon. Commits of runs compare it.
+    /// How often a person decided about it. Commits of runs compare it.
     pub version: Version,
     /// When discovery first saw the organization.
     #[serde(with = "time::serde::rfc3339")]
     pub discovered_at: OffsetDateTime,
-    /// Since when the organization is no longer listed; it is flagged, never deleted.
+    /// Since when NinjaOne no longer lists the organization. The mapping is marked so and never deleted.
     #[serde(with = "time::serde::rfc3339::option")]
     pub missing_since: Option<OffsetDateTime>,
-    /// When the first sweep succeeded under the present decision. Until then sweeps are dry runs: signals land, tickets do
-    /// not. A reconnect keeps it.
+    /// When the first sweep succeeded under the current decision. Until then, sweeps are dry runs: they write signals, but no tickets. The
+    /// time survives a reconnect.
     #[serde(with = "time::serde::rfc3339::option")]
     pub first_evidence_synced_at: Option<OffsetDateTime>,
 }
 
 impl Mapping {
-    /// What a commit has to find unchanged: the decision it worked under.
+    /// The guard for commits that rely on this decision.
     #[must_use]
     pub const fn guard(&self) -> MappingGuard {
         MappingGuard {
@@ -111,11 +110,11 @@ impl Mapping {
     }
 }
 
-/// A commit carries it: refused once the mapping was decided upon again.
+/// A guard in a commit: the commit is refused if there was another decision about the mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingGuard {
     /// Which mapping.
     pub mapping: MappingId,
-    /// The version the run worked from.
+    /// The version that the run read.
     pub version: Version,
 }

@@ -4,8 +4,8 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::sensitive::is_invisible;
 
-/// A name as it is compared: in Unicode's compatibility form (NFKC), without regard to case, without invisible characters, and
-/// with white space of any kind and length as one space. Empty for a name that shows nothing: such a name equals none.
+/// A name in the form in which names are compared: in Unicode's compatibility form (NFKC), case-folded, without invisible characters, and
+/// with each run of white space as one space. Empty for a name that shows nothing: such a name equals no other name.
 #[must_use]
 pub fn fold_name(name: &str) -> String {
     let folded: String = name
@@ -18,14 +18,14 @@ pub fn fold_name(name: &str) -> String {
     words.join(" ")
 }
 
-/// Whether two names are of one company, as far as a program may decide that: they show something, and fold to the same.
+/// Whether a program may take two names for the same company's: both show something, and both have the same folded form.
 #[must_use]
 pub fn is_same_name(one: &str, other: &str) -> bool {
     let one = fold_name(one);
     !one.is_empty() && one == fold_name(other)
 }
 
-/// A name as it is compared where two that are confused would become one company: as [`fold_name`], and without white space.
+/// A stricter form for comparing names if two confused names would become one company: like [`fold_name`], but without white space.
 #[must_use]
 pub(crate) fn confusable_name(name: &str) -> String {
     fold_name(name).replace(' ', "")
@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(fold_name("\u{3000}\u{200b} \u{feff}"), "");
         assert_ne!(fold_name("Ab Cd"), fold_name("Abc D"));
         assert_eq!(confusable_name("Ab Cd"), confusable_name("Abc D"));
-        // A name that shows nothing is no name, and equals none.
+        // A name that shows nothing equals no name, not even itself.
         assert!(!is_same_name("", ""));
         assert!(!is_same_name("\u{200b}", "\u{200b}"));
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use ninjaone_client::{BaseUrl, Region};
 use serde::{Deserialize, Serialize};
 
-/// A text names neither a region nor an address of NinjaOne; it says what to give instead.
+/// The text is neither a region nor an address of NinjaOne. The message says what to enter instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UnknownRegion(String);
@@ -16,8 +16,8 @@ pub struct UnknownRegion(String);
 pub struct RegionKey(String);
 
 impl RegionKey {
-    /// Reads what a person types: a region's name, or an address. A region's own address is the region; any other host
-    /// keeps its address.
+    /// Reads a region's name or an address, as a person types it. The address of a region becomes that region; any other host keeps its
+    /// address.
     ///
     /// ```
     /// use regentra_sync::model::RegionKey;
@@ -29,7 +29,7 @@ impl RegionKey {
     /// ```
     ///
     /// # Errors
-    /// [`UnknownRegion`] when it is neither.
+    /// [`UnknownRegion`] when the text is neither.
     pub fn parse(text: &str) -> Result<Self, UnknownRegion> {
         let text = text.trim();
         let invalid = |error: ninjaone_client::Error| UnknownRegion(error.to_string());
@@ -48,13 +48,13 @@ impl RegionKey {
             .find(|region| region.host() == base.host());
         Ok(match own {
             Some(region) => region.into(),
-            // A branded host: what follows it in the address bar is a page, not a place of the API.
+            // A branded host: the path after it in the address bar is a page, not a path of the API.
             None if base.region().is_some() => Self(format!("https://{}", base.host())),
             None => Self(base.to_string()),
         })
     }
 
-    /// The key with this text, as a store kept it.
+    /// The key with this text, which a store kept.
     #[must_use]
     pub fn from_stored(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -66,7 +66,7 @@ impl RegionKey {
         &self.0
     }
 
-    /// The address behind it.
+    /// The base URL of the region or host.
     ///
     /// # Errors
     /// [`UnknownRegion`] when a store kept something that is neither a region nor an address.

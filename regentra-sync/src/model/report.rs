@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error_kind::ErrorKind;
 
-/// One of the reports that a sweep asks for.
+/// One of the reports that a sweep requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the reports' own")]
@@ -52,26 +52,26 @@ impl Report {
     }
 }
 
-/// How one report went.
+/// The outcome of one report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReportOutcome {
     /// It was read to its end.
     Answered,
-    /// The tenant cannot have it: not licensed, or no permission. Counts as answered.
+    /// The tenant does not provide it: it is not licensed, or there is no permission. This counts as answered.
     NotAvailable,
-    /// It failed or broke off, and why.
+    /// It failed or ended early, with an error of this kind.
     Failed(ErrorKind),
 }
 
 impl ReportOutcome {
-    /// A report that failed or broke off with an error of this kind.
+    /// The outcome of a report that failed or ended early with an error of this kind.
     #[must_use]
     pub const fn failed(error: ErrorKind) -> Self {
         Self::Failed(error.remembered())
     }
 
-    /// Whether NinjaOne gave a definite answer: a time-out or a server error is none.
+    /// Whether NinjaOne gave a definite answer. A time-out or a server error is not one.
     #[must_use]
     pub const fn answered(self) -> bool {
         matches!(self, Self::Answered | Self::NotAvailable)

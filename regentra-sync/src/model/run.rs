@@ -16,7 +16,7 @@ use super::{
     tenant::ComplianceOrgId,
 };
 
-/// What only one run at a time may work on.
+/// A subject that only one run at a time may work on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "run", content = "of", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -48,12 +48,12 @@ impl LeaseKey {
 }
 
 opaque_id! {
-    /// One worker, which holds leases. A new process is a new worker.
+    /// A worker, which holds leases. A new process is a new worker.
     WorkerId
 }
 
 impl WorkerId {
-    /// A worker nobody else is.
+    /// A new worker with a unique id.
     #[must_use]
     pub fn new(now: OffsetDateTime) -> Self {
         Self::from_uuid(crate::model::EventId::new(now).as_uuid())
@@ -61,18 +61,19 @@ impl WorkerId {
 }
 
 counter! {
-    /// Grows each time a lease is taken over, so that a worker that froze and wakes finds its commits refused.
+    /// Grows each time a lease is taken. So the commits of a worker that froze are refused when it wakes, if another worker has taken its
+    /// lease.
     Fence
 }
 
-/// The right to work on one subject until it expires. Commits carry it and are refused once another worker took over.
+/// The right to work on one subject until the lease expires. Commits carry it, and are refused once another worker has taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The subject.
     pub key: LeaseKey,
     /// Who holds it.
     pub worker: WorkerId,
-    /// Which holding this is.
+    /// The fence of this taking of the lease.
     pub fence: Fence,
     /// From this time on another worker may take over.
     pub expires_at: OffsetDateTime,
@@ -102,7 +103,7 @@ impl RunKind {
         }
     }
 
-    /// The kind of that name.
+    /// The kind with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Discovery, Self::AssetSync, Self::EvidenceSweep]
@@ -118,7 +119,7 @@ pub struct RunSubject {
     pub kind: RunKind,
     /// The credential it worked with.
     pub credential: CredentialId,
-    /// The mapping; discovery has none, and neither has the scheduled asset sync of a whole region, nor one pass for many customers.
+    /// The mapping; `None` for a discovery, for the scheduled asset sync of a whole region, and for one pass for many customers.
     pub mapping: Option<MappingId>,
 }
 
@@ -151,15 +152,15 @@ impl RunSubject {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunOutcome {
-    /// It did all it set out to do.
+    /// The run did everything.
     Succeeded,
-    /// It did what it could: truncated or held lists, reports that did not answer.
+    /// The run did a part: a list was truncated or assets were held, or a report got no answer.
     Partial {
-        /// The reports of a sweep that failed, and why; none of an asset sync, a discovery, or a run of an earlier release.
+        /// The reports of a sweep that failed, and why. Empty for an asset sync, a discovery, or a run of an earlier release.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         failed_reports: BTreeMap<Report, ErrorKind>,
     },
-    /// It could not; the next one starts afresh.
+    /// The run failed. The next run starts from the beginning.
     Failed {
         /// The kind of error.
         error: ErrorKind,
@@ -167,7 +168,7 @@ pub enum RunOutcome {
 }
 
 impl RunOutcome {
-    /// A run that did what it could, and no report of which is known to have failed.
+    /// A run that did a part, and none of whose reports is known to have failed.
     pub const PARTIAL: Self = Self::Partial {
         failed_reports: BTreeMap::new(),
     };
@@ -181,7 +182,7 @@ impl RunOutcome {
     }
 }
 
-/// The last run of a subject. Bookkeeping for the operator's card: one row per subject, overwritten.
+/// The last run of a subject, for the operator's card: one row per subject, which the next run overwrites.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// What it was about.
@@ -198,7 +199,7 @@ pub struct RunRecord {
     pub outcome: RunOutcome,
     /// Requests made to NinjaOne for this subject alone.
     pub requests: u64,
-    /// What it read, where that is known.
+    /// What the run read, if that is known.
     #[serde(
         default,
         deserialize_with = "if_readable",
@@ -207,26 +208,26 @@ pub struct RunRecord {
     pub reading: Option<RunReading>,
 }
 
-/// What a later release wrote in another form is not known here, and the record is read all the same.
+/// If a later release wrote the field in another form, it is read as absent, and the rest of the record is still read.
 fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RunReading>, D::Error> {
     let value = Option::<serde_json::Value>::deserialize(deserializer)?;
     Ok(value.and_then(|value| serde_json::from_value(value).ok()))
 }
 
 impl RunRecord {
-    /// Whether the run began at this time or later, and did what it could.
+    /// Whether the run began at this time or later, and did not fail.
     #[must_use]
     pub fn was_done_since(&self, since: OffsetDateTime) -> bool {
         self.started_at >= since && !self.has_failed()
     }
 
-    /// Whether it was a run of a whole region, and another one in the region did not fail afterwards: what kept it is over.
+    /// Whether this failure is over: the run was of a whole region, and a later run in the region did not fail.
     pub(crate) fn is_overcome(&self, runs: &[&Self]) -> bool {
         let is_later = |run: &Self| run.finished_at > self.finished_at && !run.has_failed();
         self.subject.mapping.is_none() && runs.iter().any(|run| is_later(run))
     }
 
-    /// Whether it lies ahead of the store's clock, which shows `now`: it counts as not there.
+    /// Whether the record lies ahead of the store's clock, which shows `now`. Such a record is ignored.
     pub(crate) fn is_ahead(&self, now: OffsetDateTime) -> bool {
         is_ahead(self.started_at.max(self.finished_at), now)
     }

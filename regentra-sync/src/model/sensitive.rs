@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Text that may name a person, a machine or a customer: stored and shown to its owner, never logged.
 ///
-/// `Debug` prints the length only, so that a struct that holds it may derive `Debug`.
+/// `Debug` prints only the length, so a struct with such a field may derive `Debug`.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sensitive(String);
@@ -18,26 +18,26 @@ impl Sensitive {
         Self(text.into())
     }
 
-    /// Takes U+0000 out. Firmware puts it into names and serial numbers, and PostgreSQL has no way to keep it: one such text
-    /// would keep a whole commit from being written.
+    /// Removes U+0000. Firmware puts it into names and serial numbers, but PostgreSQL cannot store it: one such text would prevent a whole
+    /// commit.
     pub(crate) fn drop_nul(&mut self) {
         drop_nul(&mut self.0);
     }
 
-    /// The text itself, for its owner's eyes and for stores.
+    /// The text itself, to show it to its owner and to store it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// See [`Sensitive::drop_nul`]; for text that is not private.
+/// [`Sensitive::drop_nul`] for text that is not sensitive.
 pub(crate) fn drop_nul(text: &mut String) {
     text.retain(|character| character != '\0');
 }
 
-/// Whether a character shows nothing of its own on a terminal or changes how its neighbours are shown: control characters, line
-/// and paragraph separators, zero-width characters, and those that turn the direction of text (bidi).
+/// Whether a character is invisible on a terminal or changes how its neighbours are shown: control characters, line and paragraph
+/// separators, zero-width characters, and characters that change the direction of text (bidi).
 #[must_use]
 pub const fn is_invisible(character: char) -> bool {
     matches!(character,

@@ -22,15 +22,15 @@ hex_digest! {
     DeviceDigest
 }
 
-/// What a device's signatures were last seen to be.
+/// The state in which a device's signatures were last observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignatureState {
     /// Up to date.
     UpToDate,
-    /// Out of date, and up to date at the sighting before.
+    /// Out of date, after they had been observed up to date.
     OutOfDate,
-    /// Out of date, and never seen up to date: their age is not known.
+    /// Out of date, and never observed up to date, so their age is unknown.
     OutOfDateAtFirst,
 }
 
@@ -45,7 +45,7 @@ impl SignatureState {
         }
     }
 
-    /// The state of that name.
+    /// The state with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::UpToDate, Self::OutOfDate, Self::OutOfDateAtFirst]
@@ -59,13 +59,13 @@ impl SignatureState {
 pub struct SignatureRecord {
     /// The state.
     pub state: SignatureState,
-    /// When they were first seen in it.
+    /// When the signatures were first observed in this state.
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
 }
 
 impl SignatureRecord {
-    /// The record after a sighting at `now`: out of date (`true`) or up to date (`false`). `None` when it stays as it is.
+    /// The record after an observation at `now`: out of date (`true`) or up to date (`false`). `None` if the record does not change.
     fn after(known: Option<Self>, out_of_date: bool, now: OffsetDateTime) -> Option<Self> {
         use SignatureState::{OutOfDate, OutOfDateAtFirst, UpToDate};
         let state = match (known.map(|known| known.state), out_of_date) {
@@ -78,21 +78,21 @@ impl SignatureRecord {
     }
 }
 
-/// What is known of the signatures of each device of a mapping.
+/// The signature records of a mapping, by device.
 pub type SignatureRecords = BTreeMap<DeviceDigest, SignatureRecord>;
 
-/// What one sweep changes in the history of its mapping.
+/// The changes that one sweep makes to the history of its mapping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignatureChanges {
-    /// The records to write, in the place of what is known of these devices.
+    /// The records to write, which replace the stored records of these devices.
     pub changed: SignatureRecords,
-    /// Devices that the organization has no more.
+    /// Devices that the organization no longer has.
     pub forgotten: Vec<DeviceDigest>,
 }
 
 impl SignatureChanges {
-    /// What changes in `history`, given which devices were seen out of date (`true`) or up to date (`false`) at `now`. A
-    /// device that was not seen keeps what is known about it.
+    /// The changes to `history`, given the devices that were observed out of date (`true`) or up to date (`false`) at `now`. A device that
+    /// was not observed keeps its record.
     #[must_use]
     pub fn between(
         history: &SignatureRecords,
@@ -119,7 +119,7 @@ pub struct SignatureAges {
 }
 
 impl SignatureAges {
-    /// Reads `history` at `now` through the keyed ids of its credential.
+    /// Reads `history` at `now`. `digester` computes the keyed ids of the credential's devices.
     #[must_use]
     pub const fn new(
         history: SignatureRecords,
@@ -133,8 +133,8 @@ impl SignatureAges {
         }
     }
 
-    /// Since when this NinjaOne device, whose signatures are seen out of date now, has had them out of date: now, if it was up to
-    /// date when it was last seen. `None` when that is not known: then no age is reported.
+    /// Since when the signatures of this NinjaOne device, which are observed out of date now, have been out of date. If they were up to
+    /// date at the last observation, this is now. `None` if it is unknown; then no age is reported.
     #[must_use]
     pub fn out_of_date_since(&self, device: DeviceId) -> Option<OffsetDateTime> {
         if self.history.is_empty() {
@@ -148,15 +148,16 @@ impl SignatureAges {
         }
     }
 
-    /// Whether something is known of a device that is not among these.
+    /// Whether the history has a record of a device that is not among these.
     #[must_use]
     pub fn knows_others_than(&self, listed: &BTreeSet<DeviceId>) -> bool {
         let listed = self.digests(listed);
         self.history.keys().any(|known| !listed.contains(known))
     }
 
-    /// What a sweep changes, given which devices it saw out of date (`true`) or up to date (`false`), and which devices the
-    /// organization has: what is known of any other is forgotten. `None` when they were not all listed: then nothing is.
+    /// The changes that a sweep makes, given the devices that it observed out of date (`true`) or up to date (`false`), and the devices
+    /// that the organization has. The records of all other devices are deleted. If `None` is given, because not all devices were listed, no
+    /// record is deleted.
     #[must_use]
     pub fn changes(
         &self,
@@ -186,8 +187,8 @@ impl SignatureAges {
     }
 }
 
-/// What is known of a device, unless a clock that ran ahead wrote it: what will be in twenty days says nothing about how old
-/// signatures are now.
+/// The record of a device. A record that a clock that ran ahead wrote is left out: a time in the future says nothing about the present age
+/// of signatures.
 fn known(
     history: &SignatureRecords,
     device: &DeviceDigest,

@@ -11,11 +11,11 @@ use super::report::Report;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SweepStrategy {
-    /// The reports of each customer's organization alone.
+    /// Each customer's reports are read alone.
     PerCustomer,
-    /// One pass for a group of customers, over the organizations of the group.
+    /// One pass reads the reports for a group of customers, over the organizations of the group.
     Group,
-    /// One pass for many customers, over the whole NinjaOne tenant.
+    /// One pass reads the reports for many customers, over the whole NinjaOne tenant.
     WholeTenant,
 }
 
@@ -44,14 +44,14 @@ impl fmt::Display for SweepStrategy {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StrategyChoice {
-    /// The one with the fewest requests, by what earlier runs have read.
+    /// The strategy with the fewest requests, estimated from what earlier runs read.
     #[default]
     Cheapest,
     /// Always [`SweepStrategy::PerCustomer`].
     PerCustomer,
     /// Always [`SweepStrategy::Group`].
     Group,
-    /// [`SweepStrategy::WholeTenant`], as long as the tenant has few enough devices; groups above that.
+    /// [`SweepStrategy::WholeTenant`] if the tenant has few enough devices, otherwise [`SweepStrategy::Group`].
     WholeTenant,
 }
 
@@ -73,7 +73,7 @@ impl StrategyChoice {
         }
     }
 
-    /// The strategy that is fixed.
+    /// The strategy that this choice fixes; `None` for [`Cheapest`](Self::Cheapest).
     #[must_use]
     pub const fn fixed(self) -> Option<SweepStrategy> {
         match self {
@@ -106,21 +106,21 @@ impl FromStr for StrategyChoice {
     }
 }
 
-/// Why a strategy was taken.
+/// Why a strategy was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StrategyReason {
     /// The settings of the connection fix it.
     Fixed,
-    /// The settings fix one pass over the whole tenant, which has too many devices for that, or nobody knows how many.
+    /// The settings fix one pass over the whole tenant, but the tenant has too many devices for that, or their number is unknown.
     TooManyDevices,
-    /// There are so few customers that reading each alone costs little.
+    /// There are few customers, so reading each alone costs little.
     FewCustomers,
     /// It costs the fewest requests.
     Cheapest,
-    /// NinjaOne does not answer for a list of organizations: what it left out, ignored or refused makes one pass for many cost
-    /// more.
+    /// NinjaOne does not honour a list of organizations: it left rows out, ignored the list or refused it, so one pass for many customers
+    /// costs more.
     OrganizationListNotHonoured,
 }
 
@@ -149,20 +149,20 @@ pub struct StrategyCosts {
     pub per_customer: u64,
     /// In groups.
     pub group: u64,
-    /// One pass over the whole tenant; `None` where it has too many devices, or nobody knows how many.
+    /// One pass over the whole tenant; `None` if the tenant has too many devices, or their number is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole_tenant: Option<u64>,
 }
 
-/// What a NinjaOne tenant makes of a report that is asked for a list of organizations. The vendor does not say, and live servers
-/// ignore filters without a word.
+/// How a NinjaOne tenant answers a request for a report of a list of organizations. The vendor does not document it, and live servers
+/// silently ignore filters.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OrganizationListHabit {
-    /// Nobody has looked yet.
+    /// Not known yet.
     #[default]
     Unknown,
     /// It answers for those organizations.
@@ -176,28 +176,28 @@ pub enum OrganizationListHabit {
 }
 
 impl OrganizationListHabit {
-    /// Whether one pass can rely on it, if only by dropping rows that nobody asked for.
+    /// Whether one pass for many customers gets all rows it asks for. The pass drops rows that it did not ask for.
     pub(crate) const fn is_usable(self) -> bool {
         !matches!(self, Self::LeavesOut | Self::Refused)
     }
 }
 
-/// What a run read of NinjaOne. The strategy of the next tick is chosen by it.
+/// What a run read from NinjaOne. It determines the strategy of the next tick.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunReading {
-    /// How it read.
+    /// The strategy of the run.
     pub strategy: SweepStrategy,
-    /// Rows of the run's own devices by report. Of a pass for many: those of all its customers.
+    /// Rows of the run's own devices, by report. For a pass for many customers, the rows of all of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rows: BTreeMap<Report, u64>,
-    /// What else is known of a pass for many; `None` of a run for one customer.
+    /// More about a pass for many customers; `None` for a run for one customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pass: Option<Pass>,
 }
 
 impl RunReading {
-    /// What a run read of one customer.
+    /// What a run for one customer read.
     #[must_use]
     pub const fn of_customer(strategy: SweepStrategy, rows: BTreeMap<Report, u64>) -> Self {
         Self {
@@ -207,8 +207,8 @@ impl RunReading {
         }
     }
 
-    /// Keeps the rows that an earlier run read of reports that this one did not: a failed report must not make few rows look like all
-    /// rows the next time.
+    /// For reports that this run did not read, keeps the row counts of an earlier run. Otherwise, after a failed report, the next run would
+    /// take a low count for all rows.
     pub(crate) fn keep_rows_of(&mut self, before: Self) {
         for (report, rows) in before.rows {
             self.rows.entry(report).or_insert(rows);
@@ -220,18 +220,18 @@ impl RunReading {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Pass {
-    /// For how many organizations.
+    /// The number of organizations.
     pub organizations: u64,
-    /// Rows a page may have, by report, as it was last asked for.
+    /// The page size that was last requested, by report.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub page_sizes: BTreeMap<Report, u32>,
-    /// What NinjaOne made of the list of organizations, by report.
+    /// How NinjaOne answered for the list of organizations, by report.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub organization_list: BTreeMap<Report, OrganizationListHabit>,
-    /// Devices of the whole tenant, where the pass has seen them all.
+    /// The number of devices of the whole tenant, if the pass saw them all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_devices: Option<u64>,
-    /// Requests that were made because an answer was not whole, or not to be trusted.
+    /// Requests that were made because a response was incomplete or could not be trusted.
     #[serde(default)]
     pub read_again: u64,
 }

@@ -1,8 +1,8 @@
 //! The two tenancies, as types without conversion into each other.
 //!
-//! A managed service provider ([`MspOrgId`]) owns the NinjaOne credential, the mappings, the companies of its portal, the
-//! assets and the tickets. A customer promoted to compliance has an organization of its own ([`ComplianceOrgId`]) that owns
-//! its signals, its evidence and its audit trail. A function that takes one of them does not compile with the other:
+//! A managed service provider ([`MspOrgId`]) owns the NinjaOne credential, the mappings, the companies of its portal, the assets and the
+//! tickets. A customer promoted to compliance has a separate organization ([`ComplianceOrgId`]) that owns its signals, its evidence and its
+//! audit trail. A function that takes one kind of id does not compile with the other:
 //!
 //! ```compile_fail,E0308
 //! use regentra_sync::model::{ComplianceOrgId, MspOrgId};

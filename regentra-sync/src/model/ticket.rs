@@ -59,7 +59,7 @@ impl TicketState {
         }
     }
 
-    /// The state of that name.
+    /// The state with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Open, Self::Closed]
@@ -88,13 +88,13 @@ pub struct Ticket {
     /// When a sweep last saw it fail.
     #[serde(with = "time::serde::rfc3339")]
     pub last_failed_at: OffsetDateTime,
-    /// Complete passing sweeps in a row since it last failed or warned, each of them unexpired when the next one passed, and at
-    /// least half an interval after the one before.
+    /// The number of complete passing sweeps in a row since the signal last failed or warned. Each was unexpired when the next one passed,
+    /// and at least half an interval passed between them.
     pub passes: u32,
-    /// Until when the last of these passes counts: the expiry of its signal. `None` while there is none.
+    /// When the last of these passes expires, which is the expiry of its signal. `None` if there is no pass.
     #[serde(default, with = "time::serde::rfc3339::option")]
     pub pass_expires_at: Option<OffsetDateTime>,
-    /// A digest of what the ticket last contained; an update is sent only when the numbers behind the verdict have changed.
+    /// A digest of the ticket's last content. An update is sent only if the numbers behind the verdict have changed.
     pub content_digest: String,
     /// The ticket system's own reference, once the bridge has delivered it.
     pub reference: Option<Sensitive>,
@@ -114,18 +114,18 @@ impl TicketId {
     }
 }
 
-/// Why a note is put on an open ticket that no sweep will touch any more.
+/// Why an open ticket gets a note: no sweep will write the ticket any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NoteReason {
-    /// NinjaOne was disconnected; the signal is left to age out.
+    /// NinjaOne was disconnected. The signal remains until it expires.
     Disconnected,
     /// The organization is no longer mapped to the company.
     Unmapped,
 }
 
-/// What the bridge is to do.
+/// An action for the bridge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -153,14 +153,14 @@ pub enum OutboxAction {
         /// The passing signal.
         signal: Box<Signal>,
     },
-    /// Say something on an open ticket.
+    /// Add a note to an open ticket.
     Note {
         /// What it is about.
         key: SignalKey,
         /// Why.
         reason: NoteReason,
     },
-    /// One message for every failing signal that got no ticket of its own in this tick.
+    /// One message for all failing signals that got no ticket in this tick.
     Digest {
         /// The signals, by company.
         entries: BTreeMap<CompanyId, Vec<SignalKey>>,
@@ -181,7 +181,7 @@ impl OutboxAction {
     }
 }
 
-/// One thing for the bridge to do.
+/// One action for the bridge, with its delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxRow {
     /// The idempotency key.
@@ -194,7 +194,7 @@ pub struct OutboxRow {
     /// When it was written.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// Not to be delivered before this time: a digest is complete only when its tick is over.
+    /// The earliest time of delivery. A digest is complete only when its tick is over.
     #[serde(with = "time::serde::rfc3339")]
     pub due_at: OffsetDateTime,
     /// When the bridge acknowledged it.
@@ -212,7 +212,7 @@ impl OutboxId {
         ))
     }
 
-    /// The `part`-th digest of a tick; a tick has a second one only when sweeps were late for its first.
+    /// The digest number `part` of a tick. A tick has a second digest only if sweeps were too late for the first.
     #[must_use]
     pub fn digest(msp: crate::model::MspOrgId, tick: OffsetDateTime, part: u32) -> Self {
         let tick = tick.unix_timestamp_nanos().to_be_bytes();
@@ -224,7 +224,7 @@ impl OutboxId {
 }
 
 impl OutboxRow {
-    /// The note that `event` leaves on an open ticket. Stores call it where a commit's contract asks for notes.
+    /// The note that `event` adds to an open ticket. Stores call this function where a commit's contract asks for notes.
     #[must_use]
     pub fn note(event: EventId, ticket: &Ticket, reason: NoteReason, at: OffsetDateTime) -> Self {
         Self {
@@ -240,21 +240,21 @@ impl OutboxRow {
         }
     }
 
-    /// Whether the bridge is to deliver it at `now`: it is not delivered, and `due_at` is not after `now`. A row whose `created_at` lies
-    /// ahead of `now` was written by a clock that ran ahead, and is due whatever its `due_at`.
+    /// Whether the bridge must deliver the row at `now`: the row is not delivered yet, and `due_at` has been reached. A row whose
+    /// `created_at` lies ahead of `now` was written by a clock that ran ahead, and is due whatever its `due_at`.
     #[must_use]
     pub fn is_due(&self, now: OffsetDateTime) -> bool {
         self.delivered_at.is_none() && (self.due_at <= now || is_ahead(self.created_at, now))
     }
 }
 
-/// What was opened for one MSP in one tick of the schedule. Commits that open tickets compare its version, so that customers
-/// swept in parallel keep one cap together.
+/// The tickets that were opened for one MSP in one tick of the schedule. Commits that open tickets compare its version, so that customers
+/// swept in parallel share one cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TicketTick {
     /// The scheduled time of the tick.
     pub scheduled_at: OffsetDateTime,
-    /// How often the row was written; 0 while there is none.
+    /// How often the row was written; 0 if there is no row.
     pub version: Version,
     /// Tickets opened.
     pub opened: u32,
@@ -263,7 +263,7 @@ pub struct TicketTick {
 }
 
 impl TicketTick {
-    /// A tick in which nothing was opened yet.
+    /// A tick in which no ticket was opened yet.
     #[must_use]
     pub const fn new(scheduled_at: OffsetDateTime) -> Self {
         Self {

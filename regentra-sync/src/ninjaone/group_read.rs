@@ -249,6 +249,13 @@ impl<'r> GroupPass<'r> {
         part.len() > 1 && !is_tenant
     }
 
+    /// Forgets which devices these members have, before they are read again.
+    fn forget(&mut self, members: &[usize]) {
+        let members: BTreeSet<_> = members.iter().copied().collect();
+        self.routes
+            .retain(|_, route| !members.contains(&route.member));
+    }
+
     /// Takes the devices of a customer in.
     fn enrol(&mut self, member: usize, roll: DeviceRoll<'r>, end: Option<Completeness>) {
         let Some(request) = self.request(member) else {
@@ -258,10 +265,6 @@ impl<'r> GroupPass<'r> {
             member,
             organization: request.organization,
         };
-        if !matches!(self.members.get(member), Some(Member::Waiting)) {
-            // What its list said before no longer counts.
-            self.routes.retain(|_, route| route.member != member);
-        }
         let routes = &mut self.routes;
         let others = roll.own().iter().filter_map(|device| {
             let other = routes.insert(*device, route)?.member;
@@ -274,7 +277,9 @@ impl<'r> GroupPass<'r> {
         }
         // A device that moves while the lists are read is in two of them: its rows would be only the later one's.
         for member in others.into_iter().chain([member]) {
-            self.set(member, Member::Alone);
+            if self.evaluation(member).is_some() {
+                self.set(member, Member::Alone);
+            }
         }
     }
 
@@ -397,6 +402,7 @@ impl RollCall<'_, '_> {
                 return PartEnd::new(requests, PartOutcome::Failed(kind));
             }
         };
+        pass.forget(&[member]);
         pass.enrol(member, roll, end);
         let known = pass.evaluation(member);
         let has = known.map_or(0, |known| known.own_rows(Report::Devices));
@@ -443,6 +449,7 @@ impl RollCall<'_, '_> {
         };
         let requests = u64::from(pages.pages_so_far());
         let is_whole = end.is_some_and(Completeness::is_complete);
+        pass.forget(part);
         if !is_whole || rolls.lost > 0 {
             pass.lost_devices = true;
             for (member, mut roll) in rolls.of_members {
@@ -475,9 +482,10 @@ impl RollCall<'_, '_> {
                 counted.push(member);
             }
             pass.enrol(member, roll, end);
-            let known = pass.evaluation(member);
-            let rows = known.map_or(0, |known| known.own_rows(Report::Devices));
-            self.looks.insert(member, rows);
+            // One that is read alone in any case has nothing to compare with.
+            if let Some(known) = pass.evaluation(member) {
+                self.looks.insert(member, known.own_rows(Report::Devices));
+            }
         }
         if is_listed && pass.habit(Report::Devices) != OrganizationListHabit::Honoured {
             ended.look_again.extend(largest(&counted, &self.looks));

@@ -3,16 +3,16 @@
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
-/// The day that cadences count from. Fixed, so that every process and every restart plans the same times.
+/// The day that cadences count from. It is fixed, so every process plans the same times, also after a restart.
 const FIRST_DAY: OffsetDateTime = datetime!(2024-01-01 00:00 UTC);
 
-/// Work that is due every so often, counted from midnight UTC of a fixed day; so a length that does not divide a day, which no
-/// cron line can say, works as well.
+/// The times at which work is due: at a fixed interval, counted from midnight UTC of a fixed day. So an interval that does not divide a day
+/// works, too, although no cron line can express it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cadence {
-    /// How often.
+    /// The interval.
     pub every: Duration,
-    /// How long after midnight of the fixed day the first is due.
+    /// How long after midnight of the fixed day the work is due for the first time.
     pub offset: Duration,
 }
 
@@ -27,13 +27,13 @@ impl Cadence {
         every: Duration::hours(6),
         offset: Duration::minutes(30),
     };
-    /// What `SaaS Alerts` is pulled by: every ten hours.
+    /// The cadence by which `SaaS Alerts` is read: every ten hours.
     pub const SAAS_ALERTS: Self = Self {
         every: Duration::hours(10),
         offset: Duration::ZERO,
     };
 
-    /// The last time that was due at `now`; at that very time it is.
+    /// The last due time at or before `now`.
     ///
     /// ```
     /// use regentra_sync::schedule::Cadence;
@@ -51,7 +51,7 @@ impl Cadence {
         now.saturating_sub(Duration::nanoseconds(since))
     }
 
-    /// The first time that is due after `now`.
+    /// The first due time after `now`.
     #[must_use]
     pub fn next(self, now: OffsetDateTime) -> OffsetDateTime {
         self.last(now)
@@ -59,8 +59,8 @@ impl Cadence {
     }
 }
 
-/// When within `length` after `scheduled_at` the work on `subject` starts: spread evenly over subjects, and the same for every
-/// process that asks.
+/// When the work on `subject` starts, within `length` after `scheduled_at`. The starts are spread evenly over the subjects, and every
+/// process computes the same start.
 #[must_use]
 pub(crate) fn spread(
     scheduled_at: OffsetDateTime,
@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    /// Any time of the calendar, the ends as often as all others.
+    /// Any time of the calendar. Its two ends are chosen as often as all other times together.
     fn any_time() -> impl Strategy<Value = OffsetDateTime> {
         let (first, last) = (-377_705_116_800_i64, 253_402_300_799_i64);
         let ends = prop::sample::select(vec![first, first + 1, last - 1, last]);

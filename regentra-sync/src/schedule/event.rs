@@ -34,7 +34,7 @@ impl EventId {
         Self::scheduled("sync", credential.as_uuid(), scheduled_at)
     }
 
-    /// The sweep of a group of customers of this credential at this scheduled time, of which this mapping's is the first.
+    /// The sweep of a group of customers of this credential at this scheduled time. `first` is the group's first mapping.
     #[must_use]
     pub fn of_sweep_group(
         credential: CredentialId,
@@ -56,7 +56,7 @@ impl EventId {
         self.part(credential.as_uuid())
     }
 
-    /// The event that comes after this one, when it was committed and there is more to write.
+    /// The event for a second commit of the same work: this event was committed, and there is more to write.
     pub(crate) fn again(self) -> Self {
         self.part(uuid::Uuid::nil())
     }
@@ -69,7 +69,7 @@ impl EventId {
     }
 }
 
-/// What is planned.
+/// The kinds of work that are planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -96,9 +96,9 @@ impl PlanKind {
 pub struct SweepEvent {
     /// Derived from (mapping, scheduled time).
     pub id: EventId,
-    /// The MSP whose credential is used.
+    /// The MSP that owns the credential.
     pub msp_credential_org_id: MspOrgId,
-    /// The customer whose evidence it becomes.
+    /// The customer who gets the evidence.
     pub customer_compliance_org_id: ComplianceOrgId,
     /// The mapping.
     pub mapping_id: MappingId,
@@ -106,33 +106,33 @@ pub struct SweepEvent {
     pub region: RegionKey,
     /// The organization in NinjaOne.
     pub external_org_id: OrganizationId,
-    /// The tick of the schedule it belongs to.
+    /// The tick of the schedule that the event belongs to.
     #[serde(with = "time::serde::rfc3339")]
     pub scheduled_at: OffsetDateTime,
-    /// When to start: starts are spread over the interval.
+    /// When to start. Starts are spread over the interval.
     #[serde(with = "time::serde::rfc3339")]
     pub starts_at: OffsetDateTime,
 }
 
 impl SweepEvent {
-    /// The credential that the event is worked with.
+    /// The credential for handling the event.
     #[must_use]
     pub fn credential(&self) -> CredentialId {
         CredentialId::of(self.msp_credential_org_id, &self.region)
     }
 }
 
-/// One pass for the sweeps of many customers of one credential. Each is committed into its own customer's tenant, under the id of its
-/// own [`SweepEvent`].
+/// One pass for the sweeps of many customers of one credential. Each sweep is committed into its customer's tenant, under the id of its
+/// [`SweepEvent`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepGroup {
     /// Derived from (credential, scheduled time, first mapping).
     pub id: EventId,
-    /// The MSP whose credential is used.
+    /// The MSP that owns the credential.
     pub msp_credential_org_id: MspOrgId,
     /// The region of the credential.
     pub region: RegionKey,
-    /// The tick of the schedule it belongs to.
+    /// The tick of the schedule that the event belongs to.
     #[serde(with = "time::serde::rfc3339")]
     pub scheduled_at: OffsetDateTime,
     /// When to start: with the first of its sweeps.
@@ -140,11 +140,11 @@ pub struct SweepGroup {
     pub starts_at: OffsetDateTime,
     /// [`SweepStrategy::Group`] or [`SweepStrategy::WholeTenant`].
     pub strategy: SweepStrategy,
-    /// Why that one was taken.
+    /// Why this strategy was chosen.
     pub reason: StrategyReason,
     /// What each strategy would cost for all customers of the credential, in requests.
     pub costs: StrategyCosts,
-    /// What this pass costs about, in requests.
+    /// The estimated cost of this pass, in requests.
     pub cost: u64,
     /// Its sweeps, in the order of their starts.
     pub sweeps: Vec<GroupedSweep>,
@@ -153,13 +153,13 @@ pub struct SweepGroup {
 /// One sweep of a [`SweepGroup`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupedSweep {
-    /// The customer whose evidence it becomes.
+    /// The customer who gets the evidence.
     pub customer_compliance_org_id: ComplianceOrgId,
     /// The mapping.
     pub mapping_id: MappingId,
     /// The organization in NinjaOne.
     pub external_org_id: OrganizationId,
-    /// When it would start alone.
+    /// When the sweep would start if it were handled alone.
     #[serde(with = "time::serde::rfc3339")]
     pub starts_at: OffsetDateTime,
 }
@@ -176,18 +176,18 @@ impl GroupedSweep {
 }
 
 impl SweepGroup {
-    /// The credential that the event is worked with.
+    /// The credential for handling the event.
     #[must_use]
     pub fn credential(&self) -> CredentialId {
         CredentialId::of(self.msp_credential_org_id, &self.region)
     }
 
-    /// The mappings of its customers.
+    /// The mappings of the group's customers.
     pub(crate) fn mappings(&self) -> impl Iterator<Item = MappingId> + '_ {
         self.sweeps.iter().map(|sweep| sweep.mapping_id)
     }
 
-    /// Its sweeps, each as the event of its own that it is.
+    /// The sweeps of the group, each as a separate event.
     pub fn events(&self) -> impl Iterator<Item = SweepEvent> + '_ {
         self.sweeps.iter().map(|sweep| SweepEvent {
             id: EventId::of_sweep(sweep.mapping_id, self.scheduled_at),
@@ -211,23 +211,23 @@ pub struct SyncEvent {
     pub msp_org_id: MspOrgId,
     /// The region of the credential.
     pub region: RegionKey,
-    /// The tick of the schedule it belongs to.
+    /// The tick of the schedule that the event belongs to.
     #[serde(with = "time::serde::rfc3339")]
     pub scheduled_at: OffsetDateTime,
-    /// When to start: starts are spread over the interval.
+    /// When to start. Starts are spread over the interval.
     #[serde(with = "time::serde::rfc3339")]
     pub starts_at: OffsetDateTime,
 }
 
 impl SyncEvent {
-    /// The credential that the event is worked with.
+    /// The credential for handling the event.
     #[must_use]
     pub fn credential(&self) -> CredentialId {
         CredentialId::of(self.msp_org_id, &self.region)
     }
 }
 
-/// One asset sync of one mapped organization, which a person asked for.
+/// One asset sync of one mapped organization that a person requested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestedSyncEvent {
     /// Derived from (request, mapping).
@@ -238,22 +238,23 @@ pub struct RequestedSyncEvent {
     pub region: RegionKey,
     /// The mapping.
     pub mapping_id: MappingId,
-    /// Who asked for it.
+    /// Who requested it.
     pub actor: Actor,
-    /// When it was asked for.
+    /// When it was requested.
     #[serde(with = "time::serde::rfc3339")]
     pub requested_at: OffsetDateTime,
 }
 
 impl RequestedSyncEvent {
-    /// The credential that the event is worked with.
+    /// The credential for handling the event.
     #[must_use]
     pub fn credential(&self) -> CredentialId {
         CredentialId::of(self.msp_org_id, &self.region)
     }
 }
 
-/// What only one run at a time works on. `Display` is a key for an engine's queue, such as `customer/…`; it holds ids alone.
+/// A subject that only one run at a time works on. `Display` writes a key for an engine's queue, such as `customer/…`, which contains only
+/// ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum EventKey {
@@ -263,7 +264,7 @@ pub enum EventKey {
     Customer(ComplianceOrgId),
     /// A connection: the passes for many customers.
     Group(CredentialId),
-    /// One mapped organization: an asset sync that a person asked for.
+    /// One mapped organization: an asset sync that a person requested.
     Mapping(MappingId),
 }
 
@@ -278,8 +279,8 @@ impl fmt::Display for EventKey {
     }
 }
 
-/// What an event is about. Of each subject only the newest tick's event waits, in the place of the one before it. `Display` is a key for
-/// an engine's jobs, such as `mapping/…`; it holds ids alone.
+/// What an event is about. For each subject, only the event of the newest tick waits; it takes the place of the older event. `Display`
+/// writes a key for an engine's jobs, such as `mapping/…`, which contains only ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum EventSubject {
@@ -287,9 +288,9 @@ pub enum EventSubject {
     Connection(CredentialId),
     /// The evidence of one mapped organization.
     Mapping(MappingId),
-    /// An asset sync of one mapped organization that a person asked for.
+    /// An asset sync of one mapped organization that a person requested.
     Requested(MappingId),
-    /// The evidence of many organizations of a connection, named by the first of them.
+    /// The evidence of many organizations of a connection, identified by the first of them.
     Group(CredentialId, Option<MappingId>),
 }
 
@@ -305,7 +306,7 @@ impl fmt::Display for EventSubject {
     }
 }
 
-/// Work to do, planned or asked for.
+/// Work to do, planned or requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -313,15 +314,16 @@ pub enum Event {
     AssetSync(SyncEvent),
     /// A planned evidence sweep of a customer.
     EvidenceSweep(SweepEvent),
-    /// An asset sync of one organization that a person asked for.
+    /// An asset sync of one organization that a person requested.
     RequestedSync(RequestedSyncEvent),
     /// Planned evidence sweeps of many customers, in one pass.
     SweepGroup(SweepGroup),
 }
 
 impl Event {
-    /// The newest version of the written form of an event. An event of an older release is read; one of a newer release is an error
-    /// that says so. Each kind is written in the version that brought it, so that the release before goes on reading the others.
+    /// The newest version of the serialised form of an event. Events of older releases can be read. Reading an event of a newer release
+    /// returns an error that says so. Each kind of event is written in the version that introduced the kind, so the previous release can
+    /// still read the other kinds.
     pub const VERSION: u32 = 2;
 
     /// The event's id.
@@ -335,7 +337,7 @@ impl Event {
         }
     }
 
-    /// Whose credential it is worked with.
+    /// The MSP whose credential handles it.
     #[must_use]
     pub const fn msp(&self) -> MspOrgId {
         match self {
@@ -346,7 +348,7 @@ impl Event {
         }
     }
 
-    /// The credential that it is worked with.
+    /// The credential that handles it.
     #[must_use]
     pub fn credential(&self) -> CredentialId {
         match self {
@@ -357,7 +359,7 @@ impl Event {
         }
     }
 
-    /// What must not run twice at once.
+    /// The key under which only one event may run at a time.
     #[must_use]
     pub fn key(&self) -> EventKey {
         match self {
@@ -368,7 +370,7 @@ impl Event {
         }
     }
 
-    /// What it is about.
+    /// What the event is about.
     #[must_use]
     pub fn subject(&self) -> EventSubject {
         match self {
@@ -382,7 +384,7 @@ impl Event {
         }
     }
 
-    /// The tick of the schedule it belongs to, or when it was asked for.
+    /// The tick of the schedule that the event belongs to, or the time at which a person requested it.
     #[must_use]
     pub const fn scheduled_at(&self) -> OffsetDateTime {
         match self {
@@ -393,7 +395,7 @@ impl Event {
         }
     }
 
-    /// What kind of work it is.
+    /// The kind of work.
     #[must_use]
     pub const fn kind(&self) -> PlanKind {
         match self {
@@ -402,7 +404,7 @@ impl Event {
         }
     }
 
-    /// When to start it: at once, where it was asked for.
+    /// When to start it. A requested event starts at once.
     #[must_use]
     pub const fn starts_at(&self) -> OffsetDateTime {
         match self {
@@ -413,7 +415,7 @@ impl Event {
         }
     }
 
-    /// Spreads the starts over another length than the one it was planned for; zero: it starts with its tick.
+    /// Spreads the start over another length than the planned one. With zero, the event starts with its tick.
     pub fn start_within(&mut self, length: Duration) {
         match self {
             Self::AssetSync(event) => {
@@ -481,7 +483,7 @@ impl<'de> Deserialize<'de> for Event {
         }
 
         let mut object = serde_json::Map::deserialize(deserializer)?;
-        // The first release wrote none.
+        // The first release wrote no version.
         let version = object.remove("version").map_or(Some(1), |of| of.as_u64());
         match version {
             Some(version) if version <= u64::from(Self::VERSION) => {}
@@ -509,7 +511,7 @@ mod tests {
 
     use super::*;
 
-    /// One of each kind, as this release writes it: the next one has to read it.
+    /// One event of each kind, as this release writes it. The next release must be able to read them.
     fn written() -> [serde_json::Value; 4] {
         let id = "8e3d52f4-7a0c-5b6e-9f21-6d1cc05e27ab";
         let (tick, start) = ("2026-11-30T06:30:00Z", "2026-11-30T07:01:02.345Z");

@@ -1,4 +1,4 @@
-//! The outcome of handling an event, and whether it is handled again.
+//! The outcome of handling an event, and whether the event is handled again.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::error_kind::ErrorKind;
 
-/// What came of handling an event once, and when to deliver it again. It is serialisable, so that an engine can keep it.
+/// The outcome of handling an event once, and when to deliver the event again. It is serialisable, so an engine can store it.
 ///
-/// Whatever runs events goes by [`again`](Self::again) alone:
+/// A scheduler or engine needs only [`again`](Self::again) to decide about the next delivery:
 ///
 /// ```
 /// use regentra_sync::schedule::{Again, EventEnd, EventOutcome};
@@ -22,10 +22,10 @@ use crate::model::error_kind::ErrorKind;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventEnd {
-    /// What came of it.
+    /// The outcome.
     #[serde(flatten)]
     pub outcome: EventOutcome,
-    /// Whether and when to deliver it again.
+    /// Whether and when to deliver the event again.
     pub again: Again,
 }
 
@@ -33,32 +33,32 @@ pub struct EventEnd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Again {
-    /// Not again: it is over, another attempt would end alike, or the event of the next tick takes its place.
+    /// Not again: the event is done, another attempt would end in the same way, or the event of the next tick takes its place.
     Never,
     /// At once.
     Now,
-    /// After this time.
+    /// After this wait.
     After(Duration),
 }
 
-/// What came of handling an event once.
+/// The outcome of handling an event once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventOutcome {
-    /// It is done.
+    /// The event is done.
     Done,
-    /// It was done before, here or by another process.
+    /// The event was done before, by this process or another one.
     DoneBefore,
-    /// There is nothing to do any more: disconnected, not mapped, not promoted.
+    /// There is nothing to do any more: the region is disconnected, or the organization is not mapped, or its company is not promoted.
     Skipped,
     /// Another run works on the same customer, region or mapping.
     Busy,
-    /// What it relied on changed meanwhile, and nothing was written.
+    /// Stored rows that the work relied on changed meanwhile, and nothing was written.
     Superseded,
-    /// Its connection's request budget is spent for more than a minute: it was not begun, and this was no attempt.
+    /// The connection's request budget has no room for more than a minute. The event was not begun, and this does not count as an attempt.
     Deferred,
-    /// It failed, or a part of it did.
+    /// The event failed, or a part of it did.
     Failed {
         /// The kind of error, such as [`ErrorKind::Deadline`].
         error: ErrorKind,
@@ -80,7 +80,7 @@ impl EventOutcome {
         }
     }
 
-    /// Whether there is nothing left to do: it is done, or there is nothing to do any more.
+    /// Whether nothing is left to do: the outcome is [`Done`](Self::Done), [`DoneBefore`](Self::DoneBefore) or [`Skipped`](Self::Skipped).
     #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Done | Self::DoneBefore | Self::Skipped)

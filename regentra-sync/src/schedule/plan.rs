@@ -13,7 +13,7 @@ use crate::model::{CredentialId, MappingId};
 pub struct PlanPage {
     /// The events of this page.
     pub events: Vec<Event>,
-    /// Where the next page begins; `None` after the last one. A page may be empty and not be the last.
+    /// Where the next page begins; `None` after the last page. A page that is not the last may be empty.
     pub next: Option<PlanCursor>,
 }
 
@@ -23,8 +23,8 @@ impl PlanPage {
     }
 }
 
-/// Where a page of a plan begins: after an organization of a connection, or after a connection. It can be kept, as text or by
-/// `serde`, and used by another process.
+/// Where a page of a plan begins: after an organization of a connection, or after a connection. A host can store it, as text or by `serde`,
+/// and use it in another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PlanCursor {

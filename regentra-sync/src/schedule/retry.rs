@@ -12,13 +12,14 @@ use super::{
 };
 use crate::model::error_kind::ErrorKind;
 
-/// How long an event waits that did not end well, and how often it is handled.
+/// How long an event waits after an attempt that did not succeed, and how often it is handled.
 ///
-/// - What failed and may come right waits `first`, then twice as long each time, never longer than `longest`, and no shorter than
-///   NinjaOne asked for. Events that failed together wait up to a quarter longer, each its own time.
-/// - What was busy waits no longer than half a lease: the process that works on it may have died.
-/// - What was superseded for the first time is handled again at once.
-/// - Nothing is handled again once the next tick of its kind is due, whose event takes its place.
+/// - An event that failed and may succeed later waits `first`, then twice as long each time, at most `longest`, and at least as long as
+///   NinjaOne asked for. A part of up to a quarter is added to every wait, a different one for each event, so that events that failed
+///   together are not retried together.
+/// - The wait of a busy event is at most half a lease, because the process that works on the subject may have died.
+/// - An event that was superseded for the first time is handled again at once.
+/// - No event is handled again once the next tick of its kind is due, because that tick's event takes its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     pub(crate) first: Duration,
@@ -27,7 +28,7 @@ pub struct Retry {
 }
 
 impl Default for Retry {
-    /// 30 seconds, half an hour, and as often as there is time for before the next tick.
+    /// Waits from 30 seconds to half an hour, and as many attempts as there is time for before the next tick.
     fn default() -> Self {
         Self {
             first: Duration::seconds(30),
@@ -37,7 +38,7 @@ impl Default for Retry {
     }
 }
 
-/// An attempt that has ended: what the verdict is made from.
+/// An attempt that has ended, from which the verdict is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt<'a> {
     pub(crate) event: &'a Event,
@@ -52,21 +53,21 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Retry {
-    /// Waits of `first`, then twice as long each time, never longer than `longest`.
+    /// Sets the waits: `first`, then twice as long each time, at most `longest`.
     #[must_use]
     pub fn waits(mut self, first: Duration, longest: Duration) -> Self {
         (self.first, self.longest) = (first.max(Duration::MILLISECOND), longest);
         self
     }
 
-    /// How often an event is handled before it is given up, at least once.
+    /// Sets how often an event is handled before it is given up; at least once.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
         self
     }
 
-    /// The wait after so many attempts.
+    /// The wait after this number of attempts.
     pub(crate) fn wait(self, attempt: u32) -> Duration {
         let doubled = 2_i32.saturating_pow(attempt.saturating_sub(1).min(30));
         self.first
@@ -74,7 +75,7 @@ impl Retry {
             .map_or(self.longest, |wait| wait.min(self.longest))
     }
 
-    /// The verdict on an attempt that ended so, where `is_retryable` says whether another one may end otherwise.
+    /// The verdict on an attempt with this outcome. `is_retryable` says whether another attempt may end differently.
     pub(crate) fn verdict(
         self,
         attempt: Attempt<'_>,
@@ -99,7 +100,7 @@ impl Retry {
         let Attempt {
             event, number, now, ..
         } = attempt;
-        // A tick that lies in the future was planned by a clock that was set back since.
+        // A tick in the future was planned before the clock was set back.
         if number >= self.attempts || event.scheduled_at() > now || now >= attempt.until {
             return Again::Never;
         }
@@ -122,8 +123,8 @@ impl Retry {
         Again::After(Wait::try_from(at - now).unwrap_or(Wait::ZERO))
     }
 
-    /// The end of an event that was not begun because its connection's request budget has no room for `wait`. Events of one
-    /// connection are delivered apart, within a minute more.
+    /// The end of an event that was not begun, because its connection's request budget has no room for `wait`. Up to a minute is added, a
+    /// different time for each event, so that the events of one connection are not delivered together.
     pub(crate) fn deferred(event: &Event, wait: Wait) -> EventEnd {
         let apart = spread(
             OffsetDateTime::UNIX_EPOCH,

@@ -28,14 +28,14 @@ pub trait Assets: Debug + Send + Sync + 'static {
     /// Writes assets.
     ///
     /// Guards, each checked only if the commit carries it: the credential is active and has the given generation, else
-    /// [`Precondition::Credential`]; the settings of the connection have the given version, else [`Precondition::Settings`]; the mapping is mapped and
-    /// has the given version, else [`Precondition::Mapping`]; the given worker holds the lease under the given fence (a lease that expired is
-    /// still held until another run takes it), else [`Precondition::Lease`]. And always, for every row, else [`Precondition::Asset`]: the stored version
-    /// is `expected` (`None`: there is no row); once all rows are written, each of them that is superseded is superseded by an active asset
-    /// of this MSP, and no asset is superseded by one of them that is not active
-    /// ([`superseding_assets_are_active`](super::effects::superseding_assets_are_active)). Without the last two conditions, a machine that
-    /// another commit wrote meanwhile could be counted nowhere. (A host that retires an asset of its own also writes the assets that it
-    /// superseded, as [`reactivate_superseded`](crate::model::reactivate_superseded) returns them.)
+    /// [`Precondition::Credential`]; the settings of the connection have the given version, else [`Precondition::Settings`]; the mapping is
+    /// mapped and has the given version, else [`Precondition::Mapping`]; the given worker holds the lease under the given fence (a lease
+    /// that expired is still held until another run takes it), else [`Precondition::Lease`]. Two conditions are always checked, for every
+    /// row, else [`Precondition::Asset`]. First, the stored version is `expected` (`None`: there is no row). Second, once all rows are
+    /// written, every superseded asset that the commit concerns is superseded by an active asset of this MSP
+    /// ([`superseding_assets_are_active`](super::effects::superseding_assets_are_active)). Without the second condition, a machine that
+    /// another commit wrote meanwhile could be counted nowhere. (A host that retires an asset of another source also writes the assets that
+    /// this asset superseded, as [`reactivate_superseded`](crate::model::reactivate_superseded) returns them.)
     ///
     /// If the preconditions hold, refuses a row whose time is behind the stored row's with [`AssetWrite::check_order`].
     ///

@@ -21,7 +21,8 @@ pub trait AuditTrail: Debug + Send + Sync + 'static {
         page: AuditPage,
     ) -> Result<Vec<AuditRow>>;
 
-    /// Appends rows to an MSP's trail that belong to no other commit: a connection was tested, the budget is low, secrets do not open.
+    /// Appends rows that belong to no other commit to an MSP's trail, such as: a connection was tested, the budget is low, secrets do not
+    /// open.
     async fn commit_audit(
         &self,
         msp: MspOrgId,

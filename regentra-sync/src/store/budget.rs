@@ -18,8 +18,9 @@ pub trait Budget: Debug + Send + Sync + 'static {
     /// limit of 0 never has room; the wait reported for it is its length. The store may delete requests that are older than
     /// [`budget_kept`](super::effects::budget_kept): both an hour and the longest window given.
     ///
-    /// A stored request whose time lies ahead of the store's clock counts as started now, and the store rewrites its time so, whatever it
-    /// returns: the clock that stamped it ran ahead, but the request was made. [`effects::spend`](super::effects::spend) does all this.
+    /// A stored request whose time lies ahead of the store's clock counts as started now: the clock that stamped it ran ahead, but the
+    /// request was made. The store replaces its time by now, whatever the call returns. [`effects::spend`](super::effects::spend) does all
+    /// this.
     async fn spend(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Spend>;
 
     /// How long until every window has room ([`effects::budget_wait`](super::effects::budget_wait)); zero if every window has room now.

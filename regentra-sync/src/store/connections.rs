@@ -43,7 +43,7 @@ pub trait Connections: Debug + Send + Sync + 'static {
     /// [`Precondition::Fingerprint`]: super::Precondition::Fingerprint
     async fn commit_connect(&self, msp: MspOrgId, commit: ConnectCommit) -> Result<CommitOutcome>;
 
-    /// Rewrites the sealed columns of a connected credential, with a rotated refresh token or under another sealing key.
+    /// Rewrites the sealed columns of a connected credential: the refresh token was rotated, or the sealing key was.
     ///
     /// Preconditions: the credential is active and has the given generation, and its secrets have version `expected`, else [`Precondition::Credential`].
     ///
@@ -100,9 +100,9 @@ pub trait Connections: Debug + Send + Sync + 'static {
         now: OffsetDateTime,
     ) -> Result<()>;
 
-    /// Removes a pending authorization and returns it, if it has not expired (at exactly `expires_at` it has), neither by `now` nor by the
-    /// store's clock: a process whose clock is behind gains no time. Of two concurrent calls, one gets it. Deletes the expired
-    /// authorizations of this MSP.
+    /// Removes a pending authorization and returns it, unless it has expired by `now` or by the store's clock (at exactly `expires_at` it
+    /// has expired). With both checks, a process whose clock is behind gains no time. Of two concurrent calls, one gets the authorization.
+    /// Deletes the expired authorizations of this MSP.
     ///
     /// Refuses a `now` ahead of the store's clock with [`check_not_ahead`](super::check_not_ahead), and deletes nothing.
     async fn take_authorization(
@@ -133,7 +133,7 @@ pub struct ConnectCommit {
 pub struct SecretsCommit {
     /// The request.
     pub event: EventId,
-    /// The credential has to be connected still.
+    /// The credential, which must still be connected.
     pub guard: CredentialGuard,
     /// The version of the secrets when they were read.
     pub expected: Version,
@@ -150,7 +150,7 @@ pub struct SettingsCommit {
     pub event: EventId,
     /// The settings as they were read.
     pub guard: SettingsGuard,
-    /// The new settings, whole.
+    /// The new settings, as a whole.
     pub settings: ConnectionSettings,
     /// Rows for the MSP's trail.
     pub audit: Vec<AuditRow>,
@@ -161,7 +161,7 @@ pub struct SettingsCommit {
 pub struct DisconnectCommit {
     /// The request.
     pub event: EventId,
-    /// The credential has to be connected still.
+    /// The credential, which must still be connected.
     pub guard: CredentialGuard,
     /// When.
     pub at: OffsetDateTime,

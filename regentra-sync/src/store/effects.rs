@@ -1,5 +1,5 @@
-//! The rules that a store keeps and that need nothing but rows and times, as functions: above all, the changes that commits make to rows they
-//! do not carry.
+//! The rules of a store that depend only on rows and times, as functions. Most of them define the changes that a commit makes to rows it
+//! does not carry.
 //!
 //! A store in memory calls these functions; a store over SQL may express the same rules as statements. The laws of `conformance!` check
 //! both.
@@ -206,8 +206,8 @@ pub fn decided(stored: Mapping, state: MappingState) -> Mapping {
     }
 }
 
-/// Whether, with `writes` written over `stored`, all assets of an MSP, every superseded asset that they concern is superseded by an active
-/// asset of that MSP. They concern the assets that they write, and those that a written asset supersedes.
+/// Whether `writes` leave every superseded asset that they concern with an active superseding asset of the same MSP. `stored` holds all
+/// assets of the MSP. The writes concern the assets that they write, and the assets that a written asset supersedes.
 #[must_use]
 pub fn superseding_assets_are_active<'a>(
     stored: impl Iterator<Item = &'a Asset> + Clone,
@@ -414,8 +414,8 @@ pub fn spend(started: &mut Vec<OffsetDateTime>, windows: &[Window], now: OffsetD
 
 /// How long until every window has room, for requests that started at these times, the oldest first; `None` if every window has room now.
 ///
-/// A window is full when it holds as many requests as its limit. It has room again when the oldest of these leaves it. A window with a limit
-/// of 0 never has room, and its length is reported. A time ahead of `now` counts as `now`.
+/// A window is full when it holds as many requests as its limit. It has room again when the oldest of these requests leaves it. A window
+/// with a limit of 0 never has room, and its length is reported. A time ahead of `now` counts as `now`.
 #[must_use]
 pub fn budget_wait(
     started: &[OffsetDateTime],
@@ -611,7 +611,7 @@ mod tests {
             (&[&active], &[&retired, &superseded], false),
             (&[&active, &superseded], &[&retired], false),
             (&[&active, &superseded], &[&retired, &reactivated], true),
-            // The commit does not concern them.
+            // The commit concerns neither of these two assets.
             (&[&retired, &superseded], &[&another], true),
         ];
         for (stored, written, expected) in cases {
@@ -817,7 +817,7 @@ mod tests {
             length: Duration::minutes(minutes),
         };
         let windows = [window(2, 10), window(3, 60)];
-        // Now it is minute 100.
+        // `now` is minute 100.
         let cases: [(&[i64], &[Window], Option<i64>); 9] = [
             (&[], &windows, None),
             (&[90, 95], &windows, None),
@@ -825,7 +825,7 @@ mod tests {
             (&[91, 95, 99], &windows, Some(51)),
             (&[40, 91, 95], &windows, Some(1)),
             (&[41, 42, 43], &windows, Some(1)),
-            // Those ahead count as started now.
+            // Requests stamped ahead of `now` count as started now.
             (&[95, 300], &windows, Some(5)),
             (&[300, 300, 300], &windows, Some(60)),
             (&[], &[window(0, 7)], Some(7)),

@@ -69,8 +69,8 @@ pub trait Evidence: Debug + Send + Sync + 'static {
         commit: SweepCommit,
     ) -> Result<CommitOutcome>;
 
-    /// For each (mapping, signal), the signal that was committed last among those that do not lie ahead of the store's clock, unless it has
-    /// expired at `now` (at exactly `expires_at` it has). Ordered by (mapping, signal).
+    /// For each (mapping, signal), the signal that was committed last among the signals that do not lie ahead of the store's clock. A
+    /// signal that has expired at `now` is left out (at exactly `expires_at` it has expired). Ordered by (mapping, signal).
     async fn current_signals(
         &self,
         customer: ComplianceOrgId,
@@ -150,7 +150,7 @@ pub struct SweepCommit {
     pub scheduled_at: OffsetDateTime,
     /// The five signals.
     pub signals: Vec<StoredSignal>,
-    /// One record for each.
+    /// One record for each signal.
     pub evidence: Vec<EvidenceRow>,
     /// The row for the customer's trail.
     pub audit: AuditRow,
@@ -167,11 +167,12 @@ pub struct SweepCommit {
 }
 
 impl SweepCommit {
-    /// Checks that every signal, evidence row and ticket belongs to `customer` and to the guarded mapping, and the settings to the guarded
-    /// credential. A store calls it first, so that rows which a mistake elsewhere has mixed up never reach another customer's tenant.
+    /// Checks that every signal, evidence row and ticket belongs to `customer` and to the guarded mapping, and that the settings belong to
+    /// the guarded credential. A store calls it first. So rows of another customer never reach this customer's tenant, even if a mistake
+    /// elsewhere mixed them up.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Other`] when one does not.
+    /// [`StoreErrorKind::Other`] when one of them belongs elsewhere.
     pub fn check_tenant(&self, customer: ComplianceOrgId) -> Result<()> {
         let mapping = self.mapping.mapping;
         let is_theirs = |key: &SignalKey| key.compliance_org == customer && key.mapping == mapping;
@@ -208,7 +209,7 @@ impl SweepCommit {
     /// ([`SweepState::collected`]). A store calls it inside the commit, once the preconditions hold.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Clock`] when one was.
+    /// [`StoreErrorKind::Clock`] when a signal was collected before the last one of its chain.
     pub fn check_order(&self, collected: &BTreeMap<SignalKind, OffsetDateTime>) -> Result<()> {
         let is_behind = |stored: &StoredSignal| {
             let last = collected.get(&stored.signal.kind());

@@ -45,9 +45,9 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     ///
     /// Preconditions: the credential is active and has the given generation, else [`Precondition::Credential`].
     ///
-    /// Writes: the new mappings (one that exists already stays as it is); for each mapping in `seen` its name and `missing_since`, its
-    /// suggestion if the stored state is pending review (a person may have decided meanwhile), and nothing else; the credential's number of
-    /// lost organizations, if the commit carries it; the audit rows on the MSP's trail.
+    /// Writes: the new mappings (one that exists already stays as it is); for each mapping in `seen` its name and `missing_since`, and, if
+    /// the stored state is still pending review, its suggestion (a person may have decided meanwhile); the credential's number of lost
+    /// organizations, if the commit carries it; the audit rows on the MSP's trail.
     ///
     /// [`Precondition::Credential`]: super::Precondition::Credential
     async fn commit_discovery(
@@ -69,7 +69,7 @@ pub trait Mappings: Debug + Send + Sync + 'static {
     /// [`Precondition::Company`]: super::Precondition::Company
     async fn commit_mapping(&self, msp: MspOrgId, commit: MappingCommit) -> Result<CommitOutcome>;
 
-    /// Promotes a company: gives it a compliance organization of its own.
+    /// Promotes a company: gives it a compliance organization.
     ///
     /// Preconditions: the company exists and was not promoted, and no other company of any MSP was promoted to that compliance
     /// organization, else [`Precondition::Company`].
@@ -116,8 +116,8 @@ pub struct MappingFilter {
     pub company: Option<CompanyId>,
     /// Whether NinjaOne no longer lists the organization.
     pub missing: Option<bool>,
-    /// With this text in the organization's name; the case of ASCII letters is ignored. No name contains a NUL, so a text with one matches
-    /// nothing.
+    /// With this text in the organization's name; the case of ASCII letters is ignored. No name contains a NUL, so a text with a NUL
+    /// matches nothing.
     pub name: Option<String>,
 }
 

@@ -49,13 +49,13 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store, by the machine's clock.
+    /// An empty store with the machine's clock.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same store, by another clock. Clones made before keep theirs.
+    /// The same store with another clock. Clones made before keep their clock.
     #[must_use]
     pub fn with_clock(mut self, clock: StoreClock) -> Self {
         self.clock = clock;
@@ -91,12 +91,12 @@ struct State {
     key_check: Option<KeyCheck>,
     events: BTreeSet<(MspOrgId, EventId)>,
     credentials: BTreeMap<(MspOrgId, CredentialId), Credential>,
-    /// Only connections that have settings of their own.
+    /// Connections whose settings were written; the others have the defaults.
     settings: BTreeMap<(MspOrgId, CredentialId), StoredSettings>,
     authorizations: BTreeMap<(MspOrgId, StateDigest), StoredAuthorization>,
     mappings: BTreeMap<(MspOrgId, MappingId), Mapping>,
     companies: BTreeMap<(MspOrgId, CompanyId), PortalCompany>,
-    /// Only companies whose frameworks were decided.
+    /// Companies whose frameworks were written; the others have the default.
     frameworks: BTreeMap<(MspOrgId, CompanyId), StoredFrameworks>,
     assets: BTreeMap<(MspOrgId, AssetId), Asset>,
     signatures: BTreeMap<(MspOrgId, MappingId), SignatureRecords>,

@@ -54,7 +54,7 @@ pub fn check_not_ahead(time: OffsetDateTime, now: OffsetDateTime) -> Result<()> 
 /// far behind that the authorization has already expired.
 ///
 /// # Errors
-/// [`StoreErrorKind::Clock`] when it was not.
+/// [`StoreErrorKind::Clock`] when `begun` is ahead, or too far behind.
 pub fn check_begun(
     pending: &StoredAuthorization,
     begun: OffsetDateTime,
@@ -202,13 +202,13 @@ impl Stamped for AnchoringFailure {
 }
 
 impl Stamped for StoredAuthorization {
-    /// When it was begun.
+    /// The time at which the authorization was begun.
     fn latest(&self) -> Option<OffsetDateTime> {
         Some(self.expires_at.saturating_sub(AUTHORIZATION_LIFETIME))
     }
 }
 
-// Each takes its commit apart, so that a new field has to be decided about.
+// Each implementation destructures its commit, so that the compiler asks for a decision about a new field.
 
 impl Stamped for ConnectCommit {
     fn latest(&self) -> Option<OffsetDateTime> {
@@ -338,7 +338,7 @@ impl Stamped for SweepCommit {
             lease: _,
             scheduled_at,
             signals,
-            // A record says what its signal says.
+            // A record has the times of its signal, which is checked.
             evidence: _,
             audit,
             first_evidence_synced_at,

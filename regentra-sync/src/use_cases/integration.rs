@@ -276,10 +276,12 @@ impl Integration {
         }
     }
 
-    /// How long what could not be planned waits after so many failures in a row, by the policy's [`Retry`]: for what runs events.
+    /// How long what could not be planned waits after so many failures in a row, by the policy's [`Retry`] and never less than a second: for what runs
+    /// events.
     #[must_use]
     pub fn plan_wait(&self, failures: u32) -> std::time::Duration {
-        self.inner.policy.retry.wait(failures).unsigned_abs()
+        let wait = self.inner.policy.retry.wait(failures);
+        wait.max(time::Duration::SECOND).unsigned_abs()
     }
 
     /// Passes progress on to the host's observer: for what runs events, which knows when one begins and when it is handled again.

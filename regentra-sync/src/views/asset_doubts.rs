@@ -26,17 +26,17 @@ pub struct AssetDoubt {
 #[serde(tag = "doubt", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Doubt {
-    /// It looks like an asset of another source, and no key decides: both are kept, and both count.
+    /// It looks like an asset of another source, and no key decides whether they are the same machine. Both are kept, and both count.
     Ambiguous {
         /// Which key did not decide.
         reason: Ambiguity,
     },
-    /// It is probably the old record of a machine that was set up anew; both records are kept, and both count.
+    /// It is probably the old record of a machine that was set up again. Both records are kept, and both count.
     PossibleDuplicate {
         /// The newer record.
         of: AssetId,
     },
-    /// Its source no longer lists it, and it is held, because too many were gone at once.
+    /// Its source no longer lists it. It is held, because too many assets were missing at once.
     Held {
         /// Since when.
         #[serde(with = "time::serde::rfc3339")]
@@ -45,7 +45,7 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    /// What it means, as part of a sentence.
+    /// The meaning, as part of a sentence.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -58,19 +58,19 @@ impl Doubt {
     }
 }
 
-/// How many assets a person should look at, by why.
+/// How many assets a person should look at, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DoubtCounts {
-    /// Assets that look like others and are all kept.
+    /// Assets that look like other assets, all of which are kept.
     pub ambiguous: u64,
-    /// Assets that are probably old records of machines that were set up anew.
+    /// Assets that are probably old records of machines that were set up again.
     pub possible_duplicates: u64,
     /// Assets that are no longer listed and are held.
     pub held: u64,
 }
 
 impl DoubtCounts {
-    /// The counts of these.
+    /// Counts these doubts.
     pub fn of<'a>(doubts: impl IntoIterator<Item = &'a AssetDoubt>) -> Self {
         let mut counts = Self::default();
         for doubt in doubts {
@@ -86,8 +86,8 @@ impl DoubtCounts {
 }
 
 impl Views {
-    /// The assets that a person should look at: of one company, or of all. Read from the store; an asset with several reasons is
-    /// there once for each. Ordered by company and asset.
+    /// The assets that a person should look at, of one company or of all, ordered by company and asset. An asset with several reasons is
+    /// listed once for each.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).

@@ -1,17 +1,17 @@
 use super::{Acting, ConnectionStatus, Diagnosis, Views};
 use crate::{error::Result, model::MspOrgId};
 
-/// What an operator's card shows: every connection, and what is wrong. Both are derived from what was stored at one moment.
+/// The content of an operator's card: every connection, and what is wrong. Both are derived from the rows stored at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
-    /// How each connection stands, ordered by region.
+    /// The status of each connection, ordered by region.
     pub connections: Vec<ConnectionStatus>,
-    /// What keeps them from doing what is expected, worst first.
+    /// The problems of the connections, worst first.
     pub diagnoses: Vec<Diagnosis>,
 }
 
 impl Views {
-    /// How the connections of an MSP stand, and what keeps them from doing what is expected, as far as the store shows it.
+    /// The status of an MSP's connections, and their problems, as far as the store shows them.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
@@ -20,7 +20,7 @@ impl Views {
         self.card_as(msp, Acting::default()).await
     }
 
-    /// The same, with what the process knows besides.
+    /// Like [`card`](Self::card), with what only the running process knows.
     pub(crate) async fn card_as(&self, msp: MspOrgId, acting: Acting<'_>) -> Result<Card> {
         let snapshot = self.snapshot(msp, None).await?;
         Ok(Card {

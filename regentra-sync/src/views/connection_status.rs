@@ -21,21 +21,21 @@ use crate::{
     rules::{KnownRuns, StrategyInputs, StrategyPlan, strategy_plan},
 };
 
-/// What an operator's card shows of one region.
+/// The status of one connection, as an operator's card shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConnectionStatus {
     /// Which credential.
     pub credential: CredentialId,
     /// Where.
     pub region: RegionKey,
-    /// By which way in.
+    /// How access was granted.
     pub grant: Grant,
-    /// How much of the tenant it sees, as far as that is known.
+    /// How much of the tenant the connection sees, if that is known.
     pub view: TenantView,
     /// Whether it is connected.
     pub connected: bool,
-    /// NinjaOne no longer takes the refresh token: nothing runs until an administrator authorizes again. Everything else stays as
-    /// it is.
+    /// NinjaOne no longer accepts the refresh token, so nothing runs until an administrator authorizes again. Everything else stays as it
+    /// is.
     pub authorize_again: bool,
     /// When it was last connected.
     #[serde(with = "time::serde::rfc3339")]
@@ -43,11 +43,11 @@ pub struct ConnectionStatus {
     /// When it was disconnected.
     #[serde(with = "time::serde::rfc3339::option")]
     pub disconnected_at: Option<OffsetDateTime>,
-    /// Organizations by what was decided about them.
+    /// Organizations, counted by the decision about them.
     pub organizations: OrganizationCounts,
     /// Assets of its customers that a person should look at.
     pub assets: DoubtCounts,
-    /// The mapped ones, one by one.
+    /// The mapped organizations.
     pub customers: Vec<CustomerStatus>,
     /// The last listing of organizations.
     pub last_discovery: Option<LastRun>,
@@ -61,44 +61,44 @@ pub struct ConnectionStatus {
     /// When evidence sweeps are due next; `None` while disconnected.
     #[serde(with = "time::serde::rfc3339::option")]
     pub next_evidence_sweep: Option<OffsetDateTime>,
-    /// How the sweeps of its customers are read, and what that costs; `None` while none is promoted.
+    /// How the sweeps of its customers are read, and the cost; `None` if no customer is promoted.
     pub sweeps: Option<SweepCost>,
     /// Requests used of the budget.
     pub budget: BudgetUsage,
     /// Requests allowed in any minute, and in any hour.
     pub budget_limits: (u32, u32),
-    /// The last run that failed, unless a later one of its subject succeeded; or one of the whole region, unless a later one of
-    /// anything in it succeeded.
+    /// The last failed run that nothing has corrected since. A later successful run of the same subject corrects it. A failed run of the
+    /// whole region is corrected by a later successful run of any subject in the region.
     pub last_error: Option<LastRun>,
 }
 
-/// How the sweeps of a connection are read, and what that costs.
+/// How the sweeps of a connection are read, and the cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct SweepCost {
-    /// How those of the next tick are read.
+    /// The strategy for the next tick.
     pub strategy: SweepStrategy,
     /// Why.
     pub reason: StrategyReason,
-    /// What each strategy would cost for a tick, in requests, by what the last runs have read.
+    /// The cost of a tick under each strategy, in requests, estimated from what the last runs read.
     pub costs: StrategyCosts,
-    /// What the last runs did cost, in requests.
+    /// The actual cost of the last runs, in requests.
     pub last: u64,
 }
 
-/// Organizations by what was decided about them.
+/// Organizations, counted by the decision about them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct OrganizationCounts {
-    /// Nobody has decided yet.
+    /// There is no decision yet.
     pub pending_review: u64,
     /// Mapped to a company.
     pub mapped: u64,
     /// Not synced.
     pub ignored: u64,
-    /// No longer listed by NinjaOne, whatever was decided.
+    /// No longer listed by NinjaOne, whatever the decision.
     pub missing: u64,
-    /// Without a readable name, whatever was decided.
+    /// Without a readable name, whatever the decision.
     pub nameless: u64,
-    /// Rows of the last list that do not say which organization they are; none of them is counted above.
+    /// Rows of the last list that do not say which organization they are. The other counts do not include them.
     pub unreadable_rows: u64,
 }
 
@@ -115,7 +115,7 @@ pub struct CustomerStatus {
     pub company: CompanyId,
     /// The company's name.
     pub company_name: Option<Sensitive>,
-    /// Where its dry run stands.
+    /// The state of its dry run.
     pub dry_run: DryRun,
     /// The last asset sync.
     pub last_asset_sync: Option<LastRun>,
@@ -123,16 +123,16 @@ pub struct CustomerStatus {
     pub last_evidence_sweep: Option<LastRun>,
 }
 
-/// Where the dry run of a customer stands.
+/// The state of a customer's dry run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "dry_run", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DryRun {
     /// The company was not promoted: it contributes assets only.
     NotPromoted,
-    /// The first sweep has not succeeded yet: no ticket is opened.
+    /// No sweep has succeeded yet, so no ticket is opened.
     Pending,
-    /// The first sweep succeeded: failing signals open tickets.
+    /// The first sweep succeeded, so failing signals open tickets.
     Over {
         /// When.
         #[serde(with = "time::serde::rfc3339")]
@@ -145,12 +145,12 @@ pub enum DryRun {
 pub struct LastRun {
     /// What kind of run.
     pub kind: RunKind,
-    /// Which mapping; a listing of organizations has none, and neither has the scheduled asset sync of a whole region.
+    /// Which mapping; `None` for a listing of organizations and for the scheduled asset sync of a whole region.
     pub mapping: Option<MappingId>,
     /// When it ended.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
-    /// How.
+    /// How it ended.
     #[serde(flatten)]
     pub outcome: RunOutcome,
 }
@@ -167,7 +167,7 @@ impl From<&RunRecord> for LastRun {
 }
 
 impl Views {
-    /// What an operator's card shows, region by region.
+    /// The status of every connection, ordered by region, as an operator's card shows it.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
@@ -248,7 +248,7 @@ impl Snapshot {
     }
 }
 
-/// How the sweeps of these organizations of a connection are read, by what its last runs have read.
+/// How the sweeps of these organizations of a connection are read, estimated from what its last runs read.
 pub(crate) fn strategy_of(
     organizations: impl Iterator<Item = MappingId>,
     settings: &AppliedSettings,
@@ -303,7 +303,7 @@ fn sweep_cost(
     })
 }
 
-/// Whether the last that NinjaOne said of this connection is that it has to be authorized again.
+/// Whether NinjaOne's last response for this connection was that an administrator has to authorize it again.
 fn is_refused(credential: &Credential, runs: &[&RunRecord]) -> bool {
     let again = ErrorKind::Ninjaone(ninjaone_client::ErrorKind::AuthorizeAgain);
     let refused = |run: &RunRecord| run.outcome == RunOutcome::Failed { error: again };

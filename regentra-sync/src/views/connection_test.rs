@@ -8,15 +8,15 @@ const NOTHING_VISIBLE: &str = "the credentials work, but no organization is visi
 /// A connection that works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionTest {
-    /// How many organizations the client sees, those included whose row could not be read.
+    /// How many organizations the client sees, including those whose row could not be read.
     pub organizations_visible: u64,
-    /// Of these, how many have an id and no readable name.
+    /// How many of these have an id but no readable name.
     pub nameless: u64,
-    /// Of these, how many rows do not say which organization they are.
+    /// How many of these are rows that do not say which organization they are.
     pub unreadable_rows: u64,
-    /// There are more than could be counted.
+    /// There are more organizations than were counted.
     pub truncated: bool,
-    /// What to do, when it works and will be of no use.
+    /// What to do, if the connection works but is of no use.
     pub warning: Option<&'static str>,
 }
 

@@ -7,16 +7,16 @@ use crate::{
     model::{Credential, CredentialId, Grant, MspOrgId, RegionKey, TenantView},
 };
 
-/// One connection of an MSP, as it is stored, without its secrets.
+/// One connection of an MSP, as it is stored, but without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Connection {
     /// Which credential.
     pub credential: CredentialId,
     /// Where.
     pub region: RegionKey,
-    /// By which way in.
+    /// How access was granted.
     pub grant: Grant,
-    /// How much of the tenant it sees, as far as that is known.
+    /// How much of the tenant the connection sees, if that is known.
     pub view: TenantView,
     /// Whether it is connected.
     pub connected: bool,

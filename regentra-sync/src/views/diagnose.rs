@@ -18,42 +18,42 @@ use crate::{
     store::{AuditPage, RowsAhead},
 };
 
-/// So many sweeps in a row that do not end a dry run are no accident.
+/// After this many sweeps in a row that do not end a dry run, the diagnosis reports that it cannot end.
 const SWEEPS_WITHOUT_END: u64 = 2;
 
-/// So many waiting roots are counted.
+/// At most this many waiting roots are counted.
 const ROOTS: u32 = 1_000;
 
-/// So many rows of a customer's trail are looked at for its last sweeps.
+/// At most this many rows of a customer's trail are read to find its last sweeps.
 const ROWS: u32 = 50;
 
-/// What is stored of one region.
+/// The stored rows of one region.
 struct RegionRecords<'a> {
     credential: &'a Credential,
     mappings: &'a [Mapping],
     runs: Vec<&'a RunRecord>,
     budget: BudgetUsage,
-    /// By the clock of the process.
+    /// The time by the clock of the process.
     now: OffsetDateTime,
-    /// The store's clock.
+    /// The time by the store's clock.
     store_time: OffsetDateTime,
     companies: &'a BTreeMap<CompanyId, PortalCompany>,
 }
 
-/// What a process that acts knows besides the store. One that only reads knows nothing of it.
+/// What only a process that handles events knows, besides the store. A process that only reads does not know it.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Acting<'a> {
-    /// Whether the secrets of a credential open with its keys.
+    /// Whether the secrets of a credential open with the keys of the process.
     pub(crate) opens: Option<&'a (dyn Fn(&Credential) -> bool + Sync)>,
-    /// It anchors evidence outside.
+    /// Whether the process has an anchor sink.
     pub(crate) anchors: bool,
 }
 
 impl Views {
-    /// What keeps this MSP's integration, or one company of it, from doing what is expected, as far as the store shows it: worst
-    /// first, each finding once a region with the organizations it concerns.
+    /// The problems of this MSP's integration, or of one company of it, as far as the store shows them. The worst come first. Each finding
+    /// appears once per region, with the organizations that it concerns.
     ///
-    /// Whether the saved credentials open, only a process with the keys can say:
+    /// Only a process with the keys can tell whether the saved credentials open: see
     /// [`Integration::diagnose`](crate::Integration::diagnose).
     ///
     /// ```
@@ -82,7 +82,7 @@ impl Views {
         self.diagnose_as(msp, company, Acting::default()).await
     }
 
-    /// The same, with what the process knows besides.
+    /// Like [`diagnose`](Self::diagnose), with what only the running process knows.
     pub(crate) async fn diagnose_as(
         &self,
         msp: MspOrgId,
@@ -93,7 +93,7 @@ impl Views {
         self.diagnose_snapshot(&snapshot, company, acting).await
     }
 
-    /// What a snapshot shows, and what is read for the diagnosis alone: trails of dry runs, rows in the future, roots that wait.
+    /// The findings of a snapshot, and of rows that only the diagnosis reads: trails of dry runs, rows in the future, and waiting roots.
     pub(super) async fn diagnose_snapshot(
         &self,
         snapshot: &Snapshot,
@@ -153,7 +153,7 @@ impl Views {
         Ok(found)
     }
 
-    /// What keeps evidence from being anchored outside.
+    /// The findings about anchoring evidence.
     async fn of_anchors(
         &self,
         msp: MspOrgId,
@@ -176,7 +176,7 @@ impl Views {
                 error: of_sink.map(|failure| failure.error),
             });
         }
-        // A root is made when the tick after its own is planned. Without a sink none is.
+        // A root is made when the tick after its own is planned. Without a sink, no root is made.
         let is_wanted = acting.anchors || store.last_root(msp).await?.is_some();
         let long_ago = store_time.saturating_sub(self.policy.evidence_sweep.every * 2);
         let unmade = store.ticks_without_root(msp, long_ago, 1).await?;
@@ -238,7 +238,7 @@ impl Views {
         Ok(found)
     }
 
-    /// What clocks that ran ahead left, and whether this process's does.
+    /// The findings about rows that clocks that ran ahead wrote, and about the clock of this process.
     async fn of_clocks(&self, snapshot: &Snapshot) -> Result<Vec<Diagnosis>> {
         let &Snapshot {
             msp,
@@ -310,7 +310,7 @@ impl Views {
         Ok(found)
     }
 
-    /// What is about the region as a whole.
+    /// The findings about the region as a whole.
     fn of_whole_region(
         &self,
         seen: &RegionRecords<'_>,
@@ -330,7 +330,7 @@ impl Views {
             found.insert(Finding::PartialView);
         }
         let is_listed = |mapping: &&Mapping| mapping.missing_since.is_none();
-        // A row that could not be read is an organization that is visible.
+        // A row that could not be read is a visible organization, too.
         if lost == 0 && !seen.mappings.iter().any(|mapping| is_listed(&mapping)) {
             let listed = seen
                 .runs
@@ -354,7 +354,7 @@ impl Views {
         found.into_iter().collect()
     }
 
-    /// What is about single organizations, each finding with all it concerns.
+    /// The findings about organizations, each with all organizations that it concerns.
     async fn of_mappings(
         &self,
         seen: &RegionRecords<'_>,
@@ -394,7 +394,7 @@ impl Views {
                 }
                 _ => None,
             };
-            // A dry run says itself that it goes on, and which signals lack their reports.
+            // The finding about the dry run already names the signals that lack their reports.
             if dry_run.is_none() {
                 for run in seen.since_connected().filter(of_mapping) {
                     if let RunOutcome::Partial { failed_reports } = &run.outcome
@@ -414,7 +414,7 @@ impl Views {
         Ok(found)
     }
 
-    /// Why the dry run is not over: nobody swept yet, or no sweep ends it.
+    /// Why the dry run is not over: there was no sweep yet, or no sweep ends it.
     async fn dry_run(
         &self,
         customer: ComplianceOrgId,
@@ -456,13 +456,13 @@ impl Views {
 }
 
 impl<'a> RegionRecords<'a> {
-    /// Who was promoted from the mapping's company.
+    /// The customer that the mapping's company was promoted to.
     fn customer(&self, mapping: &Mapping) -> Option<ComplianceOrgId> {
         let company = self.companies.get(&mapping.state.company()?)?;
         company.converted_to
     }
 
-    /// When the region was connected. Where a clock that ran ahead says so, nothing is known of it.
+    /// When the region was connected. If a clock that ran ahead stamped this time, it is unknown, and the epoch is returned.
     fn connected_at(&self) -> OffsetDateTime {
         let connected_at = self.credential.connected_at;
         if is_ahead(connected_at, self.store_time) {
@@ -480,7 +480,7 @@ impl<'a> RegionRecords<'a> {
         (self.now - since > cadence.every * 2).then_some(Finding::Overdue { kind, last })
     }
 
-    /// Runs that failed since the region was connected, and that nothing has put right since.
+    /// Runs that failed since the region was connected, and that no later run has corrected.
     fn failures(&self) -> impl Iterator<Item = &'a RunRecord> {
         self.since_connected()
             .filter(|run| run.has_failed() && !run.is_overcome(&self.runs))
@@ -494,7 +494,7 @@ impl<'a> RegionRecords<'a> {
     }
 }
 
-/// What a person should look at among the assets of a region's companies, each finding with the organizations of these.
+/// The findings about assets of a region's companies that a person should look at, each with the organizations of these companies.
 fn of_assets(seen: &RegionRecords<'_>, doubts: &[AssetDoubt]) -> Vec<(Finding, Vec<MappingId>)> {
     let mut mapped: BTreeMap<CompanyId, Vec<MappingId>> = BTreeMap::new();
     for mapping in seen.mappings {
@@ -543,7 +543,7 @@ fn of_assets(seen: &RegionRecords<'_>, doubts: &[AssetDoubt]) -> Vec<(Finding, V
     .collect()
 }
 
-/// Why nothing of a company is mapped: its organization waits, was ignored, or is not known.
+/// Why no organization is mapped to a company: its organization waits for a decision, was ignored, or is not known.
 fn why_not_mapped(regions: &[RegionRecords<'_>], company: CompanyId) -> Vec<Diagnosis> {
     let mappings = || {
         let active = regions.iter().filter(|seen| seen.credential.is_active);

@@ -20,22 +20,22 @@ use crate::{
     model::{CompanyId, MappingId, RegionKey, Report, RunKind},
 };
 
-/// One thing that is found, and what it is about.
+/// One finding, with its region, company and organizations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
-    /// What is found.
+    /// The finding.
     #[serde(flatten)]
     pub finding: Finding,
-    /// In which region; `None` when it is about none.
+    /// The region; `None` if the finding is not about a region.
     pub region: Option<RegionKey>,
-    /// About which company, when a company was asked about.
+    /// The company, if the diagnosis was requested for a company.
     pub company: Option<CompanyId>,
-    /// Which organizations it concerns; none when it is about the region as a whole.
+    /// The organizations that it concerns; empty if it is about the region as a whole.
     pub mappings: Vec<MappingId>,
 }
 
 impl Diagnosis {
-    /// What the end of a connection test says; `None` when all is well.
+    /// The diagnosis of a connection test; `None` if the test found no problem.
     ///
     /// ```
     /// use regentra_sync::{model::RegionKey, views::{ConnectionTest, Diagnosis, Finding}};
@@ -69,20 +69,20 @@ impl Diagnosis {
     }
 }
 
-/// How much it matters.
+/// How severe the finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Severity {
-    /// Nothing of it works until a person acts.
+    /// The connection or company does not work until a person acts.
     Blocking,
     /// Something does not work as it should.
     Attention,
-    /// It is as it should be, and explains what is not there yet.
+    /// Nothing is wrong; the finding explains why something is not there yet.
     Information,
 }
 
-/// What is found.
+/// The finding.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "finding", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -93,7 +93,7 @@ pub enum Finding {
     Disconnected,
     /// The stored credentials do not open with this host's keys.
     SecretsDoNotOpen,
-    /// The region does not know the client id: one of the two is wrong.
+    /// The region does not know the client id: either the region or the client id is wrong.
     WrongRegionOrClient,
     /// NinjaOne knows the client and refuses its secret.
     CredentialsRefused,
@@ -108,28 +108,28 @@ pub enum Finding {
         /// How many.
         rows: u64,
     },
-    /// The user who authorized the connection sees a part of the tenant only.
+    /// The user who authorized the connection sees only a part of the tenant.
     PartialView,
     /// The organization has no readable name in NinjaOne.
     NoReadableName,
-    /// Assets look like others, and no key decides whether they are the same machine: all are kept.
+    /// Assets look like other assets, and no key decides whether they are the same machine. All are kept.
     AmbiguousAssets {
         /// How many.
         assets: u64,
     },
-    /// Assets are probably old records of machines that were set up anew.
+    /// Assets are probably old records of machines that were set up again.
     PossibleDuplicates {
         /// How many.
         assets: u64,
     },
-    /// Many assets were gone from NinjaOne's list at once, and are held until the next complete list says the same.
+    /// Many assets were missing from NinjaOne's list at once. They are held until the next complete list lacks them, too.
     AssetsHeld {
         /// How many.
         assets: u64,
     },
     /// Organizations are pending review.
     PendingReview,
-    /// The customer's organization is not to be synced: that was decided.
+    /// A person decided not to sync the customer's organization.
     Ignored,
     /// No organization is mapped to the company.
     NotMapped,
@@ -137,9 +137,9 @@ pub enum Finding {
     GoneFromNinjaone,
     /// The company was not promoted, so nothing is swept.
     NotPromoted,
-    /// The first sweep is to come: it is a dry run, and opens no tickets.
+    /// The first sweep has not succeeded yet. It is a dry run and opens no tickets.
     FirstSweepPending,
-    /// Sweep after sweep some report does not answer, so the dry run does not end and no ticket is opened.
+    /// In sweep after sweep, a report gets no answer, so the dry run does not end and no ticket is opened.
     DryRunCannotEnd {
         /// How many sweeps in a row did not end it.
         sweeps: u64,
@@ -160,7 +160,7 @@ pub enum Finding {
         /// The kind of error.
         error: ErrorKind,
     },
-    /// Reports of the last evidence sweep failed: what they are for is incomplete, and no pass.
+    /// Reports of the last evidence sweep failed, so their signals are incomplete and cannot pass.
     ReportsFailed {
         /// Which, and why.
         reports: BTreeMap<Report, ErrorKind>,
@@ -170,7 +170,7 @@ pub enum Finding {
         /// By how many seconds this process's clock is ahead of the store's; negative when it is behind.
         seconds: i64,
     },
-    /// A clock that ran ahead wrote rows whose time lies in the future. They count as not there.
+    /// A clock that ran ahead wrote rows whose time lies in the future. These rows are ignored.
     InTheFuture {
         /// What they are.
         rows: FutureRows,
@@ -192,26 +192,26 @@ pub enum Finding {
         /// Since when.
         #[serde(with = "time::serde::rfc3339")]
         since: OffsetDateTime,
-        /// The kind of what the sink last answered, such as `sink.unreadable`
-        /// ([`SinkErrorKind::as_str`](crate::host::SinkErrorKind::as_str)), where that is known.
+        /// The kind of the sink's last error, such as `sink.unreadable` ([`SinkErrorKind::as_str`](crate::host::SinkErrorKind::as_str)), if
+        /// that is known.
         error: Option<String>,
     },
-    /// Heads of evidence chains are under no root, so that nothing of them can be anchored.
+    /// Heads of evidence chains are under no root, so they cannot be anchored.
     RootsNotMade {
         /// Since which tick, or since when making one failed.
         #[serde(with = "time::serde::rfc3339")]
         since: OffsetDateTime,
-        /// The kind of error, such as `store.contention`, where that is known.
+        /// The kind of error, such as `store.contention`, if that is known.
         error: Option<String>,
     },
 }
 
-/// What was written by a clock that ran ahead.
+/// A kind of row that a clock that ran ahead wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FutureRows {
-    /// Signals that no sweep came after.
+    /// Signals that no later sweep has replaced.
     Signals,
     /// Records of runs.
     Runs,
@@ -260,7 +260,7 @@ impl FutureRows {
 }
 
 impl Finding {
-    /// What a kind of error is a sign of; one that fits nothing else is a failed run of `run`.
+    /// The finding that a kind of error is a sign of. An error that fits no other finding is a failed run of kind `run`.
     pub(crate) fn of_error(error: ErrorKind, run: Option<RunKind>) -> Option<Self> {
         match error {
             ErrorKind::Ninjaone(Vendor::WrongRegionOrClient) => Some(Self::WrongRegionOrClient),
@@ -273,7 +273,7 @@ impl Finding {
         }
     }
 
-    /// A short name that stays as it is, such as `wrong_region_or_client`.
+    /// A short, stable name, such as `wrong_region_or_client`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -309,7 +309,7 @@ impl Finding {
         }
     }
 
-    /// How much it matters.
+    /// How severe the finding is.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         match self {
@@ -343,7 +343,7 @@ impl Finding {
         }
     }
 
-    /// What it means, in a sentence.
+    /// The meaning, as a sentence.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a sentence for each finding")]
     pub fn meaning(&self) -> Cow<'static, str> {
@@ -478,7 +478,7 @@ impl Finding {
         })
     }
 
-    /// What to do next, in a sentence.
+    /// What to do next, as a sentence.
     #[must_use]
     pub const fn next_step(&self) -> &'static str {
         match self {

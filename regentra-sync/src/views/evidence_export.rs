@@ -18,8 +18,8 @@ use crate::{
 type Chain = (MappingId, SignalKind);
 
 impl Views {
-    /// Holds an MSP's heads against anchors from outside: each has to be over the heads that the store has under its root. It
-    /// shows heads that were changed or removed, of whichever customer. Anchors of other MSPs say nothing.
+    /// Compares an MSP's heads with anchors from outside. The root of each anchor must be the root of the heads that the store has under
+    /// it. This reveals heads that were changed or removed, of any customer. Anchors of other MSPs are ignored.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
@@ -37,12 +37,12 @@ impl Views {
         Ok(faults)
     }
 
-    /// A customer's evidence with everything that verifies it but what has to come from outside: for an auditor, and for
-    /// [`verify_export`](regentra_evidence::verify_export). `keys` are the host's public keys. The chains are those that the
-    /// customer's audit trail names, those of unexpired signals, and those of `mappings`; one without a record is left out.
+    /// A customer's evidence, for an auditor and for [`verify_export`](regentra_evidence::verify_export). It contains everything that is
+    /// needed to verify it, except what must come from outside. `keys` are the host's public keys. The chains are those that the customer's
+    /// audit trail names, those of unexpired signals, and those of `mappings`. A chain without a record is left out.
     ///
-    /// The parts are read one after the other: a sweep that commits meanwhile can make a whole chain look broken. Read again before you
-    /// say so.
+    /// The parts are read one after the other, so a sweep that commits meanwhile can make an intact chain look broken. Read again before
+    /// you report a broken chain.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
@@ -85,7 +85,7 @@ impl Views {
         })
     }
 
-    /// The heads that a customer's audit trail holds, the longest first.
+    /// The heads in a customer's audit trail, the longest first.
     async fn audit_heads(
         &self,
         customer: ComplianceOrgId,
@@ -139,7 +139,7 @@ impl Views {
         }
     }
 
-    /// That a customer's heads are under the MSP's roots, without the heads of its other customers.
+    /// Proofs that a customer's heads are under the MSP's roots, without the heads of other customers.
     async fn head_proofs(
         &self,
         msp: MspOrgId,

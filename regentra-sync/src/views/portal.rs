@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl Views {
-    /// The organizations of one connection, whatever was decided about them, ordered by their id in NinjaOne.
+    /// The organizations of one connection, whatever the decision about them, ordered by their id in NinjaOne.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store).
@@ -44,7 +44,7 @@ impl Views {
         Ok(self.store.mappings_page(msp, page).await?)
     }
 
-    /// How many of the organizations that match were decided so: the counts on the tabs of the list.
+    /// How many of the organizations that match have each decision: the counts on the tabs of the list.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store).
@@ -56,7 +56,7 @@ impl Views {
         Ok(self.store.mapping_counts(msp, filter).await?)
     }
 
-    /// One organization; `None` also when it is another MSP's.
+    /// One organization; `None` also if it belongs to another MSP.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store).
@@ -84,7 +84,7 @@ impl Views {
         Ok(self.store.companies_page(msp, page).await?)
     }
 
-    /// One company; `None` also when it is another MSP's.
+    /// One company; `None` also if it belongs to another MSP.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store).

@@ -8,20 +8,20 @@ use crate::{
     store::StoredSignal,
 };
 
-/// How a customer stands.
+/// The posture of a customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CustomerPosture {
     /// The customer.
     pub compliance_org: ComplianceOrgId,
-    /// The worst of its mappings, signal by signal.
+    /// For each signal, the worst result of the customer's mappings.
     pub posture: Vec<Posture>,
-    /// The current signals of each mapping; a mapping without any is there too.
+    /// The current signals of each mapping, including mappings without a signal.
     pub mappings: Vec<(MappingId, Vec<StoredSignal>)>,
 }
 
 impl Views {
-    /// How a promoted company stands: the worst of its mappings, signal by signal, and the current signals behind it. A mapping
-    /// without an unexpired signal makes that signal unknown.
+    /// The posture of a promoted company: for each signal, the worst result of the company's mappings, with the current signals behind it.
+    /// If a mapping has no unexpired signal of a kind, the result for that kind is unknown.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such company, [`ErrorKind::Conflict`] when it was not promoted,

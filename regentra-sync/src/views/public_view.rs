@@ -7,24 +7,25 @@ use crate::{
     model::{CompanyId, MspOrgId},
 };
 
-/// What a trust centre may show of one signal.
+/// What a trust centre may show about one signal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PublicSignal {
     /// The public view.
     #[serde(flatten)]
     pub view: PublicView,
-    /// What it speaks to in the frameworks that the company has adopted, with how strongly and with which limit.
+    /// The requirements of the adopted frameworks that the signal supports, each with the strength and the limits of the support.
     pub requirements: Vec<&'static Link>,
 }
 
 impl Views {
-    /// What a trust centre may show of a promoted company: one public view for each signal of which one of its organizations has a
-    /// current one, in the order of [`SignalKind::ALL`](regentra_evidence::SignalKind::ALL).
+    /// What a trust centre may show about a promoted company: one public view for each kind of signal that is current in at least one of
+    /// its organizations, in the order of [`SignalKind::ALL`](regentra_evidence::SignalKind::ALL).
     ///
-    /// Status, coverage and freshness are the worst of the company's organizations. Where one of them has no current signal the status
-    /// is unknown, and no coverage is shown: what was measured elsewhere says nothing of it. A signal that no organization has is left
-    /// out. The frameworks that the company has adopted decide which requirements stand beside a signal, and never whether the signal
-    /// is shown: one that fails cannot be hidden by adopting other frameworks. Publish nothing else of a signal: a count that is suppressed today can be computed from the views of two days.
+    /// Status, coverage and freshness are the worst of the company's organizations. If one of them has no current signal, the status is
+    /// unknown and no coverage is shown, because measurements in other organizations say nothing about this one. The adopted frameworks
+    /// decide which requirements are shown beside a signal, but never whether the signal is shown: adopting other frameworks cannot hide a
+    /// signal that fails. Publish nothing else about a signal. Otherwise a count that is suppressed today could be computed from the views
+    /// of two days.
     ///
     /// # Errors
     /// As [`posture`](Self::posture).
@@ -43,7 +44,7 @@ impl Views {
                 signals.find(|signal| signal.kind() == posture.signal)
             });
             let worst = of_kind.map(PublicView::of).reduce(|a, b| PublicView {
-                // Bands are ordered; none stands for no device in scope, which takes nothing away from the others.
+                // Bands are ordered. `None` means that no device is in scope, so the other organization's band is used.
                 coverage: match (a.coverage, b.coverage) {
                     (Some(a), Some(b)) => Some(a.min(b)),
                     (one, other) => one.or(other),

@@ -7,8 +7,8 @@ use crate::{
     model::{CompanyId, MspOrgId},
 };
 
-/// A requirement of an adopted framework that a signal speaks to, and how that signal stands. What the signal is worth for the
-/// requirement, the link says: only a direct one evidences it.
+/// A requirement of an adopted framework that a signal supports, with the status of that signal. The link says how strong the support is:
+/// only a direct link is evidence for the requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Requirement {
     /// The row of the crosswalk.
@@ -16,13 +16,13 @@ pub struct Requirement {
     pub link: &'static Link,
     /// The signal.
     pub signal: SignalKind,
-    /// How the signal stands: the worst of the company's organizations.
+    /// The status of the signal: the worst of the company's organizations.
     pub status: Status,
 }
 
 impl Views {
-    /// The requirements that the signals of a promoted company speak to, of the frameworks that it has adopted, in the order of the
-    /// crosswalk. A requirement that several controls speak to is there several times.
+    /// The requirements of a company's adopted frameworks that its signals support, in the order of the crosswalk. The company must be
+    /// promoted. A requirement that several controls support appears several times.
     ///
     /// # Errors
     /// As [`posture`](Self::posture).

@@ -6,8 +6,8 @@ use crate::{
 };
 
 impl Views {
-    /// The last run of every subject of an MSP, ordered by subject, without those that lie in the future: a clock that ran ahead
-    /// wrote them.
+    /// The last run of every subject of an MSP, ordered by subject. Runs that lie in the future are left out, because a clock that ran
+    /// ahead wrote them.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
@@ -16,7 +16,7 @@ impl Views {
         runs.retain(|run| !run.is_ahead(now));
         Ok(runs)
     }
-    /// The last runs of some subjects, ordered by subject, without those that lie in the future, as [`runs`](Self::runs).
+    /// The last runs of some subjects, ordered by subject. Runs that lie in the future are left out, as in [`runs`](Self::runs).
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
@@ -27,9 +27,8 @@ impl Views {
         Ok(runs)
     }
 
-    /// A page of the last runs that match, ordered as [`RunPage::place`] says, without those that lie in the future, as
-    /// [`runs`](Self::runs). One query, and one more for each page of the store that held such a run: a short page is the last
-    /// one all the same.
+    /// A page of the last runs that match, in the order of [`RunPage::place`]. Runs that lie in the future are left out, as in
+    /// [`runs`](Self::runs); for each page of the store with such a run, one more query fills the gap. So a short page is the last one.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
@@ -71,7 +70,7 @@ mod tests {
         },
     };
 
-    /// A page without them would be short, and a short page is the last one.
+    /// Without these runs a page would be short, and a short page is taken for the last one.
     #[tokio::test]
     async fn runs_that_lie_in_the_future_do_not_shorten_a_page() {
         let clock = clock();
@@ -89,7 +88,7 @@ mod tests {
             requests: 1,
             reading: None,
         };
-        // Of ten runs, those from the third to the sixth were written by a clock that ran ahead.
+        // A clock that ran ahead wrote the third to the sixth of ten runs.
         let runs: Vec<_> = (1..=10)
             .map(|n| run(n, if (3..=6).contains(&n) { 90_000 } else { 0 }))
             .collect();

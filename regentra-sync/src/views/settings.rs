@@ -14,14 +14,14 @@ use crate::{
 pub struct SettingsOfConnection {
     /// Which credential.
     pub credential: CredentialId,
-    /// What the connection settles for itself.
+    /// The settings of the connection itself.
     pub own: ConnectionSettings,
-    /// The version of these, for [`Configure::expected`](crate::Configure::expected).
+    /// The version of its settings, for [`Configure::expected`](crate::Configure::expected).
     pub version: Version,
-    /// What is in force: with the policy's settings where the connection has none. `None` where a later release stored a setting in a
-    /// form that this one does not read; the connection is not worked on then.
+    /// The settings in force: the connection's, and the policy's for those that the connection leaves out. `None` if a later release stored
+    /// a setting in a form that this release does not read; the connection is then neither synced nor swept.
     pub applied: Option<AppliedSettings>,
-    /// The names of what is stored and not read: see [`ConnectionSettings::unread`].
+    /// The names of stored settings that this release does not read: see [`ConnectionSettings::unread`].
     pub unread: Vec<String>,
 }
 

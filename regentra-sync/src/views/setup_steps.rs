@@ -11,7 +11,7 @@ use crate::model::{Grant, RegionKey};
 pub struct SetupStep {
     /// What to do, in one sentence.
     pub text: String,
-    /// What to enter or to choose, as pairs of the field's name in NinjaOne and its value; empty where nothing is entered.
+    /// What to enter or to choose, as pairs of the field's name in NinjaOne and its value; empty if there is nothing to enter.
     pub values: Vec<(&'static str, String)>,
 }
 
@@ -31,8 +31,8 @@ impl SetupStep {
 
 /// The steps that make an API client for a connection of this region, in their order.
 ///
-/// `redirect_uri` is where the host takes the administrator's browser back, for [`Grant::AuthorizationCode`]; client credentials
-/// have none.
+/// For [`Grant::AuthorizationCode`], `redirect_uri` is the address of the host to which NinjaOne returns the administrator's browser; for
+/// client credentials it is `None`.
 ///
 /// ```
 /// use regentra_sync::{model::{Grant, RegionKey}, views::setup_steps};

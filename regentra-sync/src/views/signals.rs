@@ -8,8 +8,8 @@ use crate::{
 };
 
 impl Views {
-    /// The current signals of a customer: of each mapping and signal the one committed last, while it is unexpired. Ordered by
-    /// mapping and signal.
+    /// The current signals of a customer: for each mapping and kind, the signal that was committed last, unless it has expired. Ordered by
+    /// mapping and kind.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
@@ -17,7 +17,7 @@ impl Views {
         Ok(self.store.current_signals(customer, self.now()).await?)
     }
 
-    /// The signals of one mapping and kind, whatever their times, the one committed last first, at most `limit`.
+    /// The signals of one mapping and kind, whatever their times, the last committed first; at most `limit`.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).

@@ -13,37 +13,37 @@ use crate::{
     },
 };
 
-/// What is stored of an MSP at one moment, as far as several rows together say how it stands.
+/// The stored rows of an MSP at one moment, as far as the card and the diagnosis need them together.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) msp: MspOrgId,
-    /// By the clock of the process.
+    /// The time by the clock of the process.
     pub(super) now: OffsetDateTime,
-    /// By the store's clock.
+    /// The time by the store's clock.
     pub(super) store_time: OffsetDateTime,
     pub(super) companies: BTreeMap<CompanyId, PortalCompany>,
-    /// In the order of their regions.
+    /// The connections, ordered by region.
     pub(super) connections: Vec<ConnectionSnapshot>,
-    /// Run records that lie in the future: a clock that ran ahead wrote them, and they count as not there.
+    /// The number of run records that lie in the future. A clock that ran ahead wrote them, and they are ignored.
     pub(super) runs_ahead: u64,
-    /// The assets that a person should look at: of all companies, or of the one that was asked about.
+    /// The assets that a person should look at, of all companies or of the requested one.
     pub(super) doubts: Vec<AssetDoubt>,
 }
 
-/// What is stored of one connection.
+/// The stored rows of one connection.
 #[derive(Debug)]
 pub(super) struct ConnectionSnapshot {
     pub(super) credential: Credential,
-    /// Whatever was decided about them, in the order of the organizations' ids.
+    /// All mappings, whatever the decision about them, ordered by the organization's id.
     pub(super) mappings: Vec<Mapping>,
-    /// The last run of each subject, without those that lie in the future.
+    /// The last run of each subject, without runs that lie in the future.
     pub(super) runs: Vec<RunRecord>,
     pub(super) budget: BudgetUsage,
     pub(super) settings: ConnectionSettings,
 }
 
 impl Views {
-    /// Loads it. `company` narrows the assets that are looked at, and nothing else.
+    /// Loads the snapshot. `company` selects the company whose assets are read, and nothing else.
     pub(super) async fn snapshot(
         &self,
         msp: MspOrgId,

@@ -34,11 +34,11 @@ impl Views {
         Ok(self.store.ticket_counts(msp, filter).await?)
     }
 
-    /// What the bridge to the ticket system is to do next, in order. Each row's id is an idempotency key.
+    /// What the bridge to the ticket system must do next, in order. Each row's id is an idempotency key.
     ///
-    /// Let one bridge drain an MSP's outbox at a time: two get the same rows, and their order among each other is lost. Whether
-    /// one or two, a row may be sent again after a crash, so hand its id to the ticket system as the key under which it
-    /// acts once, or look there for it before you send. [`delivered`](crate::Integration::delivered) says who was first.
+    /// Let only one bridge at a time drain an MSP's outbox: two bridges get the same rows and may deliver them out of order. Even with one
+    /// bridge, a row may be sent again after a crash. So pass the row's id to the ticket system as an idempotency key, or search the ticket
+    /// system for it before you send. [`delivered`](crate::Integration::delivered) says which bridge was first.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).

@@ -138,7 +138,7 @@ pub async fn run(args: RunArgs, host: &HostArgs) -> anyhow::Result<()> {
 
     let (tell, told) = tokio::sync::oneshot::channel();
     let told = async {
-        // It is kept until the end: there is no other way for it to be over than to be told.
+        // It is kept until the end: it ends only when it is stopped.
         let _ = told.await;
     };
     let watch = async {

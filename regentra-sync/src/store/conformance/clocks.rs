@@ -706,7 +706,7 @@ pub async fn a_clock_that_ran_behind(store: &dyn Store, clock: &ManualClock) {
     let first = commit_one(&world, "first", 0, Status::Fail).await;
     // A process three days behind, by a store whose clock is right.
     refused(&world, "behind", at(-3 * DAY)).await;
-    // A store whose clock is behind, too: the last sweep lies ahead of it then, so that it cannot be told from one by a clock that
+    // A store whose clock is behind, too: the last sweep lies ahead of it then, so that it cannot be distinguished from one by a clock that
     // ran ahead. The sweep is committed, and shows in the chain.
     clock.set(at(-3 * DAY));
     assert_eq!(current(&world, -3 * DAY).await, []);

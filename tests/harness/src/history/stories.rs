@@ -324,7 +324,11 @@ fn swept_together(operations: Vec<HistoryStep>) -> Vec<HistoryStep> {
         }
         together.push(HistoryStep::DeliverTogether {
             events: events.clone(),
-            strategy: SweepStrategy::Group,
+            strategy: if events.len() % 2 == 0 {
+                SweepStrategy::WholeTenant
+            } else {
+                SweepStrategy::Group
+            },
         });
         let alone = events.into_iter();
         together.extend(alone.map(|event| HistoryStep::Deliver { event }));

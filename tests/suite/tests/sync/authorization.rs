@@ -34,7 +34,7 @@ on_every_store!(
     a_callback_is_read_from_its_address_its_query_or_its_parameters,
     a_native_application_has_no_secret,
     an_authorization_is_void_after_exactly_ten_minutes,
-    unknown_used_expired_and_anothers_authorizations_cannot_be_told_apart,
+    unknown_used_expired_and_anothers_authorizations_have_one_error,
     an_administrator_who_declines_ends_the_authorization,
     a_scope_that_was_not_granted_is_said_and_ends_the_authorization,
     a_code_that_ninjaone_does_not_take_is_begun_again_and_nothing_is_saved,
@@ -358,7 +358,7 @@ async fn an_authorization_is_void_after_exactly_ten_minutes(host: Host) {
     assert_eq!(error.kind(), ErrorKind::AuthorizationExpired);
 }
 
-async fn unknown_used_expired_and_anothers_authorizations_cannot_be_told_apart(host: Host) {
+async fn unknown_used_expired_and_anothers_authorizations_have_one_error(host: Host) {
     let complete_as = async |msp, callback: Callback| {
         let completed = host.integration.complete_authorization(
             msp,
