@@ -10,7 +10,7 @@ use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_sync::{
     Choice::CreateNew,
     Connect, Discover, Integration, MapOrganization, Promote, Scheduler,
-    host::{Clock as _, Policy, SystemClock},
+    host::{Clock as _, HostPolicy, SystemClock},
     model::{Actor::Schedule, ComplianceOrgId, EventId, MspOrgId, RegionKey},
     ninjaone::NinjaOneApi,
     schedule::Cadence,
@@ -34,7 +34,9 @@ async fn main() -> anyhow::Result<()> {
     let ninjaone = NinjaOneApi::new().shared_budget(store.clone(), keyring.clone());
     let (every, offset) = (Duration::seconds(3), Duration::ZERO);
     let often = Cadence { every, offset };
-    let policy = Policy::default().asset_sync(often).evidence_sweep(often);
+    let policy = HostPolicy::default()
+        .asset_sync(often)
+        .evidence_sweep(often);
     let sync = Integration::builder(store, keyring, Arc::new(ninjaone))
         .policy(policy.allow_hosts(|_| true))
         .build();

@@ -18,7 +18,7 @@ use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_evidence::SignalKind;
 use regentra_sync::{
     Connect, Discover, Integration,
-    host::{Clock as _, Policy, StoreClock, SystemClock},
+    host::{Clock as _, HostPolicy, StoreClock, SystemClock},
     model::{
         Actor::Schedule, AnchoringFailure, Asset, AssetId, AuditRow, BudgetUsage, CompanyId,
         ComplianceOrgId, Credential, CredentialGuard, CredentialId, EventId, EvidenceHead,
@@ -445,7 +445,7 @@ impl Mappings for OwnStore {
             }
             for seen in commit.seen {
                 if let Some(stored) = state.mappings.get_mut(&(msp, seen.mapping)) {
-                    *stored = effects::seen(stored.clone(), seen);
+                    *stored = effects::seen(stored.clone(), &seen);
                 }
             }
             state.append_audit(msp, commit.audit);
@@ -540,29 +540,12 @@ impl State {
 #[async_trait]
 impl Assets for OwnStore {
     async fn assets(&self, msp: MspOrgId, filter: AssetFilter) -> Result<Vec<Asset>> {
-        let matches = |asset: &Asset| match &filter {
-            AssetFilter::All => Ok(true),
-            AssetFilter::Company(company) => Ok(asset.company == *company),
-            AssetFilter::Mapping(mapping) => Ok(asset.mapping == Some(*mapping)),
-            AssetFilter::Devices {
-                credential,
-                devices,
-            } => Ok(asset.credential == Some(*credential)
-                && asset
-                    .device()
-                    .is_some_and(|device| devices.contains(&device))),
-            _ => Err(StoreError::new(
-                StoreErrorKind::Other,
-                "this store does not know the filter",
-            )),
-        };
-        let mut found = Vec::new();
-        for asset in of_msp(&self.state().assets, msp) {
-            if matches(asset)? {
-                found.push(asset.clone());
-            }
-        }
-        Ok(found)
+        let state = self.state();
+        let of_msp = of_msp(&state.assets, msp);
+        Ok(of_msp
+            .filter(|asset| filter.matches(asset))
+            .cloned()
+            .collect())
     }
 
     async fn assets_page(&self, msp: MspOrgId, of: AssetPage) -> Result<Vec<Asset>> {
@@ -1217,7 +1200,7 @@ async fn main() -> anyhow::Result<()> {
     let keyring = Arc::new(Keyring::new(KeyId::new("demo")?, key, identity));
     let store = Arc::new(OwnStore::default());
     let sync = Integration::builder(store, keyring, Arc::new(NinjaOneApi::new()))
-        .policy(Policy::default().allow_hosts(|_| true))
+        .policy(HostPolicy::default().allow_hosts(|_| true))
         .build();
 
     let msp: MspOrgId = "6f0a8f0e-8a53-4a80-9a0c-4f4f0d6f1a11".parse()?;

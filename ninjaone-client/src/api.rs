@@ -127,7 +127,7 @@ plain_parameters!(
     crate::models::ActivityType,
     crate::models::HealthStatus,
     crate::models::PatchImpact,
-    crate::models::PatchSeverity,
+    crate::models::OsPatchSeverity,
     crate::models::PatchStatus,
     crate::models::PatchType,
     crate::models::ProductState,

@@ -634,7 +634,7 @@ impl Call {
 impl Request {
     /// A request to a path of the caller's own.
     fn raw(path: &str, query: &[(&str, &str)]) -> Self {
-        const HATCH: Endpoint = Endpoint {
+        const RAW: Endpoint = Endpoint {
             operation: "get",
             path: "",
             paging: Paging::Single,
@@ -646,7 +646,7 @@ impl Request {
                 .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\'));
         let problem = (!well_formed)
             .then_some("the path must begin with a slash, be percent-encoded and carry no query: hand the query in apart");
-        let request = Self::of_path(HATCH, path).refused(problem);
+        let request = Self::of_path(RAW, path).refused(problem);
         query
             .iter()
             .fold(request, |request, (name, value)| request.with(name, value))

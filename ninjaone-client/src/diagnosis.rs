@@ -6,7 +6,7 @@ use crate::{
     BaseUrl, Client, Error, ErrorKind, RetryPolicy,
     client::Inner,
     limit::{BudgetKey, limiter_of},
-    oauth::{Grant, Rotation, TokenCache},
+    oauth::{Rotation, TokenCache, TokenGrant},
     paging::{LearnedOfReports, PageSizes},
     response::RequestKind,
 };
@@ -52,7 +52,7 @@ impl Client {
         &self,
         candidates: impl IntoIterator<Item = impl Into<BaseUrl>>,
     ) -> Result<RegionDiagnosis, Error> {
-        let Grant::ClientCredentials {
+        let TokenGrant::ClientCredentials {
             client_secret,
             scopes,
         } = self.inner.credentials.grant()

@@ -18,7 +18,7 @@ mod token_request;
 pub use authorization::{Authorization, AuthorizationCode, PendingAuthorization};
 pub(crate) use cache::TokenCache;
 pub use credentials::Credentials;
-pub(crate) use credentials::Grant;
+pub(crate) use credentials::TokenGrant;
 pub(crate) use rotation::Rotation;
 pub use scope::{Scope, Scopes};
 pub use store::{MemoryTokenStore, RefreshToken, TokenStore, TokenStoreError};

@@ -215,7 +215,7 @@ fn full_requests() -> Vec<ninjaone_client::Request> {
         device::DeviceOsPatchesParams::default()
             .status(PatchStatus::MANUAL)
             .r#type(PatchType::SECURITY_UPDATES)
-            .severity(PatchSeverity::CRITICAL)
+            .severity(OsPatchSeverity::CRITICAL)
             .request(device),
         device::DeviceSoftwarePatchInstallsParams::default()
             .r#type(PatchType::PATCH)
@@ -266,7 +266,7 @@ fn full_requests() -> Vec<ninjaone_client::Request> {
             .ts("1")
             .status(PatchStatus::DELAYED)
             .r#type(PatchType::DRIVER_UPDATES)
-            .severity(PatchSeverity::LOW)
+            .severity(OsPatchSeverity::LOW)
             .request(),
         queries::OsPatchInstallsParams::default()
             .filter(filter())
@@ -769,7 +769,7 @@ fn every_word_of_every_enum_has_a_name() {
         "AttributeScriptPermission" => AccessPermission;
         "AttributeTechnicianPermission" => TechnicianPermission;
         "AttributeType" => CustomFieldType;
-        "AttributeValueUpdatedByInfo.source" => CustomFieldSource;
+        "AttributeValueUpdatedByInfo.source" => CustomFieldWriter;
         "DefinitionScope" => DefinitionScope;
         "DeviceHealthSummary.avInstallStatus" => InstallStatus;
         "DeviceSearchGroups.operator" => AnyOrAll;

@@ -11,6 +11,6 @@ pub(crate) use self::policy::is_elsewhere;
 pub use self::{
     anchor_sink::{Anchor, AnchorSink, FileSink, SinkError, SinkErrorKind},
     clock::{Clock, ManualClock, StoreClock, SystemClock, to_micros},
-    policy::{DEVICE_CEILING, LEASE_LENGTH, ORGANIZATION_CEILING, PASSES_TO_CLOSE, Policy},
+    policy::{DEVICE_CEILING, HostPolicy, LEASE_LENGTH, ORGANIZATION_CEILING, PASSES_TO_CLOSE},
     progress::{Progress, ProgressObserver, Unobserved},
 };

@@ -61,7 +61,7 @@ pub use self::{
     hex_digest::MalformedDigest,
     id::{EventId, Version},
     keyed::{DeviceDigester, Field},
-    listing::{Contact, DeviceList, ListedDevice, ListedOrganization, OrganizationList},
+    listing::{DeviceList, LastContact, ListedDevice, ListedOrganization, OrganizationList},
     mapping::{Mapping, MappingGuard, MappingId, MappingState},
     name::{fold_name, is_same_name},
     region::{RegionKey, UnknownRegion},

@@ -122,8 +122,8 @@ pub struct Stopped {
 }
 
 impl Scheduler {
-    /// A scheduler by the integration's own cadences: see [`Policy::asset_sync`](crate::host::Policy::asset_sync) and
-    /// [`Policy::evidence_sweep`](crate::host::Policy::evidence_sweep).
+    /// A scheduler by the integration's own cadences: see [`HostPolicy::asset_sync`](crate::host::HostPolicy::asset_sync) and
+    /// [`HostPolicy::evidence_sweep`](crate::host::HostPolicy::evidence_sweep).
     #[must_use]
     pub fn new(integration: Integration) -> Self {
         let policy = integration.policy();
@@ -182,7 +182,7 @@ impl Scheduler {
         self
     }
 
-    /// When an event that did not end well is handled again, and how often. Default: [`Policy::retry`](crate::host::Policy::retry).
+    /// When an event that did not end well is handled again, and how often. Default: [`HostPolicy::retry`](crate::host::HostPolicy::retry).
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
@@ -701,13 +701,13 @@ fn ticks(passed: Duration, cadence: Cadence) -> u64 {
 mod tests {
     use super::*;
     use crate::{
-        host::Policy,
+        host::HostPolicy,
         ninjaone::NinjaOneApi,
         seal::{KeyId, Keyring, MasterKey},
         store::MemoryStore,
     };
 
-    fn scheduler(policy: Policy) -> Scheduler {
+    fn scheduler(policy: HostPolicy) -> Scheduler {
         let key = || MasterKey::from_bytes([1; 32]);
         let keyring = Keyring::new(KeyId::new("one").unwrap(), key(), key());
         let ninjaone = Arc::new(NinjaOneApi::new());
@@ -716,12 +716,12 @@ mod tests {
     }
 
     fn default() -> Scheduler {
-        scheduler(Policy::default())
+        scheduler(HostPolicy::default())
     }
 
     #[test]
     fn the_cadences_are_the_integrations_unless_said_otherwise() {
-        let policy = Policy::default().evidence_sweep(Cadence::SAAS_ALERTS);
+        let policy = HostPolicy::default().evidence_sweep(Cadence::SAAS_ALERTS);
         let expected = [
             (PlanKind::AssetSync, Cadence::ASSET_SYNC),
             (PlanKind::EvidenceSweep, Cadence::SAAS_ALERTS),

@@ -41,7 +41,7 @@ pub use self::{
 };
 pub(crate) use self::{connection_status::strategy_of, diagnose::Acting};
 use crate::{
-    host::{Clock, Policy, SystemClock},
+    host::{Clock, HostPolicy, SystemClock},
     store::Store,
 };
 
@@ -65,7 +65,7 @@ use crate::{
 pub struct Views {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: Arc<HostPolicy>,
 }
 
 impl Views {
@@ -88,7 +88,7 @@ impl Views {
 
     /// Sets the policy of the host that runs the events. It decides when runs are due next, and which are overdue.
     #[must_use]
-    pub fn policy(mut self, policy: impl Into<Arc<Policy>>) -> Self {
+    pub fn policy(mut self, policy: impl Into<Arc<HostPolicy>>) -> Self {
         self.policy = policy.into();
         self
     }

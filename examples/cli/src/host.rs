@@ -7,7 +7,7 @@ use clap::Args;
 use quickstart::{MSP, OPERATOR};
 use regentra_sync::{
     Integration, IntegrationBuilder,
-    host::{Clock, Policy, ProgressObserver, StoreClock, SystemClock},
+    host::{Clock, HostPolicy, ProgressObserver, StoreClock, SystemClock},
     model::{Actor, ActorId, EventId, MspOrgId, PortalCompany, RegionKey, UnknownRegion},
     ninjaone::NinjaOneApi,
     seal::Keyring,
@@ -105,7 +105,7 @@ impl HostArgs {
     pub async fn open_with(
         &self,
         observer: Arc<dyn ProgressObserver>,
-        policy: impl FnOnce(Policy) -> Policy,
+        policy: impl FnOnce(HostPolicy) -> HostPolicy,
     ) -> anyhow::Result<Host> {
         let database = self.database()?;
         let store = self.open_store(&database).await?;
@@ -320,10 +320,12 @@ fn vouching(
     Ok(builder)
 }
 
-fn of_this_machine() -> Policy {
+fn of_this_machine() -> HostPolicy {
     // The machine of the person who types an address asks it, so every address that is no plain http may be connected. A
     // server that takes addresses from its users keeps the default, which knows NinjaOne's own.
-    Policy::default().allow_hosts(|_| true).lease_length(LEASE)
+    HostPolicy::default()
+        .allow_hosts(|_| true)
+        .lease_length(LEASE)
 }
 
 /// What a command reads with.

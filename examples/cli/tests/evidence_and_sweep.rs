@@ -16,7 +16,7 @@ use ninjaone_simulator::{
 use regentra_harness::{keys::keyring, plan::PlanAll as _};
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, Promote, SweepOutcome,
-    host::{ManualClock, Policy, StoreClock},
+    host::{HostPolicy, ManualClock, StoreClock},
     model::{
         Actor, ComplianceOrgId, CredentialId, EventId, MappingId, MspOrgId, OrganizationId,
         RegionKey,
@@ -165,7 +165,7 @@ async fn sweep(
     let ninjaone = NinjaOneApi::new().rate_limit(RateLimit::unlimited());
     let integration = Integration::builder(Arc::new(store), keyring, Arc::new(ninjaone))
         .clock(Arc::new(clock))
-        .policy(Policy::default().allow_hosts(|_| true))
+        .policy(HostPolicy::default().allow_hosts(|_| true))
         .build();
     let region = RegionKey::parse(&server.url()).unwrap();
     let msp = MspOrgId::from_uuid(Uuid::from_u128(1));

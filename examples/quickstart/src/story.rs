@@ -17,7 +17,7 @@ use regentra_evidence::{Reason, SignalKind, Status};
 use regentra_sync::{
     Choice, Connect, Disconnect, Discover, Integration, MapOrganization, Promote, SweepNow,
     SweepOutcome, SyncAssets, SyncOutcome, TestConnection,
-    host::{Clock as _, ManualClock, Policy, StoreClock, SystemClock},
+    host::{Clock as _, HostPolicy, ManualClock, StoreClock, SystemClock},
     model::{
         Actor, ActorId, AssetStatus, CompanyId, ComplianceOrgId, CredentialId, EventId, Mapping,
         MappingId, MappingState, MspOrgId, PortalCompany, RegionKey, Sensitive,
@@ -170,7 +170,7 @@ impl Host {
             .clock(Arc::new(time.clone()))
             .observer(Arc::<Meter>::clone(&meter))
             // The simulated tenant is no address of NinjaOne's.
-            .policy(Policy::default().allow_hosts(|_| true))
+            .policy(HostPolicy::default().allow_hosts(|_| true))
             .build();
         Ok(Self {
             integration,

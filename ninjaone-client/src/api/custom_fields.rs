@@ -8,7 +8,7 @@ use crate::{
 
 group! {
     /// Definitions of custom fields. Their values are reports (`queries`) or parts of an entity.
-    CustomFields, custom_fields
+    CustomFieldDefinitions, custom_fields
 }
 
 params! {
@@ -29,7 +29,7 @@ params! {
 }
 
 methods! {
-    CustomFields {
+    CustomFieldDefinitions {
         /// Definition of one custom field, by its name.
         Single get(name: &str) -> CustomFieldDefinition
             = "custom_fields.get" "/v2/custom-fields/field-name/{fieldName}";
@@ -38,7 +38,7 @@ methods! {
 
 all! { PLAIN; CustomFieldDefinitionsParams::ENDPOINT, DeviceCustomFieldDefinitionsParams::ENDPOINT }
 
-impl CustomFields<'_> {
+impl CustomFieldDefinitions<'_> {
     /// Definitions of the custom fields that devices have, all at once.
     pub fn of_devices(
         self,

@@ -13,7 +13,7 @@ use crate::{
     ActivityId, DeviceId, Error,
     models::{
         Activity, ActivityStatus, ActivityType, Alert, CustomFieldValues, Device, DeviceLink, Disk,
-        Job, LoggedOnUser, NetworkInterface, OsPatch, PatchImpact, PatchSeverity, PatchStatus,
+        Job, LoggedOnUser, NetworkInterface, OsPatch, OsPatchSeverity, PatchImpact, PatchStatus,
         PatchType, PolicyOverrides, Processor, ServiceState, Software, SoftwarePatch, Volume,
         WindowsService,
     },
@@ -141,7 +141,7 @@ params! {
         /// Only patches of this type.
         r#type: PatchType = "type";
         /// Only patches of this severity.
-        severity: PatchSeverity = "severity";
+        severity: OsPatchSeverity = "severity";
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     models::{
         AntivirusStatus, AntivirusThreat, ComputerSystem, Device, DeviceCustomFields,
         DeviceCustomFieldsDetailed, DeviceHealth, Disk, HealthStatus, LoggedOnUser,
-        NetworkInterface, OperatingSystem, OsPatch, PatchImpact, PatchSeverity, PatchStatus,
+        NetworkInterface, OperatingSystem, OsPatch, OsPatchSeverity, PatchImpact, PatchStatus,
         PatchType, PolicyOverrides, Processor, ProductState, RaidController, RaidDrive,
         ScopedCustomFields, ScopedCustomFieldsDetailed, ServiceState, Software, SoftwarePatch,
         Volume, WindowsService,
@@ -71,7 +71,7 @@ params! {
         /// Only patches of this type.
         r#type: PatchType = "type";
         /// Only patches of this severity.
-        severity: PatchSeverity = "severity";
+        severity: OsPatchSeverity = "severity";
     }
 }
 

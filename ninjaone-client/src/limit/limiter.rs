@@ -10,7 +10,7 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    policy::{Lane, RateLimit, Window},
+    policy::{Lane, QuotaWindow, RateLimit},
     window::History,
 };
 
@@ -206,7 +206,7 @@ impl State {
         queue.front().is_some_and(|first| Arc::ptr_eq(first, me))
     }
 
-    fn fits(&self, windows: &[Window], now: Instant) -> Instant {
+    fn fits(&self, windows: &[QuotaWindow], now: Instant) -> Instant {
         self.history
             .next(windows, now)
             .max(self.paused_until.unwrap_or(now))

@@ -21,14 +21,14 @@ pub enum Lane {
 /// tenth free. Both windows slide and are exact: at no time have more than 200 requests been sent within the minute before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RateLimit {
-    windows: Option<Vec<Window>>,
+    windows: Option<Vec<QuotaWindow>>,
     left_free: f64,
     longest_wait: Option<Duration>,
 }
 
 /// A limit of `requests` requests within any `period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Window {
+pub(crate) struct QuotaWindow {
     pub(crate) requests: usize,
     pub(crate) period: Duration,
 }
@@ -37,11 +37,11 @@ impl Default for RateLimit {
     fn default() -> Self {
         Self {
             windows: Some(vec![
-                Window {
+                QuotaWindow {
                     requests: 200,
                     period: Duration::from_secs(60),
                 },
-                Window {
+                QuotaWindow {
                     requests: 1500,
                     period: Duration::from_secs(3600),
                 },
@@ -67,7 +67,7 @@ impl RateLimit {
     pub fn windows(mut self, windows: impl IntoIterator<Item = (usize, Duration)>) -> Self {
         let windows: Vec<_> = windows
             .into_iter()
-            .map(|(requests, period)| Window {
+            .map(|(requests, period)| QuotaWindow {
                 requests: requests.max(1),
                 period,
             })
@@ -110,7 +110,7 @@ impl RateLimit {
             .collect()
     }
 
-    pub(crate) fn lane(&self, lane: Lane) -> Vec<Window> {
+    pub(crate) fn lane(&self, lane: Lane) -> Vec<QuotaWindow> {
         let share = match lane {
             Lane::Interactive => 0.0,
             Lane::Sweep => self.left_free,
@@ -118,7 +118,7 @@ impl RateLimit {
         self.windows
             .iter()
             .flatten()
-            .map(|window| Window {
+            .map(|window| QuotaWindow {
                 // At least one request, because a small window would otherwise block sweeps for ever.
                 requests: (window.requests - part(window.requests, share)).max(1),
                 period: window.period,

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::policy::Window;
+use super::policy::QuotaWindow;
 
 /// Two requests that are exactly one period apart are in the same closed window. One more millisecond separates them.
 const APART: Duration = Duration::from_millis(1);
@@ -18,7 +18,7 @@ pub(crate) struct History {
 
 impl History {
     /// The time when the next request fits into all `windows`: `now`, or later.
-    pub(crate) fn next(&self, windows: &[Window], now: Instant) -> Instant {
+    pub(crate) fn next(&self, windows: &[QuotaWindow], now: Instant) -> Instant {
         windows
             .iter()
             .filter_map(|window| {
@@ -33,7 +33,7 @@ impl History {
     }
 
     /// Notes a request sent at `now`, and returns the time under which it is noted.
-    pub(crate) fn note(&mut self, windows: &[Window], now: Instant) -> Instant {
+    pub(crate) fn note(&mut self, windows: &[QuotaWindow], now: Instant) -> Instant {
         let longest = windows
             .iter()
             .map(|window| window.period)
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     /// Simulates a sender that asks at random moments over hours, and sends as soon as its request fits.
-    fn simulate(windows: &[Window], gaps: &[u64]) -> Vec<Duration> {
+    fn simulate(windows: &[QuotaWindow], gaps: &[u64]) -> Vec<Duration> {
         let start = Instant::now();
         let mut history = History::default();
         let mut now = start;
@@ -121,8 +121,8 @@ mod tests {
             minute in 1_usize..250, hour in 1_usize..1600,
         ) {
             let windows = [
-                Window { requests: minute, period: Duration::from_secs(60) },
-                Window { requests: hour, period: Duration::from_secs(3600) },
+                QuotaWindow { requests: minute, period: Duration::from_secs(60) },
+                QuotaWindow { requests: hour, period: Duration::from_secs(3600) },
             ];
             let sent = simulate(&windows, &gaps);
             for window in windows {
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_whole_quota_is_there_at_once_and_again_a_minute_later() {
-        let windows = [Window {
+        let windows = [QuotaWindow {
             requests: 200,
             period: Duration::from_secs(60),
         }];
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_no_window_reaches_is_forgotten() {
-        let windows = [Window {
+        let windows = [QuotaWindow {
             requests: 10,
             period: Duration::from_secs(60),
         }];

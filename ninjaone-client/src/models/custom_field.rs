@@ -80,7 +80,7 @@ model! {
     /// The writer of a custom field value.
     CustomFieldUpdatedBy {
         /// Kind of writer.
-        source: CustomFieldSource,
+        source: CustomFieldWriter,
         /// The user, if a user wrote the value.
         user: UserReference,
     }
@@ -88,7 +88,7 @@ model! {
 
 open_enum! {
     /// Kind of writer of a custom field value.
-    CustomFieldSource {
+    CustomFieldWriter {
         Api = "API",
         User = "USER",
         Script = "SCRIPT",

@@ -17,7 +17,7 @@ model! {
         /// Number in Microsoft's knowledge base, such as `KB5031356`.
         kb_number: String,
         /// Severity.
-        severity: PatchSeverity,
+        severity: OsPatchSeverity,
         /// Status.
         status: PatchStatus,
         /// Kind of patch.
@@ -57,7 +57,7 @@ model! {
 
 code! {
     /// Severity of an operating system's patch. Windows sends capitals; Mac and Linux use another vocabulary.
-    PatchSeverity {
+    OsPatchSeverity {
         CRITICAL = "CRITICAL",
         IMPORTANT = "IMPORTANT",
         SECURITY = "SECURITY",

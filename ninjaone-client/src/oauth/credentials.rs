@@ -21,12 +21,12 @@ use crate::{
 #[derive(Clone)]
 pub struct Credentials {
     client_id: String,
-    grant: Grant,
+    grant: TokenGrant,
 }
 
 /// The way to request tokens.
 #[derive(Clone)]
-pub(crate) enum Grant {
+pub(crate) enum TokenGrant {
     /// The API client acts on its own behalf.
     ClientCredentials {
         /// The client secret.
@@ -52,7 +52,7 @@ impl Credentials {
     ) -> Self {
         Self {
             client_id: trim_pasted(&client_id.into()).to_owned(),
-            grant: Grant::ClientCredentials {
+            grant: TokenGrant::ClientCredentials {
                 client_secret: secret(client_secret.into()),
                 scopes: Scopes::default(),
             },
@@ -67,7 +67,7 @@ impl Credentials {
     pub fn refresh_token(client_id: impl Into<String>, store: Arc<dyn TokenStore>) -> Self {
         Self {
             client_id: trim_pasted(&client_id.into()).to_owned(),
-            grant: Grant::RefreshToken {
+            grant: TokenGrant::RefreshToken {
                 client_secret: None,
                 store,
             },
@@ -79,8 +79,8 @@ impl Credentials {
     pub fn client_secret(mut self, client_secret: impl Into<String>) -> Self {
         let new = secret(client_secret.into());
         match &mut self.grant {
-            Grant::ClientCredentials { client_secret, .. } => *client_secret = new,
-            Grant::RefreshToken { client_secret, .. } => *client_secret = Some(new),
+            TokenGrant::ClientCredentials { client_secret, .. } => *client_secret = new,
+            TokenGrant::RefreshToken { client_secret, .. } => *client_secret = Some(new),
         }
         self
     }
@@ -91,7 +91,7 @@ impl Credentials {
     /// This has no effect on [`Self::refresh_token`], whose scopes the user granted.
     #[must_use]
     pub fn scopes(mut self, asked: Scopes) -> Self {
-        if let Grant::ClientCredentials { scopes, .. } = &mut self.grant {
+        if let TokenGrant::ClientCredentials { scopes, .. } = &mut self.grant {
             *scopes = asked;
         }
         self
@@ -105,21 +105,21 @@ impl Credentials {
 
     /// Whether each token request uses up its refresh token.
     pub(crate) fn rotates(&self) -> bool {
-        matches!(self.grant, Grant::RefreshToken { .. })
+        matches!(self.grant, TokenGrant::RefreshToken { .. })
     }
 
-    pub(crate) fn grant(&self) -> &Grant {
+    pub(crate) fn grant(&self) -> &TokenGrant {
         &self.grant
     }
 
     pub(crate) fn validate(&self) -> Result<(), Error> {
         validate_client_id(&self.client_id)?;
         let (client_secret, scopes) = match &self.grant {
-            Grant::ClientCredentials {
+            TokenGrant::ClientCredentials {
                 client_secret,
                 scopes,
             } => (client_secret, scopes),
-            Grant::RefreshToken { client_secret, .. } => {
+            TokenGrant::RefreshToken { client_secret, .. } => {
                 return client_secret.as_ref().map_or(Ok(()), validate_secret);
             }
         };
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn only_monitoring_is_asked_for() {
         let credentials = Credentials::client_credentials(" id ", "s&c=r t");
-        let Grant::ClientCredentials {
+        let TokenGrant::ClientCredentials {
             client_secret,
             scopes,
         } = credentials.grant()
@@ -285,11 +285,11 @@ mod tests {
         let sent = |id: &str, secret: &str| {
             let credentials = Credentials::client_credentials(id, secret);
             credentials.validate().map(|()| match credentials.grant() {
-                Grant::ClientCredentials { client_secret, .. } => (
+                TokenGrant::ClientCredentials { client_secret, .. } => (
                     credentials.client_id().to_owned(),
                     client_secret.expose_secret().to_owned(),
                 ),
-                Grant::RefreshToken { .. } => panic!("client credentials"),
+                TokenGrant::RefreshToken { .. } => panic!("client credentials"),
             })
         };
         for (id, secret) in [

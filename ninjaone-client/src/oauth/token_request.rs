@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::{
     Client, Error, ErrorKind,
-    oauth::{AuthorizationCode, Grant, RefreshToken, TokenAnswer, TokenStore},
+    oauth::{AuthorizationCode, RefreshToken, TokenAnswer, TokenGrant, TokenStore},
     response::RequestKind,
 };
 
@@ -29,7 +29,7 @@ impl Client {
     /// the refresh token could not be stored (the client keeps it and stores it at the next request), and the errors of every request.
     pub async fn redeem(&self, code: AuthorizationCode) -> Result<(), Error> {
         let credentials = &self.inner.credentials;
-        let Grant::RefreshToken {
+        let TokenGrant::RefreshToken {
             client_secret,
             store,
         } = credentials.grant()
@@ -57,7 +57,7 @@ impl Client {
     pub(crate) async fn new_token(&self) -> Result<TokenAnswer, Error> {
         let credentials = &self.inner.credentials;
         match credentials.grant() {
-            Grant::ClientCredentials {
+            TokenGrant::ClientCredentials {
                 client_secret,
                 scopes,
             } => {
@@ -67,7 +67,7 @@ impl Client {
                 )
                 .await
             }
-            Grant::RefreshToken {
+            TokenGrant::RefreshToken {
                 client_secret,
                 store,
             } => self.refresh(client_secret.as_ref(), store).await,

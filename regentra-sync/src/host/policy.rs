@@ -69,7 +69,7 @@ type HostAllowed = Arc<dyn Fn(&BaseUrl) -> bool + Send + Sync>;
 
 /// The decisions that a host can change. The default is the promise.
 #[derive(Clone)]
-pub struct Policy {
+pub struct HostPolicy {
     pub(crate) rules: Rules,
     pub(crate) settings: AppliedSettings,
     pub(crate) tickets_per_tick: u32,
@@ -83,7 +83,7 @@ pub struct Policy {
     pub(crate) host_allowed: HostAllowed,
 }
 
-impl Default for Policy {
+impl Default for HostPolicy {
     fn default() -> Self {
         Self {
             rules: Rules::default(),
@@ -101,7 +101,7 @@ impl Default for Policy {
     }
 }
 
-impl Policy {
+impl HostPolicy {
     /// Sets thresholds that are stricter than the promise's.
     #[must_use]
     pub fn rules(mut self, rules: Rules) -> Self {
@@ -238,9 +238,9 @@ impl Policy {
     }
 }
 
-impl fmt::Debug for Policy {
+impl fmt::Debug for HostPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Policy")
+        f.debug_struct("HostPolicy")
             .field("rules", &self.rules)
             .field("settings", &self.settings)
             .field("tickets_per_tick", &self.tickets_per_tick)
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_default_policy_takes_https_on_port_443_without_a_path_and_nothing_else() {
-        let policy = Policy::default();
+        let policy = HostPolicy::default();
         for (address, allowed) in [
             ("https://eu.ninjarmm.com", true),
             ("https://eu.ninjarmm.com:443/", true),

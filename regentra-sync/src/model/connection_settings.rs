@@ -110,7 +110,7 @@ impl<'de> Deserialize<'de> for EntraDeviceIdField {
     }
 }
 
-/// The settings of one connection. For a setting that is `None`, the host's [`Policy`](crate::host::Policy) applies.
+/// The settings of one connection. For a setting that is `None`, the host's [`HostPolicy`](crate::host::HostPolicy) applies.
 ///
 /// A store keeps them as a JSON object. Fields that a later release wrote and this release does not read are kept and written back
 /// unchanged: see [`unread`](Self::unread).

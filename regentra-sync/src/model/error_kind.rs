@@ -24,7 +24,7 @@ pub enum ErrorKind {
     /// Another request changed the rows that the work relied on, more than once: read them again, and retry.
     Superseded,
     /// The work took longer than its deadline and was ended: the next attempt starts from the beginning. See
-    /// [`Policy::sweep_deadline`](crate::host::Policy::sweep_deadline) and [`Policy::event_deadline`](crate::host::Policy::event_deadline).
+    /// [`HostPolicy::sweep_deadline`](crate::host::HostPolicy::sweep_deadline) and [`HostPolicy::event_deadline`](crate::host::HostPolicy::event_deadline).
     Deadline,
     /// Stored secrets do not open: restore the key, or connect again.
     Sealing,

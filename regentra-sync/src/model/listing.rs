@@ -90,13 +90,13 @@ pub struct ListedDevice {
     /// The content of its asset.
     pub content: AssetContent,
     /// When it was seen.
-    pub contact: Contact,
+    pub contact: LastContact,
 }
 
 /// When a device was seen. These times distinguish a machine that was set up again from its old record. They change from hour to hour and
 /// are not stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Contact {
+pub struct LastContact {
     /// When NinjaOne created the device's record.
     pub created: Option<OffsetDateTime>,
     /// When it last made contact.

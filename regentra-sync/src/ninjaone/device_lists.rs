@@ -31,41 +31,41 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// A row of the organization. Over the ceiling no further device is taken, and the list is truncated.
+    /// Adds a row of the organization. Beyond the ceiling, no further device is added, and the list is truncated.
     pub(super) fn observe(&mut self, id: DeviceId, row: &Device, ceiling: usize) {
         if self.own.len() >= ceiling && !self.own.contains_key(&id) {
             self.list.truncated = true;
             return;
         }
         let listed = Listed::of(row);
-        // It may be approved: it stays, and the list cannot say that others are gone.
+        // The device may be approved, so it is kept, and the list counts as incomplete.
         self.list.malformed_rows += u64::from(row.unreadable.contains(APPROVAL_STATUS));
-        // A device that is listed twice is what its newest row says.
+        // If a device is listed twice, its newest row counts.
         let known = self.own.get(&id);
         if known.is_none_or(|known| known.rank() < listed.rank()) {
             self.own.insert(id, listed);
         }
     }
 
-    /// How many devices are approved.
+    /// The number of approved devices.
     fn approved(&self) -> u64 {
         let approved = self.own.values().filter(|listed| listed.approved);
         approved.count() as u64
     }
 
-    /// Whether it is one of its approved devices.
+    /// Whether this is an approved device of the organization.
     fn has_approved(&self, device: DeviceId) -> bool {
         self.own.get(&device).is_some_and(|listed| listed.approved)
     }
 
-    /// Its Entra device id, if it is a device of this organization.
+    /// Sets a device's Entra device id, if the device belongs to this organization.
     fn identify(&mut self, device: DeviceId, entra_device_id: &str) {
         if let Some(listed) = self.own.get_mut(&device) {
             listed.content.entra_device_id = Some(Sensitive::new(entra_device_id));
         }
     }
 
-    /// The ids that were read for this organization alone.
+    /// Sets the ids that were read for this organization alone.
     pub(super) fn identify_all(&mut self, read: EntraDeviceIds) {
         self.list.requests += read.requests;
         self.list.malformed_rows += read.malformed_rows;
@@ -88,20 +88,19 @@ impl Listing {
     }
 }
 
-/// What a walk over the custom field of Entra device ids found.
+/// The result of a walk over the custom field of Entra device ids.
 pub(super) struct EntraDeviceIds {
     pub(super) ids: Vec<(DeviceId, String)>,
     pub(super) requests: u64,
     pub(super) malformed_rows: u64,
-    /// Ids could not all be read: what is not said leaves a device with the id that it had.
+    /// Not all ids could be read. A device without an id in this result keeps its stored id.
     pub(super) unsure: bool,
 }
 
-/// Reads the custom field of Entra device ids. What is not said, because a row does not decode or the tenant does not give the
-/// report, is unsure.
+/// Reads the custom field of Entra device ids. If a row does not decode, or the tenant does not provide the report, the result is unsure.
 ///
 /// # Errors
-/// Of the report.
+/// The errors of the report.
 pub(super) async fn read_entra_device_ids(
     client: &Client,
     filter: DeviceFilter,
@@ -130,7 +129,7 @@ pub(super) async fn read_entra_device_ids(
         read.malformed_rows += page.malformed.len() as u64;
         read.unsure |= !page.malformed.is_empty();
         for row in &page.rows {
-            // Nobody can say whose such a row is, or what it says.
+            // A row without a device id cannot be assigned to a device.
             let Some(id) = row.device_id else {
                 read.malformed_rows += 1;
                 read.unsure = true;
@@ -159,15 +158,15 @@ struct Lists<'r> {
     request: DeviceListsRequest<'r>,
     members: Vec<Member>,
     by_organization: HashMap<OrganizationId, usize>,
-    /// Whether lists of organizations are honoured, as far as is known.
+    /// Whether each report honours lists of organizations, as far as known.
     habits: BTreeMap<Report, OrganizationListHabit>,
     counts: GroupCounts,
 }
 
-/// Reads them.
+/// Reads the device lists of the request.
 ///
 /// # Errors
-/// Of the checkpoint alone.
+/// Only the errors of the checkpoint.
 pub(super) async fn read_device_lists(
     client: &Client,
     request: DeviceListsRequest<'_>,
@@ -183,7 +182,7 @@ pub(super) async fn read_device_lists(
         counts: GroupCounts::default(),
     };
     let mut spending = Spending {
-        // As much as reading every organization alone.
+        // About the cost of reading every organization alone.
         left: 2 * organizations.len() as u64 + 20,
         requests: 0,
         read_again: 0,
@@ -195,7 +194,7 @@ pub(super) async fn read_device_lists(
     read_by_halves(&mut lists, everybody, together, &mut spending).await?;
     if let Some(field) = request.entra_device_id_field {
         let listed = lists.listed();
-        // A server that leaves out or refuses what a list of organizations asks for is trusted in no report.
+        // If the device list does not honour a list of organizations, no other report is trusted to honour one.
         let mut reader = EntraField::new(&mut lists, field.as_str());
         let together = reader.may_list();
         read_by_halves(&mut reader, listed, together, &mut spending).await?;
@@ -230,19 +229,20 @@ impl Lists<'_> {
         self.habits.get(&report).copied().unwrap_or_default()
     }
 
-    /// Remembers what a list of organizations was answered with; what is bad of it is not forgotten.
+    /// Remembers how a report answered for a list of organizations. A worse habit replaces a better one, never the reverse.
     fn learn(&mut self, report: Report, habit: OrganizationListHabit) {
         let known = self.habits.entry(report).or_default();
         *known = (*known).max(habit);
     }
 
-    /// Compares what an organization has alone with what it had among others. Where that was less, the list leaves some out.
+    /// Compares the rows that an organization has alone with the rows that it had in the group. If it had fewer in the group, the list
+    /// leaves rows out.
     fn compare(&mut self, report: Report, among_others: u64, alone: u64) -> bool {
         let leaves_out = alone > among_others;
         if leaves_out {
             self.learn(report, OrganizationListHabit::LeavesOut);
         } else if alone > 0 {
-            // Where there is none, nothing shows what became of those of the others.
+            // An organization without rows does not show whether the list leaves out rows.
             self.learn(report, OrganizationListHabit::Honoured);
         }
         leaves_out
@@ -275,7 +275,7 @@ impl Lists<'_> {
         }
     }
 
-    /// How many devices an organization has that become assets.
+    /// The number of an organization's devices that become assets.
     fn number(&mut self, member: usize) -> Option<u64> {
         self.listing(member).map(|listing| listing.approved())
     }
@@ -323,7 +323,7 @@ impl PartReader for Lists<'_> {
                     continue;
                 };
                 listing.observe(id, row, ceiling);
-                // Alone, what follows need not be read.
+                // If the organization is read alone, the rest of a truncated list need not be read.
                 if listing.list.truncated && part.len() == 1 {
                     break 'walk None;
                 }
@@ -341,7 +341,8 @@ impl PartReader for Lists<'_> {
         }
         let is_unknown =
             self.habit(Report::Devices) != OrganizationListHabit::Honoured && part.len() > 1;
-        // Nobody knows yet whether the list is honoured: whatever has no device is read alone, and the one that has most.
+        // As long as it is unknown whether the list is honoured, organizations without a device are read alone, and so is the one with the
+        // most devices.
         let most = read.iter().filter(|(_, listing)| !listing.own.is_empty());
         let most = most.max_by_key(|(_, listing)| listing.own.len());
         let sample = most.map(|(member, _)| *member).filter(|_| is_unknown);
@@ -350,7 +351,8 @@ impl PartReader for Lists<'_> {
             listing.list.foreign_rows = if part.len() == 1 { foreign } else { 0 };
             listing.list.requests = if part.len() == 1 { requests } else { 0 };
             listing.list.truncated |= !is_whole;
-            // It has none, or fewer than before: what is not listed is retired, and alone it may have more.
+            // It has no device, or fewer than before. Devices that are not listed are retired, so the organization is read alone first: it
+            // may have more then.
             let own = listing.approved();
             let is_short =
                 own < self.rows_before(member, Report::Devices) || (own == 0 && is_unknown);
@@ -371,7 +373,7 @@ impl PartReader for Lists<'_> {
         self.habit(Report::Devices).is_usable()
     }
 
-    /// A list that was to be looked at twice, and was not, retires nothing.
+    /// A list that had to be read again, and was not, retires nothing.
     fn give_up(&mut self, part: &[usize]) {
         for member in part {
             if let Some(Member::Listed(listing)) = self.members.get_mut(*member) {
@@ -381,13 +383,13 @@ impl PartReader for Lists<'_> {
     }
 }
 
-/// The custom field of Entra device ids.
+/// Reads the custom field of Entra device ids.
 struct EntraField<'p, 'r> {
     lists: &'p mut Lists<'r>,
     field: &'p str,
     of_device: HashMap<DeviceId, usize>,
     failed: BTreeMap<usize, ninjaone_client::Error>,
-    /// Organizations that were read among others, with the ids that they had there.
+    /// Organizations that were read together, with the number of ids that they had then.
     looks: BTreeMap<usize, u64>,
 }
 
@@ -408,8 +410,8 @@ impl<'p, 'r> EntraField<'p, 'r> {
         }
     }
 
-    /// Organizations for which the answer is looked at twice: those that lost their ids, or many of them, and a few others as long as
-    /// nobody knows whether the report honours a list of organizations.
+    /// The organizations that are read again, alone: those that lost their ids, or many of them, and a few others, as long as the report is
+    /// not known to honour a list of organizations.
     fn doubtful(&mut self, ids: &BTreeMap<usize, u64>) -> Vec<usize> {
         let (mut doubtful, mut without) = (Vec::new(), Vec::new());
         for (member, number) in ids {
@@ -454,7 +456,7 @@ impl PartReader for EntraField<'_, '_> {
         for member in part {
             self.failed.remove(member);
             if let Some(listing) = self.lists.listing(*member) {
-                // Read for many, a row that is lost may be anybody's.
+                // If many organizations are read at once, a lost row may belong to any of them.
                 listing.list.entra_device_ids_unsure = read.unsure;
                 if is_alone {
                     listing.list.malformed_rows += read.malformed_rows;
@@ -489,7 +491,7 @@ impl PartReader for EntraField<'_, '_> {
             }
         } else if !is_alone && !read.unsure {
             let own: u64 = ids.values().sum();
-            // Some devices that no list shows are usual.
+            // Some devices that no list contains are usual.
             if foreign > own && foreign > MOST_OF_NO_LIST {
                 self.lists
                     .learn(Report::CustomFields, OrganizationListHabit::Ignored);
@@ -505,7 +507,7 @@ impl PartReader for EntraField<'_, '_> {
             && self.lists.habit(Report::CustomFields).is_usable()
     }
 
-    /// What was to be looked at twice, and was not, leaves a device with the id that it had.
+    /// If a result had to be read again, and was not, devices without an id in it keep their stored id.
     fn give_up(&mut self, part: &[usize]) {
         for member in part {
             if let Some(listing) = self.lists.listing(*member) {

@@ -37,12 +37,12 @@ use crate::{
     model::{ComplianceOrgId, CustomFields, Question, Report, ReportOutcome},
 };
 
-/// What one organization's reports say, and what went wrong on the way.
+/// The result of one organization's reports, with the reports that failed.
 #[derive(Debug)]
 pub struct Evaluated {
-    /// The five signals and everything a sweep commits of them.
+    /// The five signals, and everything else that a sweep commits.
     pub assessment: Assessment,
-    /// What became of the rows of each report.
+    /// The fate of the rows of each report.
     pub rows: BTreeMap<Report, RowTally>,
     /// The reports that failed or are not available, and why.
     pub failures: BTreeMap<Report, Error>,
@@ -73,12 +73,12 @@ impl<'a> DeviceRoll<'a> {
         }
     }
 
-    /// A page of the list: rows that did not decode, and fields that did not.
+    /// Counts the rows and fields of a page of the list that did not decode.
     pub(super) fn page(&mut self, malformed: usize, repaired: &[RepairedField]) {
         self.tally.page(malformed, repaired);
     }
 
-    /// A row of the list. Once there are more devices than the ceiling allows, no further one is taken ([`is_cut`](Self::is_cut)).
+    /// Adds a row of the list. Beyond the ceiling, no further device is added ([`is_cut`](Self::is_cut)).
     pub(super) fn observe(&mut self, row: &Device) {
         let fact = facts::device_inventory::device(row);
         match (row.id, row.organization_id, fact) {
@@ -100,12 +100,12 @@ impl<'a> DeviceRoll<'a> {
                 }
                 self.tally.count(RowFate::UnknownDevice, true);
             }
-            // A device that does not say whose it is cannot be taken for this customer's.
+            // A device without an organization cannot be taken for this customer's.
             _ => self.tally.malformed(1),
         }
     }
 
-    /// Whether the list has more devices than the ceiling allows: what follows need not be read.
+    /// Whether the list has more devices than the ceiling allows. Then the rest need not be read.
     pub(super) const fn is_cut(&self) -> bool {
         self.is_cut
     }
@@ -115,12 +115,12 @@ impl<'a> DeviceRoll<'a> {
         &self.own
     }
 
-    /// Rows of the answer that are lost: nobody can say that they are not of this customer.
+    /// Counts lost rows of the response. Any of them may belong to this customer.
     pub(super) const fn lost(&mut self, rows: u64) {
         self.tally.malformed(rows);
     }
 
-    /// The list ended: the evaluation of its devices begins.
+    /// Ends the list, and begins the evaluation of its devices.
     pub(super) fn close(mut self, end: Option<Completeness>) -> CustomerEvaluation<'a> {
         let is_whole = !self.is_cut && end.is_some_and(Completeness::is_complete);
         if !is_whole {
@@ -130,8 +130,8 @@ impl<'a> DeviceRoll<'a> {
             self.fleet.malformed_rows();
         }
         self.foreign.retain(|id| !self.own.contains(id));
-        // Not of a list that may lack some, nor of an empty one: an organization whose devices are gone all at once is more likely
-        // one that NinjaOne did not answer for.
+        // The devices are not known from a list that may lack some, nor from an empty one: if all devices of an organization are gone at
+        // once, NinjaOne more likely did not answer for it.
         let is_known = is_whole && self.tally.malformed == 0 && !self.own.is_empty();
         let listed = is_known.then(|| self.own.iter().copied().collect());
         let fleet = self.fleet.build();
@@ -153,7 +153,7 @@ impl<'a> DeviceRoll<'a> {
     }
 }
 
-/// A row of a report that is not the device list.
+/// A row of a report other than the device list.
 #[derive(Clone, Copy)]
 pub(super) enum ReportRow<'a> {
     Volume(&'a Volume),
@@ -165,7 +165,7 @@ pub(super) enum ReportRow<'a> {
 }
 
 impl ReportRow<'_> {
-    /// The report it is a row of.
+    /// The report that the row belongs to.
     pub(super) const fn report(self) -> Report {
         match self {
             Self::Volume(_) => Report::Volumes,
@@ -179,7 +179,7 @@ impl ReportRow<'_> {
         }
     }
 
-    /// Whether it is lost, because it does not say which row it is.
+    /// Whether the row is lost, because it lacks its identity.
     pub(super) fn is_lost(self, fields: &CustomFields) -> bool {
         match self {
             Self::Volume(row) => facts::disk_encryption::volume(row).is_err(),
@@ -203,7 +203,7 @@ impl ReportRow<'_> {
     }
 }
 
-/// A row, and the customer whose device it is of.
+/// A row, with the customer that owns its device.
 #[derive(Clone, Copy)]
 pub(super) struct OwnRow<'a> {
     pub(super) customer: ComplianceOrgId,
@@ -211,7 +211,7 @@ pub(super) struct OwnRow<'a> {
     pub(super) row: ReportRow<'a>,
 }
 
-/// One customer's evaluation, from its devices to its five signals. It carries the id of whose it is, and what it yields carries it on.
+/// One customer's evaluation, from its devices to its five signals. It carries the customer's id and passes it on to its results.
 pub(super) struct CustomerEvaluation<'a> {
     request: AssessmentRequest<'a>,
     fleet: Arc<Fleet>,
@@ -229,19 +229,20 @@ pub(super) struct CustomerEvaluation<'a> {
 }
 
 impl<'a> CustomerEvaluation<'a> {
-    /// What is evaluated, and by which rules.
+    /// The request: what is evaluated, and by which rules.
     pub(super) const fn request(&self) -> AssessmentRequest<'a> {
         self.request
     }
 
-    /// A page of a report: rows that did not decode, and fields that did not.
+    /// Counts the rows and fields of a page of a report that did not decode.
     pub(super) fn page(&mut self, report: Report, malformed: usize, repaired: &[RepairedField]) {
         let tally = self.rows.entry(report).or_default();
         tally.page(malformed, repaired);
     }
 
-    /// A report is read anew: what it said before is forgotten, apart from what its rows prove, which they prove once more.
-    pub(super) fn begin_again(&mut self, report: Report) {
+    /// Prepares for reading a report again: its counts and its outcome are discarded. The facts of its rows stay, because the same rows
+    /// give the same facts again.
+    pub(super) fn forget_report(&mut self, report: Report) {
         self.rows.remove(&report);
         self.unlisted.remove(&report);
         self.states.remove(&report);
@@ -249,17 +250,17 @@ impl<'a> CustomerEvaluation<'a> {
         self.failures.remove(&report);
     }
 
-    /// Rows of this customer's devices that a report has had so far.
+    /// The number of rows of this customer's devices in a report so far.
     pub(super) fn own_rows(&self, report: Report) -> u64 {
         self.rows.get(&report).map_or(0, RowTally::own)
     }
 
-    /// Whether a report was read, to whatever end.
+    /// Whether reading a report has ended, with any outcome.
     pub(super) fn has_ended(&self, report: Report) -> bool {
         self.outcomes.contains_key(&report)
     }
 
-    /// Whether a report was answered whole: nothing holds back a pass that rests on it.
+    /// Whether a report was read completely and without loss, so that a signal that depends on it may pass.
     pub(super) fn is_whole(&self, report: Report) -> bool {
         let is_lossless = self
             .rows
@@ -268,14 +269,15 @@ impl<'a> CustomerEvaluation<'a> {
         is_lossless && self.outcomes.get(&report) == Some(&ReportOutcome::Answered)
     }
 
-    /// A report was read for many customers: in so many pages, of which so many rows are lost. Nobody can say whose those are.
+    /// Records that a report was read for many customers, with its number of pages and of lost rows. A lost row may belong to any of the
+    /// customers.
     pub(super) fn among_others(&mut self, report: Report, pages: u64, lost: u64) {
         let tally = self.rows.entry(report).or_default();
         tally.pages += pages;
         tally.malformed(lost);
     }
 
-    /// A row of an answer for this customer alone.
+    /// Evaluates a row of a response for this customer alone.
     pub(super) fn observe(&mut self, row: ReportRow<'_>) {
         let fate = self.judge(row);
         let device = row.device();
@@ -293,8 +295,8 @@ impl<'a> CustomerEvaluation<'a> {
         }
     }
 
-    /// A row of an answer for many customers, that was found to be of this customer's device. It takes no other: one that is of
-    /// another customer, or of a device that its list does not show, is `None`.
+    /// Evaluates a row of a response for many customers that was assigned to this customer. Returns `None`, and evaluates nothing, if the
+    /// row belongs to another customer or to a device that this customer's list lacks.
     pub(super) fn observe_own(&mut self, row: OwnRow<'_>) -> Option<Result<(), Malformed>> {
         if row.customer != self.request.customer || row.organization != self.request.organization {
             return None;
@@ -346,7 +348,7 @@ impl<'a> CustomerEvaluation<'a> {
         })
     }
 
-    /// A report ended: how far it was read, or why it was not read to its end.
+    /// Records the end of a report: how far it was read, or why it failed.
     pub(super) fn end(&mut self, report: Report, end: Result<Option<Completeness>, Error>) {
         let tally = self.rows.entry(report).or_default();
         let (outcome, state) = match end {
@@ -361,8 +363,8 @@ impl<'a> CustomerEvaluation<'a> {
             }
             Err(error) => {
                 tracing::warn!(?report, %error, "a report did not answer");
-                // A report that only a person's token may read is one this connection cannot have. One that was refused after its
-                // first page is there, and broke off.
+                // If only a person's token may read a report, it is not available to this connection. If it was refused after its first
+                // page, it is available, but ended early.
                 let is_refused = matches!(
                     error.kind(),
                     ErrorKind::NotAvailable | ErrorKind::UserContextRequired
@@ -381,7 +383,7 @@ impl<'a> CustomerEvaluation<'a> {
         self.states.insert(report, state);
     }
 
-    /// The five signals, and what went wrong on the way. A report that was never ended counts as failed.
+    /// The five signals, with the reports that failed. A report whose end was never recorded counts as failed.
     pub(super) fn finish(self) -> Evaluated {
         let request = self.request;
         let key = request.digest_key;
@@ -434,7 +436,7 @@ impl<'a> CustomerEvaluation<'a> {
         state.unwrap_or_else(ReportState::failed)
     }
 
-    /// The state of a report, and of the custom fields' where they answer one of these questions.
+    /// The state of a report, combined with the state of the custom fields if they answer one of these questions.
     fn with_custom_fields(&self, report: Report, questions: &[Question]) -> ReportState {
         let state = self.state(report);
         let fields = self.request.custom_fields;
@@ -444,7 +446,7 @@ impl<'a> CustomerEvaluation<'a> {
         state
     }
 
-    /// The reports of one kind of patches; of a kind that is not in use none is asked for.
+    /// The reports of one kind of patches. For a kind that is not in use, no report is requested.
     fn of_kind(&self, kind: PatchKind, pending: Report, installs: Report) -> KindReports {
         if !self.request.kinds_in_use.contains(kind) {
             return KindReports::default();
@@ -456,7 +458,7 @@ impl<'a> CustomerEvaluation<'a> {
     }
 }
 
-/// The signal of antivirus, and the devices whose signatures were seen out of date (`true`) or up to date (`false`).
+/// The signal of antivirus, and the devices whose signatures were observed out of date (`true`) or up to date (`false`).
 fn finish_antivirus(
     antivirus: AntivirusPosture,
     state: ReportState,
@@ -469,7 +471,7 @@ fn finish_antivirus(
         sightings.extend(antivirus.up_to_date().map(|device| (id(device), false)));
     }
     let history = request.signature_ages.map(|ages| {
-        // A device without a time in the history was never seen up to date: nobody can tell how old its signatures are.
+        // A device without a time in the history was never observed up to date, so the age of its signatures is unknown.
         let since = |id| ages.out_of_date_since(id);
         let out_of_date = sightings.iter().filter(|(_, out_of_date)| **out_of_date);
         out_of_date
@@ -480,11 +482,11 @@ fn finish_antivirus(
     (finished, sightings)
 }
 
-/// So many devices of others are remembered by their ids, those of other organizations and those that no list shows each. Rows of
-/// more are counted like the others, and whose they are is not looked up: a server invents ids faster than memory holds them.
+/// At most this many ids are remembered of devices of other organizations, and likewise of devices that no list contains. Rows of further
+/// devices are counted without their ids. Without this limit, a server that invents ids could exhaust the memory.
 const MOST_OTHERS: usize = 100_000;
 
-/// Devices that no list shows, with their rows in all reports.
+/// Devices that no list contains, with the number of their rows in all reports.
 fn unlisted(of_reports: BTreeMap<Report, BTreeMap<DeviceId, u64>>) -> BTreeMap<DeviceId, u64> {
     let mut all = BTreeMap::new();
     for (device, rows) in of_reports.into_values().flatten() {
@@ -493,7 +495,7 @@ fn unlisted(of_reports: BTreeMap<Report, BTreeMap<DeviceId, u64>>) -> BTreeMap<D
     all
 }
 
-/// Counts a row of a device that no list shows.
+/// Counts a row of a device that no list contains.
 fn count_unlisted(
     unlisted: &mut BTreeMap<Report, BTreeMap<DeviceId, u64>>,
     report: Report,

@@ -10,20 +10,20 @@ use crate::{
     model::{OrganizationId, OrganizationListHabit, Report, SweepStrategy},
 };
 
-/// Customers to assess in one pass. All are of one connection, and judged by the same rules at the same time.
+/// Customers to assess in one pass. All belong to one connection, and are judged by the same rules at the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupRequest<'a> {
-    /// The customers, in the order of the answer.
+    /// The customers, in the order of the result.
     pub members: &'a [GroupMember<'a>],
     /// [`SweepStrategy::Group`] or [`SweepStrategy::WholeTenant`].
     pub strategy: SweepStrategy,
-    /// What NinjaOne made of lists of organizations so far.
+    /// How NinjaOne has answered for lists of organizations so far, by report.
     pub organization_list: &'a BTreeMap<Report, OrganizationListHabit>,
-    /// Rows of a page that were asked for last, by report.
+    /// The page size that was last requested, by report.
     pub page_sizes: &'a BTreeMap<Report, u32>,
-    /// How many requests may be spent on reading again what was not whole or is not to be trusted.
+    /// The maximum number of requests for reading again what was incomplete or cannot be trusted.
     pub read_again: u64,
-    /// Asked before every report.
+    /// Checked before every report.
     pub checkpoint: &'a dyn Checkpoint,
 }
 
@@ -32,64 +32,65 @@ pub struct GroupRequest<'a> {
 pub struct GroupMember<'a> {
     /// What to assess.
     pub request: AssessmentRequest<'a>,
-    /// Rows of its devices that its last run read, by report: what had rows and has none is looked at twice.
+    /// The number of rows of its devices that its last run read, by report. If a report had rows and has none now, it is read again.
     pub rows_before: Option<&'a BTreeMap<Report, u64>>,
 }
 
 /// Whether a pass may go on.
 #[async_trait]
 pub trait Checkpoint: Debug + Send + Sync {
-    /// An error ends the pass.
+    /// Checks whether the pass may go on. An error ends it.
     async fn check(&self) -> Result<()>;
 }
 
-/// What a pass found.
+/// The result of a pass.
 #[derive(Debug)]
 pub struct GroupAssessment {
-    /// Of each customer, in the order of the request, its assessment, or why there is none: it is left for another pass.
+    /// For each customer, in the order of the request: its assessment, or why it has none and is left for another pass.
     pub assessments: Vec<Result<Assessment>>,
-    /// What is known of the pass.
+    /// The counts of the pass.
     pub counts: GroupCounts,
 }
 
-/// What a pass cost, and what it showed of the server.
+/// What a pass cost, and what it showed about the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupCounts {
     /// Requests made, retries not counted.
     pub requests: u64,
-    /// Those of them that read something again.
+    /// How many of these requests read something again.
     pub read_again: u64,
     /// Rows of devices of other organizations, dropped.
     pub foreign_rows: u64,
     /// Rows of devices that no list showed, dropped.
     pub orphan_rows: u64,
-    /// What NinjaOne made of lists of organizations, as far as it was seen.
+    /// How NinjaOne answered for lists of organizations, by report, as far as this was observed.
     pub organization_list: BTreeMap<Report, OrganizationListHabit>,
-    /// Rows a page may have, by report, as they were last asked for.
+    /// The page size that was last requested, by report.
     pub page_sizes: BTreeMap<Report, u32>,
-    /// Devices of the whole tenant, where all were seen.
+    /// The number of devices of the whole tenant, if all were seen.
     pub tenant_devices: Option<u64>,
 }
 
-/// The device lists of many organizations.
+/// A request for the device lists of many organizations.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceListsRequest<'a> {
-    /// Of which organizations, each with the rows that its last sync read, by report: what had rows and has none is looked at twice.
+    /// The organizations, each with the number of rows that its last sync read, by report. If a report had rows and has none now, it is
+    /// read again.
     pub organizations: &'a [(OrganizationId, Option<BTreeMap<Report, u64>>)],
-    /// The most devices of one organization. One more makes its list truncated.
+    /// The maximum number of devices of one organization. If there is one more, its list is truncated.
     pub ceiling: usize,
     /// The custom field that holds the Entra device id, for which one more report is read.
     pub entra_device_id_field: Option<&'a crate::model::CustomFieldName>,
-    /// What NinjaOne made of lists of organizations so far.
+    /// How NinjaOne has answered for lists of organizations so far, by report.
     pub organization_list: &'a BTreeMap<Report, OrganizationListHabit>,
-    /// Asked before every walk.
+    /// Checked before every walk.
     pub checkpoint: &'a dyn Checkpoint,
 }
 
 /// The device lists of many organizations, as they were read in one pass.
 #[derive(Debug)]
 pub struct DeviceLists {
-    /// Of each organization of the request its list, or why there is none.
+    /// For each organization of the request: its list, or why it has none.
     pub lists: BTreeMap<OrganizationId, Result<crate::model::DeviceList>>,
     /// What the pass cost.
     pub counts: GroupCounts,

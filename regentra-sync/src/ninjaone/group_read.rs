@@ -1,16 +1,17 @@
 //! Reads the reports of many customers in one pass, and judges each customer by its own rows.
 //!
-//! The walks are the same as for one customer, but over the organizations of a group or the whole tenant. A router looks up the row's
-//! device in the device list of the same pass, and hands the row to the evaluation of the customer that owns the device, and to no other.
+//! The walks are the same as for one customer, but over the organizations of a group or the whole tenant. For each row, a router looks up
+//! the device in the device list of the same pass. It passes the row to the evaluation of the customer that owns the device, and to no
+//! other.
 //!
 //! - If a response fails or loses a row, the group is split in halves and read again ([`halves`](super::halves)).
-//! - The vendor silently ignores filters, and its handling of a list of organizations is unknown. So a customer without a
-//!   row where its last run had some is read alone, and so are the largest of those that lost a quarter of their rows or more. For each report
-//!   so are a few organizations, until the report is known to honour such a list.
-//!   If a customer has more rows alone than in the group, the list is no longer trusted: every customer of the pass is read alone for that
-//!   report, and the next tick takes this into account when it chooses its strategy.
-//! - The device list is read first, and its short form again at the end. A customer with a device that changed its organization meanwhile,
-//!   or is listed nowhere any more, is read alone.
+//! - The vendor silently ignores filters, and its handling of a list of organizations is unknown. So some customers are read alone, too:
+//!   those without a row where their last run had some, the largest of those that lost a quarter of their rows or more, and, for each
+//!   report, a few others until the report is known to honour such a list. If a customer has more rows alone than in the group, the list is
+//!   no longer trusted. Then every customer of the pass is read alone for that report, and the next tick considers this when it chooses its
+//!   strategy.
+//! - The device list is read first, and its short form again at the end. If a customer's device changed its organization meanwhile, or is
+//!   no longer listed, the customer is read alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -46,7 +47,7 @@ enum Member<'a> {
     Waiting,
     /// Its reports are being read.
     Evaluated(Box<CustomerEvaluation<'a>>),
-    /// It is to be read alone.
+    /// It has to be read alone.
     Alone,
     /// It is left for another pass.
     Left(Error),
@@ -54,7 +55,7 @@ enum Member<'a> {
     Done(Box<Assessment>),
 }
 
-/// Whose device a row is of.
+/// The customer that owns a device.
 #[derive(Clone, Copy)]
 struct Route {
     member: usize,
@@ -71,14 +72,14 @@ struct GroupPass<'r> {
     routes: HashMap<DeviceId, Route>,
     habits: BTreeMap<Report, OrganizationListHabit>,
     counts: GroupCounts,
-    /// Rows of the device list that were lost at first.
+    /// Whether the first reading of the device list lost rows.
     lost_devices: bool,
 }
 
-/// Reads and judges.
+/// Reads the reports of all customers, and judges each customer.
 ///
 /// # Errors
-/// Of the checkpoint alone. What a customer cannot be judged for is beside its name.
+/// Only the errors of the checkpoint. The reason why a customer cannot be judged is that customer's entry in the result.
 pub(super) async fn read_group(
     client: &Client,
     request: GroupRequest<'_>,
@@ -140,7 +141,7 @@ pub(super) async fn read_group(
         pass: &mut pass,
     };
     read_by_halves(&mut look, evaluated, true, &mut spending).await?;
-    // Nobody knows whether their devices are still theirs: each is read as it would have been by itself.
+    // It is unknown whether these customers still have the same devices, so each of them is read alone.
     for member in look.unlooked {
         pass.set(member, Member::Alone);
     }
@@ -149,14 +150,14 @@ pub(super) async fn read_group(
 }
 
 impl<'r> GroupPass<'r> {
-    /// Whether a report is read for many at once.
+    /// Whether a report is read for many customers at once.
     fn together(&self, report: Report) -> bool {
         self.strategy == SweepStrategy::WholeTenant || self.may_list(report)
     }
 
-    /// Whether a report may be asked for by a list of organizations.
+    /// Whether a report may be requested with a list of organizations.
     fn may_list(&self, report: Report) -> bool {
-        // A server that leaves out or refuses what a list of organizations asks for is trusted in no report.
+        // If the device list does not honour a list of organizations, no other report is trusted to honour one.
         self.habit(Report::Devices).is_usable() && self.habit(report).is_usable()
     }
 
@@ -164,24 +165,25 @@ impl<'r> GroupPass<'r> {
         self.habits.get(&report).copied().unwrap_or_default()
     }
 
-    /// Remembers what a list of organizations was answered with; what is bad of it is not forgotten.
+    /// Remembers how a report answered for a list of organizations. A worse habit replaces a better one, never the reverse.
     fn learn(&mut self, report: Report, habit: OrganizationListHabit) {
         let known = self.habits.entry(report).or_default();
         *known = (*known).max(habit);
     }
 
-    /// Compares what a customer has alone with what it had among others. Where that was less, the list leaves rows out.
+    /// Compares the rows that a customer has alone with the rows that it had in the group. If it had fewer in the group, the list leaves
+    /// rows out.
     fn compare(&mut self, report: Report, among_others: Option<u64>, alone: u64) -> bool {
         let Some(among_others) = among_others else {
             return false;
         };
         let leaves_out = alone > among_others;
         if self.strategy == SweepStrategy::WholeTenant {
-            // It was no list that left them out.
+            // The request had no list of organizations, so a list did not leave the rows out.
         } else if leaves_out {
             self.learn(report, OrganizationListHabit::LeavesOut);
         } else if alone > 0 {
-            // Where there is no row, nothing shows what became of those of the others.
+            // A customer without rows does not show whether the list leaves out rows.
             self.learn(report, OrganizationListHabit::Honoured);
         }
         leaves_out
@@ -226,13 +228,13 @@ impl<'r> GroupPass<'r> {
             .unwrap_or(0)
     }
 
-    /// Whether no run has read anything of a member.
+    /// Whether no run has read this member before.
     fn is_new(&self, member: usize) -> bool {
         let member = self.requests.get(member);
         member.is_some_and(|member| member.rows_before.is_none())
     }
 
-    /// Which devices a part of the members is asked for by.
+    /// The filter for requests for a part of the members.
     fn filter(&self, part: &[usize]) -> DeviceFilter {
         if part.len() > 1 && !self.is_listed(part) {
             return DeviceFilter::default();
@@ -242,7 +244,7 @@ impl<'r> GroupPass<'r> {
         devices_of(&organizations)
     }
 
-    /// Whether a part is asked for by a list of organizations.
+    /// Whether requests for a part use a list of organizations.
     fn is_listed(&self, part: &[usize]) -> bool {
         let is_tenant =
             part.len() == self.requests.len() && self.strategy == SweepStrategy::WholeTenant;
@@ -256,7 +258,7 @@ impl<'r> GroupPass<'r> {
             .retain(|_, route| !members.contains(&route.member));
     }
 
-    /// Takes the devices of a customer in.
+    /// Records the devices of a customer.
     fn enrol(&mut self, member: usize, roll: DeviceRoll<'r>, end: Option<Completeness>) {
         let Some(request) = self.request(member) else {
             return;
@@ -275,7 +277,7 @@ impl<'r> GroupPass<'r> {
         if others.is_empty() {
             return;
         }
-        // A device that moves while the lists are read is in two of them: its rows would be only the later one's.
+        // A device that moves while the lists are read is in two lists. Its rows would go only to the later one's customer.
         for member in others.into_iter().chain([member]) {
             if self.evaluation(member).is_some() {
                 self.set(member, Member::Alone);
@@ -283,7 +285,7 @@ impl<'r> GroupPass<'r> {
         }
     }
 
-    /// Reads those alone for whom a device moved, or may have.
+    /// Reads the customers alone whose devices moved, or may have moved.
     async fn read_the_rest_alone(&mut self, spending: &mut Spending<'_>) -> Result<()> {
         for member in 0..self.members.len() {
             let Some(request) = self.request(member) else {
@@ -315,7 +317,7 @@ impl<'r> GroupPass<'r> {
         let assessments = self.members.into_iter().map(|member| match member {
             Member::Evaluated(evaluation) => {
                 let mut assessment = evaluation.finish().assessment;
-                // What the pass cost is no customer's alone.
+                // The cost of the pass belongs to no single customer.
                 assessment.counts.requests = 0;
                 Ok(assessment)
             }
@@ -335,19 +337,19 @@ impl<'r> GroupPass<'r> {
     }
 }
 
-/// The device list: who belongs to whom.
+/// Reads the device list, which says which customer owns each device.
 struct RollCall<'p, 'r> {
     pass: &'p mut GroupPass<'r>,
-    /// Members that were read among others, with the rows that they had there.
+    /// Members that were read together, with the rows that they had then.
     looks: BTreeMap<usize, u64>,
 }
 
 /// The devices of a part of the members.
 struct Rolls<'r> {
     of_members: BTreeMap<usize, DeviceRoll<'r>>,
-    /// Devices that were listed for a member, and for whom.
+    /// The devices that were listed, each with its member.
     seen: HashMap<DeviceId, usize>,
-    /// Members with a device that is listed for another one, too.
+    /// Members with a device that is also listed for another member.
     ambiguous: BTreeSet<usize>,
     lost: u64,
     foreign: u64,
@@ -371,7 +373,7 @@ impl PartReader for RollCall<'_, '_> {
         for member in part {
             let is_proven = match self.pass.members.get(*member) {
                 Some(Member::Waiting) => false,
-                // Devices that were to be looked at twice, and were not, are none that anybody is judged by.
+                // A list that had to be read again, and was not, is no basis for a verdict.
                 Some(Member::Evaluated(evaluation)) => !evaluation.is_whole(Report::Devices),
                 Some(Member::Alone | Member::Left(_) | Member::Done(_)) | None => true,
             };
@@ -471,7 +473,7 @@ impl RollCall<'_, '_> {
         for (member, roll) in rolls.of_members {
             let own = roll.own().len();
             let before = pass.rows_before(member, Report::Devices);
-            // It has no device, too many, far fewer than before, or one of another one's.
+            // It has no device, too many, far fewer than before, or one that is also listed for another member.
             if own == 0
                 || roll.is_cut()
                 || lacks_many(own as u64, before)
@@ -501,7 +503,7 @@ impl Rolls<'_> {
         by_organization: &HashMap<OrganizationId, usize>,
     ) {
         let (Some(id), Some(organization)) = (row.id, row.organization_id) else {
-            // A device that does not say whose it is may be anybody's of the part.
+            // A device without an organization may belong to any member of the part.
             self.lost += 1;
             return;
         };
@@ -525,26 +527,26 @@ impl Rolls<'_> {
 struct OneReport<'p, 'r> {
     pass: &'p mut GroupPass<'r>,
     report: Report,
-    /// Members that were read among others, with the rows that they had there.
+    /// Members that were read together, with the rows that they had then.
     looks: BTreeMap<usize, u64>,
 }
 
-/// Whose a device is.
+/// The owner of a device.
 #[derive(Clone, Copy)]
 enum Whose {
-    /// Of a customer of the part.
+    /// A customer of the part.
     Own(Route),
-    /// Of another one of the pass.
+    /// Another customer of the pass.
     Foreign,
-    /// No list shows it.
+    /// Unknown: no list contains the device.
     Unknown,
 }
 
-/// Hands the rows of an answer to the customers whose devices they are of.
+/// Passes each row of a response to the customer that owns the row's device.
 struct Router<'p, 'r> {
     pass: &'p mut GroupPass<'r>,
     part: BTreeSet<usize>,
-    /// Whose the device of the row before is: rows come device by device.
+    /// The device of the previous row, with its owner. Rows come device by device, so this saves most look-ups.
     last: Option<(DeviceId, Whose)>,
     own: u64,
     lost: u64,
@@ -635,7 +637,7 @@ impl PartReader for OneReport<'_, '_> {
     fn give_up(&mut self, part: &[usize]) {
         for member in part {
             let report = self.report;
-            // An answer that was to be looked at twice, and was not, proves nothing.
+            // A response that had to be read again, and was not, proves nothing.
             if let Some(evaluation) = self.pass.evaluation(*member)
                 && (!evaluation.has_ended(report) || evaluation.is_whole(report))
             {
@@ -656,7 +658,7 @@ impl OneReport<'_, '_> {
         let Some(evaluation) = self.pass.evaluation(member) else {
             return PartEnd::new(0, PartOutcome::Whole);
         };
-        evaluation.begin_again(report);
+        evaluation.forget_report(report);
         let filter = DeviceFilter::organization(request.organization);
         let mut rows = OfOne {
             report,
@@ -684,7 +686,7 @@ impl OneReport<'_, '_> {
         };
         for member in part {
             if let Some(evaluation) = self.pass.evaluation(*member) {
-                evaluation.begin_again(report);
+                evaluation.forget_report(report);
             }
         }
         let filter = self.pass.filter(part);
@@ -734,7 +736,7 @@ impl OneReport<'_, '_> {
         }
         self.pass.counts.foreign_rows += foreign;
         self.pass.counts.orphan_rows += orphan;
-        // Some rows of devices that nobody knows are usual.
+        // Some rows of unknown devices are usual.
         if is_listed && foreign + orphan > own && foreign + orphan > MOST_OF_NO_LIST {
             self.pass.learn(report, OrganizationListHabit::Ignored);
         }
@@ -743,8 +745,8 @@ impl OneReport<'_, '_> {
         ended
     }
 
-    /// Members for which the answer is looked at twice: those without a row that had some before, the largest of those that lost many,
-    /// a few of those without a row that were never read before, and a few others as long as the report is not known to honour a list of
+    /// The members whose rows are read again, alone: members without a row that had rows before; the largest of those that lost many; a few
+    /// members without a row that were never read before; and a few others, as long as the report is not known to honour a list of
     /// organizations.
     fn doubtful(&mut self, part: &[usize], is_listed: bool) -> Vec<usize> {
         let report = self.report;
@@ -767,14 +769,14 @@ impl OneReport<'_, '_> {
                 _ => with.push(*member),
             }
         }
-        // Rows become fewer for good reasons too: the largest of such customers show whether the list is one.
+        // Rows also decrease for good reasons. The largest of these customers show whether the list is the reason.
         short.sort_unstable_by(|left, right| right.cmp(left));
         lack.extend(short.into_iter().take(LOOKED_AT).map(|(_, member)| member));
         if !is_listed {
             return lack;
         }
         if self.pass.habit(report) == OrganizationListHabit::Honoured {
-            // A server may not know an organization yet that is new.
+            // A server may not know a new organization yet.
             without.retain(|member| self.pass.is_new(*member));
             lack.extend(spread_over(&without, LOOKED_AT));
         } else {
@@ -785,20 +787,20 @@ impl OneReport<'_, '_> {
     }
 }
 
-/// The device list once more, in short: which devices changed their organization during the pass.
+/// Reads the short device list once more, to find the devices that changed their organization during the pass.
 ///
-/// A device that it does not show may have moved to an organization that is not of the pass. So its customer is asked for alone, and judged
-/// only if every device is where it was.
+/// A device that this list lacks may have moved to an organization outside the pass. So the device list of its customer is read alone, and
+/// the customer is judged only if every device is still in its organization.
 struct SecondLook<'p, 'r> {
     pass: &'p mut GroupPass<'r>,
-    /// Members whose devices were not all found where they were.
+    /// Members whose devices were not all found in their organization again.
     unlooked: BTreeSet<usize>,
-    /// Members that were read among others, with the devices that were found there.
+    /// Members that were read together, with the number of devices that were found.
     looks: BTreeMap<usize, u64>,
 }
 
 impl SecondLook<'_, '_> {
-    /// How many devices of each member of a part were found where they were, and which members lack one.
+    /// The number of devices that were found again, for each member of a part, and the members that lack one.
     fn found(
         &self,
         part: &[usize],
@@ -853,13 +855,13 @@ impl PartReader for SecondLook<'_, '_> {
                         moved.insert(was.member);
                         moved.extend(pass.by_organization.get(&organization));
                     }
-                    // It came during the pass, or the first list left it out.
+                    // The device was added during the pass, or the first list left it out.
                     None => appeared.extend(pass.by_organization.get(&organization)),
                 }
             }
         };
         let requests = u64::from(pages.pages_so_far());
-        // Of a customer whose list is known to lack some, nothing more is shown by that.
+        // If a customer's list is known to be incomplete, a new device shows nothing more.
         appeared.retain(|member| {
             let evaluation = pass.evaluation(*member);
             evaluation.is_some_and(|of| {
@@ -875,7 +877,7 @@ impl PartReader for SecondLook<'_, '_> {
         }
         let is_whole = end.is_some_and(Completeness::is_complete);
         let is_alone = part.len() == 1;
-        // A row that says nothing was lost at first, too: it is no device that moved.
+        // A lost row that the first reading lost, too, is not a device that moved.
         if !is_whole || (lost > 0 && !self.pass.lost_devices && !is_alone) {
             return PartEnd::new(requests, PartOutcome::Lossy);
         }

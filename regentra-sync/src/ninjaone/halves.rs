@@ -1,5 +1,5 @@
-//! Reads many organizations at once. If a response fails or loses a row, splits the list in halves and reads each again, until the affected
-//! organization is found.
+//! Reads many organizations at once. If a response fails or loses a row, the list is split in halves and each half is read again, until the
+//! affected organization is found.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,14 +9,15 @@ use ninjaone_client::{DeviceFilter, ErrorKind, OrganizationId};
 use super::group::Checkpoint;
 use crate::error::{self, Error, Result};
 
-/// After so many failures in a row the server is down: what fails then is not read again, until something is answered. One bad member
-/// of the largest group takes nine.
+/// After this many failures in a row, the server is taken to be down, and nothing more is read. One bad member of the largest group causes
+/// nine failures.
 const MOST_FAILURES: usize = 12;
 
-/// After so many refusals of lists nothing is asked for by one.
+/// After this many refused lists, no request uses a list of organizations.
 const MOST_REFUSALS: usize = 2;
 
-/// The devices of these organizations: of one by itself, as it is read alone.
+/// The filter for the devices of these organizations. For a single organization, it is the same filter as for reading the organization
+/// alone.
 pub(super) fn devices_of(organizations: &[OrganizationId]) -> DeviceFilter {
     match organizations {
         [alone] => DeviceFilter::organization(*alone),
@@ -24,23 +25,23 @@ pub(super) fn devices_of(organizations: &[OrganizationId]) -> DeviceFilter {
     }
 }
 
-/// A member that nothing more was read for: the event that is delivered again reads it.
+/// The error of a member that was not read to its end. When the event is delivered again, it reads the member.
 pub(super) fn left_over() -> Error {
     let message = "answers for many organizations were not whole, and the requests that may be spent on reading again are spent: this one is \
                    read in another pass";
     Error::new(error::ErrorKind::Ninjaone(ErrorKind::Truncated), message).retryable(true)
 }
 
-/// Reads something for a part of the members. A part of one is asked for by its organization alone.
+/// Reads something for a part of the members. A part of one member is requested by its organization, without a list.
 #[async_trait]
 pub(super) trait PartReader: Send {
-    /// Reads it, in the place of what was read for these members before.
+    /// Reads for these members, and replaces what was read for them before.
     async fn read(&mut self, part: &[usize]) -> PartEnd;
 
-    /// Whether a part of some members can be asked for by a list of organizations.
+    /// Whether a part of several members can be requested with a list of organizations.
     fn may_list(&self) -> bool;
 
-    /// Nothing more is read for these members. What was read for them before stays.
+    /// Called when nothing more is read for these members. What was read for them before stays.
     fn give_up(&mut self, part: &[usize]);
 }
 
@@ -50,9 +51,9 @@ pub(super) struct PartEnd {
     /// Requests made.
     pub(super) requests: u64,
     pub(super) outcome: PartOutcome,
-    /// Members of the part for which the answer is not to be trusted: each is read alone.
+    /// Members of the part for which the response cannot be trusted. Each is read alone.
     pub(super) look_again: Vec<usize>,
-    /// A member that was read alone has more rows than among others: the server leaves some out.
+    /// A member that was read alone has more rows than in the group, so the server leaves rows out for lists.
     pub(super) leaves_out: bool,
 }
 
@@ -71,13 +72,13 @@ impl PartEnd {
 pub(super) enum PartOutcome {
     /// It was read to its end, and every row is known.
     Whole,
-    /// It was read, and rows are lost, or its end is not known.
+    /// It was read, but rows are lost, or it is unknown whether it was read to its end.
     Lossy,
-    /// It failed.
+    /// The request failed.
     Failed(ErrorKind),
 }
 
-/// Whether a request fails in the same way for every member: asking for fewer members shows nothing.
+/// Whether a request fails in the same way for every member. Then requests for fewer members show nothing.
 const fn is_of_everybody(error: ErrorKind) -> bool {
     matches!(
         error,
@@ -93,8 +94,8 @@ const fn is_of_everybody(error: ErrorKind) -> bool {
     )
 }
 
-/// Whether the tenant mostly has no such report, or the connection may not read it. Reading two members alone shows whether that is so,
-/// or whether the refusal is about one member.
+/// Whether an error usually means that the tenant does not have the report, or that the connection may not read it. Reading two members
+/// alone shows whether this is so, or whether the refusal is about one member.
 const fn is_probed(error: ErrorKind) -> bool {
     matches!(
         error,
@@ -105,34 +106,35 @@ const fn is_probed(error: ErrorKind) -> bool {
     )
 }
 
-/// Whether a quarter or more of the rows of before are gone.
+/// Whether a quarter or more of the earlier rows are missing.
 pub(super) const fn lacks_many(rows: u64, before: u64) -> bool {
     rows < before && rows.saturating_mul(4) <= before.saturating_mul(3)
 }
 
-/// So many organizations without a row are read alone, of a report that nobody knows to honour a list of organizations.
+/// At most this many organizations without a row are read alone, for a report that is not known to honour a list of organizations.
 pub(super) const LOOKED_AT: usize = 3;
 
-/// More rows than these of devices that no list shows are not usual.
+/// More rows of devices that no list contains are unusual.
 pub(super) const MOST_OF_NO_LIST: u64 = 100;
 
-/// So many of these, from all over them.
+/// At most `number` of these members, spread evenly over them.
 pub(super) fn spread_over(members: &[usize], number: usize) -> Vec<usize> {
     let step = members.len().div_ceil(number.max(1)).max(1);
     members.iter().copied().step_by(step).collect()
 }
 
-/// The one with the most rows: a server that leaves out a part of each organization's rows leaves out none where there is one.
+/// The member with the most rows. It shows best whether a server leaves out a part of each organization's rows: of a single row, such a
+/// server leaves out nothing.
 pub(super) fn largest(members: &[usize], rows: &BTreeMap<usize, u64>) -> Option<usize> {
     let rows = |member: &usize| rows.get(member).copied();
-    // Of equals the first.
+    // Among equals, the first.
     members.iter().rev().copied().max_by_key(rows)
 }
 
-/// What may be spent, and what was.
+/// The requests that were spent, and those that may still be spent.
 #[derive(Debug)]
 pub(super) struct Spending<'a> {
-    /// Requests that may yet be spent on reading again.
+    /// Requests that may still be spent on reading again.
     pub(super) left: u64,
     pub(super) requests: u64,
     pub(super) read_again: u64,
@@ -151,10 +153,10 @@ impl Spending<'_> {
     }
 }
 
-/// Reads for all members, together or each alone, and again by halves where that goes wrong.
+/// Reads for all members, together or each alone. If a part fails or loses rows, reads its halves.
 ///
 /// # Errors
-/// Of the checkpoint alone.
+/// Only the errors of the checkpoint.
 pub(super) async fn read_by_halves(
     reader: &mut dyn PartReader,
     members: Vec<usize>,
@@ -168,7 +170,7 @@ pub(super) async fn read_by_halves(
         each_alone(&members).into()
     };
     let mut read_alone = BTreeSet::new();
-    // What is asked for each alone to begin with is not asked again.
+    // If each member is read alone to begin with, this first reading does not count as reading again.
     let mut at_first = queue.len();
     let (mut refused, mut reads) = (0, 0_usize);
     let mut probed: Option<Vec<usize>> = None;
@@ -209,7 +211,7 @@ pub(super) async fn read_by_halves(
                 !is_alone
             }
             PartOutcome::Failed(error) => {
-                // A server that refuses is not down.
+                // A server that refuses a request is not down.
                 spending.failures += usize::from(!is_probed(*error));
                 let is_probe = !is_alone && is_probed(*error);
                 if is_probe {
@@ -226,7 +228,7 @@ pub(super) async fn read_by_halves(
             PartOutcome::Failed(ErrorKind::InvalidRequest)
         ));
         if is_split && (refused >= MOST_REFUSALS || !reader.may_list()) {
-            // It is not the number that is refused, but the list; or a list is known to leave out rows.
+            // The server refuses lists of any length, or lists are known to leave out rows.
             for alone in each_alone(&part).into_iter().rev() {
                 queue.push_front(alone);
             }
@@ -270,7 +272,7 @@ mod tests {
         }
     }
 
-    /// A server that fails, or loses a row, for some members.
+    /// A server that fails or loses a row for some members.
     #[derive(Default)]
     struct Server {
         bad: BTreeSet<usize>,
@@ -432,7 +434,7 @@ mod tests {
     }
 
     proptest! {
-        /// Every member ends as it would alone, for no more than two requests a member besides the first.
+        /// Every member ends as it would alone, at a cost of at most two requests per member besides the first.
         #[test]
         fn every_member_ends_as_alone(
             members in 1_usize..80,

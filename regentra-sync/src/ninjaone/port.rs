@@ -132,8 +132,8 @@ pub trait NinjaOne: Debug + Send + Sync + 'static {
     /// All approved devices of one organization, up to the ceiling. Drops and counts devices of other organizations.
     async fn devices(&self, access: &Access, request: DeviceListRequest<'_>) -> Result<DeviceList>;
 
-    /// How long this many requests of this lane would wait for the budget of a connection: until the first may start, and until all of them
-    /// fit into the hour. Zero if no budget is known. An event that would wait long is not begun.
+    /// How long this many requests of this lane would wait for the budget of a connection: the time until the first request may start and
+    /// all of them fit into the hour. Zero if no budget is known. An event that would wait long is not begun.
     async fn budget_wait(
         &self,
         _connection: CredentialId,

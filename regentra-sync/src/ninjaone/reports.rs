@@ -28,13 +28,13 @@ use super::{
 };
 use crate::model::{CustomFields, Report};
 
-/// How far back install attempts are asked for: the 45 days that count, and a day for what the vendor makes of time zones.
+/// How far back install attempts are requested: the 45 days that count, and one more day for differences of time zones.
 const ATTEMPTS_ASKED_FOR: Duration = Duration::days(46);
 
-/// How far back activities are asked for: the 7 days that count, and a day for what the vendor makes of time zones.
+/// How far back activities are requested: the 7 days that count, and one more day for differences of time zones.
 const ACTIVITIES_ASKED_FOR: Duration = Duration::days(8);
 
-/// The reports that are asked for besides the device list, in this order.
+/// The reports that are requested besides the device list, in this order.
 pub(crate) fn reports_besides_devices(fields: &CustomFields, kinds: KindsInUse) -> Vec<Report> {
     let mut reports = Vec::with_capacity(8);
     if !fields.is_empty() {
@@ -53,9 +53,9 @@ pub(crate) fn reports_besides_devices(fields: &CustomFields, kinds: KindsInUse) 
 
 /// Pulls the reports of one organization through `client` and judges them at `request.now`.
 ///
-/// Rows of devices that the device list shows in other organizations are counted as foreign, those of devices it does not show at
-/// all as orphans; [`Assessment::unlisted_devices`](super::Assessment::unlisted_devices) names the latter for a host that knows
-/// more devices.
+/// Rows of devices that the device list shows in other organizations are counted as foreign, and rows of devices that it does not show at
+/// all as orphans. [`Assessment::unlisted_devices`](super::Assessment::unlisted_devices) lists the devices of the orphans, for a host that
+/// knows more devices.
 ///
 /// # Errors
 ///
@@ -81,10 +81,10 @@ pub async fn read_reports(
     Ok(evaluation.finish())
 }
 
-/// The devices of one organization, as its list alone names them.
+/// The devices of one organization, read from the device list of this organization alone.
 pub(super) struct DeviceListRead<'a> {
     pub(super) roll: DeviceRoll<'a>,
-    /// How far the list was read; a roll that is cut says so itself.
+    /// How far the list was read. The roll itself says whether it was cut at the ceiling.
     pub(super) end: Result<Option<Completeness>, Error>,
     pub(super) requests: u64,
 }
@@ -117,7 +117,7 @@ pub(super) async fn call_roll<'a>(
     }
 }
 
-/// The device list, with everything a signal or an asset says of a device.
+/// The device list, with all fields that a signal or an asset needs.
 pub(super) fn detailed_devices(client: &Client, filter: DeviceFilter) -> Pager<Device> {
     let params = DevicesParams::default().filter(filter);
     let pages = client.devices().detailed(params);
@@ -125,19 +125,19 @@ pub(super) fn detailed_devices(client: &Client, filter: DeviceFilter) -> Pager<D
     pages
 }
 
-/// What takes the rows of a report.
+/// Receives the rows of a report.
 pub(super) trait Rows: Send {
-    /// A page came: rows that did not decode, and fields that did not.
+    /// A page arrived, with these rows and fields that did not decode.
     fn page(&mut self, malformed: usize, repaired: &[RepairedField]);
 
-    /// A row of it.
+    /// A row of the page.
     fn row(&mut self, row: ReportRow<'_>);
 
     /// The walk ended, after so many requests.
     fn spent(&mut self, requests: u64);
 }
 
-/// The rows of an answer for one customer.
+/// Receives the rows of a response for one customer.
 pub(super) struct OfOne<'e, 'a> {
     pub(super) report: Report,
     pub(super) evaluation: &'e mut CustomerEvaluation<'a>,
@@ -158,7 +158,7 @@ impl Rows for OfOne<'_, '_> {
     }
 }
 
-/// One report to read: of which devices, and the time and custom fields that its rows are read with.
+/// One report to read: the filter for its devices, and the time and custom fields with which its rows are read.
 pub(super) struct ReportRead<'a> {
     report: Report,
     filter: DeviceFilter,
@@ -181,7 +181,7 @@ impl<'a> ReportRead<'a> {
     }
 }
 
-/// Reads a report to its end, a page at a time. The device list is none.
+/// Reads a report to its end, a page at a time. The device list is not read here.
 pub(super) async fn read_report(
     client: &Client,
     asked: ReportRead<'_>,
@@ -255,7 +255,7 @@ pub(super) async fn read_report(
             })
             .await
         }
-        // Its rows are devices, which a roll takes.
+        // The rows of this list are devices, which a roll reads.
         Report::Devices => Ok(None),
     }
 }

@@ -18,8 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Asset, AssetContent, AssetId, Sensitive, Source};
 
-/// What a serial number never contains that identifies a machine: words that manufacturers put in when they put in none, as
-/// they look when normalised.
+/// Text that a serial number never contains if it identifies a machine: the placeholders of manufacturers, in normalised form.
 const JUNK_PARTS: [&str; 11] = [
     "OEM",
     "SERIALNUMB",
@@ -34,21 +33,21 @@ const JUNK_PARTS: [&str; 11] = [
     "ASSET1234",
 ];
 
-/// Values that are junk as a whole, and may be a part of a serial number that is none.
+/// Values that are placeholders as a whole, but may be a part of a real serial number.
 const JUNK_WHOLE: [&str; 3] = ["DEFAULT", "EMPTY", "NULL"];
 
 /// The shortest serial number that identifies a machine.
 const SHORTEST_SERIAL: usize = 4;
 
-/// A serial number shorter than this identifies a machine only where the host names do not contradict it.
+/// A serial number shorter than this identifies a machine only if the host names do not contradict it.
 const UNDOUBTED_SERIAL: usize = 7;
 
-/// How much of a computer's name Windows keeps as its `NetBIOS` name.
+/// The number of characters that Windows keeps of a computer's name in its `NetBIOS` name.
 const NETBIOS_NAME: usize = 15;
 
-/// A serial number as it is compared: in upper case, letters and digits only. `None` for one that identifies nothing: shorter
-/// than four, one repeated character (the nil UUID is one), an ascending or descending run, or what firmware says instead of a
-/// serial number, such as `To Be Filled By O.E.M.`.
+/// A serial number in the form in which serial numbers are compared: upper case, letters and digits only. `None` if it identifies nothing:
+/// it is shorter than four characters, one repeated character (such as the nil UUID), an ascending or descending run, or a placeholder of
+/// firmware, such as `To Be Filled By O.E.M.`.
 #[must_use]
 pub fn serial_key(serial: &str) -> Option<String> {
     let key: String = serial
@@ -71,8 +70,7 @@ fn is_one_character(key: &str) -> bool {
     characters.all(|character| Some(character) == first)
 }
 
-/// Whether every character is the one after, or every one the one before, the character to its left. `A` follows `9`, and so
-/// does `0`: people type both.
+/// Whether the characters are an ascending or a descending run. After `9`, both `A` and `0` continue the run, because people type both.
 fn is_run(key: &str) -> bool {
     let follows = |left: char, right: char| {
         let (left, right) = (left.to_digit(36), right.to_digit(36));
@@ -86,7 +84,7 @@ fn is_run(key: &str) -> bool {
         || pairs().all(|(left, right)| follows(right, left))
 }
 
-/// An Entra device id as it is compared. `None` for the nil id.
+/// An Entra device id in the form in which ids are compared. `None` for the nil id.
 #[must_use]
 pub fn entra_key(id: &str) -> Option<String> {
     let key = id.trim().trim_matches(['{', '}']).to_lowercase();
@@ -96,7 +94,7 @@ pub fn entra_key(id: &str) -> Option<String> {
     (!is_nil).then_some(key)
 }
 
-/// A host name as it is compared: without regard to case. `None` for names that machines have before they get one.
+/// A host name in the form in which names are compared: case-folded. `None` for the default names of machines without a name.
 #[must_use]
 pub fn host_key(name: &str) -> Option<String> {
     let key = name.trim().trim_end_matches('.').to_lowercase();
@@ -108,8 +106,8 @@ fn first_label(host: &str) -> &str {
     host.split('.').next().unwrap_or(host)
 }
 
-/// Whether two host names cannot be of one machine. A name with its domain and one without are of one machine, and so are a
-/// name and its first fifteen letters.
+/// Whether two host names cannot belong to one machine. A name with its domain and the same name without it can belong to one machine, and
+/// so can a name and its first fifteen letters.
 fn contradict(one: &str, other: &str) -> bool {
     let (one, other) = (first_label(one), first_label(other));
     let (short, long) = if one.len() <= other.len() {
@@ -121,7 +119,7 @@ fn contradict(one: &str, other: &str) -> bool {
     short != long && !is_cut
 }
 
-/// What two assets are compared by. Strongest first.
+/// A key by which two assets are compared, the strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Serial,
@@ -154,18 +152,18 @@ impl Key {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ambiguity {
-    /// Several assets of one source have the serial number: virtual desktops, clones, blades on a chassis.
+    /// Several assets of one source have the same serial number: virtual desktops, clones, blades in a chassis.
     SerialNumberShared,
     /// The serial number is shorter than seven characters, and the host names contradict it.
     HostNamesContradict,
-    /// Several assets of one side have the Entra device id.
+    /// Several assets of one side have the same Entra device id.
     EntraDeviceIdShared,
-    /// Several assets of one side have the host name.
+    /// Several assets of one side have the same host name.
     HostNameShared,
 }
 
 impl Ambiguity {
-    /// A short name that stays as it is, such as `serial_number_shared`.
+    /// A short, stable name, such as `serial_number_shared`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -176,7 +174,7 @@ impl Ambiguity {
         }
     }
 
-    /// What it means, as part of a sentence.
+    /// The meaning, as part of a sentence.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -190,22 +188,22 @@ impl Ambiguity {
     }
 }
 
-/// What matching two sides says.
+/// The result of matching two sides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matches {
-    /// From an asset of the lower side to the one of the higher side that is the same machine.
+    /// Maps an asset of the lower side to the asset of the higher side that is the same machine.
     pub pairs: BTreeMap<AssetId, AssetId>,
-    /// Assets of both sides that look like one of the other side and were not matched, and why: the strongest key that did not
+    /// Assets of both sides that look like an asset of the other side but were not matched. The reason is the strongest key that did not
     /// decide.
     pub ambiguous: BTreeMap<AssetId, Ambiguity>,
 }
 
-/// Serial numbers that two assets of one source have: identifiers for none of them.
+/// Serial numbers that several assets of one source have. They identify none of these assets.
 #[derive(Clone, Debug, Default)]
 pub struct SharedSerials(BTreeSet<(Source, String)>);
 
 impl SharedSerials {
-    /// Those of `assets`: all that are in their sources, of one company.
+    /// The shared serial numbers among `assets`, which are all assets of one company that their sources list.
     pub fn of<A: Borrow<Asset>>(assets: impl IntoIterator<Item = A>) -> Self {
         let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
         for asset in assets {
@@ -227,7 +225,8 @@ impl SharedSerials {
     }
 }
 
-/// Matches the assets of a lower source with those that are above it. All are of one company; `shared` is of all its assets.
+/// Matches the assets of a source with the assets of the sources of higher priority. All belong to one company. `shared` is computed from
+/// all assets of that company.
 #[must_use]
 pub fn match_assets(lower: &[&Asset], higher: &[&Asset], shared: &SharedSerials) -> Matches {
     let mut matches = Matches::default();
@@ -253,7 +252,7 @@ pub fn match_assets(lower: &[&Asset], higher: &[&Asset], shared: &SharedSerials)
             groups.push((undecided, ids(&candidates), ids(others)));
         }
     }
-    // A weaker key may have decided: ambiguous is what has still a candidate on the other side.
+    // A weaker key may have decided since. An asset is ambiguous only if it still has a candidate on the other side.
     for (undecided, lower, higher) in groups {
         let left = |ids: Vec<AssetId>| -> Vec<_> {
             let left = ids.into_iter().filter(|id| !settled.contains(id));
@@ -273,7 +272,7 @@ fn ids(assets: &[&Asset]) -> Vec<AssetId> {
     assets.iter().map(|asset| asset.id).collect()
 }
 
-/// Why a key that one asset of each side has does not make them one machine.
+/// Why two assets, the only ones of their sides with this key, are not the same machine; `None` if they are.
 fn why_not(
     key: Key,
     value: &str,

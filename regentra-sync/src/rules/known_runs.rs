@@ -6,20 +6,20 @@ use time::{Duration, OffsetDateTime};
 
 use crate::model::{CredentialId, MappingId, Pass, Report, RunKind, RunRecord};
 
-/// How long it is believed what a tenant makes of lists of organizations: servers are updated.
+/// How long the integration relies on what it learned about a tenant's handling of lists of organizations, because servers are updated.
 const HABITS_LAST: Duration = Duration::days(7);
 
-/// What is known of a connection's sweeps from its last runs.
+/// What the last runs of a connection show about its sweeps.
 #[derive(Debug, Default)]
 pub(crate) struct KnownRuns {
     /// Rows of each customer, by report.
     pub(crate) rows: BTreeMap<MappingId, BTreeMap<Report, u64>>,
-    /// What the last pass showed of the server.
+    /// What the last pass showed about the server.
     pub(crate) pass: Pass,
 }
 
 impl KnownRuns {
-    /// Of the runs of an MSP, those of this connection.
+    /// Collects this from the runs of an MSP that belong to this connection.
     pub(crate) fn of(
         runs: &[RunRecord],
         credential: CredentialId,
@@ -41,7 +41,8 @@ impl KnownRuns {
                 (None, Some(pass)) => known.pass = pass.clone(),
                 (None, None) => {}
             }
-            // Every pass hands on what those before it learned: so it is learned anew by the first pass of each span.
+            // Every pass passes on what earlier passes learned. So this is forgotten when a new span begins, and the first pass of the span
+            // learns it again.
             let span =
                 |at: OffsetDateTime| at.unix_timestamp().div_euclid(HABITS_LAST.whole_seconds());
             if run.subject.mapping.is_none() && span(now) != span(run.finished_at) {

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use super::identity::{Ambiguity, SharedSerials, match_assets};
 use crate::model::{Asset, AssetId, AssetStatus, Source};
 
-/// Sets the status of every asset of one company that is in its source: active, or superseded by the same machine of a higher
-/// source. Assets that are gone from their source stay retired. Returns the assets that are ambiguous and were kept, with the
-/// reason of each.
+/// Sets the status of every asset of one company that its source lists: active, or superseded by the asset of a higher source that is the
+/// same machine. Retired assets stay retired. Returns the ambiguous assets, which are kept, each with the reason.
 ///
-/// It looks at nothing but what is there now, so an asset whose superseding asset was retired is active again by itself.
+/// The result depends only on the present assets, so an asset becomes active again once its superseding asset is retired.
 pub fn reconcile(assets: &mut [Asset]) -> BTreeMap<AssetId, Ambiguity> {
     let Reconciled {
         statuses,
@@ -23,8 +22,7 @@ pub fn reconcile(assets: &mut [Asset]) -> BTreeMap<AssetId, Ambiguity> {
     ambiguous
 }
 
-/// The assets of one company that are ambiguous and are all kept, with the reason of each. Reads the assets as they are stored,
-/// and changes none.
+/// The ambiguous assets of one company, which are all kept, each with the reason. Reads the assets as they are stored, and changes none.
 #[must_use]
 pub fn ambiguities(assets: &[Asset]) -> BTreeMap<AssetId, Ambiguity> {
     reconciled(assets).ambiguous

@@ -8,16 +8,17 @@ use crate::model::{
     SweepStrategy,
 };
 
-/// The most organizations of one group. The filter that names them is some 1,500 characters long then.
+/// The maximum number of organizations in one group. The filter for this many is about 1,500 characters long.
 pub const GROUP_ORGANIZATIONS: usize = 200;
 
-/// The most devices of one group, and of a tenant that is read in one pass: what is known of each patch is kept until the end.
+/// The maximum number of devices in one group, and in a tenant that is read in one pass. The state of each patch is kept in memory until
+/// the end of the pass.
 pub const GROUP_DEVICES: u64 = 5_000;
 
-/// So many customers are read each alone: a pass for them would save little.
+/// Up to this many customers are each read alone: one pass for them would save little.
 pub(crate) const FEW_CUSTOMERS: usize = 4;
 
-/// Rows of a customer that nobody has read yet: 20 devices, with what devices usually have.
+/// The assumed rows of a customer that was never read: 20 devices, with the usual number of rows per device.
 const USUAL_ROWS: [(Report, u64); 9] = [
     (Report::Devices, 20),
     (Report::CustomFields, 20),
@@ -30,28 +31,28 @@ const USUAL_ROWS: [(Report, u64); 9] = [
     (Report::Activities, 24),
 ];
 
-/// What is known of a connection's customers, in the order in which they are swept.
+/// What is known about a connection's customers, in the order in which they are swept.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StrategyInputs {
-    /// Rows of each customer by report, as its last run read them; `None` where none is known.
+    /// Rows of each customer by report, as its last run read them; `None` if they are unknown.
     pub(crate) customers: Vec<Option<BTreeMap<Report, u64>>>,
-    /// The reports that are asked for.
+    /// The reports that are requested.
     pub(crate) reports: Vec<Report>,
     /// Rows of a page, by report.
     pub(crate) page_sizes: BTreeMap<Report, u32>,
-    /// What NinjaOne makes of a list of organizations, by report.
+    /// How NinjaOne answers for a list of organizations, by report.
     pub(crate) organization_list: BTreeMap<Report, OrganizationListHabit>,
     /// Devices of the whole tenant.
     pub(crate) tenant_devices: Option<u64>,
 }
 
-/// The strategy, why, and what each would have cost.
+/// The chosen strategy, the reason, and the cost of each strategy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StrategyPlan {
     pub(crate) strategy: SweepStrategy,
     pub(crate) reason: StrategyReason,
     pub(crate) costs: StrategyCosts,
-    /// Which customers are read together; empty where each is read alone.
+    /// Which customers are read together; empty if each is read alone.
     pub(crate) groups: Vec<Group>,
 }
 
@@ -126,7 +127,7 @@ fn cheapest(known: &StrategyInputs, costs: StrategyCosts) -> (SweepStrategy, Str
 }
 
 impl StrategyInputs {
-    /// What the last runs say of these organizations.
+    /// What the last runs show about these organizations.
     pub(crate) fn of(
         organizations: impl Iterator<Item = MappingId>,
         reports: Vec<Report>,
@@ -143,7 +144,7 @@ impl StrategyInputs {
         }
     }
 
-    /// The rows of every customer: what is known, and for the others what those that are known have on average.
+    /// The rows of every customer. A customer whose rows are unknown gets the average of the others.
     fn rows(&self) -> Vec<BTreeMap<Report, u64>> {
         let known: Vec<_> = self.customers.iter().flatten().collect();
         let number = known.len() as u64;
@@ -161,7 +162,7 @@ impl StrategyInputs {
             .collect()
     }
 
-    /// Requests for so many rows of a report. A list ends with an empty page, a report mostly with its last one.
+    /// The number of requests for this many rows of a report. A list ends with an empty page, a report usually with its last page.
     fn pages(&self, report: Report, rows: u64) -> u64 {
         let is_list = matches!(report, Report::Devices | Report::Activities);
         let usual = if is_list { 1_000 } else { 5_000 };
@@ -170,8 +171,8 @@ impl StrategyInputs {
         rows / size + 1 + u64::from(is_list && rows > 0)
     }
 
-    /// What NinjaOne makes of a list of organizations for this report. One that it does not answer for devices, it is asked for in no
-    /// report.
+    /// How NinjaOne answers for a list of organizations in this report. If the device list does not honour such a list, no report is
+    /// requested with one.
     fn habit(&self, report: Report) -> OrganizationListHabit {
         let of = |report| self.organization_list.get(&report).copied();
         let devices = of(Report::Devices).unwrap_or_default();
@@ -182,7 +183,7 @@ impl StrategyInputs {
         }
     }
 
-    /// What one customer alone costs.
+    /// The cost of reading one customer alone.
     fn cost_alone(&self, rows: &BTreeMap<Report, u64>) -> u64 {
         let reports = self.reports.iter();
         reports
@@ -190,7 +191,7 @@ impl StrategyInputs {
             .sum()
     }
 
-    /// What one pass costs for customers with these rows.
+    /// The cost of one pass for customers with these rows.
     fn cost_together<'a>(
         &self,
         customers: &[BTreeMap<Report, u64>],
@@ -234,7 +235,7 @@ impl StrategyInputs {
                 devices = devices.saturating_add(of(rows, Report::Devices));
                 devices <= GROUP_DEVICES
             });
-            // One customer may have more devices than a group: it is a group of its own.
+            // A customer with more devices than a group may have is a group by itself.
             let customers = start..start + fits.count().max(1);
             let together = rows.get(customers.clone()).unwrap_or_default();
             let cost = self.cost_together(together, everybody, self.reports.iter());
@@ -244,13 +245,14 @@ impl StrategyInputs {
         groups
     }
 
-    /// What one pass over the whole tenant costs: nobody else's rows are known, so devices of others count like those of the customers.
-    /// A person who wants it is believed that there are few, as long as no more were seen.
+    /// The cost of one pass over the whole tenant. The rows of other organizations are unknown, so their devices are assumed to have as
+    /// many rows as the customers' devices. If the tenant's number of devices is unknown, `is_wanted` decides: a person who fixed this
+    /// strategy is taken to know that the tenant has no others.
     fn cost_of_tenant(&self, rows: &[BTreeMap<Report, u64>], is_wanted: bool) -> Option<u64> {
         let sum = |report| rows.iter().map(|rows| of(rows, report)).sum::<u64>();
         let own = sum(Report::Devices);
         let seen = self.tenant_devices.or(is_wanted.then_some(own))?;
-        // One answer may have shown a part of the tenant.
+        // The response that was counted may have covered only a part of the tenant.
         let everybody = Some(seen.max(own)).filter(|devices| *devices < GROUP_DEVICES)?;
         let devices = own.max(1);
         let pages = |report: &Report| {
@@ -316,7 +318,7 @@ mod tests {
             (200, 20, (Group, StrategyReason::Cheapest, 1)),
             (201, 20, (Group, StrategyReason::Cheapest, 2)),
             (5_000, 20, (Group, StrategyReason::Cheapest, 25)),
-            // Ten have as many devices as a group may, less one customer's.
+            // Ten customers together have as many devices as a group may have, less one customer's.
             (10, 556, (Group, StrategyReason::Cheapest, 2)),
         ] {
             assert_eq!(
@@ -371,7 +373,7 @@ mod tests {
             (fixed.strategy, fixed.reason, fixed.costs.whole_tenant),
             (SweepStrategy::Group, StrategyReason::TooManyDevices, None)
         );
-        // Most of the tenant is not promoted: groups read less.
+        // Most organizations of the tenant are not promoted, so groups read fewer rows.
         let mut few = known(20, 10);
         few.tenant_devices = Some(4_999);
         assert_eq!(choose(&few).0, SweepStrategy::Group);
@@ -415,14 +417,14 @@ mod tests {
                 assert_eq!(plan.reason, StrategyReason::OrganizationListNotHonoured);
             }
         }
-        // One report that lacks rows is read for each customer alone, the others together.
+        // A report whose list leaves rows out is read for each customer alone, the other reports together.
         let mut known = known(12, 20);
         known.organization_list =
             BTreeMap::from([(Report::Activities, OrganizationListHabit::LeavesOut)]);
         assert_eq!(choose(&known).0, SweepStrategy::Group);
     }
 
-    /// The promise: 5,000 customers with 20 devices each cost no more than 1,700 requests at pages of 5,000 rows, and 6,000 at 1,000.
+    /// 5,000 customers with 20 devices each cost at most 1,700 requests with pages of 5,000 rows, and at most 6,000 with pages of 1,000.
     #[test]
     fn five_thousand_customers_fit_the_budget() {
         let mut many = known(5_000, 20);
@@ -454,7 +456,7 @@ mod tests {
             (plan.strategy, plan.groups.len()),
             (SweepStrategy::Group, 2)
         );
-        // Numbers from a store that nobody wrote stay numbers.
+        // Absurd numbers in a store cause no overflow.
         let mut huge = known(10, 20);
         huge.customers[0] = Some(
             REPORTS

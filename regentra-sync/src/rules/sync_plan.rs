@@ -7,59 +7,58 @@ use time::OffsetDateTime;
 use super::{identity::serial_key, reconcile::reconcile};
 use crate::{
     model::{
-        Asset, AssetId, AssetStatus, CompanyId, Contact, CredentialId, DeviceList, ExternalId,
+        Asset, AssetId, AssetStatus, CompanyId, CredentialId, DeviceList, ExternalId, LastContact,
         MappingId, Sensitive, Source, SyncCounts, Version, is_ahead,
     },
     store::AssetWrite,
 };
 
-/// So many assets have to be gone at once before a list is suspiciously short; fewer are retired at once.
+/// A list is suspiciously short only if at least this many assets are missing at once. Fewer are retired immediately.
 const SUSPECT_SHRUNK_FROM: usize = 5;
 
-/// And more than one in so many.
+/// A list is suspiciously short only if also more than one asset in this many is missing.
 const SUSPECT_SHRUNK_ONE_IN: usize = 5;
 
-/// Whose devices were listed.
+/// The organization whose devices were listed.
 #[derive(Clone, Copy, Debug)]
 pub struct SyncTarget {
-    /// With which credential.
+    /// The credential.
     pub credential: CredentialId,
-    /// Through which mapping.
+    /// The mapping.
     pub mapping: MappingId,
-    /// For which company.
+    /// The company.
     pub company: CompanyId,
-    /// The connection sees a part of the tenant only
-    /// ([`TenantView::Part`](crate::model::TenantView::Part)): what it does not list is held.
+    /// The connection sees only a part of the tenant ([`TenantView::Part`](crate::model::TenantView::Part)). Assets that it does not list
+    /// are held.
     pub partial_view: bool,
 }
 
-/// What one sync changes.
+/// The changes of one sync.
 #[derive(Clone, Debug, Default)]
 pub struct SyncPlan {
     /// The rows to write; empty when nothing changed.
     pub writes: Vec<AssetWrite>,
-    /// What was counted.
+    /// The counts of the sync.
     pub counts: SyncCounts,
-    /// The list was complete and empty while assets exist: they are held.
+    /// The list was complete and empty although assets exist. They are held.
     pub suspect_empty: bool,
-    /// The list was complete, and more than a fifth of the assets and at least five were gone at once: they are held until the
-    /// next complete list says the same.
+    /// The list was complete, but more than a fifth of the assets, and at least five, were missing at once. They are held until the next
+    /// complete list lacks them, too.
     pub suspect_shrunk: bool,
 }
 
 /// Plans one sync.
 ///
-/// `existing` are all assets of the target's company, all assets of the listed devices wherever they are, and all assets of the
-/// companies those are in.
+/// `existing` holds all assets of the target's company, all assets of the listed devices in any company, and all assets of those companies.
 ///
-/// - A listed device that is new, changed, back, or in another organization until now is written.
-/// - A device that is not listed is retired, but only after a complete list (not cut at its ceiling, and without a row that did
-///   not decode) of a connection that sees the whole tenant. When the list is empty while assets exist, they are held. When more
-///   than a fifth of the assets, and at least five, are gone at once, they are held too, and marked
-///   ([`Asset::missing_since`]); the next complete list that does not contain them retires them. One that moved to an organization
-///   that does not answer is retired once, and the same row is active again with the first answer that lists it.
-/// - Then every company touched is reconciled: of a machine in several sources the highest counts.
-/// - A row that comes out as it was is not written, unless its times lie in the future: a clock that ran ahead wrote it.
+/// - A listed device is written if it is new, has changed, is listed again, or was in another organization until now.
+/// - A device that is not listed is retired, but only after a complete list (not cut at its ceiling, and without a row that did not
+///   decode), and only if the connection is not known to see only a part of the tenant. If the list is empty although assets exist, they
+///   are held. If more than a fifth of the assets, and at least five, are missing at once, they are held, too, and marked
+///   ([`Asset::missing_since`]); the next complete list that lacks them retires them. A device that moved to an organization whose list
+///   cannot be read is retired, and the same row becomes active again with the first response that lists it.
+/// - Then every affected company is reconciled: if a machine is in several sources, the asset of the highest source counts.
+/// - An unchanged row is not written, unless its times lie in the future because a clock that ran ahead wrote it.
 #[must_use]
 pub fn sync_plan(
     target: SyncTarget,
@@ -90,7 +89,7 @@ pub fn sync_plan(
         }
     }
 
-    // New devices do not make up for those that are gone: the fifth is of what there was.
+    // The fifth is a share of the assets before this sync, so new devices do not compensate for missing ones.
     let is_ours = |asset: &Asset| {
         asset.source == Source::Ninjaone
             && asset.mapping == Some(target.mapping)
@@ -155,7 +154,7 @@ pub fn sync_plan(
     }
 }
 
-/// What a clock that ran ahead stamped counts as not there: the row is written with times of now.
+/// Times that a clock that ran ahead stamped are ignored: the row is written with the present time instead.
 fn drop_times_ahead(asset: &mut Asset, now: OffsetDateTime) {
     for time in [&mut asset.created_at, &mut asset.updated_at] {
         if is_ahead(*time, now) {
@@ -165,15 +164,15 @@ fn drop_times_ahead(asset: &mut Asset, now: OffsetDateTime) {
     asset.missing_since = asset.missing_since.filter(|since| !is_ahead(*since, now));
 }
 
-/// Puts the listed devices into the assets, and the companies they are or were in into those to reconcile. Answers who was
-/// listed, and when each was last seen.
+/// Adds the listed devices to `assets`, and the companies that they are or were in to `companies`, which are reconciled later. Returns the
+/// listed assets, each with the times at which its device was seen.
 fn take_listed(
     target: SyncTarget,
     list: &DeviceList,
     now: OffsetDateTime,
     assets: &mut BTreeMap<AssetId, Asset>,
     companies: &mut BTreeSet<CompanyId>,
-) -> BTreeMap<AssetId, Contact> {
+) -> BTreeMap<AssetId, LastContact> {
     let mut listed = BTreeMap::new();
     for device in &list.devices {
         let id = AssetId::of_device(target.credential, device.id);
@@ -209,11 +208,11 @@ fn take_listed(
     listed
 }
 
-/// Of every listed device, the newest record of the same serial number that appeared after this one was last seen, while this
-/// one is offline. Without a time on either side nothing is claimed.
+/// For every listed device that is offline, the newest record with the same serial number, if it appeared after this device was last seen.
+/// Without a time on either side, there is no duplicate.
 fn possible_duplicates(
     assets: &BTreeMap<AssetId, Asset>,
-    listed: &BTreeMap<AssetId, Contact>,
+    listed: &BTreeMap<AssetId, LastContact>,
 ) -> Vec<(AssetId, Option<AssetId>)> {
     let serial = |id: &AssetId| {
         let content = &assets.get(id)?.content;
@@ -229,7 +228,7 @@ fn possible_duplicates(
                 .or_insert(record);
         }
     }
-    let duplicate_of = |id: &AssetId, contact: &Contact| {
+    let duplicate_of = |id: &AssetId, contact: &LastContact| {
         let (created, newer) = *newest.get(&serial(id)?)?;
         let is_gone = contact.offline == Some(true) && contact.last? <= created;
         (newer != *id && is_gone).then_some(newer)
@@ -243,7 +242,7 @@ fn possible_duplicates(
 fn count(counts: &mut SyncCounts, was: Option<&Asset>, is: &Asset) {
     let counter = match was {
         None => &mut counts.created,
-        // A row that is held, marked as a possible duplicate, or set right in its times is counted as nothing else.
+        // A row of which only marks or times changed (held, possible duplicate, corrected times) is not counted here.
         Some(was)
             if was.status == is.status
                 && was.content == is.content

@@ -15,7 +15,7 @@ use crate::{
     store::{SweepState, TicketWrite},
 };
 
-/// One sweep, as the rule sees it.
+/// The inputs of the rule from one sweep.
 #[derive(Clone, Copy, Debug)]
 pub struct Sweep {
     /// The MSP.
@@ -32,37 +32,37 @@ pub struct Sweep {
     pub scheduled_at: OffsetDateTime,
     /// When the digest of the tick is complete.
     pub digest_due_at: OffsetDateTime,
-    /// How far two passes are apart at least that close a ticket: half the interval of sweeps.
+    /// The minimum distance of two passes that close a ticket: half the interval of sweeps.
     pub passes_apart: Duration,
-    /// The time of the sweep: what it judges by.
+    /// The time by which the sweep judges.
     pub now: OffsetDateTime,
-    /// The time at which it is written: the reports took their time.
+    /// The time at which the sweep is written. It is later, because reading the reports takes time.
     pub written_at: OffsetDateTime,
-    /// The first sweep has not succeeded yet: nothing is opened.
+    /// No sweep has succeeded yet, so no ticket is opened.
     pub dry_run: bool,
-    /// The most tickets that the tick opens.
+    /// The maximum number of tickets that the tick opens.
     pub tickets_per_tick: u32,
 }
 
-/// What one sweep writes about tickets.
+/// The tickets and outbox rows that one sweep writes.
 #[derive(Clone, Debug, Default)]
 pub struct TicketPlan {
     /// Tickets.
     pub tickets: Vec<TicketWrite>,
-    /// What the bridge is to do.
+    /// Actions for the bridge.
     pub outbox: Vec<OutboxRow>,
-    /// The tick, when something was opened or put into its digest.
+    /// The tick, if a ticket was opened or a signal was added to its digest.
     pub tick: Option<TicketTick>,
 }
 
 /// Plans the tickets of one sweep.
 ///
-/// - `fail` opens a ticket, unless one is open, the sweep is a dry run, or the tick's cap is reached: then it goes into the
-///   tick's digest, and competes for a ticket again in the next tick.
-/// - `fail` and `warning` update the open ticket where the numbers behind the verdict changed, and begin the passes anew.
-/// - `pass`, complete, twice in a row closes it, unless the first of the two has expired meanwhile. Passes closer together than half
-///   an interval are one: three sweeps in a minute have seen one thing.
-/// - `unknown` and `not_applicable` touch nothing: what was not measured neither helps nor harms.
+/// - `fail` opens a ticket, unless one is open, the sweep is a dry run, or the tick's cap is reached. If the cap is reached, the signal
+///   goes into the tick's digest and can get a ticket in the next tick.
+/// - `fail` and `warning` update the open ticket if the numbers behind the verdict changed. The count of passes starts again from zero.
+/// - `pass`, complete and twice in a row, closes the open ticket, unless the first pass has expired when the second comes. Passes less than
+///   half an interval apart count as one, because several sweeps within a minute observe the same state.
+/// - `unknown` and `not_applicable` change nothing, because nothing was measured.
 #[must_use]
 pub fn ticket_plan<'a>(
     sweep: Sweep,
@@ -139,7 +139,7 @@ impl TicketPlan {
     fn go_on(&mut self, sweep: Sweep, open: &Ticket, signal: &Signal) {
         let key = open.key;
         let mut ticket = open.clone();
-        // What a clock that ran ahead stamped is written with the time of now.
+        // Times that a clock that ran ahead stamped are corrected to the present.
         for time in [&mut ticket.opened_at, &mut ticket.last_failed_at] {
             *time = present(*time, sweep.now);
         }
@@ -164,14 +164,15 @@ impl TicketPlan {
                 }
             }
             Status::Pass if signal.complete => {
-                // An expired pass is none: nothing says what was true since. Nor is one that lies in the future.
+                // An expired pass does not count, because nothing shows the state since then. A pass in the future does not count either.
                 let until = open.pass_expires_at.filter(|until| sweep.now < *until);
                 let passed = until
                     .map(|until| until.saturating_sub(SIGNAL_LIFETIME))
                     .filter(|passed| *passed <= sweep.now);
                 ticket.passes = match passed {
                     None => 1,
-                    // The first of them counts, or sweeping often would keep a ticket open for good.
+                    // Of passes close together, the first counts. If the last one counted, frequent sweeps would keep a ticket open for
+                    // good.
                     Some(passed) if sweep.now - passed < sweep.passes_apart => return,
                     Some(_) => open.passes.saturating_add(1),
                 };
@@ -212,13 +213,13 @@ fn row(sweep: Sweep, ticket: &Ticket, action: OutboxAction) -> OutboxRow {
     }
 }
 
-/// How long before it is due a digest takes nothing more: what the bridge has read is not to change under it.
+/// A digest closes this long before it is due, so that it does not change after the bridge has read it.
 const DIGEST_CLOSES: Duration = Duration::minutes(1);
 
-/// How long a digest that is begun after its tick collects what else is late.
+/// How long a digest that is created after its tick waits for signals of other late sweeps.
 const LATE_DIGEST: Duration = Duration::minutes(10);
 
-/// The tick's digest with these signals in it: the one that nobody can have read yet, or a new one.
+/// The tick's digest, with these signals added. If the bridge may have read the present digest, a new one is created.
 fn digest(
     sweep: Sweep,
     state: &SweepState,
@@ -251,7 +252,7 @@ fn digest(
     row
 }
 
-/// A digest of verdict, reasons and numbers, without the times: when it changes, there is something to say.
+/// A digest of the verdict, reasons and numbers, without the times. If it changes, the ticket gets an update.
 fn content_digest(signal: &Signal) -> String {
     let content = serde_json::json!([
         signal.status,

@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    /// Any time of the calendar. Its two ends are chosen as often as all other times together.
+    /// Any time of the calendar. Times at its two ends and near them are chosen as often as all others.
     fn any_time() -> impl Strategy<Value = OffsetDateTime> {
         let (first, last) = (-377_705_116_800_i64, 253_402_300_799_i64);
         let ends = prop::sample::select(vec![first, first + 1, last - 1, last]);

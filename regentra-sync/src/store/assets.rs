@@ -68,6 +68,27 @@ pub enum AssetFilter {
     },
 }
 
+impl AssetFilter {
+    /// Whether it selects the asset.
+    #[must_use]
+    pub fn matches(&self, asset: &Asset) -> bool {
+        match self {
+            Self::All => true,
+            Self::Company(company) => asset.company == *company,
+            Self::Mapping(mapping) => asset.mapping == Some(*mapping),
+            Self::Devices {
+                credential,
+                devices,
+            } => {
+                asset.credential == Some(*credential)
+                    && asset
+                        .device()
+                        .is_some_and(|device| devices.contains(&device))
+            }
+        }
+    }
+}
+
 /// Selects a page of an MSP's assets: those that meet every condition given. A store honours every field and ignores none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssetPage {

@@ -263,7 +263,7 @@ impl Integration {
         let opened = keyring.open(msp, &region, Field::Authorization, &pending.sealed);
         let opened = opened.map_err(|error| match error {
             // It was begun under a key that was dropped meanwhile.
-            SealError::UnknownKey { .. } => begin_again(error),
+            SealError::UnknownKey { .. } => authorization_expired(error),
             _ => error.into(),
         })?;
         let begun: SealedAuthorization =
@@ -358,7 +358,7 @@ fn refused(error: ninjaone_client::Error) -> Error {
     Error::new(ErrorKind::AuthorizationExpired, error.to_string()).caused_by(error)
 }
 
-fn begin_again(error: SealError) -> Error {
+fn authorization_expired(error: SealError) -> Error {
     let message = "this authorization was sealed under a key that is no longer used: begin again";
     Error::new(ErrorKind::AuthorizationExpired, message).caused_by(error)
 }

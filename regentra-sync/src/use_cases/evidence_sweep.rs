@@ -158,14 +158,14 @@ impl Integration {
             return Ok(SweepOutcome::Busy);
         };
         let started_at = self.now();
-        let mut swept = Box::pin(self.sweep_held(event, actor, &held)).await;
+        let mut swept = Box::pin(self.sweep_under_lease(event, actor, &held)).await;
         // What was judged by settings that were changed meanwhile is judged again by the new ones, not hours later.
         for _ in 0..CHANGES_OF_SETTINGS {
             if !matches!(swept, Ok(SweepOutcome::Superseded(Precondition::Settings))) {
                 break;
             }
             tracing::info!("the settings of the connection were changed: sweeping again");
-            swept = Box::pin(self.sweep_held(event, actor, &held)).await;
+            swept = Box::pin(self.sweep_under_lease(event, actor, &held)).await;
         }
         let strategy = SweepStrategy::PerCustomer;
         self.record_sweep(event, held, started_at, &swept, strategy)
@@ -303,7 +303,7 @@ impl Integration {
         }))
     }
 
-    async fn sweep_held(
+    async fn sweep_under_lease(
         &self,
         event: &SweepEvent,
         actor: Actor,

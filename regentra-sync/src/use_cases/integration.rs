@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 use super::refresh_token::SealedRefreshToken;
 use crate::{
     error::{Error, ErrorKind, Result},
-    host::{AnchorSink, Clock, Policy, Progress, ProgressObserver, SystemClock, Unobserved},
+    host::{AnchorSink, Clock, HostPolicy, Progress, ProgressObserver, SystemClock, Unobserved},
     model::{
         Actor, AuditDetails, AuditRow, Credential, CredentialId, EventId, Field, Fingerprint,
         Grant, Lease, LeaseKey, MspOrgId, RegionKey, RunRecord, RunSubject, WorkerId,
@@ -63,7 +63,7 @@ pub(super) struct Inner {
     pub(super) ninjaone: Arc<dyn NinjaOne>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) observer: Arc<dyn ProgressObserver>,
-    pub(super) policy: Arc<Policy>,
+    pub(super) policy: Arc<HostPolicy>,
     pub(super) views: Views,
     pub(super) head_signer: Option<HeadSigner>,
     pub(super) anchor_sink: Option<Arc<dyn AnchorSink>>,
@@ -82,7 +82,7 @@ pub struct IntegrationBuilder {
     ninjaone: Arc<dyn NinjaOne>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn ProgressObserver>,
-    policy: Policy,
+    policy: HostPolicy,
     head_signer: Option<HeadSigner>,
     anchor_sink: Option<Arc<dyn AnchorSink>>,
 }
@@ -105,7 +105,7 @@ impl IntegrationBuilder {
 
     /// What the host decides otherwise than the promise.
     #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
+    pub fn policy(mut self, policy: HostPolicy) -> Self {
         self.policy = policy;
         self
     }
@@ -218,7 +218,7 @@ impl Integration {
             ninjaone,
             clock: Arc::new(SystemClock),
             observer: Arc::new(Unobserved),
-            policy: Policy::default(),
+            policy: HostPolicy::default(),
             head_signer: None,
             anchor_sink: None,
         }
@@ -243,7 +243,7 @@ impl Integration {
         &*self.inner.clock
     }
 
-    pub(crate) fn policy(&self) -> &Policy {
+    pub(crate) fn policy(&self) -> &HostPolicy {
         &self.inner.policy
     }
 
@@ -573,7 +573,7 @@ fn deadline_passed(reading: &Reading, limit: &str, deadline: std::time::Duration
         |asked| format!("NinjaOne for {asked}"),
     );
     let message = format!(
-        "asking {asked} takes longer than {} seconds, the longest this work may take (Policy::{limit}): it was ended, nothing that was \
+        "asking {asked} takes longer than {} seconds, the longest this work may take (HostPolicy::{limit}): it was ended, nothing that was \
          not finished is written, and it is tried again",
         deadline.as_secs()
     );

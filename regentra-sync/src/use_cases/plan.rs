@@ -335,7 +335,7 @@ impl Integration {
     }
 
     /// Handles an event: stage 2. It may be delivered again, here or elsewhere, without doubling anything; `attempt` counts from 1.
-    /// The answer says what came of it and when to deliver it again, by [`Policy::retry`](crate::host::Policy::retry). What failed
+    /// The answer says what came of it and when to deliver it again, by [`HostPolicy::retry`](crate::host::HostPolicy::retry). What failed
     /// is in the log, in the record of the run, and on the operator's card.
     pub async fn handle(&self, event: &Event, attempt: u32) -> EventEnd {
         let cadence = self.cadence(event.kind());

@@ -92,13 +92,13 @@ impl Integration {
         let held = held.ok_or_else(|| {
             busy("many customers of this connection are being swept already; wait for it")
         })?;
-        let (outcomes, record) = Box::pin(self.sweep_group_held(group, actor, &held)).await;
+        let (outcomes, record) = Box::pin(self.sweep_group_under_lease(group, actor, &held)).await;
         self.release(msp, held, record.into_iter().collect())
             .await?;
         outcomes
     }
 
-    async fn sweep_group_held(
+    async fn sweep_group_under_lease(
         &self,
         group: &SweepGroup,
         actor: Actor,

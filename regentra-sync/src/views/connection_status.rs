@@ -6,11 +6,11 @@ use time::OffsetDateTime;
 use super::{
     Views,
     asset_doubts::DoubtCounts,
-    snapshot::{ConnectionSnapshot, Snapshot},
+    snapshot::{ConnectionSnapshot, MspSnapshot},
 };
 use crate::{
     error::{ErrorKind, Result},
-    host::Policy,
+    host::HostPolicy,
     model::{
         AppliedSettings, BudgetUsage, CompanyId, ConnectionSettings, Credential, CredentialId,
         Grant, Mapping, MappingId, MappingState, MspOrgId, NINJAONE_WINDOWS, OrganizationId,
@@ -178,13 +178,13 @@ impl Views {
     }
 }
 
-impl Snapshot {
-    pub(super) fn connection_status(&self, policy: &Policy) -> Vec<ConnectionStatus> {
+impl MspSnapshot {
+    pub(super) fn connection_status(&self, policy: &HostPolicy) -> Vec<ConnectionStatus> {
         let status = |connection| self.status_of(connection, policy);
         self.connections.iter().map(status).collect()
     }
 
-    fn status_of(&self, connection: &ConnectionSnapshot, policy: &Policy) -> ConnectionStatus {
+    fn status_of(&self, connection: &ConnectionSnapshot, policy: &HostPolicy) -> ConnectionStatus {
         let ConnectionSnapshot {
             credential,
             mappings,
@@ -267,9 +267,9 @@ pub(crate) fn strategy_of(
 }
 
 fn sweep_cost(
-    snapshot: &Snapshot,
+    snapshot: &MspSnapshot,
     connection: &ConnectionSnapshot,
-    policy: &Policy,
+    policy: &HostPolicy,
     settings: &ConnectionSettings,
 ) -> Option<SweepCost> {
     let promoted = connection.mappings.iter().filter(|mapping| {
@@ -303,7 +303,7 @@ fn sweep_cost(
     })
 }
 
-/// Whether NinjaOne's last response for this connection was that an administrator has to authorize it again.
+/// Whether an administrator has to authorize the connection again: a run failed for this reason, and no later run succeeded.
 fn is_refused(credential: &Credential, runs: &[&RunRecord]) -> bool {
     let again = ErrorKind::Ninjaone(ninjaone_client::ErrorKind::AuthorizeAgain);
     let refused = |run: &RunRecord| run.outcome == RunOutcome::Failed { error: again };

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::{
     Diagnosis, Finding, FutureRows, Views,
     asset_doubts::{AssetDoubt, Doubt, DoubtCounts},
-    snapshot::Snapshot,
+    snapshot::MspSnapshot,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -96,11 +96,11 @@ impl Views {
     /// The findings of a snapshot, and of rows that only the diagnosis reads: trails of dry runs, rows in the future, and waiting roots.
     pub(super) async fn diagnose_snapshot(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &MspSnapshot,
         company: Option<CompanyId>,
         acting: Acting<'_>,
     ) -> Result<Vec<Diagnosis>> {
-        let &Snapshot {
+        let &MspSnapshot {
             msp,
             now,
             store_time,
@@ -239,8 +239,8 @@ impl Views {
     }
 
     /// The findings about rows that clocks that ran ahead wrote, and about the clock of this process.
-    async fn of_clocks(&self, snapshot: &Snapshot) -> Result<Vec<Diagnosis>> {
-        let &Snapshot {
+    async fn of_clocks(&self, snapshot: &MspSnapshot) -> Result<Vec<Diagnosis>> {
+        let &MspSnapshot {
             msp,
             now,
             store_time,

@@ -13,7 +13,7 @@ pub struct PublicSignal {
     /// The public view.
     #[serde(flatten)]
     pub view: PublicView,
-    /// The requirements of the adopted frameworks that the signal supports, each with the strength and the limits of the support.
+    /// The requirements of the adopted frameworks that the signal relates to, each with the strength and the limits of the relation.
     pub requirements: Vec<&'static Link>,
 }
 

@@ -7,8 +7,8 @@ use crate::{
     model::{CompanyId, MspOrgId},
 };
 
-/// A requirement of an adopted framework that a signal supports, with the status of that signal. The link says how strong the support is:
-/// only a direct link is evidence for the requirement.
+/// A requirement of an adopted framework that a signal relates to, with the status of that signal. The link says how strong the relation
+/// is: only a direct link evidences the requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Requirement {
     /// The row of the crosswalk.
@@ -21,8 +21,8 @@ pub struct Requirement {
 }
 
 impl Views {
-    /// The requirements of a company's adopted frameworks that its signals support, in the order of the crosswalk. The company must be
-    /// promoted. A requirement that several controls support appears several times.
+    /// The requirements of a company's adopted frameworks that its signals relate to, in the order of the crosswalk. The company must be
+    /// promoted. A requirement that several controls relate to appears several times.
     ///
     /// # Errors
     /// As [`posture`](Self::posture).

@@ -15,7 +15,7 @@ use crate::{
 
 /// The stored rows of an MSP at one moment, as far as the card and the diagnosis need them together.
 #[derive(Debug)]
-pub(super) struct Snapshot {
+pub(super) struct MspSnapshot {
     pub(super) msp: MspOrgId,
     /// The time by the clock of the process.
     pub(super) now: OffsetDateTime,
@@ -48,7 +48,7 @@ impl Views {
         &self,
         msp: MspOrgId,
         company: Option<CompanyId>,
-    ) -> Result<Snapshot> {
+    ) -> Result<MspSnapshot> {
         let store = &self.store;
         let companies = store.companies(msp).await?.into_iter();
         let companies = companies.map(|company| (company.id, company)).collect();
@@ -73,7 +73,7 @@ impl Views {
                 credential,
             });
         }
-        Ok(Snapshot {
+        Ok(MspSnapshot {
             msp,
             now: self.now(),
             store_time,

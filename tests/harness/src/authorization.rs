@@ -9,7 +9,7 @@ use ninjaone_simulator::{Preset, Request, Tenant, TenantBuilder, front};
 use regentra_sync::{
     Authorized, BeginAuthorization, Callback, CompleteAuthorization, Discover, Error, Integration,
     RequestedAccess, TestSavedConnection,
-    host::{ManualClock, Policy, StoreClock},
+    host::{HostPolicy, ManualClock, StoreClock},
     model::{Actor, Credential, CredentialId, EventId, Field, Mapping, MspOrgId, RegionKey},
     ninjaone::NinjaOneApi,
     ninjaone_client::RetryPolicy,
@@ -178,7 +178,7 @@ impl Process {
             .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
         let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(ninjaone))
             .clock(Arc::new(clock))
-            .policy(Policy::default().allow_hosts(move |base| own.base_url().unwrap() == *base))
+            .policy(HostPolicy::default().allow_hosts(move |base| own.base_url().unwrap() == *base))
             .build();
         Self { integration, store }
     }

@@ -10,7 +10,7 @@ use regentra_evidence::{Guard, LeakKind};
 use regentra_sync::{
     Choice, Connect, Disconnect, Discover, Integration, MapOrganization, Promote, SweepNow,
     SweepOutcome, SyncAssets,
-    host::{ManualClock, Policy, StoreClock},
+    host::{HostPolicy, ManualClock, StoreClock},
     model::{Actor, ComplianceOrgId, EventId, MspOrgId, RegionKey, StrategyChoice},
     ninjaone::NinjaOneApi,
     ninjaone_client::RateLimit,
@@ -88,7 +88,9 @@ pub async fn whole_story(
     let ninjaone = NinjaOneApi::new()
         .rate_limit(RateLimit::unlimited())
         .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
-    let policy = Policy::default().allow_hosts(|_| true).tickets_per_tick(3);
+    let policy = HostPolicy::default()
+        .allow_hosts(|_| true)
+        .tickets_per_tick(3);
     let host = Integration::builder(store, keyring, Arc::new(ninjaone))
         .clock(Arc::new(clock.clone()))
         .policy(policy.sweep_strategy(strategy))

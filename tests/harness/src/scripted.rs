@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use regentra_sync::{
     Error, ErrorKind, Result,
     model::{
-        AssetContent, ComplianceOrgId, Contact, DeviceId, DeviceList, ListedDevice,
+        AssetContent, ComplianceOrgId, DeviceId, DeviceList, LastContact, ListedDevice,
         ListedOrganization, OrganizationId, OrganizationList, Report, ReportOutcome, SweepCounts,
         TenantView,
     },
@@ -378,7 +378,7 @@ pub fn device(id: i64, name: &str) -> ListedDevice {
             host_name: Some(name.into()),
             ..AssetContent::default()
         },
-        contact: Contact::default(),
+        contact: LastContact::default(),
     }
 }
 

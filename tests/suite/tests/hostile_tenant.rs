@@ -20,7 +20,7 @@ use ninjaone_simulator::{Preset, Tenant, front::tcp};
 use regentra_harness::{keys::keyring, onboarding::connect_and_promote_all, plan::PlanAll as _};
 use regentra_sync::{
     Connect, ErrorKind, Integration, Scheduler, SyncAssets, SyncOutcome,
-    host::{Clock as _, ManualClock, Policy, Progress, ProgressObserver, StoreClock},
+    host::{Clock as _, HostPolicy, ManualClock, Progress, ProgressObserver, StoreClock},
     model::{Actor, EventId, MspOrgId, RegionKey, Report, RunKind, RunOutcome},
     ninjaone::NinjaOneApi,
     ninjaone_client::{self, RateLimit, RetryPolicy},
@@ -594,7 +594,7 @@ impl Host {
 
     fn integration(&self, deadline: Duration) -> Integration {
         let keyring = keyring();
-        let policy = Policy::default()
+        let policy = HostPolicy::default()
             .allow_hosts(|_| true)
             .sweep_deadline(deadline)
             .event_deadline(deadline);

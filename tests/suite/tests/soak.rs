@@ -33,8 +33,8 @@ use regentra_harness::{keys::keyring, onboarding::connect_and_promote_all, plan:
 use regentra_sync::{
     Connect, Integration, Scheduler,
     host::{
-        Anchor, AnchorSink, Clock as _, ManualClock, Policy, Progress, ProgressObserver, SinkError,
-        SinkErrorKind, StoreClock,
+        Anchor, AnchorSink, Clock as _, HostPolicy, ManualClock, Progress, ProgressObserver,
+        SinkError, SinkErrorKind, StoreClock,
     },
     model::{
         Actor, ComplianceOrgId, EventId, MappingId, MspOrgId, NINJAONE_WINDOWS, RegionKey, Ticket,
@@ -379,7 +379,7 @@ impl Soak {
         live: Arc<NinjaOneApi>,
         watched: Option<Arc<Watched>>,
     ) -> Integration {
-        let policy = Policy::default()
+        let policy = HostPolicy::default()
             .allow_hosts(|_| true)
             .sweep_deadline(DEADLINE)
             .event_deadline(DEADLINE);

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use regentra_sync::{
     Scheduler, Stopped,
-    host::{Clock, Policy, Progress, ProgressObserver},
+    host::{Clock, HostPolicy, Progress, ProgressObserver},
     schedule::{Cadence, EventOutcome, PlanKind, Retry},
 };
 use serde_json::{Value, json};
@@ -85,7 +85,7 @@ pub async fn run(args: RunArgs, host: &HostArgs) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let (json, database) = (host.json, host.database()?);
     let journal = Arc::new(Journal::new(json, host.clock()));
-    let policy = |mut policy: Policy| {
+    let policy = |mut policy: HostPolicy| {
         if let Due::At(cadence) = args.sync {
             policy = policy.asset_sync(cadence);
         }

@@ -105,8 +105,10 @@ fn of_code(code: &str) -> (StoreErrorKind, &'static str) {
         "40001" | "40P01" => (Contention, ""),
         // A lock that was not had in time.
         "55P03" => (Unavailable, " (another transaction holds the rows)"),
-        // A cancelled statement, a transaction that was idle for too long, too many connections, a server that shuts down.
-        "57014" | "25P03" | "53300" | "57P01" | "57P02" | "57P03" | "57P05" => (Unavailable, ""),
+        // A cancelled statement, a disk that failed, a transaction that was idle for too long, too many connections, a server that shuts down.
+        "57014" | "58030" | "25P03" | "53300" | "57P01" | "57P02" | "57P03" | "57P05" => {
+            (Unavailable, "")
+        }
         "53100" | "25006" => (
             NoRoom,
             " (the disk is full, or the server is a read-only standby)",
@@ -124,6 +126,7 @@ fn of_code(code: &str) -> (StoreErrorKind, &'static str) {
         "XX001" | "XX002" => (Corrupt, ""),
         "22021" | "22P05" => (Other, " (PostgreSQL stores no text with a NUL character)"),
         _ if code.starts_with("08") => (Unavailable, ""),
+        _ if code.starts_with("23") => (Other, " (a row breaks a rule of its table)"),
         _ => (Other, ""),
     }
 }
@@ -190,6 +193,8 @@ mod tests {
             ("55P03", StoreErrorKind::Unavailable),
             ("08006", StoreErrorKind::Unavailable),
             ("57P01", StoreErrorKind::Unavailable),
+            ("57014", StoreErrorKind::Unavailable),
+            ("58030", StoreErrorKind::Unavailable),
             ("53300", StoreErrorKind::Unavailable),
             ("53100", StoreErrorKind::ReadOnly),
             ("25006", StoreErrorKind::ReadOnly),

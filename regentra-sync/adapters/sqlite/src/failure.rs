@@ -82,6 +82,7 @@ fn of_code(code: &str) -> (StoreErrorKind, &'static str) {
     use StoreErrorKind::{Corrupt, Misconfigured, Other, ReadOnly, Unavailable};
     match primary(code) {
         Some(5 | 6 | 15) => (Unavailable, " (another process holds the file)"),
+        Some(9) => (Unavailable, " (the statement was cancelled)"),
         Some(10) => (Unavailable, " (the disk failed)"),
         Some(3 | 8 | 14) => (ReadOnly, " (the file may not be opened or written)"),
         Some(13) => (ReadOnly, " (the disk is full)"),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::{
-    model::{AssetContent, Contact, Sensitive},
+    model::{AssetContent, LastContact, Sensitive},
     rules::serial_key,
 };
 
@@ -17,7 +17,7 @@ pub(crate) const APPROVAL_STATUS: &str = "approvalStatus";
 
 /// One row of the device list, as far as an asset needs it.
 pub(crate) struct Listed {
-    pub(crate) contact: Contact,
+    pub(crate) contact: LastContact,
     pub(crate) approved: bool,
     pub(crate) content: AssetContent,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Listed {
 impl Listed {
     pub(crate) fn of(row: &Device) -> Self {
         Self {
-            contact: Contact {
+            contact: LastContact {
                 created: row.created.and_then(Timestamp::at),
                 last: row.last_contact.and_then(Timestamp::at),
                 offline: row.offline,

@@ -80,7 +80,7 @@ pub fn os_patch(row: &OsPatch, report: PatchReport) -> Result<PatchFacts, Malfor
         device: row_device(row.device_id)?,
         kind: PatchKind::Os,
         patch: patch_key(row.id.as_deref())?,
-        severity: row.severity.as_ref().map(models::PatchSeverity::as_str),
+        severity: row.severity.as_ref().map(models::OsPatchSeverity::as_str),
         status: row.status.as_ref().map(models::PatchStatus::as_str),
         patch_type: row.r#type.as_ref().map(models::PatchType::as_str),
         installed_at: instant(row.installed_at),

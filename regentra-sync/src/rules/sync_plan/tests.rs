@@ -29,7 +29,7 @@ fn device(id: i64) -> ListedDevice {
             name: format!("PC-{id}").into(),
             ..AssetContent::default()
         },
-        contact: Contact::default(),
+        contact: LastContact::default(),
     }
 }
 
@@ -230,7 +230,7 @@ fn a_second_shrinking_holds_what_is_newly_gone_and_retires_what_was_gone_before(
     assert!(plan.suspect_shrunk);
 }
 
-fn machine(id: i64, serial: &str, contact: Contact) -> ListedDevice {
+fn machine(id: i64, serial: &str, contact: LastContact) -> ListedDevice {
     let mut device = device(id);
     device.content.serial_number = Some(serial.into());
     device.contact = contact;
@@ -239,12 +239,12 @@ fn machine(id: i64, serial: &str, contact: Contact) -> ListedDevice {
 
 #[test]
 fn a_machine_that_was_set_up_anew_is_shown_as_a_possible_duplicate_and_not_merged() {
-    let contact = |created: i64, last: i64, offline| Contact {
+    let contact = |created: i64, last: i64, offline| LastContact {
         created: Some(NOW + Duration::days(created)),
         last: Some(NOW + Duration::days(last)),
         offline: Some(offline),
     };
-    let unknown = Contact::default();
+    let unknown = LastContact::default();
     let new = contact(-10, 0, false);
     let rows = [
         (
@@ -263,7 +263,7 @@ fn a_machine_that_was_set_up_anew_is_shown_as_a_possible_duplicate_and_not_merge
         ("online", contact(-900, -11, false), new, false),
         (
             "not known whether it is offline",
-            Contact {
+            LastContact {
                 offline: None,
                 ..contact(-900, -11, true)
             },
@@ -272,7 +272,7 @@ fn a_machine_that_was_set_up_anew_is_shown_as_a_possible_duplicate_and_not_merge
         ),
         (
             "never seen",
-            Contact {
+            LastContact {
                 last: None,
                 ..contact(-900, -11, true)
             },

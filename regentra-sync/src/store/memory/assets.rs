@@ -12,24 +12,10 @@ use crate::{
 impl Assets for MemoryStore {
     async fn assets(&self, msp: MspOrgId, filter: AssetFilter) -> Result<Vec<Asset>> {
         self.with(|state| {
-            let matches = |asset: &Asset| match &filter {
-                AssetFilter::All => true,
-                AssetFilter::Company(company) => asset.company == *company,
-                AssetFilter::Mapping(mapping) => asset.mapping == Some(*mapping),
-                AssetFilter::Devices {
-                    credential,
-                    devices,
-                } => {
-                    asset.credential == Some(*credential)
-                        && asset
-                            .device()
-                            .is_some_and(|device| devices.contains(&device))
-                }
-            };
             let of_msp = state
                 .assets
                 .iter()
-                .filter(|((owner, _), asset)| *owner == msp && matches(asset));
+                .filter(|((owner, _), asset)| *owner == msp && filter.matches(asset));
             Ok(of_msp.map(|(_, asset)| asset.clone()).collect())
         })
         .await

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use regentra_sync::{
     Error, ErrorKind, Result,
     model::{
-        AssetContent, Contact, CredentialId, DeviceId, DeviceList, ListedDevice,
+        AssetContent, CredentialId, DeviceId, DeviceList, LastContact, ListedDevice,
         ListedOrganization, MappingId, MspOrgId, OrganizationId, OrganizationList, RegionKey,
         Report, ReportOutcome, SweepCounts,
     },
@@ -479,7 +479,7 @@ impl NinjaOne for Truths {
                 .map(|(id, device)| ListedDevice {
                     id: DeviceId::new(*id),
                     content: content(device),
-                    contact: Contact::default(),
+                    contact: LastContact::default(),
                 })
                 .collect(),
             truncated: listing.truncated,

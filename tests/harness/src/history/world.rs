@@ -7,7 +7,7 @@ use std::{
 
 use regentra_sync::{
     Integration,
-    host::{Clock as _, ManualClock, Policy},
+    host::{Clock as _, HostPolicy, ManualClock},
     model::{
         Asset as StoredAsset, AssetContent, AssetStatus, EventId, ExternalId, OutboxRow, Source,
         SweepStrategy, Version, reactivate_superseded,
@@ -59,7 +59,7 @@ fn process(
     let ninjaone = Arc::new(truths.clone());
     Integration::builder(Arc::clone(store), rotating_keyring(rotated), ninjaone)
         .clock(Arc::new(clock.clone()))
-        .policy(Policy::default().tickets_per_tick(cap))
+        .policy(HostPolicy::default().tickets_per_tick(cap))
         .build()
 }
 

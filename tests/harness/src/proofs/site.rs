@@ -4,7 +4,7 @@ use std::{any::Any, sync::Arc};
 
 use regentra_sync::{
     Choice, Connect, Integration, IntegrationBuilder, MapOrganization, Promote,
-    host::{Clock as _, ManualClock, Policy, StoreClock},
+    host::{Clock as _, HostPolicy, ManualClock, StoreClock},
     model::{
         Actor, ActorId, CompanyId, ComplianceOrgId, CredentialId, EventId, LeaseKey, MappingId,
         MspOrgId, OrganizationId, PortalCompany, RegionKey, StrategyChoice, WorkerId,
@@ -63,12 +63,12 @@ pub fn request(label: &str) -> EventId {
 }
 
 /// One ticket a tick: the next one goes into the digest.
-fn policy() -> Policy {
-    Policy::default().tickets_per_tick(1)
+fn policy() -> HostPolicy {
+    HostPolicy::default().tickets_per_tick(1)
 }
 
 /// The same of a host that reads many organizations in one pass, even where they are few.
-pub fn together() -> Policy {
+pub fn together() -> HostPolicy {
     policy().sweep_strategy(StrategyChoice::Group)
 }
 

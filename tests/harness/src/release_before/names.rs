@@ -17,7 +17,7 @@ pub(super) use regentra_sync::{
     store::{AssetCommit, AssetWrite, CommitOutcome, Store},
 };
 use regentra_sync::{
-    host::Policy, ninjaone::NinjaOneApi, ninjaone_client::RateLimit, seal::Keyring,
+    host::HostPolicy, ninjaone::NinjaOneApi, ninjaone_client::RateLimit, seal::Keyring,
 };
 
 use super::story::Host;
@@ -37,7 +37,7 @@ pub(super) fn builder_with(host: &Host, keyring: Keyring) -> IntegrationBuilder 
         .shared_budget(Arc::clone(&host.store), Arc::clone(&keyring));
     Integration::builder(Arc::clone(&host.store), keyring, Arc::new(ninjaone))
         .clock(Arc::new(host.clock.clone()))
-        .policy(Policy::default().tickets_per_tick(3))
+        .policy(HostPolicy::default().tickets_per_tick(3))
 }
 
 /// What a bridge finds to do.

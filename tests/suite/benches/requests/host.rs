@@ -12,7 +12,7 @@ use regentra_evidence::SignalKind;
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Change, Configure, Connect, Discover, Integration, Promote,
-    host::{ManualClock, Policy, StoreClock},
+    host::{HostPolicy, ManualClock, StoreClock},
     model::{
         Actor, CompanyId, ComplianceOrgId, CredentialId, EventId, MappingState, MspOrgId,
         PortalCompany, RegionKey,
@@ -68,7 +68,7 @@ pub(crate) async fn run(case: &Case) -> anyhow::Result<Figures> {
     };
     let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(ninjaone))
         .clock(Arc::new(clock))
-        .policy(Policy::default().allow_hosts(|_| true))
+        .policy(HostPolicy::default().allow_hosts(|_| true))
         .build();
     let mut host = Host {
         integration,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use regentra_sync::{
     Error, ErrorKind, Result,
     model::{
-        AssetContent, Contact, DeviceId, DeviceList, ListedDevice, ListedOrganization,
+        AssetContent, DeviceId, DeviceList, LastContact, ListedDevice, ListedOrganization,
         OrganizationId, OrganizationList, Report, ReportOutcome, SweepCounts,
     },
     ninjaone::{
@@ -90,7 +90,7 @@ fn listed(organization: OrganizationId, device: usize) -> ListedDevice {
             model: Some("HP EliteBook 840 14 inch G10 Notebook PC".to_owned()),
             operating_system: Some("Windows 11 Professional Edition".to_owned()),
         },
-        contact: Contact::default(),
+        contact: LastContact::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use regentra_harness::postgres::{Database, OWNER, STORE, SUPERUSER, execute};
 use regentra_sync::{
     Integration,
-    host::Policy,
+    host::HostPolicy,
     ninjaone::NinjaOneApi,
     schedule::Cadence,
     seal::{KeyId, Keyring, MasterKey},
@@ -16,7 +16,7 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use crate::site::{ENGINE, migrated, not_migrated};
 
-fn integration(policy: Policy) -> Integration {
+fn integration(policy: HostPolicy) -> Integration {
     let key = || MasterKey::from_bytes([1; 32]);
     let keyring = Keyring::new(KeyId::new("one").unwrap(), key(), key());
     let ninjaone = Arc::new(NinjaOneApi::new());
@@ -31,7 +31,7 @@ fn pool(database: &Database, role: &str) -> PgPool {
 }
 
 async fn refused(pool: PgPool) -> Error {
-    let built = GraphileWorker::builder(integration(Policy::default()), pool);
+    let built = GraphileWorker::builder(integration(HostPolicy::default()), pool);
     built.build().await.unwrap_err()
 }
 
@@ -118,7 +118,7 @@ async fn neither_role_reads_the_others_schema_and_a_worker_runs_no_ddl() {
     .await;
     denied(&store, "SELECT regentra_graphile_worker.add_job('x')").await;
     // And the engine's role works.
-    GraphileWorker::builder(integration(Policy::default()), engine)
+    GraphileWorker::builder(integration(HostPolicy::default()), engine)
         .build()
         .await
         .unwrap();
@@ -151,7 +151,7 @@ async fn a_role_that_may_too_much_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cadence_of_seconds_is_refused_before_anything_runs() {
     let database = migrated().await;
-    let policy = Policy::default().evidence_sweep(Cadence {
+    let policy = HostPolicy::default().evidence_sweep(Cadence {
         every: time::Duration::seconds(90),
         offset: time::Duration::ZERO,
     });

@@ -13,7 +13,7 @@ use regentra_harness::{
 };
 use regentra_sync::{
     Change, Configure, Connect, Discover, Integration, Promote,
-    host::{Clock, Policy, ProgressObserver, SystemClock},
+    host::{Clock, HostPolicy, ProgressObserver, SystemClock},
     model::{
         Actor, CompanyId, ComplianceOrgId, CredentialId, EventId, MappingId, MappingState,
         MspOrgId, PortalCompany, RegionKey, StrategyChoice,
@@ -104,7 +104,7 @@ impl Place {
             time::Duration::milliseconds(200),
             time::Duration::seconds(2),
         );
-        let policy = Policy::default()
+        let policy = HostPolicy::default()
             .allow_hosts(|_| true)
             .evidence_sweep(self.cadence())
             .plan_page(25)

@@ -6,7 +6,7 @@ use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Disconnect, Discover, ErrorKind, Integration, MapOrganization, Promote, Scheduler,
     SkipReason, SweepOutcome, SyncOutcome,
-    host::{Clock as _, ManualClock, Policy, Progress},
+    host::{Clock as _, HostPolicy, ManualClock, Progress},
     model::{
         BudgetUsage, ComplianceOrgId, EventId, NINJAONE_WINDOWS, RunOutcome, SignatureState, Spend,
         TicketState, verify_times,
@@ -659,7 +659,7 @@ async fn a_scheduler_whose_clock_is_set_back_plans_the_present_tick(host: Host) 
     host.promoted(&[(1, "Alpha")]).await;
     let (tells, mut told) = mpsc::unbounded_channel();
     let scheduler =
-        Scheduler::new(host.observed(Arc::new(SendsProgress(tells)), Policy::default()))
+        Scheduler::new(host.observed(Arc::new(SendsProgress(tells)), HostPolicy::default()))
             .timetable([(PlanKind::EvidenceSweep, Cadence::EVIDENCE_SWEEP)]);
     let (stop, stopped) = oneshot::channel::<()>();
     host.clock.advance(Duration::days(20));

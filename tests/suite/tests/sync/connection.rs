@@ -5,7 +5,7 @@ use std::sync::Arc;
 use regentra_sync::{
     Choice, Connect, Disconnect, Discover, ErrorKind, Integration, SyncAssets, TestConnection,
     TestSavedConnection,
-    host::{Clock as _, ManualClock, Policy},
+    host::{Clock as _, HostPolicy, ManualClock},
     model::{
         Actor, AuditAction, AuditDetails, CredentialId, Grant, MspOrgId, RegionKey, TenantView,
     },
@@ -185,7 +185,7 @@ async fn an_address_that_the_host_does_not_allow_is_never_asked(host: Host) {
         .await
         .unwrap();
     let allowed = base_url("https://gateway.example");
-    let relaxed = host.with_policy(Policy::default().allow_hosts(move |base| *base == allowed));
+    let relaxed = host.with_policy(HostPolicy::default().allow_hosts(move |base| *base == allowed));
     relaxed
         .test_connection(host.msp, testing("https://gateway.example"))
         .await

@@ -18,7 +18,7 @@ use regentra_harness::{
 };
 use regentra_sync::{
     Change, Choice, Configure, Disconnect, ErrorKind, Integration, Result, SweepOutcome,
-    host::{Clock as _, Policy},
+    host::{Clock as _, HostPolicy},
     model::{
         AuditDetails, CustomFieldName, EntraDeviceIdField, LeaseKey, OutboxRow, RunKind,
         StrategyChoice, WorkerId,
@@ -114,7 +114,7 @@ impl Watch for At {
 
 /// A process that reads many organizations in one pass, even where they are few.
 fn process_over(host: &Host, store: Arc<dyn Store>) -> Integration {
-    let policy = Policy::default()
+    let policy = HostPolicy::default()
         .sweep_strategy(StrategyChoice::Group)
         .tickets_per_tick(3);
     Integration::builder(store, keyring(), Arc::new(host.ninjaone.clone()))

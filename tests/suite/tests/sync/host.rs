@@ -12,7 +12,7 @@ use regentra_harness::{keys::rotating_keyring, plan::PlanAll as _};
 use regentra_sync::{
     Choice, Connect, Discover, Discovery, Integration, IntegrationBuilder, MapOrganization,
     MappingSync, Promote, SweepOutcome, SweepReport, SyncAssets, SyncOutcome,
-    host::{Clock, ManualClock, Policy, Progress, ProgressObserver, StoreClock},
+    host::{Clock, HostPolicy, ManualClock, Progress, ProgressObserver, StoreClock},
     model::{
         Actor, ActorId, Asset, AuditAction, AuditRow, CompanyId, ComplianceOrgId, CredentialId,
         EventId, Mapping, MappingId, MspOrgId, OrganizationId, PortalCompany, RegionKey,
@@ -146,7 +146,7 @@ impl Host {
     pub(crate) fn observed(
         &self,
         observer: Arc<dyn ProgressObserver>,
-        policy: Policy,
+        policy: HostPolicy,
     ) -> Integration {
         builder(&self.store, &self.ninjaone, &self.clock)
             .observer(observer)
@@ -154,7 +154,7 @@ impl Host {
             .build()
     }
 
-    pub(crate) fn with_policy(&self, policy: Policy) -> Integration {
+    pub(crate) fn with_policy(&self, policy: HostPolicy) -> Integration {
         builder(&self.store, &self.ninjaone, &self.clock)
             .policy(policy)
             .build()
@@ -382,7 +382,7 @@ impl Host {
 fn builder(store: &Arc<dyn Store>, ninjaone: &Scripted, clock: &ManualClock) -> IntegrationBuilder {
     let ninjaone = Arc::new(ninjaone.clone());
     // Every customer is swept by itself, as many as there are: passes for many have tests of their own.
-    let alone = Policy::default().sweep_strategy(StrategyChoice::PerCustomer);
+    let alone = HostPolicy::default().sweep_strategy(StrategyChoice::PerCustomer);
     Integration::builder(Arc::clone(store), keyring(), ninjaone)
         .clock(Arc::new(clock.clone()))
         .policy(alone)

@@ -15,7 +15,7 @@ use regentra_harness::{keys::keyring, plan::PlanAll as _};
 use regentra_sync::{
     Choice, Connect, Disconnect, Discover, ErrorKind, Integration, MapOrganization, Promote,
     Scheduler, TestConnection,
-    host::{Clock, Policy, Progress, ProgressObserver, StoreClock, to_micros},
+    host::{Clock, HostPolicy, Progress, ProgressObserver, StoreClock, to_micros},
     model::{Actor, CredentialId, EventId, MspOrgId, OrganizationId, RegionKey, StrategyChoice},
     ninjaone::NinjaOneApi,
     ninjaone_client::{RateLimit, RetryPolicy, Transport, TransportError},
@@ -147,7 +147,7 @@ fn event(label: &str) -> EventId {
 }
 
 impl Host {
-    fn new(organizations: usize, policy: Policy) -> Self {
+    fn new(organizations: usize, policy: HostPolicy) -> Self {
         let clock = Simulated(Instant::now());
         let store = MemoryStore::new().with_clock(StoreClock::of(clock));
         let network = Arc::new(CountingNinjaOne {
@@ -304,7 +304,7 @@ async fn a_spent_budget_holds_not_even_the_only_slot() {
 }
 
 async fn one_is_exhausted(parallel: usize) {
-    let host = Host::new(40, Policy::default());
+    let host = Host::new(40, HostPolicy::default());
     // Clients of one id share their limiter in a process: tests that run beside each other have ids of their own.
     let exhausted = format!("exhausted-{parallel}");
     let exhausted = host.promoted(1, &exhausted, 40).await;
@@ -341,7 +341,7 @@ async fn one_is_exhausted(parallel: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_never_answers_takes_no_more_than_its_share_of_the_slots() {
-    let policy = Policy::default().sweep_deadline(Duration::minutes(10));
+    let policy = HostPolicy::default().sweep_deadline(Duration::minutes(10));
     let host = Host::new(40, policy);
     host.promoted(1, "silent", 40).await;
     for number in 2..=21 {
@@ -362,7 +362,7 @@ async fn a_tenant_that_never_answers_takes_no_more_than_its_share_of_the_slots()
 
 #[tokio::test(start_paused = true)]
 async fn a_sweep_that_exceeds_its_deadline_ends_with_its_kind() {
-    let policy = Policy::default()
+    let policy = HostPolicy::default()
         .sweep_deadline(Duration::seconds(10))
         .event_deadline(Duration::seconds(30));
     let host = Host::new(1, policy);
@@ -404,7 +404,7 @@ async fn a_sweep_that_exceeds_its_deadline_ends_with_its_kind() {
 
 #[tokio::test(start_paused = true)]
 async fn four_hundred_invented_client_ids_keep_no_client() {
-    let host = Host::new(3, Policy::default());
+    let host = Host::new(3, HostPolicy::default());
     host.promoted(1, "ours", 1).await;
     assert_eq!(host.live.kept_clients(), 1);
     for number in 0..400 {
@@ -422,7 +422,7 @@ async fn four_hundred_invented_client_ids_keep_no_client() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_goes_with_disconnect_reconnect_and_an_hour_idle() {
-    let host = Host::new(3, Policy::default());
+    let host = Host::new(3, HostPolicy::default());
     host.promoted(1, "ours", 1).await;
     assert_eq!(host.live.kept_clients(), 1);
     // Used again and again it stays.
@@ -459,7 +459,7 @@ async fn a_client_goes_with_disconnect_reconnect_and_an_hour_idle() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_id_is_claimed_only_by_who_authenticated_with_it() {
-    let host = Host::new(3, Policy::default());
+    let host = Host::new(3, HostPolicy::default());
     // MSP 2 names MSP 1's client id first, without its secret.
     let claim = Host::connecting(2, "ours", "guess");
     let refused = host.integration.connect(msp(2), claim).await.unwrap_err();
@@ -478,7 +478,7 @@ async fn a_client_id_is_claimed_only_by_who_authenticated_with_it() {
 
 #[tokio::test(start_paused = true)]
 async fn failed_log_ins_spend_the_budget_of_the_msp_that_tries() {
-    let host = Host::new(3, Policy::default());
+    let host = Host::new(3, HostPolicy::default());
     let credential = host.promoted(1, "ours", 1).await;
     let stored = host.store.credential(msp(1), credential).await;
     let fingerprint = stored.unwrap().unwrap().fingerprint;

@@ -10,7 +10,7 @@ use regentra_harness::keys::keyring;
 use regentra_sync::{
     Choice, Connect, Discover, ErrorKind, Integration, MapOrganization, Promote, SweepNow,
     SweepOutcome, SweepReport, SyncAssets, SyncOutcome, TestConnection,
-    host::{Clock as _, ManualClock, Policy, StoreClock},
+    host::{Clock as _, HostPolicy, ManualClock, StoreClock},
     model::{
         Actor, AssetStatus, AuditAction, AuditDetails, CompanyId, ComplianceOrgId, CredentialId,
         EventId, Mapping, MspOrgId, RegionKey,
@@ -72,7 +72,7 @@ impl Scene {
             .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
         let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(ninjaone))
             .clock(Arc::new(clock.clone()))
-            .policy(Policy::default().allow_hosts(|_| true))
+            .policy(HostPolicy::default().allow_hosts(|_| true))
             .build();
         let (region, msp) = (
             RegionKey::parse(&server.url()).unwrap(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, future::pending, sync::Arc};
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     Choice, Disconnect, ErrorKind, Integration, RequestSync, Scheduler, Stopped,
-    host::{Clock as _, Policy, Progress},
+    host::{Clock as _, HostPolicy, Progress},
     model::{AuditAction, EventId, MspOrgId, StrategyChoice},
     ninjaone_client::{ErrorKind as Vendor, Lane},
     regentra_evidence::SignalKind,
@@ -70,11 +70,11 @@ impl Running {
     }
 
     fn of(host: &Host, settings: impl FnOnce(Scheduler) -> Scheduler) -> Self {
-        let alone = Policy::default().sweep_strategy(StrategyChoice::PerCustomer);
+        let alone = HostPolicy::default().sweep_strategy(StrategyChoice::PerCustomer);
         Self::by(host, alone, settings)
     }
 
-    fn by(host: &Host, policy: Policy, settings: impl FnOnce(Scheduler) -> Scheduler) -> Self {
+    fn by(host: &Host, policy: HostPolicy, settings: impl FnOnce(Scheduler) -> Scheduler) -> Self {
         let (tells, told) = mpsc::unbounded_channel();
         let scheduler = settings(Scheduler::new(
             host.observed(Arc::new(SendsProgress(tells)), policy),
@@ -1003,7 +1003,7 @@ async fn a_plan_goes_on_where_its_page_ended(host: Host) {
         }
         // Page by page it is the same plan, whatever their size.
         for size in [1, 2, 3] {
-            let host = host.with_policy(Policy::default().plan_page(size));
+            let host = host.with_policy(HostPolicy::default().plan_page(size));
             let (mut pages, mut from) = (Vec::new(), None);
             loop {
                 let page = host.plan(kind, tick, from).await.unwrap();
@@ -1024,7 +1024,7 @@ async fn a_plan_goes_on_where_its_page_ended(host: Host) {
 async fn a_scheduler_handles_every_page_of_a_plan(host: Host) {
     host.promoted(&THREE).await;
     host.clock.set(datetime!(2026-11-23 12:29:58 UTC));
-    let small = Policy::default().plan_page(1);
+    let small = HostPolicy::default().plan_page(1);
     let mut running = Running::by(&host, small, only_sweeps);
     running
         .pass(&host, datetime!(2026-11-23 18:29:59 UTC))
@@ -1070,7 +1070,7 @@ async fn an_end_says_when_to_deliver_the_event_again(host: Host) {
     let rule = Retry::default()
         .waits(Duration::minutes(1), Duration::minutes(1))
         .attempts(2);
-    let own = host.with_policy(Policy::default().retry(rule));
+    let own = host.with_policy(HostPolicy::default().retry(rule));
     again(60, own.handle(&event, 1).await);
     assert_eq!(own.handle(&event, 2).await.again, Again::Never);
 }

@@ -6,7 +6,7 @@ use regentra_evidence::{Framework, KindsInUse, SignalKind, Status, crosswalk};
 use regentra_sync::{
     AdoptFrameworks, Change, Configure, Configured, Connect, Disconnect, ErrorKind, Result,
     SweepOutcome,
-    host::Policy,
+    host::HostPolicy,
     model::{
         Actor, AdoptedFrameworks, AuditAction, AuditDetails, ChangedSetting, CompanyId,
         ConnectionSettings, CredentialId, CustomFieldName, CustomFieldSource, CustomFields,
@@ -115,7 +115,7 @@ async fn settings_are_in_force_from_the_next_sync_and_sweep_on(host: Host) {
 
 async fn what_a_connection_does_not_settle_is_the_policys(host: Host) {
     host.promoted(&[(1, "Alpha")]).await;
-    let policy = Policy::default()
+    let policy = HostPolicy::default()
         .custom_fields(fields(&["ofPolicy"]))
         .entra_device_id_field(CustomFieldName::new("entraOfPolicy").unwrap())
         .kinds_in_use(KindsInUse::Os);

@@ -8,7 +8,7 @@ use regentra_harness::{keys::keyring, plan::PlanAll as _};
 use regentra_sync::{
     Change, Choice, Configure, Connect, Discover, Integration, MapOrganization, Promote,
     SweepOutcome,
-    host::{ManualClock, Policy, StoreClock},
+    host::{HostPolicy, ManualClock, StoreClock},
     model::{
         Actor, ComplianceOrgId, CustomFieldSource, CustomFields, EventId, MspOrgId, Question,
         RegionKey,
@@ -44,7 +44,7 @@ impl Providers {
         let ninjaone = NinjaOneApi::new().rate_limit(RateLimit::unlimited());
         let integration = Integration::builder(Arc::new(store), keyring, Arc::new(ninjaone))
             .clock(Arc::new(clock.clone()))
-            .policy(Policy::default().allow_hosts(|_| true))
+            .policy(HostPolicy::default().allow_hosts(|_| true))
             .build();
         let mut providers = Self {
             integration,

@@ -11,7 +11,7 @@ use regentra_evidence::SignalKind;
 use regentra_harness::{in_process::InProcess, keys::keyring, plan::PlanAll as _};
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, Promote, TestSavedConnection,
-    host::{ManualClock, Policy, StoreClock},
+    host::{HostPolicy, ManualClock, StoreClock},
     model::{
         Actor, AuditDetails, ComplianceOrgId, CredentialId, CustomFieldName, CustomFieldSource,
         CustomFields, EventId, Mapping, MspOrgId, OrganizationListHabit, Question, RegionKey,
@@ -48,7 +48,7 @@ fn customer(organization: i64) -> ComplianceOrgId {
 
 impl Scene {
     async fn new(tenant: Tenant, choice: StrategyChoice) -> Self {
-        let policy = Policy::default().sweep_strategy(choice);
+        let policy = HostPolicy::default().sweep_strategy(choice);
         Self::with(tenant, policy, RateLimit::unlimited()).await
     }
 
@@ -56,7 +56,7 @@ impl Scene {
     async fn with_fields(tenant: Tenant, choice: StrategyChoice) -> Self {
         let source = CustomFieldSource::new("diskEncryption", ["yes"], ["no"]);
         let fields = CustomFields::default().answer(Question::DiskEncrypted, source.unwrap());
-        let policy = Policy::default()
+        let policy = HostPolicy::default()
             .sweep_strategy(choice)
             .custom_fields(fields)
             .entra_device_id_field(CustomFieldName::new("entraDeviceId").unwrap());
@@ -65,11 +65,11 @@ impl Scene {
 
     /// Under the vendor's limits, by the time of the test.
     async fn limited(tenant: Tenant, choice: StrategyChoice) -> Self {
-        let policy = Policy::default().sweep_strategy(choice);
+        let policy = HostPolicy::default().sweep_strategy(choice);
         Self::with(tenant, policy, RateLimit::default()).await
     }
 
-    async fn with(tenant: Tenant, policy: Policy, limit: RateLimit) -> Self {
+    async fn with(tenant: Tenant, policy: HostPolicy, limit: RateLimit) -> Self {
         let is_limited = !limit.is_unlimited();
         let (id, secret) = (
             tenant.client_id().to_owned(),

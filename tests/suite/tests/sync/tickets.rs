@@ -3,7 +3,7 @@
 use regentra_harness::plan::PlanAll as _;
 use regentra_sync::{
     SweepNow, SweepOutcome, SweepReport,
-    host::Policy,
+    host::HostPolicy,
     model::{OutboxAction, OutboxRow, TicketState},
     regentra_evidence::{SIGNAL_LIFETIME, SignalKind, Status},
     schedule::{Event, PlanKind},
@@ -325,7 +325,7 @@ async fn opening_is_capped_per_msp_and_tick_with_the_rest_in_one_digest(host: Ho
 
 async fn customers_swept_in_parallel_keep_one_cap(host: Host) {
     all_fail(&host, 8).await;
-    let integration = host.with_policy(Policy::default().tickets_per_tick(7));
+    let integration = host.with_policy(HostPolicy::default().tickets_per_tick(7));
     let swept = integration
         .sweep_now(
             host.msp,
@@ -362,7 +362,7 @@ async fn customers_swept_in_parallel_keep_one_cap(host: Host) {
 
 async fn a_digest_that_is_due_takes_nothing_more(host: Host) {
     all_fail(&host, 3).await;
-    let integration = host.with_policy(Policy::default().tickets_per_tick(5));
+    let integration = host.with_policy(HostPolicy::default().tickets_per_tick(5));
     let events = host.sweep_events().await;
     for event in &events[..2] {
         integration.sweep(event).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use regentra_evidence::{Coverage, SignalKind, Status};
 use regentra_sync::{
     Choice, Disconnect, Discover, ErrorKind, Integration, MapOrganization, TestSavedConnection,
-    host::Policy,
+    host::HostPolicy,
     model::StrategyChoice,
     store::{Decision, MappingFilter, MappingPage},
     views::{Card, Finding, PublicSignal, Views},
@@ -24,7 +24,7 @@ on_every_store!(
 
 fn reader(host: &Host) -> Views {
     // As the host of the tests has it.
-    let alone = Policy::default().sweep_strategy(StrategyChoice::PerCustomer);
+    let alone = HostPolicy::default().sweep_strategy(StrategyChoice::PerCustomer);
     let views = Views::new(Arc::clone(&host.store)).clock(Arc::new(host.clock.clone()));
     views.policy(alone)
 }

@@ -6,7 +6,7 @@ use ninjaone_simulator::{Preset, Tenant, front};
 use regentra_harness::{keys::rotating_keyring, plan::PlanAll as _};
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, Promote, SweepOutcome,
-    host::{ManualClock, Policy},
+    host::{HostPolicy, ManualClock},
     model::{MappingId, OrganizationId, RegionKey},
     ninjaone::NinjaOneApi,
     ninjaone_client::{BaseUrl, RateLimit},
@@ -61,7 +61,7 @@ impl Server {
             .shared_budget(Arc::clone(&store), Arc::clone(&keyring));
         Integration::builder(store, keyring, Arc::new(live))
             .clock(Arc::new(clock.clone()))
-            .policy(Policy::default().allow_hosts(is_own))
+            .policy(HostPolicy::default().allow_hosts(is_own))
             .build()
     }
 

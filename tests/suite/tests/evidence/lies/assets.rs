@@ -14,7 +14,7 @@ use ninjaone_simulator::{
 use regentra_harness::{client::quick_retry, in_process::InProcess, keys::keyring};
 use regentra_sync::{
     Choice, Connect, Discover, Integration, MapOrganization, SyncCompany,
-    host::{ManualClock, Policy, StoreClock},
+    host::{HostPolicy, ManualClock, StoreClock},
     model::{
         Actor, AssetContent, AssetStatus, CompanyId, CredentialId, EventId, Fingerprint, MappingId,
         MspOrgId, RegionKey,
@@ -124,7 +124,7 @@ impl Host {
         let live = live(front.clone()).shared_budget(Arc::clone(&store), Arc::clone(&keyring));
         let integration = Integration::builder(Arc::clone(&store), keyring, Arc::new(live))
             .clock(Arc::new(clock))
-            .policy(Policy::default().allow_hosts(|_| true))
+            .policy(HostPolicy::default().allow_hosts(|_| true))
             .build();
         let region = RegionKey::parse(&front.url()).unwrap();
         let msp = MspOrgId::from_uuid(Uuid::from_u128(1));

@@ -19,7 +19,7 @@ use regentra_harness::{
 use regentra_sync::{
     Callback, CompleteAuthorization, Disconnect, Discover, Error, ErrorKind, Integration,
     TestSavedConnection,
-    host::Policy,
+    host::HostPolicy,
     model::{Credential, CredentialId, RegionKey},
     ninjaone::NinjaOneApi,
     ninjaone_client::{
@@ -192,7 +192,7 @@ impl Scene {
             .shared_budget(Arc::<Watched>::clone(&store), Arc::clone(&keyring));
         Integration::builder(store, keyring, Arc::new(live))
             .clock(Arc::new(self.site.clock.clone()))
-            .policy(Policy::default().allow_hosts(|_| true))
+            .policy(HostPolicy::default().allow_hosts(|_| true))
             .build()
     }
 
