@@ -445,7 +445,7 @@ impl Mappings for OwnStore {
             }
             for seen in commit.seen {
                 if let Some(stored) = state.mappings.get_mut(&(msp, seen.mapping)) {
-                    *stored = effects::seen(stored.clone(), &seen);
+                    *stored = effects::seen(stored, seen);
                 }
             }
             state.append_audit(msp, commit.audit);

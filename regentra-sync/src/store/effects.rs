@@ -175,7 +175,7 @@ pub fn customer_rows<'a>(
 /// The mapping after a discovery saw a change of its organization: the new name and `missing_since`. It has the new suggestion only if its
 /// state is pending review, because a person may have decided meanwhile.
 #[must_use]
-pub fn seen(stored: Mapping, organization: &SeenOrganization) -> Mapping {
+pub fn seen(stored: &Mapping, organization: SeenOrganization) -> Mapping {
     let SeenOrganization {
         mapping: _,
         name,
@@ -183,14 +183,14 @@ pub fn seen(stored: Mapping, organization: &SeenOrganization) -> Mapping {
         missing_since,
     } = organization;
     let suggestion = match stored.state {
-        MappingState::PendingReview => *suggestion,
+        MappingState::PendingReview => suggestion,
         MappingState::Mapped { .. } | MappingState::Ignored => stored.suggestion,
     };
     Mapping {
-        name: name.clone(),
+        name,
         suggestion,
-        missing_since: *missing_since,
-        ..stored
+        missing_since,
+        ..*stored
     }
 }
 
@@ -583,7 +583,7 @@ mod tests {
                 missing_since: Some(at(4)),
                 ..stored.clone()
             };
-            assert_eq!(seen(stored, &organization), expected);
+            assert_eq!(seen(&stored, organization), expected);
         }
     }
 

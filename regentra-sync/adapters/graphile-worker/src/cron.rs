@@ -14,8 +14,8 @@ const DAY: i64 = 24 * 60;
 
 /// The cron line that plans the ticks of a cadence.
 ///
-/// A cadence that a cron line can say has one, with back-fill over one interval, and each of its jobs takes the place of the one before
-/// it: of ticks that were missed the newest is planned. Another, such as one of ten hours, is looked at every minute.
+/// If a cron line can express the cadence, the line has a back-fill of one interval, and each job replaces the previous one, so of the
+/// missed ticks the newest is planned. A cadence that no cron line can express, such as ten hours, is checked every minute.
 pub(crate) fn crontab(kind: PlanKind, cadence: Cadence) -> Result<Crontab> {
     let (every, offset) = (minutes(cadence.every), minutes(cadence.offset));
     let (Some(every @ 1..), Some(offset)) = (every, offset) else {
@@ -51,7 +51,7 @@ fn minutes(length: Duration) -> Option<i64> {
     (length == whole).then(|| length.whole_minutes())
 }
 
-/// The minutes and hours at which it is due every day alike, where there are such.
+/// The minutes and hours at which the cadence is due, if they are the same every day.
 fn timer(every: i64, offset: i64) -> Option<CrontabTimer> {
     let value = |n: i64| u32::try_from(n).ok().map(CrontabValue::Number);
     if every < 60 && 60 % every == 0 {

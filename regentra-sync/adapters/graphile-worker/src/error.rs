@@ -8,8 +8,8 @@ pub enum ErrorKind {
     Unavailable,
     /// The engine's schema is missing, or older than this program: migrate.
     NotMigrated,
-    /// The engine's schema is newer than this program, or another program's, or the role may not use it; or a setting is none. The message
-    /// says what to do.
+    /// The engine's schema is newer than this program or belongs to another program, the role may not use it, or a setting is invalid. The
+    /// message says what to do.
     Misconfigured,
     /// The integration's own error.
     Integration(regentra_sync::ErrorKind),
@@ -17,14 +17,14 @@ pub enum ErrorKind {
     Failed,
 }
 
-/// An error of the engine. Its text holds no URL and no value of a row.
+/// An error of the engine. Its text contains no URL and no value of a row.
 pub struct Error {
     kind: ErrorKind,
     message: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What the engine answers with.
+/// The result of a call to the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -40,7 +40,7 @@ impl Error {
         Self::new(ErrorKind::Misconfigured, message)
     }
 
-    /// An error of a statement. The server's own text, which may quote a row, is not kept: its class is.
+    /// The error of a statement. Only its class is kept, because the server's text may quote a row.
     pub(crate) fn of_database(error: &sqlx::Error) -> Self {
         let Some(database) = error.as_database_error() else {
             return match error {
@@ -60,7 +60,7 @@ impl Error {
         };
         let code = database.code().unwrap_or_default();
         match code.get(..2) {
-            // Too many connections; shut down or starting; lost.
+            // Too many connections; the server stops or starts; the connection is lost.
             Some("53" | "57" | "08") => Self::new(
                 ErrorKind::Unavailable,
                 "the engine's database does not answer",
@@ -124,7 +124,7 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        // The message is the integration's own: what is below it is next.
+        // The message is the integration's own, so its source is next.
         self.source.as_deref().and_then(StdError::source)
     }
 }

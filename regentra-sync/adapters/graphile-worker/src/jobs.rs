@@ -1,4 +1,4 @@
-//! What is in the engine's queue, and every statement about it.
+//! The jobs in the engine's queue, and every statement about them.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ pub const SCHEMA: &str = "regentra_graphile_worker";
 
 pub(crate) const TASK_PLAN: &str = "regentra_plan";
 pub(crate) const TASK_EVENT: &str = "regentra_event";
-/// Of a kind of its own, so that a slot can be kept for it.
+/// A separate task, so that a slot can be reserved for it.
 pub(crate) const TASK_REQUESTED: &str = "regentra_requested_event";
 
-/// The smallest goes first.
+/// The smallest priority goes first.
 const REQUESTED_PRIORITY: i16 = -10;
 pub(crate) const PLAN_PRIORITY: i16 = -5;
 
@@ -27,13 +27,13 @@ pub(crate) const PLAN_PRIORITY: i16 = -5;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Work {
     pub(crate) event: Event,
-    /// Which attempt it is; counts from 1. The engine's own count is of deliveries, and stays out of it.
+    /// The number of the attempt, from 1. The engine's own count is of deliveries and is not used.
     pub(crate) attempt: u32,
     /// The event's tick in microseconds since 1970, for the queue to compare.
     tick: i64,
 }
 
-/// A page of a tick to plan; without a tick, the newest from its beginning.
+/// A page of a tick to plan. Without a tick: the newest tick, from its first page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) kind: PlanKind,
@@ -45,15 +45,15 @@ pub(crate) struct Plan {
     pub(crate) tick: Option<OffsetDateTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<PlanCursor>,
-    /// Events of the pages before that are to be handled, and that were done before.
+    /// The number of events of earlier pages: those to handle, and those that were done before.
     #[serde(default)]
     pub(crate) events: usize,
     #[serde(default)]
     pub(crate) done: usize,
-    /// How often this page could not be planned.
+    /// How often planning this page has failed.
     #[serde(default)]
     pub(crate) failures: u32,
-    /// What the engine's cron adds.
+    /// The field that the engine's cron adds.
     #[serde(default, rename = "_cron", skip_serializing)]
     pub(crate) cron: Option<Cron>,
 }
@@ -87,7 +87,7 @@ pub(crate) fn plan_queue(kind: PlanKind) -> String {
     plan_key(kind)
 }
 
-/// A job that is to be put into the queue.
+/// A job to put into the queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     task: &'static str,
@@ -95,7 +95,7 @@ pub(crate) struct Job {
     queue: String,
     key: String,
     priority: i16,
-    /// Now, where there is none.
+    /// When the job may run; `None` for now.
     pub(crate) run_at: Option<OffsetDateTime>,
     tick: i64,
 }
@@ -128,7 +128,7 @@ impl Job {
         Self::of_plan(&Plan::of(kind), plan_key(kind), None)
     }
 
-    /// The page after one, or the same page later. It has a key of its own, so that the next tick's first page takes nothing from it.
+    /// The next page, or the same page later. It has a separate key, so that the first page of the next tick does not replace it.
     pub(crate) fn page(
         plan: &Plan,
         tick: OffsetDateTime,
@@ -153,7 +153,7 @@ impl Job {
     fn spec(&self) -> Result<Value> {
         let run_at = self.run_at.map(|at| at.format(&Rfc3339)).transpose();
         let run_at = run_at.map_err(|_| unwritable())?;
-        // The engine never tries again by itself: it knows one attempt, and the event's own verdict puts in another job.
+        // The engine never retries: each job has one attempt. If the event's verdict asks for another delivery, a new job is added.
         Ok(json!({
             "identifier": self.task, "payload": self.payload, "queue_name": self.queue, "run_at": run_at,
             "max_attempts": 1, "job_key": self.key, "priority": self.priority,
@@ -173,16 +173,17 @@ fn micros(time: OffsetDateTime) -> i64 {
     i64::try_from(time.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX)
 }
 
-/// The time of the engine's clock, which is the database's: it decides what is due, whatever the machines' clocks show.
+/// The time by the engine's clock, which is the database's. It decides what is due, whatever the machines' clocks show.
 pub(crate) async fn now(pool: &PgPool) -> Result<OffsetDateTime> {
     Ok(sqlx::query_scalar("SELECT now()").fetch_one(pool).await?)
 }
 
 /// Puts events into the queue.
 ///
-/// Of each subject one event waits. An event of an older tick that waits is replaced, and the newer one takes its place in the line: or the
-/// end of a long line would be left out in every tick. Where the same tick or a newer one is there already, waiting, running or failed,
-/// nothing changes, so that planning a tick again is harmless. What a person asked for is one event as long as it waits.
+/// At most one event per subject waits. A waiting event of an older tick is replaced, and the newer event keeps its place in the queue;
+/// otherwise the end of a long queue would be left out in every tick. If an event of the same tick or a newer one is already there
+/// (waiting, running or failed), nothing changes, so planning a tick again is harmless. Requests of people for the same organization are
+/// one event as long as it waits.
 pub(crate) async fn put(connection: &mut PgConnection, jobs: &[Job]) -> Result<()> {
     let mut jobs: BTreeMap<String, Job> = jobs
         .iter()
@@ -237,7 +238,7 @@ async fn add(
     Ok(())
 }
 
-/// Puts a job in unless one of its key is there.
+/// Adds a job unless there is already one with its key.
 pub(crate) async fn put_unless_there(connection: &mut PgConnection, job: &Job) -> Result<()> {
     sqlx::query(
         "SELECT (regentra_graphile_worker.add_job(identifier => $1, payload => $2::json, queue_name => $3, run_at => $4, \
@@ -254,7 +255,7 @@ pub(crate) async fn put_unless_there(connection: &mut PgConnection, job: &Job) -
     Ok(())
 }
 
-/// Begins to plan the newest tick of a kind, once for however many processes ask at the same time.
+/// Begins to plan the newest tick of a kind. If several processes call this at the same time, it is planned once.
 pub(crate) async fn begin_plan(pool: &PgPool, kind: PlanKind) -> Result<()> {
     let mut connection = pool.acquire().await?;
     add(&mut connection, [Job::plan(kind)?].iter()).await
@@ -267,21 +268,21 @@ pub(crate) struct LeasedJob {
     worker: String,
 }
 
-/// What became of a job that ended.
+/// What happened to a job that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// It left the queue.
     Here,
-    /// Another process holds it since, because this one stood still for too long: nothing was changed.
+    /// Another process holds it now, because this one was frozen for too long. Nothing was changed.
     Elsewhere,
 }
 
-/// What takes the place of a job that ended.
+/// What follows a job that ended.
 #[derive(Debug, Default)]
 pub(crate) struct Next {
     /// The events of a page that was planned.
     pub(crate) events: Vec<Job>,
-    /// The same job again, or the next page, unless there is a newer one.
+    /// The same job again, or the next page, unless there is already a newer one.
     pub(crate) job: Option<Job>,
 }
 
@@ -293,11 +294,11 @@ impl LeasedJob {
         }
     }
 
-    /// Ends the job and puts in what comes next, both or neither, if this process holds it still.
+    /// Ends the job and adds what follows it, both or neither, if this process still holds the job.
     ///
-    /// The engine's own end deletes a job by its id alone, even one that another process holds by now, and leaves that process's key locked.
-    /// So a job of ours is gone, together with its lock, before the engine ends it; and one that is lost is reported as failed, which the
-    /// engine writes only where the job is still the worker's.
+    /// When the engine ends a job, it deletes the job by its id alone, even if another process holds it by now, and leaves that process's
+    /// key locked. So this statement deletes a job of this process, with its lock, before the engine ends it. A lost job is reported as
+    /// failed, which the engine writes only if the worker still holds the job.
     pub(crate) async fn end(&self, pool: &PgPool, next: &Next) -> Result<Ended> {
         let mut transaction = pool.begin().await?;
         let deleted = sqlx::query("DELETE FROM regentra_graphile_worker._private_jobs WHERE id = $1 AND locked_by = $2 RETURNING job_queue_id")
@@ -324,7 +325,7 @@ impl LeasedJob {
     }
 }
 
-/// The time after a wait, at the end of the calendar where it is beyond.
+/// The time after a wait, limited to the end of the calendar.
 pub(crate) fn after(now: OffsetDateTime, wait: std::time::Duration) -> OffsetDateTime {
     // A database's calendar is longer than this one.
     now.saturating_add(Duration::try_from(wait).unwrap_or(Duration::MAX))

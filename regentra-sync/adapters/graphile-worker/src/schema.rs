@@ -1,4 +1,4 @@
-//! The engine's schema, its roles, and what is refused before a worker begins.
+//! The engine's schema, its roles, and the checks before a worker begins.
 
 use graphile_worker::WorkerUtils;
 use graphile_worker_migrations::{
@@ -22,13 +22,13 @@ fn newest() -> i32 {
 }
 
 enum SchemaState {
-    /// No such schema.
+    /// There is no such schema.
     Nothing,
-    /// A schema of that name without the engine's tables.
+    /// The schema exists, but without the engine's tables.
     Foreign,
-    /// The engine's, which this role may not read.
+    /// The engine's schema, which this role may not read.
     Closed,
-    /// The engine's in this version.
+    /// The engine's schema in this version.
     Version(i32),
 }
 
@@ -72,9 +72,9 @@ fn newer(version: i32) -> Error {
     ))
 }
 
-/// Refuses a database that a worker cannot work in, and a role that could do more than it should.
+/// Refuses a database that a worker cannot use, and a role with more rights than it should have.
 ///
-/// The engine migrates by itself when a worker begins, if there is anything to migrate: with this check before, there is not.
+/// When a worker begins, the engine migrates if there is anything to migrate. This check ensures that there is not.
 pub(crate) async fn check(pool: &PgPool) -> Result<()> {
     let mut connection = pool.acquire().await?;
     match found(&mut connection).await? {
@@ -127,16 +127,16 @@ pub(crate) async fn check(pool: &PgPool) -> Result<()> {
     Ok(())
 }
 
-/// Creates the engine's schema, or brings it up to date, and grants `role` what workers do.
+/// Creates the engine's schema, or brings it up to date, and grants `role` the rights that workers need.
 ///
-/// `owner` is a `postgres://` URL of the role that owns the schema, or shall own it: it needs `CREATE` on the database. `role` is the role
-/// that workers log in with; it exists already, and is neither the owner nor the store's. Doing it again changes nothing. Stop the workers
-/// of the release before where the change log says that a release migrates.
+/// `owner` is a `postgres://` URL of the role that owns the schema or will own it; this role needs `CREATE` on the database. `role` is the
+/// role that workers log in with. It must exist, and must be neither the owner nor the store's role. A second call changes nothing. If the
+/// change log says that a release migrates, stop the workers of the previous release first.
 ///
 /// # Errors
-/// [`ErrorKind::Misconfigured`] when the URL is none, the schema is another program's or newer than this one, or a role is unfit;
-/// [`ErrorKind::Unavailable`] when the server does not answer; [`ErrorKind::Failed`]. A migration that failed is undone, those before it
-/// stay.
+/// [`ErrorKind::Misconfigured`] when the URL is invalid, the schema belongs to another program or is newer than this one, or a role is
+/// unsuitable; [`ErrorKind::Unavailable`] when the server does not answer; [`ErrorKind::Failed`]. A failed migration is undone; the
+/// migrations before it stay.
 pub async fn migrate(owner: &str, role: &str) -> Result<()> {
     let options: PgConnectOptions = owner
         .parse()
@@ -162,7 +162,7 @@ pub async fn migrate(owner: &str, role: &str) -> Result<()> {
     pool.close().await;
     migrated.map_err(|error| of_migration(&error))?;
     grant(&mut connection, role).await?;
-    // Ends the lock as well.
+    // Closing the connection also releases the lock.
     Ok(connection.close().await?)
 }
 
@@ -199,7 +199,7 @@ async fn refuse_unfit(connection: &mut PgConnection, role: &str) -> Result<()> {
     Ok(())
 }
 
-/// The engine switches row-level security on and makes no policy, so that its owner alone sees rows.
+/// The engine switches on row-level security and creates no policy, so only the owner sees rows. This adds a policy for `role`.
 async fn grant(connection: &mut PgConnection, role: &str) -> Result<()> {
     let mut transaction = connection.begin().await?;
     let statements: Vec<String> = sqlx::query_scalar(

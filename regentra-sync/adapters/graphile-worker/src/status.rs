@@ -5,28 +5,28 @@ use time::OffsetDateTime;
 
 use crate::error::Result;
 
-/// Failed jobs that a status names.
+/// The maximum number of failed jobs in a status.
 const NAMED: i64 = 20;
 
-/// What the engine holds. Jobs that are done are not in it: what came of them is in the store.
+/// The content of the engine's queue. Jobs that are done are not counted; the store has their results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EngineStatus {
     /// Events that may begin now and wait for a slot, or for another event of their key.
     pub queued: u64,
-    /// Of these, events that a person asked for.
+    /// How many of these a person requested.
     pub requested: u64,
-    /// Events that wait for their time: for their start, for another attempt, for the request budget.
+    /// Events that wait for their time: for their start, for another attempt, or for the request budget.
     pub waiting: u64,
     /// Events that run.
     pub running: u64,
     /// Jobs that are kept because they could not be read, or because handling them ended in a panic.
     pub failed: u64,
-    /// The newest of these.
+    /// The newest failed jobs.
     pub failures: Vec<FailedJob>,
-    /// When the next event may begin; in the past, while events are queued.
+    /// When the next event may begin. This is in the past while events are queued.
     pub next: Option<OffsetDateTime>,
-    /// Workers that have been heard of within the last five minutes: two of each process.
+    /// Workers that reported within the last five minutes: two for each process.
     pub workers: u64,
 }
 
@@ -34,7 +34,7 @@ pub struct EngineStatus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailedJob {
-    /// The engine's number of the job: `reschedule_jobs` of the engine's schema takes it.
+    /// The engine's id of the job, for `reschedule_jobs` of the engine's schema.
     pub id: i64,
     /// What kind of job it is, such as `regentra_event`.
     pub task: String,
@@ -44,13 +44,13 @@ pub struct FailedJob {
     pub at: OffsetDateTime,
 }
 
-/// What the engine holds, read by the workers' role.
+/// Reads the content of the engine's queue as the workers' role.
 ///
 /// # Errors
 /// As [`Builder::build`](crate::Builder::build).
 pub async fn status(engine: &PgPool) -> Result<EngineStatus> {
     crate::schema::check(engine).await?;
-    // A job that a newer one replaced while it ran, and whose process died, is no failure.
+    // If a newer job replaced a job while it ran, and its process died, the job is not a failure.
     let row = sqlx::query(
         "SELECT count(*) FILTER (WHERE e AND is_available AND run_at <= now()) AS queued, \
          count(*) FILTER (WHERE e AND is_available AND run_at <= now() AND identifier = 'regentra_requested_event') AS requested, \
@@ -105,14 +105,14 @@ pub async fn status(engine: &PgPool) -> Result<EngineStatus> {
     })
 }
 
-/// The engine's text of an error without what the engine puts around it.
+/// The error text without the text that the engine adds around it.
 fn plain(error: &str) -> &str {
     let inner = |kind: &str| {
         let text = error.strip_prefix(kind)?;
         text.strip_prefix("(\"")?.strip_suffix("\")")
     };
     if inner("TaskPanic").is_some() {
-        // What a panic says may hold anything.
+        // The message of a panic may contain anything.
         return "handling it ended in a panic: the log of the process says where";
     }
     inner("TaskError").unwrap_or(error)

@@ -25,13 +25,13 @@ use crate::{
     jobs::{self, Ended, Job, LeasedJob, Next, Plan, TASK_EVENT, TASK_PLAN, TASK_REQUESTED, Work},
 };
 
-/// How long a job waits whose connection has as many slots as it may.
+/// How long a job waits if its connection already has its maximum of slots.
 const NO_SLOT: Duration = Duration::from_secs(5);
 
-/// How long the engine's database is left alone that did not answer.
+/// The wait before the next call after the engine's database did not answer.
 const DATABASE_AGAIN: Duration = Duration::from_secs(1);
 
-/// What all jobs of a process share.
+/// The state that all jobs of a process share.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) integration: Integration,
@@ -63,7 +63,7 @@ impl Shared {
         }
     }
 
-    /// A slot of a connection; `None` where it has as many as it may.
+    /// A slot for a connection; `None` if the connection already has its maximum.
     fn slot(&self, connection: CredentialId) -> Option<Slot> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = running.entry(connection).or_default();
@@ -77,7 +77,7 @@ impl Shared {
         })
     }
 
-    /// The time of the engine's clock, however long its database does not answer.
+    /// The time by the engine's clock. Waits until the database answers.
     async fn now(&self) -> OffsetDateTime {
         loop {
             match jobs::now(&self.pool).await {
@@ -87,7 +87,7 @@ impl Shared {
         }
     }
 
-    /// Ends a job, however long the database does not answer. A worker that is asked to stop meanwhile gives the job back.
+    /// Ends a job. Waits until the database answers; if the worker is asked to stop meanwhile, it returns the job to the queue.
     async fn end(&self, held: &LeasedJob, next: Result<Next>) -> Result<(), Refused> {
         let next = next.map_err(|error| Refused(error.to_string()))?;
         loop {
@@ -127,7 +127,7 @@ impl Drop for Slot {
     }
 }
 
-/// Why a job is not done. The engine keeps it, with this text, as failed. The engine writes what `Debug` prints.
+/// Why a job cannot be done. The engine keeps the job as failed, with this text. The engine writes what `Debug` prints.
 pub(crate) struct Refused(String);
 
 impl fmt::Debug for Refused {
@@ -136,7 +136,7 @@ impl fmt::Debug for Refused {
     }
 }
 
-/// A job of the engine as it was written, whatever it holds.
+/// Declares a job of the engine. The payload is read as it is, so one that cannot be read is refused here, not by the engine.
 macro_rules! task {
     ($(#[$doc:meta])* $name:ident, $identifier:expr, $run:path) => {
         $(#[$doc])*
@@ -167,11 +167,11 @@ task!(
     EventTask, TASK_EVENT, handle
 );
 task!(
-    /// An event that a person asked for.
+    /// An event that a person requested.
     RequestedTask, TASK_REQUESTED, handle
 );
 
-/// Reads the event of a job. The reason that it cannot be read names no value of it.
+/// Reads the event of a job. If it cannot be read, the error contains no value of it.
 fn work(payload: Value) -> Result<Work, Refused> {
     let version = payload.pointer("/event/version").and_then(Value::as_u64);
     serde_json::from_value(payload).map_err(|_| {
@@ -192,7 +192,7 @@ async fn handle(shared: &Shared, held: &LeasedJob, payload: Value) -> Result<(),
     let slot = shared.slot(event.credential());
     if slot.is_none() && !is_requested {
         let now = shared.now().await;
-        // Each in a moment of its own, by its id.
+        // The event's id determines a moment within ten seconds, so that the jobs do not all return at once.
         let apart = u64::from(event.id().as_uuid().as_fields().1 % 10_000);
         let at = jobs::after(now, NO_SLOT + Duration::from_millis(apart));
         return shared.end(held, again(&event, attempt, at)).await;
@@ -204,7 +204,7 @@ async fn handle(shared: &Shared, held: &LeasedJob, payload: Value) -> Result<(),
     });
     let end = integration.handle(&event, attempt).await;
     drop(slot);
-    // What was not begun was no attempt.
+    // A deferred event was not begun, so this does not count as an attempt.
     let attempts = u32::from(end.outcome != EventOutcome::Deferred);
     let retry_at = match end.again {
         Again::Never => None,
@@ -225,7 +225,7 @@ async fn handle(shared: &Shared, held: &LeasedJob, payload: Value) -> Result<(),
     Ok(())
 }
 
-/// The same event at another time: a delivery of its own, so that it holds up nothing else of its key until then.
+/// The same event at another time, as a new job, so that it blocks no other event of its key until then.
 fn again(event: &Event, attempt: u32, at: OffsetDateTime) -> Result<Next> {
     let mut job = Job::of_event(event, attempt)?;
     job.run_at = Some(at);
@@ -246,7 +246,7 @@ async fn plan(shared: &Shared, held: &LeasedJob, payload: Value) -> Result<(), R
     let now = shared.now().await;
     let newest = cadence.last(now);
     let is_over = match (plan.tick, &plan.cron) {
-        // The next tick is due, and has its own plan.
+        // The next tick is due and is planned separately.
         (Some(tick), _) => tick != newest,
         (None, Some(cron)) => !cron::is_due(cadence, cron.ts),
         (None, None) => false,
@@ -295,7 +295,7 @@ async fn plan(shared: &Shared, held: &LeasedJob, payload: Value) -> Result<(), R
     shared.end(held, next).await
 }
 
-/// A page of a tick, without what is done already, and how much that is.
+/// The events of a page of a tick that are not done yet, and the number of those that are done.
 async fn page(
     shared: &Shared,
     plan: &Plan,

@@ -20,10 +20,10 @@ use crate::{
 
 const KINDS: [PlanKind; 2] = [PlanKind::AssetSync, PlanKind::EvidenceSweep];
 
-/// How long the engine is left alone after a failure, doubled each time up to the second.
+/// The waits after a failure of the engine: the first, doubled each time up to the second.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// Runs the events of an [`Integration`] as jobs of `graphile_worker`, together with however many other processes.
+/// Runs the events of an [`Integration`] as jobs of `graphile_worker`, together with any number of other processes.
 ///
 /// See the [crate's documentation](crate) for an example.
 #[derive(Clone)]
@@ -61,64 +61,66 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// What this process plans. Default: both kinds. Events of the other kind that another process planned are handled all the same.
+    /// The kinds of work that this process plans. Default: both. A process handles events of both kinds, whichever process planned them.
     #[must_use]
     pub fn plans(mut self, kinds: impl IntoIterator<Item = PlanKind>) -> Self {
         self.kinds = kinds.into_iter().collect();
         self
     }
 
-    /// How many events this process handles side by side, at least one. Default: 4. One slot more is kept for what a person asked for.
+    /// How many events this process handles side by side, at least one. Default: 4. One more slot is reserved for people's requests.
     #[must_use]
     pub fn parallel(mut self, parallel: usize) -> Self {
         self.parallel = parallel.max(1);
         self
     }
 
-    /// How many planned events of one connection this process handles side by side, at least one. Default: half of all, so that no one
-    /// connection has all slots. A host of a single connection sets it to as many.
+    /// How many planned events of one connection this process handles side by side, at least one. Default: half of all, so that no
+    /// connection takes all slots. A host with a single connection sets it to [`parallel`](Self::parallel).
     #[must_use]
     pub fn per_connection(mut self, events: usize) -> Self {
         self.per_connection = Some(events.max(1));
         self
     }
 
-    /// How often the engine is asked for work that became due; a new job is heard of at once. Default: 250 milliseconds, at least 10.
+    /// How often this process asks the engine for jobs that have become due. A new job that is due is noticed at once. Default: 250
+    /// milliseconds; at least 10.
     #[must_use]
     pub fn poll(mut self, interval: Duration) -> Self {
         self.poll = interval.max(Duration::from_millis(10));
         self
     }
 
-    /// How long what runs has to come to its end once the process is asked to stop; what does not is given back, and another process does
-    /// it. Default: 25 seconds, within the 30 that container engines give.
+    /// How long running events have to end once the process is asked to stop. Events that do not end return to the queue, and another
+    /// process handles them. Default: 25 seconds, less than the 30 that container engines allow.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// How long a process may be silent before the others take its jobs over. Default: two minutes; at least a second. A shorter time finds
-    /// a killed process sooner; one that stood still for longer and goes on finds that its lease is gone, and has worked in vain.
+    /// How long a process may be silent before others take over its jobs. Default: two minutes; at least a second. With a shorter time, a
+    /// killed process is detected sooner. If a process was frozen for longer than this and continues, its lease is lost and its work is
+    /// discarded.
     #[must_use]
     pub fn dead_after(mut self, silence: Duration) -> Self {
         self.dead_after = silence.max(Duration::from_secs(1));
         self
     }
 
-    /// Spreads the starts of a tick over another length than the interval; zero: they all start with the tick.
+    /// Spreads the starts of a tick over another length than the interval. With zero, all events start with the tick.
     #[must_use]
     pub fn start_within(mut self, length: time::Duration) -> Self {
         self.start_within = Some(length);
         self
     }
 
-    /// Looks whether the engine can be used.
+    /// Checks whether the engine can be used.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the database does not answer; [`ErrorKind::NotMigrated`] when the engine's schema is missing or older
-    /// than this program; [`ErrorKind::Misconfigured`] when it is newer or another program's, when the role may not use it, may change it,
-    /// or may read the store's, or when a cadence is no whole number of minutes.
+    /// [`ErrorKind::Unavailable`] when the database does not answer; [`ErrorKind::NotMigrated`] when the engine's schema is missing or
+    /// older than this program; [`ErrorKind::Misconfigured`] when the schema is newer or belongs to another program; when the role may not
+    /// use it, may change it, or may read the store's schema; or when a cadence is not a whole number of minutes.
     pub async fn build(self) -> Result<GraphileWorker> {
         for kind in &self.kinds {
             cron::crontab(*kind, self.integration.cadence(*kind))?;
@@ -143,8 +145,8 @@ impl Builder {
 }
 
 impl GraphileWorker {
-    /// Builds a process of the engine over an integration and a pool of connections of the engine's own role, which is the engine's
-    /// alone: at least four connections more than events run side by side.
+    /// Builds a worker over an integration and a pool of connections of the engine's role. The pool is for the engine alone, and has at
+    /// least four connections more than events run side by side.
     #[must_use]
     pub fn builder(integration: Integration, engine: PgPool) -> Builder {
         Builder {
@@ -160,8 +162,8 @@ impl GraphileWorker {
         }
     }
 
-    /// Plans ticks when they are due, and handles events, until `shutdown` is over: then nothing new is begun, and what runs has the
-    /// [`grace`](Builder::grace) to end. A database that goes away and a NinjaOne tenant that does not answer never end it.
+    /// Plans ticks when they are due, and handles events, until `shutdown` is over. Then no new event begins, and running events have the
+    /// [`grace`](Builder::grace) to end. Neither an unavailable database nor a NinjaOne tenant that does not answer ends it.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send + 'static) {
         let shutdown = shutdown.boxed().shared();
         let mut wait = AGAIN.0;
@@ -181,7 +183,7 @@ impl GraphileWorker {
         }
     }
 
-    /// Works until it is to stop, or the engine fails.
+    /// Works until it is asked to stop, or the engine fails.
     async fn work(
         &self,
         shutdown: SharedFuture<impl Future<Output = ()> + Send + 'static>,
@@ -193,7 +195,7 @@ impl GraphileWorker {
                 *kind,
                 self.shared.integration.cadence(*kind),
             )?);
-            // A tick that was missed, or planned in part.
+            // Plans a tick that was missed, or was planned only in part.
             jobs::begin_plan(&self.shared.pool, *kind).await?;
         }
         let all = self.worker(shutdown.clone(), crontabs).await?;
@@ -204,7 +206,7 @@ impl GraphileWorker {
             .init()
             .await
             .map_err(|_| failed())?;
-        // One does not go on without the other.
+        // If one of the two workers ends, the other one stops, too.
         let run = |worker: Worker, other: std::sync::Arc<tokio::sync::Notify>| async move {
             let stop = async {
                 other.notified().await;
@@ -246,7 +248,7 @@ impl GraphileWorker {
         &self,
         shutdown: SharedFuture<impl Future<Output = ()> + Send + 'static>,
     ) -> WorkerOptions {
-        // Heard of often enough that a few that are lost are no death.
+        // The interval is short enough that a process counts as alive even if a few heartbeats are lost.
         let beat = self.dead_after / 6;
         let recovery = WorkerRecoveryConfig::default()
             .heartbeat_interval(beat)
@@ -265,8 +267,8 @@ impl GraphileWorker {
             .add_extension(self.shared.clone())
     }
 
-    /// Queues an asset sync of one mapped organization that a person asks for, ahead of the schedule. While one of that organization
-    /// waits, it is the same event.
+    /// Queues an asset sync of one mapped organization that a person requests, ahead of the schedule. While a request for the same
+    /// organization waits, this is the same event.
     ///
     /// # Errors
     /// As [`Integration::request_sync`], in [`ErrorKind::Integration`]; [`ErrorKind::Unavailable`].
@@ -286,7 +288,7 @@ impl GraphileWorker {
         Ok(transaction.commit().await?)
     }
 
-    /// What the engine holds.
+    /// The content of the engine's queue.
     ///
     /// # Errors
     /// As [`Builder::build`].

@@ -1,4 +1,4 @@
-//! The server's two doors: ingress and admin.
+//! A client of the server's two APIs: ingress and admin.
 
 use std::{fmt, time::Duration};
 

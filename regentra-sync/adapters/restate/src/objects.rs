@@ -1,4 +1,4 @@
-//! What the server calls: one object per key of events, and one per cadence.
+//! The objects that the server calls: one per key of events, and one per cadence.
 
 use std::{
     collections::BTreeMap,
@@ -51,7 +51,7 @@ pub(crate) struct Work {
     pub(crate) event: Event,
     /// Counts from 1.
     attempt: u32,
-    /// Counts from 1, deliveries that were no attempt included.
+    /// Counts from 1, including deliveries that did not count as an attempt.
     delivery: u32,
 }
 
@@ -64,7 +64,7 @@ impl Work {
         }
     }
 
-    /// Two deliveries with one such key are the same.
+    /// The server delivers only one of several deliveries with the same key.
     pub(crate) fn idempotency_key(&self) -> String {
         format!("{}/{}", self.event.id(), self.delivery)
     }
@@ -78,7 +78,7 @@ impl Work {
     }
 }
 
-/// A tick that became due, or the first look of a process that starts.
+/// A tick that became due, or the first check of a process that starts.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Tick {
     kind: PlanKind,
@@ -118,7 +118,7 @@ impl Plan {
     }
 }
 
-/// What all calls of a process share.
+/// The state that all calls of a process share.
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Inner>);
 
@@ -159,7 +159,7 @@ impl Shared {
         &self.0.integration
     }
 
-    /// From now on, events are refused, and the server delivers them to another process.
+    /// Refuses events from now on, so that the server delivers them to another process.
     pub(crate) fn stop(&self) {
         self.0.is_stopping.store(true, Ordering::SeqCst);
     }
@@ -175,7 +175,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Handles an event once, where there is a slot for it.
+    /// Handles an event once, if there is a slot for it.
     async fn handle(&self, work: &Work) -> Step {
         let Inner { integration, .. } = &*self.0;
         let Some(_slot) = self.0.slots.of(&work.event).await else {
@@ -312,7 +312,7 @@ impl Drop for Running<'_> {
 /// How many events of a process run at once.
 struct Slots {
     all: Arc<Semaphore>,
-    /// Those that run and as many that wait, so that a free slot is taken at once.
+    /// Limits the events that run, and as many that wait, so that a waiting event takes a free slot at once.
     room: Arc<Semaphore>,
     /// Reserved for people's requests.
     requested: Arc<Semaphore>,
@@ -326,7 +326,7 @@ struct Slots {
 #[derive(Clone)]
 struct Connection {
     slots: Arc<Semaphore>,
-    /// Those that run and as many that wait, so that one connection alone does not fill the room.
+    /// Limits the connection's events that run, and as many that wait, so that one connection does not take all of the process's room.
     room: Arc<Semaphore>,
 }
 
@@ -351,7 +351,7 @@ impl Slots {
         }
     }
 
-    /// A slot, after a short wait if need be. A request waits as long as it takes.
+    /// A slot, after a short wait if necessary; `None` if there is none. A person's request waits until there is one.
     async fn of(&self, event: &Event) -> Option<Vec<OwnedSemaphorePermit>> {
         if matches!(event, Event::RequestedSync(_)) {
             let (kept, all) = (Arc::clone(&self.requested), Arc::clone(&self.all));
@@ -371,7 +371,7 @@ impl Slots {
             let of_it = connections.entry(event.credential());
             of_it.or_insert_with(new).clone()
         };
-        // Checked first: an event that is refused here takes no room from another connection's.
+        // The connection's room is checked first, so that an event that is refused here takes no room from other connections.
         let of_connection = connection.room.try_acquire_owned().ok()?;
         let room = Arc::clone(&self.room).try_acquire_owned().ok()?;
         let share = within(connection.slots).await?;
@@ -379,7 +379,7 @@ impl Slots {
         Some(vec![slot, share, room, of_connection])
     }
 
-    /// How long an event waits that found no slot: each has its own turn.
+    /// How long an event waits that found no slot. Each event has its own turn.
     fn turn(&self) -> Duration {
         let now = Instant::now();
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -394,7 +394,7 @@ async fn within(slots: Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     slot.ok()?.ok()
 }
 
-/// What came of a delivery. The server keeps it, so that a delivery that is repeated afterwards has the same end.
+/// The outcome of a delivery. The server stores it, so that a repeated delivery ends in the same way.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Step {
@@ -444,7 +444,7 @@ impl Events {
         self.0.refuse_if_stopping()?;
         let is_requested = matches!(work.event, Event::RequestedSync(_));
         if !is_requested {
-            // The event of a newer tick takes the older one's place.
+            // An event of a newer tick takes the place of an older one.
             let subject = work.event.subject().to_string();
             let tick = work.event.scheduled_at().unix_timestamp();
             match ctx.get::<i64>(&subject).await? {
@@ -463,7 +463,7 @@ impl Events {
             Step::NoSlot { wait } => send_work(&ctx, work.again(0), wait),
             Step::Panicked => return Err(panicked().into()),
             Step::Ended { end } => {
-                // What was not begun was no attempt.
+                // A deferred event was not begun, so this does not count as an attempt.
                 let attempts = u32::from(end.outcome != EventOutcome::Deferred);
                 match end.again {
                     Again::Never => {}
@@ -511,7 +511,7 @@ impl Ticks {
                 (Tick { kind, at, early }, wait)
             }
         };
-        // However many processes start, each tick is delivered once.
+        // With this key, each tick is delivered once, however many processes start.
         let at = next.at.map_or(0, OffsetDateTime::unix_timestamp);
         let kind = next.kind.as_str();
         let target = RequestTarget::object(TICKS, kind, TICK);
@@ -550,7 +550,7 @@ impl Ticks {
     }
 }
 
-/// A delivery of its own, so that it holds up nothing else of its key until then.
+/// Sends a separate delivery, so that it blocks no other event of its key until then.
 fn send_work(ctx: &ObjectContext<'_>, work: Work, wait: Duration) {
     let target = RequestTarget::object(KEYS, work.event.key().to_string(), HANDLE);
     let key = work.idempotency_key();
@@ -577,7 +577,7 @@ fn send_plan(ctx: &ObjectContext<'_>, plan: Plan, wait: Duration) {
     }
 }
 
-/// Reads the event of a delivery. The reason that it cannot be read names no value of it.
+/// Reads the event of a delivery. If it cannot be read, the error contains no value of it.
 fn work(payload: &[u8]) -> Result<Work, TerminalError> {
     let value: Value = serde_json::from_slice(payload).unwrap_or_default();
     let version = value.pointer("/event/version").and_then(Value::as_u64);

@@ -10,7 +10,7 @@ use crate::{
     objects::{KEYS, TICKS},
 };
 
-/// What the engine holds. Events that are done are not counted; the store has their results.
+/// The events that the engine holds. Events that are done are not counted; the store has their results.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EngineStatus {
@@ -79,7 +79,7 @@ fn count(status: &mut EngineStatus, row: Value) -> Result<()> {
     })?;
     let is_event = row.target_service_name == KEYS;
     match row.status.as_str() {
-        // A paused key is not made by this crate: an operator did it, and it needs one.
+        // This crate never pauses a key. An operator did, and an operator has to resume it.
         "completed" | "paused" => {
             status.failed += 1;
             if status.failures.len() < 20 {

@@ -30,17 +30,17 @@ use crate::{
 
 const KINDS: [PlanKind; 2] = [PlanKind::AssetSync, PlanKind::EvidenceSweep];
 
-/// How long the server remembers what was sent to it.
+/// How long the server remembers the idempotency keys of deliveries.
 const REMEMBERED: Duration = Duration::from_hours(7 * 24);
-/// How long it shows what failed.
+/// How long the server shows failed deliveries.
 const SHOWN: Duration = Duration::from_hours(24);
 
-/// The server's waits after a process that is gone, doubled each time. So many attempts take more than a day; after that the server gives
-/// the event up, instead of pausing its key, and the next tick's event takes its place.
+/// The server's waits while a process does not answer, doubled each time, and the number of attempts. They take more than a day. After
+/// that, the server gives up the event instead of pausing its key, and the next tick's event takes its place.
 const AGAIN: (Duration, Duration, u64) =
     (Duration::from_millis(200), Duration::from_secs(10), 10_000);
 
-/// How long the server is left alone that did not answer at the start, doubled each time up to the second.
+/// The waits while the server does not answer at the start: the first, doubled each time up to the second.
 const REGISTER_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// Runs the events of an [`Integration`] that a Restate server delivers.
@@ -111,7 +111,7 @@ impl Builder {
         self
     }
 
-    /// Where this process listens for the server. Default: `127.0.0.1:9080`. Any other than a loopback address needs an
+    /// Where this process listens for the server. Default: `127.0.0.1:9080`. Any address other than loopback needs an
     /// [`identity_key`](Self::identity_key).
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
@@ -150,7 +150,7 @@ impl Builder {
         self
     }
 
-    /// Spreads the starts of a tick over another length than the interval; zero: they all start with the tick.
+    /// Spreads the starts of a tick over another length than the interval. With zero, all events start with the tick.
     #[must_use]
     pub fn start_within(mut self, length: time::Duration) -> Self {
         self.start_within = Some(length);
@@ -282,7 +282,7 @@ impl Restate {
         begun
     }
 
-    /// Registers and starts the cadences, however long the server does not answer.
+    /// Registers the deployment and starts the cadences. Waits until the server answers.
     async fn begin(&self, uri: &Url) -> Result<()> {
         let mut wait = REGISTER_AGAIN.0;
         loop {
@@ -304,7 +304,7 @@ impl Restate {
         }
     }
 
-    /// Has the newest tick planned, if it is not, and the next one scheduled, if it is not.
+    /// Requests that the newest tick be planned and the next one be scheduled, if they are not yet.
     async fn look(&self, kind: PlanKind) -> Result<()> {
         let target = (TICKS, kind.as_str(), TICK);
         self.server.send(target, &Tick::look(kind), None).await
@@ -327,7 +327,7 @@ impl Restate {
         self.server.enqueue(events).await
     }
 
-    /// What the engine holds: see [`Server::status`].
+    /// The events that the engine holds: see [`Server::status`].
     ///
     /// # Errors
     /// As [`Server::status`].

@@ -146,7 +146,7 @@ impl Mappings for MemoryStore {
                 }
                 for organization in seen {
                     if let Some(stored) = state.mappings.get_mut(&(msp, organization.mapping)) {
-                        *stored = effects::seen(stored.clone(), &organization);
+                        *stored = effects::seen(stored, organization);
                     }
                 }
                 state.append_msp_audit(msp, audit);
