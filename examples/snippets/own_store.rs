@@ -36,8 +36,8 @@ use regentra_sync::{
         DisconnectCommit, DiscoveryCommit, Evidence, FrameworksCommit, MappingCommit,
         MappingCounts, MappingFilter, MappingPage, Mappings, Planner, Precondition,
         PromotionCommit, Result, RootCommit, RowsAhead, RunPage, RunSubjects, Runs, SecretsCommit,
-        SettingsCommit, Stamped, StoreError, StoreErrorKind, StoredSignal, SweepCommit, SweepState,
-        TicketCounts, TicketFilter, TicketPage, Tickets, check_begun, check_not_ahead,
+        SettingsCommit, Stamped, StoreError, StoredSignal, SweepCommit, SweepState, TicketCounts,
+        TicketFilter, TicketPage, Tickets, check_begun, check_not_ahead,
         effects::{self, EndedMappings, StoredLease},
     },
 };

@@ -77,6 +77,22 @@ pub struct RunArgs {
     grace: u32,
 }
 
+impl RunArgs {
+    /// Refuses what an engine cannot do.
+    fn check(&self, host: &HostArgs) -> anyhow::Result<()> {
+        if self.engine == Engine::InProcess {
+            return Ok(());
+        }
+        if self.once {
+            bail!("--once does what is due in this process: leave --engine out");
+        }
+        if host.now.is_some() {
+            bail!("an engine has its own clock: leave --now out, or --engine");
+        }
+        Ok(())
+    }
+}
+
 /// Runs the schedule until SIGINT or SIGTERM, and lets what runs come to its end. The second signal stops at once.
 ///
 /// # Errors
@@ -94,14 +110,7 @@ pub async fn run(args: RunArgs, host: &HostArgs) -> anyhow::Result<()> {
         }
         policy
     };
-    if args.engine != Engine::InProcess {
-        if args.once {
-            bail!("--once does what is due in this process: leave --engine out");
-        }
-        if host.now.is_some() {
-            bail!("an engine has its own clock: leave --now out, or --engine");
-        }
-    }
+    args.check(host)?;
     let host = host
         .open_with(Arc::<Journal>::clone(&journal), policy)
         .await?;

@@ -1,4 +1,4 @@
-//! What the engine holds.
+//! The content of the engine's queue.
 
 use sqlx::{PgPool, Row as _};
 use time::OffsetDateTime;

@@ -87,7 +87,7 @@ impl Shared {
         }
     }
 
-    /// Ends a job. Waits until the database answers; if the worker is asked to stop meanwhile, it returns the job to the queue.
+    /// Ends a job. Waits until the database answers; if the worker is asked to stop meanwhile, the engine returns the job to the queue.
     async fn end(&self, held: &LeasedJob, next: Result<Next>) -> Result<(), Refused> {
         let next = next.map_err(|error| Refused(error.to_string()))?;
         loop {

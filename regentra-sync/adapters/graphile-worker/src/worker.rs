@@ -169,7 +169,7 @@ impl GraphileWorker {
         let mut wait = AGAIN.0;
         while shutdown.peek().is_none() {
             let begun = tokio::time::Instant::now();
-            match self.work(shutdown.clone()).await {
+            match self.work(shutdown.clone()).boxed().await {
                 Ok(()) => {}
                 Err(error) => tracing::error!(%error, "the engine stopped, and is begun again"),
             }
@@ -198,12 +198,13 @@ impl GraphileWorker {
             // Plans a tick that was missed, or was planned only in part.
             jobs::begin_plan(&self.shared.pool, *kind).await?;
         }
-        let all = self.worker(shutdown.clone(), crontabs).await?;
+        let all = self.worker(shutdown.clone(), crontabs).boxed().await?;
         let kept = self
             .options(shutdown)
             .concurrency(1)
             .define_job::<RequestedTask>()
             .init()
+            .boxed()
             .await
             .map_err(|_| failed())?;
         // If one of the two workers ends, the other one stops, too.
@@ -240,6 +241,7 @@ impl GraphileWorker {
             .define_job::<RequestedTask>()
             .with_crons(crontabs)
             .init()
+            .boxed()
             .await
             .map_err(|_| failed())
     }

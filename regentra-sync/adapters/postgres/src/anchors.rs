@@ -137,7 +137,7 @@ impl Anchors for PostgresStore {
     }
 
     async fn heads_of_root(&self, msp: MspOrgId, number: u64) -> Result<Vec<EvidenceHead>> {
-        // No root has a number that a bigint does not count.
+        // Every number of a root fits into a bigint. A larger number finds no row.
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         let query = sqlx::query(
             "SELECT * FROM regentra_sync.evidence_heads WHERE msp_org_id = $1 AND root_number = $2",

@@ -50,7 +50,8 @@ impl Assets for PostgresStore {
                 credential,
                 devices,
             } => all(
-                // One look-up a device: for a list, without statistics, the server walks all assets of the credential.
+                // One look-up per device. For a list of devices, the server would walk all assets of the credential if it has no
+                // statistics.
                 "SELECT found.* FROM (SELECT DISTINCT id FROM unnest($3::text[]) AS device (id)) AS device \
                  CROSS JOIN LATERAL (SELECT * FROM regentra_sync.assets \
                  WHERE msp_org_id = $1 AND credential_id = $2 AND external_id = device.id OFFSET 0) AS found \
@@ -157,8 +158,8 @@ async fn write(
 
 /// Whether every asset that supersedes a written row is active, and no written row that is not active supersedes another.
 ///
-/// A superseding asset of another source is locked, so that a commit that retires it meanwhile comes after this one and finds
-/// what it superseded.
+/// Superseding assets of other sources are locked. So a commit that retires one of them waits for this one, and then finds the assets that
+/// it superseded.
 async fn superseding_assets_are_active(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -202,7 +203,7 @@ async fn superseding_assets_are_active(
     Ok(!is_superseding)
 }
 
-/// The versions of the rows that are to be written, and when they were last written; locked in the order of their ids.
+/// The versions of the rows to be written, and when they were last written. The rows are locked in the order of their ids.
 async fn versions(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -231,7 +232,7 @@ async fn versions(
     Ok(rows.iter().map(version).collect::<Result<_>>()?)
 }
 
-/// Inserts rows that did not exist a moment ago; if another session was faster, the commit begins again and finds them.
+/// Inserts rows that did not exist when they were read. If another session inserted one meanwhile, the commit begins again and finds it.
 async fn insert(connection: &mut PgConnection, msp: MspOrgId, assets: &[&Asset]) -> Step {
     if assets.is_empty() {
         return Ok(());

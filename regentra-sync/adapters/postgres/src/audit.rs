@@ -148,7 +148,7 @@ impl AuditColumns {
     }
 }
 
-/// Appends rows to an MSP's trail; one that stands there already is left.
+/// Appends rows to an MSP's trail. A row that exists already stays as it is.
 pub(crate) async fn append_msp_audit(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -176,7 +176,7 @@ pub(crate) async fn append_msp_audit(
     Ok(())
 }
 
-/// Appends a row to a customer's trail; one that stands there already is left.
+/// Appends a row to a customer's trail. A row that exists already stays as it is.
 pub(crate) async fn append_customer_audit(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,

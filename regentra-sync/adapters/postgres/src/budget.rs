@@ -15,9 +15,9 @@ use crate::{
     transaction::{Tenants, store_time},
 };
 
-/// How long until every window has room; `None` when it has.
+/// How long until every window has room; `None` if every window has room now.
 ///
-/// A window is full when it holds `limit` requests; it has room again when the one that came `limit` requests ago leaves it. One
+/// A window is full when it holds `limit` requests. It has room again when the request that came `limit` requests ago leaves it. A request
 /// that is stamped ahead of the clock counts as started now.
 async fn wait(
     connection: &mut PgConnection,
@@ -59,7 +59,7 @@ impl Budget for PostgresStore {
         .await
         .map_err(failed)?;
 
-        // The time is read under the lock. What is stamped ahead of it started now.
+        // The time is read under the lock. Requests stamped ahead of it count as started now.
         let row = sqlx::query(
             "WITH clock AS MATERIALIZED (SELECT coalesce($2, clock_timestamp()) AS now), \
              stamped AS (UPDATE regentra_sync.requests SET started_at = clock.now FROM clock \

@@ -1,4 +1,4 @@
-//! Columns, read and written. What cannot be read is an error that names the column and never shows the value.
+//! Reads and writes columns. The error of a value that cannot be read names the column and never shows the value.
 
 use regentra_sync::{
     regentra_evidence::{Hash256, HeadSignature, SignalKind},
@@ -85,7 +85,7 @@ pub(crate) trait Columns {
         serde_json::from_str(self.value(column)?).map_err(|_| corrupt(column))
     }
 
-    /// A column selected as `::text`; `None` also where a later release wrote it in another form.
+    /// A column selected as `::text`; `None` also if a later release wrote the value in another form.
     fn json_if_readable<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
         let text = self.value::<Option<&str>>(column)?;
         Ok(text.and_then(|text| serde_json::from_str(text).ok()))

@@ -1,4 +1,4 @@
-//! What every commit does: its event first, its guards under locks, all or nothing.
+//! The common part of every commit: it records its event first, checks its guards under locks, and writes all or nothing.
 //!
 //! A guard locks the row it reads, so that what it found still holds when the commit ends. Locks are taken in one order
 //! everywhere (event, credential, mapping, company, lease, assets, tickets, tick, outbox), so that commits wait for each other
@@ -23,18 +23,18 @@ use crate::{
     transaction::Tenants,
 };
 
-/// How often a commit is begun again after it lost a race inside the database.
+/// The maximum number of attempts of a commit that loses races inside the database.
 const ATTEMPTS: usize = 5;
 
 /// What a commit does inside its transaction: check the guards, write.
 pub(crate) type Writing<'c> = Pin<Box<dyn Future<Output = Step> + Send + 'c>>;
 
 impl PostgresStore {
-    /// Does `write` in one transaction, all or nothing, unless the event was seen before, or the commit has a time ahead of the
-    /// store's clock. Every commit goes through it.
+    /// Runs `write` in one transaction, all or nothing, unless the event was committed before, or the commit has a time ahead of the
+    /// store's clock. Every commit calls this function.
     ///
-    /// The event is remembered first: a second delivery at the same time waits for the first one's end and then finds it.
-    /// A transaction that lost a race inside the database is begun again, and its guards then say what happened.
+    /// The event is recorded first: a concurrent second delivery waits for the end of the first and then finds the event. A transaction
+    /// that lost a race inside the database is begun again, and its guards then report what happened.
     pub(crate) async fn commit<C: Stamped>(
         &self,
         tenants: Tenants<'_>,
@@ -80,7 +80,7 @@ impl PostgresStore {
         match written {
             Ok(()) => Ok(transaction.commit().await?),
             Err(stopped) => {
-                // Its locks are gone before the answer is given; when the connection broke, the server sees to that.
+                // The locks are released before this function returns. If the connection broke, the server releases them.
                 let _ = transaction.rollback().await;
                 Err(stopped)
             }
@@ -88,7 +88,7 @@ impl PostgresStore {
     }
 }
 
-/// Remembers the event, and answers with the server's time.
+/// Records the event, and returns the server's time.
 async fn remember(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -108,13 +108,13 @@ async fn remember(
 /// How a guarded row is locked.
 #[derive(Clone, Copy)]
 pub(crate) enum Lock {
-    /// It may not change until the commit ends, and others may rely on it too.
+    /// The row may not change until the commit ends. Other commits may rely on it, too.
     Share,
-    /// This commit is going to change it.
+    /// This commit will change the row.
     Change,
 }
 
-/// The credential is active and of that generation.
+/// Checks that the credential is active and has this generation.
 pub(crate) async fn credential_holds(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -145,7 +145,7 @@ pub(crate) async fn credential_holds(
     holds(connected, Precondition::Credential)
 }
 
-/// The settings of the connection are of that version.
+/// Checks that the settings of the connection have this version.
 pub(crate) async fn settings_hold(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -173,7 +173,7 @@ pub(crate) async fn settings_hold(
     )
 }
 
-/// The mapping has that version; the answer is the company it is mapped to.
+/// Checks that the mapping has this version, and returns the company that it is mapped to.
 pub(crate) async fn mapping_version_holds(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -201,7 +201,7 @@ pub(crate) async fn mapping_version_holds(
     }
 }
 
-/// The mapping is mapped and has that version; the answer is its company.
+/// Checks that the mapping is mapped and has this version, and returns its company.
 pub(crate) async fn mapping_holds(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -212,7 +212,7 @@ pub(crate) async fn mapping_holds(
     company.ok_or_else(|| Stop::superseded(Precondition::Mapping))
 }
 
-/// The lease is held by that worker under that fence.
+/// Checks that this worker holds the lease under this fence.
 pub(crate) async fn lease_holds(
     connection: &mut PgConnection,
     msp: MspOrgId,

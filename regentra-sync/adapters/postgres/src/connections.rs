@@ -49,7 +49,7 @@ impl Connections for PostgresStore {
 
     async fn keep_key_check(&self, offered: KeyCheck) -> Result<KeyCheck> {
         let mut transaction = self.write(Tenants::NONE).await?;
-        // Whether anything is connected crosses tenants: the planner's function answers.
+        // Whether any MSP is connected is a question across tenants, which the planner's function answers.
         let row = sqlx::query(
             "INSERT INTO regentra_sync.key_check AS kept (value) VALUES ($1) ON CONFLICT (one) DO UPDATE SET value = \
              CASE WHEN EXISTS (SELECT FROM regentra_sync.active_credentials(NULL, 1)) THEN kept.value ELSE excluded.value END \
@@ -261,7 +261,7 @@ async fn connect(connection: &mut PgConnection, msp: MspOrgId, commit: &ConnectC
         .transpose()?;
     holds(stored == *expected, Precondition::Credential)?;
 
-    // Of two MSPs that connect one client id at once, the second waits here for the first one's end and then finds it.
+    // If two MSPs connect one client id at the same time, the second waits here until the first has ended, and then finds its credential.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('regentra.fingerprint ' || $1, 0))")
         .bind(credential.fingerprint.as_str())
         .execute(&mut *connection)
@@ -279,8 +279,7 @@ async fn connect(connection: &mut PgConnection, msp: MspOrgId, commit: &ConnectC
     append_msp_audit(connection, msp, audit).await
 }
 
-/// Inserts the row, so that of two first connections at once the second fails and begins again, or rewrites the one that is
-/// locked.
+/// Inserts the row, or rewrites the locked row. If two commits insert the same row at the same time, the second fails and begins again.
 async fn write_credential(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -406,7 +405,7 @@ async fn disconnect(
     append_msp_audit(connection, msp, std::slice::from_ref(audit)).await
 }
 
-/// The mappings of a credential, and those of each customer under it. They are locked, so that no decision comes between.
+/// The mappings of a credential, and those of each customer under it. They are locked, so that no decision changes them meanwhile.
 async fn affected(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -445,7 +444,7 @@ async fn affected(
     Ok((mappings, customers))
 }
 
-/// Tells one customer, on its own trail, in its own tenant.
+/// Records the disconnect on the trail of one customer, in that customer's tenant.
 async fn tell(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,

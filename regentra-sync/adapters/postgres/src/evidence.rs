@@ -34,7 +34,7 @@ use crate::{
     transaction::{Tenants, present_until, store_time},
 };
 
-/// The customer's mappings and kinds of signals: a step in the index for each mapping, however many signals it has.
+/// The customer's mappings and kinds of signals: one step in the index for each mapping, however many signals it has.
 macro_rules! chains {
     () => {
         "WITH RECURSIVE swept AS ((SELECT mapping_id FROM regentra_sync.signals WHERE compliance_org_id = $1 \
@@ -47,14 +47,14 @@ macro_rules! chains {
     };
 }
 
-/// Of each (mapping, signal) the one committed last of those not ahead of the clock, unless it is expired.
+/// For each (mapping, signal), the last committed signal that is not ahead of the clock, unless it has expired.
 const PRESENT: &str = concat!(
     chains!(),
     " AND s.collected_at <= coalesce($4, clock_timestamp() + $5) ORDER BY s.position DESC LIMIT 1) AS last \
      WHERE last.expires_at > $3"
 );
 
-/// Of each (mapping, signal) the one committed last, where it is ahead of the clock.
+/// For each (mapping, signal), the last committed signal, if it is ahead of the clock.
 const AHEAD: &str = concat!(
     chains!(),
     " ORDER BY s.position DESC LIMIT 1) AS last WHERE last.collected_at > coalesce($3, clock_timestamp() + $4)"
@@ -152,7 +152,7 @@ impl Evidence for PostgresStore {
         after: u64,
         limit: u32,
     ) -> Result<Vec<EvidenceRow>> {
-        // No chain is longer than a bigint counts.
+        // Every sequence number fits into a bigint. After a larger one there is no record.
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         let query = sqlx::query(
             "SELECT * FROM regentra_sync.evidence \
@@ -299,7 +299,7 @@ async fn sweep(
 
 type Chain = (MappingId, SignalKind);
 
-/// The heads of these chains; one without a record is absent.
+/// The heads of these chains. A chain without a record is absent.
 async fn heads(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,
@@ -331,7 +331,7 @@ async fn heads(
     Ok(rows.iter().map(head).collect::<Result<_>>()?)
 }
 
-/// Of each signal of the mapping when the one was collected that was committed last of those not ahead of the clock.
+/// For each kind of signal of the mapping: when the last committed signal that is not ahead of the clock was collected.
 async fn collected(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,
@@ -428,8 +428,8 @@ async fn write_tick(connection: &mut PgConnection, msp: MspOrgId, tick: &TicketT
     holds(written.rows_affected() > 0, Precondition::TicketTick)
 }
 
-/// Ticks to come have opened nothing: a clock that ran ahead did. Their rows are locked in one order, so that sweeps side by side
-/// do not wait for each other in a circle.
+/// Resets the ticks that lie in the future to no opened ticket: a clock that ran ahead opened them. The rows are locked in one order, so
+/// that concurrent sweeps do not deadlock.
 async fn clear_ticks_ahead(
     connection: &mut PgConnection,
     msp: MspOrgId,

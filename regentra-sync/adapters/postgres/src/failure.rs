@@ -1,4 +1,4 @@
-//! What PostgreSQL says, as kinds: by SQLSTATE, never by message, because a message may quote a stored value.
+//! Translates PostgreSQL's errors into kinds, by SQLSTATE and never by message, because a message may quote a stored value.
 
 use regentra_sync::store::{CommitOutcome, Precondition, StoreError, StoreErrorKind};
 
@@ -72,23 +72,23 @@ pub(crate) fn failed(error: sqlx::Error) -> StoreError {
     StoreError::new(kind, failure)
 }
 
-/// A stored value that cannot be read, named by its column.
+/// The error of a stored value that cannot be read. It names the column.
 pub(crate) fn corrupt(column: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, Failure::Column(column.to_owned()))
 }
 
-/// A value that no column can hold.
+/// The error of a value that no column can hold.
 pub(crate) fn unwritable() -> StoreError {
     StoreError::new(StoreErrorKind::Other, Failure::Encode)
 }
 
-/// Something a person has to set up.
+/// The error of something that a person has to set up.
 pub(crate) fn misconfigured(what: impl Into<String>) -> StoreError {
     StoreError::new(StoreErrorKind::Misconfigured, what.into())
 }
 
-/// Whether the same transaction, begun again, may find the race over: a serialization failure, a deadlock, or a row that
-/// another connection inserted between a guard and its write.
+/// Whether the transaction lost a race and may succeed if it is begun again: a serialization failure, a deadlock, or a row that another
+/// connection inserted between a guard and its write.
 pub(crate) fn is_lost_race(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
@@ -103,7 +103,7 @@ fn of_code(code: &str) -> (StoreErrorKind, &'static str) {
     match code {
         // Serialization failure, deadlock.
         "40001" | "40P01" => (Contention, ""),
-        // A lock that was not had in time.
+        // A lock was not available in time.
         "55P03" => (Unavailable, " (another transaction holds the rows)"),
         // A cancelled statement, a disk that failed, a transaction that was idle for too long, too many connections, a server that shuts down.
         "57014" | "58030" | "25P03" | "53300" | "57P01" | "57P02" | "57P03" | "57P05" => {
@@ -209,7 +209,7 @@ mod tests {
         }
     }
 
-    /// What a server answers with: its text quotes values.
+    /// An error of a server, whose text quotes values.
     #[derive(Debug)]
     struct Quoting(&'static str);
 

@@ -44,17 +44,17 @@ impl PostgresStore {
     /// the usual `PG...` variables of the environment.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Misconfigured`](regentra_sync::store::StoreErrorKind::Misconfigured) when the URL is none; when the
-    /// role is a superuser, has `BYPASSRLS` or owns tables; when the schema is missing, another program's, older or newer; or
-    /// when row-level security was switched off. The source says which, and what to do.
+    /// [`StoreErrorKind::Misconfigured`](regentra_sync::store::StoreErrorKind::Misconfigured) when the URL is invalid; when the role is a
+    /// superuser, has `BYPASSRLS` or owns tables; when the schema is missing, belongs to another program, or is older or newer than this
+    /// program; or when row-level security was switched off. The source says which, and what to do.
     /// [`StoreErrorKind::Unavailable`](regentra_sync::store::StoreErrorKind::Unavailable) when the server does not answer.
     pub async fn connect(url: &str) -> Result<Self> {
         let options = options(url)?;
-        // One connection by itself first: a pool tries until its time is over, and then does not say why it had none.
+        // A single connection is opened first: a pool tries until its time is over, and then does not say why it got no connection.
         let first = PgConnection::connect_with(&options);
         let first = tokio::time::timeout(ACQUIRE_TIMEOUT, first).await;
         let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        // Any of its clones may have closed it.
+        // A clone of this store may have closed the pool.
         let _ = first.map_err(failure::failed)?.close().await;
         let pool = PgPoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -64,8 +64,8 @@ impl PostgresStore {
         Self::from_pool(pool).await
     }
 
-    /// Uses a pool of the host's own: for other numbers of connections, time-outs, or ways to log in. The pool is the store's
-    /// alone; give it no hook that sets a role or leaves a transaction open.
+    /// Uses a pool that the host made, with another number of connections, other time-outs, or another way to log in. Use the pool for
+    /// nothing else, and give it no hook that sets a role or leaves a transaction open.
     ///
     /// # Errors
     /// As [`Self::connect`].
@@ -77,21 +77,21 @@ impl PostgresStore {
         Ok(Self { pool, clock })
     }
 
-    /// The same store, by another clock than the server's. Clones made before keep theirs. Processes that share a database are to
-    /// share its clock too: another one is for tests and demonstrations.
+    /// The same store with another clock than the server's. Clones made before keep their clock. Processes that share a database should
+    /// share its clock, too, so use another clock only in tests and demonstrations.
     #[must_use]
     pub fn with_clock(mut self, clock: StoreClock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The connections. A query on them that does not say whose it is, as the store's transactions do, finds no row.
+    /// The pool of connections. A query on them finds no row unless it sets its tenant, as the store's transactions do.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    /// Waits for what is under way and closes the connections.
+    /// Waits for running calls and closes the connections.
     pub async fn close(&self) {
         self.pool.close().await;
     }
@@ -106,7 +106,7 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
-/// The options in a URL. What is wrong with it is not said, because it may hold a password.
+/// The options in a URL. The error does not say what is wrong with the URL, because it may contain a password.
 fn options(url: &str) -> Result<PgConnectOptions> {
     let is_ours = ["postgres://", "postgresql://"]
         .iter()

@@ -25,7 +25,7 @@ use crate::{
     transaction::{Tenants, store_time},
 };
 
-/// Whether no name can hold this text.
+/// Whether no name can contain this text.
 fn is_in_no_name(text: Option<&String>) -> bool {
     text.is_some_and(|text| text.contains('\0'))
 }
@@ -57,7 +57,7 @@ impl Mappings for PostgresStore {
         if is_in_no_name(name.as_ref()) {
             return Ok(Vec::new());
         }
-        // The collation "C" has no letters but ASCII's.
+        // In the collation "C", only ASCII letters have a case.
         let query = sqlx::query(
             "SELECT * FROM regentra_sync.mappings WHERE msp_org_id = $1 \
              AND ($2::uuid IS NULL OR (credential_id, external_org_id) > ($2, $3)) \
@@ -279,7 +279,7 @@ async fn discover(connection: &mut PgConnection, msp: MspOrgId, commit: &Discove
     append_msp_audit(connection, msp, audit).await
 }
 
-/// Adds mappings; one that exists is left as it is.
+/// Adds mappings. A mapping that exists already stays as it is.
 async fn add(connection: &mut PgConnection, msp: MspOrgId, added: &[Mapping]) -> Step {
     if added.is_empty() {
         return Ok(());
@@ -308,7 +308,7 @@ async fn add(connection: &mut PgConnection, msp: MspOrgId, added: &[Mapping]) ->
     Ok(())
 }
 
-/// Writes what discovery owns of mappings that exist.
+/// Writes the fields of existing mappings that discovery owns.
 async fn see(connection: &mut PgConnection, msp: MspOrgId, seen: &[SeenOrganization]) -> Step {
     if seen.is_empty() {
         return Ok(());
@@ -397,7 +397,7 @@ async fn company_exists(
     .await?)
 }
 
-/// Inserts a company that did not exist a moment ago; if another session was faster, the commit begins again and finds it.
+/// Inserts a company that did not exist when it was read. If another session inserted it meanwhile, the commit begins again and finds it.
 async fn create_company(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -445,7 +445,7 @@ async fn promote(connection: &mut PgConnection, msp: MspOrgId, commit: &Promotio
         .await?;
     holds(!taken, Precondition::Company)?;
 
-    // Of two MSPs that promote to one organization at once, the unique index stops the second, which then begins again.
+    // If two MSPs promote companies to one organization at the same time, the unique index stops the second, which then begins again.
     sqlx::query(
         "UPDATE regentra_sync.companies SET converted_to_organization_id = $3 WHERE msp_org_id = $1 AND company_id = $2",
     )

@@ -1,4 +1,4 @@
-//! What a disconnect and an un-mapping have in common: `effects::EndedMappings` of the store, in statements.
+//! The common part of a disconnect and an un-mapping: the store's `effects::EndedMappings` as statements.
 
 use regentra_sync::{
     model::{EventId, MappingId, MspOrgId, NoteReason, OutboxRow, Source, reactivate_superseded},

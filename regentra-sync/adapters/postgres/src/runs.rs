@@ -25,13 +25,13 @@ use crate::{
     transaction::{Tenants, present_until, store_time},
 };
 
-/// No lease is so long that twice its length does not fit.
+/// The length is limited so that twice the length still fits.
 fn length_in_micros(length: Duration) -> i64 {
     i64::try_from(length.whole_microseconds())
         .map_or(i64::MAX / 8, |micros| micros.min(i64::MAX / 8))
 }
 
-/// What lies later than `$2`; a lease is measured by its length from `$3`.
+/// Counts the rows later than `$2`. A lease is ahead if it ends later than twice its length from `$3`.
 const ROWS_AHEAD: &str = "SELECT \
     (SELECT count(*) FROM regentra_sync.leases WHERE msp_org_id = $1 AND worker_id IS NOT NULL \
         AND expires_at > $3 + 2 * coalesce(length_micros, $4) * interval '1 microsecond') AS leases, \
@@ -76,7 +76,7 @@ impl Runs for PostgresStore {
         let now = store_time(&mut transaction, &self.clock)
             .await
             .map_err(failed)?;
-        // One of before has no length: it is measured by that of who wants it.
+        // A lease that an earlier release wrote has no length. The requested length is used in its place.
         let row = sqlx::query(
             "INSERT INTO regentra_sync.leases AS held \
              (msp_org_id, key, worker_id, fence, expires_at, length_micros) VALUES ($1, $2, $3, $4, $5, $7) \
@@ -221,7 +221,7 @@ impl Runs for PostgresStore {
     }
 }
 
-/// Each place is looked up in the index: the rest of the connection's runs is not read.
+/// Each subject is looked up in the index. The other runs of the connection are not read.
 fn select_subjects(msp: MspOrgId, subjects: &RunSubjects) -> Query<'static, Postgres, PgArguments> {
     let RunSubjects {
         kind,
@@ -250,7 +250,7 @@ fn select_page(msp: MspOrgId, page: RunPage) -> Query<'static, Postgres, PgArgum
         after,
         limit,
     } = page;
-    // The order of the index: a run without a mapping is last. Of the same kind and credential, none comes after that one.
+    // In the order of the index, a run without a mapping is the last one of its kind and credential.
     sqlx::query(
         "SELECT kind, credential_id, mapping_id, started_at, finished_at, outcome::text AS outcome, requests, \
          reading::text AS reading \

@@ -1,7 +1,7 @@
 //! The schema, its versions, and the roles around it.
 //!
-//! Everything lives in a schema of this crate's own, `regentra_sync`, with a migrations table of its own in it. The *owner*
-//! migrates; the *store's role* has been granted what the store does, and nothing that row-level security does not bind.
+//! All tables are in the schema `regentra_sync`, which belongs to this crate, together with a table of migrations. The *owner* migrates.
+//! The *store's role* has the rights that the store needs, and no right that bypasses row-level security.
 
 use regentra_sync::store::Result;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
@@ -75,7 +75,7 @@ pub const SCHEMA_VERSION: u32 = 13;
 /// The oldest PostgreSQL that understands the schema, as `server_version_num` counts.
 const OLDEST_SERVER: i32 = 150_000;
 
-/// What the store's role may do, table by table. Rows that are evidence can be read and appended and nothing else.
+/// The rights of the store's role, table by table. Rows that are evidence can only be read and appended.
 const GRANTS: &[&str] = &[
     "USAGE ON SCHEMA regentra_sync",
     "SELECT ON regentra_sync.migrations",
@@ -94,15 +94,15 @@ const GRANTS: &[&str] = &[
      regentra_sync.client_id_is_connected_elsewhere(text, uuid, uuid), regentra_sync.compliance_org_is_taken(uuid)",
 ];
 
-/// What a database holds under our schema's name.
+/// The content of a database under this schema's name.
 enum SchemaState {
-    /// No such schema.
+    /// There is no such schema.
     Nothing,
-    /// A schema of that name without our migrations table.
+    /// The schema exists, but without this crate's table of migrations.
     Foreign,
-    /// Our schema, which this role may not read.
+    /// This crate's schema, which this role may not read.
     Closed,
-    /// Our schema in this version; 0 before the first step.
+    /// This crate's schema in this version; 0 before the first step.
     Version(i64),
 }
 
@@ -149,22 +149,22 @@ fn newer(version: i64) -> regentra_sync::store::StoreError {
     ))
 }
 
-/// Creates the schema, or brings it up to date, and grants `role` what the store does.
+/// Creates the schema, or brings it up to date, and grants `role` the rights that the store needs.
 ///
-/// `owner` connects as the role that owns the schema, or shall own it: it needs `CREATE` on the database. `role` is the role
-/// that [`PostgresStore::connect`](crate::PostgresStore::connect) logs in with; it exists already, and is another one. All
-/// of it is one transaction; several processes may do so at once, and doing it again changes nothing.
+/// `owner` connects as the role that owns the schema or will own it; this role needs `CREATE` on the database. `role` is the role that
+/// [`PostgresStore::connect`](crate::PostgresStore::connect) logs in with. It must exist, and must not be the owner. The migration is one
+/// transaction. Several processes may call this at once, and a second call changes nothing.
 ///
 /// # Errors
-/// [`StoreErrorKind::Misconfigured`](regentra_sync::store::StoreErrorKind::Misconfigured) when the URL is none, the server is
-/// too old, the schema is another program's or newer than this one, or the owner may not do this;
-/// [`StoreErrorKind::Unavailable`](regentra_sync::store::StoreErrorKind::Unavailable) when the server does not answer. The
-/// database stays as it was.
+/// [`StoreErrorKind::Misconfigured`](regentra_sync::store::StoreErrorKind::Misconfigured) when the URL is invalid, the server is too old,
+/// the schema belongs to another program or is newer than this one, or the owner lacks a right;
+/// [`StoreErrorKind::Unavailable`](regentra_sync::store::StoreErrorKind::Unavailable) when the server does not answer. The database stays
+/// as it was.
 pub async fn migrate(owner: &str, role: &str) -> Result<()> {
     let options = crate::options(owner)?;
     let mut connection = PgConnection::connect_with(&options).await.map_err(failed)?;
     let migrated = in_one_transaction(&mut connection, role).await;
-    // Whatever was begun is rolled back by closing.
+    // Closing the connection rolls back a transaction that was begun.
     let _ = connection.close().await;
     migrated
 }
@@ -285,7 +285,7 @@ pub(crate) async fn check(connection: &mut PgConnection) -> Result<()> {
     refuse_unbound_tables(connection).await
 }
 
-/// The session's role as well as the current one: a session that logged in as a superuser can become it again.
+/// Refuses the session's role as well as the current one, because a session that logged in as a superuser can become a superuser again.
 async fn refuse_unbound_role(connection: &mut PgConnection) -> Result<()> {
     let row = sqlx::query(
         "SELECT bool_or(r.rolsuper) AS superuser, bool_or(r.rolbypassrls) AS bypasses, \
@@ -313,8 +313,8 @@ async fn refuse_unbound_role(connection: &mut PgConnection) -> Result<()> {
     )))
 }
 
-/// Every table but the list of migrations has to be under row-level security that is forced, and TRUNCATE, which no policy
-/// binds, must not have been granted.
+/// Every table except the list of migrations must be under forced row-level security. TRUNCATE, which no policy restricts, must not be
+/// granted.
 async fn refuse_unbound_tables(connection: &mut PgConnection) -> Result<()> {
     let unbound: Vec<String> = sqlx::query_scalar(
         "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \

@@ -176,7 +176,7 @@ async fn deliver(connection: &mut PgConnection, msp: MspOrgId, commit: &Delivery
     Ok(())
 }
 
-/// Open tickets of these mappings, whichever customer they are of.
+/// The open tickets of these mappings, of any customer.
 pub(crate) async fn open_tickets(
     connection: &mut PgConnection,
     msp: MspOrgId,
@@ -229,10 +229,10 @@ pub(crate) async fn write_ticket(
     Ok(())
 }
 
-/// Appends outbox rows in this order. A digest that exists and is undelivered is replaced where it stands; any other row
-/// that exists is left, and a digest that was delivered meanwhile holds the commit back.
+/// Appends outbox rows in this order. An existing digest that is not delivered is replaced and keeps its place. Any other existing row
+/// stays as it is. If a digest was delivered meanwhile, the commit is superseded.
 ///
-/// The lock makes positions grow in the order of commits: no row becomes visible before one that is read already.
+/// The lock makes positions grow in the order of commits. So no row becomes visible at a position before one that was already read.
 pub(crate) async fn append_outbox(
     connection: &mut PgConnection,
     msp: MspOrgId,

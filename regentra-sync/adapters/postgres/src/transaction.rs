@@ -1,4 +1,4 @@
-//! Transactions: whose they are, and what happens when nobody waits for them any more.
+//! Transactions: their tenants, and what happens when their future is dropped.
 
 use regentra_sync::{
     host::StoreClock,
@@ -14,12 +14,12 @@ use time::OffsetDateTime;
 
 use crate::{PostgresStore, failure::failed};
 
-/// How long a statement waits for a lock, and how long a transaction may sit idle before the server ends it: a worker that
-/// froze in mid-commit holds up the others no longer than this.
+/// How long a statement waits for a lock. See also the limit on idle transactions: a worker that froze during a commit blocks the others
+/// only for that long.
 const LOCK_TIMEOUT: &str = "10s";
 const IDLE_TIMEOUT: &str = "60s";
 
-/// Whose a transaction is. Row-level security shows it the rows of these tenants and no others.
+/// The tenants of a transaction. Row-level security shows it only the rows of these tenants.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tenants<'a> {
     msp: Option<MspOrgId>,
@@ -28,7 +28,7 @@ pub(crate) struct Tenants<'a> {
 }
 
 impl<'a> Tenants<'a> {
-    /// Nobody's: only the planner's functions answer.
+    /// No tenant: only the planner's functions return rows.
     pub(crate) const NONE: Self = Self {
         msp: None,
         customer: None,
@@ -66,7 +66,7 @@ impl<'a> Tenants<'a> {
 }
 
 impl PostgresStore {
-    /// Begins a transaction that sees one state of the database throughout.
+    /// Begins a transaction that reads one state of the database throughout.
     pub(crate) async fn read(
         &self,
         tenants: Tenants<'_>,
@@ -80,8 +80,8 @@ impl PostgresStore {
         .map_err(failed)
     }
 
-    /// Begins a transaction that writes. Each of its statements sees what was committed before the statement, so that a guard
-    /// read under a row lock is the guard as it is.
+    /// Begins a transaction that writes. Each statement sees what was committed before the statement, so a guard that is read under a row
+    /// lock has its current value.
     pub(crate) async fn write(
         &self,
         tenants: Tenants<'_>,
@@ -91,7 +91,7 @@ impl PostgresStore {
             .map_err(failed)
     }
 
-    /// Reads rows with one statement. Each is turned into what it means as it comes, so that a long list is held once.
+    /// Reads rows with one statement. Each row is converted as it arrives, so a long list is in memory only once.
     pub(crate) async fn rows<T: Send + Unpin>(
         &self,
         tenants: Tenants<'_>,
@@ -116,13 +116,13 @@ impl PostgresStore {
     }
 }
 
-/// Begins a transaction and says whose it is.
+/// Begins a transaction and sets its tenants.
 ///
-/// Statements are planned each time. A plan that was made once and kept, when a table was small, walks all rows of an MSP for
-/// one customer's few until statistics are gathered again, which is after the first sync and not during it.
+/// Statements are planned each time. A cached plan that was made for a small table would walk all rows of an MSP to find the few of one
+/// customer, until statistics are gathered again. That happens after the first sync, not during it.
 ///
-/// `BEGIN` runs to its end in a task of its own. Were its future dropped half-way, the driver would take the connection for
-/// idle while the server has a transaction open on it, and the next user of the connection would work inside that one.
+/// `BEGIN` runs to its end in a separate task. If its future were dropped half-way, the driver would take the connection for idle while a
+/// transaction is open on the server, and the next user of the connection would work inside that transaction.
 async fn begin(
     pool: &PgPool,
     begin: &'static str,
@@ -163,12 +163,12 @@ pub(crate) async fn store_time(
     }
 }
 
-/// What is later than this lies in the future, by a clock that shows `now`.
+/// Times later than this lie in the future, by a clock that shows `now`.
 pub(crate) fn present_until(now: OffsetDateTime) -> OffsetDateTime {
     now.saturating_add(CLOCK_TOLERANCE)
 }
 
-/// Turns a transaction of an MSP to one of its customers: what follows is that customer's.
+/// Sets the customer of an MSP's transaction: the following statements access this customer's rows.
 pub(crate) async fn enter_customer(
     connection: &mut PgConnection,
     customer: ComplianceOrgId,

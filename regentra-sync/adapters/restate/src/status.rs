@@ -1,4 +1,4 @@
-//! What the engine holds.
+//! The events that the engine holds.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -24,7 +24,8 @@ use crate::{
 const LAST_ROOT: &str =
     "SELECT * FROM evidence_roots WHERE msp_org_id = ?1 ORDER BY number DESC LIMIT 1";
 
-// Left to itself, SQLite walks all heads or roots that the MSP ever had, in the order of the primary key, instead of looking up the few.
+// Without `INDEXED BY`, SQLite walks all heads or roots that the MSP ever had, in the order of the primary key, instead of looking up the
+// few.
 const TICKS_WITHOUT_ROOT: &str = "SELECT DISTINCT tick FROM evidence_heads INDEXED BY evidence_heads_without_root \
     WHERE msp_org_id = ?1 AND root_number IS NULL AND tick < ?2 ORDER BY tick LIMIT ?3";
 const HEADS_WITHOUT_ROOT: &str = "SELECT * FROM evidence_heads INDEXED BY evidence_heads_without_root \
@@ -133,7 +134,7 @@ impl Anchors for SqliteStore {
     }
 
     async fn heads_of_root(&self, msp: MspOrgId, number: u64) -> Result<Vec<EvidenceHead>> {
-        // No root has a number that a bigint does not count.
+        // Every number of a root fits into a bigint. A larger number finds no row.
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         let query = sqlx::query(HEADS_OF_ROOT).bind(msp.as_uuid()).bind(number);
         self.rows(query, evidence_head).await

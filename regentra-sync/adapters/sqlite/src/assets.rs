@@ -30,7 +30,7 @@ use crate::{
     failure::{Step, corrupt, holds},
 };
 
-// The plus keeps SQLite from walking all assets of the MSP in the order of their ids instead of looking up the few.
+// Without the plus, SQLite walks all assets of the MSP in the order of their ids instead of looking up the few.
 const ALL: &str = "SELECT * FROM assets WHERE msp_org_id = ?1 ORDER BY asset_id";
 const OF_COMPANY: &str =
     "SELECT * FROM assets WHERE msp_org_id = ?1 AND company_id = ?2 ORDER BY +asset_id";
@@ -39,14 +39,14 @@ const OF_MAPPING: &str =
 const OF_DEVICES: &str = "SELECT * FROM assets WHERE msp_org_id = ?1 AND credential_id = ?2 \
     AND external_id IN (SELECT value FROM json_each(?3)) ORDER BY +asset_id";
 
-// Before the first page stands an empty id, which is before every other one.
+// For the first page, the place is an empty id, which sorts before every other id.
 const PAGE: &str = "SELECT * FROM assets WHERE msp_org_id = ?1 AND asset_id > ?2 \
     AND (?3 IS NULL OR external_source = ?3) AND (NOT ?4 OR status = 'ACTIVE') ORDER BY asset_id LIMIT ?5";
 const PAGE_OF_COMPANY: &str = "SELECT * FROM assets WHERE msp_org_id = ?1 AND +asset_id > ?2 \
     AND (?3 IS NULL OR external_source = ?3) AND (NOT ?4 OR status = 'ACTIVE') AND company_id = ?6 \
     ORDER BY +asset_id LIMIT ?5";
 
-// The rows are few and the assets many: a cross join is walked from the left.
+// The rows are few and the assets many. SQLite walks a cross join from the left.
 const VERSIONS: &str = "SELECT asset_id, version, updated_at FROM json_each(?2) AS written \
     CROSS JOIN assets ON msp_org_id = ?1 AND asset_id = unhex(written.value, '-')";
 const ACTIVE: &str = "SELECT asset_id FROM json_each(?2) AS superseding \
@@ -71,7 +71,7 @@ macro_rules! insert {
 
 const INSERT: &str = insert!();
 
-// An insert whose every row is there: an update of rows from a list looks at all assets of the MSP for each of them.
+// An insert of rows that all exist. An `UPDATE` from a list would read all assets of the MSP for each row.
 const UPDATE: &str = concat!(
     insert!(),
     " WHERE true ON CONFLICT (msp_org_id, asset_id) DO UPDATE SET company_id = excluded.company_id, \
@@ -235,7 +235,7 @@ async fn superseding_assets_are_active(
     Ok(!is_superseding)
 }
 
-/// The versions of the rows that are to be written, and when they were last written.
+/// The versions of the rows to be written, and when they were last written.
 async fn versions(
     connection: &mut SqliteConnection,
     msp: MspOrgId,

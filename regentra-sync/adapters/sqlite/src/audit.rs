@@ -64,8 +64,8 @@ impl AuditTrail for SqliteStore {
     }
 }
 
-/// A page of a tenant's trail. Only what is given stands in the statement; the index for it is named, since SQLite takes the primary
-/// key in its place.
+/// A page of a tenant's trail. The statement contains only the conditions that are given. It names the index for them, because SQLite would
+/// use the primary key instead.
 fn select_page(trails: Trails, tenant: Uuid, page: AuditPage) -> QueryBuilder<Sqlite> {
     let AuditPage {
         filter:
@@ -109,7 +109,7 @@ fn select_page(trails: Trails, tenant: Uuid, page: AuditPage) -> QueryBuilder<Sq
         select.push(" AND (at, audit_id) < (").push_bind(micros(at));
         select.push(", ").push_bind(id.as_uuid()).push(")");
     }
-    // Of two bounds SQLite begins at one, so the looser one is left out.
+    // With two upper bounds, SQLite begins at either of them, so the looser one is left out.
     if let Some(until) = until.filter(|until| before.is_none_or(|(at, _)| at >= *until)) {
         select.push(" AND at < ").push_bind(micros(until));
     }
@@ -170,7 +170,7 @@ impl AuditColumns {
     }
 }
 
-/// Appends rows to an MSP's trail; one that stands there already is left.
+/// Appends rows to an MSP's trail. A row that exists already stays as it is.
 pub(crate) async fn append_msp_audit(
     connection: &mut SqliteConnection,
     msp: MspOrgId,
@@ -179,7 +179,7 @@ pub(crate) async fn append_msp_audit(
     if rows.is_empty() {
         return Ok(());
     }
-    // A trigger refuses every insert that has a row in its way, also one that would do nothing.
+    // A trigger refuses every insert that conflicts with an existing row, even one that would do nothing.
     sqlx::query(
         "INSERT INTO msp_audit (msp_org_id, audit_id, event_id, at, actor_id, action, details) \
          SELECT ?1, unhex(value ->> 'id', '-'), unhex(value ->> 'event', '-'), value ->> 'at', \
@@ -194,7 +194,7 @@ pub(crate) async fn append_msp_audit(
     Ok(())
 }
 
-/// Appends a row to a customer's trail; one that stands there already is left.
+/// Appends a row to a customer's trail. A row that exists already stays as it is.
 pub(crate) async fn append_customer_audit(
     connection: &mut SqliteConnection,
     customer: ComplianceOrgId,

@@ -14,9 +14,9 @@ use crate::{
     failure::failed,
 };
 
-/// How long until every window has room; `None` when it has.
+/// How long until every window has room; `None` if every window has room now.
 ///
-/// A window is full when it holds `limit` requests; it has room again when the one that came `limit` requests ago leaves it. One
+/// A window is full when it holds `limit` requests. It has room again when the request that came `limit` requests ago leaves it. A request
 /// that is stamped ahead of the clock counts as started now.
 async fn wait(
     connection: &mut SqliteConnection,
@@ -52,7 +52,7 @@ async fn wait(
 impl Budget for SqliteStore {
     async fn spend(&self, tenant: &Fingerprint, windows: &[Window]) -> Result<Spend> {
         let mut transaction = self.write().await?;
-        // The time is read under the lock. What is stamped ahead of it started now.
+        // The time is read under the lock. Requests stamped ahead of it count as started now.
         let now = self.clock.now();
         let stamped = sqlx::query(
             "UPDATE requests SET started_at = ?2 WHERE fingerprint = ?1 AND started_at > ?2",

@@ -1,4 +1,4 @@
-//! Columns, read and written. What cannot be read is an error that names the column and never shows the value.
+//! Reads and writes columns. The error of a value that cannot be read names the column and never shows the value.
 
 use regentra_sync::{
     regentra_evidence::{Hash256, HeadSignature, SignalKind},
@@ -79,12 +79,12 @@ pub(crate) trait Columns {
         signature.transpose().map_err(|_| corrupt(column))
     }
 
-    /// The error of `serde_json` is not kept: it prints the value it choked on.
+    /// The error of `serde_json` is not kept, because it prints the value that it could not read.
     fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
         serde_json::from_str(self.value(column)?).map_err(|_| corrupt(column))
     }
 
-    /// `None` also where a later release wrote it in another form.
+    /// `None` also if a later release wrote the value in another form.
     fn json_if_readable<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
         let text = self.value::<Option<&str>>(column)?;
         Ok(text.and_then(|text| serde_json::from_str(text).ok()))

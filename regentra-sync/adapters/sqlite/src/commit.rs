@@ -1,6 +1,6 @@
-//! What every commit does: its event first, its guards, all or nothing.
+//! The common part of every commit: it records its event first, checks its guards, and writes all or nothing.
 //!
-//! A commit holds the write lock of the file from its start, so what a guard found still holds when it ends.
+//! A commit holds the write lock of the file from its start, so what a guard found still holds when the commit ends.
 
 use std::pin::Pin;
 
@@ -24,8 +24,8 @@ use crate::{
 pub(crate) type Writing<'c> = Pin<Box<dyn Future<Output = Step> + Send + 'c>>;
 
 impl SqliteStore {
-    /// Does `write` in one transaction, all or nothing, unless the event was seen before, or the commit has a time ahead of the
-    /// store's clock. Every commit goes through it.
+    /// Runs `write` in one transaction, all or nothing, unless the event was committed before, or the commit has a time ahead of the
+    /// store's clock. Every commit calls this function.
     pub(crate) async fn commit<C: Stamped>(
         &self,
         msp: MspOrgId,
@@ -59,7 +59,7 @@ impl SqliteStore {
         match written {
             Ok(()) => Ok(transaction.commit().await?),
             Err(stopped) => {
-                // The write lock is free before the answer is given.
+                // The write lock is released before this function returns.
                 let _ = transaction.rollback().await;
                 Err(stopped)
             }
@@ -67,7 +67,7 @@ impl SqliteStore {
     }
 }
 
-/// Remembers the event.
+/// Records the event.
 async fn remember(
     connection: &mut SqliteConnection,
     msp: MspOrgId,
@@ -88,7 +88,7 @@ async fn remember(
     Ok(())
 }
 
-/// The credential is active and of that generation.
+/// Checks that the credential is active and has this generation.
 pub(crate) async fn credential_holds(
     connection: &mut SqliteConnection,
     msp: MspOrgId,
@@ -111,7 +111,7 @@ pub(crate) async fn credential_holds(
     holds(connected, Precondition::Credential)
 }
 
-/// The settings of the connection are of that version.
+/// Checks that the settings of the connection have this version.
 pub(crate) async fn settings_hold(
     connection: &mut SqliteConnection,
     msp: MspOrgId,
@@ -131,7 +131,7 @@ pub(crate) async fn settings_hold(
     )
 }
 
-/// The mapping has that version; the answer is the company it is mapped to.
+/// Checks that the mapping has this version, and returns the company that it is mapped to.
 pub(crate) async fn mapping_version_holds(
     connection: &mut SqliteConnection,
     msp: MspOrgId,
@@ -152,7 +152,7 @@ pub(crate) async fn mapping_version_holds(
     }
 }
 
-/// The mapping is mapped and has that version; the answer is its company.
+/// Checks that the mapping is mapped and has this version, and returns its company.
 pub(crate) async fn mapping_holds(
     connection: &mut SqliteConnection,
     msp: MspOrgId,
@@ -162,7 +162,7 @@ pub(crate) async fn mapping_holds(
     company.ok_or_else(|| Stop::superseded(Precondition::Mapping))
 }
 
-/// The lease is held by that worker under that fence.
+/// Checks that this worker holds the lease under this fence.
 pub(crate) async fn lease_holds(
     connection: &mut SqliteConnection,
     msp: MspOrgId,

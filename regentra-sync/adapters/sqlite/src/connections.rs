@@ -250,7 +250,7 @@ async fn connect(connection: &mut SqliteConnection, msp: MspOrgId, commit: &Conn
     append_msp_audit(connection, msp, audit).await
 }
 
-/// Inserts the row, or rewrites the one that is there.
+/// Inserts the row, or rewrites the existing one.
 async fn write_credential(
     connection: &mut SqliteConnection,
     msp: MspOrgId,
@@ -415,7 +415,7 @@ async fn affected(
     Ok((mappings, customers))
 }
 
-/// Tells one customer, on its own trail.
+/// Records the disconnect on the trail of one customer.
 async fn tell(
     connection: &mut SqliteConnection,
     customer: ComplianceOrgId,

@@ -35,7 +35,7 @@ use crate::{
     transaction::present_until,
 };
 
-/// The customer's mappings and kinds of signals: a step in the index for each mapping, however many signals it has.
+/// The customer's mappings and kinds of signals: one step in the index for each mapping, however many signals it has.
 macro_rules! chains {
     () => {
         "WITH RECURSIVE swept (mapping_id) AS (SELECT min(mapping_id) FROM signals WHERE compliance_org_id = ?1 UNION ALL \
@@ -45,27 +45,27 @@ macro_rules! chains {
     };
 }
 
-/// Of each (mapping, signal) the one committed last of those not ahead of the clock, unless it is expired.
+/// For each (mapping, signal), the last committed signal that is not ahead of the clock, unless it has expired.
 const PRESENT: &str = concat!(
     chains!(),
     " ON last.position = (SELECT position FROM signals WHERE compliance_org_id = ?1 AND mapping_id = swept.mapping_id \
      AND signal = kind.value AND collected_at <= ?4 ORDER BY position DESC LIMIT 1) WHERE last.expires_at > ?3"
 );
 
-/// Of each (mapping, signal) the one committed last, where it is ahead of the clock.
+/// For each (mapping, signal), the last committed signal, if it is ahead of the clock.
 const AHEAD: &str = concat!(
     chains!(),
     " ON last.position = (SELECT max(position) FROM signals WHERE compliance_org_id = ?1 AND mapping_id = swept.mapping_id \
      AND signal = kind.value) WHERE last.collected_at > ?3"
 );
 
-/// The last record of each chain, one step in the key, however long the chain is: a cross join is walked from the left.
+/// The last record of each chain: one step in the key, however long the chain is. SQLite walks a cross join from the left.
 const HEADS: &str = "SELECT head.mapping_id, head.signal, head.sequence, head.hash FROM json_each(?2) AS chain \
     CROSS JOIN evidence AS head ON head.compliance_org_id = ?1 AND head.mapping_id = unhex(chain.value ->> 0, '-') \
     AND head.signal = chain.value ->> 1 AND head.sequence = (SELECT max(sequence) FROM evidence \
     WHERE compliance_org_id = ?1 AND mapping_id = unhex(chain.value ->> 0, '-') AND signal = chain.value ->> 1)";
 
-/// Of each signal of the mapping when the one was collected that was committed last of those not ahead of the clock.
+/// For each kind of signal of the mapping: when the last committed signal that is not ahead of the clock was collected.
 const COLLECTED: &str = "SELECT kind.value AS signal, (SELECT collected_at FROM signals WHERE compliance_org_id = ?1 \
     AND mapping_id = ?2 AND signal = kind.value AND collected_at <= ?4 ORDER BY position DESC LIMIT 1) AS collected_at \
     FROM json_each(?3) AS kind";
@@ -151,7 +151,7 @@ impl Evidence for SqliteStore {
         after: u64,
         limit: u32,
     ) -> Result<Vec<EvidenceRow>> {
-        // No chain is longer than a bigint counts.
+        // Every sequence number fits into a bigint. After a larger one there is no record.
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         let query = sqlx::query(
             "SELECT * FROM evidence \
@@ -296,7 +296,7 @@ async fn sweep(
 
 type Chain = (MappingId, SignalKind);
 
-/// The heads of these chains; one without a record is absent.
+/// The heads of these chains. A chain without a record is absent.
 async fn heads(
     connection: &mut SqliteConnection,
     customer: ComplianceOrgId,
@@ -321,7 +321,7 @@ async fn heads(
     Ok(rows.iter().map(head).collect::<Result<_>>()?)
 }
 
-/// Of each signal of the mapping when the one was collected that was committed last of those not ahead of the clock.
+/// For each kind of signal of the mapping: when the last committed signal that is not ahead of the clock was collected.
 async fn collected(
     connection: &mut SqliteConnection,
     customer: ComplianceOrgId,
@@ -418,7 +418,7 @@ async fn write_tick(connection: &mut SqliteConnection, msp: MspOrgId, tick: &Tic
     holds(written.rows_affected() > 0, Precondition::TicketTick)
 }
 
-/// Ticks to come have opened nothing: a clock that ran ahead did.
+/// Resets the ticks that lie in the future to no opened ticket: a clock that ran ahead opened them.
 async fn clear_ticks_ahead(
     connection: &mut SqliteConnection,
     msp: MspOrgId,
@@ -655,7 +655,7 @@ mod tests {
         for statement in [PRESENT, AHEAD, COLLECTED, HEADS] {
             let steps = plan(statement).await;
             let walks = |step: &String| {
-                // A table without a constraint, or rows that are put in order.
+                // The statement scans a whole table, or all rows of a customer, or sorts rows.
                 let is_whole = step.contains("SCAN signals") || step.contains("SCAN evidence");
                 let is_customers_whole =
                     step.contains("(compliance_org_id=?)") && !step.contains("COVERING");

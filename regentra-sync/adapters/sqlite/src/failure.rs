@@ -1,4 +1,4 @@
-//! What SQLite says, as kinds: by result code, never by message, because a message may quote a stored value.
+//! Translates SQLite's errors into kinds, by result code and never by message, because a message may quote a stored value.
 
 use regentra_sync::store::{CommitOutcome, Precondition, StoreError, StoreErrorKind};
 
@@ -50,22 +50,22 @@ pub(crate) fn failed(error: sqlx::Error) -> StoreError {
     StoreError::new(kind, failure)
 }
 
-/// A stored value that cannot be read, named by its column.
+/// The error of a stored value that cannot be read. It names the column.
 pub(crate) fn corrupt(column: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, Failure::Column(column.to_owned()))
 }
 
-/// A value that no column can hold.
+/// The error of a value that no column can hold.
 pub(crate) fn unwritable() -> StoreError {
     StoreError::new(StoreErrorKind::Other, Failure::Encode)
 }
 
-/// Something a person has to set up.
+/// The error of something that a person has to set up.
 pub(crate) fn misconfigured(what: impl Into<String>) -> StoreError {
     StoreError::new(StoreErrorKind::Misconfigured, what.into())
 }
 
-/// Whether the file is none of SQLite's.
+/// Whether the file is not an SQLite database.
 pub(crate) fn is_no_database(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
@@ -171,7 +171,7 @@ mod tests {
         }
     }
 
-    /// What a server answers with: its text quotes values.
+    /// An error of a server, whose text quotes values.
     #[derive(Debug)]
     struct Quoting(&'static str);
 

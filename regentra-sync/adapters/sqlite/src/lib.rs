@@ -43,7 +43,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// A store in one SQLite file, in write-ahead mode. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    /// One connection: SQLite has one writer, and waiting in a queue is fairer than a refusal because it is busy.
+    /// One connection, because SQLite has one writer. Waiting in the pool's queue is fairer than SQLite's refusal when it is busy.
     writer: SqlitePool,
     readers: SqlitePool,
     path: PathBuf,
@@ -72,8 +72,8 @@ impl SqliteStore {
         let mut tries = 0;
         loop {
             match schema::migrate(&store.writer, &store.path).await {
-                // The switch to write-ahead mode does not wait for a lock, as every statement does: a process that migrates at the
-                // same moment gets another try.
+                // Unlike a statement, the switch to write-ahead mode does not wait for a lock. So if another process migrates at the same
+                // moment, it is tried again.
                 Err(error) if error.kind() == StoreErrorKind::Unavailable && tries < 100 => {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -92,8 +92,8 @@ impl SqliteStore {
             );
             return Err(misconfigured(text));
         }
-        // Nothing may be changed in a file that turns out to be another program's, so what is written into the file itself
-        // (the journal mode) comes only after that is known.
+        // A file that belongs to another program must not be changed. So the journal mode, which is written into the file, is set only
+        // after this check.
         schema::refuse_foreign(path).await?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -107,8 +107,8 @@ impl SqliteStore {
         let pool = |connections| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
-                // A connection to a file does not grow old. To close it and open another costs its page cache and its
-                // statements, and leaves holes in the memory of the process.
+                // A connection to a file need not be renewed. Closing it and opening another loses its page cache and its statements, and
+                // fragments the memory of the process.
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .connect_lazy_with(options.clone())
@@ -121,27 +121,27 @@ impl SqliteStore {
         })
     }
 
-    /// The same store, by another clock than the machine's. Clones made before keep theirs.
+    /// The same store with another clock than the machine's. Clones made before keep their clock.
     #[must_use]
     pub fn with_clock(mut self, clock: StoreClock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Where the database is.
+    /// The path of the database file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Waits for what is under way and closes the file. A store that is dropped closes it too, in the background.
+    /// Waits for running calls and closes the file. Dropping the store closes it, too, in the background.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
 }
 
-/// How SQLite goes about a statement.
+/// The steps by which SQLite runs a statement.
 #[cfg(test)]
 pub(crate) async fn plan(statement: &str) -> Vec<String> {
     use sqlx::{AssertSqlSafe, Row as _};

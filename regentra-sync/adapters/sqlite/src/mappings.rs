@@ -25,7 +25,7 @@ use crate::{
     retire_and_reactivate::retire_and_reactivate,
 };
 
-/// In the order of `mappings_by_organization`. Before the first page stands an empty credential, which is before every other one.
+/// In the order of `mappings_by_organization`. For the first page, the place is an empty credential, which sorts before every other one.
 const PAGE: &str = "SELECT * FROM mappings WHERE msp_org_id = ?1 AND (credential_id, external_org_id) > (?2, ?3) \
     AND (?4 IS NULL OR credential_id = ?4) AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR company_id = ?6) \
     AND (?7 IS NULL OR (missing_since IS NOT NULL) = ?7) AND (?8 IS NULL OR instr(lower(name), lower(?8)) > 0) \
@@ -38,12 +38,12 @@ const COUNTS: &str = "SELECT count(*) FILTER (WHERE state = 'pending_review') AS
     AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR company_id = ?4) \
     AND (?5 IS NULL OR (missing_since IS NOT NULL) = ?5) AND (?6 IS NULL OR instr(lower(name), lower(?6)) > 0)";
 
-/// Before the first page stands an empty company, which is before every other one.
+/// For the first page, the place is an empty company, which sorts before every other one.
 const COMPANIES_PAGE: &str = "SELECT * FROM companies WHERE msp_org_id = ?1 AND company_id > ?2 \
     AND (?3 IS NULL OR (converted_to_organization_id IS NOT NULL) = ?3) \
     AND (?4 IS NULL OR instr(lower(name), lower(?4)) > 0) ORDER BY company_id LIMIT ?5";
 
-/// Whether no name can hold this text.
+/// Whether no name can contain this text.
 fn is_in_no_name(text: Option<&String>) -> bool {
     text.is_some_and(|text| text.contains('\0'))
 }
@@ -258,7 +258,7 @@ async fn discover(
     append_msp_audit(connection, msp, audit).await
 }
 
-/// Adds mappings; one that exists is left as it is.
+/// Adds mappings. A mapping that exists already stays as it is.
 async fn add(connection: &mut SqliteConnection, msp: MspOrgId, added: &[Mapping]) -> Step {
     #[derive(Serialize)]
     struct Row<'a> {
@@ -305,7 +305,7 @@ async fn add(connection: &mut SqliteConnection, msp: MspOrgId, added: &[Mapping]
     Ok(())
 }
 
-/// Writes what discovery owns of mappings that exist.
+/// Writes the fields of existing mappings that discovery owns.
 async fn see(connection: &mut SqliteConnection, msp: MspOrgId, seen: &[SeenOrganization]) -> Step {
     #[derive(Serialize)]
     struct Row<'a> {

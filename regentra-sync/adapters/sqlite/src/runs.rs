@@ -21,13 +21,13 @@ use crate::{
     transaction::present_until,
 };
 
-/// No lease is so long that twice its length does not fit.
+/// The length is limited so that twice the length still fits.
 fn length_in_micros(length: Duration) -> i64 {
     i64::try_from(length.whole_microseconds())
         .map_or(i64::MAX / 8, |micros| micros.min(i64::MAX / 8))
 }
 
-/// What lies later than `?2`; a lease is measured by its length from `?3`.
+/// Counts the rows later than `?2`. A lease is ahead if it ends later than twice its length from `?3`.
 const ROWS_AHEAD: &str = "SELECT \
     (SELECT count(*) FROM leases WHERE msp_org_id = ?1 AND worker_id IS NOT NULL \
         AND expires_at > ?3 + 2 * coalesce(length_micros, ?4)) AS leases, \
@@ -64,7 +64,7 @@ impl Runs for SqliteStore {
     ) -> Result<Option<Lease>> {
         let mut transaction = self.write().await?;
         let now = self.clock.now();
-        // One of before has no length: it is measured by that of who wants it.
+        // A lease that an earlier release wrote has no length. The requested length is used in its place.
         let row = sqlx::query(
             "INSERT INTO leases AS held \
              (msp_org_id, key, worker_id, fence, expires_at, length_micros) VALUES (?1, ?2, ?3, ?4, ?5, ?7) \
@@ -204,7 +204,7 @@ impl Runs for SqliteStore {
     }
 }
 
-/// Each place is looked up in the index: the rest of the connection's runs is not read.
+/// Each subject is looked up in the index. The other runs of the connection are not read.
 fn select_subjects(msp: MspOrgId, subjects: &RunSubjects) -> Result<QueryBuilder<Sqlite>> {
     let RunSubjects {
         kind,
@@ -229,8 +229,8 @@ fn select_subjects(msp: MspOrgId, subjects: &RunSubjects) -> Result<QueryBuilder
     Ok(select)
 }
 
-/// Only what is given stands in the statement, and what is known of the place of the page before. The index for it is named, since
-/// SQLite takes another one in its place.
+/// The statement contains only the conditions that are given, and the known part of the previous page's place. It names the index for them,
+/// because SQLite would use another one.
 fn select_page(msp: MspOrgId, page: RunPage) -> QueryBuilder<Sqlite> {
     let RunPage {
         filter: RunFilter {
@@ -269,13 +269,13 @@ fn select_page(msp: MspOrgId, page: RunPage) -> QueryBuilder<Sqlite> {
             after.kind.as_str().cmp(kind.as_str())
         });
         match past {
-            // Every run of the kind comes after that one, or none does.
+            // The previous page ended in another kind: either every run of this kind follows, or none does.
             Ordering::Less => {}
             Ordering::Greater => {
                 select.push(" AND false");
             }
             Ordering::Equal => {
-                // Of the same credential, the run of the mapping that is asked for may come after that of another one.
+                // Under the same credential, the run of the requested mapping may follow the run of another mapping.
                 let is_of_credential =
                     mapping.is_some_and(|mapping| after.mapping.is_some_and(|of| mapping > of));
                 select.push(match (kind, mapping) {
@@ -306,7 +306,7 @@ fn select_page(msp: MspOrgId, page: RunPage) -> QueryBuilder<Sqlite> {
     select
 }
 
-/// As the column of that name: a run without a mapping is last.
+/// The value of the column `mapping_order`: a run without a mapping is last.
 fn mapping_order(mapping: Option<MappingId>) -> Vec<u8> {
     mapping.map_or_else(
         || vec![0xFF; 17],

@@ -1,7 +1,8 @@
-//! The schema, its versions, and whose file this is.
+//! The schema, its versions, and the check which program a file belongs to.
 //!
-//! The migrations table is this crate's own (`regentra_migration`; an older release looks for that name to see that the file is newer). A file with tables and without that one is another
-//! program's and is refused; a host that keeps tables of its own in the same file lets this crate migrate it first.
+//! The migrations table is this crate's own (`regentra_migration`; an older release looks for that name to see that the file is newer). A
+//! file with tables but without this one belongs to another program and is refused. A host that keeps its own tables in the same file lets
+//! this crate migrate the file first.
 
 use std::path::Path;
 
@@ -65,14 +66,14 @@ const MIGRATIONS: &[Migration] = &[
 /// The version of the schema that this program reads and writes.
 pub const SCHEMA_VERSION: u32 = 10;
 
-/// What a database file holds.
+/// The content of a database file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SchemaState {
-    /// Nothing at all.
+    /// The file is empty.
     Empty,
-    /// Tables, none of them ours.
+    /// The file has tables, but none of this crate's.
     Foreign,
-    /// Our schema in this version.
+    /// The file has this crate's schema in this version.
     Version(i64),
 }
 
@@ -111,7 +112,7 @@ fn newer(path: &Path, version: i64) -> StoreError {
     ))
 }
 
-/// An error of opening a file, with the file's name and what to do.
+/// An error while opening a file, with the file's name and what to do.
 fn explained(error: sqlx::Error, path: &Path) -> StoreError {
     let (is_no_database, error) = (is_no_database(&error), failed(error));
     let path = path.display();
@@ -128,7 +129,7 @@ fn explained(error: sqlx::Error, path: &Path) -> StoreError {
     StoreError::new(error.kind(), text)
 }
 
-/// Looks into a file, without changing it, and refuses one that is another program's or no database.
+/// Reads a file without changing it, and refuses a file that belongs to another program or is not a database.
 pub(crate) async fn refuse_foreign(path: &Path) -> Result<()> {
     if !path.exists() {
         return Ok(());
@@ -153,7 +154,7 @@ pub(crate) async fn refuse_foreign(path: &Path) -> Result<()> {
     }
 }
 
-/// Applies what is missing. All of it is one transaction.
+/// Applies the missing migrations in one transaction.
 pub(crate) async fn migrate(pool: &SqlitePool, path: &Path) -> Result<()> {
     match in_one_transaction(pool, path).await {
         Ok(()) => Ok(()),

@@ -115,7 +115,7 @@ fn select_counts(msp: MspOrgId, filter: TicketFilter) -> QueryBuilder<Sqlite> {
     select
 }
 
-/// Only what is given stands in the statement, so that SQLite takes the index for it.
+/// The statement contains only the conditions that are given, so that SQLite uses the index for them.
 fn push_filter(select: &mut QueryBuilder<Sqlite>, filter: TicketFilter) {
     let TicketFilter {
         state,
@@ -125,7 +125,7 @@ fn push_filter(select: &mut QueryBuilder<Sqlite>, filter: TicketFilter) {
         signal,
     } = filter;
     if let Some(state) = state {
-        // As text, by which SQLite sees that a partial index holds all that is asked for.
+        // The state is part of the text, so that SQLite sees that a partial index covers the condition.
         select.push(format_args!(" AND state = '{}'", state.as_str()));
     }
     if let Some(customer) = customer {
@@ -186,7 +186,7 @@ async fn deliver(
     Ok(())
 }
 
-/// Open tickets of these mappings, whichever customer they are of.
+/// The open tickets of these mappings, of any customer.
 pub(crate) async fn open_tickets(
     connection: &mut SqliteConnection,
     msp: MspOrgId,
@@ -239,8 +239,8 @@ pub(crate) async fn write_ticket(
     Ok(())
 }
 
-/// Appends outbox rows in this order. A digest that exists and is undelivered is replaced where it stands; any other row
-/// that exists is left, and a digest that was delivered meanwhile holds the commit back.
+/// Appends outbox rows in this order. An existing digest that is not delivered is replaced and keeps its place. Any other existing row
+/// stays as it is. If a digest was delivered meanwhile, the commit is superseded.
 pub(crate) async fn append_outbox(
     connection: &mut SqliteConnection,
     msp: MspOrgId,

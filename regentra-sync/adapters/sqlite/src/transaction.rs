@@ -11,13 +11,12 @@ use time::OffsetDateTime;
 use crate::{SqliteStore, failure::failed};
 
 impl SqliteStore {
-    /// Begins a transaction that sees one state of the database throughout.
+    /// Begins a transaction that reads one state of the database throughout.
     pub(crate) async fn read(&self) -> Result<Transaction<'static, Sqlite>> {
         self.readers.begin().await.map_err(failed)
     }
 
-    /// Begins a transaction that writes: it holds the write lock from the start, so that what it reads stays true until it
-    /// commits.
+    /// Begins a transaction that writes. It holds the write lock from the start, so what it reads stays valid until it commits.
     pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>> {
         self.writer
             .begin_with("BEGIN IMMEDIATE")
@@ -25,8 +24,8 @@ impl SqliteStore {
             .map_err(failed)
     }
 
-    /// Reads rows with one statement. Each is turned into what it means as it comes: a row of SQLite's takes several times the
-    /// memory of an asset.
+    /// Reads rows with one statement. Each row is converted as it arrives, because a row of the driver takes several times the memory of an
+    /// asset.
     pub(crate) async fn rows<T: Send + Unpin>(
         &self,
         query: Query<'_, Sqlite, SqliteArguments>,
@@ -46,7 +45,7 @@ impl SqliteStore {
     }
 }
 
-/// What is later than this lies in the future, by a clock that shows `now`.
+/// Times later than this lie in the future, by a clock that shows `now`.
 pub(crate) fn present_until(now: OffsetDateTime) -> OffsetDateTime {
     now.saturating_add(CLOCK_TOLERANCE)
 }
