@@ -54,7 +54,7 @@ impl PostgresStore {
         let first = PgConnection::connect_with(&options);
         let first = tokio::time::timeout(ACQUIRE_TIMEOUT, first).await;
         let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        // A clone of this store may have closed the pool.
+        // This connection has served its purpose. An error while closing it does not matter.
         let _ = first.map_err(failure::failed)?.close().await;
         let pool = PgPoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)

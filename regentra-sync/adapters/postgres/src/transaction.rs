@@ -14,8 +14,8 @@ use time::OffsetDateTime;
 
 use crate::{PostgresStore, failure::failed};
 
-/// How long a statement waits for a lock. See also the limit on idle transactions: a worker that froze during a commit blocks the others
-/// only for that long.
+/// How long a statement waits for a lock, and how long a transaction may be idle before the server ends it. A worker that froze during a
+/// commit blocks the others no longer than this.
 const LOCK_TIMEOUT: &str = "10s";
 const IDLE_TIMEOUT: &str = "60s";
 

@@ -136,7 +136,7 @@ impl Server {
         Ok(event)
     }
 
-    /// What the engine holds.
+    /// The events that the engine holds.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`]; [`ErrorKind::NotRegistered`] if no worker was ever registered; [`ErrorKind::Failed`].

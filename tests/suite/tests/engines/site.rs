@@ -178,7 +178,7 @@ impl Site {
         );
         let front = tcp::serve_with(tenant, SimulatedClock::wall(), Framing::default(), 0);
         let front = front.await.unwrap();
-        let database = migrated().await;
+        let database = Box::pin(migrated()).await;
         let midnight = now.replace_time(Time::MIDNIGHT);
         let place = Place {
             store: database.url(STORE),

@@ -275,11 +275,9 @@ async fn the_database_goes_away(stage: &Stage, engine: Engine) {
 async fn everything_is_sent_twice(stage: &Stage) {
     let mut story = RunningStory::begin(stage, Engine::GraphileWorker).await;
     let pool = story.site.place.engine().await;
-    let store = Arc::new(story.site.place.store().await);
-    let integration = story
-        .site
-        .place
-        .integration(store, time::Duration::ZERO, None);
+    let place = &story.site.place;
+    let database = Arc::new(place.store().await);
+    let integration = place.integration(database, time::Duration::ZERO, None);
     let sender = GraphileWorker::builder(integration.clone(), pool)
         .build()
         .await

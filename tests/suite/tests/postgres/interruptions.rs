@@ -359,7 +359,7 @@ async fn sweep_on(url: &str) {
 #[tokio::test]
 async fn a_process_killed_at_any_time_leaves_whole_sweeps() {
     if let Ok(url) = env::var(CHILD) {
-        sweep_on(&url).await;
+        Box::pin(sweep_on(&url)).await;
     }
     let (store, database) = postgres::new_store(postgres::clock()).await;
     let world = World::new(&store, 1).await;

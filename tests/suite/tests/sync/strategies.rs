@@ -829,7 +829,7 @@ async fn a_device_that_moves_while_each_list_is_read_alone_is_judged_once() {
     let refuses = Fault::Refused(Parameter::DeviceFilterIn).on("/v2/devices-detailed");
     for request in 2..=12 {
         for to in [Some(0), Some(6)] {
-            moves(request, to, &[refuses.clone()]).await;
+            moves(request, to, std::slice::from_ref(&refuses)).await;
         }
     }
 }
