@@ -1,4 +1,4 @@
-//! [`Budget`]: one row a request, counted under a lock per NinjaOne tenant that every process shares.
+//! [`Budget`]: one row per request, counted under a lock per NinjaOne tenant that every process shares.
 
 use async_trait::async_trait;
 use regentra_sync::{

@@ -1,5 +1,5 @@
-//! [`Planner`]: the one door between tenants. A function of the database answers it, which runs as the schema's owner and
-//! returns ids only; the store's own role could not read these rows.
+//! [`Planner`]: the one trait that reads across tenants. A function of the database answers it. The function runs as the schema's owner and
+//! returns only ids; the store's role could not read these rows.
 
 use async_trait::async_trait;
 use regentra_sync::{

@@ -1,4 +1,4 @@
-//! [`Budget`]: one row a request, counted under the write lock, which every process shares.
+//! [`Budget`]: one row per request, counted under the write lock, which every process shares.
 
 use async_trait::async_trait;
 use regentra_sync::{

@@ -55,7 +55,7 @@ struct Desk {
 
 impl Desk {
     async fn new() -> Self {
-        let site = Site::new(4, 2, 8).await;
+        let site = Box::pin(Site::new(4, 2, 8)).await;
         let starts = Arc::new(StartCounter::default());
         let observer: Arc<dyn ProgressObserver> = Arc::<StartCounter>::clone(&starts);
         let store = Arc::new(site.place.store().await);

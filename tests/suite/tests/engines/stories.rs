@@ -32,7 +32,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new(organizations: usize, customers: usize) -> Self {
-        let site = Site::new(organizations, customers, organizations * 2).await;
+        let site = Box::pin(Site::new(organizations, customers, organizations * 2)).await;
         let copy = site.copy().await;
         site.requests();
         let store = copy.place.store().await;
