@@ -340,7 +340,7 @@ async fn two_processes_keep_the_budget_of_a_tenant_together() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_requested_sync_begins_within_two_seconds_behind_a_long_line() {
     let queued = if long().is_some() { 5_000 } else { 1_000 };
-    let site = Site::new(4, 2, 8).await;
+    let site = Box::pin(Site::new(4, 2, 8)).await;
     let store = Arc::new(site.place.store().await);
     let integration = site.place.integration(store, time::Duration::ZERO, None);
     let engine = site.place.engine().await;
