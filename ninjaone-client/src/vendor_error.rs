@@ -105,7 +105,7 @@ impl VendorError {
     pub(crate) fn says(&self, word: &str) -> bool {
         self.words
             .iter()
-            .any(|said| said.eq_ignore_ascii_case(word))
+            .any(|known| known.eq_ignore_ascii_case(word))
     }
 
     pub(crate) fn code(&self) -> Option<String> {

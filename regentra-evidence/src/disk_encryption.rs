@@ -396,13 +396,13 @@ struct Undated {
 }
 
 impl Undated {
-    const fn of(said: VolumeVerdict) -> Self {
-        let out = matches!(said.bucket, VolumeBucket::Out);
+    const fn of(verdict: VolumeVerdict) -> Self {
+        let out = matches!(verdict.bucket, VolumeBucket::Out);
         Self {
-            worst: said.bucket,
+            worst: verdict.bucket,
             all_out: out,
             any_out: out,
-            withheld: said.withheld,
+            withheld: verdict.withheld,
         }
     }
 
@@ -585,7 +585,7 @@ impl DiskEncryption {
             reported: fact.encryption.is_some() && class.may_have_bitlocker(),
             in_doubt: doubt != Doubt::None,
         };
-        let said = VolumeVerdict {
+        let verdict = VolumeVerdict {
             bucket: match fact.bucket(class) {
                 VolumeBucket::Encrypted if withheld.in_doubt => VolumeBucket::Unmeasured,
                 bucket => bucket,
@@ -598,9 +598,9 @@ impl DiskEncryption {
             ..Volume::default()
         };
         match time {
-            RowTime::Fresh(at) => volume.fresh = Some((at, said)),
+            RowTime::Fresh(at) => volume.fresh = Some((at, verdict)),
             RowTime::TooOld(_) => volume.too_old = Some(withheld),
-            RowTime::Undated => volume.undated = Some(Undated::of(said)),
+            RowTime::Undated => volume.undated = Some(Undated::of(verdict)),
         }
         self.join((fact.device, fact.volume), volume);
         time.fate()
@@ -670,10 +670,10 @@ impl DiskEncryption {
         for ((device, VolumeKey(key)), volume) in &self.volumes {
             facts.number(device.get());
             facts.wide(*key);
-            facts.option(volume.fresh, |facts, (at, said)| {
+            facts.option(volume.fresh, |facts, (at, verdict)| {
                 facts.time(at);
-                facts.tag(said.bucket as u8);
-                said.withheld.digest(facts);
+                facts.tag(verdict.bucket as u8);
+                verdict.withheld.digest(facts);
             });
             facts.option(volume.undated, |facts, undated| {
                 facts.tag(undated.worst as u8);
@@ -777,9 +777,9 @@ impl DiskEncryption {
                     of_all = of_all.and(withheld);
                     VolumeBucket::Out
                 }
-                Judged::Fresh(said) => {
-                    of_all = of_all.and(said.withheld);
-                    said.judged(answer)
+                Judged::Fresh(verdict) => {
+                    of_all = of_all.and(verdict.withheld);
+                    verdict.judged(answer)
                 }
                 Judged::Undecided(withheld) => {
                     of_all = of_all.and(withheld);

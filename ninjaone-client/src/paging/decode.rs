@@ -18,7 +18,7 @@ use serde::{
 };
 use serde_json::{error::Category, value::RawValue};
 
-use super::cursor::Cursor;
+use super::{cursor::Cursor, walk::MOST_TIMES_ASKED};
 use crate::{
     field::TOO_MUCH,
     meter::{self, Meter},
@@ -146,14 +146,12 @@ impl Fences {
     pub(crate) const ROWS: usize = 1_000_000;
     /// The default limit for the memory of decoded content.
     pub(crate) const DECODED: usize = 64 << 20;
-    /// A page may have this many times the requested rows, because some servers ignore the page size.
-    const TIMES_ASKED: usize = 10;
     /// The most bytes of a cursor. Observed cursors have about a hundred.
     const CURSOR: usize = 64 << 10;
 
     /// The limits of a page for which `asked` rows were requested.
     pub(crate) fn of(asked: Option<usize>, decoded: usize) -> Self {
-        let rows = asked.map_or(Self::ROWS, |asked| asked.saturating_mul(Self::TIMES_ASKED));
+        let rows = asked.map_or(Self::ROWS, |asked| asked.saturating_mul(MOST_TIMES_ASKED));
         Self {
             rows,
             expected: asked.unwrap_or(0),

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{Error, ErrorKind, request::Request};
 
-/// A page may have at most this many times the requested rows.
-const MOST_TIMES_ASKED: usize = 10;
+/// A page may have at most this many times the requested rows, because some servers ignore the page size.
+pub(crate) const MOST_TIMES_ASKED: usize = 10;
 
 /// Compares at most this many different rows with the same id. A repetition of a later one is delivered again.
 const MOST_COMPARED: usize = 4;

@@ -109,30 +109,30 @@ impl HostPolicy {
         self
     }
 
-    /// Custom fields for facts that NinjaOne does not report, such as `FileVault`. Used by connections without settings of their own
-    /// ([`configure`](crate::Integration::configure)). Default: none.
+    /// Custom fields for facts that NinjaOne does not report, such as `FileVault`, for connections whose own settings
+    /// ([`configure`](crate::Integration::configure)) leave them out. Default: none.
     #[must_use]
     pub fn custom_fields(mut self, fields: CustomFields) -> Self {
         self.settings.custom_fields = fields;
         self
     }
 
-    /// The custom field that holds a device's Entra device id, for connections without a setting of their own. Asset sync matches by it
-    /// when serial numbers do not match. It costs one more report per organization. Default: none.
+    /// The custom field that holds a device's Entra device id, for connections whose own settings leave it out. Asset sync matches by this
+    /// id when serial numbers do not match. It costs one more report per organization. Default: none.
     #[must_use]
     pub fn entra_device_id_field(mut self, field: CustomFieldName) -> Self {
         self.settings.entra_device_id_field = Some(field);
         self
     }
 
-    /// The kinds of patches that tenants are used for, for connections without a setting of their own. Default: both.
+    /// The kinds of patches that tenants are used for, for connections whose own settings leave them out. Default: both.
     #[must_use]
     pub fn kinds_in_use(mut self, kinds: KindsInUse) -> Self {
         self.settings.kinds_in_use = kinds;
         self
     }
 
-    /// How sweeps read their reports, for connections without a setting of their own. Default: the cheapest way.
+    /// How sweeps read their reports, for connections whose own settings leave it out. Default: the cheapest strategy.
     #[must_use]
     pub fn sweep_strategy(mut self, strategy: StrategyChoice) -> Self {
         self.settings.sweep_strategy = strategy;

@@ -245,24 +245,26 @@ impl Asset {
 /// version grows by one and its `updated_at` becomes `at`. Other times of the row that lie ahead become `at`, too.
 #[must_use]
 pub fn reactivate_superseded(superseded: Vec<Asset>, at: OffsetDateTime) -> Vec<Asset> {
-    let mut winners = std::collections::BTreeMap::new();
+    let mut superseding = std::collections::BTreeMap::new();
     for asset in &superseded {
         if let Some(gone) = asset.status.superseded_by() {
             let rank = (asset.source, asset.id);
-            winners
+            superseding
                 .entry(gone)
                 .and_modify(|best| *best = rank.min(*best))
                 .or_insert(rank);
         }
     }
     let reactivate = |mut asset: Asset| {
-        if let Some((_, winner)) = asset
+        if let Some((_, superseding_id)) = asset
             .status
             .superseded_by()
-            .and_then(|gone| winners.get(&gone))
+            .and_then(|gone| superseding.get(&gone))
         {
-            let status = AssetStatus::Superseded { by: *winner };
-            asset.status = if *winner == asset.id {
+            let status = AssetStatus::Superseded {
+                by: *superseding_id,
+            };
+            asset.status = if *superseding_id == asset.id {
                 AssetStatus::Active
             } else {
                 status

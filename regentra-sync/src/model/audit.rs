@@ -132,7 +132,7 @@ pub struct SyncCounts {
     pub restored: u64,
     /// Assets that look like other assets, all of which were kept: see [`Ambiguity`](crate::rules::Ambiguity).
     pub ambiguous: u64,
-    /// Assets that are probably the old record of a machine that was set up anew:
+    /// Assets that are probably the old record of a machine that was set up again:
     /// [`Asset::possible_duplicate_of`](crate::model::Asset::possible_duplicate_of).
     #[serde(default)]
     pub possible_duplicates: u64,

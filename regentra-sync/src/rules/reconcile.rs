@@ -38,22 +38,22 @@ fn reconciled(assets: &[Asset]) -> Reconciled {
     let shared = SharedSerials::of(assets.iter().filter(is_present));
     let mut statuses = BTreeMap::new();
     let mut ambiguous: BTreeMap<AssetId, Ambiguity> = BTreeMap::new();
-    let mut winners: Vec<&Asset> = Vec::new();
+    let mut superseding: Vec<&Asset> = Vec::new();
     for source in Source::ALL {
         let of_source: Vec<_> = assets
             .iter()
             .filter(|asset| asset.source == source)
             .filter(is_present)
             .collect();
-        let matches = match_assets(&of_source, &winners, &shared);
+        let matches = match_assets(&of_source, &superseding, &shared);
         for (asset, why) in matches.ambiguous {
             ambiguous.entry(asset).or_insert(why);
         }
         for asset in of_source {
-            let status = if let Some(winner) = matches.pairs.get(&asset.id) {
-                AssetStatus::Superseded { by: *winner }
+            let status = if let Some(by) = matches.pairs.get(&asset.id) {
+                AssetStatus::Superseded { by: *by }
             } else {
-                winners.push(asset);
+                superseding.push(asset);
                 AssetStatus::Active
             };
             statuses.insert(asset.id, status);

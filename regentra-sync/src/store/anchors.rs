@@ -33,8 +33,8 @@ pub trait Anchors: Debug + Send + Sync + 'static {
 
     /// Writes a root over all heads of its tick that are under no root.
     ///
-    /// Precondition: the root's number is one more than the MSP's last (the first is 1), and the number of these heads is exactly the number that
-    /// the root covers, else [`Precondition::Root`](super::Precondition::Root).
+    /// Precondition: the root's number is one more than the MSP's last (the first is 1), and the number of these heads is exactly the
+    /// number that the root covers, else [`Precondition::Root`](super::Precondition::Root).
     async fn commit_root(&self, msp: MspOrgId, commit: RootCommit) -> Result<CommitOutcome>;
 
     /// The last root; `None` before the first.

@@ -136,7 +136,7 @@ impl AssetPage {
     }
 }
 
-/// Everything that one sync of one mapping writes. A host writes the assets of its own sources through it, too.
+/// Everything that one sync of one mapping writes. A host also uses it to write assets of other sources.
 #[derive(Clone, Debug)]
 pub struct AssetCommit {
     /// The run.

@@ -45,7 +45,8 @@ pub trait Connections: Debug + Send + Sync + 'static {
 
     /// Rewrites the sealed columns of a connected credential: the refresh token was rotated, or the sealing key was.
     ///
-    /// Preconditions: the credential is active and has the given generation, and its secrets have version `expected`, else [`Precondition::Credential`].
+    /// Preconditions: the credential is active and has the given generation, and its secrets have version `expected`, else
+    /// [`Precondition::Credential`].
     ///
     /// Writes: the sealed columns, the secrets' version plus one, the audit rows on the MSP's trail.
     ///

@@ -194,7 +194,7 @@ pub fn seen(stored: &Mapping, organization: SeenOrganization) -> Mapping {
     }
 }
 
-/// The mapping after a decision: the new state, the version plus one, no suggestion, and dry runs begin again.
+/// The mapping after a decision: the new state, the version plus one, and no suggestion. Its sweeps are dry runs again.
 #[must_use]
 pub fn decided(stored: Mapping, state: MappingState) -> Mapping {
     Mapping {
@@ -297,8 +297,8 @@ pub fn delivered(stored: Ticket, reference: Option<Sensitive>) -> Ticket {
     }
 }
 
-/// The signal that counts among those of one (mapping, signal), given in the order of their commits: the last one that does not lie ahead of
-/// the store's clock.
+/// The signal that counts among those of one (mapping, signal), given in the order of their commits: the last one that does not lie ahead
+/// of the store's clock.
 #[must_use]
 pub fn last_present(signals: &[StoredSignal], store_time: OffsetDateTime) -> Option<&StoredSignal> {
     let is_present = |stored: &&StoredSignal| !is_ahead(stored.signal.collected_at, store_time);

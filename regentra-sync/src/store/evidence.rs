@@ -38,14 +38,14 @@ pub trait Evidence: Debug + Send + Sync + 'static {
     /// Before it reads anything, refuses with [`SweepCommit::check_tenant`] a commit with a row of another customer or mapping, or one that
     /// was judged by the settings of another connection.
     ///
-    /// Preconditions: the credential is active and has the given generation, else [`Precondition::Credential`]; the settings of the connection have the
-    /// given version, else [`Precondition::Settings`]; the mapping is mapped, has the given version, and its company was promoted to `customer`,
-    /// else [`Precondition::Mapping`]; the given worker holds the lease under the given fence (a lease that expired is still held until another
-    /// run takes it), else [`Precondition::Lease`]; there is one evidence row per signal, and each continues the stored head of its chain (the
-    /// first row continues [`chain_start`](crate::model::chain_start)), else [`Precondition::EvidenceChain`]; every ticket's stored version is
-    /// `expected` (`None`: there is no row), and for a ticket written as open no other ticket with its key is open, else [`Precondition::Ticket`];
-    /// if a tick is written, its stored version is the given one (0: there is no row), and no digest among the outbox rows was already
-    /// delivered under its id, else [`Precondition::TicketTick`].
+    /// Preconditions: the credential is active and has the given generation, else [`Precondition::Credential`]; the settings of the
+    /// connection have the given version, else [`Precondition::Settings`]; the mapping is mapped, has the given version, and its company
+    /// was promoted to `customer`, else [`Precondition::Mapping`]; the given worker holds the lease under the given fence (a lease that
+    /// expired is still held until another run takes it), else [`Precondition::Lease`]; there is one evidence row per signal, and each
+    /// continues the stored head of its chain (the first row continues [`chain_start`](crate::model::chain_start)), else
+    /// [`Precondition::EvidenceChain`]; every ticket's stored version is `expected` (`None`: there is no row), and for a ticket written as
+    /// open no other ticket with its key is open, else [`Precondition::Ticket`]; if a tick is written, its stored version is the given one
+    /// (0: there is no row), and no digest among the outbox rows was already delivered under its id, else [`Precondition::TicketTick`].
     ///
     /// If the preconditions hold, refuses a commit whose times are behind its chains with [`SweepCommit::check_order`].
     ///
@@ -176,7 +176,7 @@ impl SweepCommit {
     pub fn check_tenant(&self, customer: ComplianceOrgId) -> Result<()> {
         let mapping = self.mapping.mapping;
         let is_theirs = |key: &SignalKey| key.compliance_org == customer && key.mapping == mapping;
-        let said_of = |row: &OutboxRow| match &row.action {
+        let key_of = |row: &OutboxRow| match &row.action {
             OutboxAction::Open { key, .. }
             | OutboxAction::Update { key, .. }
             | OutboxAction::Close { key, .. }
@@ -194,7 +194,7 @@ impl SweepCommit {
             && self
                 .outbox
                 .iter()
-                .filter_map(said_of)
+                .filter_map(key_of)
                 .all(|key| is_theirs(&key));
         if all_are_theirs {
             return Ok(());

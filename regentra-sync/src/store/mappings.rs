@@ -58,8 +58,8 @@ pub trait Mappings: Debug + Send + Sync + 'static {
 
     /// Writes a person's decision about one organization.
     ///
-    /// Preconditions: the mapping exists and has the given version, else [`Precondition::Mapping`]; a company to create does not exist yet, and the
-    /// company of the new state exists or is created here, else [`Precondition::Company`].
+    /// Preconditions: the mapping exists and has the given version, else [`Precondition::Mapping`]; a company to create does not exist yet,
+    /// and the company of the new state exists or is created here, else [`Precondition::Company`].
     ///
     /// Writes: the company to create, if there is one; the mapping as [`decided`](super::effects::decided) says; the audit rows on the
     /// MSP's trail. If the mapping was mapped before, also writes its [`EndedMappings`](super::effects::EndedMappings) with reason
@@ -124,7 +124,7 @@ pub struct MappingFilter {
 /// The decision about an organization, without the company.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// Nobody has decided yet.
+    /// There is no decision yet.
     PendingReview,
     /// It is mapped to a company.
     Mapped,
@@ -206,7 +206,7 @@ impl MappingPage {
 /// How many mappings have each decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MappingCounts {
-    /// Nobody has decided yet.
+    /// There is no decision yet.
     pub pending_review: u64,
     /// Mapped to a company.
     pub mapped: u64,

@@ -13,12 +13,13 @@ use crate::{
     host::HostPolicy,
     model::{
         AppliedSettings, BudgetUsage, CompanyId, ConnectionSettings, Credential, CredentialId,
-        Grant, Mapping, MappingId, MappingState, MspOrgId, NINJAONE_WINDOWS, OrganizationId,
-        PortalCompany, RegionKey, Report, RunKind, RunOutcome, RunRecord, Sensitive, StrategyCosts,
+        Grant, Mapping, MappingId, MspOrgId, NINJAONE_WINDOWS, OrganizationId, PortalCompany,
+        RegionKey, Report, RunKind, RunOutcome, RunRecord, Sensitive, StrategyCosts,
         StrategyReason, SweepStrategy, TenantView, is_readable,
     },
     ninjaone::reports_besides_devices,
     rules::{KnownRuns, StrategyInputs, StrategyPlan, strategy_plan},
+    store::{MappingCounts, MappingFilter, effects::mapping_counts},
 };
 
 /// The status of one connection, as an operator's card shows it.
@@ -321,20 +322,23 @@ fn is_refused(credential: &Credential, runs: &[&RunRecord]) -> bool {
 }
 
 fn organizations(credential: &Credential, mappings: &[Mapping]) -> OrganizationCounts {
-    let mut counts = OrganizationCounts {
+    let MappingCounts {
+        pending_review,
+        mapped,
+        ignored,
+        missing,
+    } = mapping_counts(mappings, &MappingFilter::default());
+    let nameless = mappings
+        .iter()
+        .filter(|mapping| !is_readable(mapping.name.as_str()));
+    OrganizationCounts {
+        pending_review,
+        mapped,
+        ignored,
+        missing,
+        nameless: nameless.count() as u64,
         unreadable_rows: credential.lost_organizations,
-        ..OrganizationCounts::default()
-    };
-    for mapping in mappings {
-        match mapping.state {
-            MappingState::PendingReview => counts.pending_review += 1,
-            MappingState::Mapped { .. } => counts.mapped += 1,
-            MappingState::Ignored => counts.ignored += 1,
-        }
-        counts.missing += u64::from(mapping.missing_since.is_some());
-        counts.nameless += u64::from(!is_readable(mapping.name.as_str()));
     }
-    counts
 }
 
 fn customer(

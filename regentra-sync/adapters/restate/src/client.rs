@@ -84,8 +84,8 @@ impl Server {
     /// Registers the deployment at `uri`, the address by which the server reaches the workers. Registering it again changes nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`], also if the server does not reach the workers; [`ErrorKind::Misconfigured`] if another release is registered
-    /// at this address.
+    /// [`ErrorKind::Unavailable`], also if the server does not reach the workers; [`ErrorKind::Misconfigured`] if another release is
+    /// registered at this address.
     pub async fn register(&self, uri: &Url) -> Result<()> {
         self.check().await?;
         let body = json!({"uri": uri.as_str()});

@@ -103,8 +103,8 @@ impl Builder {
         self
     }
 
-    /// How many planned events of one connection this process handles side by side, at least one. Default: half of all. A host with a single
-    /// connection sets it to [`parallel`](Self::parallel).
+    /// How many planned events of one connection this process handles side by side, at least one. Default: half of all. A host with a
+    /// single connection sets it to [`parallel`](Self::parallel).
     #[must_use]
     pub fn per_connection(mut self, events: usize) -> Self {
         self.per_connection = Some(events.clamp(1, 10_000));
@@ -168,8 +168,8 @@ impl Builder {
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if the server does not answer;
-    /// [`ErrorKind::Misconfigured`](crate::ErrorKind::Misconfigured) if it is too old, if the identity key is invalid, or if this process would
-    /// listen beyond loopback without one.
+    /// [`ErrorKind::Misconfigured`](crate::ErrorKind::Misconfigured) if it is too old, if the identity key is invalid, or if this process
+    /// would listen beyond loopback without one.
     pub async fn build(self) -> Result<Restate> {
         if !self.listen.ip().is_loopback() && self.identity_key.is_none() {
             return Err(Error::misconfigured(
@@ -244,8 +244,8 @@ impl Restate {
     /// server continues when it is back. Call it once per process.
     ///
     /// # Errors
-    /// [`ErrorKind::Misconfigured`](crate::ErrorKind::Misconfigured) if the address cannot be listened on, or if the server has another release
-    /// registered at the same address.
+    /// [`ErrorKind::Misconfigured`](crate::ErrorKind::Misconfigured) if the address cannot be listened on, or if the server has another
+    /// release registered at the same address.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
         let cannot = |_| Error::misconfigured("this process cannot listen on its address");
         let listener = TcpListener::bind(self.listen).await.map_err(cannot)?;

@@ -46,8 +46,8 @@ impl CustomFieldSource {
         Ok(Some(CustomFact { device, answer }))
     }
 
-    fn answer(&self, said: &Value) -> Option<CustomAnswer> {
-        match said {
+    fn answer(&self, value: &Value) -> Option<CustomAnswer> {
+        match value {
             Value::String(word) => self.meaning(word),
             Value::Bool(flag) => self.meaning(&flag.to_string()),
             Value::Number(number) => self.meaning(&number.to_string()),
