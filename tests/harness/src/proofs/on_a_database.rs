@@ -82,7 +82,7 @@ pub(super) fn next_place(at: usize) -> usize {
     if is_everything_asked_for() {
         at + 1
     } else {
-        at + 1 + at / 6
+        at + 1 + at / 3
     }
 }
 
@@ -102,7 +102,7 @@ pub async fn dropped(operation: Operation, begin: &impl AsyncFn() -> (Story, Sto
         if is_over {
             break;
         }
-        suspension += 1 + suspension / 6;
+        suspension += 1 + suspension / 3;
     }
     assert!(
         suspension > 2,
