@@ -276,8 +276,8 @@ impl Integration {
         }
     }
 
-    /// How long what could not be planned waits after so many failures in a row, by the policy's [`Retry`] and never less than a second: for what runs
-    /// events.
+    /// How long what could not be planned waits after so many failures in a row: as the policy's [`Retry`](crate::schedule::Retry) says, and
+    /// at least a second. For what runs events.
     #[must_use]
     pub fn plan_wait(&self, failures: u32) -> std::time::Duration {
         let wait = self.inner.policy.retry.wait(failures);
